@@ -1,0 +1,257 @@
+"""What all connections have in common: TLS checked, frames decoded, flow held, a clean end.
+
+The same class carries the standard channel, the request channel and, over a stream as its
+transport, the end-to-end session of a chat. It owns three facts: has TLS been checked, who holds
+reading, is it closing. Until TLS is checked no byte is looked at; after closing none is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from OpenSSL import SSL
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHandshakeListener,
+    IPushProducer,
+    IReactorTime,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.protocols import amp
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from securecom import framing, limits, tls
+from securecom.control import ControlLane, our_fault
+from securecom.errors import PeerFault, PeerSilent, SecurecomError, WireError
+
+_log = Logger()
+
+
+def _nothing() -> None:
+    """Nobody waits for this connection."""
+
+
+@implementer(IHandshakeListener, IPushProducer)
+class Connection(Protocol):
+    """One TLS connection that carries frames.
+
+    Subclasses say which lanes and which ALPN may come, give the responders, and fill in
+    `secured`, `frames_received` and `lost`.
+
+    :param clock: for every deadline.
+    :param deadline: seconds from the connection to `established`.
+    """
+
+    lanes: ClassVar[frozenset[int]] = frozenset({framing.CONTROL})
+    alpn: ClassVar[frozenset[bytes]] = frozenset()
+    padding: ClassVar[int] = 0
+    #: Seconds that the peer may take nothing of what we write.
+    patience: ClassVar[float] = limits.NO_PROGRESS
+
+    def __init__(self, clock: IReactorTime, deadline: float = limits.LOGIN_DEADLINE) -> None:
+        self.clock = clock
+        #: Why this connection is over, where we know better than the transport.
+        self.reason: Exception | None = None
+        self.is_secured = False
+        self.is_established = False
+        #: Called when log-in, proof or HELLO is done.
+        self.on_established: Callable[[], None] = _nothing
+        self.is_closing = False
+        self.is_congested = False
+        self._deadline_after = deadline
+        self._deadline: IDelayedCall | None = None
+        self._stalled: IDelayedCall | None = None
+        self._answers_before = 0
+        self._holders: set[str] = set()
+        self._decoder = framing.Decoder(self.lanes)
+        self.control = ControlLane(self, self.responders(), self.padding)
+
+    # --- for subclasses ---------------------------------------------------------------------
+
+    def responders(self) -> amp.IResponderLocator:
+        """Who answers the peer's commands."""
+        raise NotImplementedError
+
+    def secured(self, alpn: bytes) -> None:
+        """TLS is as it must be."""
+
+    def run_received(self, run: framing.Run) -> None:
+        """Chat frames came. :raises PeerFault: if they may not."""
+        raise WireError("chat frames where no chat can be")
+
+    def congestion_changed(self) -> None:
+        """`is_congested` changed: our peer reads too slowly, or caught up."""
+
+    def lost(self, reason: Failure) -> None:
+        """The connection is over, whoever ended it. Called once."""
+
+    # --- the handshake ----------------------------------------------------------------------
+
+    @property
+    def tls(self) -> SSL.Connection:
+        """OpenSSL's connection, for exporters."""
+        handle: SSL.Connection = self.transport.getHandle()  # type: ignore[union-attr]
+        return handle
+
+    def connectionMade(self) -> None:
+        no_delay = getattr(self.transport, "setTcpNoDelay", None)
+        if no_delay is not None:
+            no_delay(True)
+        self._deadline = self.clock.callLater(self._deadline_after, self._too_late)
+
+    def handshakeCompleted(self) -> None:
+        try:
+            alpn = tls.check_handshake(self.tls, self.alpn)
+        except PeerFault as error:
+            self.fault(error)
+            return
+        self.is_secured = True
+        self.transport.registerProducer(self, True)  # type: ignore[union-attr]
+        self.secured(alpn)
+
+    def certificate_refused(self, why: SecurecomError) -> None:
+        """The verify callback said no; the handshake fails after this."""
+        self.reason = self.reason or why
+
+    def established(self) -> None:
+        """Log-in, proof or HELLO is done: the deadline is lifted."""
+        if self.is_closing:  # the deadline is now that of our close
+            return
+        self.is_established = True
+        self._cancel("_deadline")
+        self.on_established()
+
+    def _too_late(self) -> None:
+        self._deadline = None
+        self.fault(WireError(f"nobody logged in within {self._deadline_after:g} s"))
+
+    # --- frames -----------------------------------------------------------------------------
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.is_closing:
+            return
+        if not self.is_secured:
+            self.fault(WireError("bytes before the end of the handshake"))
+            return
+        try:
+            for item in self._decoder.feed(data):
+                self._received(item)
+                if self.is_closing:
+                    return
+        except SecurecomError as error:
+            self.fault(error)
+        except Exception:  # it must not reach what carries us: that may be another connection
+            self.fault(our_fault(Failure()))
+
+    def _received(self, item: framing.Frame | framing.Run) -> None:
+        if isinstance(item, framing.Run):
+            self.run_received(item)
+            return
+        self.control.receive(item.body)
+        unread = self.control.answer_bytes - self._answers_before if self.is_congested else 0
+        if unread > limits.MAX_UNREAD_ANSWERS:
+            raise WireError(f"a peer that asks on and leaves {unread} bytes of answers unread")
+
+    def send(self, frame: bytes) -> None:
+        """Write whole frames."""
+        if not self.is_closing and self.transport is not None:
+            self.transport.write(frame)
+
+    # --- flow -------------------------------------------------------------------------------
+
+    def pauseProducing(self) -> None:
+        """Our transport is full: the peer does not read.
+
+        We go on reading: if both ends stopped when full, neither would ever drain. What a peer
+        can pile up by asking is bounded in `_received`.
+        """
+        if self.is_congested:
+            return
+        self.is_congested = True
+        self._answers_before = self.control.answer_bytes
+        self._stalled = self.clock.callLater(self.patience, self._no_progress)
+        self.congestion_changed()
+
+    def resumeProducing(self) -> None:
+        """Our transport has room again."""
+        if not self.is_congested:
+            return
+        self.is_congested = False
+        self._cancel("_stalled")
+        self.congestion_changed()
+
+    def stopProducing(self) -> None:
+        """Our transport is gone; `connectionLost` says the rest."""
+
+    @property
+    def is_held(self) -> bool:
+        """Nothing is read at present."""
+        return bool(self._holders)
+
+    def hold(self, who: str) -> None:
+        """Stop reading, until every holder has released."""
+        if not self._holders and not self.is_closing:
+            self.transport.pauseProducing()  # type: ignore[union-attr]
+        self._holders.add(who)
+
+    def release(self, who: str) -> None:
+        """This holder no longer minds reading."""
+        self._holders.discard(who)
+        if not self._holders and not self.is_closing:
+            self.transport.resumeProducing()  # type: ignore[union-attr]
+
+    def _no_progress(self) -> None:
+        self._stalled = None
+        self.fault(PeerSilent(f"the peer took nothing for {self.patience:g} s"))
+
+    # --- the end ----------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Send what is written, say goodbye to TLS, cut after a deadline."""
+        if self.is_closing or self.transport is None:
+            return
+        self._begin_closing()
+        self._deadline = self.clock.callLater(limits.CLOSE_DEADLINE, self._cut)
+        self.transport.loseConnection()
+
+    def fault(self, error: Exception) -> None:
+        """Cut the connection: the peer, or we, cannot go on."""
+        if self.is_closing or self.transport is None:
+            return
+        self.reason = self.reason or error
+        _log.debug("connection cut: {reason}", reason=type(error).__name__)
+        self._begin_closing()
+        self._cut()
+
+    def _begin_closing(self) -> None:
+        held, self._holders = self._holders, set()
+        self.is_closing = True
+        self._cancel("_deadline")
+        self._cancel("_stalled")
+        if self.is_secured:  # a registered producer would keep the transport open
+            self.transport.unregisterProducer()  # type: ignore[union-attr]
+        if held:  # or the peer's close would never be read
+            self.transport.resumeProducing()  # type: ignore[union-attr]
+
+    def _cut(self) -> None:
+        self._deadline = None
+        self.transport.abortConnection()  # type: ignore[union-attr]
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.is_closing = True
+        self._cancel("_deadline")
+        self._cancel("_stalled")
+        if self.reason is not None:
+            reason = Failure(self.reason)
+        self.control.stop(Failure(ConnectionLost()))
+        self.lost(reason)
+
+    def _cancel(self, timer: str) -> None:
+        call: Any = getattr(self, timer)
+        setattr(self, timer, None)
+        if call is not None and call.active():
+            call.cancel()

@@ -1,0 +1,188 @@
+"""The control lane: one AMP box a frame, commands dispatched by Twisted's `BoxDispatcher`.
+
+The frame bounds the box; the box must fill it; what is no box is a `WireError`. A peer's bad
+arguments are the peer's fault and end the connection, without its words in our log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.logger import Logger
+from twisted.protocols import amp
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from securecom import framing, limits
+from securecom.errors import OurFault, PeerFault, WireError
+
+_log = Logger()
+
+#: The key of the padding in a box; every reader skips it.
+PAD = b"_pad"
+_PAD_COST = 2 + len(PAD) + 2
+_KINDS = frozenset({amp.COMMAND, amp.ANSWER, amp.ERROR})
+_ERROR_KEYS = frozenset({amp.ERROR_CODE, amp.ERROR_DESCRIPTION})
+
+
+class Owner(Protocol):
+    """The connection that a control lane belongs to."""
+
+    def send(self, frame: bytes) -> None:
+        """Write one frame."""
+
+    def fault(self, error: Exception) -> None:
+        """The peer, or our own code, made it impossible to go on."""
+
+
+@implementer(amp.IBoxSender)
+class ControlLane:
+    """Commands in and out over one connection.
+
+    :param responders: answers the peer's commands; only these exist on this channel.
+    :param pad_to: if not 0, every frame's length is a multiple of it.
+    """
+
+    def __init__(self, owner: Owner, responders: amp.IResponderLocator, pad_to: int = 0) -> None:
+        self._owner = owner
+        self._pad_to = pad_to
+        #: Bytes of answers handed to the owner so far.
+        self.answer_bytes = 0
+        self._dispatcher = _Dispatcher(responders, owner.fault)
+        self._dispatcher.startReceivingBoxes(self)
+
+    def call(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
+        """Send a command; its answer, its typed refusal, or `ConnectionLost`.
+
+        Any other answer ends the connection and is a `WireError`.
+        """
+        # A Deferred of its own: AMP's ends the connection for a refusal that nobody took.
+        result: Deferred[dict[str, Any]] = Deferred()
+        answer = self._dispatcher.callRemote(command, **arguments)
+        answer.addErrback(self._check_failure, command).chainDeferred(result)
+        return result
+
+    def tell(self, command: type[amp.Command], **arguments: Any) -> None:
+        """Send a command that wants no answer."""
+        self._dispatcher.callRemote(command, **arguments)
+
+    def receive(self, body: bytes) -> None:
+        """One frame's body. :raises WireError: if it is no box that may come now."""
+        box = parse_box(body)
+        kind = box.keys() & _KINDS
+        if len(kind) != 1 or (amp.ERROR in kind and not box.keys() >= _ERROR_KEYS):
+            raise WireError("a box that is neither a command nor an answer to one")
+        if len(box.get(amp.ASK, b"")) > limits.MAX_TAG:
+            raise WireError("a command whose tag is too long")
+        try:
+            self._dispatcher.ampBoxReceived(box)
+        except KeyError:
+            raise WireError("an answer to a command that was not asked") from None
+
+    def stop(self, reason: Failure) -> None:
+        """The connection is gone: what waits for an answer fails."""
+        self._dispatcher.stopReceivingBoxes(reason)
+
+    # amp.IBoxSender
+
+    def sendBox(self, box: amp.AmpBox) -> None:  # noqa: N802
+        """A box becomes a frame."""
+        if self._pad_to:
+            box[PAD] = bytes(self._padding(len(box.serialize())))
+        frame = framing.encode(framing.CONTROL, box.serialize())
+        if amp.COMMAND not in box:
+            self.answer_bytes += len(frame)
+        self._owner.send(frame)
+
+    def unhandledError(self, failure: Failure) -> None:  # noqa: N802
+        """An error that nobody took: the connection cannot go on."""
+        self._owner.fault(cast(Exception, failure.value))
+
+    # insides
+
+    def _check_failure(self, failure: Failure, command: type[amp.Command]) -> Failure:
+        """Only what the vocabulary holds reaches the caller, and nothing in the peer's words."""
+        # InvalidSignature: a call that was wrong on our side and never sent.
+        if failure.check(*command.errors, ConnectionLost, amp.InvalidSignature):
+            return failure
+        error = WireError("an answer that this command does not have")
+        self._owner.fault(error)
+        return Failure(error)
+
+    def _padding(self, box_length: int) -> int:
+        return -(limits.FRAME_HEADER + box_length + _PAD_COST) % self._pad_to
+
+
+class _Dispatcher(amp.BoxDispatcher):
+    """A `BoxDispatcher` that counts, and keeps the peer's words out of the log."""
+
+    def __init__(self, responders: amp.IResponderLocator, fault: Callable[[Exception], None]):
+        super().__init__(responders)
+        self._fault = fault
+        self._unanswered = 0
+
+    def dispatchCommand(self, box: amp.AmpBox) -> Deferred[amp.AmpBox]:
+        """:raises WireError: for a command, or arguments, that may not come here."""
+        responder = self.locator.locateResponder(box[amp.COMMAND])
+        if responder is None:
+            raise WireError("a command that may not come here")
+        if self._unanswered >= limits.MAX_UNANSWERED:
+            raise WireError(f"more than {limits.MAX_UNANSWERED} commands without our answer")
+        try:  # arguments are parsed before the responder's Deferred exists: these are the peer's
+            answer: Deferred[amp.AmpBox] = responder(box)
+        except Exception:
+            raise WireError("a command with arguments that it cannot have") from None
+        self._unanswered += 1
+        return answer.addBoth(self._finished, wants_answer=amp.ASK in box)
+
+    def _finished(self, result: amp.AmpBox | Failure, wants_answer: bool) -> amp.AmpBox | Failure:
+        """A failure that is no typed refusal ends the connection."""
+        self._unanswered -= 1
+        if not isinstance(result, Failure) or (wants_answer and result.check(amp.RemoteAmpError)):
+            return result
+        self._fault(_fatal(result))
+        return Failure(amp.RemoteAmpError(amp.UNKNOWN_ERROR_CODE, b""))
+
+
+def _fatal(failure: Failure) -> Exception:
+    """Why a command that failed ends the connection."""
+    if failure.check(PeerFault):
+        return cast(PeerFault, failure.value)
+    if failure.check(amp.RemoteAmpError):
+        return WireError("a command was refused that wants no answer")
+    return our_fault(failure)
+
+
+def our_fault(failure: Failure) -> OurFault:
+    """Log a mistake of our own: where it happened, but not the values, which may be a peer's."""
+    error = OurFault(f"{type(failure.value).__name__} inside securecom")
+    _log.failure("a mistake in securecom", Failure(error, OurFault, failure.getTracebackObject()))
+    return error
+
+
+def parse_box(body: bytes) -> amp.AmpBox:
+    """Exactly one AMP box, padding dropped.
+
+    :raises WireError: for anything else.
+    """
+    box, at = amp.AmpBox(), 0
+    while key_length := int.from_bytes(body[at : at + 2], "big"):
+        key, at = _string(body, at, key_length)
+        value, at = _string(body, at, int.from_bytes(body[at : at + 2], "big"))
+        if key_length > amp.MAX_KEY_LENGTH or key in box:
+            raise WireError("a box with a key that is too long or comes twice")
+        box[key] = value
+    if at + 2 != len(body) or not box:
+        raise WireError("a frame that is not filled by one box")
+    box.pop(PAD, None)
+    return box
+
+
+def _string(body: bytes, at: int, length: int) -> tuple[bytes, int]:
+    end = at + 2 + length
+    if end > len(body):
+        raise WireError("a box that ends too early")
+    return body[at + 2 : end], end

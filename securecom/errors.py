@@ -1,0 +1,320 @@
+"""One class a reason, in three families: our fault, the peer's fault, the person's mistake.
+
+Each error has a stable number, says what happened and what was not done, and ends with what to
+do next. Refusals that travel on the wire are in `securecom.commands`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SecurecomError(Exception):
+    """An error a person may read.
+
+    :param what: what happened and what was not done, without a final stop's worth of blame.
+    :param hint: what to do next; the class has one of its own.
+    """
+
+    code: ClassVar[int] = 100
+    hint: str = "Please report this to the people who maintain securecom."
+
+    def __init__(self, what: str, hint: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        if hint is not None:
+            self.hint = hint
+
+    def __str__(self) -> str:
+        return f"SC-{self.code} {self.what}. {self.hint}".rstrip()
+
+
+# --- ours -----------------------------------------------------------------------------------
+
+
+class OurFault(SecurecomError):
+    """Something went wrong on this machine."""
+
+
+class StateDamaged(OurFault):
+    """A folder or file that securecom keeps is not what it wrote."""
+
+    code = 110
+    hint = "Nothing was changed. Restore it from a backup, or name another folder."
+
+
+class StateBusy(OurFault):
+    """Another process holds what this one needs."""
+
+    code = 111
+    hint = "Nothing was changed. Try again in a moment."
+
+
+class StateUnusable(OurFault):
+    """The disk or its permissions stand in the way: full, read-only, not ours to read."""
+
+    code = 112
+    hint = "Check the folder's owner and permissions, and the space left."
+
+
+class NoState(OurFault):
+    """There is no server's state in this folder."""
+
+    code = 113
+    hint = "Start the server once (twistd -n securecom), or name its folder with --state."
+
+
+# --- the person's ---------------------------------------------------------------------------
+
+
+class Mistake(SecurecomError):
+    """Something typed or configured that cannot be done as it stands."""
+
+    code = 200
+    hint = "Nothing was sent."
+
+
+class UnknownCommand(Mistake):
+    """A line that starts like a command and is none."""
+
+    code = 201
+
+
+class BadArgument(Mistake):
+    """A command with an argument that it cannot take."""
+
+    code = 202
+
+
+class NotNow(Mistake):
+    """A command that has no meaning at this moment."""
+
+    code = 203
+
+
+class BadName(Mistake):
+    """Text that is no name."""
+
+    code = 204
+    hint = "A name is 1 to 32 of a-z, 0-9, '.', '_' and '-', and starts with a letter or digit."
+
+
+class TooLong(Mistake):
+    """A message or line over its limit."""
+
+    code = 205
+
+
+class BadKey(Mistake):
+    """Bytes that are no acceptable Ed25519 public key."""
+
+    code = 206
+    hint = "securecom takes ssh-ed25519 keys only."
+
+
+class BadLink(Mistake):
+    """Text that is no invitation link."""
+
+    code = 207
+    hint = "Nothing was sent. Copy the whole link, from securecom:// to its last character."
+
+
+class BadHost(Mistake):
+    """Text that is neither a host name nor an IP address."""
+
+    code = 208
+    hint = "A host is a name such as chat.example.org, an IPv4 address, or an IPv6 address."
+
+
+class IdentityProblem(Mistake):
+    """The identity file cannot be used."""
+
+    code = 210
+    hint = "Nothing was sent."
+
+
+class ProfileProblem(Mistake):
+    """The profile cannot be used."""
+
+    code = 211
+    hint = "Nothing was sent."
+
+
+class WhichProfile(Mistake):
+    """There is no profile, or more than one and none was named."""
+
+    code = 212
+
+
+class PassPhraseProblem(IdentityProblem):
+    """No pass phrase, or not the right one, or one that may not be taken from there."""
+
+    code = 213
+
+
+# --- the admin's ----------------------------------------------------------------------------
+
+
+class NoSuchUser(Mistake):
+    """No user of this server has that name."""
+
+    code = 220
+    hint = "Nothing was changed. securecom-admin users shows all."
+
+
+class NoSuchInvitation(Mistake):
+    """No open invitation has that name or number."""
+
+    code = 221
+    hint = "Nothing was changed. securecom-admin invites shows all."
+
+
+class NameTaken(Mistake):
+    """The name has a key already, so it cannot be invited."""
+
+    code = 222
+    hint = "Nothing was changed. For a new key: securecom-admin reset-key NAME, then invite again."
+
+
+class NotConfirmed(Mistake):
+    """Something that cannot be undone, and nobody said yes."""
+
+    code = 223
+    hint = "Nothing was changed. Say it again with --yes."
+
+
+# --- the network and the server -------------------------------------------------------------
+
+
+class CannotReach(SecurecomError):
+    """No connection to the server."""
+
+    code = 301
+    hint = "Check the address, and that the server runs."
+
+
+class ConnectionWasLost(SecurecomError):
+    """The connection to the server went away."""
+
+    code = 302
+    hint = "What had no receipt may not have arrived."
+
+
+class NotDialled(SecurecomError):
+    """The server does not open request channels itself."""
+
+    code = 303
+    hint = "Nobody can ask you for a chat. Start again with --request listen."
+
+
+class ServerMismatch(SecurecomError):
+    """The server is not the one that was pinned."""
+
+    code = 401
+    hint = "Nothing was sent. Ask the server's admin for the fingerprint by phone or in person."
+
+
+class LoginRefused(SecurecomError):
+    """The server knows us and says no, or does not know us."""
+
+    code = 501
+    hint = "Ask the server's admin."
+
+
+class InvitationRefused(LoginRefused):
+    """The invitation is spent, expired, revoked or unknown."""
+
+    code = 502
+    hint = "Ask the admin for a new one."
+
+
+# --- requests and peers ---------------------------------------------------------------------
+
+
+class NotAnswered(SecurecomError):
+    """The request came to nothing, for a reason that the other side need not tell."""
+
+    code = 601
+    hint = "Nothing was sent. You may ask again."
+
+
+class WasRefused(NotAnswered):
+    """The other person said no."""
+
+    code = 602
+    hint = "Nothing was sent."
+
+
+class WasCancelled(NotAnswered):
+    """We withdrew the request."""
+
+    code = 603
+    hint = "Nothing was sent."
+
+
+class PeerKeyChanged(SecurecomError):
+    """The peer's key is not the pinned one."""
+
+    code = 701
+    hint = "Nothing was sent. Ask them by another way whether they have a new key."
+
+
+class ChatFailed(SecurecomError):
+    """The end-to-end session could not be set up, or broke."""
+
+    code = 702
+    hint = "Nothing more was sent. Ask again with /chat."
+
+
+class NotDelivered(SecurecomError):
+    """A message that got no receipt."""
+
+    code = 703
+    hint = "It may not have arrived."
+
+
+class TooOften(SecurecomError):
+    """A rate limit."""
+
+    code = 801
+    hint = "Nothing was sent. Wait a minute and try again."
+
+
+# --- the peer's -----------------------------------------------------------------------------
+
+
+class PeerFault(SecurecomError):
+    """The other end did what the protocol forbids; its connection ends."""
+
+    code = 900
+    hint = "The connection was ended."
+
+
+class WireError(PeerFault):
+    """Bytes that are no frame, no box, or no command that may come here."""
+
+    code = 901
+
+
+class TLSRefused(PeerFault):
+    """TLS finished, but not as it must: protocol, group or version."""
+
+    code = 902
+
+
+class ProofRefused(PeerFault):
+    """A request channel without a good proof of the session key, or a chat without a HELLO."""
+
+    code = 903
+
+
+class NotYourStream(PeerFault):
+    """A chat frame for a stream that was never opened to its sender."""
+
+    code = 904
+
+
+class PeerSilent(PeerFault):
+    """The peer sent nothing, or took nothing, for too long."""
+
+    code = 905

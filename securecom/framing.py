@@ -1,0 +1,127 @@
+"""Bytes to frames and back. Knows no Twisted.
+
+A frame is one lane byte, three length bytes (big-endian), and the body. On the chat lane a body
+is a stream number (4 bytes, big-endian, never 0) and at least one opaque byte. Consecutive chat
+frames of one stream are handed on as one run, untouched, so that a relay forwards them whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from securecom import limits
+from securecom.errors import WireError
+
+CONTROL = 0
+CHAT = 1
+DATA = 2
+
+_HEADER = limits.FRAME_HEADER
+_STREAM = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame of a lane other than the chat lane."""
+
+    lane: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Whole chat frames of one stream, headers and all, as they came."""
+
+    stream: int
+    raw: bytes
+
+
+def encode(lane: int, body: bytes) -> bytes:
+    """One frame on the wire."""
+    if len(body) > limits.MAX_BODY:
+        raise ValueError(f"a frame of {len(body)} bytes was about to be sent")
+    return bytes((lane,)) + len(body).to_bytes(3, "big") + body
+
+
+def encode_chat(stream: int, data: bytes) -> bytes:
+    """Opaque bytes as chat frames of one stream, chunk by chunk."""
+    number = stream.to_bytes(_STREAM, "big")
+    size = limits.MAX_CHAT_CHUNK
+    chunks = (data[at : at + size] for at in range(0, len(data), size))
+    return b"".join(encode(CHAT, number + chunk) for chunk in chunks)
+
+
+def chat_bytes(run: Run) -> bytes:
+    """The opaque bytes of a run, frames and stream numbers taken off."""
+    raw, parts, at = run.raw, [], 0
+    while at < len(raw):
+        end = at + _HEADER + int.from_bytes(raw[at + 1 : at + 4], "big")
+        parts.append(raw[at + _HEADER + _STREAM : end])
+        at = end
+    return b"".join(parts)
+
+
+class Decoder:
+    """Collects bytes, gives whole frames; holds one unfinished frame at the most.
+
+    :param lanes: the lanes that may come here; any other byte is a `WireError`.
+    """
+
+    def __init__(self, lanes: frozenset[int]) -> None:
+        self._lanes = lanes
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[Frame | Run]:
+        """The frames that `data` completes.
+
+        :raises WireError: at the first frame that cannot be one; the frames before it are given.
+        """
+        data = self._rest + data if self._rest else data
+        self._rest = b""
+        at, run_start, run_stream = 0, 0, 0
+        while (end := self._end(data, at)) is not None:
+            stream = self._stream(data, at, end) if data[at] == CHAT else 0
+            if stream != run_stream:
+                if run_stream:
+                    yield Run(run_stream, data[run_start:at])
+                run_start, run_stream = at, stream
+            if data[at] != CHAT:
+                yield Frame(data[at], data[at + _HEADER : end])
+            elif not stream:
+                raise WireError("a chat frame without a stream or without bytes")
+            at = end
+        if run_stream:
+            yield Run(run_stream, data[run_start:at])
+        self._check_unfinished(data, at)
+        self._rest = data[at:]
+
+    @property
+    def held(self) -> int:
+        """Bytes of the unfinished frame."""
+        return len(self._rest)
+
+    def _end(self, data: bytes, at: int) -> int | None:
+        """Where the frame at `at` ends, or None if it is not all there."""
+        if len(data) - at < _HEADER:
+            return None
+        end = at + _HEADER + int.from_bytes(data[at + 1 : at + 4], "big")
+        if data[at] not in self._lanes or end - at - _HEADER > limits.MAX_BODY:
+            return None
+        return end if end <= len(data) else None
+
+    @staticmethod
+    def _stream(data: bytes, at: int, end: int) -> int:
+        """The stream number of the chat frame at `at`; 0 if the frame is no good."""
+        if end - at - _HEADER <= _STREAM:
+            return 0
+        return int.from_bytes(data[at + _HEADER : at + _HEADER + _STREAM], "big")
+
+    def _check_unfinished(self, data: bytes, at: int) -> None:
+        """An unfinished frame is refused as soon as its header shows that it cannot be one."""
+        if at < len(data) and data[at] not in self._lanes:
+            raise WireError(f"a frame on lane {data[at]}, which does not exist here")
+        if len(data) - at >= _HEADER:
+            length = int.from_bytes(data[at + 1 : at + _HEADER], "big")
+            if length > limits.MAX_BODY:
+                raise WireError(f"a frame of {length} bytes")

@@ -1,0 +1,160 @@
+"""Invitations: the link that holds all a client needs to find a server, check it and enrol.
+
+`securecom://HOST[:PORT]/SERVER/TOKEN`: SERVER is the SHA-256 of the server's CA certificate,
+TOKEN the one-time secret, both in base32 without padding. Letters may be of either case: in
+capitals the whole link fits a QR code's alphanumeric mode, a quarter smaller.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from securecom import limits
+from securecom.errors import BadHost, BadLink
+
+_SCHEME = "securecom://"
+_SERVER_BYTES = 32
+_MAX_PORT = 65535
+_LABEL = re.compile(rf"[a-z0-9]([a-z0-9-]{{0,{limits.MAX_LABEL - 2}}}[a-z0-9])?")
+_AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?")
+
+
+class Host(str):
+    """A host name or IP address in its one spelling: lower case, IPv6 short and unbracketed."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Host:
+        """:raises BadHost: if the text is neither."""
+        return super().__new__(cls, _address(text) or _host_name(text))
+
+    @property
+    def address(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+        """The IP address, if it is one."""
+        return None if _address(self) is None else ipaddress.ip_address(self)
+
+    @property
+    def bracketed(self) -> str:
+        """As it stands in front of a port."""
+        return f"[{self}]" if ":" in self else str(self)
+
+
+def _address(text: str) -> str | None:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if getattr(address, "scope_id", None) is not None:
+        raise BadHost("an IPv6 address with a zone means something on one machine only")
+    return str(address)
+
+
+def _host_name(text: str) -> str:
+    if not text.isascii():
+        raise BadHost("a host name in other letters is written in its xn-- form")
+    name = text.lower()
+    labels = name.split(".")
+    if len(name) > limits.MAX_HOST or not all(map(_LABEL.fullmatch, labels)):
+        raise BadHost("that is no host name")
+    if labels[-1].isdigit():  # resolvers take such names for addresses, each in its own way
+        raise BadHost("that is no IPv4 address")
+    return name
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """Where a server is, which one it is (32 bytes, `identity.server_id`), and the token."""
+
+    host: Host
+    standard_port: int
+    server: bytes
+    token: bytes
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.standard_port <= _MAX_PORT:
+            raise BadLink(f"{self.standard_port} is no port")
+        if len(self.server) != _SERVER_BYTES:
+            raise BadLink("the server's fingerprint is not whole")
+        if len(self.token) != limits.TOKEN_BYTES:
+            raise BadLink("the token is not whole")
+
+    def link(self) -> str:
+        """The one line to hand over."""
+        default = self.standard_port == limits.STANDARD_PORT
+        port = "" if default else f":{self.standard_port}"
+        return (
+            f"{_SCHEME}{self.host.bracketed}{port}/{_to_text(self.server)}/{_to_text(self.token)}"
+        )
+
+    @classmethod
+    def parse(cls, text: str) -> Invitation:
+        """The invitation in a link, white space around it allowed.
+
+        :raises BadLink: for anything else.
+        """
+        text = text.strip()
+        if len(text) > limits.MAX_LINK:
+            raise BadLink(f"an invitation link has at most {limits.MAX_LINK} characters")
+        if text[: len(_SCHEME)].lower() != _SCHEME:
+            raise BadLink(f"an invitation link begins with {_SCHEME}")
+        parts = text[len(_SCHEME) :].split("/")
+        if len(parts) != len(("authority", "server", "token")):
+            raise BadLink("an invitation link is a host, a server's fingerprint and a token")
+        host, port = _authority(parts[0])
+        server = _from_text(parts[1], _SERVER_BYTES, "server's fingerprint")
+        return cls(host, port, server, _from_text(parts[2], limits.TOKEN_BYTES, "token"))
+
+
+def token_hash(token: bytes) -> bytes:
+    """What the registry keeps of a token: SHA-256 (32 bytes)."""
+    return hashlib.sha256(token).digest()
+
+
+def parse_authority(text: str) -> tuple[Host, int | None]:
+    """`HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`; a bare IPv6 address is a host too.
+
+    :raises BadHost: for anything else, and for a port that is none.
+    """
+    if _address(text) is not None:
+        return Host(text), None
+    match = _AUTHORITY.fullmatch(text)
+    if match is None:
+        raise BadHost("that is no host with or without a port")
+    host = Host(match[1].removeprefix("[").removesuffix("]"))
+    if (":" in host) != match[1].startswith("["):
+        raise BadHost("brackets are for IPv6 addresses")
+    if match[2] is None:
+        return host, None
+    if not 1 <= int(match[2]) <= _MAX_PORT:
+        raise BadHost(f"{int(match[2])} is no port")
+    return host, int(match[2])
+
+
+def _authority(text: str) -> tuple[Host, int]:
+    try:
+        host, port = parse_authority(text)
+    except BadHost as error:
+        raise BadLink(f"the link's host is not one ({error.what})") from None
+    if ":" in host and not text.startswith("["):
+        raise BadLink("the link's host is not one (IPv6 addresses stand in brackets)")
+    return host, limits.STANDARD_PORT if port is None else port
+
+
+def _to_text(data: bytes) -> str:
+    return base64.b32encode(data).decode("ascii").rstrip("=").lower()
+
+
+def _from_text(text: str, length: int, what: str) -> bytes:
+    """Base32 without padding, in the one spelling that `_to_text` gives (but for case)."""
+    try:
+        data = base64.b32decode(text.upper() + "=" * (-len(text) % 8))
+    except (binascii.Error, ValueError):
+        raise BadLink(f"the link's {what} is mistyped or cut off") from None
+    if len(data) != length or _to_text(data) != text.lower():
+        raise BadLink(f"the link's {what} is mistyped or cut off")
+    return data

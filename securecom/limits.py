@@ -1,0 +1,166 @@
+"""Every size, count, rate and wait in securecom, each with the reason for its value.
+
+Sizes are bytes, waits are seconds, unless a name says otherwise.
+"""
+
+# --- frames (docs/protocol.md, "Framing") ---------------------------------------------------
+
+#: Lane byte and three length bytes.
+FRAME_HEADER = 4
+#: The longest body of a frame: a 16 KiB message, its AMP keys, its padding.
+MAX_BODY = 18 * 1024
+#: Opaque bytes in one frame of the chat lane: a whole TLS record fits two.
+MAX_CHAT_CHUNK = 16 * 1024
+#: Bytes of a command's tag, which our answer repeats: 64 bits in hexadecimal digits.
+MAX_TAG = 16
+#: Bytes of a command's tag, which our answer repeats: 64 bits in hexadecimal digits.
+MAX_TAG = 16
+#: Commands a peer may have waiting for our answer; more is flooding.
+MAX_UNANSWERED = 32
+#: Bytes of our answers that a peer may leave unread once its transport is full. The receipts of
+#: `MAX_UNDELIVERED` messages take 16 KiB; more is a peer that asks and does not read.
+MAX_UNREAD_ANSWERS = 64 * 1024
+
+# --- messages -------------------------------------------------------------------------------
+
+#: A message's text as UTF-8. Longer text is refused before it is sent.
+MAX_TEXT = 16 * 1024
+#: Every control frame inside a chat is a multiple of this long, header included, so that
+#: its length tells little.
+CHAT_PADDING = 256
+#: Messages sent but not yet acknowledged; the next is refused with an error.
+MAX_UNDELIVERED = 64
+#: Messages the callee may type before the caller has spoken.
+MAX_HELD_BACK = 64
+
+# --- names, links, keys ---------------------------------------------------------------------
+
+#: Characters of a name: fits a column on every terminal.
+MAX_NAME = 32
+#: Random bytes in an invitation's token (the floor is 128 bits).
+TOKEN_BYTES = 20
+#: Characters of a host name (RFC 1035), and of each of its labels.
+MAX_HOST = 253
+MAX_LABEL = 63
+#: Characters of an invitation link, so that a file given by mistake is not parsed.
+MAX_LINK = 512
+#: bcrypt rounds of the identity file: about half a second on a small machine.
+BCRYPT_ROUNDS = 64
+#: Bytes of an identity file that is read at all.
+MAX_IDENTITY_FILE = 16 * 1024
+
+# --- deadlines of a connection --------------------------------------------------------------
+
+#: From the TCP connection to a finished log-in or proof, whatever the peer does.
+LOGIN_DEADLINE = 10.0
+#: From our close to the peer's; then the connection is cut.
+CLOSE_DEADLINE = 3.0
+#: Between pings on the standard and the request channel.
+PING_INTERVAL = 30.0
+#: Without a byte from the peer for this long, it is gone.
+PEER_GONE = 90.0
+#: A reader that stays full for this long is disconnected, so that ending a chat never hangs.
+NO_PROGRESS = 30.0
+#: The same for a client's own writing, which stands still while the server waits for the other
+#: end of a chat: longer, so that it is the slow reader who goes.
+CLIENT_PATIENCE = 75.0
+#: To answer any command that needs no person.
+ANSWER_DEADLINE = 15.0
+
+# --- chat requests and chats ----------------------------------------------------------------
+
+#: A chat request that nobody answered is over.
+REQUEST_EXPIRES = 60.0
+#: For the callee's client to open its stream after it accepted.
+OPENING_DEADLINE = 10.0
+#: Nested handshake and both HELLOs, from the opened stream on.
+CHAT_HANDSHAKE_DEADLINE = 15.0
+#: For the answer to BYE.
+BYE_DEADLINE = 3.0
+#: Ended streams a session remembers: late frames of these are dropped, others are an attack.
+ENDED_STREAMS = 64
+#: Requests of one caller in REQUEST_WINDOW.
+REQUESTS_BY_CALLER = 20
+#: Requests to one callee in REQUEST_WINDOW, whoever asks.
+REQUESTS_TO_CALLEE = 30
+#: The window of the two rates above.
+REQUEST_WINDOW = 60.0
+#: Names in one answer to "who is available"; the rest comes page by page.
+USERS_PAGE = 200
+#: Names a client fetches for one /users.
+MAX_USERS_SHOWN = 5000
+
+# --- the server's doors ---------------------------------------------------------------------
+
+#: Connections to one port, in all.
+MAX_CONNECTIONS = 20_000
+#: Sessions: each has two connections.
+MAX_SESSIONS = 10_000
+#: Connections from one address, both channels of a small office behind one NAT.
+MAX_CONNECTIONS_BY_ADDRESS = 200
+#: Connections from one address that have not logged in yet.
+MAX_PENDING_BY_ADDRESS = 40
+#: Addresses whose rate is remembered.
+MAX_ADDRESSES = 50_000
+#: Between looks whether the admin changed the registry.
+REGISTRY_POLL = 0.5
+#: The port of the daemon role that the server may dial.
+DIAL_PORT = 4242
+#: For the TCP connection of a dialled request channel.
+DIAL_DEADLINE = 5.0
+STANDARD_PORT = 4241
+REQUEST_PORT = 4243
+
+# --- the server's state ---------------------------------------------------------------------
+
+#: The private CA, in days. Clients pin it: it outlives every client installed today.
+CA_DAYS = 25 * 365
+#: The server's certificate, in days.
+CERTIFICATE_DAYS = 90
+#: Renewed when fewer days than this are left.
+RENEW_DAYS = 30
+#: Certificates begin this many days before they are made, for clients whose clock is behind.
+BACKDATED_DAYS = 1
+#: Between looks at the certificate's age.
+RENEW_CHECK = 6 * 3600.0
+#: Bytes of a key, certificate or settings file that are read at all.
+MAX_STATE_FILE = 64 * 1024
+#: How long an invitation is good, in hours, if the admin says nothing.
+INVITATION_HOURS = 24
+#: The longest an invitation may be good, in hours.
+MAX_INVITATION_HOURS = 30 * 24
+#: The shortest, in minutes: time enough to open a link.
+MIN_INVITATION_MINUTES = 1
+#: For SQLite to wait for another process's write.
+DATABASE_BUSY = 5.0
+
+# --- memory of a relayed chat ---------------------------------------------------------------
+
+#: Bytes a leg may hold for a reader that is slow, a chat and direction.
+MAX_RELAY_BUFFER = 256 * 1024
+
+# --- client ---------------------------------------------------------------------------------
+
+#: Back-off between attempts to reconnect: first, factor, last.
+RECONNECT_FIRST = 1.0
+RECONNECT_FACTOR = 1.7
+RECONNECT_LAST = 60.0
+#: Share of the wait that is random, so that clients do not come back in step.
+RECONNECT_JITTER = 0.3
+#: Bytes of one typed or piped line.
+MAX_LINE = 64 * 1024
+#: Bytes waiting for a slow terminal or pipe before reading from the server pauses.
+MAX_UNSHOWN = 256 * 1024
+#: For log-out, BYE and the rest when the client leaves.
+EXIT_DEADLINE = 5.0
+#: After the end of a script's input, for what it asked for to move on: a request may take its
+#: whole time, and a chat its handshake.
+FINISH_DEADLINE = REQUEST_EXPIRES + CHAT_HANDSHAKE_DEADLINE
+#: Bytes of a profile's settings that are read at all.
+MAX_PROFILE_FILE = 16 * 1024
+#: Bytes of a pass phrase, so that a file given by mistake is not read to its end.
+MAX_PASS = 1024
+#: Wrong pass phrases that a terminal may try.
+PASS_ATTEMPTS = 3
+#: Connections that may fail before a client without a person at it gives up.
+ATTEMPTS = 5

@@ -1,0 +1,106 @@
+"""The vocabulary: each argument takes what it should and nothing else; names are unique."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.protocols import amp
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom import commands
+from securecom.commands import FixedBytes, KeyArgument, NameArgument, NamesArgument, Number, Word
+from securecom.errors import WireError
+from securecom.identity import Identity, Name
+
+COMMANDS = [
+    one for one in vars(commands).values() if isinstance(one, type) and issubclass(one, amp.Command)
+]
+REFUSALS = commands.Refusal.__subclasses__()
+
+
+class ArgumentTests(SynchronousTestCase):
+    def assert_round_trip(self, argument: amp.Argument, value: Any, wire: bytes) -> None:
+        self.assertEqual(argument.toString(value), wire)
+        back = argument.fromString(wire)
+        self.assertEqual((back, type(back)), (value, type(value)))
+
+    def assert_refused(self, argument: amp.Argument, *wires: bytes) -> None:
+        for wire in wires:
+            error = self.assertRaises(WireError, argument.fromString, wire)
+            if wire.strip(b"0123456789 "):  # a peer's words stay out of our errors
+                self.assertNotIn(repr(wire), repr(error))
+
+    def test_names(self) -> None:
+        self.assert_round_trip(NameArgument(), Name("bob"), b"bob")
+        self.assert_refused(NameArgument(), b"", b"Bob", b"b\xc3\xb6b", b"\xff", b"b" * 33, b"b\0")
+
+    def test_lists_of_names(self) -> None:
+        self.assert_round_trip(NamesArgument(), [Name("al"), Name("bo")], b"al bo")
+        self.assert_round_trip(NamesArgument(), [], b"")
+        self.assert_refused(NamesArgument(), b" ", b"al  bo", b"al bo ", b"al Bo", b"al\nbo")
+
+    def test_keys(self) -> None:
+        key = Identity.generate().public_key
+        self.assert_round_trip(KeyArgument(), key, key.raw)
+        neutral = (1).to_bytes(32, "little")
+        self.assert_refused(KeyArgument(), b"", key.raw[:-1], key.raw + b"\0", neutral, bytes(32))
+
+    def test_bytes_of_one_length(self) -> None:
+        self.assert_round_trip(FixedBytes(3), b"a\0b", b"a\0b")
+        self.assert_refused(FixedBytes(3), b"", b"ab", b"abcd")
+
+    def test_numbers(self) -> None:
+        for number in (5, 40, 300):
+            self.assert_round_trip(Number(5, 300), number, b"%d" % number)
+        wrong = (b"", b"4", b"301", b"-5", b"+5", b" 5", b"5 ", b"5.0", b"0x5", b"\xd9\xa5", b"1_0")
+        self.assert_refused(Number(5, 300), *wrong, b"0005", b"9" * 10_000)
+
+    def test_words(self) -> None:
+        self.assert_round_trip(Word("yes", "no"), "no", b"no")
+        self.assert_refused(Word("yes", "no"), b"", b"NO", b"no ", b"maybe", b"\xff")
+
+    @given(st.binary(max_size=70))
+    def test_junk_raises_only_wire_errors(self, junk: bytes) -> None:
+        names = [NameArgument(), NamesArgument(), KeyArgument()]
+        for argument in (*names, FixedBytes(16), Number(0, 65535), Word("yes", "no")):
+            try:
+                argument.fromString(junk)
+            except WireError:
+                continue
+
+    def test_an_optional_argument_may_be_absent(self) -> None:
+        box = commands.LogIn.makeResponse({"name": Name("al"), "request_port": 1}, None)
+        self.assertNotIn(b"dial_port", box)
+        self.assertIsNone(commands.LogIn.parseResponse(box, None)["dial_port"])
+
+
+class VocabularyTests(SynchronousTestCase):
+    def test_every_name_on_the_wire_is_one_commands(self) -> None:
+        names = [one.commandName for one in COMMANDS]
+        self.assertGreater(len(names), 15)
+        self.assertEqual(len(set(names)), len(names))
+
+    def test_every_refusal_has_a_word_of_its_own(self) -> None:
+        words = [one.wire for one in REFUSALS]
+        self.assertGreater(len(words), 10)
+        self.assertEqual(len(set(words)), len(words))
+        for reserved in (amp.UNKNOWN_ERROR_CODE, amp.UNHANDLED_ERROR_CODE, commands.Refusal.wire):
+            self.assertNotIn(reserved, words)
+
+    def test_commands_fail_with_refusals_only_and_with_their_words(self) -> None:
+        for command in COMMANDS:
+            for kind, word in command.errors.items():
+                self.assertTrue(issubclass(kind, commands.Refusal), command)
+                self.assertEqual(word, vars(kind)["wire"], command)
+            self.assertEqual(command.fatalErrors, {})
+
+    def test_what_wants_no_answer_has_none(self) -> None:
+        for command in COMMANDS:
+            if not command.requiresAnswer:
+                self.assertEqual((command.response, command.errors), ([], {}), command)
+
+    def test_every_command_and_refusal_is_explained(self) -> None:
+        for one in (*COMMANDS, *REFUSALS):
+            self.assertTrue(vars(one).get("__doc__"), one)
