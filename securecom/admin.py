@@ -1,0 +1,89 @@
+"""`securecom-admin`: invitations, users, and the health of a server's state.
+
+A short-lived process beside the server: it reads the state folder and works on the registry, where
+the server notices what has changed. It needs no reactor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from securecom.admin_arguments import parser
+from securecom.admin_commands import COMMANDS, Answer, Desk, Surroundings
+from securecom.errors import SecurecomError
+from securecom.server import database
+from securecom.server.sqlite_registry import SQLiteRegistry
+from securecom.server.state import default_state_folder, read_state
+
+_OK, _TO_PUT_RIGHT, _INTERRUPTED = 0, 1, 130
+
+
+def answer(argv: Sequence[str], around: Surroundings) -> Answer:
+    """What a command line asks for, done.
+
+    :raises SecurecomError: it cannot be; nothing was changed.
+    :raises SystemExit: from argparse, after `--help` or a mistake in usage.
+    """
+    asked = parser().parse_args(argv)
+    state = read_state(asked.state or default_state_folder(), around.now())
+    pool = database.SynchronousPool(database.connect(state.registry_path))
+    with contextlib.closing(SQLiteRegistry(pool)) as registry:
+        return COMMANDS[asked.command](Desk(state, registry, around), asked)
+
+
+def run(argv: Sequence[str], around: Surroundings) -> int:
+    """Do what a command line asks for, and tell: the exit code."""
+    try:
+        said = answer(argv, around)
+    except SecurecomError as error:
+        return _cannot(str(error))
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    if said.note:
+        print(said.note, file=sys.stderr)
+    sys.stdout.write("".join(f"{line}\n" for line in said.lines))
+    return _OK
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """The command `securecom-admin`."""
+    if sys.stdout is None:  # closed before we were started: a token would be lost
+        sys.exit(_cannot("there is no standard output; nothing was done"))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a folder's name may be any bytes
+    around = Surroundings(time.time, secrets.token_bytes, _confirmer(), sys.stdout.encoding)
+    try:
+        status = run(sys.argv[1:] if argv is None else argv, around)
+        sys.stdout.flush()
+    except OSError as error:
+        # Done, but not shown. What is left in the buffer must not fail once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = _cannot(f"the output was cut off ({error.strerror})")
+    sys.exit(status)
+
+
+def _cannot(why: str) -> int:
+    print(why, file=sys.stderr)
+    return _TO_PUT_RIGHT
+
+
+def _confirmer() -> Callable[[str], bool] | None:
+    if sys.stdin is None or not sys.stdin.isatty():
+        return None
+    return _confirm
+
+
+def _confirm(question: str) -> bool:
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+if __name__ == "__main__":
+    main()

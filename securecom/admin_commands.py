@@ -1,0 +1,249 @@
+"""What each command of `securecom-admin` does: a method each, from arguments to lines."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from securecom import limits
+from securecom.admin_arguments import invitation_id
+from securecom.admin_output import day_and_time, iso, json_lines, qr_code, table
+from securecom.errors import NameTaken, NoSuchUser, NotConfirmed
+from securecom.identity import Name
+from securecom.invitation import Host, Invitation, token_hash
+from securecom.server import certificates
+from securecom.server.registry import OpenInvitation, Registry, User
+from securecom.server.state import StoredState
+
+_HERE = Host("127.0.0.1")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the command needs of the world.
+
+    :param now: seconds since the epoch.
+    :param random: so many bytes that nobody can guess.
+    :param confirm: asks the person a question; None when there is nobody to ask.
+    :param encoding: of standard output.
+    """
+
+    now: Callable[[], float]
+    random: Callable[[int], bytes]
+    confirm: Callable[[str], bool] | None
+    encoding: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Lines for standard output, and what the person should know besides."""
+
+    lines: Sequence[str]
+    note: str = ""
+
+
+def done(result: Deferred[T]) -> T:
+    """What a registry that works at once has answered; its error is raised."""
+    outcome: list[T | Failure] = []
+    result.addBoth(outcome.append)
+    (only,) = outcome
+    if isinstance(only, Failure):
+        only.raiseException()
+    return only
+
+
+class Desk:
+    """The state and registry of one server, and a method for each command."""
+
+    def __init__(self, state: StoredState, registry: Registry, around: Surroundings) -> None:
+        self._state = state
+        self._registry = registry
+        self._around = around
+
+    # --- invitations ------------------------------------------------------------------------
+
+    def invite(self, asked: Namespace) -> Answer:
+        """A link for each name; none at all if one of the names is taken."""
+        names = list(dict.fromkeys(asked.names))
+        for name in names:
+            user = done(self._registry.user(name))
+            if user is not None and user.key is not None:
+                raise NameTaken(f"{name} has a key already")
+        host, port, note = self._public_address(asked.host)
+        expires = float(int(self._around.now() + asked.expires))
+        made = [self._invite_one(name, host, port, expires) for name in names]
+        if asked.json:
+            return Answer(json_lines(_invitation_fields(one, link) for one, link in made), note)
+        lines: list[str] = []
+        for invitation, link in made:
+            lines += [f"{invitation.name}, once, until {day_and_time(expires)}:", f"  {link}"]
+            lines += qr_code(link, self._around.encoding) if asked.qr else []
+        return Answer(lines, note)
+
+    def _invite_one(
+        self, name: Name, host: Host, port: int, expires: float
+    ) -> tuple[OpenInvitation, str]:
+        token = self._around.random(limits.TOKEN_BYTES)
+        invitation = done(self._registry.invite(name, token_hash(token), expires))
+        return invitation, Invitation(host, port, self._state.server_id, token).link()
+
+    def _public_address(self, asked: tuple[Host, int | None] | None) -> tuple[Host, int, str]:
+        listens = self._state.settings.standard_port or limits.STANDARD_PORT
+        if asked is not None:
+            return asked[0], asked[1] or listens, ""
+        if self._state.public_hosts:
+            return self._state.public_hosts[0], listens, ""
+        note = (
+            "This server is not public: the link works on this machine only. "
+            "Start the server with --public HOST, or see invite --host."
+        )
+        return _HERE, listens, note
+
+    def invites(self, asked: Namespace) -> Answer:
+        """The open invitations, without their links, which nobody can make again."""
+        now = self._around.now()
+        invitations = done(self._registry.invitations())
+        if asked.json:
+            return Answer(
+                json_lines(
+                    _invitation_fields(one) | {"expired": one.expires <= now} for one in invitations
+                )
+            )
+        if not invitations:
+            return Answer(["no open invitations"])
+        rows = [
+            (
+                invitation_id(one.number),
+                one.name,
+                day_and_time(one.expires) + (" (expired)" if one.expires <= now else ""),
+            )
+            for one in invitations
+        ]
+        return Answer(table(("ID", "NAME", "GOOD UNTIL"), rows))
+
+    def revoke(self, asked: Namespace) -> Answer:
+        """Close one invitation, or all of a name."""
+        closed = done(self._registry.revoke(asked.which))
+        return Answer([f"revoked {invitation_id(one.number)} for {one.name}" for one in closed])
+
+    # --- users ------------------------------------------------------------------------------
+
+    def users(self, asked: Namespace) -> Answer:
+        """The users, their state and keys."""
+        users = done(self._registry.users())
+        if asked.json:
+            return Answer(json_lines(map(_user_fields, users)))
+        if not users:
+            return Answer(["no users yet"], "Next: securecom-admin invite NAME")
+        rows = [
+            (
+                user.name,
+                _standing(user),
+                day_and_time(user.created),
+                "" if user.key is None else user.key.fingerprint,
+            )
+            for user in users
+        ]
+        return Answer(table(("NAME", "STATE", "SINCE", "KEY"), rows))
+
+    def disable(self, asked: Namespace) -> Answer:
+        """Log a user out."""
+        done(self._registry.disable(asked.name))
+        return Answer([f"{asked.name} is disabled"])
+
+    def enable(self, asked: Namespace) -> Answer:
+        """Let a user log in again."""
+        done(self._registry.enable(asked.name))
+        return Answer([f"{asked.name} is enabled"])
+
+    def remove(self, asked: Namespace) -> Answer:
+        """Forget a user, once somebody has said yes."""
+        if done(self._registry.user(asked.name)) is None:
+            raise NoSuchUser(f"there is no user {asked.name}")
+        if not asked.yes and not self._is_confirmed(f"Remove {asked.name} for good?"):
+            raise NotConfirmed(f"{asked.name} was not removed")
+        done(self._registry.remove(asked.name))
+        return Answer([f"{asked.name} is removed"])
+
+    def reset_key(self, asked: Namespace) -> Answer:
+        """Take a user's key away."""
+        done(self._registry.reset_key(asked.name))
+        note = f"Next: securecom-admin invite {asked.name}"
+        return Answer([f"{asked.name} has no key any more"], note)
+
+    def _is_confirmed(self, question: str) -> bool:
+        return self._around.confirm is not None and self._around.confirm(question)
+
+    # --- the server -------------------------------------------------------------------------
+
+    def fingerprint(self, _asked: Namespace) -> Answer:
+        """What clients show as the server's."""
+        return Answer([self._state.fingerprint])
+
+    def check(self, _asked: Namespace) -> Answer:
+        """What was found in order; opening the state has checked it."""
+        now, state = self._around.now(), self._state
+        users, invitations = done(self._registry.users()), done(self._registry.invitations())
+        is_open = sum(one.expires > now for one in invitations)
+        leaf = certificates.days_left(state.credentials.certificate, now)
+        hosts = ", ".join(state.public_hosts) or "this machine only"
+        rows = [
+            ("state", f"{state.path}: private, whole"),
+            ("CA", f"{state.fingerprint}, {certificates.days_left(state.ca, now):.0f} days left"),
+            ("certificate", f"of this CA, for {hosts}; {_days(leaf)}"),
+            ("registry", f"whole; users: {len(users)}, open invitations: {is_open}"),
+        ]
+        return Answer([*table(("CHECKED", "FOUND"), rows), "all in order"])
+
+
+#: The word typed -> what is done.
+COMMANDS: dict[str, Callable[[Desk, Namespace], Answer]] = {
+    "invite": Desk.invite,
+    "invites": Desk.invites,
+    "revoke": Desk.revoke,
+    "users": Desk.users,
+    "disable": Desk.disable,
+    "enable": Desk.enable,
+    "remove": Desk.remove,
+    "reset-key": Desk.reset_key,
+    "fingerprint": Desk.fingerprint,
+    "check": Desk.check,
+}
+
+
+def _invitation_fields(invitation: OpenInvitation, link: str | None = None) -> dict[str, object]:
+    fields: dict[str, object] = {
+        "id": invitation_id(invitation.number),
+        "name": invitation.name,
+        "expires": iso(invitation.expires),
+    }
+    return fields if link is None else fields | {"link": link}
+
+
+def _user_fields(user: User) -> dict[str, object]:
+    return {
+        "name": user.name,
+        "disabled": user.disabled,
+        "created": iso(user.created),
+        "key": None if user.key is None else user.key.to_openssh(),
+        "fingerprint": None if user.key is None else user.key.fingerprint,
+    }
+
+
+def _standing(user: User) -> str:
+    words = ["disabled"] if user.disabled else []
+    words += ["no key"] if user.key is None else []
+    return ", ".join(words) or "enrolled"
+
+
+def _days(left: float) -> str:
+    if left < 0:
+        return "expired; the server renews it when it starts"
+    return f"{left:.0f} days left"

@@ -1,0 +1,189 @@
+"""The registry's SQLite file: made, checked, opened; and what its errors mean.
+
+The journal is SQLite's rollback journal: at rest there is one file, and what was committed is on
+the disk (a spent invitation must not come back after a power cut). A file's header is read before
+SQLite opens it, so that a database that is not ours is never written to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from twisted.enterprise import adbapi
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IReactorThreads
+from twisted.python.failure import Failure
+
+from securecom import limits
+from securecom.errors import OurFault, StateBusy, StateDamaged, StateUnusable
+from securecom.server import files, sql
+
+#: In the file's header, so that another program's database is not taken for ours ("scom").
+APPLICATION = 0x73636F6D
+#: The version of `sql.SCHEMA`.
+VERSION = 1
+
+_MAGIC = b"SQLite format 3\x00"
+_APPLICATION_AT = 68  # SQLite's file format, "The Database Header"
+_SETTINGS = (
+    "PRAGMA foreign_keys = ON",  # off unless asked for, connection by connection
+    "PRAGMA synchronous = EXTRA",  # the end of the journal is on the disk too
+    "PRAGMA secure_delete = ON",  # what was removed is gone from the file
+    "PRAGMA trusted_schema = OFF",
+)
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT})
+_PRIMARY_CODE = 0xFF
+_OPTIONS: dict[str, Any] = {
+    "uri": True,
+    "isolation_level": None,  # `sql` begins its transactions itself
+    "check_same_thread": False,
+}
+
+
+# --- connections ----------------------------------------------------------------------------
+
+
+class Pool(Protocol):
+    """What the registry needs of `adbapi.ConnectionPool`."""
+
+    def runInteraction(self, interaction: Any, *args: Any) -> Deferred[Any]:  # noqa: N802
+        """Call `interaction(cursor, *args)` in a transaction: its result, or its error."""
+
+    def close(self) -> None:
+        """Close the connections."""
+
+
+class SynchronousPool:
+    """One connection, used at once and on this thread: for short-lived processes and tests."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def runInteraction(self, interaction: Any, *args: Any) -> Deferred[Any]:  # noqa: N802
+        """See `Pool`."""
+        try:
+            result = interaction(self._connection.cursor(), *args)
+            self._connection.commit()
+        except Exception:
+            failure = Failure()
+            self._connection.rollback()
+            return fail(failure)
+        return succeed(result)
+
+    def close(self) -> None:
+        """See `Pool`."""
+        self._connection.close()
+
+
+def threaded_pool(path: Path, reactor: IReactorThreads | None = None) -> Pool:
+    """One connection on a thread of its own, started and stopped with the reactor."""
+    pool: Pool = adbapi.ConnectionPool(
+        "sqlite3",
+        _existing(path),
+        timeout=limits.DATABASE_BUSY,
+        cp_min=1,
+        cp_max=1,
+        cp_noisy=False,
+        cp_openfun=_set_up,
+        cp_reactor=reactor,
+        **_OPTIONS,
+    )
+    return pool
+
+
+def connect(path: Path, busy: float | None = None) -> sqlite3.Connection:
+    """A connection to a registry that exists. :raises OurFault: if it cannot be had.
+
+    :param busy: seconds to wait for others, `limits.DATABASE_BUSY` if None.
+    """
+    busy = limits.DATABASE_BUSY if busy is None else busy
+    with readable():
+        connection: sqlite3.Connection = sqlite3.connect(_existing(path), timeout=busy, **_OPTIONS)
+        _set_up(connection)
+    return connection
+
+
+def in_memory() -> sqlite3.Connection:
+    """A connection to a new registry that is gone when it is closed."""
+    connection: sqlite3.Connection = sqlite3.connect(":memory:", **_OPTIONS)
+    _create(connection)
+    return connection
+
+
+def _existing(path: Path) -> str:
+    return f"{path.absolute().as_uri()}?mode=rw"
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    for setting in _SETTINGS:
+        connection.execute(setting)
+
+
+# --- the file -------------------------------------------------------------------------------
+
+
+def create(path: Path) -> None:
+    """A new, empty registry in a new private file. :raises OurFault: if that is impossible."""
+    files.create(path, b"")
+    connection = connect(path)
+    with readable(), contextlib.closing(connection):
+        _create(connection)
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    for statement in sql.SCHEMA:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def verify(path: Path) -> None:
+    """:raises StateDamaged: if this is no whole registry of this version; it is not changed."""
+    files.check_file(path)
+    with files.telling(path), open(path, "rb") as file:
+        header = file.read(_APPLICATION_AT + 4)
+    application = int.from_bytes(header[_APPLICATION_AT:], "big")
+    if not header.startswith(_MAGIC) or application != APPLICATION:
+        raise StateDamaged(f"{path} is no registry of securecom")
+    connection = connect(path)
+    with readable(), contextlib.closing(connection):
+        _verify(connection, path)
+
+
+def _verify(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        hint = "Nothing was changed. Use that version, or a backup from before it."
+        raise StateDamaged(f"{path} was written by a newer securecom (registry {version})", hint)
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
+    if version < VERSION or not tables >= {"users", "invitations"}:
+        raise StateDamaged(f"{path} is half a registry")
+    if connection.execute("PRAGMA quick_check").fetchall() != [("ok",)]:
+        raise StateDamaged(f"{path} is damaged (SQLite's quick_check)")
+
+
+# --- errors ---------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def readable() -> Iterator[None]:
+    """:raises OurFault: what a `sqlite3.Error` means."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise meaning(error) from None
+
+
+def meaning(error: sqlite3.Error) -> OurFault:
+    """Busy, damaged, or in the way: full, read-only, gone."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY_CODE
+    if code in _BUSY:
+        return StateBusy("another process is writing to the registry")
+    if code in _DAMAGED:
+        return StateDamaged(f"the registry is damaged ({error})")
+    return StateUnusable(f"the registry cannot be used ({error})")

@@ -1,0 +1,107 @@
+"""Private files: read without following links, refused if others can read them, replaced whole.
+
+Folders are 0700, files 0600. Every error names the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from securecom import limits
+from securecom.errors import StateDamaged, StateUnusable
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+_OTHERS = 0o077
+
+
+@contextlib.contextmanager
+def telling(path: Path) -> Iterator[None]:
+    """What the system says about `path`, as an error that people can read.
+
+    :raises StateUnusable: for every `OSError`.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StateUnusable(f"{path} cannot be used ({error.strerror})") from None
+
+
+def check_folder(path: Path) -> None:
+    """:raises StateDamaged: if this is no folder, or others have any right to it."""
+    with telling(path):
+        mode = path.lstat().st_mode
+    if not stat.S_ISDIR(mode):
+        raise StateDamaged(f"{path} is no folder")
+    _check_mode(path, mode, FOLDER_MODE)
+
+
+def check_file(path: Path) -> None:
+    """:raises StateDamaged: if this is no plain file, or others have any right to it."""
+    with telling(path):
+        try:
+            mode = path.lstat().st_mode
+        except FileNotFoundError:
+            raise StateDamaged(f"{path} is missing") from None
+    if not stat.S_ISREG(mode):
+        raise StateDamaged(f"{path} is no plain file")
+    _check_mode(path, mode, FILE_MODE)
+
+
+def _check_mode(path: Path, mode: int, wanted: int) -> None:
+    if mode & _OTHERS:
+        raise StateDamaged(
+            f"others on this machine may use {path}; it was not read",
+            f"If nobody did, type: chmod {wanted:o} {path}",
+        )
+
+
+def read(path: Path) -> bytes:
+    """A private file's bytes, at most `limits.MAX_STATE_FILE` of them.
+
+    :raises StateDamaged: if it is missing, longer, no plain file, or not private.
+    """
+    check_file(path)
+    with telling(path), open(path, "rb", opener=_without_following) as file:
+        data = file.read(limits.MAX_STATE_FILE + 1)
+    if len(data) > limits.MAX_STATE_FILE:
+        raise StateDamaged(f"{path} is longer than securecom writes it")
+    return data
+
+
+def _without_following(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
+
+
+def create(path: Path, data: bytes) -> None:
+    """A new private file, safe on the disk. :raises StateUnusable: also if there is one."""
+    with telling(path):
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, FILE_MODE)
+        with open(number, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(number)
+
+
+def replace(path: Path, data: bytes) -> None:
+    """A private file with new content: after a crash either the old or the new, never a mix."""
+    new = path.with_name(f".{path.name}.new")
+    with telling(new):
+        new.unlink(missing_ok=True)
+    create(new, data)
+    with telling(path):
+        new.rename(path)
+        sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Renamed and new names in a folder reach the disk."""
+    number = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

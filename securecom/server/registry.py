@@ -1,0 +1,95 @@
+"""Who may log in: names, their keys, and the invitations that are still open.
+
+`Registry` is what the server and the admin command see; `sqlite_registry` is the one that stands
+behind it. Times are seconds since the epoch, as the reactor counts them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+
+from securecom.identity import Name, PublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A name that was enrolled. Without a key it waits for a new invitation (`reset_key`)."""
+
+    name: Name
+    key: PublicKey | None
+    disabled: bool
+    created: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenInvitation:
+    """An invitation that nobody has spent; it may have expired. Numbers are never used again."""
+
+    number: int
+    name: Name
+    expires: float
+
+
+class Registry(Protocol):
+    """Each method is one transaction: it happens whole or not at all, between processes too.
+
+    Any of them may fail with an `errors.OurFault` (`StateBusy`, `StateDamaged`, `StateUnusable`);
+    then nothing has changed.
+    """
+
+    def user(self, name: Name) -> Deferred[User | None]:
+        """The user of this name."""
+
+    def user_by_key(self, key: PublicKey) -> Deferred[User | None]:
+        """The user of this key, disabled or not."""
+
+    def users(self) -> Deferred[list[User]]:
+        """All users, in the order of their names."""
+
+    def spend(self, token_hash: bytes, key: PublicKey, now: float) -> Deferred[Name]:
+        """Give the key to the name that this invitation (`invitation.token_hash`) is for.
+
+        All other invitations of that name are gone with it.
+
+        :raises commands.BadInvitation: it is spent, expired, revoked, or never was.
+        :raises commands.KeyTaken: the key is somebody's; the invitation stays open.
+        """
+
+    def invite(self, name: Name, token_hash: bytes, expires: float) -> Deferred[OpenInvitation]:
+        """Open an invitation; a name may have several, the first that is spent ends the others.
+
+        :raises errors.NameTaken: the name has a key.
+        """
+
+    def invitations(self) -> Deferred[list[OpenInvitation]]:
+        """All open invitations, the expired among them, in the order they were made."""
+
+    def revoke(self, which: Name | int) -> Deferred[list[OpenInvitation]]:
+        """Close the invitation of this number, or all of this name; those that were closed.
+
+        :raises errors.NoSuchInvitation: there is none.
+        """
+
+    def disable(self, name: Name) -> Deferred[None]:
+        """Log this user in no more. :raises errors.NoSuchUser: there is none."""
+
+    def enable(self, name: Name) -> Deferred[None]:
+        """Undo `disable`. :raises errors.NoSuchUser: there is none."""
+
+    def remove(self, name: Name) -> Deferred[None]:
+        """Forget this user and the name's invitations. :raises errors.NoSuchUser: there is none."""
+
+    def reset_key(self, name: Name) -> Deferred[None]:
+        """Take the user's key away, so that the name can be invited again.
+
+        :raises errors.NoSuchUser: there is none.
+        """
+
+    def version(self) -> Deferred[int]:
+        """A number that is another one after others (the admin, say) have changed the registry."""
+
+    def close(self) -> None:
+        """Let go of the database; no method may be called afterwards."""

@@ -1,0 +1,199 @@
+"""The registry's SQL: plain functions over a cursor, one transaction each.
+
+The caller commits after a function that returns and rolls back after one that raises. Functions
+that write take the write lock first (`BEGIN IMMEDIATE`): what they have read stays true until they
+are done, whatever other threads and processes want.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from securecom.commands import BadInvitation, KeyTaken
+from securecom.errors import BadKey, BadName, NameTaken, NoSuchInvitation, NoSuchUser, StateDamaged
+from securecom.identity import Name, PublicKey
+from securecom.server.registry import OpenInvitation, User
+
+SCHEMA = (
+    """CREATE TABLE users (
+        name TEXT PRIMARY KEY NOT NULL,
+        key BLOB UNIQUE CHECK (length(key) = 32),
+        disabled INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
+        created REAL NOT NULL
+    ) STRICT""",
+    # AUTOINCREMENT: a number the admin has seen never means another invitation.
+    """CREATE TABLE invitations (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL,
+        token_hash BLOB NOT NULL UNIQUE CHECK (length(token_hash) = 32),
+        expires REAL NOT NULL
+    ) STRICT""",
+    "CREATE INDEX invitations_by_name ON invitations (name)",
+)
+
+
+class Cursor(Protocol):
+    """What the functions need of DB-API's cursor, or of adbapi's `Transaction` around one."""
+
+    @property
+    def rowcount(self) -> int:
+        """Rows that the last statement changed."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> object:
+        """Run one statement."""
+
+    def fetchone(self) -> Any:
+        """The next row or None."""
+
+    def fetchall(self) -> list[Any]:
+        """All rows that are left."""
+
+
+# --- reading --------------------------------------------------------------------------------
+
+_USERS = "SELECT name, key, disabled, created FROM users "
+_INVITATIONS = "SELECT number, name, expires FROM invitations "
+
+
+def user(cursor: Cursor, name: Name) -> User | None:
+    """See `Registry.user`."""
+    return _one_user(cursor, "WHERE name = ?", str(name))
+
+
+def user_by_key(cursor: Cursor, key: PublicKey) -> User | None:
+    """See `Registry.user_by_key`."""
+    return _one_user(cursor, "WHERE key = ?", key.raw)
+
+
+def users(cursor: Cursor) -> list[User]:
+    """See `Registry.users`."""
+    cursor.execute(_USERS + "ORDER BY name")
+    return [_user(*row) for row in cursor.fetchall()]
+
+
+def invitations(cursor: Cursor) -> list[OpenInvitation]:
+    """See `Registry.invitations`."""
+    return _some_invitations(cursor, "ORDER BY number")
+
+
+def version(cursor: Cursor) -> int:
+    """See `Registry.version`. SQLite changes it for what other connections have committed."""
+    cursor.execute("PRAGMA data_version")
+    number: int = cursor.fetchone()[0]
+    return number
+
+
+def _one_user(cursor: Cursor, where: str, value: str | bytes) -> User | None:
+    cursor.execute(_USERS + where, (value,))
+    row = cursor.fetchone()
+    return None if row is None else _user(*row)
+
+
+def _some_invitations(
+    cursor: Cursor, which: str, *values: str | bytes | float
+) -> list[OpenInvitation]:
+    cursor.execute(_INVITATIONS + which, values)
+    return [
+        OpenInvitation(number, _name(name), expires) for number, name, expires in cursor.fetchall()
+    ]
+
+
+def _user(name: str, key: bytes | None, disabled: int, created: float) -> User:
+    try:
+        public_key = None if key is None else PublicKey(key)
+    except BadKey as error:
+        raise StateDamaged(
+            f"the registry holds what was never written to it ({error.what})"
+        ) from None
+    return User(_name(name), public_key, bool(disabled), created)
+
+
+def _name(text: str) -> Name:
+    try:
+        return Name(text)
+    except BadName as error:
+        raise StateDamaged(
+            f"the registry holds what was never written to it ({error.what})"
+        ) from None
+
+
+# --- writing --------------------------------------------------------------------------------
+
+
+def spend(cursor: Cursor, token_hash: bytes, key: PublicKey, now: float) -> Name:
+    """See `Registry.spend`."""
+    _lock(cursor)
+    open_now = _some_invitations(cursor, "WHERE token_hash = ? AND expires > ?", token_hash, now)
+    if not open_now:
+        raise BadInvitation
+    if user_by_key(cursor, key) is not None:
+        raise KeyTaken
+    name = open_now[0].name
+    cursor.execute(
+        "INSERT INTO users (name, key, created) VALUES (?, ?, ?) "
+        "ON CONFLICT (name) DO UPDATE SET key = excluded.key WHERE key IS NULL",
+        (str(name), key.raw, now),
+    )
+    if cursor.rowcount != 1:  # the name has a key: an invitation that should not have been left
+        raise BadInvitation
+    cursor.execute("DELETE FROM invitations WHERE name = ? OR expires <= ?", (str(name), now))
+    return name
+
+
+def invite(cursor: Cursor, name: Name, token_hash: bytes, expires: float) -> OpenInvitation:
+    """See `Registry.invite`."""
+    _lock(cursor)
+    present = user(cursor, name)
+    if present is not None and present.key is not None:
+        raise NameTaken(f"{name} has a key already")
+    cursor.execute(
+        "INSERT INTO invitations (name, token_hash, expires) VALUES (?, ?, ?)",
+        (str(name), token_hash, expires),
+    )
+    return _some_invitations(cursor, "WHERE token_hash = ?", token_hash)[0]
+
+
+def revoke(cursor: Cursor, which: Name | int) -> list[OpenInvitation]:
+    """See `Registry.revoke`."""
+    _lock(cursor)
+    if isinstance(which, int):
+        closed = _some_invitations(cursor, "WHERE number = ?", which)
+    else:
+        closed = _some_invitations(cursor, "WHERE name = ? ORDER BY number", str(which))
+    if not closed:
+        raise NoSuchInvitation(f"there is no open invitation {which}")
+    for invitation in closed:
+        cursor.execute("DELETE FROM invitations WHERE number = ?", (invitation.number,))
+    return closed
+
+
+def set_disabled(cursor: Cursor, name: Name, disabled: bool) -> None:
+    """See `Registry.disable` and `Registry.enable`."""
+    _lock(cursor)
+    cursor.execute("UPDATE users SET disabled = ? WHERE name = ?", (int(disabled), str(name)))
+    _must_have_met(cursor, name)
+
+
+def remove(cursor: Cursor, name: Name) -> None:
+    """See `Registry.remove`."""
+    _lock(cursor)
+    cursor.execute("DELETE FROM users WHERE name = ?", (str(name),))
+    _must_have_met(cursor, name)
+    cursor.execute("DELETE FROM invitations WHERE name = ?", (str(name),))
+
+
+def reset_key(cursor: Cursor, name: Name) -> None:
+    """See `Registry.reset_key`."""
+    _lock(cursor)
+    cursor.execute("UPDATE users SET key = NULL WHERE name = ?", (str(name),))
+    _must_have_met(cursor, name)
+
+
+def _lock(cursor: Cursor) -> None:
+    cursor.execute("BEGIN IMMEDIATE")
+
+
+def _must_have_met(cursor: Cursor, name: Name) -> None:
+    if cursor.rowcount != 1:
+        raise NoSuchUser(f"there is no user {name}")

@@ -1,0 +1,92 @@
+"""The registry in SQLite: each method hands a function of `sql` to a pool of `database`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from securecom.identity import Name, PublicKey
+from securecom.server import database, sql
+from securecom.server.registry import OpenInvitation, User
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SQLiteRegistry:
+    """See `Registry`."""
+
+    def __init__(self, pool: database.Pool) -> None:
+        self._pool = pool
+
+    def _run(
+        self,
+        interaction: Callable[Concatenate[sql.Cursor, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Deferred[T]:
+        result: Deferred[T] = self._pool.runInteraction(interaction, *args, **kwargs)
+        return result.addErrback(_meaning)
+
+    def user(self, name: Name) -> Deferred[User | None]:
+        """See `Registry`."""
+        return self._run(sql.user, name)
+
+    def user_by_key(self, key: PublicKey) -> Deferred[User | None]:
+        """See `Registry`."""
+        return self._run(sql.user_by_key, key)
+
+    def users(self) -> Deferred[list[User]]:
+        """See `Registry`."""
+        return self._run(sql.users)
+
+    def spend(self, token_hash: bytes, key: PublicKey, now: float) -> Deferred[Name]:
+        """See `Registry`."""
+        return self._run(sql.spend, token_hash, key, now)
+
+    def invite(self, name: Name, token_hash: bytes, expires: float) -> Deferred[OpenInvitation]:
+        """See `Registry`."""
+        return self._run(sql.invite, name, token_hash, expires)
+
+    def invitations(self) -> Deferred[list[OpenInvitation]]:
+        """See `Registry`."""
+        return self._run(sql.invitations)
+
+    def revoke(self, which: Name | int) -> Deferred[list[OpenInvitation]]:
+        """See `Registry`."""
+        return self._run(sql.revoke, which)
+
+    def disable(self, name: Name) -> Deferred[None]:
+        """See `Registry`."""
+        return self._run(sql.set_disabled, name, True)
+
+    def enable(self, name: Name) -> Deferred[None]:
+        """See `Registry`."""
+        return self._run(sql.set_disabled, name, False)
+
+    def remove(self, name: Name) -> Deferred[None]:
+        """See `Registry`."""
+        return self._run(sql.remove, name)
+
+    def reset_key(self, name: Name) -> Deferred[None]:
+        """See `Registry`."""
+        return self._run(sql.reset_key, name)
+
+    def version(self) -> Deferred[int]:
+        """See `Registry`."""
+        return self._run(sql.version)
+
+    def close(self) -> None:
+        """See `Registry`."""
+        self._pool.close()
+
+
+def _meaning(failure: Failure) -> Failure:
+    """A database's error becomes one that people can read; others stay what they are."""
+    if isinstance(failure.value, sqlite3.Error):
+        return Failure(database.meaning(failure.value))
+    return failure

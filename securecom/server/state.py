@@ -1,0 +1,259 @@
+"""The server's state folder: its CA, its certificate, its registry, and what it was started with.
+
+    FOLDER/lock                    held by the one server that runs
+    FOLDER/server/ca.pem           key and certificate of the CA
+    FOLDER/server/server.pem       key and certificate of the server, renewed by itself
+    FOLDER/server/registry.sqlite  names, keys, invitations
+    FOLDER/server/settings.json    public hosts and ports, for invitation links
+
+`server` is made under another name and renamed when it is whole, so it is never half made by us.
+Whatever is not as securecom wrote it is refused, and left as it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+from cryptography import x509
+from twisted.internet.interfaces import IReactorThreads
+
+from securecom.errors import NoState, StateBusy, StateDamaged
+from securecom.identity import server_fingerprint, server_id
+from securecom.invitation import Host
+from securecom.server import certificates, database, files
+from securecom.server.registry import Registry
+from securecom.server.settings import Settings
+from securecom.server.sqlite_registry import SQLiteRegistry
+from securecom.tls import Credentials
+
+_WHOLE = "server"
+_UNFINISHED = ".new-"
+_LOCK = "lock"
+_CA = "ca.pem"
+_LEAF = "server.pem"
+_REGISTRY = "registry.sqlite"
+_SETTINGS = "settings.json"
+
+
+def default_state_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """`$SECURECOM_STATE`, else the platform's folder for a program's data."""
+    if chosen := environ.get("SECURECOM_STATE"):
+        return Path(chosen).expanduser()
+    return platformdirs.user_data_path("securecom-server", appauthor=False)
+
+
+# --- reading --------------------------------------------------------------------------------
+
+
+@dataclass
+class StoredState:
+    """What a state folder holds, all of it checked.
+
+    :param path: the folder, links resolved.
+    :param authority: the CA, with its private key.
+    :param credentials: what the server shows, the CA's certificate with it.
+    """
+
+    path: Path
+    authority: Credentials
+    credentials: Credentials
+    settings: Settings
+
+    @property
+    def ca(self) -> x509.Certificate:
+        """What clients pin."""
+        return self.authority.certificate
+
+    @property
+    def server_id(self) -> bytes:
+        """See `identity.server_id` (32 bytes)."""
+        return server_id(self.ca)
+
+    @property
+    def fingerprint(self) -> str:
+        """See `identity.server_fingerprint`."""
+        return server_fingerprint(self.server_id)
+
+    @property
+    def registry_path(self) -> Path:
+        """The SQLite file."""
+        return self.path / _WHOLE / _REGISTRY
+
+    @property
+    def public_hosts(self) -> tuple[Host, ...]:
+        """The hosts in the certificate; the first is the one for links."""
+        return self.settings.public_hosts
+
+
+def read_state(path: Path, now: float) -> StoredState:
+    """The state in a folder, whether or not a server runs on it. Nothing is written.
+
+    :raises NoState: there is none.
+    :raises StateDamaged: it is not as securecom wrote it, or others can read it.
+    :raises StateUnusable: the system does not let us.
+    """
+    root = _resolved(path)
+    whole = root / _WHOLE
+    if not _is_made(root):
+        raise NoState(f"{root} holds no state of a securecom server")
+    files.check_folder(root)
+    files.check_folder(whole)
+    ca_file, leaf_file, settings_file = whole / _CA, whole / _LEAF, whole / _SETTINGS
+    authority = certificates.from_pem(files.read(ca_file), str(ca_file))
+    certificates.check_ca(authority.certificate, now, str(ca_file))
+    leaf = certificates.from_pem(files.read(leaf_file), str(leaf_file))
+    certificates.check_leaf(leaf.certificate, authority.certificate, str(leaf_file))
+    settings = Settings.from_json(files.read(settings_file), str(settings_file))
+    database.verify(whole / _REGISTRY)
+    credentials = dataclasses.replace(leaf, ca=authority.certificate)
+    return StoredState(root, authority, credentials, settings)
+
+
+def _is_made(root: Path) -> bool:
+    """Whether something stands where the whole state would, whatever it is."""
+    with files.telling(root):
+        try:
+            (root / _WHOLE).lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+    return True
+
+
+def _resolved(path: Path) -> Path:
+    """The folder itself may be a link (systemd's StateDirectory is one); nothing in it may."""
+    return Path(os.path.realpath(path))
+
+
+# --- the running server's -------------------------------------------------------------------
+
+
+class State(StoredState):
+    """The state of the one server that runs on it."""
+
+    def __init__(self, stored: StoredState, lock: int) -> None:
+        super().__init__(stored.path, stored.authority, stored.credentials, stored.settings)
+        self._lock = lock
+
+    def renew(self, now: float) -> bool:
+        """Replace the server's certificate if its time has come; whether it was replaced.
+
+        :raises StateUnusable: it cannot be written; the old one stays in use.
+        """
+        due = certificates.is_due(self.credentials.certificate, self.ca, now)
+        if due:
+            self._issue(self.public_hosts, now)
+        return due
+
+    def serve(self, hosts: tuple[Host, ...], now: float) -> None:
+        """Make certificate and settings say these hosts, and replace what is due."""
+        if not certificates.is_for(self.credentials.certificate, hosts):
+            self._issue(hosts, now)
+        self._keep(dataclasses.replace(self.settings, public_hosts=hosts))
+        self.renew(now)
+
+    def remember_ports(self, standard_port: int, request_port: int) -> None:
+        """What the server listens on, for links; 0 where it is no TCP port.
+
+        :raises StateUnusable: it cannot be written.
+        """
+        self._keep(Settings(self.public_hosts, standard_port, request_port))
+
+    def close(self) -> None:
+        """Let another server have the folder."""
+        os.close(self._lock)
+
+    def _issue(self, hosts: tuple[Host, ...], now: float) -> None:
+        leaf = certificates.new_leaf(self.authority, hosts, now)
+        files.replace(self.path / _WHOLE / _LEAF, certificates.to_pem(leaf))
+        self.credentials = leaf
+
+    def _keep(self, settings: Settings) -> None:
+        if settings != self.settings:
+            files.replace(self.path / _WHOLE / _SETTINGS, settings.to_json())
+            self.settings = settings
+
+
+def open_state(path: Path, public_hosts: Sequence[str], now: float) -> State:
+    """The state in a folder, made on the first start, held until `State.close`.
+
+    :param public_hosts: host names and IP addresses, the one for links first.
+    :param now: seconds since the epoch.
+    :raises BadHost: one of them is neither.
+    :raises StateBusy: a server runs on it.
+    :raises StateDamaged: it is not as securecom wrote it, or the folder is another's.
+    :raises StateUnusable: the system does not let us.
+    """
+    hosts = tuple(dict.fromkeys(map(Host, public_hosts)))
+    root = _resolved(path)
+    _prepare(root)
+    lock = _take_lock(root)
+    try:
+        if not _is_made(root):
+            _provision(root, hosts, now)
+        state = State(read_state(root, now), lock)
+        state.serve(hosts, now)
+    except BaseException:
+        os.close(lock)
+        raise
+    return state
+
+
+def open_registry(state: StoredState, reactor: IReactorThreads | None = None) -> Registry:
+    """The registry of a state, for a process with a reactor."""
+    return SQLiteRegistry(database.threaded_pool(state.registry_path, reactor))
+
+
+# --- the first start ------------------------------------------------------------------------
+
+
+def _prepare(root: Path) -> None:
+    """Make the folder if need be; one that holds anything else than a state is refused."""
+    with files.telling(root):
+        root.mkdir(files.FOLDER_MODE, parents=True, exist_ok=True)
+        names = {entry.name for entry in root.iterdir()}
+    if _WHOLE in names:
+        return
+    if any(name != _LOCK and not name.startswith(_UNFINISHED) for name in names):
+        hint = "Nothing was changed. Name an empty folder, or one that does not exist yet."
+        raise StateDamaged(f"{root} is not empty and holds no state of securecom", hint)
+    with files.telling(root):
+        root.chmod(files.FOLDER_MODE)
+
+
+def _take_lock(root: Path) -> int:
+    path = root / _LOCK
+    with files.telling(path):
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+        lock = os.open(path, flags, files.FILE_MODE)
+    try:
+        # Not lockf: a POSIX lock would be lost when twistd forks to the background.
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        hint = "Stop it first, or name another folder with --state."
+        raise StateBusy(f"a server runs on {root} already", hint) from None
+    return lock
+
+
+def _provision(root: Path, hosts: tuple[Host, ...], now: float) -> None:
+    for left_over in root.glob(_UNFINISHED + "*"):  # of a first start that was cut short
+        shutil.rmtree(left_over, ignore_errors=True)
+    ca = certificates.new_ca(now)
+    leaf = certificates.new_leaf(ca, hosts, now)
+    with files.telling(root):
+        new = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=root))
+        files.create(new / _CA, certificates.to_pem(ca))
+        files.create(new / _LEAF, certificates.to_pem(leaf))
+        files.create(new / _SETTINGS, Settings(hosts).to_json())
+        database.create(new / _REGISTRY)
+        files.sync_folder(new)
+        new.rename(root / _WHOLE)
+        files.sync_folder(root)

@@ -1,0 +1,246 @@
+"""What any registry has to do, told once, and run over the one in SQLite.
+
+Another implementation runs `RegistryContract` too: it gives `open_registry`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom.commands import BadInvitation, KeyTaken
+from securecom.errors import NameTaken, NoSuchInvitation, NoSuchUser
+from securecom.identity import Identity, Name, PublicKey
+from securecom.invitation import token_hash
+from securecom.server.database import SynchronousPool, in_memory
+from securecom.server.registry import Registry, User
+from securecom.server.sqlite_registry import SQLiteRegistry
+
+ALICE, BOB, CAROL = Name("alice"), Name("bob"), Name("carol")
+NOW, LATER = 1_000_000.25, 1_000_600.5
+
+T = TypeVar("T")
+if TYPE_CHECKING:
+    _Case = SynchronousTestCase
+else:
+    _Case = object
+
+
+def new_key() -> PublicKey:
+    return Identity.generate().public_key
+
+
+def hashed(number: int) -> bytes:
+    return token_hash(number.to_bytes(20, "big"))
+
+
+class RegistryContract(_Case):
+    """The cases. A subclass is a `SynchronousTestCase`, too, and says `open_registry`."""
+
+    def open_registry(self) -> Registry:
+        raise NotImplementedError
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.registry = self.open_registry()
+        self.addCleanup(self.registry.close)
+
+    def done(self, result: Deferred[T]) -> T:
+        value: T = self.successResultOf(result)
+        return value
+
+    def refused(self, result: Deferred[T], why: type[Exception]) -> None:
+        self.failureResultOf(result, why)
+
+    def invite(self, name: Name, number: int = 1, expires: float = LATER) -> None:
+        self.done(self.registry.invite(name, hashed(number), expires))
+
+    def enrol(self, name: Name, number: int = 1) -> PublicKey:
+        key = new_key()
+        self.invite(name, number)
+        self.assertEqual(self.done(self.registry.spend(hashed(number), key, NOW)), name)
+        return key
+
+    # --- invitations ------------------------------------------------------------------------
+
+    def test_nobody_is_there_at_first(self) -> None:
+        self.assertEqual(self.done(self.registry.users()), [])
+        self.assertEqual(self.done(self.registry.invitations()), [])
+        self.assertIsNone(self.done(self.registry.user(ALICE)))
+        self.assertIsNone(self.done(self.registry.user_by_key(new_key())))
+
+    def test_an_invitation_makes_a_user(self) -> None:
+        made = self.done(self.registry.invite(ALICE, hashed(1), LATER))
+        self.assertEqual((made.name, made.expires), (ALICE, LATER))
+        self.assertEqual(self.done(self.registry.invitations()), [made])
+        self.assertIsNone(self.done(self.registry.user(ALICE)))
+        key = new_key()
+        name = self.done(self.registry.spend(hashed(1), key, NOW))
+        self.assertIsInstance(name, Name)
+        alice = User(ALICE, key, disabled=False, created=NOW)
+        self.assertEqual(self.done(self.registry.user(ALICE)), alice)
+        self.assertEqual(self.done(self.registry.user_by_key(key)), alice)
+        self.assertEqual(self.done(self.registry.invitations()), [])
+
+    def test_it_is_spent_once(self) -> None:
+        key = self.enrol(ALICE)
+        self.refused(self.registry.spend(hashed(1), new_key(), NOW), BadInvitation)
+        self.refused(self.registry.spend(hashed(1), key, NOW), BadInvitation)
+        self.assertEqual(len(self.done(self.registry.users())), 1)
+
+    def test_it_is_spent_once_when_fifty_try(self) -> None:
+        self.invite(ALICE)
+        keys = [new_key() for _ in range(50)]
+        tries = [self.registry.spend(hashed(1), key, NOW) for key in keys]
+        outcomes: list[object] = []
+        for one in tries:
+            one.addErrback(lambda failure: failure.trap(BadInvitation)).addCallback(outcomes.append)
+        self.assertEqual(outcomes.count(ALICE), 1)
+        self.assertEqual(outcomes.count(BadInvitation), 49)
+        (user,) = self.done(self.registry.users())
+        self.assertEqual(user.key, keys[outcomes.index(ALICE)])
+
+    def test_an_unknown_one_is_bad(self) -> None:
+        self.refused(self.registry.spend(hashed(1), new_key(), NOW), BadInvitation)
+
+    def test_it_expires(self) -> None:
+        self.invite(ALICE)
+        self.refused(self.registry.spend(hashed(1), new_key(), LATER), BadInvitation)
+        self.assertEqual(self.done(self.registry.spend(hashed(1), new_key(), LATER - 1)), ALICE)
+
+    def test_a_key_is_not_taken_twice_and_the_invitation_stays(self) -> None:
+        key = self.enrol(ALICE)
+        self.invite(BOB, 2)
+        self.refused(self.registry.spend(hashed(2), key, NOW), KeyTaken)
+        self.assertIsNone(self.done(self.registry.user(BOB)))
+        self.assertEqual(self.done(self.registry.spend(hashed(2), new_key(), NOW)), BOB)
+
+    def test_whether_a_key_is_taken_is_not_told_without_an_invitation(self) -> None:
+        key = self.enrol(ALICE)
+        self.refused(self.registry.spend(hashed(9), key, NOW), BadInvitation)
+
+    def test_of_several_for_one_name_the_first_spent_ends_the_others(self) -> None:
+        self.invite(ALICE, 1)
+        self.invite(ALICE, 2)
+        self.invite(BOB, 3)
+        self.assertEqual(self.done(self.registry.spend(hashed(2), new_key(), NOW)), ALICE)
+        self.refused(self.registry.spend(hashed(1), new_key(), NOW), BadInvitation)
+        self.assertEqual([i.name for i in self.done(self.registry.invitations())], [BOB])
+
+    def test_expired_ones_are_forgotten_when_another_is_spent(self) -> None:
+        self.invite(BOB, 1, expires=NOW)
+        self.invite(CAROL, 2, expires=NOW + 1)
+        self.enrol(ALICE, 3)
+        self.assertEqual([i.name for i in self.done(self.registry.invitations())], [CAROL])
+
+    def test_a_name_with_a_key_is_not_invited(self) -> None:
+        self.enrol(ALICE)
+        self.refused(self.registry.invite(ALICE, hashed(2), LATER), NameTaken)
+        self.assertEqual(self.done(self.registry.invitations()), [])
+
+    def test_revoked_by_number(self) -> None:
+        first = self.done(self.registry.invite(ALICE, hashed(1), LATER))
+        second = self.done(self.registry.invite(ALICE, hashed(2), LATER))
+        self.assertEqual(self.done(self.registry.revoke(first.number)), [first])
+        self.refused(self.registry.spend(hashed(1), new_key(), NOW), BadInvitation)
+        self.assertEqual(self.done(self.registry.invitations()), [second])
+
+    def test_revoked_by_name(self) -> None:
+        first = self.done(self.registry.invite(ALICE, hashed(1), LATER))
+        other = self.done(self.registry.invite(BOB, hashed(2), LATER))
+        second = self.done(self.registry.invite(ALICE, hashed(3), LATER))
+        self.assertEqual(self.done(self.registry.revoke(ALICE)), [first, second])
+        self.assertEqual(self.done(self.registry.invitations()), [other])
+
+    def test_a_name_of_digits_is_no_number(self) -> None:
+        made = self.done(self.registry.invite(ALICE, hashed(1), LATER))
+        self.refused(self.registry.revoke(Name(str(made.number))), NoSuchInvitation)
+
+    def test_nothing_to_revoke(self) -> None:
+        self.refused(self.registry.revoke(7), NoSuchInvitation)
+        self.refused(self.registry.revoke(ALICE), NoSuchInvitation)
+
+    def test_a_number_is_not_used_again(self) -> None:
+        first = self.done(self.registry.invite(ALICE, hashed(1), LATER))
+        self.done(self.registry.revoke(first.number))
+        second = self.done(self.registry.invite(ALICE, hashed(2), LATER))
+        self.assertNotEqual(first.number, second.number)
+
+    # --- users ------------------------------------------------------------------------------
+
+    def test_users_come_in_the_order_of_their_names(self) -> None:
+        for number, name in enumerate((CAROL, ALICE, BOB)):
+            self.enrol(name, number)
+        names = [user.name for user in self.done(self.registry.users())]
+        self.assertEqual(names, [ALICE, BOB, CAROL])
+
+    def test_disabled_and_enabled_again(self) -> None:
+        key = self.enrol(ALICE)
+        self.enrol(BOB, 2)
+        self.done(self.registry.disable(ALICE))
+        self.assertTrue(_is_disabled(self.done(self.registry.user_by_key(key))))
+        self.assertFalse(_is_disabled(self.done(self.registry.user(BOB))))
+        self.done(self.registry.enable(ALICE))
+        self.assertFalse(_is_disabled(self.done(self.registry.user_by_key(key))))
+
+    def test_removed_with_everything(self) -> None:
+        key = self.enrol(ALICE)
+        self.done(self.registry.reset_key(ALICE))
+        self.invite(ALICE, 2)
+        self.invite(BOB, 3)
+        self.done(self.registry.remove(ALICE))
+        self.assertEqual(self.done(self.registry.users()), [])
+        self.assertEqual([i.name for i in self.done(self.registry.invitations())], [BOB])
+        self.assertIsNone(self.done(self.registry.user_by_key(key)))
+        self.refused(self.registry.spend(hashed(2), new_key(), NOW), BadInvitation)
+
+    def test_a_reset_key_knows_nobody_and_the_name_can_be_invited_again(self) -> None:
+        old = self.enrol(ALICE)
+        self.done(self.registry.disable(ALICE))
+        self.done(self.registry.reset_key(ALICE))
+        self.assertIsNone(self.done(self.registry.user_by_key(old)))
+        self.assertEqual(
+            self.done(self.registry.user(ALICE)), User(ALICE, None, disabled=True, created=NOW)
+        )
+        new = new_key()
+        self.invite(ALICE, 2)
+        self.assertEqual(self.done(self.registry.spend(hashed(2), new, NOW + 5)), ALICE)
+        self.assertEqual(  # still disabled: a new key is no way around that
+            self.done(self.registry.user(ALICE)), User(ALICE, new, disabled=True, created=NOW)
+        )
+
+    def test_a_reset_key_may_enrol_again(self) -> None:
+        key = self.enrol(ALICE)
+        self.done(self.registry.reset_key(ALICE))
+        self.invite(BOB, 2)
+        self.assertEqual(self.done(self.registry.spend(hashed(2), key, NOW)), BOB)
+
+    def test_two_users_without_a_key_are_no_conflict(self) -> None:
+        for number, name in enumerate((ALICE, BOB)):
+            self.enrol(name, number)
+            self.done(self.registry.reset_key(name))
+        self.assertEqual([u.key for u in self.done(self.registry.users())], [None, None])
+
+    def test_nobody_of_that_name(self) -> None:
+        self.invite(ALICE)  # invited, but not a user yet
+        for change in ("disable", "enable", "remove", "reset_key"):
+            self.refused(getattr(self.registry, change)(ALICE), NoSuchUser)
+        self.assertEqual(len(self.done(self.registry.invitations())), 1)
+
+    def test_the_version_stays_while_nobody_changes_anything(self) -> None:
+        before = self.done(self.registry.version())
+        self.done(self.registry.users())
+        self.assertEqual(self.done(self.registry.version()), before)
+
+
+def _is_disabled(user: User | None) -> bool:
+    return user is not None and user.disabled
+
+
+class InMemory(RegistryContract, SynchronousTestCase):
+    """The registry in SQLite, without a file."""
+
+    def open_registry(self) -> Registry:
+        return SQLiteRegistry(SynchronousPool(in_memory()))

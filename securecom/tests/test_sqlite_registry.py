@@ -1,0 +1,258 @@
+"""The registry in a file: refused when damaged, its errors readable, private and durable."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorThreads
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom.commands import BadInvitation
+from securecom.errors import StateBusy, StateDamaged, StateUnusable
+from securecom.identity import Name
+from securecom.server import database, sql
+from securecom.server.database import SynchronousPool, connect, create, verify
+from securecom.server.registry import Registry
+from securecom.server.sqlite_registry import SQLiteRegistry
+from securecom.tests.test_registry import ALICE, BOB, LATER, NOW, RegistryContract, hashed, new_key
+
+
+class InFile(SynchronousTestCase):
+    """A registry in a file, and as many connections to it as wanted."""
+
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp())
+        create(self.path)
+
+    def connect(self) -> sqlite3.Connection:
+        """A connection that does not wait for others."""
+        connection = connect(self.path, busy=0)
+        self.addCleanup(connection.close)
+        return connection
+
+    def open(self) -> SQLiteRegistry:
+        return SQLiteRegistry(SynchronousPool(self.connect()))
+
+
+def outcome(result: Deferred[Any]) -> object:
+    """What a registry that works at once answered, or the class of its error."""
+    outcomes: list[object] = []
+    result.addErrback(lambda failure: type(failure.value)).addCallback(outcomes.append)
+    return outcomes[0]
+
+
+class FileContract(RegistryContract, SynchronousTestCase):
+    def open_registry(self) -> Registry:
+        path = Path(self.mktemp())
+        create(path)
+        return SQLiteRegistry(SynchronousPool(connect(path)))
+
+
+class LastDefenceTests(InFile):
+    """What the tables themselves refuse, should a query ever be wrong."""
+
+    def refused(self, statement: str, *values: object) -> None:
+        with self.assertRaises(sqlite3.IntegrityError):
+            self.connect().execute(statement, values)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.key = new_key().raw
+        self.connect().execute("INSERT INTO users VALUES ('alice', ?, 0, 1.0)", (self.key,))
+
+    def test_a_key_twice(self) -> None:
+        self.refused("INSERT INTO users VALUES ('bob', ?, 0, 1.0)", self.key)
+
+    def test_a_name_twice(self) -> None:
+        self.refused("INSERT INTO users VALUES ('alice', ?, 0, 1.0)", new_key().raw)
+
+    def test_values_of_another_shape(self) -> None:
+        self.refused("INSERT INTO users VALUES ('bob', ?, 0, 1.0)", b"short")
+        self.refused("INSERT INTO users VALUES ('bob', NULL, 2, 1.0)")
+        self.refused("INSERT INTO users VALUES ('bob', 'a text of thirty-two characters.', 0, 1.0)")
+        self.refused("INSERT INTO invitations VALUES (1, 'bob', ?, 1.0)", b"short")
+
+    def test_a_token_twice(self) -> None:
+        self.connect().execute("INSERT INTO invitations VALUES (1, 'bob', ?, 1.0)", (hashed(1),))
+        self.refused("INSERT INTO invitations VALUES (2, 'bob', ?, 1.0)", hashed(1))
+
+    def test_an_invitation_left_over_for_a_name_with_a_key(self) -> None:
+        self.connect().execute(
+            "INSERT INTO invitations VALUES (1, 'alice', ?, ?)", (hashed(1), LATER)
+        )
+        self.failureResultOf(self.open().spend(hashed(1), new_key(), NOW), BadInvitation)
+        user = self.successResultOf(self.open().user(ALICE))
+        self.assertEqual(user and user.key and user.key.raw, self.key)
+
+    def test_a_name_that_is_none(self) -> None:
+        self.connect().execute("UPDATE users SET name = 'A l i c e'")
+        self.failureResultOf(self.open().users(), StateDamaged)
+
+    def test_a_key_that_is_none(self) -> None:
+        self.connect().execute("UPDATE users SET key = zeroblob(32)")
+        self.failureResultOf(self.open().users(), StateDamaged)
+
+
+class DamagedTests(InFile):
+    """A file that is not a whole registry is refused, and stays as it is."""
+
+    def refused(self, why: str) -> StateDamaged:
+        before = self.path.read_bytes()
+        error: StateDamaged = self.assertRaises(StateDamaged, verify, self.path)
+        self.assertIn(why, str(error))
+        self.assertEqual(self.path.read_bytes(), before)
+        self.assertEqual(list(self.path.parent.glob(f"{self.path.name}-*")), [])
+        return error
+
+    def test_a_whole_one_is_not_refused(self) -> None:
+        verify(self.path)
+
+    def test_missing(self) -> None:
+        self.path.unlink()
+        error = self.assertRaises(StateDamaged, verify, self.path)
+        self.assertIn("missing", str(error))
+        self.assertFalse(self.path.exists())
+
+    def test_empty(self) -> None:
+        self.path.write_bytes(b"")
+        self.refused("no registry of securecom")
+
+    def test_another_file(self) -> None:
+        self.path.write_bytes(b"# a diary\n" * 100)
+        self.refused("no registry of securecom")
+
+    def test_another_programs_database(self) -> None:
+        self.path.unlink()
+        other = sqlite3.connect(self.path)
+        other.execute("CREATE TABLE users (name)")
+        other.commit()
+        other.close()
+        self.path.chmod(0o600)
+        self.refused("no registry of securecom")
+
+    def test_of_a_newer_version(self) -> None:
+        self.connect().execute(f"PRAGMA user_version = {database.VERSION + 1}")
+        self.assertIn("Use that version", self.refused("a newer securecom").hint)
+
+    def test_half_made(self) -> None:
+        self.connect().execute("PRAGMA user_version = 0")
+        self.refused("half a registry")
+
+    def test_without_a_table(self) -> None:
+        self.connect().execute("DROP TABLE invitations")
+        self.refused("half a registry")
+
+    def test_cut_off(self) -> None:
+        data = self.path.read_bytes()
+        self.path.write_bytes(data[: len(data) // 2])
+        self.refused("damaged")
+
+    def test_with_a_page_gone_bad(self) -> None:
+        data = bytearray(self.path.read_bytes())
+        page = int.from_bytes(data[16:18], "big")
+        data[-page:] = os.urandom(page)
+        self.path.write_bytes(data)
+        self.refused("damaged")
+
+    def test_rows_that_the_tables_forbid(self) -> None:
+        connection = self.connect()
+        connection.execute("INSERT INTO users VALUES ('bob', NULL, 0, 1.0)")
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_schema SET sql = replace(sql, 'IN (0, 1)', 'IN (1, 2)') "
+            "WHERE name = 'users'"
+        )
+        connection.close()
+        self.refused("damaged")
+
+    def test_others_may_read_it(self) -> None:
+        self.path.chmod(0o644)
+        self.assertIn(f"chmod 600 {self.path}", self.refused("others on this machine").hint)
+
+    def test_a_link(self) -> None:
+        real = self.path.rename(f"{self.path}.real")
+        self.path.symlink_to(real.absolute())
+        self.refused("no plain file")
+
+
+class ErrorTests(InFile):
+    """What SQLite says becomes one of three errors, and nothing has changed."""
+
+    def test_locked_by_another_process(self) -> None:
+        registry = self.open()
+        self.connect().execute("BEGIN EXCLUSIVE")
+        self.failureResultOf(registry.users(), StateBusy)
+        self.failureResultOf(registry.invite(ALICE, hashed(1), LATER), StateBusy)
+        self.assertRaises(StateBusy, connect, self.path, busy=0)
+
+    def test_a_full_disk(self) -> None:
+        connection = self.connect()
+        connection.execute("PRAGMA max_page_count = 1")  # SQLite's own limit says SQLITE_FULL
+        registry = SQLiteRegistry(SynchronousPool(connection))
+        for number in range(200):
+            if outcome(registry.invite(BOB, hashed(number), LATER)) is StateUnusable:
+                break
+        else:
+            self.fail("it was never full")
+        self.assertEqual(len(self.successResultOf(registry.invitations())), number)
+
+    def test_read_only(self) -> None:
+        connection = self.connect()
+        connection.execute("PRAGMA query_only = ON")
+        registry = SQLiteRegistry(SynchronousPool(connection))
+        error = self.failureResultOf(registry.invite(ALICE, hashed(1), LATER), StateUnusable)
+        self.assertIn("readonly", str(error.value))
+
+    def test_damaged_while_open(self) -> None:
+        registry = self.open()
+        self.path.write_bytes(b"SQLite format 3\x00" + bytes(8000))
+        self.failureResultOf(registry.users(), StateDamaged)
+
+    def test_gone(self) -> None:
+        self.path.unlink()
+        self.assertRaises(StateUnusable, connect, self.path)
+        self.assertFalse(self.path.exists())
+
+    def test_not_made_over_another_file(self) -> None:
+        before = self.path.read_bytes()
+        self.assertRaises(StateUnusable, create, self.path)
+        self.assertEqual(self.path.read_bytes(), before)
+
+    def test_what_the_tables_refuse(self) -> None:
+        registry = SQLiteRegistry(SynchronousPool(self.connect()))
+        self.failureResultOf(registry.invite(ALICE, b"", LATER), StateDamaged)  # the CHECK
+
+
+class ConnectionTests(InFile):
+    """How connections are set up."""
+
+    def test_for_a_power_cut_and_for_privacy(self) -> None:
+        connection = self.connect()
+        for setting, value in (("synchronous", 3), ("secure_delete", 1), ("foreign_keys", 1)):
+            self.assertEqual(connection.execute(f"PRAGMA {setting}").fetchone(), (value,))
+
+    def test_what_was_removed_is_gone_from_the_file(self) -> None:
+        registry, key = self.open(), new_key()
+        self.successResultOf(registry.invite(Name("mallory-the-marked"), hashed(1), LATER))
+        self.successResultOf(registry.spend(hashed(1), key, NOW))
+        self.assertIn(key.raw, self.path.read_bytes())
+        self.successResultOf(registry.remove(Name("mallory-the-marked")))
+        for gone in (key.raw, hashed(1), b"mallory-the-marked"):
+            self.assertNotIn(gone, self.path.read_bytes())
+
+    def test_the_file_is_private(self) -> None:
+        self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
+
+    def test_the_servers_pool_has_one_connection_and_waits_for_the_reactor(self) -> None:
+        reactor = MemoryReactorClock()
+        pool = database.threaded_pool(self.path, cast(IReactorThreads, reactor))
+        self.assertEqual((pool.min, pool.max, pool.noisy), (1, 1, False))  # type: ignore[attr-defined]
+        connection = pool.connect()  # type: ignore[attr-defined]
+        self.assertEqual(sql.users(connection.cursor()), [])
+        self.assertEqual(connection.execute("PRAGMA synchronous").fetchone(), (3,))
+        pool.close()
