@@ -1,0 +1,83 @@
+"""The server dials a client's daemon role: where it may, and nowhere else.
+
+Only the source address of that client's own standard channel, only the one port that the
+operator allows: or any client could make the server knock on its neighbours' doors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import cast
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IProtocol, IReactorTime, IStreamClientEndpoint
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+
+from securecom import commands
+from securecom.server.reception import Reception
+from securecom.server.request import RequestConnection, RequestFactory
+from securecom.server.session import Session
+from securecom.tls import TLSOptions
+
+#: Any port, but for clients on the server's own machine only.
+ANY_LOCAL_PORT = 0
+
+
+class Dialler:
+    """Opens request channels towards clients.
+
+    :param endpoint: host and port -> an endpoint that connects there within its own deadline.
+    :param allowed: the operator's port, `ANY_LOCAL_PORT`, or None: no dialling.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        endpoint: Callable[[str, int], IStreamClientEndpoint],
+        options: TLSOptions,
+        allowed: int | None,
+    ) -> None:
+        self._clock, self._endpoint, self._options = clock, endpoint, options
+        self._allowed = allowed
+        self._dialling: set[Session] = set()
+
+    def dial(self, reception: Reception, session: Session, port: int) -> Deferred[object]:
+        """Fires when the channel is proven; fails with `NotDialling`."""
+        host = session.leg.peer_host()
+        if session in self._dialling or not self._may_dial(host, port):
+            return fail(commands.NotDialling())
+        self._dialling.add(session)
+        factory = TLSMemoryBIOFactory(
+            self._options, False, RequestFactory(reception, only=session), self._clock
+        )
+        channel = self._endpoint(host, port).connect(factory)
+        return channel.addCallback(_proven).addErrback(_not_dialling).addBoth(self._done, session)
+
+    def _may_dial(self, host: str, port: int) -> bool:
+        if not host or self._allowed is None:
+            return False
+        if self._allowed == ANY_LOCAL_PORT:
+            return _is_loopback(host)
+        return port == self._allowed
+
+    def _done(self, result: object, session: Session) -> object:
+        self._dialling.discard(session)
+        return result
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _proven(channel: IProtocol) -> Deferred[None]:
+    connection = cast(RequestConnection, getattr(channel, "wrappedProtocol", channel))
+    return connection.proven
+
+
+def _not_dialling(_: Failure) -> Failure:
+    return Failure(commands.NotDialling())

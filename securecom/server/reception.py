@@ -1,0 +1,82 @@
+"""What stands behind the server's doors: registry, sessions, switchboard, and who is let in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from securecom import commands
+from securecom.errors import OurFault
+from securecom.identity import Name, PublicKey
+from securecom.server.registry import Registry, User
+from securecom.server.session import Dial, Session
+from securecom.server.sessions import Sessions
+from securecom.server.switchboard import Switchboard
+
+_log = Logger()
+
+
+class Reception:
+    """The one thing that every connection of this server knows.
+
+    :param now: the wall clock, for invitations (seconds since 1970).
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        now: Callable[[], float],
+        registry: Registry,
+        switchboard: Switchboard,
+    ) -> None:
+        self.clock = clock
+        self.switchboard = switchboard
+        self.sessions = Sessions(registry)
+        #: Opens request channels towards clients; `Dialler.dial` where the operator allows it.
+        self.dial: Dial = _no_dialling
+        #: Told to clients at log-in; known when the ports are open.
+        self.request_port = 0
+        self.dial_port: int | None = None
+        self._now = now
+        self._registry = registry
+
+    def find(self, key: PublicKey) -> Deferred[User]:
+        """The user of this key. Fails with `NotEnrolled`, `Disabled` or `ServerTrouble`."""
+        return self._registry.user_by_key(key).addErrback(_trouble).addCallback(_admitted)
+
+    def spend(self, token_hash: bytes, key: PublicKey) -> Deferred[Name]:
+        """The name that an invitation gave to this key. Fails with a refusal."""
+        return self._registry.spend(token_hash, key, self._now()).addErrback(_trouble)
+
+    def welcome(self, session: Session) -> dict[str, Any]:
+        """The answer to a log-in."""
+        return {
+            "name": session.name,
+            "request_port": self.request_port,
+            "dial_port": self.dial_port,
+        }
+
+
+def _no_dialling(_session: Session, _port: int) -> Deferred[object]:
+    return fail(commands.NotDialling())
+
+
+def _admitted(user: User | None) -> User:
+    if user is None:
+        raise commands.NotEnrolled()
+    if user.disabled:
+        raise commands.Disabled()
+    return user
+
+
+def _trouble(failure: Failure) -> Failure:
+    """Our disk or database failed: the client hears that, the admin why."""
+    if not failure.check(OurFault):
+        return failure
+    _log.error("registry: {error}", error=str(failure.value))
+    return Failure(commands.ServerTrouble())

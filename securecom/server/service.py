@@ -1,0 +1,207 @@
+"""The server as Twisted services: two listening ports and three things done by the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+from twisted.application.internet import TimerService
+from twisted.application.service import MultiService, Service
+from twisted.internet.defer import (
+    Deferred,
+    FirstError,
+    gatherResults,
+    inlineCallbacks,
+    maybeDeferred,
+)
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IReactorCore,
+    IReactorTime,
+    IStreamClientEndpoint,
+    IStreamServerEndpoint,
+)
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from securecom import limits, tls
+from securecom.errors import OurFault, SecurecomError
+from securecom.server.admission import AdmittingFactory
+from securecom.server.dialling import Dialler
+from securecom.server.local_switchboard import LocalSwitchboard
+from securecom.server.reception import Reception
+from securecom.server.registry import Registry
+from securecom.server.request import RequestFactory
+from securecom.server.standard import StandardFactory
+from securecom.server.state import State
+
+_log = Logger()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the operator chose.
+
+    :param dial: the port that may be dialled, 0 for any on this machine, None for none.
+    """
+
+    standard: IStreamServerEndpoint
+    request: IStreamServerEndpoint
+    dial: int | None
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a server needs of the world: clock, wall clock, randomness, and a way to dial."""
+
+    clock: IReactorTime
+    now: Callable[[], float]
+    random: Callable[[int], bytes]
+    dial_endpoint: Callable[[str, int], IStreamClientEndpoint]
+
+
+class ListeningPort(Service):
+    """One port that listens; if it cannot, the server does not start."""
+
+    def __init__(self, endpoint: IStreamServerEndpoint, factory: IProtocolFactory) -> None:
+        self._endpoint, self._factory = endpoint, factory
+        #: Fires with the real port number (0 for what has none).
+        self.listening: Deferred[int] = Deferred()
+        self._port: IListeningPort | None = None
+
+    def privilegedStartService(self) -> None:
+        super().privilegedStartService()
+        self._endpoint.listen(self._factory).addCallback(self._listens).chainDeferred(
+            self.listening
+        )
+
+    def _listens(self, port: IListeningPort) -> int:
+        self._port = port
+        return int(getattr(port.getHost(), "port", 0))
+
+    @inlineCallbacks
+    def stopService(self) -> Generator[Deferred[Any], Any, None]:
+        yield super().stopService()
+        if self._port is not None:
+            yield maybeDeferred(self._port.stopListening)
+
+
+class Server(MultiService):
+    """A securecom server.
+
+    :param opened: called with both real ports and the number of users when people can come.
+    :param failed: called with one line for the operator if they never can; it may raise.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        registry: Registry,
+        settings: Settings,
+        around: Surroundings,
+        opened: Callable[[int, int, int], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        super().__init__()
+        self._state, self._registry, self._around = state, registry, around
+        self._opened, self._failed = opened, failed
+        self._version: int | None = None
+        self._is_starting = True
+        self._problem = ""
+        self._standard_tls = tls.standard_server(state.credentials)
+        self._request_tls = tls.request_server(state.credentials)
+        switchboard = LocalSwitchboard(around.clock, around.random)
+        self.reception = Reception(around.clock, around.now, registry, switchboard)
+        dialler = Dialler(around.clock, around.dial_endpoint, self._request_tls, settings.dial)
+        self.reception.dial = partial(dialler.dial, self.reception)
+        self.reception.dial_port = settings.dial
+        self._add_ports(settings)
+        self._add_timers()
+
+    def _add_ports(self, settings: Settings) -> None:
+        clock = self._around.clock
+        standard = AdmittingFactory(self._standard_tls, StandardFactory(self.reception), clock)
+        request = AdmittingFactory(self._request_tls, RequestFactory(self.reception), clock)
+        self._standard = ListeningPort(settings.standard, standard)
+        self._request = ListeningPort(settings.request, request)
+        self._standard.setServiceParent(self)
+        self._request.setServiceParent(self)
+
+    def _add_timers(self) -> None:
+        for interval, work in (
+            (limits.REGISTRY_POLL, self._look_at_registry),
+            (limits.RENEW_CHECK, self._renew),
+        ):
+            timer = TimerService(interval, work)
+            timer.clock = cast(IReactorCore, self._around.clock)
+            timer.setServiceParent(self)
+
+    def privilegedStartService(self) -> None:
+        super().privilegedStartService()
+        ports = gatherResults([self._standard.listening, self._request.listening], True)
+        ports.addCallback(self._ready).addErrback(self._cannot_start)
+        self._is_starting = False
+        if self._problem:  # outside of any Deferred, which would keep what `failed` raises
+            self._failed(self._problem)
+
+    @inlineCallbacks
+    def _ready(self, ports: list[int]) -> Generator[Deferred[Any], Any, None]:
+        standard, request = ports
+        self.reception.request_port = request
+        users = yield self._registry.users()
+        self._opened(standard, request, len(users))
+
+    def _cannot_start(self, failure: Failure) -> None:
+        if isinstance(failure.value, FirstError):
+            failure = failure.value.subFailure
+        self._problem = str(failure.value)
+        if not failure.check(CannotListenError, SecurecomError):
+            _log.failure("the server cannot start", failure)
+            self._problem = "the server cannot start; its log says why"
+        if not self._is_starting:
+            self._failed(self._problem)
+
+    @inlineCallbacks
+    def stopService(self) -> Generator[Deferred[Any], Any, None]:
+        self.reception.sessions.end_all()
+        yield super().stopService()
+        self._registry.close()
+        self._state.close()
+
+    # --- by the clock -----------------------------------------------------------------------
+
+    @inlineCallbacks
+    def _look_at_registry(self) -> Generator[Deferred[Any], Any, None]:
+        """The admin may have disabled somebody who is on line."""
+        try:
+            version = yield self._registry.version()
+        except OurFault as error:
+            _log.error("registry: {error}", error=str(error))
+            return
+        if version != self._version:
+            self._version = version
+            yield self.reception.sessions.recheck()
+
+    def _renew(self) -> None:
+        """A certificate near its end is replaced; new connections see the new one."""
+        try:
+            if not self._state.renew(self._around.now()):
+                return
+        except SecurecomError as error:
+            _log.error("certificate not renewed: {error}", error=str(error))
+            return
+        self._standard_tls.renew(self._state.credentials)
+        self._request_tls.renew(self._state.credentials)
+        _log.info("the server's certificate was renewed")
+
+
+def reactor_endpoint(reactor: object) -> Callable[[str, int], IStreamClientEndpoint]:
+    """Dials by TCP, with a deadline."""
+    return lambda host, port: HostnameEndpoint(
+        reactor, host.encode("ascii"), port, timeout=limits.DIAL_DEADLINE
+    )

@@ -1,0 +1,201 @@
+"""One person, logged in: the commands of the standard channel, and what the switchboard needs.
+
+A session lives as long as its standard channel. Its request channel comes and goes; without one
+the person cannot be asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, Protocol, cast
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IReactorTime
+from twisted.protocols import amp
+
+from securecom import commands, limits
+from securecom.control import ControlLane
+from securecom.identity import Name, PublicKey
+from securecom.server.relay import Leg, Relay
+from securecom.server.streams import Streams
+from securecom.server.switchboard import Answer, Opened, Switchboard, Withdrawn
+
+Ending = Literal["taken-over", "disabled", "shutdown", "violation", "logged-out"]
+#: Host and port of a daemon role that wants to be dialled -> fires when the channel is proven.
+Dial = Callable[["Session", int], Deferred[object]]
+
+
+class RequestChannel(Protocol):
+    """What a session needs of its request channel."""
+
+    control: ControlLane
+
+    def close(self) -> None:
+        """End it."""
+
+
+class StandardChannel(Leg, Protocol):
+    """What a session needs of its standard channel."""
+
+    clock: IReactorTime
+    control: ControlLane
+
+    def close(self) -> None:
+        """Send what is written and end it."""
+
+    def leave(self) -> None:
+        """The session is over, before the connection is."""
+
+    def peer_host(self) -> str:
+        """The client's address as the server sees it."""
+
+
+class Session(amp.CommandLocator):
+    """The server's side of one log-in.
+
+    :param ident: the session's public handle (16 bytes).
+    :param request_key: the session key that proves a request channel (32 bytes).
+    :param dial: opens a request channel to this person's machine, if the operator allows it.
+    """
+
+    def __init__(
+        self,
+        name: Name,
+        key: PublicKey,
+        ident: bytes,
+        request_key: bytes,
+        leg: StandardChannel,
+        switchboard: Switchboard,
+        dial: Dial,
+    ) -> None:
+        self.name, self.key = name, key
+        self.ident, self.request_key = ident, request_key
+        self.leg = leg
+        self.streams = Streams(leg)
+        self._switchboard = switchboard
+        self._dial = dial
+        self._request_channel: RequestChannel | None = None
+
+    # --- the end ----------------------------------------------------------------------------
+
+    def end(self, why: Ending) -> None:
+        """Say why, and close; the person is free for others at once."""
+        self.leg.control.tell(commands.Goodbye, reason=why)
+        self.leg.close()
+        self.leg.leave()
+
+    def gone(self) -> None:
+        """The standard channel is over, and everything that hangs on it."""
+        if self._request_channel is not None:
+            self._request_channel.close()
+        self._switchboard.leave(self)
+
+    # --- the request channel ----------------------------------------------------------------
+
+    def channel_opened(self, channel: RequestChannel) -> None:
+        """A request channel was proven; a former one is replaced."""
+        former, self._request_channel = self._request_channel, channel
+        if former is not None:
+            former.close()
+
+    def channel_lost(self, channel: RequestChannel) -> None:
+        """A request channel is gone."""
+        if self._request_channel is channel:
+            self._request_channel = None
+
+    # --- as the switchboard sees this person (Party) ----------------------------------------
+
+    @property
+    def reachable(self) -> bool:
+        """Has a live request channel."""
+        return self._request_channel is not None
+
+    def offer(self, chat: bytes, caller: Name, key: PublicKey) -> Deferred[Answer]:
+        """Ask over the request channel."""
+        if self._request_channel is None:
+            return fail(commands.NoAnswer())
+        seconds = int(limits.REQUEST_EXPIRES)
+        answer = self._request_channel.control.call(
+            commands.OfferChat, chat=chat, caller=caller, key=key, seconds=seconds
+        )
+        return answer.addCallback(lambda box: cast(Answer, box["answer"]))
+
+    def withdraw(self, chat: bytes, reason: Withdrawn) -> None:
+        """The offer no longer stands."""
+        if self._request_channel is not None:
+            self._request_channel.control.tell(commands.WithdrawOffer, chat=chat, reason=reason)
+
+    def announce_stream(self, chat: bytes, stream: int) -> Deferred[object]:
+        """Tell the callee's client which stream the chat will have."""
+        return cast(
+            Deferred[object],
+            self.leg.control.call(commands.OpenStream, chat=chat, stream=stream),
+        )
+
+    def open_stream(self, relay: Relay) -> None:
+        """Chat frames of this stream are welcome."""
+        self.streams.open(relay)
+
+    def close_stream(self, stream: int, *, tell: bool) -> None:
+        """And no longer."""
+        self.streams.close(stream)
+        if tell:
+            self.leg.control.tell(commands.StreamClosed, stream=stream)
+
+    # --- commands ---------------------------------------------------------------------------
+
+    @commands.Ping.responder
+    def ping(self) -> dict[str, Any]:
+        """Here."""
+        return {}
+
+    @commands.LogOut.responder
+    def log_out(self) -> dict[str, Any]:
+        """The client leaves; the answer goes out before the connection closes."""
+        self.leg.clock.callLater(0, self.end, "logged-out")
+        return {}
+
+    @commands.SetAvailability.responder
+    def set_availability(self, available: bool) -> Deferred[dict[str, Any]]:
+        """May be asked, or may not."""
+        return self._switchboard.set_available(self, available).addCallback(lambda _: {})
+
+    @commands.ListAvailable.responder
+    def list_available(self, after: bytes, text: bytes) -> Deferred[dict[str, Any]]:
+        """A page of who may be asked."""
+        page = self._switchboard.available(self, _word(after), _word(text))
+        return page.addCallback(lambda found: {"names": found[0], "more": found[1]})
+
+    @commands.RequestChat.responder
+    def request_chat(self, callee: Name) -> Deferred[dict[str, Any]]:
+        """Ask; the answer may take a minute."""
+        return self._switchboard.request(self, callee).addCallback(_opened)
+
+    @commands.CancelRequest.responder
+    def cancel_request(self) -> Deferred[dict[str, Any]]:
+        """Withdraw the request."""
+        return self._switchboard.cancel(self).addCallback(lambda _: {})
+
+    @commands.EndChat.responder
+    def end_chat(self, stream: int) -> Deferred[dict[str, Any]]:
+        """End the chat."""
+        return self._switchboard.end(self, stream).addCallback(lambda _: {})
+
+    @commands.DialMe.responder
+    def dial_me(self, port: int) -> Deferred[dict[str, Any]]:
+        """Open the request channel from here."""
+        return self._dial(self, port).addCallback(lambda _: {})
+
+
+def _opened(opened: Opened) -> dict[str, Any]:
+    return {
+        "chat": opened.chat,
+        "stream": opened.stream,
+        "key": opened.key,
+        "role": opened.role,
+    }
+
+
+def _word(text: bytes) -> str:
+    """A search word: what is no part of any name finds nobody."""
+    return text[: limits.MAX_NAME].decode("ascii", "replace")

@@ -1,0 +1,87 @@
+"""Who is available, who is asked by whom, who chats with whom: the interface.
+
+Everything returns a Deferred, since another implementation may have to ask other machines; the
+one in memory is `securecom.server.local_switchboard`. Contract: `tests/test_switchboard.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from twisted.internet.defer import Deferred
+
+from securecom.identity import Name, PublicKey
+from securecom.server.relay import Leg, Relay
+
+Answer = Literal["accept", "refuse", "busy", "unavailable"]
+Withdrawn = Literal["cancelled", "expired", "gone", "crossed"]
+Role = Literal["caller", "callee"]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What the one who asked gets when the chat stands."""
+
+    chat: bytes
+    stream: int
+    key: PublicKey
+    role: Role
+
+
+class Party(Protocol):
+    """A person who is on line, as the switchboard sees them."""
+
+    name: Name
+    key: PublicKey
+
+    @property
+    def leg(self) -> Leg:
+        """Their standard channel."""
+
+    @property
+    def reachable(self) -> bool:
+        """Has a live request channel."""
+
+    def offer(self, chat: bytes, caller: Name, key: PublicKey) -> Deferred[Answer]:
+        """Ask this person over their request channel; fails if the channel goes."""
+
+    def withdraw(self, chat: bytes, reason: Withdrawn) -> None:
+        """The offer no longer stands."""
+
+    def announce_stream(self, chat: bytes, stream: int) -> Deferred[object]:
+        """Tell the callee the stream of the chat; fires when their client is ready for it."""
+
+    def open_stream(self, relay: Relay) -> None:
+        """Their chat frames of the relay's stream are welcome from now on."""
+
+    def close_stream(self, stream: int, *, tell: bool) -> None:
+        """And no longer; `tell`: it was not this person who ended it."""
+
+
+class Switchboard(Protocol):
+    """Availability, reservation, requests and chats of everybody on line."""
+
+    def arrive(self, party: Party) -> Deferred[None]:
+        """Somebody logged in. They are away until they say otherwise."""
+
+    def leave(self, party: Party) -> Deferred[None]:
+        """Somebody is gone, at any moment: their request or chat is over, the other one free."""
+
+    def set_available(self, party: Party, available: bool) -> Deferred[None]:
+        """May be asked, or may not."""
+
+    def available(self, asker: Party, after: str, text: str) -> Deferred[tuple[list[Name], bool]]:
+        """A page of those who would get a request now, but for the asker; is there more?"""
+
+    def request(self, caller: Party, callee: Name) -> Deferred[Opened]:
+        """Ask for a chat. Fails with a refusal of `securecom.commands`.
+
+        A request in the other direction that is still open makes both one chat.
+        """
+
+    def cancel(self, caller: Party) -> Deferred[None]:
+        """Withdraw the caller's open request. Fails with `NothingToEnd`."""
+
+    def end(self, party: Party, stream: int) -> Deferred[None]:
+        """End the party's chat. Fails with `NothingToEnd`."""

@@ -1,0 +1,138 @@
+"""`twistd securecom`: the options, and the wiring of a server. No rule of the protocol is here.
+
+Whatever cannot work ends before the server starts, with one line on standard error and exit
+code 1.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from twisted.application.service import IService
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IReactorCore, IStreamServerEndpoint
+from twisted.logger import Logger
+from twisted.python import usage
+
+from securecom import limits
+from securecom.errors import SecurecomError
+from securecom.server.dialling import ANY_LOCAL_PORT
+from securecom.server.service import Server, Settings, Surroundings, reactor_endpoint
+from securecom.server.state import State, default_state_folder, open_registry, open_state
+
+_log = Logger()
+_HIGHEST_PORT = 65535
+
+
+def stop(why: str) -> NoReturn:
+    """End before anything has started."""
+    raise SystemExit(f"securecom: {why}")
+
+
+class Options(usage.Options):
+    """What an operator can choose; `etc/securecom.toml` explains each."""
+
+    synopsis = "[--public HOST]... [--standard ENDPOINT] [--request ENDPOINT] [--state DIR]"
+    longdesc = "A server for securecom: it introduces people to each other and relays their chats."
+    optParameters = [
+        ["standard", "s", None, "Endpoint of the standard channel (default: port 4241, loopback)"],
+        ["request", "r", None, "Endpoint of the request channel (default: port 4243, loopback)"],
+        ["state", None, None, "Folder of certificates and users (default: $SECURECOM_STATE)"],
+        [
+            "dial",
+            None,
+            str(limits.DIAL_PORT),
+            "The one client port to dial (0: any, on this machine)",
+        ],
+    ]
+    optFlags = [["no-dial", None, "Dial nobody; clients' daemon roles connect to us"]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["public"] = []
+
+    def opt_public(self, host: str) -> None:
+        """A name or address that clients use; listens beyond loopback. May be repeated."""
+        self["public"].append(host)
+
+    opt_p = opt_public
+
+    def parseOptions(self, options: list[str] | None = None) -> None:  # noqa: N802
+        """What usage.Options refuses becomes one line too."""
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            stop(f"{error}. Try twistd securecom --help")
+
+    def parseArgs(self, *arguments: str) -> None:
+        if arguments:
+            stop(f"unexpected {arguments[0]!r}. Options start with --; try --help")
+
+    def postOptions(self) -> None:
+        interface = "" if self["public"] else ":interface=127.0.0.1"
+        for name, port in (("standard", limits.STANDARD_PORT), ("request", limits.REQUEST_PORT)):
+            if self[name] is None:
+                self[name] = f"tcp:{port}{interface}"
+        self["dial"] = None if self["no-dial"] else _port(self["dial"])
+        self["state"] = Path(self["state"]) if self["state"] else default_state_folder()
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit() and ANY_LOCAL_PORT <= int(text) <= _HIGHEST_PORT:
+        return int(text)
+    stop(f"--dial takes a port number, not {text!r}")
+
+
+def endpoint(reactor: IReactorCore, option: str, description: str) -> IStreamServerEndpoint:
+    """The endpoint of a description, or one clear line."""
+    try:
+        made: IStreamServerEndpoint = serverFromString(reactor, description)
+    except Exception as error:  # each kind of endpoint has its own way of complaining
+        stop(f"--{option} {description!r} is no endpoint ({error!r}). Try tcp:4241")
+    return made
+
+
+def makeService(options: Options) -> IService:
+    """The server, ready to be started."""
+    from twisted.internet import reactor
+
+    settings = Settings(
+        standard=endpoint(reactor, "standard", options["standard"]),
+        request=endpoint(reactor, "request", options["request"]),
+        dial=options["dial"],
+    )
+    try:
+        state = open_state(options["state"], options["public"], time.time())
+        registry = open_registry(state)
+    except SecurecomError as error:
+        stop(str(error))
+    around = Surroundings(reactor, time.time, os.urandom, reactor_endpoint(reactor))
+    return Server(state, registry, settings, around, _Announcement(state, options), stop)
+
+
+class _Announcement:
+    """What the operator reads when the server is open."""
+
+    def __init__(self, state: State, options: Options) -> None:
+        self._state, self._options = state, options
+
+    def __call__(self, standard: int, request: int, users: int) -> None:
+        self._state.remember_ports(standard, request)
+        for line in self.lines(standard, request, users):
+            _log.info("{line}", line=line)
+
+    def lines(self, standard: int, request: int, users: int) -> list[str]:
+        """Fingerprint, ports, users, and the command to type next."""
+        hosts = ", ".join(self._options["public"]) or "this machine only (--public HOST opens it)"
+        folder = self._state.path
+        chosen = "" if folder == default_state_folder() else f" --state {folder}"
+        return [
+            f"server fingerprint {self._state.fingerprint}",
+            f"standard channel on port {standard}, request channel on port {request}",
+            f"for {hosts}",
+            f"users: {users}",
+            f"next: securecom-admin{chosen} invite NAME",
+        ]

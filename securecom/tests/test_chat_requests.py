@@ -1,0 +1,335 @@
+"""The chat request on the server: from `RequestChat` to a stream for both, or to nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom import commands, limits
+from securecom.identity import Name
+from securecom.tests.house import Hand, House, chatting
+
+
+class RequestCase(SynchronousTestCase):
+    """Alice, Bob and Carol, available."""
+
+    def setUp(self) -> None:
+        self.house = House()
+        self.alice = self.house.hand("alice")
+        self.bob = self.house.hand("bob")
+        self.carol = self.house.hand("carol")
+
+    def ask(self, who: Hand, name: str) -> Deferred[Any]:
+        return who.ask(commands.RequestChat, callee=Name(name))
+
+    def assert_free(self, *hands: Hand) -> None:
+        """Each can have a chat with Dave, who came just now."""
+        dave = self.house.hand("dave")
+        for hand in hands:
+            stream = chatting(hand, dave, "dave")
+            hand.done(hand.ask(commands.EndChat, stream=stream))
+
+
+class AnswerTests(RequestCase):
+    """What the callee can say."""
+
+    def test_offer(self) -> None:
+        """The callee hears who, with which key, and for how long; nothing else."""
+        self.ask(self.alice, "bob")
+        [offer] = self.bob.said("offer")
+        self.assertEqual(set(offer), {"chat", "caller", "key", "seconds"})
+        self.assertEqual(offer["caller"], "alice")
+        self.assertEqual(offer["key"], self.alice.identity.public_key)
+        self.assertEqual(offer["seconds"], limits.REQUEST_EXPIRES)
+
+    def test_accepted(self) -> None:
+        """The callee's stream opens first; the caller learns the callee's key."""
+        asked = self.ask(self.alice, "bob")
+        self.assertNoResult(asked)
+        self.bob.answer("accept")
+        opened = self.alice.done(asked)
+        self.assertEqual(self.bob.said("open"), [opened["stream"]])
+        self.assertEqual(opened["key"], self.bob.identity.public_key)
+        self.assertEqual(opened["role"], "caller")
+        self.assertEqual(opened["chat"], self.bob.said("offer")[0]["chat"])
+
+    def test_callee_first(self) -> None:
+        """The caller hears nothing until the callee's client is ready."""
+        ready: Deferred[Any] = Deferred()
+        self.bob.opens = lambda: ready
+        asked = self.ask(self.alice, "bob")
+        self.bob.answer("accept")
+        self.assertNoResult(asked)
+        ready.callback({})
+        self.assertEqual(self.alice.done(asked)["role"], "caller")
+
+    def test_refused(self) -> None:
+        asked = self.ask(self.alice, "bob")
+        self.bob.answer("refuse")
+        self.failureResultOf(asked, commands.Refused)
+        self.assert_free(self.alice, self.bob)
+
+    def test_busy_and_unavailable_look_alike(self) -> None:
+        for word in ("busy", "unavailable"):
+            asked = self.ask(self.alice, "bob")
+            self.bob.answer(word)
+            self.failureResultOf(asked, commands.NoAnswer)
+        self.assert_free(self.alice, self.bob)
+
+    def test_unknown_word_is_the_callees_fault(self) -> None:
+        """It ends nothing but this request."""
+        asked = self.ask(self.alice, "bob")
+        self.bob.answer("perhaps")
+        self.failureResultOf(asked, commands.NoAnswer)
+        self.assert_free(self.alice)
+
+    def test_answer_after_the_end_changes_nothing(self) -> None:
+        asked = self.ask(self.alice, "bob")
+        self.alice.done(self.alice.ask(commands.CancelRequest))
+        self.failureResultOf(asked, commands.Cancelled)
+        self.bob.answer("accept")
+        self.assertEqual(self.bob.said("open"), [])
+        self.assert_free(self.alice, self.bob)
+
+
+class NobodyThereTests(RequestCase):
+    """Every way of not being there has one answer."""
+
+    def assert_no_answer(self, name: str) -> None:
+        self.failureResultOf(self.ask(self.alice, name), commands.NoAnswer)
+
+    def test_unknown_name(self) -> None:
+        self.assert_no_answer("nobody")
+
+    def test_oneself(self) -> None:
+        self.assert_no_answer("alice")
+
+    def test_enrolled_but_offline(self) -> None:
+        self.house.enrolled("dave")
+        self.assert_no_answer("dave")
+
+    def test_away(self) -> None:
+        self.bob.done(self.bob.ask(commands.SetAvailability, available=False))
+        self.assert_no_answer("bob")
+        self.assertEqual(self.bob.said("offer"), [])
+
+    def test_without_request_channel(self) -> None:
+        self.bob.request_wire.cut()  # type: ignore[union-attr]
+        self.house.network.pump()
+        self.assert_no_answer("bob")
+
+    def test_in_a_chat(self) -> None:
+        chatting(self.bob, self.carol, "carol")
+        self.assert_no_answer("bob")
+        self.assert_no_answer("carol")
+
+    def test_being_asked(self) -> None:
+        """Two cannot ask one at once: the reservation is atomic."""
+        self.ask(self.carol, "bob")
+        self.assert_no_answer("bob")
+        self.assertEqual(len(self.bob.said("offer")), 1)
+
+    def test_asking(self) -> None:
+        self.ask(self.carol, "bob")
+        self.assert_no_answer("carol")
+
+
+class EndingTests(RequestCase):
+    """How a request ends without an answer."""
+
+    def test_cancelled(self) -> None:
+        """The caller withdraws; it goes from the callee's screen."""
+        asked = self.ask(self.alice, "bob")
+        self.assertEqual(self.alice.done(self.alice.ask(commands.CancelRequest)), {})
+        self.failureResultOf(asked, commands.Cancelled)
+        self.assertEqual(self.bob.said("withdrawn"), ["cancelled"])
+        self.assert_free(self.alice, self.bob)
+
+    def test_nothing_to_cancel(self) -> None:
+        self.failureResultOf(self.alice.ask(commands.CancelRequest), commands.NothingToEnd)
+        self.ask(self.alice, "bob").addErrback(lambda _: None)
+        not_bobs = self.bob.ask(commands.CancelRequest)
+        self.failureResultOf(not_bobs, commands.NothingToEnd)
+
+    def test_expired(self) -> None:
+        asked = self.ask(self.alice, "bob")
+        self.house.network.advance(limits.REQUEST_EXPIRES - 1)
+        self.assertNoResult(asked)
+        self.house.network.advance(2)
+        self.failureResultOf(asked, commands.NoAnswer)
+        self.assertEqual(self.bob.said("withdrawn"), ["expired"])
+
+    def test_caller_vanishes(self) -> None:
+        asked = self.ask(self.alice, "bob")
+        self.alice.standard_wire.cut()
+        self.house.network.pump()
+        self.failureResultOf(asked)
+        self.assertEqual(self.bob.said("withdrawn"), ["gone"])
+        self.assert_free(self.bob)
+
+    def test_callee_vanishes(self) -> None:
+        asked = self.ask(self.alice, "bob")
+        self.bob.standard_wire.cut()
+        self.house.network.pump()
+        self.failureResultOf(asked, commands.NoAnswer)
+        self.assert_free(self.alice)
+
+    def test_callees_request_channel_goes(self) -> None:
+        asked = self.ask(self.alice, "bob")
+        self.bob.request_wire.cut()  # type: ignore[union-attr]
+        self.house.network.pump()
+        self.failureResultOf(asked, commands.NoAnswer)
+        self.assert_free(self.alice)
+
+    def test_one_request_at_a_time(self) -> None:
+        self.ask(self.alice, "bob")
+        self.failureResultOf(self.ask(self.alice, "carol"), commands.Occupied)
+        self.assertEqual(self.carol.said("offer"), [])
+
+    def test_no_request_in_a_chat(self) -> None:
+        chatting(self.alice, self.bob, "bob")
+        self.failureResultOf(self.ask(self.alice, "carol"), commands.Occupied)
+        self.failureResultOf(self.ask(self.bob, "carol"), commands.Occupied)
+
+    def test_asked_person_may_not_ask_somebody_else(self) -> None:
+        self.ask(self.alice, "bob")
+        self.failureResultOf(self.ask(self.bob, "carol"), commands.Occupied)
+
+
+class OpeningTests(RequestCase):
+    """Between the callee's yes and the stream."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.ready: Deferred[Any] = Deferred()
+        self.bob.opens = lambda: self.ready
+        self.asked = self.ask(self.alice, "bob")
+        self.bob.answer("accept")
+        [self.stream] = self.bob.said("open")
+
+    def test_client_never_ready(self) -> None:
+        self.house.network.advance(limits.OPENING_DEADLINE + 1)
+        self.failureResultOf(self.asked, commands.NoAnswer)
+        self.assertEqual(self.bob.said("closed"), [self.stream])
+        self.ready.callback({})
+        self.assert_free(self.alice, self.bob)
+
+    def test_client_declines(self) -> None:
+        self.ready.errback(commands.NothingToEnd())
+        self.house.network.pump()
+        self.failureResultOf(self.asked, commands.NoAnswer)
+        self.assert_free(self.alice)
+
+    def test_caller_cancels(self) -> None:
+        self.alice.done(self.alice.ask(commands.CancelRequest))
+        self.failureResultOf(self.asked, commands.Cancelled)
+        self.assertEqual(self.bob.said("closed"), [self.stream])
+        self.ready.callback({})
+        self.house.network.pump()
+        self.bob.opens = True
+        self.assert_free(self.alice, self.bob)
+
+    def test_caller_vanishes(self) -> None:
+        self.alice.standard_wire.cut()
+        self.house.network.pump()
+        self.assertEqual(self.bob.said("closed"), [self.stream])
+        self.failureResultOf(self.asked)
+
+    def test_callee_vanishes(self) -> None:
+        self.bob.standard_wire.cut()
+        self.house.network.pump()
+        self.failureResultOf(self.asked, commands.NoAnswer)
+        self.assert_free(self.alice)
+
+    def test_callees_own_request_comes_too_late_to_cross(self) -> None:
+        self.failureResultOf(self.ask(self.bob, "alice"), commands.Occupied)
+        self.ready.callback({})
+        self.assertEqual(self.alice.done(self.asked)["role"], "caller")
+
+    def test_second_answer_changes_nothing(self) -> None:
+        """A daemon role that could answer twice could not take its word back."""
+        request = self.house.switchboard._engaged[Name("bob")]
+        request.machine.refuse()  # type: ignore[union-attr]
+        request.machine.accept()  # type: ignore[union-attr]
+        self.ready.callback({})
+        self.assertEqual(self.alice.done(self.asked)["stream"], self.stream)
+
+    def test_no_bytes_before_the_stream_is_open(self) -> None:
+        """Not even from the callee, who knows its number already."""
+        self.bob.send(self.stream, b"x")
+        self.assertEqual(self.bob.said("goodbye"), ["violation"])
+        self.failureResultOf(self.asked, commands.NoAnswer)
+        self.assertEqual(self.alice.received, b"")
+
+
+class CrossingTests(RequestCase):
+    """Alice asks Bob while Bob asks Alice: two consents, one chat."""
+
+    def crossed(self, first: Hand, second: Hand, one: str, other: str) -> list[dict[str, Any]]:
+        """`first` asks `one`, then `second` asks `other`; the answers in that order."""
+        asked, back = self.ask(first, one), self.ask(second, other)
+        return [self.successResultOf(asked), self.successResultOf(back)]
+
+    def test_smaller_name_calls(self) -> None:
+        """Whoever asked first."""
+        alices, bobs = self.crossed(self.alice, self.bob, "bob", "alice")
+        self.assertEqual((alices["role"], bobs["role"]), ("caller", "callee"))
+        self.alice.done(self.alice.ask(commands.EndChat, stream=alices["stream"]))
+        bobs, alices = self.crossed(self.bob, self.alice, "alice", "bob")
+        self.assertEqual((alices["role"], bobs["role"]), ("caller", "callee"))
+
+    def test_one_chat(self) -> None:
+        """The same chat and stream, each with the other's key, and the offer withdrawn."""
+        alices, bobs = self.crossed(self.alice, self.bob, "bob", "alice")
+        self.assertEqual(alices["chat"], bobs["chat"])
+        self.assertEqual(alices["stream"], bobs["stream"])
+        self.assertEqual(alices["key"], self.bob.identity.public_key)
+        self.assertEqual(bobs["key"], self.alice.identity.public_key)
+        self.assertEqual(self.bob.said("withdrawn"), ["crossed"])
+        self.alice.send(alices["stream"], b"hello")
+        self.assertEqual(self.bob.received, b"hello")
+
+    def test_late_answer_to_the_crossed_offer(self) -> None:
+        alices, _ = self.crossed(self.alice, self.bob, "bob", "alice")
+        self.bob.answer("refuse")
+        self.alice.send(alices["stream"], b"hello")
+        self.assertEqual(self.bob.received, b"hello")
+
+    def test_away_people_may_cross(self) -> None:
+        """Who asks has consented, available or not."""
+        self.ask(self.alice, "bob")
+        self.bob.done(self.bob.ask(commands.SetAvailability, available=False))
+        self.successResultOf(self.ask(self.bob, "alice"))
+
+
+class RateTests(RequestCase):
+    """How often one may ask, and be asked."""
+
+    def refused(self, who: Hand, name: str, by: Hand) -> None:
+        asked = self.ask(who, name)
+        by.answer("refuse")
+        self.failureResultOf(asked, commands.Refused)
+
+    def test_by_caller(self) -> None:
+        self.patch(self.house.switchboard._by_caller, "_count", 2)
+        self.refused(self.alice, "bob", self.bob)
+        self.refused(self.alice, "carol", self.carol)
+        self.failureResultOf(self.ask(self.alice, "bob"), commands.TooManyRequests)
+        self.refused(self.carol, "bob", self.bob)
+        self.house.network.clock.advance(limits.REQUEST_WINDOW)
+        self.refused(self.alice, "bob", self.bob)
+
+    def test_names_that_nobody_has_count_too(self) -> None:
+        """Or they could be tried one by one."""
+        self.patch(self.house.switchboard._by_caller, "_count", 1)
+        self.failureResultOf(self.ask(self.alice, "x"), commands.NoAnswer)
+        self.failureResultOf(self.ask(self.alice, "y"), commands.TooManyRequests)
+
+    def test_to_callee(self) -> None:
+        """The callee is spared; the caller cannot tell it from absence."""
+        self.patch(self.house.switchboard._to_callee, "_count", 1)
+        self.refused(self.alice, "bob", self.bob)
+        self.failureResultOf(self.ask(self.carol, "bob"), commands.NoAnswer)
+        self.assertEqual(len(self.bob.said("offer")), 1)

@@ -1,0 +1,239 @@
+"""The relay: consent on every byte, whole runs, bounded memory, and an end for both."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom import commands, framing, limits
+from securecom.errors import NotYourStream
+from securecom.server.relay import Relay
+from securecom.server.streams import Streams
+from securecom.tests.house import Hand, House, chatting
+
+
+class ChatCase(SynchronousTestCase):
+    """Alice and Bob in a chat, Carol beside them."""
+
+    def setUp(self) -> None:
+        self.house = House()
+        self.alice, self.bob = self.house.hand("alice"), self.house.hand("bob")
+        self.carol = self.house.hand("carol")
+        self.stream = chatting(self.alice, self.bob, "bob")
+
+    def end(self, hand: Hand) -> None:
+        hand.done(hand.ask(commands.EndChat, stream=self.stream))
+
+    def assert_thrown_out(self, hand: Hand) -> None:
+        self.house.network.advance(limits.CLOSE_DEADLINE)
+        self.assertEqual(hand.said("goodbye"), ["violation"])
+        self.assertIsNotNone(hand.standard.lost_reason)
+
+
+class ForwardingTests(ChatCase):
+    """What goes in comes out at the other end, and nowhere else."""
+
+    def test_both_ways(self) -> None:
+        self.alice.send(self.stream, b"ping")
+        self.bob.send(self.stream, b"pong")
+        self.assertEqual((self.bob.received, self.alice.received), (b"ping", b"pong"))
+        self.assertEqual(self.carol.received, b"")
+
+    def test_large(self) -> None:
+        data = bytes(range(256)) * 2000
+        self.alice.send(self.stream, data)
+        self.assertEqual(self.bob.received, data)
+
+    def test_run_is_one_write(self) -> None:
+        """Many frames that came together leave together."""
+        legs = [FakeLeg(), FakeLeg()]
+        streams = Streams(legs[0])
+        streams.open(Relay(7, *legs))
+        frames = b"".join(framing.encode_chat(7, b"x") for _ in range(50))
+        decoder = framing.Decoder(frozenset({framing.CHAT}))
+        for run in decoder.feed(frames):
+            streams.received(run)  # type: ignore[arg-type]
+        self.assertEqual(legs[1].written, [frames])
+
+
+class FakeLeg:
+    """A leg that notes what is done to it."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.holders: set[str] = set()
+        self.is_congested = False
+
+    def send(self, frame: bytes) -> None:
+        self.written.append(frame)
+
+    def hold(self, who: str) -> None:
+        self.holders.add(who)
+
+    def release(self, who: str) -> None:
+        self.holders.discard(who)
+
+
+class ConsentTests(ChatCase):
+    """A chat frame without an accepted chat ends its sender's session, nobody else's."""
+
+    def test_never_opened(self) -> None:
+        self.carol.send(12345, b"x")
+        self.assert_thrown_out(self.carol)
+
+    def test_somebody_elses_stream(self) -> None:
+        self.carol.send(self.stream, b"injected")
+        self.assert_thrown_out(self.carol)
+        self.assertEqual((self.alice.received, self.bob.received), (b"", b""))
+        self.alice.send(self.stream, b"still here")
+        self.assertEqual(self.bob.received, b"still here")
+
+    def test_another_number_while_chatting(self) -> None:
+        self.alice.send(self.stream + 1, b"x")
+        self.assert_thrown_out(self.alice)
+        self.assertEqual(self.bob.said("closed"), [self.stream])
+
+    def test_while_only_asking(self) -> None:
+        """Not one byte before the acceptance, whatever number is guessed."""
+        dave = self.house.hand("dave")
+        dave.ask(commands.RequestChat, callee="carol")
+        for number in range(1, 9):
+            dave.send(number, b"x")
+        self.assert_thrown_out(dave)
+        self.assertEqual(self.carol.received, b"")
+
+    def test_late_frames_are_dropped(self) -> None:
+        """Both were still sending when the other ended: no offence."""
+        self.end(self.bob)
+        self.alice.send(self.stream, b"too late")
+        self.bob.send(self.stream, b"too late")
+        self.assertEqual((self.bob.received, self.alice.received), (b"", b""))
+        self.assertEqual(self.alice.done(self.alice.ask(commands.Ping)), {})
+        self.assertEqual(self.bob.done(self.bob.ask(commands.Ping)), {})
+
+    def test_late_frames_do_not_reach_the_next_chat(self) -> None:
+        self.end(self.bob)
+        chatting(self.alice, self.carol, "carol")
+        self.alice.send(self.stream, b"old")
+        self.assertEqual(self.carol.received, b"")
+
+    def test_very_late_frames(self) -> None:
+        """Only so many ended streams are remembered."""
+        streams = Streams(FakeLeg())
+        for number in range(1, limits.ENDED_STREAMS + 2):
+            streams.close(number)
+        streams.received(framing.Run(2, b""))
+        self.assertRaises(NotYourStream, streams.received, framing.Run(1, b""))
+
+
+class EndTests(ChatCase):
+    """However a chat ends, both are free, and the other is told."""
+
+    def test_end(self) -> None:
+        self.end(self.alice)
+        self.assertEqual(self.bob.said("closed"), [self.stream])
+        self.assertEqual(self.alice.said("closed"), [])
+        chatting(self.alice, self.bob, "bob")
+
+    def test_twice(self) -> None:
+        self.end(self.alice)
+        for hand in (self.alice, self.bob):
+            asked = hand.ask(commands.EndChat, stream=self.stream)
+            self.failureResultOf(asked, commands.NothingToEnd)
+
+    def test_somebody_elses(self) -> None:
+        asked = self.carol.ask(commands.EndChat, stream=self.stream)
+        self.failureResultOf(asked, commands.NothingToEnd)
+        self.alice.send(self.stream, b"x")
+        self.assertEqual(self.bob.received, b"x")
+
+    def test_either_vanishes(self) -> None:
+        self.alice.standard_wire.cut()
+        self.house.network.pump()
+        self.assertEqual(self.bob.said("closed"), [self.stream])
+        chatting(self.bob, self.carol, "carol")
+
+    def test_request_channel_may_go_in_a_chat(self) -> None:
+        """The chat stands on the standard channel."""
+        self.bob.request_wire.cut()  # type: ignore[union-attr]
+        self.house.network.pump()
+        self.alice.send(self.stream, b"x")
+        self.assertEqual(self.bob.received, b"x")
+
+    def test_taken_over_in_a_chat(self) -> None:
+        Hand(self.house, self.bob.identity).log_in(takeover=True)
+        self.assertEqual(self.alice.said("closed"), [self.stream])
+
+
+class BackpressureTests(ChatCase):
+    """A callee who does not read stops the caller, in bounded memory."""
+
+    def flood(self, chunks: int = 200) -> None:
+        """Alice sends as fast as her transport takes it."""
+        chunk = framing.encode_chat(self.stream, bytes(limits.MAX_CHAT_CHUNK))
+        for _ in range(chunks):
+            if not self.alice.standard.is_congested:
+                self.alice.standard.send(chunk)
+            self.house.network.pump()
+
+    def waiting(self) -> int:
+        """Bytes that the server holds for Bob."""
+        return len(self.bob.standard_wire.server.outgoing)
+
+    def test_bounded(self) -> None:
+        self.bob.standard_wire.client.pauseProducing()
+        self.flood()
+        self.assertGreater(self.waiting(), 0)
+        self.assertLessEqual(self.waiting(), limits.MAX_RELAY_BUFFER)
+        self.assertFalse(self.alice.standard_wire.server.reading)
+        self.assertTrue(self.alice.standard.is_congested)
+
+    def test_nothing_is_lost_when_the_reader_comes_back(self) -> None:
+        self.bob.standard_wire.client.pauseProducing()
+        self.flood()
+        self.bob.standard_wire.client.resumeProducing()
+        self.house.network.pump()
+        self.assertTrue(self.alice.standard_wire.server.reading)
+        self.assertFalse(self.alice.standard.is_congested)
+        self.alice.send(self.stream, b"last")
+        self.assertTrue(self.bob.received.endswith(b"last"))
+        self.assertEqual((len(self.bob.received) - 4) % limits.MAX_CHAT_CHUNK, 0)
+
+    def test_no_progress_ends_the_reader(self) -> None:
+        """And frees the writer, so that ending a chat never hangs."""
+        self.bob.standard_wire.client.pauseProducing()
+        self.flood()
+        self.house.network.advance(limits.NO_PROGRESS + limits.CLOSE_DEADLINE + 1)
+        self.assertEqual(self.alice.said("closed"), [self.stream])
+        self.assertTrue(self.alice.standard_wire.server.reading)
+        self.assertEqual(self.alice.done(self.alice.ask(commands.Ping)), {})
+
+    def test_end_of_chat_releases_the_writer(self) -> None:
+        self.bob.standard_wire.client.pauseProducing()
+        self.flood()
+        self.bob.ask(commands.EndChat, stream=self.stream)
+        self.bob.standard_wire.client.resumeProducing()
+        self.house.network.pump()
+        self.assertTrue(self.alice.standard_wire.server.reading)
+
+    def test_client_that_reads_no_answers(self) -> None:
+        """Commands without end, answers unread: the session ends before memory does."""
+        self.carol.standard_wire.client.pauseProducing()
+        most = 0
+        for _ in range(400):
+            for _ in range(50):
+                self.carol.standard.control.call(commands.Ping).addErrback(lambda _: None)
+            self.house.network.pump()
+            most = max(most, len(self.carol.standard_wire.server.outgoing))
+        self.assertEqual(len(self.house.reception.sessions), 2)
+        self.assertLessEqual(most, limits.MAX_RELAY_BUFFER)
+
+    def test_relay_of_a_leg_that_is_full_already(self) -> None:
+        full, other = FakeLeg(), FakeLeg()
+        full.is_congested = True
+        relay = Relay(1, full, other)
+        self.assertTrue(other.holders)
+        relay.end()
+        self.assertFalse(other.holders)
+        relay.forward(full, b"x")
+        relay.congestion_changed(full)
+        self.assertEqual((other.written, other.holders), ([], set()))

@@ -1,0 +1,232 @@
+"""The request channel: proven by the session key, both ways, listened for or dialled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.protocol import Factory
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom import commands, limits, tls
+from securecom.identity import Name
+from securecom.tests.house import Hand, HandConnection, House
+
+
+class ChannelCases(SynchronousTestCase):
+    """Run over both ways in which a request channel comes to be."""
+
+    house: House
+    hand: Hand
+
+    def open(self) -> HandConnection:
+        """A request channel that has proven nothing yet."""
+        raise NotImplementedError
+
+    def prove(self, channel: HandConnection, **proof: bytes) -> Any:
+        """Send a proof."""
+        answer = channel.control.call(commands.ProveSession, **proof)
+        self.house.network.pump()
+        return answer
+
+    def refused(self, channel: HandConnection, **proof: bytes) -> None:
+        """The proof is refused, the channel ends, the person cannot be asked."""
+        self.failureResultOf(self.prove(channel, **proof), commands.BadProof)
+        self.house.network.advance(limits.CLOSE_DEADLINE)
+        self.assertIsNotNone(channel.lost_reason)
+        self.assertFalse(self.session().reachable)
+
+    def session(self) -> Any:
+        """The server's side of the hand's log-in."""
+        return self.house.reception.sessions._by_name[Name("alice")]
+
+    def test_proof(self) -> None:
+        """The server proves that it has the key too, on this connection."""
+        channel = self.open()
+        answer = self.successResultOf(self.prove(channel, **self.hand.proof(channel)))
+        key, binding = tls.request_key(self.hand.standard.tls), tls.request_binding(channel.tls)
+        self.assertEqual(answer["proof"], tls.mac(key, b"server", binding))
+        self.assertTrue(self.session().reachable)
+
+    def test_wrong_key(self) -> None:
+        channel = self.open()
+        proof = self.hand.proof(channel)
+        proof["proof"] = tls.mac(bytes(32), b"daemon", tls.request_binding(channel.tls))
+        self.refused(channel, **proof)
+
+    def test_proof_for_another_connection(self) -> None:
+        """A replayed proof is bound to where it was first sent."""
+        other = self.hand.open_request_channel()
+        replayed = self.hand.proof(other)
+        self.refused(self.open(), **replayed)
+
+    def test_servers_own_proof_sent_back(self) -> None:
+        channel = self.open()
+        key, binding = tls.request_key(self.hand.standard.tls), tls.request_binding(channel.tls)
+        proof = self.hand.proof(channel)
+        proof["proof"] = tls.mac(key, b"server", binding)
+        self.refused(channel, **proof)
+
+    def test_unknown_session(self) -> None:
+        channel = self.open()
+        proof = self.hand.proof(channel)
+        proof["session"] = bytes(16)
+        self.refused(channel, **proof)
+
+    def test_nothing_but_the_proof_first(self) -> None:
+        """A ping alone does not keep it."""
+        channel = self.open()
+        channel.control.call(commands.Ping).addErrback(lambda _: None)
+        self.house.network.advance(limits.LOGIN_DEADLINE + 1)
+        self.assertIsNotNone(channel.lost_reason)
+
+    def test_ends_with_the_standard_channel(self) -> None:
+        channel = self.open()
+        self.prove(channel, **self.hand.proof(channel))
+        self.hand.standard.close()
+        self.house.network.advance(limits.CLOSE_DEADLINE)
+        self.assertIsNotNone(channel.lost_reason)
+
+    def test_second_proof_on_one_channel(self) -> None:
+        channel = self.open()
+        self.prove(channel, **self.hand.proof(channel))
+        self.refused(channel, **self.hand.proof(channel))
+
+    def test_silence(self) -> None:
+        """A channel that a NAT forgot is noticed."""
+        channel = self.open()
+        self.prove(channel, **self.hand.proof(channel))
+        for _ in range(4):
+            self.house.network.advance(limits.PING_INTERVAL)
+            self.hand.ask(commands.Ping)
+        self.assertFalse(self.session().reachable)
+
+    def test_asked_over_it(self) -> None:
+        channel = self.open()
+        self.prove(channel, **self.hand.proof(channel))
+        self.hand.done(self.hand.ask(commands.SetAvailability, available=True))
+        bob = self.house.hand("bob")
+        asked = bob.ask(commands.RequestChat, callee=Name("alice"))
+        self.hand.answer("accept")
+        self.assertEqual(bob.done(asked)["role"], "caller")
+
+
+class ListenTests(ChannelCases):
+    """The daemon role connects to the server's request port."""
+
+    def setUp(self) -> None:
+        self.house = House()
+        self.hand = Hand(self.house, self.house.enrolled("alice"))
+        self.hand.log_in()
+
+    def open(self) -> HandConnection:
+        return self.hand.open_request_channel()
+
+    def test_newer_channel_replaces(self) -> None:
+        """A daemon role that lost its connection comes back before the server noticed."""
+        first = self.hand.prove()
+        second = self.hand.prove()
+        self.house.network.advance(limits.CLOSE_DEADLINE)
+        self.assertIsNotNone(first.lost_reason)
+        self.assertIsNone(second.lost_reason)
+        self.assertTrue(self.session().reachable)
+
+    def test_standard_channel_client_on_this_port(self) -> None:
+        """Its ALPN is not this port's."""
+        options = tls.standard_client(self.hand.identity, self.house.pin)
+        _, channel = self.hand.connect(options, tls.ALPN_STANDARD, self.house.request)
+        self.assertIsNotNone(channel.lost_reason)
+
+
+class DialTests(ChannelCases):
+    """The server dials the daemon role; TLS roles are unchanged."""
+
+    def setUp(self) -> None:
+        self.house = House()
+        self.hand = Hand(self.house, self.house.enrolled("alice"))
+        self.hand.log_in()
+        self.answers: list[Any] = []
+        self.channels: list[HandConnection] = []
+
+    def listen(self, port: int) -> None:
+        """The daemon role listens."""
+        network = self.house.network
+
+        def build() -> HandConnection:
+            self.channels.append(HandConnection(self.hand, tls.ALPN_REQUEST))
+            return self.channels[-1]
+
+        inner = Factory.forProtocol(build)
+        options = tls.request_client(self.house.pin)
+        network.ports[port] = TLSMemoryBIOFactory(options, True, inner, network.clock)
+
+    def open(self) -> HandConnection:
+        self.listen(4242)
+        self.answers.append(self.hand.ask(commands.DialMe, port=4242))
+        return self.channels[-1]
+
+    def tearDown(self) -> None:
+        for answer in self.answers:
+            answer.addErrback(lambda _: None)
+
+    def test_answered_when_proven(self) -> None:
+        channel = self.open()
+        self.assertNoResult(self.answers[0])
+        self.prove(channel, **self.hand.proof(channel))
+        self.assertEqual(self.successResultOf(self.answers[0]), {})
+
+    def test_refused_proof_is_told(self) -> None:
+        channel = self.open()
+        proof = {**self.hand.proof(channel), "proof": bytes(32)}
+        self.failureResultOf(self.prove(channel, **proof), commands.BadProof)
+        self.house.network.advance(limits.CLOSE_DEADLINE)
+        self.failureResultOf(self.answers[0], commands.NotDialling)
+
+    def test_only_to_the_clients_own_address(self) -> None:
+        """Where its standard channel comes from, whatever it would like."""
+        self.open()
+        self.assertEqual(self.house.dialled, [("192.0.2.1", 4242)])
+
+    def test_only_the_operators_port(self) -> None:
+        self.listen(22)
+        self.failureResultOf(self.hand.ask(commands.DialMe, port=22), commands.NotDialling)
+        self.assertEqual(self.house.dialled, [])
+
+    def test_no_dialling(self) -> None:
+        house = House(dial=None)
+        hand = Hand(house, house.enrolled("alice"))
+        hand.log_in()
+        self.failureResultOf(hand.ask(commands.DialMe, port=4242), commands.NotDialling)
+        self.assertEqual(house.dialled, [])
+
+    def test_any_port_is_for_this_machine_only(self) -> None:
+        """An operator's 0 serves tests and demos, not the network."""
+        house = House(dial=0)
+        for source, dialled in (("192.0.2.1", []), ("127.0.0.1", [("127.0.0.1", 5555)])):
+            hand = Hand(house, house.enrolled("u" + source), source)
+            hand.log_in()
+            self.failureResultOf(hand.ask(commands.DialMe, port=5555), commands.NotDialling)
+            self.assertEqual(house.dialled, dialled)
+
+    def test_nobody_listens(self) -> None:
+        self.failureResultOf(self.hand.ask(commands.DialMe, port=4242), commands.NotDialling)
+
+    def test_one_at_a_time(self) -> None:
+        self.open()
+        self.failureResultOf(self.hand.ask(commands.DialMe, port=4242), commands.NotDialling)
+
+    def test_another_sessions_proof(self) -> None:
+        """Who was dialled must be who asked to be."""
+        bob = Hand(self.house, self.house.enrolled("bob"))
+        bob.log_in()
+        channel = self.open()
+        self.refused(channel, **bob.proof(channel))
+
+    def test_again_after_a_failure(self) -> None:
+        self.failureResultOf(self.hand.ask(commands.DialMe, port=4242), commands.NotDialling)
+        channel = self.open()
+        self.prove(channel, **self.hand.proof(channel))
+        self.assertEqual(self.successResultOf(self.answers[0]), {})
+
+
+del ChannelCases  # its cases run in the two above

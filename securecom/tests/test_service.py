@@ -1,0 +1,214 @@
+"""The server's services: ports, the registry's changes, the certificate's renewal, the end."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from securecom import commands, limits
+from securecom.errors import StateBusy, StateUnusable
+from securecom.identity import Identity, Name
+from securecom.invitation import token_hash
+from securecom.server.database import SynchronousPool, connect
+from securecom.server.service import Server, Settings, Surroundings, reactor_endpoint
+from securecom.server.sqlite_registry import SQLiteRegistry
+from securecom.server.state import open_state
+from securecom.testing import MemoryServerEndpoint, Network
+from securecom.tests.house import Hand, numbered, result
+
+NOW = time.time()
+
+
+@implementer(IStreamServerEndpoint)
+class Taken:
+    """A port that somebody else has."""
+
+    def listen(self, protocolFactory: Any) -> Deferred[Any]:  # noqa: N803
+        return fail(CannotListenError("127.0.0.1", 4241, OSError("in use")))
+
+
+class ServiceCase(SynchronousTestCase):
+    """A server on a network in memory, over a real state folder."""
+
+    def setUp(self) -> None:
+        self.network = Network()
+        self.state = open_state(Path(self.mktemp()), [], NOW)
+        self.registry = SQLiteRegistry(SynchronousPool(connect(self.state.registry_path)))
+        self.opened: list[tuple[int, int, int]] = []
+        self.problems: list[str] = []
+        self.wall = NOW
+
+    def server(self, standard: Any = None) -> Server:
+        standard = standard or MemoryServerEndpoint(self.network, 4241)
+        request = MemoryServerEndpoint(self.network, 0)
+        around = Surroundings(
+            self.network.clock,
+            lambda: self.wall,
+            numbered(),
+            lambda host, port: self.network.client_endpoint(port),
+        )
+        return Server(
+            self.state,
+            self.registry,
+            Settings(standard, request, 4242),
+            around,
+            lambda *facts: self.opened.append(facts),
+            self.problems.append,
+        )
+
+    def start(self) -> Server:
+        server = self.server()
+        server.privilegedStartService()
+        server.startService()
+        self.pin = self.state.server_id
+        self.standard = self.network.ports[4241]
+        self.request = self.network.ports[self.opened[0][1]]
+        return server
+
+    def hand(self, name: str) -> Hand:
+        identity = Identity.generate()
+        ticket = token_hash(name.encode())
+        result(self.registry.invite(Name(name), ticket, NOW + 60))
+        result(self.registry.spend(ticket, identity.public_key, NOW))
+        hand = Hand(self, identity)  # type: ignore[arg-type]
+        hand.log_in()
+        return hand
+
+
+class StartTests(ServiceCase):
+    """Both ports or nothing."""
+
+    def test_real_ports_are_told(self) -> None:
+        self.start()
+        [(standard, request, users)] = self.opened
+        self.assertEqual((standard, users), (4241, 0))
+        self.assertIn(request, self.network.ports)
+        welcome = self.hand("alice")
+        self.assertEqual(welcome.done(welcome.ask(commands.Ping)), {})
+
+    def test_welcome_names_the_request_port(self) -> None:
+        server = self.start()
+        self.assertEqual(server.reception.request_port, self.opened[0][1])
+
+    def test_taken_port(self) -> None:
+        server = self.server(Taken())
+        server.privilegedStartService()
+        [problem] = self.problems
+        self.assertIn("4241", problem)
+        self.assertEqual(self.opened, [])
+
+    def test_registry_fails_at_start(self) -> None:
+        """In time, or later: the operator is told."""
+        self.patch(self.registry, "users", lambda: fail(StateBusy("busy")))
+        self.server().privilegedStartService()
+        late: Deferred[Any] = Deferred()
+        self.network.ports.clear()
+        self.patch(self.registry, "users", lambda: late)
+        self.server().privilegedStartService()
+        self.assertEqual(len(self.problems), 1)
+        late.errback(StateBusy("busy"))
+        self.assertEqual(len(self.problems), 2)
+
+    def test_our_own_mistake_is_logged(self) -> None:
+        self.patch(self.registry, "users", lambda: fail(ZeroDivisionError()))
+        self.server().privilegedStartService()
+        self.assertEqual(len(self.problems), 1)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class StopTests(ServiceCase):
+    """An orderly end."""
+
+    def test_stop(self) -> None:
+        """Clients are told, ports closed, the registry let go."""
+        server = self.start()
+        hand = self.hand("alice")
+        self.successResultOf(server.stopService())
+        self.network.pump()
+        self.assertEqual(hand.said("goodbye"), ["shutdown"])
+        self.assertEqual(self.network.ports, {})
+
+    def test_stop_before_it_listened(self) -> None:
+        server = self.server(Taken())
+        server.privilegedStartService()
+        server.startService()
+        self.successResultOf(server.stopService())
+
+
+class ClockTests(ServiceCase):
+    """What happens by itself."""
+
+    def test_disabled_user_is_gone_within_a_second(self) -> None:
+        """The admin is another process: another connection to the same database."""
+        self.start()
+        alice, bob = self.hand("alice"), self.hand("bob")
+        self.network.advance(1, step=limits.REGISTRY_POLL)
+        admin = SQLiteRegistry(SynchronousPool(connect(self.state.registry_path)))
+        result(admin.disable(Name("alice")))
+        admin.close()
+        self.network.advance(1, step=limits.REGISTRY_POLL)
+        self.assertEqual(alice.said("goodbye"), ["disabled"])
+        self.assertEqual(bob.said("goodbye"), [])
+
+    def test_registry_trouble_passes(self) -> None:
+        """A busy database ends neither sessions nor the looking."""
+        self.start()
+        hand = self.hand("alice")
+        self.patch(self.registry, "version", lambda: fail(StateBusy("busy")))
+        self.network.advance(1, step=limits.REGISTRY_POLL)
+        self.patch(self.registry, "version", lambda: succeed(99))
+        result(self.registry.disable(Name("alice")))
+        self.network.advance(1, step=limits.REGISTRY_POLL)
+        self.assertEqual(hand.said("goodbye"), ["disabled"])
+
+    def test_certificate_is_renewed(self) -> None:
+        """Long before it expires, and clients notice nothing."""
+        self.start()
+        before = self.state.credentials.certificate
+        self.wall = NOW + (limits.CERTIFICATE_DAYS - limits.RENEW_DAYS + 1) * 86400
+        self.network.advance(limits.RENEW_CHECK, step=limits.RENEW_CHECK)
+        self.assertNotEqual(self.state.credentials.certificate, before)
+        self.assertIsNotNone(before)
+        shown = self.shown_certificate()
+        self.assertEqual(shown, self.state.credentials.certificate)
+
+    def shown_certificate(self) -> Any:
+        """What the standard port shows now: it is not valid yet by OpenSSL's clock."""
+        context = self.standard._creatorCallable  # type: ignore[attr-defined]
+        protocol = self.standard.buildProtocol(UNIXAddress("/x"))
+        return context(protocol).get_certificate(as_cryptography=True)
+
+    def test_renewal_that_fails_is_tried_again(self) -> None:
+        self.start()
+        tries: list[float] = []
+
+        def renew(now: float) -> bool:
+            tries.append(now)
+            raise StateUnusable("disk full")
+
+        self.patch(self.state, "renew", renew)
+        self.network.advance(2 * limits.RENEW_CHECK, step=limits.RENEW_CHECK)
+        self.assertEqual(len(tries), 2)
+
+
+class DialEndpointTests(SynchronousTestCase):
+    """How the server reaches a client."""
+
+    def test_by_tcp(self) -> None:
+        reactor = MemoryReactorClock()
+        from twisted.internet.protocol import Factory, Protocol
+
+        endpoint = reactor_endpoint(reactor)("127.0.0.1", 4242)
+        endpoint.connect(Factory.forProtocol(Protocol)).addErrback(lambda _: None)
+        reactor.advance(0)
+        [(host, port, *_)] = reactor.tcpClients
+        self.assertEqual((host, port), ("127.0.0.1", 4242))

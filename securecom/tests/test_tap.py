@@ -1,0 +1,173 @@
+"""`twistd securecom`: options, one clear line for what cannot work, and the wiring."""
+
+from __future__ import annotations
+
+import sys
+from io import StringIO
+from pathlib import Path
+from typing import cast
+
+from twisted.application.service import IServiceMaker, MultiService
+from twisted.plugin import IPlugin, getPlugins
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom import limits, server_main, tap
+from securecom.server.service import Server
+from securecom.server.state import open_state
+
+
+class OptionsTests(SynchronousTestCase):
+    """What an operator may type."""
+
+    def parsed(self, *words: str) -> tap.Options:
+        options = tap.Options()
+        options.parseOptions(list(words))
+        return options
+
+    def refused(self, *words: str) -> str:
+        """The line with which these options end."""
+        error = self.assertRaises(SystemExit, self.parsed, *words)
+        line = str(error.code)
+        self.assertNotIn("\n", line)
+        return line
+
+    def test_defaults(self) -> None:
+        """Loopback, the known ports, dialling on its one port."""
+        options = self.parsed()
+        self.assertEqual(options["standard"], "tcp:4241:interface=127.0.0.1")
+        self.assertEqual(options["request"], "tcp:4243:interface=127.0.0.1")
+        self.assertEqual(options["dial"], limits.DIAL_PORT)
+        self.assertEqual(options["public"], [])
+
+    def test_public(self) -> None:
+        """Listens beyond loopback, under all names that were given."""
+        options = self.parsed("--public", "chat.example.org", "-p", "192.0.2.7")
+        self.assertEqual(options["standard"], "tcp:4241")
+        self.assertEqual(options["public"], ["chat.example.org", "192.0.2.7"])
+
+    def test_own_endpoints(self) -> None:
+        options = self.parsed("--standard", "tcp6:5000", "--request", "unix:/run/r")
+        self.assertEqual((options["standard"], options["request"]), ("tcp6:5000", "unix:/run/r"))
+
+    def test_no_dial(self) -> None:
+        self.assertIsNone(self.parsed("--no-dial")["dial"])
+
+    def test_dial(self) -> None:
+        self.assertEqual(self.parsed("--dial", "5242")["dial"], 5242)
+
+    def test_state(self) -> None:
+        self.assertEqual(self.parsed("--state", "/x")["state"], Path("/x"))
+
+    def test_bad(self) -> None:
+        """One line each, which says what was wrong."""
+        for words, part in (
+            (("--frob",), "--frob"),
+            (("loose",), "'loose'"),
+            (("--dial", "x"), "'x'"),
+            (("--dial", "65536"), "'65536'"),
+            (("--dial", "-1"), "'-1'"),
+            (("--dial", "٣"), "--dial"),
+        ):
+            self.assertIn(part, self.refused(*words))
+
+
+class MakeServiceTests(SynchronousTestCase):
+    """From options to a service, without starting it."""
+
+    def make(self, *words: str) -> Server:
+        options = tap.Options()
+        self.state = self.mktemp()
+        options.parseOptions(["--state", self.state, *words])
+        return cast(Server, tap.makeService(options))
+
+    def test_server(self) -> None:
+        service = self.make()
+        self.assertIsInstance(service, Server)
+        self.assertIsInstance(service, MultiService)
+
+    def test_bad_endpoints(self) -> None:
+        """Whatever Twisted raises for them."""
+        for description in ("frob:1", "tcp:x", "tcp", "", "systemd:domain=INET:index=9"):
+            for option in ("--standard", "--request"):
+                error = self.assertRaises(SystemExit, self.make, option, description)
+                self.assertIn(f"{option} {description!r}", str(error.code))
+
+    def test_damaged_state(self) -> None:
+        """Refused in one line, and left as it is."""
+        self.make()._state.close()
+        folder = Path(self.state)
+        victim = next(folder.rglob("ca.pem"))
+        victim.write_bytes(b"damage")
+        options = tap.Options()
+        options.parseOptions(["--state", self.state])
+        error = self.assertRaises(SystemExit, tap.makeService, options)
+        self.assertIn("SC-110", str(error.code))
+        self.assertEqual(victim.read_bytes(), b"damage")
+
+    def test_bad_public_host(self) -> None:
+        error = self.assertRaises(SystemExit, self.make, "--public", "no host")
+        self.assertIn("SC-", str(error.code))
+
+
+class AnnouncementTests(SynchronousTestCase):
+    """What the operator reads when the server is open."""
+
+    def lines(self, *words: str) -> str:
+        options = tap.Options()
+        options.parseOptions(list(words))
+        self.state = open_state(Path(self.mktemp()), options["public"], 1_800_000_000.0)
+        self.addCleanup(self.state.close)
+        announcement = tap._Announcement(self.state, options)
+        announcement(5001, 5002, 3)
+        return "\n".join(announcement.lines(5001, 5002, 3))
+
+    def test_all_there(self) -> None:
+        text = self.lines()
+        for part in (self.state.fingerprint, "5001", "5002", "users: 3", "this machine only"):
+            self.assertIn(part, text)
+        self.assertIn(f"securecom-admin --state {self.state.path} invite", text)
+
+    def test_public(self) -> None:
+        self.assertIn("for chat.example.org", self.lines("--public", "chat.example.org"))
+
+    def test_ports_are_remembered(self) -> None:
+        """For the links of invitations."""
+        self.lines()
+        self.assertEqual(self.state.settings.standard_port, 5001)
+
+    def test_default_folder_needs_no_option(self) -> None:
+        folder = self.mktemp()
+        self.patch(tap, "default_state_folder", lambda: Path(folder).resolve())
+        options = tap.Options()
+        options.parseOptions([])
+        state = open_state(options["state"], [], 1_800_000_000.0)
+        self.addCleanup(state.close)
+        lines = tap._Announcement(state, options).lines(1, 2, 0)
+        self.assertEqual(lines[-1], "next: securecom-admin invite NAME")
+
+
+class PluginTests(SynchronousTestCase):
+    """twistd finds the server, and importing the plugin imports nothing of it."""
+
+    def test_found(self) -> None:
+        import twisted.plugins
+
+        makers = {maker.tapname: maker for maker in getPlugins(IServiceMaker, twisted.plugins)}
+        maker = makers["securecom"]
+        self.assertTrue(IPlugin.providedBy(maker))
+        self.assertEqual(getattr(maker, "module", ""), "securecom.tap")
+
+    def test_own_command(self) -> None:
+        """`securecom-server` is twistd in the foreground."""
+        ran: list[list[str]] = []
+        self.patch(sys, "argv", ["securecom-server", "--no-dial"])
+        self.patch(server_main, "run", lambda: ran.append(list(sys.argv)))
+        server_main.main()
+        words = ["securecom-server", "--nodaemon", "--pidfile=", "securecom", "--no-dial"]
+        self.assertEqual(ran, [words])
+
+    def test_help_lists_every_option(self) -> None:
+        self.patch(sys, "stdout", out := StringIO())
+        self.assertRaises(SystemExit, tap.Options().parseOptions, ["--help"])
+        for option in ("standard", "request", "public", "state", "dial", "no-dial"):
+            self.assertIn(f"--{option}", out.getvalue())
