@@ -13,8 +13,6 @@ MAX_BODY = 18 * 1024
 MAX_CHAT_CHUNK = 16 * 1024
 #: Bytes of a command's tag, which our answer repeats: 64 bits in hexadecimal digits.
 MAX_TAG = 16
-#: Bytes of a command's tag, which our answer repeats: 64 bits in hexadecimal digits.
-MAX_TAG = 16
 #: Commands a peer may have waiting for our answer; more is flooding.
 MAX_UNANSWERED = 32
 #: Bytes of our answers that a peer may leave unread once its transport is full. The receipts of
@@ -100,8 +98,8 @@ MAX_SESSIONS = 10_000
 MAX_CONNECTIONS_BY_ADDRESS = 200
 #: Connections from one address that have not logged in yet.
 MAX_PENDING_BY_ADDRESS = 40
-#: Addresses whose rate is remembered.
-MAX_ADDRESSES = 50_000
+#: Names whose request rate is remembered; the longest unused is forgotten first.
+MAX_RATE_KEYS = 50_000
 #: Between looks whether the admin changed the registry.
 REGISTRY_POLL = 0.5
 #: The port of the daemon role that the server may dial.

@@ -33,7 +33,7 @@ def stop(why: str) -> NoReturn:
 
 
 class Options(usage.Options):
-    """What an operator can choose; `etc/securecom.toml` explains each."""
+    """What an operator can choose; `docs/operations.md` explains each."""
 
     synopsis = "[--public HOST]... [--standard ENDPOINT] [--request ENDPOINT] [--state DIR]"
     longdesc = "A server for securecom: it introduces people to each other and relays their chats."

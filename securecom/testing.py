@@ -87,11 +87,11 @@ class MemoryTransport:
         self.producer = None
 
     def loseConnection(self) -> None:
-        self.disconnecting, self.reading = True, False
+        self.disconnecting = True
 
     def abortConnection(self) -> None:
         self.disconnecting = self.aborted = True
-        self.reading, self.outgoing = False, b""
+        self.outgoing = b""
 
     def loseWriteConnection(self) -> None:
         raise NotImplementedError("there is no half-close under TLS")
@@ -102,7 +102,7 @@ class MemoryTransport:
         self.reading = False
 
     def resumeProducing(self) -> None:
-        self.reading = not self.disconnecting
+        self.reading = True
 
     def stopProducing(self) -> None:
         self.loseConnection()
@@ -160,7 +160,7 @@ class MemoryTransport:
         return ConnectionLost() if self.other.aborted else ConnectionDone()
 
     def _disconnect(self, reason: Exception) -> None:
-        self.connected, self.disconnecting, self.reading = False, True, False
+        self.connected, self.disconnecting = False, True
         producer, self.producer = self.producer, None
         if producer is not None:
             producer.stopProducing()
@@ -215,7 +215,7 @@ class Network:
             self.clock.advance(0)
             ends = [end for wire in self.wires for end in (wire.client, wire.server)]
             moved = [end.deliver() for end in ends]  # each of them, not only up to the first
-            if not any(moved) and not self._due():
+            if not any(moved):
                 self.wires = [w for w in self.wires if w.client.connected or w.server.connected]
                 return
         raise RuntimeError("the network never comes to rest")
@@ -227,10 +227,6 @@ class Network:
             self.clock.advance(min(step, seconds))
             seconds -= step
             self.pump()
-
-    def _due(self) -> bool:
-        now = self.clock.seconds()
-        return any(call.getTime() <= now for call in self.clock.getDelayedCalls())
 
     def client_endpoint(self, port: int, source: str = "192.0.2.1") -> MemoryClientEndpoint:
         """Connects to what listens on `port` of this network, from `source`."""

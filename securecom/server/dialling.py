@@ -7,7 +7,7 @@ operator allows: or any client could make the server knock on its neighbours' do
 from __future__ import annotations
 
 from collections.abc import Callable
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import cast
 
 from twisted.internet.defer import Deferred, fail
@@ -69,9 +69,12 @@ class Dialler:
 
 def _is_loopback(host: str) -> bool:
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host)
     except ValueError:
         return False
+    # A socket for both families shows IPv4 clients as mapped ones.
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def _proven(channel: IProtocol) -> Deferred[None]:

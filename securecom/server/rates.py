@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 
+from securecom import limits
+
 
 class Rate:
     """At most `count` events of one key in `window` seconds.
@@ -14,7 +16,11 @@ class Rate:
     """
 
     def __init__(
-        self, count: int, window: float, seconds: Callable[[], float], keys: int = 50_000
+        self,
+        count: int,
+        window: float,
+        seconds: Callable[[], float],
+        keys: int = limits.MAX_RATE_KEYS,
     ) -> None:
         self._count, self._window, self._seconds, self._keys = count, window, seconds, keys
         self._events: OrderedDict[Hashable, deque[float]] = OrderedDict()

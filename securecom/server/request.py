@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from securecom import commands, tls
 from securecom.connection import Connection
-from securecom.errors import ProofRefused
+from securecom.errors import ProofRefused, WireError
 from securecom.liveness import Liveness
 from securecom.server.reception import Reception
 from securecom.server.session import Session
@@ -63,7 +63,9 @@ class RequestConnection(Connection, amp.CommandLocator):
 
     @commands.Ping.responder
     def ping(self) -> dict[str, Any]:
-        """Here."""
+        """Here. :raises WireError: before the proof."""
+        if self._session is None:
+            raise WireError("a ping before the proof")
         return {}
 
     def _find(self, ident: bytes, proof: bytes, binding: bytes) -> Session | None:

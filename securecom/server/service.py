@@ -30,7 +30,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from securecom import limits, tls
-from securecom.errors import OurFault, SecurecomError
+from securecom.errors import BadArgument, OurFault, SecurecomError
 from securecom.server.admission import AdmittingFactory
 from securecom.server.dialling import Dialler
 from securecom.server.local_switchboard import LocalSwitchboard
@@ -152,6 +152,8 @@ class Server(MultiService):
     @inlineCallbacks
     def _ready(self, ports: list[int]) -> Generator[Deferred[Any], Any, None]:
         standard, request = ports
+        if not request:
+            raise BadArgument("the request channel needs a TCP port, which clients are told")
         self.reception.request_port = request
         users = yield self._registry.users()
         self._opened(standard, request, len(users))

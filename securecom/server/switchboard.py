@@ -1,7 +1,7 @@
 """Who is available, who is asked by whom, who chats with whom: the interface.
 
 Everything returns a Deferred, since another implementation may have to ask other machines; the
-one in memory is `securecom.server.local_switchboard`. Contract: `tests/test_switchboard.py`.
+one in memory is `securecom.server.local_switchboard`.
 """
 
 from __future__ import annotations

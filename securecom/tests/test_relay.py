@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import commands, framing, limits
 from securecom.errors import NotYourStream
+from securecom.identity import Name
 from securecom.server.relay import Relay
 from securecom.server.streams import Streams
 from securecom.tests.house import Hand, House, chatting
@@ -95,10 +97,11 @@ class ConsentTests(ChatCase):
     def test_while_only_asking(self) -> None:
         """Not one byte before the acceptance, whatever number is guessed."""
         dave = self.house.hand("dave")
-        dave.ask(commands.RequestChat, callee="carol")
+        asked = dave.ask(commands.RequestChat, callee=Name("carol"))
         for number in range(1, 9):
             dave.send(number, b"x")
         self.assert_thrown_out(dave)
+        self.failureResultOf(asked, ConnectionLost)
         self.assertEqual(self.carol.received, b"")
 
     def test_late_frames_are_dropped(self) -> None:
@@ -143,6 +146,12 @@ class EndTests(ChatCase):
     def test_somebody_elses(self) -> None:
         asked = self.carol.ask(commands.EndChat, stream=self.stream)
         self.failureResultOf(asked, commands.NothingToEnd)
+        dave = self.house.hand("dave")
+        daves = chatting(dave, self.carol, "carol")
+        asked = dave.ask(commands.EndChat, stream=self.stream)
+        self.failureResultOf(asked, commands.NothingToEnd)
+        dave.send(daves, b"y")
+        self.assertEqual(self.carol.received, b"y")
         self.alice.send(self.stream, b"x")
         self.assertEqual(self.bob.received, b"x")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
@@ -74,10 +75,18 @@ class ChannelCases(SynchronousTestCase):
         self.refused(channel, **proof)
 
     def test_nothing_but_the_proof_first(self) -> None:
-        """A ping alone does not keep it."""
+        """A ping ends it."""
         channel = self.open()
-        channel.control.call(commands.Ping).addErrback(lambda _: None)
-        self.house.network.advance(limits.LOGIN_DEADLINE + 1)
+        answer = channel.control.call(commands.Ping)
+        self.house.network.pump()
+        self.failureResultOf(answer, ConnectionLost)
+
+    def test_deadline(self) -> None:
+        """Who proves nothing is cut."""
+        channel = self.open()
+        self.house.network.advance(limits.LOGIN_DEADLINE - 1)
+        self.assertIsNone(channel.lost_reason)
+        self.house.network.advance(2)
         self.assertIsNotNone(channel.lost_reason)
 
     def test_ends_with_the_standard_channel(self) -> None:
@@ -207,6 +216,15 @@ class DialTests(ChannelCases):
             hand.log_in()
             self.failureResultOf(hand.ask(commands.DialMe, port=5555), commands.NotDialling)
             self.assertEqual(house.dialled, dialled)
+
+    def test_this_machine_over_ipv6_or_a_socket_for_both_families(self) -> None:
+        for source in ("::1", "::ffff:127.0.0.1", "::ffff:192.0.2.1", "2001:db8::1"):
+            house = House(dial=0)
+            hand = Hand(house, house.enrolled("alice"), source)
+            hand.log_in()
+            hand.ask(commands.DialMe, port=5555).addErrback(lambda _: None)
+            local = source in ("::1", "::ffff:127.0.0.1")
+            self.assertEqual(house.dialled, [(source, 5555)] if local else [], source)
 
     def test_nobody_listens(self) -> None:
         self.failureResultOf(self.hand.ask(commands.DialMe, port=4242), commands.NotDialling)

@@ -10,7 +10,7 @@ from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IStreamServerEndpoint
-from twisted.internet.testing import MemoryReactorClock
+from twisted.internet.testing import MemoryReactor, MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -36,6 +36,15 @@ class Taken:
         return fail(CannotListenError("127.0.0.1", 4241, OSError("in use")))
 
 
+@implementer(IStreamServerEndpoint)
+class Portless:
+    """A unix socket, say."""
+
+    def listen(self, protocolFactory: Any) -> Deferred[Any]:  # noqa: N803
+        port = MemoryReactor().listenUNIX("/x", protocolFactory)
+        return succeed(port)
+
+
 class ServiceCase(SynchronousTestCase):
     """A server on a network in memory, over a real state folder."""
 
@@ -47,9 +56,9 @@ class ServiceCase(SynchronousTestCase):
         self.problems: list[str] = []
         self.wall = NOW
 
-    def server(self, standard: Any = None) -> Server:
+    def server(self, standard: Any = None, request: Any = None) -> Server:
         standard = standard or MemoryServerEndpoint(self.network, 4241)
-        request = MemoryServerEndpoint(self.network, 0)
+        request = request or MemoryServerEndpoint(self.network, 0)
         around = Surroundings(
             self.network.clock,
             lambda: self.wall,
@@ -105,6 +114,12 @@ class StartTests(ServiceCase):
         [problem] = self.problems
         self.assertIn("4241", problem)
         self.assertEqual(self.opened, [])
+
+    def test_request_channel_without_a_port(self) -> None:
+        """Clients could not be told where it is."""
+        self.server(request=Portless()).privilegedStartService()
+        [problem] = self.problems
+        self.assertIn("TCP port", problem)
 
     def test_registry_fails_at_start(self) -> None:
         """In time, or later: the operator is told."""

@@ -1,0 +1,70 @@
+"""`python -m securecom.client`, `securecom`: arguments, then run.
+
+No reactor is imported before it is known which front-end runs.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+
+from securecom.client import account, exits, standard_io
+from securecom.client.arguments import parser
+from securecom.client.profiles import Profiles
+from securecom.errors import SecurecomError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code of one run."""
+    standard_io.fill_missing()
+    arguments_parser = parser()
+    arguments = arguments_parser.parse_args(argv)
+    _check(arguments, arguments_parser)
+    try:
+        return _run(arguments)
+    except SecurecomError as error:
+        print(f"securecom: {error}", file=sys.stderr)
+        return exits.exit_code(error)
+    except (KeyboardInterrupt, EOFError):  # while a pass phrase is asked for
+        return exits.SIGNALLED + signal.SIGINT
+
+
+def _check(arguments: Namespace, arguments_parser: ArgumentParser) -> None:
+    if arguments.identity is not None and arguments.link is None:
+        arguments_parser.error("--identity is for enrolling: give the link too")
+    if arguments.demo and arguments.link is not None:
+        arguments_parser.error("--demo needs no link: it has a server of its own")
+
+
+def _run(arguments: Namespace) -> int:
+    if arguments.demo:
+        return _demo(arguments)
+    profiles = Profiles(account.data_folder(arguments, os.environ))
+    if arguments.profiles:
+        print("".join(f"{name}\n" for name in profiles.names()), end="")
+        return exits.OK
+    source = account.pass_phrases(arguments, is_terminal=os.isatty(standard_io.INPUT))
+    if arguments.link is None:
+        someone: account.Member | account.Newcomer = account.member(arguments, profiles, source)
+    else:
+        someone = account.newcomer(arguments, profiles, source)
+
+    from securecom.client import logs, running
+
+    logs.begin(arguments.log_file)
+    return running.run(arguments, someone)
+
+
+def _demo(arguments: Namespace) -> int:
+    from securecom import demo
+    from securecom.client import logs
+
+    logs.begin(arguments.log_file)
+    return demo.run(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

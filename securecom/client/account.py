@@ -1,0 +1,117 @@
+"""From the command line to who we are: the profile, or the invitation, and the unlocked identity.
+
+All of it before the reactor runs, since a terminal may be asked and a pass phrase takes its time.
+"""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import platformdirs
+
+from securecom.client import passphrase
+from securecom.client.identity_file import make_identity_file, read_identity_file
+from securecom.client.passphrase import PassPhrases
+from securecom.client.profile import IDENTITY_FILE, Profile
+from securecom.client.profiles import Profiles
+from securecom.identity import Identity, Name
+from securecom.invitation import Host, Invitation
+
+
+@dataclass(frozen=True)
+class Member:
+    """Somebody whom the server knows."""
+
+    profile: Profile
+    identity: Identity
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """Somebody with an invitation, and with a key that is safe on the disk already.
+
+    :param identity_file: as the profile will name it.
+    :param is_old: the key was not made just now: the server may know it already.
+    """
+
+    invitation: Invitation
+    identity: Identity
+    identity_file: Path
+    profiles: Profiles
+    profile_name: str | None
+    is_old: bool
+
+    def enrolled(self, name: Name) -> Member:
+        """The server has taken the key. :raises ProfileProblem: if that cannot be written."""
+        invitation = self.invitation
+        profile = Profile(
+            self.profiles.pending(invitation.server),
+            name,
+            Host(invitation.host),
+            invitation.standard_port,
+            invitation.server,
+            self.identity_file,
+        )
+        return Member(self.profiles.add(profile, self.profile_name), self.identity)
+
+
+def data_folder(arguments: Namespace, environment: Mapping[str, str]) -> Path:
+    """Where profiles are kept."""
+    if arguments.data_dir is not None:
+        return Path(arguments.data_dir).expanduser().absolute()
+    if environment.get("SECURECOM_HOME"):
+        return Path(environment["SECURECOM_HOME"]).expanduser().absolute()
+    return Path(platformdirs.user_data_dir("securecom"))
+
+
+def pass_phrases(arguments: Namespace, *, is_terminal: bool) -> PassPhrases:
+    """Where pass phrases come from."""
+    if arguments.no_pass:
+        return passphrase.NoPassPhrase()
+    if arguments.pass_fd is not None:
+        return passphrase.Given(partial(passphrase.from_descriptor, arguments.pass_fd))
+    if arguments.pass_file is not None:
+        return passphrase.Given(partial(passphrase.from_file, arguments.pass_file))
+    return passphrase.Terminal() if is_terminal else passphrase.Nowhere()
+
+
+def member(arguments: Namespace, profiles: Profiles, source: PassPhrases) -> Member:
+    """Who has a profile. :raises SecurecomError: if it, or its identity, cannot be used."""
+    profile = profiles.load(arguments.profile)
+    profile = profile.with_settings(arguments.request, arguments.available)
+    identity = source.unlock(read_identity_file(profile.identity_path))
+    if arguments.save:
+        profile.save()
+    return Member(profile, identity)
+
+
+def newcomer(arguments: Namespace, profiles: Profiles, source: PassPhrases) -> Newcomer:
+    """Who has an invitation: makes the key, or takes the one of a try that failed.
+
+    :raises SecurecomError: if there can be no such profile or key.
+    """
+    if arguments.profile is not None:
+        profiles.check_new(arguments.profile)
+    if arguments.identity is not None:
+        path = file = Path(arguments.identity).expanduser().absolute()
+    else:
+        path, file = profiles.pending(arguments.link.server) / IDENTITY_FILE, Path(IDENTITY_FILE)
+    is_old = arguments.identity is not None or os.path.lexists(path)
+    if is_old:
+        identity = source.unlock(read_identity_file(path))
+    else:
+        identity = make_identity_file(path, source.new())
+    return Newcomer(arguments.link, identity, file, profiles, arguments.profile, is_old)
+
+
+def settled(someone: Member, arguments: Namespace) -> Member:
+    """A member fresh from enrolment, with the settings of the command line."""
+    profile = someone.profile.with_settings(arguments.request, arguments.available)
+    if arguments.save:
+        profile.save()
+    return replace(someone, profile=profile)

@@ -1,0 +1,53 @@
+"""What both sides must mean by one chat, each from its own notes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from securecom import tls
+from securecom.identity import Name, PublicKey
+
+Role = Literal["caller", "callee"]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Server (its id, 32 bytes), chat id (16 bytes), our role, and who the two are.
+
+    The peer's name is from our own request or the offer we accepted; the peer's key from our pin,
+    or at first contact from the server. A server that lies about either is found out by `hello`,
+    unless it lies to both alike, which is what comparing fingerprints is for.
+    """
+
+    server: bytes
+    chat: bytes
+    role: Role
+    own: Name
+    own_key: PublicKey
+    peer: Name
+    peer_key: PublicKey
+
+    @property
+    def peer_role(self) -> Role:
+        """The other one."""
+        return "callee" if self.role == "caller" else "caller"
+
+    def hello(self, binding: bytes, role: Role) -> bytes:
+        """The proof that the one in `role` means this chat, over this end-to-end session.
+
+        :param binding: `tls.chat_binding` of the session (32 bytes).
+        """
+        own, peer = (self.own, self.own_key), (self.peer, self.peer_key)
+        caller, callee = (own, peer) if self.role == "caller" else (peer, own)
+        return tls.mac(
+            binding,
+            b"hello",
+            role.encode("ascii"),
+            self.server,
+            caller[0].encode("ascii"),
+            caller[1].raw,
+            callee[0].encode("ascii"),
+            callee[1].raw,
+            self.chat,
+        )

@@ -1,0 +1,105 @@
+"""Other people's requests: held, put to the person, answered, and awaited once accepted."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
+
+from securecom import limits
+from securecom.client.engagement import Engagement
+from securecom.client.events import Asked, AskedOver, RefusedForYou
+from securecom.client.requests import Answer, Offer, OfferOver, Withdrawn
+from securecom.client.station import Station
+from securecom.errors import NotNow, SecurecomError
+
+
+class AskedSide:
+    """What is done about offers; `life` is told when the one before the person expires.
+
+    One offer at a time, in one of three places: `held` while our own request to the same person
+    is out, `open` before the person, `accepted` until the server opens its stream.
+    """
+
+    life: Engagement
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        self.held: Offer | None = None
+        self.open: Offer | None = None
+        self.accepted: Offer | None = None
+        self._stands: Deferred[None] = Deferred()
+        self._timer: IDelayedCall | None = None
+
+    def hold(self, offer: Offer) -> None:
+        """Wait what the server makes of the two requests."""
+        self.held = offer
+
+    def drop_held(self, answer: Answer) -> None:
+        """The held offer, if there is one, no longer matters."""
+        held, self.held = self.held, None
+        if held is not None:
+            held.reply(answer)
+
+    def take_held(self) -> Offer:
+        """Our own request is over: the held offer counts."""
+        held, self.held = self.held, None
+        return _there(held)
+
+    def consider(self, offer: Offer) -> None:
+        """Ask the person."""
+        self.open = offer
+        self._wait(offer.seconds)
+        fingerprint = offer.key.fingerprint
+        self._station.show(Asked(offer.caller, offer.trust, fingerprint, offer.seconds))
+
+    def accept(self, stands: Deferred[None]) -> None:
+        """The person says yes; the stream has to come soon."""
+        offer = self.accepted = self._close("accepted")
+        self._stands = stands
+        self._wait(limits.OPENING_DEADLINE)
+        offer.reply("accept")
+
+    def refuse(self) -> None:
+        """The person says no."""
+        self._close("refused").reply("refuse")
+
+    def void(self, reason: Withdrawn) -> None:
+        """The open offer is over; nobody waits for our answer."""
+        self._close(reason).reply("unavailable")
+
+    def decline(self, offer: Offer, with_us: bool) -> None:
+        """Busy. The person hears of it, unless it is from the one who is with us anyway."""
+        offer.reply("busy")
+        if not with_us:
+            self._station.show(RefusedForYou(offer.caller, "busy"))
+
+    def take_accepted(self) -> tuple[Offer, Deferred[None]]:
+        """Its stream is open."""
+        self._wait(None)
+        offer, self.accepted = self.accepted, None
+        return _there(offer), self._stands
+
+    def opening_failed(self, error: SecurecomError) -> None:
+        """Accepted, and then it came to nothing."""
+        _, stands = self.take_accepted()
+        stands.errback(Failure(error))
+
+    def _close(self, reason: OfferOver) -> Offer:
+        self._wait(None)
+        offer, self.open = _there(self.open), None
+        self._station.show(AskedOver(offer.caller, reason))
+        return offer
+
+    def _wait(self, seconds: float | None) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+        if seconds is not None:
+            self._timer = self._station.clock.callLater(seconds, self.life.expired)
+
+
+def _there(offer: Offer | None) -> Offer:
+    if offer is None:
+        raise NotNow("nobody is asking you")
+    return offer

@@ -1,0 +1,122 @@
+"""Our own chat request: sent, answered, withdrawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from securecom import commands, limits
+from securecom.client import outcomes
+from securecom.client.engagement import Engagement
+from securecom.client.events import Asking, RequestOver, Trust
+from securecom.client.requests import Grant, Request
+from securecom.client.station import Station
+from securecom.errors import (
+    ChatFailed,
+    ConnectionWasLost,
+    NotNow,
+    PeerKeyChanged,
+    SecurecomError,
+    WasCancelled,
+)
+from securecom.identity import Name
+
+_log = Logger()
+
+_PATIENCE = limits.REQUEST_EXPIRES + limits.OPENING_DEADLINE + limits.ANSWER_DEADLINE
+
+
+class AskingSide:
+    """What is done about our request; `life` is told what the server answers."""
+
+    life: Engagement
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        self._request: Request | None = None
+        self._ends: list[Deferred[None]] = []
+
+    @property
+    def callee(self) -> Name | None:
+        """Whom we ask."""
+        return self._request.callee if self._request is not None else None
+
+    def send(self, request: Request) -> None:
+        """Ask the server; its answer comes back as an input."""
+        self._request = request
+        self._station.show(Asking(request.callee, int(limits.REQUEST_EXPIRES)))
+        answer = self._station.line.ask(commands.RequestChat, _PATIENCE, callee=request.callee)
+        answer.addCallbacks(
+            self._answered, self._denied, callbackArgs=(request,), errbackArgs=(request,)
+        )
+        answer.addErrback(lambda failure: _log.failure("a chat request broke", failure))
+
+    def withdraw(self, done: Deferred[None]) -> None:
+        """What becomes of it is the answer to the request itself; then `done` fires."""
+        self.await_end(done)
+        self._station.line.ask(commands.CancelRequest).addErrback(lambda _: None)
+
+    def await_end(self, done: Deferred[None]) -> None:
+        """`done` fires when the request is over."""
+        self._ends.append(done)
+
+    def end_unwanted(self, grant: Grant) -> None:
+        """A chat that we must not, or no longer want to, have."""
+        self._station.line.ask(commands.EndChat, stream=grant.stream).addErrback(lambda _: None)
+
+    def take(self) -> Request:
+        """It became a chat. :raises NotNow: if there is none."""
+        request, self._request = self._request, None
+        if request is None:
+            raise NotNow("there is no request")
+        return request
+
+    def failed(self, error: SecurecomError) -> None:
+        """It came to nothing."""
+        request = self.take()
+        self._station.show(RequestOver(request.callee, outcomes.word_of(error)))
+        request.stands.errback(Failure(error))
+        ends, self._ends = self._ends, []
+        for done in ends:
+            done.callback(None)
+
+    def cancelled(self) -> None:
+        """We withdrew it, and it is over."""
+        self.failed(WasCancelled("you withdrew your request"))
+
+    def lost(self) -> None:
+        """The server that was to answer is gone."""
+        self.failed(ConnectionWasLost("the connection to the server was lost"))
+
+    def _answered(self, answer: dict[str, Any], request: Request) -> None:
+        grant = Grant(**answer)
+        try:
+            trust = self._check(grant, request.callee)
+        except SecurecomError as error:
+            self.life.misgranted(grant, error)
+        else:
+            self.life.granted(replace(grant, trust=trust))
+
+    def _denied(self, failure: Failure, request: Request) -> None:
+        if isinstance(failure.value, commands.Refusal):  # else the connection is gone: `lost`
+            self.life.denied(outcomes.denial(failure.value, request.callee))
+
+    def _check(self, grant: Grant, callee: Name) -> Trust:
+        """The pin goes before the server's word; so does the rule for crossing requests.
+
+        A server that gives us the callee's role although our name is the smaller one lies: such a
+        chat would wait for ever. One that gives it where both had to ask anyway can choose no
+        more than who speaks first, and HELLO binds the roles of both.
+        """
+        trust = self._station.contacts.trust(callee, grant.key)
+        if trust == "changed":
+            raise PeerKeyChanged(f"{callee}'s key is not the one you know")
+        if grant.key == self._station.identity.public_key:
+            raise PeerKeyChanged(f"the server gives your own key for {callee}'s")
+        if grant.role == "callee" and self._station.name < callee:
+            raise ChatFailed("the server mixed up who asked whom")
+        return trust

@@ -1,0 +1,227 @@
+"""The end-to-end session of a chat: TLS inside a stream, HELLO, messages, receipts, BYE.
+
+The peer must show exactly the expected key in the handshake and then prove, over this very TLS
+session, that it means the same two names, keys, roles, server and chat (`Agreement.hello`).
+Before that nothing it says is heard.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.protocol import Factory
+from twisted.protocols import amp
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+
+from securecom import commands, limits, tls
+from securecom.client import chat_life
+from securecom.client.agreement import Agreement
+from securecom.client.chat_life import ChatLife, Heard
+from securecom.client.events import Delivered, Ending, Event, Message, Said
+from securecom.client.messages import Outbox
+from securecom.client.stream import Stream
+from securecom.connection import Connection
+from securecom.errors import NotNow, ProofRefused, SecurecomError, WireError
+from securecom.identity import Identity
+
+
+class ChatOwner(Protocol):
+    """Whose chat it is."""
+
+    def peer_proved(self) -> None:
+        """Key and HELLO are good: pin the key. :raises SecurecomError: if that cannot be done."""
+
+    def chat_stands(self) -> None:
+        """Both may speak, the caller first."""
+
+    def show(self, event: Event) -> None:
+        """Tell the person."""
+
+    def chat_over(
+        self, ending: Ending | None, undelivered: list[int], error: Exception | None
+    ) -> None:
+        """Called once. `ending`: None if the chat never stood."""
+
+
+class ChatSession(Connection, amp.CommandLocator):
+    """One end of a chat."""
+
+    alpn: ClassVar[frozenset[bytes]] = frozenset({tls.ALPN_CHAT})
+    padding: ClassVar[int] = limits.CHAT_PADDING
+    patience: ClassVar[float] = limits.CLIENT_PATIENCE
+
+    def __init__(self, agreement: Agreement, owner: ChatOwner, clock: IReactorTime) -> None:
+        super().__init__(clock, limits.CHAT_HANDSHAKE_DEADLINE)
+        self._agreement = agreement
+        self._owner = owner
+        self._life: ChatLife = chat_life.machine(self)
+        self._outbox = Outbox()
+        self._may_speak = False
+        self._is_reported = False
+        self._bye_deadline: IDelayedCall | None = None
+
+    def open(self, stream: Stream, identity: Identity) -> None:
+        """Begin the handshake in a stream; the caller is TLS client."""
+        options = tls.chat_end(identity, self._agreement.peer_key)
+        is_caller = self._agreement.role == "caller"
+        factory = TLSMemoryBIOFactory(options, is_caller, _Only(self), self.clock)
+        stream.carry(factory.buildProtocol(stream.getPeer()))
+
+    # --- what the person does ---------------------------------------------------------------
+
+    def say(self, text: str) -> int:
+        """Send a message, or keep it until the caller has spoken; its number.
+
+        :raises NotNow, TooLong, BadArgument: if nothing was sent.
+        """
+        if not self._may_speak:
+            raise NotNow("there is no chat to say that in")
+        number = self._outbox.number(text)
+        self._life.say(number, text)
+        return number
+
+    def leave(self) -> None:
+        """End the chat; the owner hears of it within `limits.BYE_DEADLINE`."""
+        self._life.leave()
+
+    # --- what the peer says -----------------------------------------------------------------
+
+    def responders(self) -> amp.IResponderLocator:
+        """`Hello`, `Say`, `Bye`."""
+        return self
+
+    @commands.Hello.responder
+    def hello(self, proof: bytes) -> dict[str, Any]:
+        """Check that the peer means this chat; pin its key."""
+        try:
+            self._check_hello(proof)
+        except SecurecomError as error:
+            self._life.misbehaved(error)
+            raise commands.BadProof() from None
+        if self._agreement.role == "caller":
+            self._life.good_hello_from_callee()
+        else:
+            self._life.good_hello_from_caller()
+        return {}
+
+    @commands.Say.responder
+    def peer_says(self, text: str) -> Deferred[dict[str, Any]]:
+        """Answered when it has been shown."""
+        if len(text.encode("utf-8")) > limits.MAX_TEXT:
+            raise WireError("a message that is too long")
+        heard = Heard(text)
+        self._life.heard(heard)
+        return heard.receipt
+
+    @commands.Bye.responder
+    def peer_leaves(self) -> dict[str, Any]:
+        """The one proof that the chat was ended and not cut off."""
+        self._life.said_bye()
+        return {}
+
+    def _check_hello(self, proof: bytes) -> None:
+        agreement = self._agreement
+        if tls.peer_key(self.tls) != agreement.peer_key:
+            raise ProofRefused("the peer's key is not the one of the handshake")
+        expected = agreement.hello(tls.chat_binding(self.tls), agreement.peer_role)
+        if self._may_speak or not tls.same(proof, expected):
+            raise ProofRefused("the peer does not mean this chat")
+        self._owner.peer_proved()
+
+    # --- what transitions do (chat_life.Actions) --------------------------------------------
+
+    def send_hello(self) -> None:
+        """Ours is the first command, so what else we send comes after it."""
+        proof = self._agreement.hello(tls.chat_binding(self.tls), self._agreement.role)
+        self.control.call(commands.Hello, proof=proof).addErrback(self._not_taken)
+
+    def stand(self) -> None:
+        """The deadline is lifted."""
+        self.established()
+        self._may_speak = True
+        self._owner.chat_stands()
+
+    def send_now(self, number: int, text: str) -> None:
+        """Show that it is on its way, and later that it arrived."""
+        self._owner.show(Said(number, text, held=False))
+        self._send(number, text)
+
+    def hold_back(self, number: int, text: str) -> None:
+        """Show that it waits."""
+        self._outbox.hold_back(number, text)
+        self._owner.show(Said(number, text, held=True))
+
+    def send_held(self) -> None:
+        """In the order in which it was typed."""
+        for number, text in self._outbox.take_held():
+            self._send(number, text)
+
+    def show(self, heard: Heard) -> None:
+        """The receipt says that the front-end has it."""
+        self._owner.show(Message(self._agreement.peer, heard.text))
+        heard.receipt.callback({})
+
+    def refuse(self, heard: Heard) -> None:
+        """Nobody sees it."""
+        heard.receipt.errback(Failure(commands.OutOfTurn()))
+
+    def send_bye(self) -> None:
+        """The answer, or the end of our patience, ends the chat."""
+        self._may_speak = False
+        call = self.clock.callLater(limits.BYE_DEADLINE, self._life.bye_answered)
+        self._bye_deadline = call
+        answered = self.control.call(commands.Bye)
+        answered.addCallbacks(lambda _: self._life.bye_answered(), self._not_taken)
+
+    def end(self, ending: Ending | None, error: Exception | None) -> None:
+        """Over; the owner hears of it when our last answers are on their way."""
+        self._may_speak = False
+        self.reason = self.reason or error
+        self._cancel("_bye_deadline")
+        self.clock.callLater(0, self._report, ending)
+
+    # --- ends -------------------------------------------------------------------------------
+
+    def secured(self, alpn: bytes) -> None:
+        """TLS stands, with the expected key."""
+        self._life.handshake_done()
+
+    def lost(self, reason: Failure) -> None:
+        """The stream is gone, or we cut it."""
+        if self.reason is not None:
+            self._life.misbehaved(self.reason)
+        else:
+            self._life.lost()
+
+    def _report(self, ending: Ending | None) -> None:
+        self.close()
+        self._owner.chat_over(ending, self._outbox.undelivered, self.reason)
+
+    def _send(self, number: int, text: str) -> None:
+        receipt = self.control.call(commands.Say, text=text)
+        receipt.addCallbacks(lambda _: self._receipted(number), self._not_taken)
+
+    def _receipted(self, number: int) -> None:
+        self._outbox.delivered(number)
+        self._owner.show(Delivered(number))
+
+    def _not_taken(self, failure: Failure) -> None:
+        """A refusal ends the chat; a lost connection is `lost`'s to tell."""
+        if not failure.check(ConnectionLost):
+            self._life.misbehaved(WireError("the peer refused what we sent"))
+
+
+class _Only(Factory):
+    """Gives TLS the one session that it wraps."""
+
+    noisy = False
+
+    def __init__(self, session: ChatSession) -> None:
+        self._session = session
+
+    def buildProtocol(self, addr: IAddress | None) -> ChatSession:
+        return self._session

@@ -1,0 +1,151 @@
+"""Between the two roles: owns `is_chatting`, and decides what may be put before the person.
+
+The main role says what the person wants, the daemon role what other people want. Here each is
+classified, against our own notes and never against the server's word alone, and then moves the
+engagement (`engagement_states.machine`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from twisted.internet.defer import Deferred
+
+from securecom import commands
+from securecom.client import engagement_states, outcomes
+from securecom.client.asked_side import AskedSide
+from securecom.client.asking_side import AskingSide
+from securecom.client.chat import ChatSession
+from securecom.client.chat_side import ChatSide
+from securecom.client.engagement import Engagement
+from securecom.client.engagement_states import Sides
+from securecom.client.events import RefusedForYou
+from securecom.client.requests import Answer, Offer, Request, Withdrawn
+from securecom.client.station import Station
+from securecom.errors import SecurecomError
+from securecom.identity import Name
+
+
+class Coordinator:
+    """The state that main role and daemon role share."""
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        self._asking = AskingSide(station)
+        self._asked = AskedSide(station)
+        self._chats = ChatSide(station)
+        sides = Sides(self._asking, self._asked, self._chats)
+        self._life: Engagement = engagement_states.machine(sides)
+        self._asking.life = self._asked.life = self._chats.life = self._life
+        #: The person is there to be asked. The daemon role never takes the server's word for it.
+        self.is_available = False
+
+    # --- facts ------------------------------------------------------------------------------
+
+    @property
+    def is_chatting(self) -> bool:
+        """From our yes, or theirs, to the end of the chat: the daemon role refuses by itself."""
+        return self._asked.accepted is not None or self._chats.chat is not None
+
+    @property
+    def asking(self) -> Name | None:
+        """Whom we ask."""
+        return self._asking.callee
+
+    @property
+    def offer(self) -> Offer | None:
+        """The one that waits for the person's answer."""
+        return self._asked.open
+
+    @property
+    def peer(self) -> Name | None:
+        """With whom the chat is that stands."""
+        chat = self._chats.chat
+        return chat.peer if chat is not None and chat.is_standing else None
+
+    @property
+    def session(self) -> ChatSession:
+        """Of the chat that stands. :raises NotNow: if none does."""
+        return self._chats.session
+
+    # --- the main role: what the person wants -----------------------------------------------
+
+    def request(self, callee: Name) -> Deferred[None]:
+        """Ask for a chat; fires when it stands."""
+        if self.offer is not None and self.offer.caller == callee:
+            return self.accept()
+        request = Request(callee)
+        self._life.ask(request)
+        return request.stands
+
+    def cancel(self) -> Deferred[None]:
+        """Withdraw our request; fires when it is over."""
+        return _told(self._life.cancel)
+
+    def accept(self) -> Deferred[None]:
+        """Say yes to the open offer; fires when the chat stands."""
+        return _told(self._life.accept)
+
+    def refuse(self) -> Deferred[None]:
+        """Say no to the open offer."""
+        return _told(self._life.refuse)
+
+    def stop(self) -> Deferred[None]:
+        """End the chat, standing or not; fires when it is over."""
+        return _told(self._life.stop)
+
+    # --- the daemon role: what other people want --------------------------------------------
+
+    def offered(self, offer: Offer) -> Deferred[Answer]:
+        """Answer by ourselves, or ask the person."""
+        try:
+            offer = replace(offer, trust=self._station.contacts.trust(offer.caller, offer.key))
+        except SecurecomError as error:  # pins that cannot be read vouch for nobody
+            self._station.show(outcomes.problem(error))
+            offer.reply("unavailable")
+            return offer.answer
+        self._classify(offer)
+        return offer.answer
+
+    def withdrawn(self, chat: bytes, reason: Withdrawn) -> None:
+        """An offer is void; if it is none of ours, it was answered already."""
+        offers = (self._asked.held, self._asked.open, self._asked.accepted)
+        if any(offer is not None and offer.chat == chat for offer in offers):
+            self._life.withdrawn(reason)
+
+    def request_channel_lost(self) -> None:
+        """Nobody waits for our answers any more. One that was given may have arrived."""
+        if self._asked.held is not None or self._asked.open is not None:
+            self._life.withdrawn("gone")
+
+    def _classify(self, offer: Offer) -> None:
+        own_key = self._station.identity.public_key
+        if not self.is_available or offer.caller == self._station.known_name:
+            offer.reply("unavailable")
+        elif offer.trust == "changed" or offer.key == own_key:
+            offer.reply("unavailable")
+            self._station.show(RefusedForYou(offer.caller, "key-changed"))
+        elif offer.caller == self._asking.callee:
+            self._life.offered_by_callee(offer)
+        else:
+            self._life.offered(offer)
+
+    # --- the server -------------------------------------------------------------------------
+
+    def stream_opened(self, chat: bytes, number: int) -> None:
+        """:raises commands.NothingToEnd: unless we accepted this very chat."""
+        accepted = self._asked.accepted
+        if accepted is None or accepted.chat != chat:
+            raise commands.NothingToEnd()
+        self._life.stream_opened(number)
+
+    def line_lost(self) -> None:
+        """The standard channel is gone."""
+        self._life.lost()
+
+
+def _told(order: Callable[[Deferred[None]], None]) -> Deferred[None]:
+    done: Deferred[None] = Deferred()
+    order(done)
+    return done

@@ -1,0 +1,170 @@
+"""The daemon role: holds the request channel, and takes other people's requests.
+
+It opens the channel as soon as there is a session, and again whenever it is lost while the
+session lives. What is asked through it goes to the coordinator, which refuses or asks the person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.internet.protocol import Factory
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+
+from securecom import tls
+from securecom.client import outcomes
+from securecom.client.backoff import Backoff
+from securecom.client.coordinator import Coordinator
+from securecom.client.events import RequestChannel as RequestChannelEvent
+from securecom.client.reaching import cannot_reach
+from securecom.client.request_channel import RequestChannel
+from securecom.client.request_ways import OneAtATime, Way
+from securecom.client.requests import Answer, Offer, Withdrawn
+from securecom.client.standard_channel import Session
+from securecom.client.station import Station
+from securecom.errors import NotDialled, ProofRefused
+
+
+class DaemonRole:
+    """One at a time: a session, an attempt, a channel.
+
+    :param way: how the channel is opened.
+    """
+
+    def __init__(
+        self, station: Station, coordinator: Coordinator, way: Way, backoff: Backoff
+    ) -> None:
+        self._station, self._coordinator = station, coordinator
+        self._way, self._backoff = way, backoff
+        self._options = tls.request_client(station.server)
+        self._session: Session | None = None
+        self._channel: RequestChannel | None = None
+        self._retry: IDelayedCall | None = None
+        self._settled: Callable[[], None] = _nothing
+        self._is_up = False
+        self._was_told = False
+
+    def start(self, session: Session) -> Deferred[None]:
+        """Open the channel for a session; fires when it is up or has failed for the first time."""
+        first: Deferred[None] = Deferred()
+        self._settled = lambda: first.callback(None)
+        self._session = session
+        self._backoff.succeeded()
+        self._open(session)
+        return first
+
+    def stop(self, tell: bool = True) -> None:
+        """The session is over. :param tell: whether the person has not heard of it otherwise."""
+        self._session, self._was_told = None, False
+        retry, self._retry = self._retry, None
+        if retry is not None:
+            retry.cancel()
+        self._way.close()
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+        self._down(tell)
+        self._settle()
+
+    # --- request_channel.Host ---------------------------------------------------------------
+
+    def offered(self, offer: Offer) -> Deferred[Answer]:
+        """The coordinator knows whether the person may be asked."""
+        return self._coordinator.offered(offer)
+
+    def withdrawn(self, chat: bytes, reason: Withdrawn) -> None:
+        """Take it off the screen."""
+        self._coordinator.withdrawn(chat, reason)
+
+    def channel_lost(self, channel: RequestChannel, reason: Failure) -> None:
+        """If it was in use, open another."""
+        channel.proven.addErrback(lambda _: None)  # in dial mode it may have been a stranger's
+        if channel is not self._channel:
+            return
+        self._channel = None
+        if self._is_up and self._session is not None:
+            self._down()
+            self._try_later(self._session)
+
+    # --- opening ----------------------------------------------------------------------------
+
+    def _open(self, session: Session) -> None:
+        self._retry = None
+        opened = self._way.open(session, self._station.line, self._factory(session))
+        opened.addCallback(lambda _: self._proof()).addBoth(self._opened, session)
+
+    def _factory(self, session: Session) -> OneAtATime:
+        clock = self._station.clock
+
+        def make() -> RequestChannel:
+            self._channel = RequestChannel(self, session, clock)
+            return self._channel
+
+        def taken() -> bool:
+            return session is not self._session or self._channel is not None
+
+        secure = TLSMemoryBIOFactory(self._options, True, _Channels(make), clock)
+        return OneAtATime(secure.buildProtocol, taken)
+
+    def _proof(self) -> Deferred[None]:
+        if self._channel is None:
+            raise ProofRefused("there is no request channel, whatever the server says")
+        proven: Deferred[None] = Deferred()
+        self._channel.proven.addCallbacks(proven.callback, proven.errback)
+        return proven
+
+    def _opened(self, result: Failure | None, session: Session) -> None:
+        if session is not self._session:  # over meanwhile; nobody asks how it went
+            return
+        self._way.close()
+        if isinstance(result, Failure):
+            self._failed(result, session)
+        else:
+            self._up()
+        self._settle()
+
+    def _up(self) -> None:
+        self._backoff.succeeded()
+        self._is_up, self._was_told = True, False
+        self._station.show(RequestChannelEvent(True, self._way.how, self._way.port))
+
+    def _failed(self, failure: Failure, session: Session) -> None:
+        if not self._was_told:
+            self._was_told = True
+            self._station.show(RequestChannelEvent(False, self._way.how, self._way.port))
+            self._station.show(outcomes.problem(cannot_reach(failure, "the request channel")))
+        if not failure.check(NotDialled):
+            self._try_later(session)
+
+    def _try_later(self, session: Session) -> None:
+        self._retry = self._station.clock.callLater(self._backoff.failed(), self._open, session)
+
+    def _down(self, tell: bool = True) -> None:
+        if self._is_up:
+            self._is_up = False
+            if tell:
+                self._station.show(RequestChannelEvent(False, self._way.how, None))
+            self._coordinator.request_channel_lost()
+
+    def _settle(self) -> None:
+        settled, self._settled = self._settled, _nothing
+        settled()
+
+
+class _Channels(Factory):
+    """Gives TLS our end of a request channel."""
+
+    noisy = False
+
+    def __init__(self, make: Callable[[], RequestChannel]) -> None:
+        self._make = make
+
+    def buildProtocol(self, addr: IAddress | None) -> RequestChannel:
+        return self._make()
+
+
+def _nothing() -> None:
+    """Nobody waits."""

@@ -1,0 +1,279 @@
+"""With whom we are in what, as a state machine: one request, one offer or one chat at a time.
+
+    free -> asking -> opening -> chatting -> free            we asked
+    free -> considering -> accepted -> opening -> ...        we were asked
+    asking -> crossing -> opening                            both asked
+
+`crossing`: the person we ask asks us. The server makes both requests one chat and withdraws the
+offer; if our request ends otherwise, the offer is put to our person. Every input is taken in
+every state in which the outside can cause it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from automat import TypeMachineBuilder
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from securecom.client.asked_side import AskedSide
+from securecom.client.asking_side import AskingSide
+from securecom.client.chat_side import ChatSide
+from securecom.client.engagement import Engagement
+from securecom.client.events import Ending
+from securecom.client.requests import Grant, Offer, Request, Withdrawn
+from securecom.errors import (
+    ChatFailed,
+    ConnectionWasLost,
+    NotNow,
+    SecurecomError,
+    WasCancelled,
+)
+
+
+@dataclass(eq=False)
+class Sides:
+    """What transitions are carried out by."""
+
+    asking: AskingSide
+    asked: AskedSide
+    chats: ChatSide
+
+    def decline(self, offer: Offer) -> None:
+        """Busy. If it is from the one who is with us already, the person need not hear of it."""
+        chat, accepted = self.chats.chat, self.asked.accepted
+        with_us = {chat and chat.peer, accepted and accepted.caller, self.asking.callee}
+        self.asked.decline(offer, offer.caller in with_us)
+
+
+builder = TypeMachineBuilder(Engagement, Sides)
+free = builder.state("free")
+asking = builder.state("asking")
+crossing = builder.state("crossing")
+withdrawing = builder.state("withdrawing")
+considering = builder.state("considering")
+accepted = builder.state("accepted")
+opening = builder.state("opening")
+chatting = builder.state("chatting")
+
+_NOT_NOW = NotNow("that makes no sense now")
+
+_all = (free, asking, crossing, withdrawing, considering, accepted, opening, chatting)
+
+# --- we ask ---------------------------------------------------------------------------------
+
+
+@free.upon(Engagement.ask).to(asking)
+def _ask(_: Engagement, sides: Sides, request: Request) -> None:
+    sides.asking.send(request)
+
+
+@asking.upon(Engagement.granted).to(opening)
+@crossing.upon(Engagement.granted).to(opening)
+def _open(_: Engagement, sides: Sides, grant: Grant) -> None:
+    sides.asked.drop_held("busy")
+    request = sides.asking.take()
+    sides.chats.begin(grant, request.callee, request.stands, asked_for=True)
+
+
+@asking.upon(Engagement.misgranted).to(free)
+def _reject(_: Engagement, sides: Sides, grant: Grant, error: SecurecomError) -> None:
+    sides.asking.end_unwanted(grant)
+    sides.asking.failed(error)
+
+
+@crossing.upon(Engagement.misgranted).to(free)
+def _reject_both(_: Engagement, sides: Sides, grant: Grant, error: SecurecomError) -> None:
+    sides.asked.drop_held("unavailable")
+    sides.asking.end_unwanted(grant)
+    sides.asking.failed(error)
+
+
+@asking.upon(Engagement.denied).to(free)
+def _denied(_: Engagement, sides: Sides, error: SecurecomError) -> None:
+    sides.asking.failed(error)
+
+
+@asking.upon(Engagement.cancel).to(withdrawing)
+@crossing.upon(Engagement.cancel).to(withdrawing)
+def _cancel(_: Engagement, sides: Sides, done: Deferred[None]) -> None:
+    sides.asked.drop_held("busy")
+    sides.asking.withdraw(done)
+
+
+@withdrawing.upon(Engagement.cancel).loop()
+def _cancel_again(_: Engagement, sides: Sides, done: Deferred[None]) -> None:
+    sides.asking.await_end(done)
+
+
+@withdrawing.upon(Engagement.granted).to(free)
+def _too_late(_: Engagement, sides: Sides, grant: Grant) -> None:
+    sides.asking.end_unwanted(grant)
+    sides.asking.cancelled()
+
+
+@withdrawing.upon(Engagement.misgranted).to(free)
+def _too_late_too(_: Engagement, sides: Sides, grant: Grant, error: SecurecomError) -> None:
+    sides.asking.end_unwanted(grant)
+    sides.asking.cancelled()
+
+
+@withdrawing.upon(Engagement.denied).to(free)
+def _withdrawn(_: Engagement, sides: Sides, error: SecurecomError) -> None:
+    sides.asking.cancelled()
+
+
+# --- both ask -------------------------------------------------------------------------------
+
+
+@asking.upon(Engagement.offered_by_callee).to(crossing)
+def _hold(_: Engagement, sides: Sides, offer: Offer) -> None:
+    sides.asked.hold(offer)
+
+
+@crossing.upon(Engagement.withdrawn).to(asking)
+def _drop(_: Engagement, sides: Sides, reason: Withdrawn) -> None:
+    sides.asked.drop_held("unavailable")
+
+
+@crossing.upon(Engagement.denied).to(considering)
+def _consider_held(_: Engagement, sides: Sides, error: SecurecomError) -> None:
+    held = sides.asked.take_held()
+    sides.asking.failed(error)
+    sides.asked.consider(held)
+
+
+# --- we are asked ---------------------------------------------------------------------------
+
+
+@free.upon(Engagement.offered).to(considering)
+def _consider(_: Engagement, sides: Sides, offer: Offer) -> None:
+    sides.asked.consider(offer)
+
+
+@considering.upon(Engagement.accept).to(accepted)
+def _accept(_: Engagement, sides: Sides, done: Deferred[None]) -> None:
+    sides.asked.accept(done)
+
+
+@considering.upon(Engagement.refuse).to(free)
+def _refuse(_: Engagement, sides: Sides, done: Deferred[None]) -> None:
+    sides.asked.refuse()
+    done.callback(None)
+
+
+@considering.upon(Engagement.withdrawn).to(free)
+def _forget(_: Engagement, sides: Sides, reason: Withdrawn) -> None:
+    sides.asked.void(reason)
+
+
+@considering.upon(Engagement.expired).to(free)
+def _expire(_: Engagement, sides: Sides) -> None:
+    sides.asked.void("expired")
+
+
+@accepted.upon(Engagement.stream_opened).to(opening)
+def _open_accepted(_: Engagement, sides: Sides, number: int) -> None:
+    offer, stands = sides.asked.take_accepted()
+    grant = Grant(offer.chat, number, offer.key, "callee", offer.trust)
+    sides.chats.begin(grant, offer.caller, stands, asked_for=False)
+
+
+@accepted.upon(Engagement.withdrawn).to(free)
+def _withdrawn_after_yes(_: Engagement, sides: Sides, reason: Withdrawn) -> None:
+    sides.asked.opening_failed(ChatFailed("the request was withdrawn"))
+
+
+@accepted.upon(Engagement.expired).to(free)
+def _never_opened(_: Engagement, sides: Sides) -> None:
+    sides.asked.opening_failed(ChatFailed("the server did not open the chat in time"))
+
+
+@accepted.upon(Engagement.stop).to(free)
+def _stop_accepted(_: Engagement, sides: Sides, done: Deferred[None]) -> None:
+    sides.asked.opening_failed(WasCancelled("you ended the chat"))
+    done.callback(None)
+
+
+# --- in the chat ----------------------------------------------------------------------------
+
+
+@opening.upon(Engagement.stood).to(chatting)
+def _stood(_: Engagement, sides: Sides) -> None:
+    sides.chats.stands()
+
+
+@opening.upon(Engagement.over).to(free)
+@chatting.upon(Engagement.over).to(free)
+def _over(
+    _: Engagement,
+    sides: Sides,
+    ending: Ending | None,
+    undelivered: list[int],
+    error: Exception | None,
+) -> None:
+    sides.chats.over(ending, undelivered, error)
+
+
+@opening.upon(Engagement.stop).loop()
+@chatting.upon(Engagement.stop).loop()
+def _stop(_: Engagement, sides: Sides, done: Deferred[None]) -> None:
+    sides.chats.leave(done)
+
+
+# --- the standard channel is gone -----------------------------------------------------------
+
+
+@asking.upon(Engagement.lost).to(free)
+@crossing.upon(Engagement.lost).to(free)
+@withdrawing.upon(Engagement.lost).to(free)
+def _lost_asking(_: Engagement, sides: Sides) -> None:
+    sides.asked.drop_held("unavailable")
+    sides.asking.lost()
+
+
+@considering.upon(Engagement.lost).to(free)
+def _lost_considering(_: Engagement, sides: Sides) -> None:
+    sides.asked.void("gone")
+
+
+@accepted.upon(Engagement.lost).to(free)
+def _lost_accepted(_: Engagement, sides: Sides) -> None:
+    error = ConnectionWasLost("the connection to the server was lost")
+    sides.asked.opening_failed(error)
+
+
+for _state in (free, opening, chatting):  # a chat ends with its stream, which is gone too
+    _state.upon(Engagement.lost).loop().returns(None)
+
+# --- not now --------------------------------------------------------------------------------
+
+
+def _busy(_: Engagement, sides: Sides, offer: Offer) -> None:
+    sides.decline(offer)
+
+
+def _not_while(_: Engagement, sides: Sides, done: Deferred[None]) -> None:
+    done.errback(Failure(_NOT_NOW))
+
+
+def _no_request_now(_: Engagement, sides: Sides, request: Request) -> None:
+    request.stands.errback(Failure(_NOT_NOW))
+
+
+for _state in _all:
+    if _state is not free:
+        _state.upon(Engagement.ask).loop()(_no_request_now)
+        _state.upon(Engagement.offered).loop()(_busy)
+    if _state not in (asking, crossing, withdrawing):
+        _state.upon(Engagement.cancel).loop()(_not_while)
+    if _state is not considering:
+        _state.upon(Engagement.accept).loop()(_not_while)
+        _state.upon(Engagement.refuse).loop()(_not_while)
+    if _state not in (accepted, opening, chatting):
+        _state.upon(Engagement.stop).loop()(_not_while)
+for _state in (crossing, withdrawing):
+    _state.upon(Engagement.offered_by_callee).loop()(_busy)
+
+machine = builder.build()

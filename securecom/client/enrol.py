@@ -1,0 +1,102 @@
+"""Enrolment: an invitation is spent on our key, once, over a connection of its own."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.protocols import amp
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+
+from securecom import commands, tls
+from securecom.client.reaching import cannot_reach
+from securecom.connection import Connection
+from securecom.errors import InvitationRefused, LoginRefused
+from securecom.identity import Identity, Name
+
+
+def enrol(
+    endpoint: IStreamClientEndpoint,
+    identity: Identity,
+    server: bytes,
+    token: bytes,
+    clock: IReactorTime,
+    where: str = "the server",
+) -> Deferred[Name]:
+    """Register our key under the name that the invitation is for.
+
+    :param server: the server's id (32 bytes); another server gets neither key nor token.
+    :param where: `host:port`, for people to read.
+    :raises InvitationRefused, LoginRefused, ServerMismatch, CannotReach: through the Deferred.
+    """
+    enrolment = Enrolment(token, clock)
+    options = tls.enrol_client(identity, server)
+    factory = TLSMemoryBIOFactory(options, True, _Only(enrolment), clock)
+    connected = endpoint.connect(factory)
+    name: Deferred[Name] = connected.addCallback(lambda _: enrolment.name)
+    return name.addErrback(lambda failure: Failure(_readable(failure, where)))
+
+
+class Enrolment(Connection, amp.CommandLocator):
+    """Says one thing, hears one answer, and closes."""
+
+    alpn: ClassVar[frozenset[bytes]] = frozenset({tls.ALPN_ENROL})
+
+    def __init__(self, token: bytes, clock: IReactorTime) -> None:
+        super().__init__(clock)
+        self._token = token
+        #: Fires when the connection is over, with what came of it.
+        self.name: Deferred[Name] = Deferred()
+        self._outcome: Name | Failure | None = None
+
+    def responders(self) -> amp.IResponderLocator:
+        """Nothing may be asked of us here."""
+        return self
+
+    def secured(self, alpn: bytes) -> None:
+        """TLS stands, and it is the pinned server: spend the invitation."""
+        answer = self.control.call(commands.Enrol, token=self._token)
+        answer.addCallbacks(self._enrolled, self._refused)
+
+    def _enrolled(self, answer: dict[str, Any]) -> None:
+        self._outcome = answer["name"]
+        self.close()
+
+    def _refused(self, failure: Failure) -> None:
+        if not failure.check(ConnectionLost):
+            self._outcome = failure
+            self.close()
+
+    def lost(self, reason: Failure) -> None:
+        """What came of it, if anything did."""
+        if isinstance(self._outcome, Name):
+            self.name.callback(self._outcome)
+        else:
+            self.name.errback(self._outcome or reason)
+
+
+class _Only(Factory):
+    """Gives TLS the one enrolment that it wraps."""
+
+    noisy = False
+
+    def __init__(self, enrolment: Enrolment) -> None:
+        self._enrolment = enrolment
+
+    def buildProtocol(self, addr: IAddress | None) -> Enrolment:
+        return self._enrolment
+
+
+def _readable(failure: Failure, where: str) -> Exception:
+    if failure.check(commands.BadInvitation):
+        return InvitationRefused("this invitation is not good (used, expired or withdrawn)")
+    if failure.check(commands.KeyTaken):
+        return LoginRefused(
+            "this key is registered already",
+            "Start without the invitation, or with another identity.",
+        )
+    return cannot_reach(failure, where)

@@ -1,0 +1,262 @@
+"""Everything that a client can have to tell its person, one class each.
+
+The same objects serve people (a line of text each) and programs (a JSON object each: the field
+names here are that interface, docs/json.md). Names come validated; text from peers is raw here
+and goes through `securecom.text.shown` wherever a terminal may see it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal
+
+#: What we know of a peer's key: never met, met before (pinned), compared, or not the pinned one.
+Trust = Literal["new", "met", "verified", "changed"]
+#: How a chat came to its end: one of us said so inside it, or it just stopped.
+Ending = Literal["by-me", "by-peer", "cut-off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened."""
+
+    kind: ClassVar[str] = ""
+
+    def fields(self) -> dict[str, Any]:
+        """The event as JSON has it."""
+        return {"event": self.kind, **asdict(self)}
+
+
+# --- the connection -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting(Event):
+    """A connection is being tried."""
+
+    kind: ClassVar[str] = "connecting"
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Online(Event):
+    """Logged in. `server`: the server's fingerprint, 16 characters in groups of four."""
+
+    kind: ClassVar[str] = "online"
+    name: str
+    server: str
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Offline(Event):
+    """Not logged in (any more). `retry_in`: seconds until the next attempt, None: there is none."""
+
+    kind: ClassVar[str] = "offline"
+    why: str
+    retry_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestChannel(Event):
+    """The request channel came or went. `how`: listen or dial; `port`: ours, in dial mode."""
+
+    kind: ClassVar[str] = "request-channel"
+    up: bool
+    how: str
+    port: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Availability(Event):
+    """We are, or are no longer, available to be asked."""
+
+    kind: ClassVar[str] = "availability"
+    available: bool
+
+
+@dataclass(frozen=True, slots=True)
+class User(Event):
+    """Somebody in a list."""
+
+    kind: ClassVar[str] = "user"
+    name: str
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
+class Users(Event):
+    """Who is available. `more`: the list was cut."""
+
+    kind: ClassVar[str] = "users"
+    users: list[User]
+    text: str
+    more: bool
+
+
+# --- requests -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Asking(Event):
+    """Our request is on its way; it stands for so many seconds at the most."""
+
+    kind: ClassVar[str] = "asking"
+    name: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOver(Event):
+    """Our request came to nothing. Accepted ones end in `ChatStarted`."""
+
+    kind: ClassVar[str] = "request-over"
+    name: str
+    outcome: Literal["refused", "no-answer", "cancelled", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Event):
+    """Somebody asks us; `/accept` or `/refuse` answers."""
+
+    kind: ClassVar[str] = "asked"
+    name: str
+    trust: Trust
+    fingerprint: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskedOver(Event):
+    """Their request is over before we answered, or because we did."""
+
+    kind: ClassVar[str] = "asked-over"
+    name: str
+    reason: Literal["accepted", "refused", "cancelled", "expired", "gone", "crossed"]
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedForYou(Event):
+    """The daemon role refused by itself."""
+
+    kind: ClassVar[str] = "refused-for-you"
+    name: str
+    reason: Literal["busy", "key-changed"]
+
+
+# --- the chat -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ChatOpening(Event):
+    """Both agreed; the end-to-end session is being set up."""
+
+    kind: ClassVar[str] = "chat-opening"
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatStarted(Event):
+    """The end-to-end session stands. The caller is the first to speak."""
+
+    kind: ClassVar[str] = "chat-started"
+    name: str
+    role: Literal["caller", "callee"]
+    trust: Trust
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message(Event):
+    """The peer said something."""
+
+    kind: ClassVar[str] = "message"
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said(Event):
+    """A message of ours. `held`: it waits until the caller has spoken."""
+
+    kind: ClassVar[str] = "said"
+    number: int
+    text: str
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered(Event):
+    """The peer's client has shown the message with this number."""
+
+    kind: ClassVar[str] = "delivered"
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChatOver(Event):
+    """The chat is over and its keys are gone. `undelivered`: numbers without a receipt."""
+
+    kind: ClassVar[str] = "chat-over"
+    name: str
+    ending: Ending
+    undelivered: list[int]
+
+
+# --- everything else ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Hello(Event):
+    """The first event. `interface`: the version of what docs/json.md describes."""
+
+    kind: ClassVar[str] = "hello"
+    interface: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class HelpLine(Event):
+    """One command. `usage`: as it is typed; `also`: other words for it; `now`: it makes sense."""
+
+    kind: ClassVar[str] = "help-line"
+    command: str
+    usage: str
+    also: list[str]
+    about: str
+    now: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Help(Event):
+    """What can be done, what makes sense now first."""
+
+    kind: ClassVar[str] = "help"
+    lines: list[HelpLine]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem(Event):
+    """Something could not be done. `what` and `hint` are whole sentences without the number."""
+
+    kind: ClassVar[str] = "problem"
+    code: int
+    what: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice(Event):
+    """A fact that asks for nothing."""
+
+    kind: ClassVar[str] = "notice"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left(Event):
+    """The client is done. `exit_code`: see docs/json.md."""
+
+    kind: ClassVar[str] = "left"
+    exit_code: int

@@ -1,0 +1,25 @@
+"""Front-ends: how a person, or a program, sees the client and speaks to it.
+
+A front-end gets events through `show` and calls the main role's methods. It holds no rule of the
+protocol. `Silent` shows nothing and is whole: bots and tests may use it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from securecom.client.events import Event
+
+
+class Frontend(Protocol):
+    """What a client needs of a front-end."""
+
+    def show(self, event: Event) -> None:
+        """Tell the person. Must not raise, must not wait."""
+
+
+class Silent:
+    """The front-end that says nothing."""
+
+    def show(self, event: Event) -> None:
+        """Nothing."""

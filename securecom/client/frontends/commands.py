@@ -1,0 +1,202 @@
+"""Every command of the client: one declaration each, the same for people and for programs.
+
+A person types `/chat bob`, a program writes `{"command": "chat", "name": "bob"}`. The states say
+when a command has a meaning; `/help` and the errors are made from the same table.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from enum import Enum
+
+from securecom.errors import UnknownCommand
+from securecom.text import shown
+
+
+class State(Enum):
+    """What a client is doing, as far as commands care."""
+
+    OFFLINE = "not on line"
+    IDLE = "on line, nothing going on"
+    ASKED = "somebody asks us"
+    ASKING = "we ask somebody"
+    OPENING = "both agreed, the chat is being set up"
+    CHAT = "in a chat"
+
+
+#: States that end by themselves: a script's next line may wait for that.
+PASSING = frozenset({State.OFFLINE, State.ASKING, State.OPENING})
+
+ANY = frozenset(State)
+ONLINE = ANY - {State.OFFLINE}
+
+
+class Kind(Enum):
+    """What an argument has to be."""
+
+    NAME = "a name"
+    TEXT = "text"
+    COMMAND = "a command's name"
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A command's one argument. `field`: its key in JSON; people see it in capitals."""
+
+    field: str
+    kind: Kind
+    required: bool
+
+    @property
+    def usage(self) -> str:
+        """As a help line shows it."""
+        return self.field.upper() if self.required else f"[{self.field.upper()}]"
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    :param word: what is typed behind the slash, and the JSON command.
+    :param also: other words for it, behind the slash.
+    :param original: words with an exclamation mark, from the program that this one descends from.
+    :param states: where it makes sense.
+    :param otherwise: what to say elsewhere; the state's own words if empty.
+    :param instead: what to do then; "Nothing was sent." if empty.
+    """
+
+    word: str
+    about: str
+    states: frozenset[State]
+    also: tuple[str, ...] = ()
+    original: str = ""
+    argument: Argument | None = None
+    otherwise: str = ""
+    instead: str = ""
+
+    @property
+    def usage(self) -> str:
+        """As it is typed."""
+        if self is SAY:
+            return "anything else"
+        return f"/{self.word} {self.argument.usage}" if self.argument else f"/{self.word}"
+
+
+_NAME = Argument("name", Kind.NAME, required=True)
+_ANY_NAME = Argument("name", Kind.NAME, required=False)
+
+USERS = Command(
+    "users",
+    "who is available; with TEXT, only names that hold it",
+    ONLINE,
+    also=("who",),
+    original="!users_online",
+    argument=Argument("text", Kind.TEXT, required=False),
+)
+CHAT = Command(
+    "chat",
+    "ask somebody for a chat; nothing is sent until they accept",
+    frozenset({State.IDLE, State.ASKED}),
+    also=("ask",),
+    original="!chat",
+    argument=_NAME,
+)
+CANCEL = Command(
+    "cancel",
+    "withdraw your request",
+    frozenset({State.ASKING}),
+    otherwise="there is no request of yours to cancel",
+)
+ACCEPT = Command(
+    "accept",
+    "say yes to the person who asks; who asked writes first",
+    frozenset({State.ASKED}),
+    argument=_ANY_NAME,
+    otherwise="nobody is asking you",
+)
+REFUSE = Command(
+    "refuse",
+    "say no",
+    frozenset({State.ASKED}),
+    also=("deny", "decline"),
+    argument=_ANY_NAME,
+    otherwise="nobody is asking you",
+)
+SAY = Command(
+    "say",
+    "in a chat: what you write goes to the other; //x sends /x",
+    frozenset({State.CHAT}),
+    argument=Argument("text", Kind.TEXT, required=True),
+    otherwise="not in a chat; nothing was sent",
+    instead="/chat NAME asks for one; /help tells the rest.",
+)
+STOP = Command(
+    "stop",
+    "end the chat and erase its keys",
+    frozenset({State.CHAT, State.OPENING}),
+    also=("hangup",),
+    original="!stop_chat",
+    otherwise="there is no chat to end",
+)
+AVAILABLE = Command(
+    "available",
+    "let people ask you for a chat",
+    ONLINE,
+    also=("back",),
+)
+AWAY = Command(
+    "away",
+    "let nobody ask you: to them you look like somebody who is not there",
+    ONLINE,
+    also=("busy", "dnd"),
+)
+HELP = Command(
+    "help",
+    "this list, or what one command does",
+    ANY,
+    original="!help",
+    argument=Argument("topic", Kind.COMMAND, required=False),
+)
+EXIT = Command("exit", "leave", ANY, also=("quit",), original="!exit")
+
+#: In the order in which help shows them.
+COMMANDS = (USERS, CHAT, CANCEL, ACCEPT, REFUSE, SAY, STOP, AVAILABLE, AWAY, HELP, EXIT)
+#: What can be typed behind a slash.
+TYPED = tuple(command for command in COMMANDS if command is not SAY)
+
+_BY_SLASH = {f"/{word}": c for c in TYPED for word in (c.word, *c.also)}
+_BY_BANG = {c.original: c for c in TYPED if c.original}
+_BY_WORD = {c.word: c for c in COMMANDS}
+
+
+def by_original_word(word: str) -> Command | None:
+    """The command of a word with an exclamation mark, or None: then it is text."""
+    return _BY_BANG.get(word)
+
+
+def typed(word: str) -> Command:
+    """The command of a word with its slash. :raises UnknownCommand: with the nearest one."""
+    return _find(word, _BY_SLASH)
+
+
+def named(word: str) -> Command:
+    """The command of a JSON word. :raises UnknownCommand: with the nearest one."""
+    return _find(word, _BY_WORD)
+
+
+def topic(word: str) -> Command:
+    """The command that somebody wants help with, however they write it."""
+    bare = word.removeprefix("/").lower()
+    if bare == SAY.word:
+        return SAY
+    return by_original_word(word) or _find(f"/{bare}", _BY_SLASH)
+
+
+def _find(word: str, words: dict[str, Command]) -> Command:
+    command = words.get(word.lower())
+    if command is not None:
+        return command
+    near = difflib.get_close_matches(word.lower()[:40], words, n=1)
+    hint = f"Nothing was sent. Did you mean {near[0]}?" if near else "Nothing was sent. Try /help."
+    raise UnknownCommand(f"unknown command {shown(word[:40])}", hint)

@@ -1,0 +1,71 @@
+"""What each command does, when it makes sense, and what to say when it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from securecom.client.events import Help, HelpLine
+from securecom.client.frontends import commands
+from securecom.client.frontends.commands import Command, State
+from securecom.client.frontends.role import Role
+from securecom.errors import NotNow
+from securecom.identity import Name
+
+_STATE_SAYS = {
+    State.OFFLINE: ("not on line", "Nothing was sent. Wait until the server is reached again."),
+    State.IDLE: ("that makes no sense now", "Nothing was sent. /help tells what does."),
+    State.ASKED: ("somebody is asking you", "Nothing was sent. /accept or /refuse first."),
+    State.ASKING: ("your request is still open", "Nothing was sent. /cancel withdraws it."),
+    State.OPENING: ("a chat is being set up", "Nothing was sent. Wait a moment."),
+    State.CHAT: ("you are in a chat", "Nothing was sent. /stop ends it."),
+}
+
+
+def do(command: Command, argument: str | None, role: Role, state: State) -> Any:
+    """Carry a command out: its result or a Deferred of it. :raises SecurecomError:"""
+    if state not in command.states:
+        raise not_now(command, state)
+    if command is commands.HELP:
+        return help_lines(argument, state)
+    return _DOES[command](role, argument)
+
+
+def _name(argument: str | None) -> Name | None:
+    return None if argument is None else Name(argument)
+
+
+#: What each command does; help and exit are the front-end's own.
+_DOES: dict[Command, Callable[[Role, str | None], Any]] = {
+    commands.USERS: lambda role, text: role.users(text or ""),
+    commands.CHAT: lambda role, name: role.request_chat(Name(name or "")),
+    commands.CANCEL: lambda role, _: role.cancel(),
+    commands.ACCEPT: lambda role, name: role.accept(_name(name)),
+    commands.REFUSE: lambda role, name: role.refuse(_name(name)),
+    commands.SAY: lambda role, text: role.say(text or ""),
+    commands.STOP: lambda role, _: role.stop(),
+    commands.AVAILABLE: lambda role, _: role.set_available(True),
+    commands.AWAY: lambda role, _: role.set_available(False),
+}
+
+
+def help_lines(topic: str | None, state: State) -> Help:
+    """Help on everything, what makes sense now first, or on one command."""
+    if topic is not None:
+        return Help([_help_line(commands.named(topic), state)])
+    now = [c for c in commands.COMMANDS if state in c.states]
+    later = [c for c in commands.COMMANDS if state not in c.states]
+    return Help([_help_line(command, state) for command in (*now, *later)])
+
+
+def _help_line(command: Command, state: State) -> HelpLine:
+    also = [f"/{word}" for word in command.also] + [command.original] * bool(command.original)
+    return HelpLine(command.word, command.usage, also, command.about, state in command.states)
+
+
+def not_now(command: Command, state: State) -> NotNow:
+    """Why a command has no meaning, and what has."""
+    what, hint = _STATE_SAYS[state]
+    if command.otherwise and state is not State.OFFLINE:
+        what, hint = command.otherwise, command.instead or "Nothing was sent."
+    return NotNow(what, hint)

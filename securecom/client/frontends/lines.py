@@ -1,0 +1,241 @@
+"""The line front-end: standard input and output, append-only, in either language.
+
+Rules of this interface:
+
+- What is shown is never changed afterwards; nothing depends on the place of a cursor. A half-typed
+  line stays the terminal's, so no event can eat it.
+- Nothing here waits: a slow reader makes us stop reading, from the server and from the input.
+- The end of the input is not the end of what was asked for: that is finished first, in bounded
+  time. The end of the output is the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from securecom import limits
+from securecom.client.events import Event, Notice
+from securecom.client.frontends.language import Language
+from securecom.client.frontends.orders import Order, Orders
+from securecom.client.frontends.output import Output
+from securecom.client.frontends.role import Role
+from securecom.client.frontends.splitter import Splitter
+from securecom.errors import CannotReach, NotAnswered, SecurecomError
+
+
+@implementer(IHalfCloseableProtocol)
+class Lines(Protocol):
+    """One person's or program's input and output; a `Frontend`.
+
+    :param leave: called when the input, the output or an order says that it is time to go.
+    :param patient: orders wait for their time (input that is no terminal).
+    :param stay: the input's end does not mean leaving.
+    """
+
+    def __init__(
+        self,
+        language: Language,
+        clock: IReactorTime,
+        leave: Callable[[], None],
+        *,
+        patient: bool,
+        stay: bool = False,
+    ) -> None:
+        self._language = language
+        self._clock = clock
+        self._leave = leave
+        self._patient = patient
+        self._stay = stay
+        self._orders: Orders | None = None
+        self._output = Output(self._output_full, self._missing)
+        self._input = Splitter()
+        self._pauses: set[str] = set()
+        self._is_reading = False  # inside _read: orders may call back into it
+        self._has_ended = False
+        self._finish: IDelayedCall | None = None
+        self._progress = 0
+        #: The output went away under us.
+        self.is_gone = False
+        #: Fires when the output is written and closed, or gone.
+        self.closed: Deferred[None] = Deferred()
+
+    # --- Frontend, and who made us ----------------------------------------------------------
+
+    def show(self, event: Event) -> None:
+        """Write the event; perhaps it lets a waiting order go on."""
+        self._output.write(self._language.lines(event))
+        if self._orders is not None:
+            self._orders.heard(event)
+
+    def begin(self, role: Role, first: list[Order]) -> None:
+        """The main role is there: take `first`, then lines."""
+        self._orders = Orders(
+            role, self._report, self._leave, self._clock, self._read, patient=self._patient
+        )
+        for order in first:
+            self._orders.take(order)
+        self._resume("no role")
+        self._read()
+
+    @property
+    def first_error(self) -> SecurecomError | None:
+        """The first thing that went wrong with what was asked for."""
+        return None if self._orders is None else self._orders.first_error
+
+    def stop(self) -> None:
+        """We are leaving: take no more orders. Events are still shown."""
+        self._pause("closing")
+        self._stop_waiting()
+        if self._orders is not None:
+            self._orders.abandon()
+
+    def close(self) -> Deferred[None]:
+        """Write what is left, then close; fires when that is done."""
+        self.stop()
+        self._output.close()
+        if self.transport is None or self.is_gone:
+            self._closed()
+        return self.closed
+
+    # --- input ------------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        if self._orders is None:
+            self._pause("no role")
+        self._output.connect(self.transport)  # type: ignore[arg-type]
+
+    def dataReceived(self, data: bytes) -> None:
+        self._input.feed(data)
+        self._read()
+
+    def readConnectionLost(self) -> None:
+        """The input ended."""
+        self._has_ended = True
+        self._input.end()
+        self._read()
+
+    def _read(self) -> None:
+        """Take lines as long as orders do not wait."""
+        if self._orders is None or self._is_reading or "closing" in self._pauses:
+            return
+        self._is_reading = True
+        while self._takes_lines(self._orders) and self._read_line(self._orders):
+            pass
+        self._is_reading = False
+        if self._orders.is_full:
+            self._pause("orders")
+        else:
+            self._resume("orders")
+        if self._has_ended and not self._stay and "closing" not in self._pauses:
+            self._finish_or_wait(self._orders)
+
+    def _takes_lines(self, orders: Orders) -> bool:
+        return not orders.is_full and "closing" not in self._pauses
+
+    def _read_line(self, orders: Orders) -> bool:
+        line = ""
+        try:
+            read = self._input.next()
+            if read is None:
+                return False
+            line = read
+            told = self._language.read(line)
+        except SecurecomError as error:
+            orders.refused(error)
+            self._show_all(self._language.complaint(line, error))
+            return True
+        if isinstance(told, Order):
+            orders.take(told)
+        elif told is not None:
+            self.show(told)
+        return True
+
+    def _finish_or_wait(self, orders: Orders) -> None:
+        """The input is over: leave when all is done, or when nothing moves any more."""
+        if orders.is_done and self._input.is_empty:
+            self._stop_waiting()
+            self._leave()
+        elif self._finish is None or orders.progress > self._progress:
+            self._stop_waiting()
+            self._progress = orders.progress
+            self._finish = self._clock.callLater(limits.FINISH_DEADLINE, self._give_up, orders)
+
+    def _give_up(self, orders: Orders) -> None:
+        self._finish = None
+        error: SecurecomError = NotAnswered("what was asked for did not come to an end in time")
+        if not orders.role.is_online:
+            error = CannotReach("the server was not reached in time")
+        orders.refused(error)
+        self._show_all(self._language.complaint("", error))
+        self._leave()
+
+    def _stop_waiting(self) -> None:
+        if self._finish is not None and self._finish.active():
+            self._finish.cancel()
+        self._finish = None
+
+    # --- orders -----------------------------------------------------------------------------
+
+    def _report(self, order: Order, result: Any, error: SecurecomError | None) -> None:
+        self._show_all(self._language.answer(order, result, error))
+        if error is not None and order.essential and self._patient:
+            self._leave()
+
+    def _show_all(self, events: list[Event]) -> None:
+        for event in events:
+            self.show(event)
+
+    # --- output -----------------------------------------------------------------------------
+
+    def _output_full(self, is_full: bool) -> None:
+        if is_full:
+            self._pause("output")
+        else:
+            self._resume("output")
+        if self._orders is not None:
+            role = self._orders.role
+            role.hold_incoming() if is_full else role.release_incoming()
+
+    def _missing(self, count: int) -> list[str]:
+        return self._language.lines(Notice(f"{count} lines were not shown: nobody read them"))
+
+    def writeConnectionLost(self) -> None:
+        """The output went away: nobody sees us any more."""
+        self._gone()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if "closing" in self._pauses:
+            self._closed()
+        else:
+            self._gone()
+
+    def _gone(self) -> None:
+        if not self.is_gone:
+            self.is_gone = True
+            self._output.stopProducing()
+            self._closed()
+            self._leave()
+
+    def _closed(self) -> None:
+        if not self.closed.called:
+            self.closed.callback(None)
+
+    # --- who holds the input ----------------------------------------------------------------
+
+    def _pause(self, who: str) -> None:
+        if not self._pauses and self.transport is not None:
+            self.transport.pauseProducing()  # type: ignore[attr-defined]
+        self._pauses.add(who)
+
+    def _resume(self, who: str) -> None:
+        if who in self._pauses:
+            self._pauses.discard(who)
+            if not self._pauses and self.transport is not None:
+                self.transport.resumeProducing()  # type: ignore[attr-defined]

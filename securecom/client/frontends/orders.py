@@ -1,0 +1,203 @@
+"""Orders: what the person or the program wants done, one after another, each at its time.
+
+At a terminal every order is carried out, or refused, at once. Input from a pipe or file cannot
+look before it writes: there an order that makes no sense yet waits while something that ends by
+itself is going on (the log-in, a request, a chat that is being set up, receipts outstanding).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from securecom import limits
+from securecom.client.events import (
+    ChatOver,
+    ChatStarted,
+    Delivered,
+    Event,
+    Online,
+    Said,
+)
+from securecom.client.frontends import commands
+from securecom.client.frontends.commands import Command, State
+from securecom.client.frontends.doing import do
+from securecom.client.frontends.role import Role
+from securecom.errors import NotDelivered, OurFault, SecurecomError
+
+_log = Logger()
+
+
+@dataclass(eq=False)
+class Order:
+    """A command, its checked argument, and whatever tells who asked (a JSON line's id)."""
+
+    command: Command
+    argument: str | None = None
+    tag: Any = None
+    #: True for what the command line asked for: if it fails, a script has nothing left to do.
+    essential: bool = field(default=False)
+
+
+#: Is told what became of an order: its result (a message's number, say), or why not.
+Report = Callable[[Order, Any, SecurecomError | None], None]
+
+
+class Orders:
+    """Carries orders out on the main role.
+
+    :param report: is told about each order once.
+    :param leave: what `/exit` does.
+    :param changed: called when there may be room for more orders, or nothing left to do.
+    :param patient: let orders wait for their time.
+    """
+
+    def __init__(
+        self,
+        role: Role,
+        report: Report,
+        leave: Callable[[], None],
+        clock: IReactorTime,
+        changed: Callable[[], None],
+        *,
+        patient: bool,
+    ) -> None:
+        self.role = role
+        self.patient = patient
+        #: The first thing that went wrong, for the exit code of a script.
+        self.first_error: SecurecomError | None = None
+        #: Grows with every step towards the end of what was asked for.
+        self.progress = 0
+        self._report = report
+        self._leave = leave
+        self._clock = clock
+        self._changed = changed
+        self._queue: deque[Order] = deque()
+        self._running = 0
+        self._undelivered: set[int] = set()
+        self._was_online = False
+        self._is_over = False
+        self._look_is_due = False
+
+    # --- what is going on -------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """What the client is doing."""
+        role = self.role
+        facts = (
+            (not role.is_online, State.OFFLINE),
+            (role.peer is not None, State.CHAT),
+            (role.is_opening, State.OPENING),
+            (role.asking is not None, State.ASKING),
+            (role.offer is not None, State.ASKED),
+        )
+        return next((state for fact, state in facts if fact), State.IDLE)
+
+    @property
+    def is_full(self) -> bool:
+        """Orders wait: better take no more lines for now."""
+        return bool(self._queue)
+
+    @property
+    def is_done(self) -> bool:
+        """Nothing waits: no order, no answer, no receipt, no log-in that was never there."""
+        if self._queue or self._running or self._undelivered:
+            return False
+        return self._was_online and self.state not in (State.ASKING, State.OPENING)
+
+    def heard(self, event: Event) -> None:
+        """Something happened: perhaps an order's time has come."""
+        if isinstance(event, Said):
+            self._undelivered.add(event.number)
+        elif isinstance(event, Delivered):
+            self._undelivered.discard(event.number)
+            self.progress += 1
+        elif isinstance(event, ChatOver):
+            self._undelivered.clear()
+            if event.undelivered:
+                self._note(NotDelivered("messages got no receipt"))
+        elif isinstance(event, Online):
+            self._was_online = True
+        elif isinstance(event, ChatStarted):
+            self.progress += 1
+        self._look_soon()
+
+    # --- orders -----------------------------------------------------------------------------
+
+    def take(self, order: Order) -> None:
+        """Carry it out, now or when its time has come."""
+        if not self._is_over:
+            self._queue.append(order)
+            self._look()
+
+    def abandon(self) -> None:
+        """Carry out nothing more, not even what waits."""
+        self._is_over = True
+        self._queue.clear()
+
+    def refused(self, error: SecurecomError) -> None:
+        """A line that never became an order counts as gone wrong too."""
+        self._note(error)
+
+    def _look(self) -> None:
+        while self._queue and not self._must_wait(self._queue[0]):
+            self._carry_out(self._queue.popleft())
+        self._changed()
+
+    def _look_soon(self) -> None:
+        """From the reactor: events come from the middle of the core's own doings."""
+        if not self._look_is_due:
+            self._look_is_due = True
+            self._clock.callLater(0, self._look_now)
+
+    def _look_now(self) -> None:
+        self._look_is_due = False
+        self._look()
+
+    def _must_wait(self, order: Order) -> bool:
+        if not self.patient:
+            return False
+        if self.state not in order.command.states:
+            return self.state in commands.PASSING or self._running > 0
+        room = min(limits.MAX_UNDELIVERED, limits.MAX_HELD_BACK)
+        return order.command is commands.SAY and len(self._undelivered) >= room
+
+    def _carry_out(self, order: Order) -> None:
+        self._running += 1
+        d: Deferred[Any] = maybeDeferred(self._do, order)
+        d.addCallbacks(lambda result: (result, None), lambda failure: (None, readable(failure)))
+        d.addCallback(self._finished, order)
+        d.addErrback(lambda failure: _log.failure("a front-end broke", failure))
+
+    def _finished(self, outcome: tuple[Any, SecurecomError | None], order: Order) -> None:
+        self._running -= 1
+        self.progress += 1
+        result, error = outcome
+        if error is not None:
+            self._note(error)
+        self._report(order, result, error)
+        self._look_soon()
+
+    def _do(self, order: Order) -> Any:
+        if order.command is commands.EXIT:
+            return self._leave()
+        return do(order.command, order.argument, self.role, self.state)
+
+    def _note(self, error: SecurecomError) -> None:
+        self.first_error = self.first_error or error
+
+
+def readable(failure: Failure) -> SecurecomError:
+    """The error to show; what nobody foresaw goes to the log."""
+    if isinstance(failure.value, SecurecomError):
+        return failure.value
+    _log.failure("something failed", failure)
+    return OurFault(f"that went wrong ({type(failure.value).__name__})")

@@ -1,0 +1,75 @@
+"""The plain language: what a person types and reads, on a terminal, a pipe or a file.
+
+A row is the time, a gutter, the text. Every row of a peer's text, its second lines too, begins
+with the peer's name and a bar; nothing that a peer sends can stand in another's place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from securecom.client.events import Event, Notice, Said
+from securecom.client.frontends.orders import Order
+from securecom.client.frontends.rows import broken
+from securecom.client.frontends.typed import Typed
+from securecom.client.frontends.wording import FACT, FRAME, words
+from securecom.client.outcomes import problem
+from securecom.errors import SecurecomError
+from securecom.text import shown
+
+
+class Plain:
+    """Lines for people.
+
+    :param now: the time of day as it is shown, `08:05`.
+    :param columns: the terminal's width in cells; None where nothing breaks lines.
+    :param echoes: the person sees what they type: their own messages are not shown again.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], str],
+        columns: Callable[[], int | None] = lambda: None,
+        *,
+        echoes: bool = False,
+    ) -> None:
+        self._now = now
+        self._columns = columns
+        self._echoes = echoes
+        self._typed = Typed()
+
+    def read(self, line: str) -> Order | Event | None:
+        """Language."""
+        what = self._typed.read(line)
+        return Notice(what) if isinstance(what, str) else what
+
+    def answer(self, order: Order, result: Any, error: SecurecomError | None) -> list[Event]:
+        """Language: failures, and what was asked for; that the rest was done, events tell."""
+        if error is not None:
+            return [problem(error)]
+        return [result] if isinstance(result, Event) else []
+
+    def complaint(self, line: str, error: SecurecomError) -> list[Event]:
+        """Language."""
+        return [problem(error)]
+
+    def lines(self, event: Event) -> list[str]:
+        """Language."""
+        told = words(event)
+        if self._echoes and isinstance(event, Said):
+            told = told[1:]
+        now = self._now()
+        return [row for mark, text in told for row in self._rows(now, mark, text)]
+
+    def _rows(self, now: str, mark: str, text: str) -> list[str]:
+        """Time and mark in the first row; in the others the mark again, or its room if ours."""
+        is_ours = mark in (FACT, FRAME)
+        mark = f" {mark} " if mark == FACT else mark
+        first = f"{now}  {mark} "
+        other = " " * len(first) if is_ours else f"{' ' * len(now)}  {mark} "
+        columns = self._columns()
+        width = None if columns is None else columns - len(first)
+        lines = shown(text, lines=not is_ours).split("\n")
+        rows = [row for line in lines for row in broken(line, width)]
+        return [first + rows[0], *(other + row for row in rows[1:])]

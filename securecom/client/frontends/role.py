@@ -1,0 +1,69 @@
+"""What a front-end asks of the client core, and nothing more.
+
+The main role is such a thing; tests use one of their own. Everything may fail with a
+`SecurecomError`, raised or through the Deferred, and that is the only place that tells it: the
+core does not show the same failure as an event too.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+
+from securecom.client.events import Users
+from securecom.identity import Name
+
+
+class Role(Protocol):
+    """The main role as its person sees it. In which of its states it is, the properties say."""
+
+    @property
+    def is_online(self) -> bool:
+        """Logged in."""
+
+    @property
+    def asking(self) -> Name | None:
+        """Whom we ask for a chat."""
+
+    @property
+    def offer(self) -> object | None:
+        """Something if somebody asks us and waits for our answer."""
+
+    @property
+    def is_opening(self) -> bool:
+        """Both agreed, and the end-to-end session does not stand yet."""
+
+    @property
+    def peer(self) -> Name | None:
+        """With whom the chat is that stands."""
+
+    def users(self, text: str = "") -> Deferred[Users]:
+        """Who is available, `text` in the name."""
+
+    def request_chat(self, name: Name) -> Deferred[None]:
+        """Ask; fires when the chat stands."""
+
+    def cancel(self) -> Deferred[None] | None:
+        """Withdraw our request, which then fails with `WasCancelled`."""
+
+    def accept(self, name: Name | None = None) -> Deferred[None] | None:
+        """Say yes, to `name` if it is given."""
+
+    def refuse(self, name: Name | None = None) -> Deferred[None] | None:
+        """Say no."""
+
+    def say(self, text: str) -> int:
+        """Send a message, or keep it until the caller has spoken; its number."""
+
+    def stop(self) -> Deferred[None]:
+        """End the chat with BYE."""
+
+    def set_available(self, available: bool) -> Deferred[None] | None:
+        """Be, or do not be, available to be asked."""
+
+    def hold_incoming(self) -> None:
+        """Take nothing more from the server: what it would have us show waits."""
+
+    def release_incoming(self) -> None:
+        """Go on."""

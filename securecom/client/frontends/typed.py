@@ -1,0 +1,85 @@
+"""What a person types: a line becomes an order, or nothing, or an error.
+
+What looks like a command and is none is never sent to anybody.
+"""
+
+from __future__ import annotations
+
+from securecom import limits
+from securecom.client.frontends import commands
+from securecom.client.frontends.commands import Command, Kind
+from securecom.client.frontends.orders import Order
+from securecom.errors import BadArgument, TooLong, UnknownCommand
+from securecom.identity import Name
+
+
+class Typed:
+    """Reads lines; remembers only that the original's `!chat` has asked for a name."""
+
+    def __init__(self) -> None:
+        self._wants_name = False
+
+    def read(self, line: str) -> Order | str | None:
+        """An order; a question to show; or None for a blank line.
+
+        :raises SecurecomError: if nothing can be done with the line.
+        """
+        wants_name, self._wants_name = self._wants_name, False
+        bare = line.strip()
+        if not bare:
+            return None
+        if bare == commands.CHAT.original:
+            self._wants_name = True
+            return "Whom? Type a name; an empty line forgets the question."
+        if wants_name and bare[0] not in "/!":
+            return order(commands.CHAT, bare)
+        return _command(line, bare) or order(commands.SAY, _text(line))
+
+
+def _command(line: str, bare: str) -> Order | None:
+    if bare.startswith("/") and not bare.startswith("//"):
+        return _slash(line, bare)
+    word, _, rest = bare.partition(" ")
+    original = None if line[0].isspace() else commands.by_original_word(word)
+    return None if original is None else order(original, rest.strip())
+
+
+def _slash(line: str, bare: str) -> Order:
+    if line[0].isspace():
+        hint = "Nothing was sent. Write the command at the start of the line; //x sends /x."
+        raise UnknownCommand("a command behind blanks is not carried out", hint)
+    word, _, rest = bare.partition(" ")
+    return order(commands.typed(word), rest.strip())
+
+
+def _text(line: str) -> str:
+    return line[1:] if line.startswith("//") else line
+
+
+def order(command: Command, argument: str) -> Order:
+    """A command with its argument as text, checked. :raises SecurecomError: if it will not do."""
+    if command.argument is None:
+        if argument:
+            raise BadArgument(f"{command.usage} takes nothing behind it")
+        return Order(command)
+    if not argument:
+        if command.argument.required:
+            hint = f"Nothing was sent. Type {command.usage}"
+            raise BadArgument(f"{command.usage.split()[0]} lacks something", hint)
+        return Order(command)
+    return Order(command, checked(command.argument.kind, argument))
+
+
+def checked(kind: Kind, text: str) -> str:
+    """The text of an argument as it may be used. :raises SecurecomError: if it may not."""
+    if kind is Kind.NAME:
+        return Name(text.lower())
+    if kind is Kind.COMMAND:
+        return commands.topic(text).word
+    try:
+        length = len(text.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise BadArgument("the text holds half a character (a lone surrogate)") from None
+    if length > limits.MAX_TEXT:
+        raise TooLong(f"a message has at most {limits.MAX_TEXT} bytes, not {length}")
+    return text

@@ -1,0 +1,193 @@
+"""Events in words: what a person reads, one short line for most, without time or gutter.
+
+A line is a mark and its text. `*` marks facts, `--` what frames a chat, `>` one's own messages,
+`NAME|` a peer's: no name contains `*`, `-` in front, `>` or `|`. Text is raw here.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+from securecom.client import events as e
+
+Line = tuple[str, str]
+
+FACT = "*"
+FRAME = "--"
+OWN = ">"
+
+TRUST = {
+    "new": "first meeting, not verified",
+    "met": "the one you know, not verified",
+    "verified": "verified",
+    "changed": "NOT THE ONE YOU KNOW",
+}
+_USER = {"new": "never met", "met": "met", "verified": "verified", "changed": "KEY CHANGED"}
+_ASKED_OVER = {
+    "refused": "{name} was refused",
+    "cancelled": "{name} withdrew the request",
+    "expired": "the request of {name} expired without your answer",
+    "gone": "{name} is gone, and the request with them",
+    "crossed": "{name} and you asked each other: that is a yes",
+}
+_ENDINGS = {
+    "by-me": "you ended the chat with {name}; its keys are gone",
+    "by-peer": "{name} ended the chat; its keys are gone",
+    "cut-off": "cut off: the chat with {name} just stopped; its keys are gone",
+}
+
+
+@singledispatch
+def words(event: e.Event) -> list[Line]:
+    """The lines of an event. One that has nothing to add to others has none."""
+    return []
+
+
+# --- the connection -------------------------------------------------------------------------
+
+
+@words.register
+def _(event: e.Connecting) -> list[Line]:
+    return [(FACT, f"connecting to {event.host}, port {event.port}")]
+
+
+@words.register
+def _(event: e.Online) -> list[Line]:
+    again = "again " if event.again else ""
+    return [(FACT, f"on line {again}as {event.name}; the server is {event.server}")]
+
+
+@words.register
+def _(event: e.Offline) -> list[Line]:
+    retry = "" if event.retry_in is None else f". Trying again in {max(event.retry_in, 1):.0f} s"
+    return [(FACT, f"off line: {event.why.rstrip('.')}{retry}")]
+
+
+@words.register
+def _(event: e.RequestChannel) -> list[Line]:
+    port = "" if event.port is None else f" (the server dials port {event.port})"
+    can = "can" if event.up else "cannot, for now,"
+    return [(FACT, f"chat requests {can} reach you{port}")]
+
+
+@words.register
+def _(event: e.Availability) -> list[Line]:
+    if event.available:
+        return [(FACT, "available: people may ask you for a chat")]
+    return [(FACT, "away: nobody can ask you for a chat")]
+
+
+@words.register
+def _(event: e.Users) -> list[Line]:
+    matching = f" with {event.text!r} in the name" if event.text else ""
+    if not event.users:
+        return [(FACT, f"nobody{matching} is available")]
+    names = ", ".join(f"{user.name} ({_USER[user.trust]})" for user in event.users)
+    more = "; there are more: /users TEXT narrows it down" if event.more else ""
+    return [(FACT, f"{len(event.users)}{matching} available: {names}{more}")]
+
+
+# --- requests -------------------------------------------------------------------------------
+
+
+@words.register
+def _(event: e.Asking) -> list[Line]:
+    return [(FACT, f"asking {event.name}, {event.seconds} s at the most; /cancel withdraws it")]
+
+
+@words.register
+def _(event: e.Asked) -> list[Line]:
+    what = f"{event.name} asks to chat ({event.seconds} s to answer): /accept or /refuse"
+    return [(FACT, what), (FACT, f"their key: {TRUST[event.trust]}, {event.fingerprint}")]
+
+
+@words.register
+def _(event: e.AskedOver) -> list[Line]:
+    text = _ASKED_OVER.get(event.reason)  # accepted: the opening chat says it
+    return [] if text is None else [(FACT, text.format(name=event.name))]
+
+
+@words.register
+def _(event: e.RefusedForYou) -> list[Line]:
+    reason = "busy" if event.reason == "busy" else "their key is not the one you know"
+    return [(FACT, f"{event.name} asked: refused for you ({reason})")]
+
+
+# --- the chat -------------------------------------------------------------------------------
+
+
+@words.register
+def _(event: e.ChatOpening) -> list[Line]:
+    return [(FRAME, f"{event.name} and you agreed; setting up the chat")]
+
+
+@words.register
+def _(event: e.ChatStarted) -> list[Line]:
+    starts = "you start: who asked writes first"
+    if event.role == "callee":
+        starts = f"{event.name} starts; what you type is kept until then"
+    return [
+        (FRAME, f"chat with {event.name}, end-to-end encrypted; /stop ends it"),
+        (FRAME, f"their key: {TRUST[event.trust]}, {event.fingerprint}"),
+        (FRAME, starts),
+    ]
+
+
+@words.register
+def _(event: e.Message) -> list[Line]:
+    return [(f"{event.name}|", event.text)]
+
+
+@words.register
+def _(event: e.Said) -> list[Line]:
+    kept = [(FRAME, f"{event.number} is kept until the other has spoken")] if event.held else []
+    return [(OWN, event.text), *kept]
+
+
+@words.register
+def _(event: e.Delivered) -> list[Line]:
+    return [(FRAME, f"{event.number} delivered")]
+
+
+@words.register
+def _(event: e.ChatOver) -> list[Line]:
+    lines = [(FRAME, _ENDINGS[event.ending].format(name=event.name))]
+    if event.undelivered:
+        numbers = ", ".join(map(str, event.undelivered))
+        lines.append((FRAME, f"no receipt for {numbers}: may not have arrived"))
+    return lines
+
+
+# --- everything else ------------------------------------------------------------------------
+
+
+@words.register
+def _(event: e.Hello) -> list[Line]:
+    return [(FACT, f"securecom {event.version}; /help tells what you can do")]
+
+
+@words.register
+def _(event: e.Help) -> list[Line]:
+    return [line for one in event.lines for line in words(one)]
+
+
+@words.register
+def _(event: e.HelpLine) -> list[Line]:
+    also = f" (also {', '.join(event.also)})" if event.also else ""
+    when = "" if event.now else "  [not now]"
+    return [(FACT, f"{event.usage:16}  {event.about}{also}{when}")]
+
+
+@words.register
+def _(event: e.Problem) -> list[Line]:
+    return [(FACT, f"SC-{event.code} {event.what}. {event.hint}".rstrip())]
+
+
+@words.register
+def _(event: e.Notice) -> list[Line]:
+    return [(FACT, event.text)]
+
+
+@words.register
+def _(event: e.Left) -> list[Line]:
+    return [(FACT, "bye" if event.exit_code == 0 else f"bye (exit code {event.exit_code})")]

@@ -1,0 +1,187 @@
+"""The main role: the standard channel's commands, and the person's.
+
+What a front-end may call (`frontends.role.Role`). What cannot be done fails with a
+`SecurecomError`, at once or through the Deferred; what happens is shown as events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, inlineCallbacks, succeed
+
+from securecom import commands, limits
+from securecom.client.coordinator import Coordinator
+from securecom.client.events import Availability, Online, User, Users
+from securecom.client.requests import Offer
+from securecom.client.station import Station
+from securecom.errors import BadArgument, NotNow, WireError
+from securecom.identity import Name, server_fingerprint
+
+_HOLDER = "front-end"
+
+
+class MainRole:
+    """The client as its person sees it.
+
+    :param available: whether the person wants to be available once on line.
+    :param leave: ends the session and the client; fires when all is closed.
+    """
+
+    def __init__(
+        self,
+        station: Station,
+        coordinator: Coordinator,
+        available: bool,
+        leave: Callable[[], Deferred[None]],
+    ) -> None:
+        self._station, self._coordinator = station, coordinator
+        self._wants_available = available
+        self._leave = leave
+        self._holds = False
+
+    # --- facts, for prompts -----------------------------------------------------------------
+
+    @property
+    def name(self) -> Name | None:
+        """Our name, once the server has told it."""
+        return self._station.known_name
+
+    @property
+    def is_online(self) -> bool:
+        """Logged in."""
+        return self._station.is_online
+
+    @property
+    def is_available(self) -> bool:
+        """On line and available to be asked."""
+        return self.is_online and self._coordinator.is_available
+
+    @property
+    def asking(self) -> Name | None:
+        """Whom we ask for a chat."""
+        return self._coordinator.asking
+
+    @property
+    def offer(self) -> Offer | None:
+        """The request that waits for our answer."""
+        return self._coordinator.offer
+
+    @property
+    def is_opening(self) -> bool:
+        """Both agreed, and the end-to-end session does not stand yet."""
+        return self._coordinator.is_chatting and self.peer is None
+
+    @property
+    def peer(self) -> Name | None:
+        """With whom the chat is that stands."""
+        return self._coordinator.peer
+
+    # --- what the person wants --------------------------------------------------------------
+
+    @inlineCallbacks
+    def users(self, text: str = "") -> Generator[Deferred[Any], Any, Users]:
+        """Who is available, `text` in the name; at most `limits.MAX_USERS_SHOWN`."""
+        wanted = text.lower().encode("utf-8", "replace")
+        if len(wanted) > limits.MAX_NAME:
+            raise BadArgument(f"no name is longer than {limits.MAX_NAME} characters")
+        names: list[Name] = []
+        more = True
+        while more and len(names) < limits.MAX_USERS_SHOWN:
+            after = names[-1] if names else ""
+            page = yield self._station.line.ask(
+                commands.ListAvailable, after=after.encode("ascii"), text=wanted
+            )
+            _check_page(page["names"], after)
+            names += page["names"]
+            more = page["more"] and bool(page["names"])
+        names, more = names[: limits.MAX_USERS_SHOWN], more or len(names) > limits.MAX_USERS_SHOWN
+        contacts = self._station.contacts
+        return Users([User(name, contacts.trust(name)) for name in names], text, more)
+
+    def request_chat(self, name: Name) -> Deferred[None]:
+        """Ask for a chat; fires when it stands. If they ask us already, it is our yes."""
+        if not self.is_online:
+            return fail(_offline())
+        if name == self.name:
+            return fail(BadArgument("that is you"))
+        return self._coordinator.request(name)
+
+    def cancel(self) -> Deferred[None]:
+        """Withdraw our request, which fails with `WasCancelled`; fires when it is over."""
+        return self._coordinator.cancel()
+
+    def accept(self, name: Name | None = None) -> Deferred[None]:
+        """Say yes, to `name` if it is given; fires when the chat stands."""
+        return self._if_asked_by(name) or self._coordinator.accept()
+
+    def refuse(self, name: Name | None = None) -> Deferred[None]:
+        """Say no."""
+        return self._if_asked_by(name) or self._coordinator.refuse()
+
+    def say(self, text: str) -> int:
+        """Send a message, or keep it until the caller has spoken; its number.
+
+        :raises NotNow, TooLong, BadArgument: if nothing was sent.
+        """
+        return self._coordinator.session.say(text)
+
+    def stop(self) -> Deferred[None]:
+        """End the chat; fires when it is over, after `limits.BYE_DEADLINE` at the latest."""
+        return self._coordinator.stop()
+
+    def set_available(self, available: bool) -> Deferred[None]:
+        """Be available to be asked, or not; also after the next log-in."""
+        self._wants_available = available
+        self._coordinator.is_available = available  # "away" counts from now, whatever is on its way
+        if not self.is_online:
+            return succeed(None)
+        answer = self._station.line.ask(commands.SetAvailability, available=available)
+        return answer.addCallback(lambda _: self._station.show(Availability(available)))
+
+    def log_out(self) -> Deferred[None]:
+        """End the chat, the session and the client; never fails."""
+        return self._leave()
+
+    def hold_incoming(self) -> None:
+        """Take nothing more from the server: what it would have us show waits."""
+        self._holds = True
+        if self.is_online:
+            self._station.line.hold(_HOLDER)
+
+    def release_incoming(self) -> None:
+        """Go on."""
+        self._holds = False
+        if self.is_online:
+            self._station.line.release(_HOLDER)
+
+    # --- the session ------------------------------------------------------------------------
+
+    def came_online(self, again: bool) -> None:
+        """Logged in, and the request channel had its first chance."""
+        self._coordinator.is_available = self._wants_available
+        name, fingerprint = self._station.name, server_fingerprint(self._station.server)
+        self._station.show(Online(name, fingerprint, again))
+        if self._holds:
+            self.hold_incoming()
+        if self._wants_available:
+            self.set_available(True).addErrback(lambda _: None)  # the loss is told as such
+
+    def _if_asked_by(self, name: Name | None) -> Deferred[None] | None:
+        offer = self.offer
+        if offer is None or name in (None, offer.caller):
+            return None
+        return fail(NotNow(f"{name} is not asking you"))
+
+
+def _check_page(names: list[Name], after: str) -> None:
+    """Pages go on, or a server could keep us listing for ever."""
+    for name in names:
+        if name <= after:
+            raise WireError("the server's list is out of order")
+        after = name
+
+
+def _offline() -> NotNow:
+    return NotNow("you are not on line", "Nothing was sent. Wait until the server is reached.")

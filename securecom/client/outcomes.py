@@ -1,0 +1,66 @@
+"""What refusals and failures mean to a person: wire words in, readable errors out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from securecom import commands
+from securecom.client.events import Problem
+from securecom.errors import (
+    ChatFailed,
+    NotAnswered,
+    NotNow,
+    PeerFault,
+    SecurecomError,
+    TooOften,
+    WasCancelled,
+    WasRefused,
+)
+from securecom.identity import Name
+
+Outcome = Literal["refused", "no-answer", "cancelled", "failed"]
+
+
+def denial(refusal: commands.Refusal, callee: Name) -> SecurecomError:
+    """Why our request to `callee` came to nothing."""
+    match refusal:
+        case commands.NoAnswer():
+            return NotAnswered(f"{callee} did not answer")
+        case commands.Refused():
+            return WasRefused(f"{callee} said no")
+        case commands.Cancelled():
+            return WasCancelled(f"your request to {callee} was withdrawn")
+        case commands.TooManyRequests():
+            return TooOften("you asked too often")
+    return NotNow(  # Occupied
+        "somebody is just asking you, or your last chat is not over yet",
+        "Nothing was sent. Try again in a moment.",
+    )
+
+
+def word_of(error: SecurecomError) -> Outcome:
+    """The outcome of a request, in one word."""
+    match error:
+        case WasRefused():
+            return "refused"
+        case WasCancelled():
+            return "cancelled"
+        case NotAnswered():
+            return "no-answer"
+    return "failed"
+
+
+def chat_failed(what: str, reason: Exception | None) -> SecurecomError:
+    """Why a chat never stood, or was cut.
+
+    :param what: what happened, as the person sees it.
+    :param reason: why, if we know: the peer's fault, or an error with words of its own.
+    """
+    if isinstance(reason, PeerFault):
+        return ChatFailed(f"{what} ({reason.what})")
+    return reason if isinstance(reason, SecurecomError) else ChatFailed(what)
+
+
+def problem(error: SecurecomError) -> Problem:
+    """The event for an error that nobody waits for."""
+    return Problem(error.code, error.what, error.hint)

@@ -1,0 +1,156 @@
+"""Where the pass phrase of an identity file comes from. Never from the command line.
+
+A terminal is asked before the reactor runs. A bot names a file, a file descriptor, or says that
+there is none; a new key is then not protected by anything but the file's mode.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from securecom import limits
+from securecom.client import private_files
+from securecom.client.identity_file import IdentityFile
+from securecom.errors import PassPhraseProblem
+from securecom.identity import Identity
+
+_OPTIONS = "Use a terminal, or --pass-fd N, --pass-file FILE or --no-pass."
+
+
+class PassPhrases(Protocol):
+    """One way to come by pass phrases."""
+
+    def unlock(self, file: IdentityFile) -> Identity:
+        """The identity of a file. :raises IdentityProblem:"""
+
+    def new(self) -> bytes | None:
+        """For a key to be made; None leaves it without. :raises PassPhraseProblem:"""
+
+
+@dataclass(frozen=True)
+class NoPassPhrase:
+    """`--no-pass`: files have none."""
+
+    def unlock(self, file: IdentityFile) -> Identity:
+        """PassPhrases."""
+        if file.is_protected:
+            what = f"{file.path} has a pass phrase, and --no-pass says that there is none"
+            raise PassPhraseProblem(what, f"Nothing was sent. {_OPTIONS}")
+        return file.unlock(None)
+
+    def new(self) -> bytes | None:
+        """PassPhrases."""
+        return None
+
+
+@dataclass(frozen=True)
+class Given:
+    """`--pass-fd` and `--pass-file`: the first line of something."""
+
+    read: Callable[[], bytes]
+
+    def unlock(self, file: IdentityFile) -> Identity:
+        """PassPhrases."""
+        return file.unlock(self.read() if file.is_protected else None)
+
+    def new(self) -> bytes | None:
+        """PassPhrases."""
+        return self.read()
+
+
+@dataclass(frozen=True)
+class Nowhere:
+    """No terminal and no option."""
+
+    def unlock(self, file: IdentityFile) -> Identity:
+        """PassPhrases."""
+        if file.is_protected:
+            what = f"{file.path} has a pass phrase, and there is no terminal to ask for it"
+            raise PassPhraseProblem(what, f"Nothing was sent. {_OPTIONS}")
+        return file.unlock(None)
+
+    def new(self) -> bytes | None:
+        """PassPhrases."""
+        what = "a new identity key needs a pass phrase, and there is no terminal to ask for it"
+        raise PassPhraseProblem(what, f"Nothing was sent. {_OPTIONS}")
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """The person at the terminal."""
+
+    secret: Callable[[str], str] = getpass.getpass
+    ask: Callable[[str], str] = input
+    tell: Callable[[str], None] = print
+
+    def unlock(self, file: IdentityFile) -> Identity:
+        """PassPhrases: a few attempts."""
+        if not file.is_protected:
+            return file.unlock(None)
+        for _ in range(limits.PASS_ATTEMPTS - 1):
+            try:
+                return file.unlock(self._secret(f"Pass phrase of {file.path}: "))
+            except PassPhraseProblem as error:
+                self.tell(str(error))
+        return file.unlock(self._secret(f"Pass phrase of {file.path}: "))
+
+    def new(self) -> bytes | None:
+        """PassPhrases: twice, and none only if that is meant."""
+        for _ in range(limits.PASS_ATTEMPTS):
+            phrase = self._secret("A pass phrase for your new identity key: ")
+            if not phrase:
+                if self._wants_none():
+                    return None
+            elif phrase == self._secret("The same again: "):
+                return phrase
+            else:
+                self.tell("These were two different ones.")
+        raise PassPhraseProblem("no pass phrase was agreed on; nothing was made")
+
+    def _wants_none(self) -> bool:
+        self.tell("Without one, whoever can read the file can be you.")
+        return self.ask("Really no pass phrase? [y/N] ").strip().lower() in ("y", "yes")
+
+    def _secret(self, prompt: str) -> bytes:
+        return self.secret(prompt).encode("utf-8", "surrogateescape")
+
+
+def from_file(path: Path) -> bytes:
+    """A file's first line. :raises PassPhraseProblem: if others may read it, or it has none."""
+    try:
+        data, is_open = private_files.read(path, limits.MAX_PASS)
+    except OSError as error:
+        raise PassPhraseProblem(f"{path} cannot be read ({error.strerror})") from None
+    if is_open:
+        what = f"others on this machine may read {path}; it was not used"
+        raise PassPhraseProblem(what, f"Nothing was sent. Type: chmod 600 {path}")
+    return _first_line(data, str(path))
+
+
+def from_descriptor(number: int) -> bytes:
+    """The first line of an open file descriptor; what follows it stays unread.
+
+    :raises PassPhraseProblem: if there is none.
+    """
+    data = bytearray()
+    try:
+        while len(data) <= limits.MAX_PASS and (byte := os.read(number, 1)) not in (b"", b"\n"):
+            data += byte
+    except OSError as error:
+        what = f"file descriptor {number} cannot be read ({error.strerror})"
+        raise PassPhraseProblem(what) from None
+    return _first_line(bytes(data), f"file descriptor {number}")
+
+
+def _first_line(data: bytes, where: str) -> bytes:
+    line = data.split(b"\n", 1)[0].removesuffix(b"\r")
+    if not line:
+        raise PassPhraseProblem(f"{where} holds no pass phrase")
+    if len(line) > limits.MAX_PASS:
+        raise PassPhraseProblem(f"{where} holds a line too long for a pass phrase")
+    return line

@@ -1,0 +1,50 @@
+"""Private files and folders of the client: 0600 and 0700, replaced whole, never followed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+_OTHERS = 0o077
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def make_folder(path: Path) -> None:
+    """The folder, and those above it that are not there. :raises OSError:"""
+    missing = [one for one in (path, *path.parents) if not one.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(FOLDER_MODE, exist_ok=True)
+
+
+def write(path: Path, data: bytes) -> None:
+    """All of the new file or all of the old one, also when the power goes. :raises OSError:"""
+    new = path.with_name(f".{path.name}.new")
+    with os.fdopen(os.open(new, _NEW, FILE_MODE), "wb") as file:
+        os.fchmod(file.fileno(), FILE_MODE)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """New and renamed files of a folder reach the disk."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def read(path: Path, most: int) -> tuple[bytes, bool]:
+    """At most `most` bytes and one more, and whether others on this machine may use the file.
+
+    What is no plain file (a pipe of the shell's, say) is nobody else's. :raises OSError:
+    """
+    with path.open("rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        return file.read(most + 1), stat.S_ISREG(mode) and bool(mode & _OTHERS)

@@ -1,0 +1,86 @@
+"""The shelf of profiles.
+
+While an enrolment is under way its key stands in `enrolling/`, one for each server, so that a
+second try after a failed one uses the same key; a finished one is renamed into its place in
+`profiles/`, whole.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from securecom.client import private_files
+from securecom.client.profile import PROFILE_FILE, Profile, read_profile, unusable
+from securecom.errors import ProfileProblem, WhichProfile
+from securecom.text import shown
+
+_PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._:-]{0,199}")
+
+
+class Profiles:
+    """All profiles under one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def names(self) -> list[str]:
+        """In order."""
+        shelf = self._folder / "profiles"
+        return sorted(path.parent.name for path in shelf.glob(f"*/{PROFILE_FILE}"))
+
+    def load(self, name: str | None) -> Profile:
+        """The one with this name, or the only one.
+
+        :raises WhichProfile: if that is none or several.
+        :raises ProfileProblem: if it is not what `save` writes.
+        """
+        names = self.names()
+        if name is None and len(names) == 1:
+            name = names[0]
+        if name is None or name not in names:
+            raise _which(name, names)
+        return read_profile(self._place(name))
+
+    def pending(self, server: bytes) -> Path:
+        """The folder of an enrolment at this server."""
+        return self._folder / "enrolling" / server.hex()[:32]
+
+    def check_new(self, name: str) -> None:
+        """:raises ProfileProblem: if a new profile cannot have this name."""
+        if not _PROFILE_NAME.fullmatch(name):
+            hint = "Nothing was sent. Letters, digits and any of @._:- will do."
+            raise ProfileProblem("that is no name for a profile", hint)
+        if self._place(name).exists():
+            hint = "Nothing was sent. Leave the link away to use it, or name another one."
+            raise ProfileProblem(f"there is a profile {name} already", hint)
+
+    def add(self, profile: Profile, name: str | None) -> Profile:
+        """Give an enrolment's folder its place on the shelf, named after person and server."""
+        names = self.names()
+        usual = f"{profile.name}@{profile.host}"
+        several = (f"{usual}-{number}" for number in range(2, len(names) + 3))
+        name = name or next(one for one in (usual, *several) if one not in names)
+        place = self._place(name)
+        try:
+            private_files.make_folder(profile.folder)
+            private_files.make_folder(place.parent)
+            profile.save()
+            profile.folder.rename(place)
+            private_files.sync_folder(place.parent)
+        except OSError as error:
+            raise unusable(place, error) from None
+        return replace(profile, folder=place)
+
+    def _place(self, name: str) -> Path:
+        return self._folder / "profiles" / name
+
+
+def _which(name: str | None, names: list[str]) -> WhichProfile:
+    if not names:
+        hint = "Ask the server's admin for a link and type: securecom securecom://…"
+        return WhichProfile("there is no profile yet", hint)
+    what = "there are several profiles" if name is None else f"there is no profile {shown(name)}"
+    listed = "".join(f"\n  securecom --profile {one}" for one in names)
+    return WhichProfile(what, f"Type one of:{listed}")

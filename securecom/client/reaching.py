@@ -1,0 +1,89 @@
+"""Why a connection did not come about, or went away, in words for people."""
+
+from __future__ import annotations
+
+from OpenSSL import SSL
+from twisted.internet import error
+from twisted.internet.defer import CancelledError
+from twisted.python.failure import Failure
+
+from securecom import commands
+from securecom.errors import (
+    CannotReach,
+    ConnectionWasLost,
+    LoginRefused,
+    NotDialled,
+    OurFault,
+    PeerFault,
+    SecurecomError,
+    ServerMismatch,
+)
+
+_WORDS: tuple[tuple[type[BaseException], str], ...] = (
+    (error.ConnectionRefusedError, "refused"),
+    (error.DNSLookupError, "no such host"),
+    (error.TimeoutError, "no answer"),
+    (error.TCPTimedOutError, "no answer"),
+    (error.NoRouteError, "no route"),
+    (error.CannotListenError, "the port is taken"),
+    (error.ConnectionClosed, "the connection was closed"),
+    (error.ConnectError, "no connection"),
+    (CancelledError, "given up"),
+    (SSL.Error, "TLS failed"),
+    (commands.NotDialling, "the server could not connect to us"),
+    (commands.ServerFull, "the server is full"),
+    (commands.ServerTrouble, "the server has trouble of its own"),
+)
+
+
+def cannot_reach(failure: Failure, where: str) -> SecurecomError:
+    """The error to show.
+
+    :param where: `host:port`, or what it is that cannot be reached.
+    """
+    reason = failure.value
+    if isinstance(reason, ServerMismatch | LoginRefused | CannotReach | NotDialled):
+        return reason
+    if isinstance(reason, PeerFault):
+        return CannotReach(f"cannot reach {where} ({reason.what})")
+    if isinstance(reason, SecurecomError):
+        return reason
+    words = (words for kind, words in _WORDS if isinstance(reason, kind))
+    return CannotReach(f"cannot reach {where} ({next(words, type(reason).__name__)})")
+
+
+def login_refused(failure: Failure) -> SecurecomError | None:
+    """The refusals of a log-in that another attempt does not change."""
+    match failure.value:
+        case commands.NotEnrolled():
+            return LoginRefused("the server does not know this key")
+        case commands.Disabled():
+            return LoginRefused("the server's admin has disabled you")
+        case commands.AlreadyOnline():
+            return LoginRefused(
+                "you are on line already, in another client",
+                "End that one, or take its session over with --takeover.",
+            )
+    return None
+
+
+def farewell(reason: str | None, cut: Exception | None) -> SecurecomError:
+    """Why a session is over.
+
+    :param reason: the server's last word (`commands.Goodbye`).
+    :param cut: why we cut the connection, if we did.
+    """
+    match reason:
+        case "taken-over":
+            return LoginRefused("another client took this session over", "You are on line there.")
+        case "disabled":
+            return LoginRefused("the server's admin has disabled you")
+        case "logged-out":
+            return LoginRefused("the server logged you out")
+        case "violation":
+            return OurFault("the server ended the session: it was sent what it does not allow")
+        case "shutdown":
+            return ConnectionWasLost("the server is shutting down")
+    if isinstance(cut, SecurecomError):
+        return ConnectionWasLost(f"the connection to the server was cut ({cut.what})")
+    return ConnectionWasLost("the connection to the server was lost")

@@ -1,0 +1,115 @@
+"""The request channel: joined to the session by its key, then other people's requests come."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IReactorTime
+from twisted.protocols import amp
+from twisted.python.failure import Failure
+
+from securecom import commands, tls
+from securecom.client.requests import Answer, Offer, Withdrawn
+from securecom.client.standard_channel import Session
+from securecom.connection import Connection
+from securecom.errors import ProofRefused, WireError
+from securecom.identity import Name, PublicKey
+from securecom.liveness import Liveness
+
+
+class Host(Protocol):
+    """Who takes other people's requests."""
+
+    def offered(self, offer: Offer) -> Deferred[Answer]:
+        """Answer it, now or when the person has."""
+
+    def withdrawn(self, chat: bytes, reason: Withdrawn) -> None:
+        """It is void."""
+
+    def channel_lost(self, channel: RequestChannel, reason: Failure) -> None:
+        """The channel is over; called once."""
+
+
+class RequestChannel(Connection, amp.CommandLocator):
+    """Our end, whichever side connected. We are TLS client in both modes, without a certificate:
+    the session key proves us to the server, and the server to us.
+    """
+
+    alpn: ClassVar[frozenset[bytes]] = frozenset({tls.ALPN_REQUEST})
+
+    def __init__(self, host: Host, session: Session, clock: IReactorTime) -> None:
+        super().__init__(clock)
+        self._host = host
+        self._session = session
+        self._liveness = Liveness(self, sends_pings=True)
+        self.is_proven = False
+        #: Fires when both proofs were good; fails with the refusal or the reason of the loss.
+        self.proven: Deferred[None] = Deferred()
+
+    # --- proofs -----------------------------------------------------------------------------
+
+    def secured(self, alpn: bytes) -> None:
+        """TLS stands, and it is the pinned server: prove that the session is ours."""
+        proof = tls.mac(self._session.key, b"daemon", tls.request_binding(self.tls))
+        answer = self.control.call(commands.ProveSession, session=self._session.ident, proof=proof)
+        answer.addCallbacks(self._check, self._refused)
+
+    def _check(self, answer: dict[str, Any]) -> None:
+        expected = tls.mac(self._session.key, b"server", tls.request_binding(self.tls))
+        if not tls.same(answer["proof"], expected):
+            self.fault(ProofRefused("the server does not know the session key"))
+            return
+        self.is_proven = True
+        self.established()
+        self._liveness.start()
+        self.proven.callback(None)
+
+    def _refused(self, failure: Failure) -> None:
+        if not failure.check(ConnectionLost):
+            self.fault(ProofRefused("the server refused the proof of the session"))
+
+    # --- requests ---------------------------------------------------------------------------
+
+    def responders(self) -> amp.IResponderLocator:
+        """`Ping`, `OfferChat`, `WithdrawOffer`."""
+        return self
+
+    @commands.Ping.responder
+    def ping(self) -> dict[str, Any]:
+        """Here."""
+        return {}
+
+    @commands.OfferChat.responder
+    def offered(
+        self, chat: bytes, caller: Name, key: PublicKey, seconds: int
+    ) -> Deferred[dict[str, Any]]:
+        """Answered by the daemon role, or through it by the person."""
+        self._must_be_proven()
+        answer = self._host.offered(Offer(chat, caller, key, seconds))
+        return answer.addCallback(lambda word: {"answer": word})
+
+    @commands.WithdrawOffer.responder
+    def withdrawn(self, chat: bytes, reason: Withdrawn) -> dict[str, Any]:
+        """Our answer no longer counts."""
+        self._must_be_proven()
+        self._host.withdrawn(chat, reason)
+        return {}
+
+    def _must_be_proven(self) -> None:
+        if not self.is_proven:
+            raise WireError("a request before the server's proof")
+
+    # --- the end ----------------------------------------------------------------------------
+
+    def dataReceived(self, data: bytes) -> None:
+        self._liveness.heard()
+        super().dataReceived(data)
+
+    def lost(self, reason: Failure) -> None:
+        """Nobody can ask us until there is a new one."""
+        self._liveness.stop()
+        if not self.proven.called:
+            self.proven.errback(reason)
+        self._host.channel_lost(self, reason)

@@ -1,0 +1,54 @@
+"""Our requests and other people's offers, while they are open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from twisted.internet.defer import Deferred
+
+from securecom.client.agreement import Role
+from securecom.client.events import Trust
+from securecom.identity import Name, PublicKey
+
+#: What the daemon role answers to an offer.
+Answer = Literal["accept", "refuse", "busy", "unavailable"]
+#: Why an offer is no longer open, as the server says.
+Withdrawn = Literal["cancelled", "expired", "gone", "crossed"]
+#: Why an offer that the person saw is no longer open.
+OfferOver = Literal["accepted", "refused", "cancelled", "expired", "gone", "crossed"]
+
+
+@dataclass(eq=False)
+class Request:
+    """We asked; `stands` is the person's, and fires when the chat stands."""
+
+    callee: Name
+    stands: Deferred[None] = field(default_factory=Deferred)
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A chat is ours to open: id, stream, the peer's key, our role, how the key is trusted."""
+
+    chat: bytes
+    stream: int
+    key: PublicKey
+    role: Role
+    trust: Trust = "new"
+
+
+@dataclass(eq=False)
+class Offer:
+    """Somebody asks us, for so many seconds. The key is what the server says."""
+
+    chat: bytes
+    caller: Name
+    key: PublicKey
+    seconds: int
+    trust: Trust = "new"
+    answer: Deferred[Answer] = field(default_factory=Deferred)
+
+    def reply(self, answer: Answer) -> None:
+        """Answer it, once."""
+        self.answer.callback(answer)

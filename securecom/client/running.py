@@ -1,0 +1,215 @@
+"""Wires a client to a reactor, to its standard input and output, and to signals."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.stdio import StandardIO
+
+from securecom import __version__, limits
+from securecom.client import account, standard_io
+from securecom.client.account import Member, Newcomer
+from securecom.client.contacts import Contacts
+from securecom.client.enrol import enrol
+from securecom.client.events import Event, Hello
+from securecom.client.frontends import Frontend, commands
+from securecom.client.frontends.jsonl import INTERFACE, Json
+from securecom.client.frontends.language import Language
+from securecom.client.frontends.lines import Lines
+from securecom.client.frontends.orders import Order
+from securecom.client.frontends.plain import Plain
+from securecom.client.joining import NameHeard, join
+from securecom.client.profile import RequestMode
+from securecom.client.service import Client
+from securecom.client.sockets import Route
+from securecom.client.visit import Visit
+from securecom.identity import Identity, Name
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run(arguments: Namespace, someone: Member | Newcomer) -> int:
+    """Run a client until it is over; its exit code."""
+    from twisted.internet import reactor
+
+    return Run(arguments, reactor, orders(arguments)).until_over(someone)
+
+
+def orders(arguments: Namespace) -> list[Order]:
+    """What the command line asks for."""
+    if arguments.chat is None:
+        return []
+    return [Order(commands.CHAT, arguments.chat, essential=True)]
+
+
+class Run:
+    """What one run is made of.
+
+    :param first: orders to be carried out before any line is read.
+    """
+
+    def __init__(self, arguments: Namespace, reactor: Any, first: list[Order]) -> None:
+        self._arguments, self._reactor = arguments, reactor
+        self.is_terminal = os.isatty(standard_io.INPUT)
+        is_patient = arguments.json or not self.is_terminal
+        self._attempts = _attempts(arguments, self.is_terminal)
+        self.visit = Visit(
+            reactor,
+            counts_errors=is_patient and not arguments.stay,
+            join=self._join,
+            core=self._core,
+            first=first,
+        )
+        self.lines = Lines(
+            language(arguments, self.is_terminal),
+            reactor,
+            self.wants_to_leave,
+            patient=is_patient,
+            stay=arguments.stay,
+        )
+
+    def until_over(self, someone: Member | Newcomer | None) -> int:
+        """Run the reactor; the exit code."""
+        codes: list[int] = []
+        self.visit.over.addCallback(codes.append)
+        self.visit.over.addCallback(lambda _: self.end())
+        self._reactor.callWhenRunning(self._open, someone)
+        with standard_io.modes_kept():
+            self._reactor.run()
+        return codes[0]
+
+    # --- what a run of another kind does differently ----------------------------------------
+
+    def begin(self, someone: Member | Newcomer | None) -> None:
+        """Input and output are there."""
+        if someone is not None:
+            self.visit.begin(self.lines, someone)
+
+    def heard(self, event: Event) -> None:
+        """The core has told something."""
+
+    def wants_to_leave(self) -> None:
+        """The person, the program or the end of the input says so."""
+        self.visit.leave()
+
+    def end(self) -> None:
+        """The client is over."""
+        self._reactor.stop()
+
+    # --- the world --------------------------------------------------------------------------
+
+    def _open(self, someone: Member | Newcomer | None) -> None:
+        for number in _SIGNALS:
+            signal.signal(number, self._signalled)
+        StandardIO(self.lines, reactor=self._reactor)
+        self.lines.show(Hello(INTERFACE, __version__))
+        self.begin(someone)
+
+    def _signalled(self, number: int, _: object) -> None:
+        self._reactor.callFromThread(self.visit.signalled, number)
+
+    # --- the core ---------------------------------------------------------------------------
+
+    def _core(self, member: Member) -> Client:
+        profile = member.profile
+        contacts = Contacts(profile.known_peers, profile.server, time.time)
+        route = Route(self._reactor, profile.host, profile.port)
+        return self.client(
+            member.identity,
+            profile.server,
+            contacts,
+            _Told(self.lines, self.heard),
+            route,
+            mode=profile.request,
+            available=profile.available,
+            takeover=self._arguments.takeover,
+            attempts=self._attempts,
+        )
+
+    def client(
+        self,
+        identity: Identity,
+        server: bytes,
+        contacts: Contacts,
+        frontend: Frontend,
+        route: Route,
+        mode: RequestMode = "listen",
+        **settings: Any,
+    ) -> Client:
+        """A client core, with its endpoints on the reactor."""
+        return Client(
+            identity=identity,
+            server=server,
+            contacts=contacts,
+            frontend=frontend,
+            host=route.host,
+            port=route.port,
+            endpoint=route,
+            way=route.way(mode),
+            clock=self._reactor,
+            random=random.SystemRandom().random,
+            **settings,
+        )
+
+    # --- enrolment --------------------------------------------------------------------------
+
+    def _join(self, newcomer: Newcomer) -> Deferred[Member]:
+        member = join(newcomer, self._enrol, self._known_name)
+        return member.addCallback(account.settled, self._arguments)
+
+    def _enrol(self, newcomer: Newcomer) -> Deferred[Name]:
+        invitation = newcomer.invitation
+        route = Route(self._reactor, invitation.host, invitation.standard_port)
+        where = f"{route.host}:{route.port}"
+        identity, server, token = newcomer.identity, invitation.server, invitation.token
+        return enrol(route, identity, server, token, self._reactor, where)
+
+    def _known_name(self, newcomer: Newcomer) -> Deferred[Name]:
+        """Log in, hear our name, log out."""
+        invitation = newcomer.invitation
+        route = Route(self._reactor, invitation.host, invitation.standard_port)
+        contacts = Contacts(None, invitation.server, time.time)
+        heard = NameHeard()
+        client = self.client(
+            newcomer.identity, invitation.server, contacts, heard, route, takeover=True, attempts=1
+        )
+        client.done.addErrback(heard.failed)
+        client.start()
+        return heard.name.addCallback(lambda name: client.leave().addCallback(lambda _: name))
+
+
+class _Told:
+    """A `Frontend` for the core: the lines, and whoever else listens."""
+
+    def __init__(self, lines: Lines, heard: Callable[[Event], None]) -> None:
+        self._lines, self._heard = lines, heard
+
+    def show(self, event: Event) -> None:
+        """Frontend."""
+        self._lines.show(event)
+        self._heard(event)
+
+
+def _attempts(arguments: Namespace, is_terminal: bool) -> int | None:
+    """Failed connections after which to give up; None: never."""
+    if arguments.attempts is None:
+        return None if is_terminal or arguments.stay else limits.ATTEMPTS
+    return arguments.attempts or None
+
+
+def language(arguments: Namespace, is_terminal: bool) -> Language:
+    """What the front-end speaks."""
+    if arguments.json:
+        return Json()
+    return Plain(
+        lambda: time.strftime("%H:%M"),
+        lambda: standard_io.columns(standard_io.OUTPUT),
+        echoes=is_terminal and os.isatty(standard_io.OUTPUT),
+    )

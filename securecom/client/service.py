@@ -1,0 +1,217 @@
+"""The client as a whole: reaches the server, logs in, and does it again when that is lost.
+
+Twisted's `ClientService` reconnects; here is what it does not know: what a log-in is, which
+failures are final, and what to tell the person. A connection counts as good only when it is
+logged in, so the back-off is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from twisted.application.internet import ClientService
+from twisted.internet.defer import Deferred, inlineCallbacks, succeed
+from twisted.internet.interfaces import (
+    IAddress,
+    IProtocol,
+    IProtocolFactory,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import Factory
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from securecom import commands, limits, tls
+from securecom.client.backoff import Backoff
+from securecom.client.contacts import Contacts
+from securecom.client.coordinator import Coordinator
+from securecom.client.daemon_role import DaemonRole
+from securecom.client.events import Connecting, Offline
+from securecom.client.frontends import Frontend
+from securecom.client.main_role import MainRole
+from securecom.client.reaching import cannot_reach, farewell, login_refused
+from securecom.client.request_ways import Way
+from securecom.client.standard_channel import Session, StandardChannel
+from securecom.client.station import Station
+from securecom.errors import (
+    ConnectionWasLost,
+    LoginRefused,
+    OurFault,
+    SecurecomError,
+    ServerMismatch,
+)
+from securecom.identity import Identity
+
+_FINAL = (ServerMismatch, LoginRefused, OurFault)
+
+
+@implementer(IStreamClientEndpoint)
+class Client:
+    """One identity at one server.
+
+    :param server: the server's id (32 bytes).
+    :param host, port: where `endpoint` connects, for people to read.
+    :param random: uniform in [0, 1).
+    :param available: be available as soon as on line.
+    :param takeover: end a session that this identity has in another client.
+    :param attempts: give up after so many failures in a row; None: never.
+    """
+
+    def __init__(
+        self,
+        *,
+        identity: Identity,
+        server: bytes,
+        contacts: Contacts,
+        frontend: Frontend,
+        host: str,
+        port: int,
+        endpoint: IStreamClientEndpoint,
+        way: Way,
+        clock: IReactorTime,
+        random: Callable[[], float],
+        available: bool = False,
+        takeover: bool = False,
+        attempts: int | None = None,
+    ) -> None:
+        #: Fires when the client is done: logged out, or failed for good with the reason.
+        self.done: Deferred[None] = Deferred()
+        self._station = Station(identity, server, contacts, frontend, clock)
+        self._coordinator = Coordinator(self._station)
+        self._daemon = DaemonRole(self._station, self._coordinator, way, Backoff(random))
+        self.main = MainRole(self._station, self._coordinator, available, self.leave)
+        self._host, self._port, self._endpoint = host, port, endpoint
+        self._takeover, self._attempts = takeover, attempts
+        self._backoff = Backoff(random)
+        self._channel: StandardChannel | None = None
+        self._trouble: SecurecomError | None = None
+        self._was_online = self._is_leaving = self._is_finished = False
+        self._waiting: list[Deferred[None]] = []
+        secure = tls.standard_client(identity, server)
+        factory = TLSMemoryBIOFactory(secure, True, _Channels(self._new_channel), clock)
+        self._service = ClientService(self, factory, self._wait, clock)
+
+    def start(self) -> None:
+        """Begin to reach the server."""
+        self._service.startService()
+
+    def leave(self) -> Deferred[None]:
+        """End chat, session and client; fires when all is closed, and never fails."""
+        if self.done.called:
+            return succeed(None)
+        left: Deferred[None] = Deferred()
+        self._waiting.append(left)
+        if not self._is_leaving:
+            self._is_leaving = True
+            clock = self._station.clock
+            polite: Deferred[None] = self._say_goodbye()
+            polite.addTimeout(limits.EXIT_DEADLINE, clock).addErrback(lambda _: None)
+            polite.addCallback(lambda _: clock.callLater(0, self._finish, None))
+        return left
+
+    # --- reaching ---------------------------------------------------------------------------
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803
+        """IStreamClientEndpoint, for `ClientService`: say that it is tried, and why it failed."""
+        self._station.show(Connecting(self._host, self._port))
+        return self._endpoint.connect(protocolFactory).addErrback(self._not_reached)
+
+    def _not_reached(self, failure: Failure) -> Failure:
+        self._trouble = cannot_reach(failure, f"{self._host}:{self._port}")
+        return failure
+
+    def _new_channel(self) -> StandardChannel:
+        # What is left of our own last session must not keep us out.
+        takeover = self._takeover or self._was_online
+        channel = self._channel = StandardChannel(self, takeover, self._station.clock)
+        channel.logged_in.addCallbacks(
+            self._logged_in, self._not_logged_in, callbackArgs=(channel,)
+        )
+        return channel
+
+    def _logged_in(self, session: Session, channel: StandardChannel) -> None:
+        self._backoff.succeeded()
+        self._trouble = None
+        self._station.arrive(session.name, channel)
+        self._daemon.start(session).addCallback(lambda _: self._ready())
+
+    def _ready(self) -> None:
+        if self._station.is_online:  # still
+            again, self._was_online = self._was_online, True
+            self.main.came_online(again)
+
+    def _not_logged_in(self, failure: Failure) -> None:
+        where = f"{self._host}:{self._port}"
+        self._trouble = login_refused(failure) or cannot_reach(failure, where)
+
+    # --- standard_channel.Guest -------------------------------------------------------------
+
+    def stream_opened(self, chat: bytes, number: int) -> None:
+        """The coordinator knows whether we agreed."""
+        self._coordinator.stream_opened(chat, number)
+
+    def channel_lost(self, channel: StandardChannel, reason: Failure) -> None:
+        """With it goes everything; `_wait` says what next."""
+        self._channel = None
+        if self._station.is_online:
+            self._trouble = farewell(channel.goodbye, channel.reason)
+            self._station.leave()
+            self._coordinator.line_lost()
+            self._daemon.stop()
+
+    # --- what next --------------------------------------------------------------------------
+
+    def _wait(self, _: int) -> float:
+        """ClientService's retry policy: seconds until the next attempt, if there is one."""
+        trouble = self._trouble or ConnectionWasLost("the connection to the server was lost")
+        seconds = self._backoff.failed()
+        if self._is_leaving or self._is_finished:
+            return seconds
+        is_last = self._attempts is not None and self._backoff.failures >= self._attempts
+        if is_last or isinstance(trouble, _FINAL):
+            self._station.clock.callLater(0, self._finish, trouble)
+            self._station.show(Offline(trouble.what, None))
+        else:
+            self._station.show(Offline(trouble.what, seconds))
+        return seconds
+
+    @inlineCallbacks
+    def _say_goodbye(self) -> Generator[Deferred[Any], Any, None]:
+        if self._coordinator.is_chatting:
+            yield self._coordinator.stop()
+        self._daemon.stop(tell=False)
+        if self._station.is_online:
+            yield self._station.line.ask(commands.LogOut)
+
+    def _finish(self, error: SecurecomError | None) -> None:
+        if self._is_finished:
+            return
+        self._is_finished = True
+        self._daemon.stop()
+        if self._channel is not None:
+            self._channel.close()
+        self._service.stopService().addBoth(self._report, error)
+
+    def _report(self, _: object, error: SecurecomError | None) -> None:
+        if error is None:
+            self.done.callback(None)
+        else:
+            self.done.errback(Failure(error))
+        waiting, self._waiting = self._waiting, []
+        for left in waiting:
+            left.callback(None)
+
+
+class _Channels(Factory):
+    """Gives TLS our end of a standard channel."""
+
+    noisy = False
+
+    def __init__(self, make: Callable[[], StandardChannel]) -> None:
+        self._make = make
+
+    def buildProtocol(self, addr: IAddress | None) -> StandardChannel:
+        return self._make()

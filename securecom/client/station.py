@@ -1,0 +1,91 @@
+"""Who we are, what we keep, and the line to the server: what both roles stand on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.protocols import amp
+
+from securecom import limits
+from securecom.client.contacts import Contacts
+from securecom.client.events import Event
+from securecom.client.frontends import Frontend
+from securecom.client.stream import Stream
+from securecom.errors import NotNow
+from securecom.identity import Identity, Name
+
+
+class Line(Protocol):
+    """What the roles need of the standard channel."""
+
+    def open_stream(self, number: int) -> Stream:
+        """The stream that the server has opened to us."""
+
+    def end_stream(self, number: int) -> None:
+        """Tell the server that the chat is over, unless it told us."""
+
+    def ask(
+        self,
+        command: type[amp.Command],
+        patience: float = limits.CLIENT_PATIENCE,
+        **arguments: Any,
+    ) -> Deferred[dict[str, Any]]:
+        """Send a command; its answer or refusal, or `ConnectionWasLost`."""
+
+    def hold(self, who: str) -> None:
+        """Read nothing more until released."""
+
+    def release(self, who: str) -> None:
+        """Read on, if nobody else holds."""
+
+
+@dataclass(eq=False)
+class Station:
+    """`server` is the server's id (32 bytes); `name` and `line` are there while we are on line."""
+
+    identity: Identity
+    server: bytes
+    contacts: Contacts
+    frontend: Frontend
+    clock: IReactorTime
+    _name: Name | None = field(default=None, init=False)
+    _line: Line | None = field(default=None, init=False)
+
+    def arrive(self, name: Name, line: Line) -> None:
+        """Logged in."""
+        self._name, self._line = name, line
+
+    def leave(self) -> None:
+        """Not logged in any more."""
+        self._line = None
+
+    @property
+    def is_online(self) -> bool:
+        """Logged in."""
+        return self._line is not None
+
+    @property
+    def known_name(self) -> Name | None:
+        """Our name, once the server has told it."""
+        return self._name
+
+    @property
+    def name(self) -> Name:
+        """Our name. :raises NotNow: before the first log-in."""
+        if self._name is None:
+            raise NotNow("you are not on line")
+        return self._name
+
+    @property
+    def line(self) -> Line:
+        """The standard channel. :raises NotNow: if there is none."""
+        if self._line is None:
+            raise NotNow("you are not on line")
+        return self._line
+
+    def show(self, event: Event) -> None:
+        """Tell the person."""
+        self.frontend.show(event)

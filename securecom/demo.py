@@ -1,0 +1,221 @@
+"""`securecom --demo`: a real server, a partner and a real chat, all in this process, on loopback.
+
+Nothing is pretended: two keys are made and enrolled, both clients hold both channels, the partner
+is asked over its request channel, and the chat is end-to-end encrypted between the two. When it is
+over, so is everything; its folder is temporary.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from argparse import Namespace
+from collections.abc import Generator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from securecom import limits
+from securecom.client import exits
+from securecom.client.account import Member, Newcomer
+from securecom.client.contacts import Contacts
+from securecom.client.events import Asked, ChatStarted, Event, Message, Notice, Online, Said
+from securecom.client.frontends import commands
+from securecom.client.frontends.orders import Order, readable
+from securecom.client.frontends.role import Role
+from securecom.client.outcomes import problem
+from securecom.client.profile import IDENTITY_FILE
+from securecom.client.profiles import Profiles
+from securecom.client.running import Run
+from securecom.client.service import Client
+from securecom.client.sockets import Route
+from securecom.errors import OurFault
+from securecom.identity import Identity, Name
+from securecom.invitation import Host, Invitation, token_hash
+from securecom.server.service import Server, Settings, Surroundings, reactor_endpoint
+from securecom.server.state import open_registry, open_state
+
+_LOOPBACK = Host("127.0.0.1")
+_YOU, _PARTNER = Name("you"), Name("robin")
+_HELLO = "Hello Robin, is anybody there?"
+#: How long an answer of the partner may take, in seconds.
+_PATIENCE = 10.0
+#: The partner repeats no more of a message than so many characters.
+_REPEATED = 1000
+
+
+def run(arguments: Namespace) -> int:
+    """The exit code: 0 if a chat went through."""
+    from twisted.internet import reactor
+
+    with tempfile.TemporaryDirectory(prefix="securecom-demo-") as folder:
+        return Demo(arguments, reactor, Path(folder)).until_over(None)
+
+
+class Partner:
+    """A front-end that says yes to everybody and repeats what it is told."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self.role: Role | None = None
+        #: Fires when the partner can be asked.
+        self.ready: Deferred[None] = Deferred()
+        self._clock = clock
+        self._has_met = False
+
+    def show(self, event: Event) -> None:
+        """Frontend. What it does comes later: the core is in the middle of something."""
+        if isinstance(event, Online) and not self.ready.called:
+            self._clock.callLater(0, self.ready.callback, None)
+        elif isinstance(event, Asked):
+            self._clock.callLater(0, self._accept)
+        elif isinstance(event, Message):
+            self._clock.callLater(0, self._answer, event.text)
+
+    def failed(self, failure: Failure) -> None:
+        """It cannot be there."""
+        if not self.ready.called:
+            self.ready.errback(failure)
+
+    def _accept(self) -> None:
+        if self.role is not None and self.role.offer is not None:
+            accepted = self.role.accept()
+            if accepted is not None:
+                accepted.addErrback(lambda _: None)
+
+    def _answer(self, text: str) -> None:
+        if self.role is None or self.role.peer is None:
+            return
+        hello = "" if self._has_met else "Hello! I am a program on your own machine. "
+        self._has_met = True
+        self.role.say(f"{hello}You said: {text[:_REPEATED]}")
+
+
+class Demo(Run):
+    """A run with a server and a partner of its own.
+
+    :param folder: empty, and gone afterwards.
+    """
+
+    def __init__(self, arguments: Namespace, reactor: Any, folder: Path) -> None:
+        first = [Order(commands.CHAT, _PARTNER, essential=True)]
+        if not os.isatty(0):
+            first.append(Order(commands.SAY, _HELLO, essential=True))
+        super().__init__(arguments, reactor, first)
+        self._reactor, self._folder = reactor, folder
+        self._server: Server | None = None
+        self._client: Client | None = None
+        self._said = self._answered = 0
+        self._has_chatted = self._wants_to_leave = False
+
+    # --- Run --------------------------------------------------------------------------------
+
+    def begin(self, someone: Member | Newcomer | None) -> None:
+        """Everything in its order."""
+        self._set_up().addErrback(self._failed)
+
+    def heard(self, event: Event) -> None:
+        """Count what says that a chat went through."""
+        if isinstance(event, ChatStarted):
+            self._has_chatted = True
+        elif isinstance(event, Said):
+            self._said += 1
+        elif isinstance(event, Message):
+            self._answered += 1
+            if self._wants_to_leave and self._went_through:
+                self.visit.leave()
+
+    def wants_to_leave(self) -> None:
+        """Once the partner has answered everything."""
+        if self._wants_to_leave:
+            return
+        self._wants_to_leave = True
+        if self._went_through or not self._has_chatted:
+            self._leave()
+        else:
+            self._reactor.callLater(_PATIENCE, self._leave)
+
+    def end(self) -> None:
+        """Partner and server end too."""
+        self._tear_down().addTimeout(limits.EXIT_DEADLINE, self._reactor).addBoth(
+            lambda _: super(Demo, self).end()
+        )
+
+    # --- what it takes ----------------------------------------------------------------------
+
+    @property
+    def _went_through(self) -> bool:
+        return self._has_chatted and self._answered >= self._said
+
+    def _leave(self) -> None:
+        self.visit.leave(None if self._went_through else exits.FIXABLE)
+
+    def _failed(self, failure: Failure) -> None:
+        self.lines.show(problem(readable(failure)))
+        self.visit.leave(exits.FIXABLE)
+
+    @inlineCallbacks
+    def _set_up(self) -> Generator[Deferred[Any], Any, None]:
+        port = yield self._start_server()
+        self.lines.show(Notice(f"a server of your own listens at {_LOOPBACK}, port {port}"))
+        partner = yield self._newcomer(_PARTNER, port)
+        yield self._start_partner(partner)
+        self.lines.show(Notice(f"{_PARTNER}, a program, is on line there and available"))
+        you = yield self._newcomer(_YOU, port)
+        self.visit.begin(self.lines, you)
+
+    def _start_server(self) -> Deferred[int]:
+        state = open_state(self._folder / "server", [], time.time())
+        self._state, self._registry = state, open_registry(state)
+        anywhere = partial(TCP4ServerEndpoint, self._reactor, 0, interface=_LOOPBACK)
+        settings = Settings(standard=anywhere(), request=anywhere(), dial=0)
+        around = Surroundings(self._reactor, time.time, os.urandom, reactor_endpoint(self._reactor))
+        opened: Deferred[int] = Deferred()
+        self._server = Server(
+            state,
+            self._registry,
+            settings,
+            around,
+            lambda standard, _request, _users: opened.callback(standard),
+            lambda why: opened.errback(OurFault(why)),
+        )
+        self._server.privilegedStartService()
+        self._server.startService()
+        return opened
+
+    @inlineCallbacks
+    def _newcomer(self, name: Name, port: int) -> Generator[Deferred[Any], Any, Newcomer]:
+        token = os.urandom(limits.TOKEN_BYTES)
+        yield self._registry.invite(name, token_hash(token), time.time() + _PATIENCE)
+        invitation = Invitation(_LOOPBACK, port, self._state.server_id, token)
+        profiles = Profiles(self._folder / name)
+        return Newcomer(invitation, Identity.generate(), Path(IDENTITY_FILE), profiles, None, False)
+
+    @inlineCallbacks
+    def _start_partner(self, newcomer: Newcomer) -> Generator[Deferred[Any], Any, None]:
+        yield self._enrol(newcomer)
+        invitation, partner = newcomer.invitation, Partner(self._reactor)
+        self._client = self.client(
+            newcomer.identity,
+            invitation.server,
+            Contacts(None, invitation.server, time.time),
+            partner,
+            Route(self._reactor, invitation.host, invitation.standard_port),
+            available=True,
+        )
+        partner.role = self._client.main
+        self._client.done.addErrback(partner.failed)
+        self._client.start()
+        yield partner.ready
+
+    @inlineCallbacks
+    def _tear_down(self) -> Generator[Deferred[Any], Any, None]:
+        if self._client is not None:
+            yield self._client.leave()
+        if self._server is not None:
+            yield self._server.stopService()

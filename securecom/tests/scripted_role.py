@@ -1,0 +1,99 @@
+"""A main role for tests of front-ends: it does what the test says, and notes what it was asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from securecom.client.events import User, Users
+from securecom.errors import SecurecomError
+from securecom.identity import Name
+
+
+class ScriptedRole:
+    """A `Role`. `calls` has what came; Deferreds wait in `waiting` until the test fires them."""
+
+    def __init__(self, *, is_online: bool = True) -> None:
+        self.is_online = is_online
+        self.asking: Name | None = None
+        self.offer: object | None = None
+        self.is_opening = False
+        self.peer: Name | None = None
+        self.calls: list[Any] = []
+        self.waiting: dict[str, Deferred[Any]] = {}
+        #: Raised by the next thing asked.
+        self.error: Exception | None = None
+        self.is_held = False
+
+    def users(self, text: str = "") -> Deferred[Users]:
+        self._called("users", text)
+        return self._later("users")
+
+    def request_chat(self, name: Name) -> Deferred[None]:
+        self._called("request_chat", name)
+        self.asking = name
+        return self._later("request_chat")
+
+    def cancel(self) -> None:
+        self._called("cancel")
+
+    def accept(self, name: Name | None = None) -> None:
+        self._called("accept", name)
+
+    def refuse(self, name: Name | None = None) -> None:
+        self._called("refuse", name)
+
+    def say(self, text: str) -> int:
+        self._called("say", text)
+        return sum(call[0] == "say" for call in self.calls)
+
+    def stop(self) -> Deferred[None]:
+        self._called("stop")
+        return self._later("stop")
+
+    def set_available(self, available: bool) -> None:
+        self._called("set_available", available)
+
+    def hold_incoming(self) -> None:
+        self.is_held = True
+
+    def release_incoming(self) -> None:
+        self.is_held = False
+
+    # what tests do
+
+    def answer_users(self, *names: str) -> None:
+        users = [User(name, "new") for name in names]
+        self.waiting.pop("users").callback(Users(users, "", False))
+
+    def begin_chat(self, name: str) -> None:
+        self.asking, self.peer = None, Name(name)
+        if "request_chat" in self.waiting:
+            self.waiting.pop("request_chat").callback(None)
+
+    def fail_request(self, error: Exception) -> None:
+        self.asking = None
+        self.waiting.pop("request_chat").errback(error)
+
+    def end_chat(self) -> None:
+        self.peer = None
+        if "stop" in self.waiting:
+            self.waiting.pop("stop").callback(None)
+
+    def _called(self, *call: Any) -> None:
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
+        self.calls.append(call)
+
+    def _later(self, what: str) -> Deferred[Any]:
+        self.waiting[what] = Deferred()
+        return self.waiting[what]
+
+
+class Failing(SecurecomError):
+    """An error of the test's own."""
+
+    code = 999
+    hint = "Try."

@@ -1,0 +1,157 @@
+"""Every input in every state of a chat session, and what follows from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom import commands
+from securecom.client import chat_life
+from securecom.client.chat_life import ChatLife, Heard
+from securecom.errors import WireError
+
+ERROR = WireError("a trial")
+
+#: How each state is reached.
+PATHS: dict[str, list[tuple[Any, ...]]] = {
+    "awaiting_handshake": [],
+    "awaiting_hello": [("handshake_done",)],
+    "awaiting_our_word": [("handshake_done",), ("good_hello_from_callee",)],
+    "awaiting_their_word": [("handshake_done",), ("good_hello_from_caller",)],
+    "talking": [("handshake_done",), ("good_hello_from_callee",), ("say", 1, "hi")],
+    "awaiting_bye_answer": [("handshake_done",), ("good_hello_from_caller",), ("leave",)],
+    "over": [("lost",)],
+}
+
+#: What is done, by state and input; where nothing is listed nothing is done.
+DONE: dict[str, dict[str, list[Any]]] = {
+    "awaiting_handshake": {
+        "handshake_done": ["hello"],
+        "misbehaved": [("end", None, "a trial")],
+        "heard": ["refuse", ("end", None, "the peer spoke before HELLO")],
+        "said_bye": [("end", None, None)],
+        "leave": [("end", None, None)],
+        "lost": [("end", None, None)],
+    },
+    "awaiting_hello": {
+        "good_hello_from_callee": ["stand"],
+        "good_hello_from_caller": ["stand"],
+        "misbehaved": [("end", None, "a trial")],
+        "heard": ["refuse", ("end", None, "the peer spoke before HELLO")],
+        "said_bye": [("end", None, None)],
+        "leave": [("end", None, None)],
+        "lost": [("end", None, None)],
+    },
+    "awaiting_our_word": {
+        "say": ["send"],
+        "misbehaved": [("end", "cut-off", "a trial")],
+        "heard": ["refuse", ("end", "cut-off", "the peer spoke out of turn")],
+        "said_bye": [("end", "by-peer", None)],
+        "leave": ["bye"],
+        "lost": [("end", "cut-off", None)],
+    },
+    "awaiting_their_word": {
+        "say": ["hold back"],
+        "misbehaved": [("end", "cut-off", "a trial")],
+        "heard": ["show", "send held"],
+        "said_bye": [("end", "by-peer", None)],
+        "leave": ["bye"],
+        "lost": [("end", "cut-off", None)],
+    },
+    "talking": {
+        "say": ["send"],
+        "misbehaved": [("end", "cut-off", "a trial")],
+        "heard": ["show"],
+        "said_bye": [("end", "by-peer", None)],
+        "leave": ["bye"],
+        "lost": [("end", "cut-off", None)],
+    },
+    "awaiting_bye_answer": {
+        "misbehaved": [("end", "cut-off", "a trial")],
+        "heard": ["refuse"],
+        "said_bye": [("end", "by-me", None)],
+        "bye_answered": [("end", "by-me", None)],
+        "lost": [("end", "cut-off", None)],
+    },
+    "over": {"heard": ["refuse"]},
+}
+
+INPUTS: tuple[tuple[Any, ...], ...] = (
+    ("handshake_done",),
+    ("good_hello_from_callee",),
+    ("good_hello_from_caller",),
+    ("misbehaved", ERROR),
+    ("say", 1, "hi"),
+    ("said_bye",),
+    ("leave",),
+    ("bye_answered",),
+    ("lost",),
+)
+
+
+class Notes:
+    """`chat_life.Actions` that are only noted."""
+
+    def __init__(self) -> None:
+        self.done: list[Any] = []
+
+    def send_hello(self) -> None:
+        self.done.append("hello")
+
+    def stand(self) -> None:
+        self.done.append("stand")
+
+    def send_now(self, number: int, text: str) -> None:
+        self.done.append("send")
+
+    def hold_back(self, number: int, text: str) -> None:
+        self.done.append("hold back")
+
+    def send_held(self) -> None:
+        self.done.append("send held")
+
+    def show(self, heard: Heard) -> None:
+        self.done.append("show")
+
+    def refuse(self, heard: Heard) -> None:
+        self.done.append("refuse")
+
+    def send_bye(self) -> None:
+        self.done.append("bye")
+
+    def end(self, ending: Any, error: Exception | None) -> None:
+        self.done.append(("end", ending, getattr(error, "what", None)))
+
+
+class ChatLifeTests(SynchronousTestCase):
+    def reach(self, state: str) -> tuple[ChatLife, Notes]:
+        notes = Notes()
+        life = chat_life.machine(notes)
+        for word, *arguments in PATHS[state]:
+            getattr(life, word)(*arguments)
+        notes.done.clear()
+        return life, notes
+
+    def test_every_input_in_every_state(self) -> None:
+        for state in PATHS:
+            for word, *arguments in (*INPUTS, ("heard", Heard("hi"))):
+                life, notes = self.reach(state)
+                getattr(life, word)(*arguments)
+                self.assertEqual(notes.done, DONE[state].get(word, []), (state, word))
+
+    def test_after_the_end_nothing_ends_again(self) -> None:
+        for state in PATHS:
+            life, notes = self.reach(state)
+            life.lost()
+            notes.done.clear()
+            for word, *arguments in INPUTS:
+                getattr(life, word)(*arguments)
+            self.assertEqual(notes.done, [], state)
+
+    def test_no_input_was_forgotten_here(self) -> None:
+        tried = {word for word, *_ in INPUTS} | {"heard"}
+        self.assertEqual(tried, {word for word in vars(ChatLife) if not word.startswith("_")})
+
+    def test_the_refusal_of_a_message_is_part_of_the_vocabulary(self) -> None:
+        self.assertIn(commands.OutOfTurn, commands.Say.errors)

@@ -1,0 +1,317 @@
+"""From the command line to an identity, and what is refused before any reactor runs."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import io
+import os
+import subprocess
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import Logger, globalLogBeginner
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom import limits
+from securecom.client import account, logs, standard_io
+from securecom.client.__main__ import main
+from securecom.client.arguments import parser
+from securecom.client.events import Asked, Message, Online
+from securecom.client.identity_file import read_identity_file
+from securecom.client.passphrase import Given, NoPassPhrase, Nowhere, Terminal
+from securecom.client.profiles import Profiles
+from securecom.client.request_ways import ServerDials, ServerListens
+from securecom.client.sockets import Route
+from securecom.demo import Partner
+from securecom.errors import BadArgument, IdentityProblem, PassPhraseProblem, ProfileProblem
+from securecom.identity import Name
+from securecom.invitation import Host, Invitation
+from securecom.tests.scripted_role import Failing, ScriptedRole
+
+SERVER = bytes(range(32))
+INVITATION = Invitation(Host("chat.example.org"), 4241, SERVER, bytes(limits.TOKEN_BYTES))
+
+
+class StartCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.profiles = Profiles(self.folder)
+        self.patch(limits, "BCRYPT_ROUNDS", 1)
+
+    def parse(self, *words: str) -> Namespace:
+        return parser().parse_args(["--data-dir", str(self.folder), *words])
+
+    def newcomer(self, *words: str) -> account.Newcomer:
+        return account.newcomer(
+            self.parse(INVITATION.link(), *words), self.profiles, NoPassPhrase()
+        )
+
+
+class AccountTests(StartCase):
+    def test_where_profiles_are(self) -> None:
+        none = parser().parse_args([])
+        environment = {"SECURECOM_HOME": "/from/environment"}
+        self.assertEqual(account.data_folder(self.parse(), environment), self.folder)
+        self.assertEqual(account.data_folder(none, environment), Path("/from/environment"))
+        self.assertEqual(account.data_folder(none, {"SECURECOM_HOME": ""}).name, "securecom")
+
+    def test_where_pass_phrases_come_from(self) -> None:
+        for words, is_terminal, kind in (
+            ((), True, Terminal),
+            ((), False, Nowhere),
+            (("--no-pass",), True, NoPassPhrase),
+            (("--pass-fd", "3"), True, Given),
+            (("--pass-file", "x"), False, Given),
+        ):
+            source = account.pass_phrases(self.parse(*words), is_terminal=is_terminal)
+            self.assertIsInstance(source, kind)
+
+    def test_the_key_is_on_the_disk_before_the_token_is_spent(self) -> None:
+        newcomer = self.newcomer()
+        path = self.profiles.pending(SERVER) / "identity"
+        kept = read_identity_file(path).unlock(None)
+        self.assertEqual(kept.public_key, newcomer.identity.public_key)
+        self.assertFalse(newcomer.is_old)
+
+    def test_a_second_try_uses_the_same_key(self) -> None:
+        first, second = self.newcomer(), self.newcomer()
+        self.assertEqual(first.identity.public_key, second.identity.public_key)
+        self.assertTrue(second.is_old)
+
+    def test_a_second_try_needs_the_same_pass_phrase(self) -> None:
+        arguments = self.parse(INVITATION.link())
+        account.newcomer(arguments, self.profiles, Given(lambda: b"right"))
+        wrong = Given(lambda: b"wrong")
+        self.assertRaises(PassPhraseProblem, account.newcomer, arguments, self.profiles, wrong)
+
+    def test_enrolled_and_back_again(self) -> None:
+        joined = self.newcomer().enrolled(Name("alice"))
+        member = account.member(self.parse(), self.profiles, NoPassPhrase())
+        self.assertEqual(member.profile, joined.profile)
+        self.assertEqual(member.identity.public_key, joined.identity.public_key)
+
+    def test_a_key_of_ones_own_is_referred_to_and_not_copied(self) -> None:
+        first = self.newcomer()
+        path = self.profiles.pending(SERVER) / "identity"
+        own = self.folder / "own"
+        path.rename(own)
+        newcomer = self.newcomer("--identity", str(own))
+        self.assertEqual(newcomer.identity.public_key, first.identity.public_key)
+        self.assertTrue(newcomer.is_old)
+        profile = newcomer.enrolled(Name("alice")).profile
+        self.assertEqual(profile.identity_path, own)
+        self.assertEqual(sorted(entry.name for entry in profile.folder.iterdir()), ["profile.toml"])
+
+    def test_a_missing_key_of_ones_own_makes_none(self) -> None:
+        self.assertRaises(IdentityProblem, self.newcomer, "--identity", "/none")
+
+    def test_a_profile_name_that_is_taken_is_refused_before_a_key_is_made(self) -> None:
+        self.newcomer("--profile", "work").enrolled(Name("alice"))
+        self.assertRaises(ProfileProblem, self.newcomer, "--profile", "work")
+        self.assertFalse(self.profiles.pending(SERVER).exists())
+
+    def test_settings_last_for_a_run_unless_they_are_saved(self) -> None:
+        self.newcomer().enrolled(Name("alice"))
+        words = ("--request", "dial", "--available")
+        member = account.member(self.parse(*words), self.profiles, NoPassPhrase())
+        self.assertEqual((member.profile.request, member.profile.available), ("dial", True))
+        self.assertEqual(self.profiles.load(None).request, "listen")
+        account.member(self.parse(*words, "--save"), self.profiles, NoPassPhrase())
+        self.assertTrue(self.profiles.load(None).available)
+
+    def test_settings_at_enrolment(self) -> None:
+        joined = self.newcomer().enrolled(Name("alice"))
+        account.settled(joined, self.parse("--available"))
+        self.assertFalse(self.profiles.load(None).available)
+        settled = account.settled(joined, self.parse("--available", "--save"))
+        self.assertEqual(self.profiles.load(None), settled.profile)
+        self.assertTrue(settled.profile.available)
+
+    def test_all_folders_are_private(self) -> None:
+        folder = self.newcomer().enrolled(Name("alice")).profile.folder
+        for one in (folder, folder.parent, self.folder):
+            self.assertEqual(one.stat().st_mode & 0o777, 0o700)
+
+
+class MainTests(StartCase):
+    def main(self, *words: str) -> tuple[int, str, str]:
+        stdout, stderr = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            try:
+                code = main(["--data-dir", str(self.folder), *words])
+            except SystemExit as error:
+                code = int(error.code or 0)
+        return code, stdout.getvalue(), stderr.getvalue()
+
+    def test_without_a_profile(self) -> None:
+        code, _, stderr = self.main()
+        self.assertEqual(code, 2)
+        self.assertIn("SC-212", stderr)
+
+    def test_with_several_it_lists_them(self) -> None:
+        for name in ("one", "two"):
+            self.newcomer("--profile", name).enrolled(Name("alice"))
+        code, _, stderr = self.main()
+        self.assertEqual(code, 2)
+        self.assertIn("--profile one\n", stderr)
+        self.assertEqual(self.main("--profiles")[:2], (0, "one\ntwo\n"))
+
+    def test_options_that_need_each_other(self) -> None:
+        self.assertEqual(self.main("--identity", "x")[0], 2)
+        self.assertEqual(self.main("--demo", INVITATION.link())[0], 2)
+
+    def test_a_pass_phrase_that_nobody_can_give(self) -> None:
+        self.patch(os, "isatty", lambda number: False)
+        code, _, stderr = self.main(INVITATION.link())
+        self.assertEqual(code, 1)
+        self.assertIn("--pass-file", stderr)
+        self.assertFalse(self.folder.exists())
+
+    def test_who_interrupts_the_question_for_a_pass_phrase(self) -> None:
+        def interrupted(self: Terminal) -> bytes:
+            raise KeyboardInterrupt
+
+        self.patch(os, "isatty", lambda number: True)
+        self.patch(Terminal, "new", interrupted)
+        self.assertEqual(self.main(INVITATION.link())[0], 130)
+
+    def test_nothing_imports_a_reactor_before_it_is_time(self) -> None:
+        program = (
+            "import sys, securecom.client.__main__, securecom.client.frontends.lines, "
+            "securecom.client.visit; sys.exit('twisted.internet.reactor' in sys.modules)"
+        )
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        done = subprocess.run([sys.executable, "-c", program], env=environment, check=False)
+        self.assertEqual(done.returncode, 0)
+
+
+class StandardIOTests(SynchronousTestCase):
+    def test_modes_are_put_back(self) -> None:
+        here, there = os.pipe()
+        self.addCleanup(os.close, here)
+        self.patch(standard_io, "_NUMBERS", (here, there))
+        before = fcntl.fcntl(here, fcntl.F_GETFL)
+        with standard_io.modes_kept():
+            os.set_blocking(here, False)
+            os.close(there)
+        self.assertEqual(fcntl.fcntl(here, fcntl.F_GETFL), before)
+
+    def test_missing_descriptors_are_filled(self) -> None:
+        here, there = os.pipe()
+        os.close(here)
+        self.addCleanup(os.close, there)
+        self.addCleanup(os.close, here)
+        self.patch(standard_io, "_NUMBERS", (here, there))
+        standard_io.fill_missing()
+        self.assertEqual(os.read(here, 1), b"")
+
+    def test_no_terminal_has_no_width(self) -> None:
+        here, there = os.pipe()
+        self.addCleanup(os.close, here)
+        self.addCleanup(os.close, there)
+        self.assertIsNone(standard_io.columns(here))
+
+    def test_a_terminal_has_one(self) -> None:
+        self.patch(os, "get_terminal_size", lambda number: os.terminal_size((72, 20)))
+        self.assertEqual(standard_io.columns(1), 72)
+        self.patch(os, "get_terminal_size", lambda number: os.terminal_size((0, 0)))
+        self.assertIsNone(standard_io.columns(1))
+
+
+class LogTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.observers: list[object] = []
+
+        def begin(observers: list[object], **options: object) -> None:
+            self.observers = observers
+
+        self.patch(globalLogBeginner, "beginLoggingTo", begin)
+
+    def logger(self) -> Logger:
+        return Logger(observer=self.observers[0])  # type: ignore[arg-type]
+
+    def test_a_file_is_private_and_appended_to(self) -> None:
+        path = Path(self.mktemp())
+        for word in ("one", "two"):
+            logs.begin(path)
+            self.logger().info(word)
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        self.assertEqual(
+            [line.split()[-1] for line in path.read_text().splitlines()], ["one", "two"]
+        )
+
+    def test_a_file_that_cannot_be_written(self) -> None:
+        self.assertRaises(BadArgument, logs.begin, Path("/none/log"))
+
+    def test_without_a_file_only_the_unforeseen_is_told_and_not_its_words(self) -> None:
+        logs.begin(None)
+        stderr = io.StringIO()
+        with contextlib.redirect_stderr(stderr):
+            self.logger().error("secret")
+            self.logger().failure("secret", Failure(ZeroDivisionError("secret")))
+            self.logger().critical("secret")
+        self.assertEqual(stderr.getvalue().count("\n"), 2)
+        self.assertIn("ZeroDivisionError", stderr.getvalue())
+        self.assertNotIn("secret", stderr.getvalue())
+
+
+class RouteTests(SynchronousTestCase):
+    def test_the_two_ways(self) -> None:
+        route = Route(MemoryReactorClock(), "127.0.0.1", 4241)
+        self.assertIsInstance(route.way("listen"), ServerListens)
+        self.assertIsInstance(route.way("dial"), ServerDials)
+
+    def test_the_server_may_dial_only_the_address_that_it_knows(self) -> None:
+        reactor = MemoryReactorClock()
+        route = Route(reactor, "127.0.0.1", 4241)
+        for address in ("192.0.2.7", "2001:db8::7"):
+            route.own_address = address
+            route.listen(4242).listen(object())  # type: ignore[arg-type]
+            port, _, _, interface = reactor.tcpServers[-1]
+            self.assertEqual((port, interface), (4242, address))
+
+
+class PartnerTests(SynchronousTestCase):
+    """The partner of the demo."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.partner = Partner(self.clock)
+        self.role = ScriptedRole()
+        self.partner.role = self.role
+
+    def test_it_accepts_and_repeats(self) -> None:
+        self.partner.show(Online("robin", "K", False))
+        self.clock.advance(0)
+        self.successResultOf(self.partner.ready)
+        self.role.offer = object()
+        self.partner.show(Asked("you", "new", "SHA256:x", 60))
+        self.assertEqual(self.role.calls, [], "not from inside the core")
+        self.clock.advance(0)
+        self.assertEqual(self.role.calls, [("accept", None)])
+        self.role.begin_chat("you")
+        self.partner.show(Message("you", "x" * 5000))
+        self.partner.show(Message("you", "again"))
+        self.clock.advance(0)
+        first, second = (text for _, text in self.role.calls[1:])
+        self.assertIn("program", first)
+        self.assertLess(len(first), 1100)
+        self.assertEqual(second, "You said: again")
+
+    def test_what_came_too_late_is_left(self) -> None:
+        self.partner.show(Asked("you", "new", "SHA256:x", 60))
+        self.partner.show(Message("you", "x"))
+        self.clock.advance(0)
+        self.assertEqual(self.role.calls, [])
+
+    def test_it_may_fail_to_come(self) -> None:
+        failed: Deferred[None] = self.partner.ready
+        self.partner.failed(Failure(Failing("no")))
+        self.failureResultOf(failed, Failing)
+        self.partner.failed(Failure(Failing("no")))

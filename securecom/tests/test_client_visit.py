@@ -1,0 +1,380 @@
+"""Whole visits: typed lines, the real core, a real server, all in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom import limits
+from securecom.client.account import Member, Newcomer
+from securecom.client.contacts import Contacts
+from securecom.client.enrol import enrol
+from securecom.client.frontends import commands
+from securecom.client.frontends.lines import Lines
+from securecom.client.frontends.orders import Order
+from securecom.client.frontends.plain import Plain
+from securecom.client.joining import NameHeard, join
+from securecom.client.profile import IDENTITY_FILE, Profile
+from securecom.client.profiles import Profiles
+from securecom.client.request_ways import ServerListens
+from securecom.client.service import Client
+from securecom.client.visit import Visit
+from securecom.identity import Identity, Name
+from securecom.invitation import Host, Invitation, token_hash
+from securecom.tests.house import STANDARD, House
+
+TOKEN = bytes(limits.TOKEN_BYTES)
+
+
+class Guest:
+    """A person or script with a client of their own."""
+
+    def __init__(
+        self,
+        house: House,
+        *,
+        patient: bool = False,
+        attempts: int | None = None,
+        first: list[Order] | None = None,
+    ) -> None:
+        self.house, self.attempts = house, attempts
+        clock = house.network.clock
+        self.visit = Visit(
+            clock, counts_errors=patient, join=self.join, core=self.core, first=first or []
+        )
+        self.lines = Lines(Plain(lambda: "08:05"), clock, self.visit.leave, patient=patient)
+        self.transport = StringTransport()
+        self.lines.makeConnection(self.transport)
+        self.codes: list[int] = []
+        self.visit.over.addCallback(self.codes.append)
+
+    def core(self, member: Member) -> Client:
+        self.client = self._client(member.identity, member.profile.server, self.lines)
+        return self.client
+
+    def _client(self, identity: Identity, server: bytes, frontend: Lines | NameHeard) -> Client:
+        network = self.house.network
+        return Client(
+            identity=identity,
+            server=server,
+            contacts=Contacts(None, server, lambda: 0.0),
+            frontend=frontend,
+            host="chat.example.org",
+            port=STANDARD,
+            endpoint=network.client_endpoint(STANDARD),
+            way=ServerListens(network.client_endpoint),
+            clock=network.clock,
+            random=lambda: 0.0,
+            attempts=self.attempts,
+        )
+
+    def join(self, newcomer: Newcomer) -> Deferred[Member]:
+        return join(newcomer, self._enrol, self._known_name)
+
+    def _enrol(self, newcomer: Newcomer) -> Deferred[Name]:
+        network, invitation = self.house.network, newcomer.invitation
+        endpoint = network.client_endpoint(invitation.standard_port)
+        return enrol(
+            endpoint, newcomer.identity, invitation.server, invitation.token, network.clock
+        )
+
+    def _known_name(self, newcomer: Newcomer) -> Deferred[Name]:
+        heard = NameHeard()
+        self.attempts = 1
+        client = self._client(newcomer.identity, newcomer.invitation.server, heard)
+        client.done.addErrback(heard.failed)
+        client.start()
+        return heard.name.addCallback(lambda name: client.leave().addCallback(lambda _: name))
+
+    def begin(self, someone: Member | Newcomer) -> None:
+        self.visit.begin(self.lines, someone)
+        self.house.network.pump()
+
+    def type(self, text: str) -> None:
+        self.lines.dataReceived(text.encode("utf-8"))
+        self.house.network.pump()
+
+    def end_input(self) -> None:
+        self.lines.readConnectionLost()
+        self.house.network.pump()
+        self.finish()
+
+    def finish(self) -> None:
+        """Let time pass, and the output's end arrive."""
+        self.house.network.advance(limits.CLOSE_DEADLINE + 1)
+        if self.transport.disconnecting:
+            self.lines.connectionLost(Failure(ConnectionDone()))
+        self.house.network.pump()
+
+    def seen(self) -> str:
+        text: str = self.transport.value().decode("utf-8")
+        self.transport.clear()
+        return text
+
+
+class VisitCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.house = House()
+        self.folder = Path(self.mktemp())
+
+    def member(self, name: str, identity: Identity | None = None) -> Member:
+        identity = identity or self.house.enrolled(name)
+        host = Host("chat.example.org")
+        profile = Profile(
+            self.folder, Name(name), host, STANDARD, self.house.pin, Path(IDENTITY_FILE)
+        )
+        return Member(profile, identity)
+
+    def guest(self, name: str) -> Guest:
+        guest = Guest(self.house)
+        guest.begin(self.member(name))
+        return guest
+
+    def script(self, name: str, first: list[Order] | None = None) -> Guest:
+        guest = Guest(self.house, patient=True, attempts=3, first=first)
+        guest.begin(self.member(name))
+        return guest
+
+
+class TwoPeopleTests(VisitCase):
+    def test_two_people_who_follow_help_have_a_chat(self) -> None:
+        alice, bob = self.guest("alice"), self.guest("bob")
+        bob.type("/help\n")
+        self.assertIn("/available        let people ask you", bob.seen())
+        bob.type("/available\n")
+        self.assertIn("available: people may ask you", bob.seen())
+        alice.type("/users\n")
+        self.assertIn("1 available: bob (never met)", alice.seen())
+        alice.type("/chat bob\n")
+        self.assertIn("asking bob", alice.seen())
+        self.assertIn("alice asks to chat (60 s to answer): /accept or /refuse", bob.seen())
+        bob.type("/accept\n")
+        self.assertIn("you start", alice.seen())
+        self.assertIn("alice starts; what you type is kept until then", bob.seen())
+        bob.type("early\n")
+        self.assertIn("1 is kept", bob.seen())
+        alice.type("hi bob\n")
+        self.assertIn("08:05  bob| early", alice.seen())
+        self.assertIn("08:05  alice| hi bob", bob.seen())
+        alice.type("/stop\n")
+        self.assertIn("you ended the chat with bob", alice.seen())
+        self.assertIn("alice ended the chat", bob.seen())
+
+    def test_the_original_words_do_too(self) -> None:
+        alice, bob = self.guest("alice"), self.guest("bob")
+        bob.type("/back\n")
+        alice.type("!users_online\n!chat\nbob\n")
+        self.assertIn("Whom?", alice.seen())
+        bob.type("/accept alice\n")
+        alice.type("!x is text\n!stop_chat\n")
+        self.assertIn("alice| !x is text", bob.seen())
+        self.assertIn("ended", alice.seen())
+
+    def test_what_is_no_command_is_never_sent(self) -> None:
+        alice, bob = self.guest("alice"), self.guest("bob")
+        bob.type("/available\n")
+        alice.type("/chat bob\n")
+        bob.type("/accept\n")
+        bob.seen()
+        alice.type("/hlep\n /exit\n/\n\n   \n//exit\n")
+        self.assertIn("SC-201", alice.seen())
+        self.assertEqual(bob.seen(), "08:05  alice| /exit\n")
+
+    def test_a_no_is_told(self) -> None:
+        alice, bob = self.guest("alice"), self.guest("bob")
+        bob.type("/available\n")
+        alice.type("/chat bob\n")
+        bob.type("/refuse\n")
+        self.assertIn("SC-602 bob said no", alice.seen())
+        self.assertIn("alice was refused", bob.seen())
+
+    def test_away_and_unknown_look_alike(self) -> None:
+        alice, _ = self.guest("alice"), self.guest("bob")
+        alice.seen()
+        alice.type("/chat bob\n")
+        away = alice.seen()
+        alice.type("/chat nobody\n")
+        self.assertEqual(alice.seen(), away.replace("bob", "nobody"))
+
+
+class ScriptTests(VisitCase):
+    def test_a_script_says_what_it_has_to_say_and_leaves(self) -> None:
+        bob = self.guest("bob")
+        bob.type("/available\n")
+        script = self.script("alice")
+        script.type("/chat bob\nhi\nthere")
+        bob.type("/accept\n")
+        script.end_input()
+        text = bob.seen()
+        self.assertIn("alice| hi", text)
+        self.assertIn("alice| there", text)
+        self.assertIn("alice ended the chat", text)
+        self.assertEqual(script.codes, [0])
+
+    def test_no_answer_is_6(self) -> None:
+        script = self.script("alice")
+        script.type("/chat bob\nhi\n")
+        script.end_input()
+        self.assertIn("SC-601", script.seen())
+        self.assertEqual(script.codes, [6])
+
+    def test_the_chat_of_the_command_line_failing_is_the_end_and_6(self) -> None:
+        script = self.script("alice", [Order(commands.CHAT, "bob", essential=True)])
+        script.type("hi\n")
+        script.finish()
+        self.assertEqual(script.codes, [6])
+        self.assertNotIn("SC-203", script.seen())
+
+    def test_a_mistake_is_1(self) -> None:
+        script = self.script("alice")
+        script.type("/hlep\n")
+        script.end_input()
+        self.assertEqual(script.codes, [1])
+
+    def test_on_a_terminal_mistakes_do_not_count(self) -> None:
+        alice = self.guest("alice")
+        alice.type("/hlep\n/chat bob\n/exit\n")
+        alice.finish()
+        self.assertEqual(alice.codes, [0])
+        self.assertIn("bye\n", alice.seen())
+
+    def test_nothing_after_exit_is_carried_out(self) -> None:
+        script = self.script("alice")
+        script.type("/exit\n/hlep\n")
+        script.finish()
+        self.assertEqual(script.codes, [0])
+
+    def test_an_output_that_went_away_is_1(self) -> None:
+        script = self.script("alice")
+        script.lines.writeConnectionLost()
+        script.finish()
+        self.assertEqual(script.codes, [1])
+
+
+class FailureTests(VisitCase):
+    def test_an_unreachable_server_is_3(self) -> None:
+        self.house.network.ports.clear()
+        script = self.script("alice")
+        script.house.network.advance(10)
+        script.finish()
+        self.assertEqual(script.codes, [3])
+        self.assertIn("SC-301", script.seen())
+
+    def test_another_server_is_4(self) -> None:
+        member = self.member("alice")
+        self.house = House()
+        guest = Guest(self.house)
+        guest.begin(member)
+        guest.finish()
+        self.assertEqual(guest.codes, [4])
+        self.assertIn("SC-401", guest.seen())
+
+    def test_a_refused_log_in_is_5(self) -> None:
+        guest = Guest(self.house)
+        guest.begin(self.member("alice", Identity.generate()))
+        guest.finish()
+        self.assertEqual(guest.codes, [5])
+        self.assertIn("SC-501", guest.seen())
+
+    def test_a_signal_ends_it_in_order(self) -> None:
+        alice = self.guest("alice")
+        alice.visit.signalled(15)
+        alice.finish()
+        self.assertEqual(alice.codes, [143])
+        self.assertIn("bye (exit code 143)", alice.seen())
+
+    def test_the_second_signal_ends_it_at_once(self) -> None:
+        alice = self.guest("alice")
+        alice.visit.signalled(2)
+        alice.visit.signalled(2)
+        self.assertEqual(alice.codes, [130])
+
+    def test_a_signal_before_there_is_anything(self) -> None:
+        guest = Guest(self.house)
+        guest.visit.signalled(2)
+        guest.finish()
+        self.assertEqual(guest.codes, [130])
+
+    def test_a_reader_that_takes_nothing_cannot_keep_us(self) -> None:
+        alice = self.guest("alice")
+        alice.visit.leave()
+        self.house.network.advance(limits.EXIT_DEADLINE + limits.CLOSE_DEADLINE + 1)
+        self.assertEqual(alice.codes, [0])
+
+    def test_a_server_that_takes_no_leave_cannot_keep_us(self) -> None:
+        alice = self.guest("alice")
+        for wire in self.house.network.wires:
+            wire.client.pauseProducing()
+        alice.visit.leave()
+        self.house.network.advance(limits.EXIT_DEADLINE + limits.CLOSE_DEADLINE + 1)
+        self.assertEqual(alice.codes, [0])
+
+
+class EnrolmentTests(VisitCase):
+    def newcomer(self, identity: Identity | None = None) -> Newcomer:
+        host = Host("chat.example.org")
+        invitation = Invitation(host, STANDARD, self.house.pin, TOKEN)
+        return Newcomer(
+            invitation,
+            identity or Identity.generate(),
+            Path(IDENTITY_FILE),
+            Profiles(self.folder),
+            None,
+            is_old=identity is not None,
+        )
+
+    def test_an_invitation_becomes_a_profile_and_a_log_in(self) -> None:
+        self.house.invite("alice", token_hash(TOKEN))
+        guest = Guest(self.house)
+        guest.begin(self.newcomer())
+        text = guest.seen()
+        self.assertIn("you are alice", text)
+        self.assertIn("on line as alice", text)
+        profile = Profiles(self.folder).load(None)
+        self.assertEqual((profile.name, profile.server), ("alice", self.house.pin))
+
+    def test_a_bad_invitation_leaves_no_profile_and_is_5(self) -> None:
+        guest = Guest(self.house)
+        guest.begin(self.newcomer())
+        guest.finish()
+        self.assertEqual(guest.codes, [5])
+        self.assertIn("SC-502", guest.seen())
+        self.assertEqual(Profiles(self.folder).names(), [])
+
+    def test_an_enrolment_that_was_interrupted_is_finished_by_the_next_try(self) -> None:
+        identity = self.house.enrolled("alice")
+        guest = Guest(self.house)
+        guest.begin(self.newcomer(identity))
+        self.house.network.advance(1)
+        self.assertIn("on line as alice", guest.seen())
+        self.assertEqual(Profiles(self.folder).load(None).name, "alice")
+
+    def test_an_old_key_that_the_server_does_not_know_gets_the_first_refusal(self) -> None:
+        guest = Guest(self.house)
+        guest.begin(self.newcomer(Identity.generate()))
+        guest.finish()
+        self.assertIn("SC-502", guest.seen())
+        self.assertEqual(guest.codes, [5])
+
+    def test_a_profile_that_cannot_be_written_is_told(self) -> None:
+        self.house.invite("alice", token_hash(TOKEN))
+        self.folder.write_bytes(b"")
+        guest = Guest(self.house)
+        guest.begin(self.newcomer())
+        guest.finish()
+        self.assertIn("SC-211", guest.seen())
+        self.assertEqual(guest.codes, [1])
+
+    def test_who_leaves_while_enrolling_is_not_logged_in(self) -> None:
+        self.house.invite("alice", token_hash(TOKEN))
+        guest = Guest(self.house)
+        guest.visit.begin(guest.lines, self.newcomer())
+        guest.visit.signalled(2)
+        guest.finish()
+        self.assertEqual(guest.codes, [130])
+        self.assertFalse(hasattr(guest, "client"), "no log-in was begun")

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom.client.contacts import FIRST_LINE, Contacts
+from securecom.errors import PeerKeyChanged, StateDamaged
+from securecom.identity import Identity, Name
+
+SERVER, OTHER_SERVER = b"\x01" * 32, b"\x02" * 32
+BOB, CAROL = Name("bob"), Name("carol")
+NOW = 1_800_000_000.75
+KEY, OTHER_KEY = Identity.generate().public_key, Identity.generate().public_key
+
+
+class ContactsTests(SynchronousTestCase):
+    """The same for pins in memory and pins in a file."""
+
+    def make(self, server: bytes = SERVER) -> Contacts:
+        return Contacts(None, server, lambda: NOW)
+
+    def test_nobody_is_known_at_first(self) -> None:
+        contacts = self.make()
+        self.assertIsNone(contacts.pin(BOB))
+        self.assertEqual(contacts.trust(BOB), "new")
+        self.assertEqual(contacts.trust(BOB, KEY), "new")
+
+    def test_the_first_key_is_pinned(self) -> None:
+        contacts = self.make()
+        contacts.meet(BOB, KEY)
+        pin = contacts.pin(BOB)
+        assert pin is not None
+        self.assertEqual((pin.key, pin.first_seen, pin.trust), (KEY, int(NOW), "tofu"))
+        self.assertEqual(contacts.trust(BOB), "met")
+        self.assertEqual(contacts.trust(BOB, KEY), "met")
+        self.assertEqual(contacts.trust(BOB, OTHER_KEY), "changed")
+
+    def test_meeting_again_changes_nothing(self) -> None:
+        contacts = self.make()
+        contacts.meet(BOB, KEY)
+        contacts.meet(BOB, KEY)
+        self.assertEqual(contacts.trust(BOB, KEY), "met")
+
+    def test_another_key_is_refused_and_the_pin_stays(self) -> None:
+        contacts = self.make()
+        contacts.meet(BOB, KEY)
+        self.assertRaises(PeerKeyChanged, contacts.meet, BOB, OTHER_KEY)
+        self.assertEqual(contacts.trust(BOB, KEY), "met")
+
+
+class FileTests(ContactsTests):
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp())
+        self.path.mkdir()
+        self.path /= "known_peers"
+
+    def make(self, server: bytes = SERVER) -> Contacts:
+        return Contacts(self.path, server, lambda: NOW)
+
+    def test_a_pin_survives(self) -> None:
+        self.make().meet(BOB, KEY)
+        self.assertEqual(self.make().trust(BOB, OTHER_KEY), "changed")
+
+    def test_servers_are_kept_apart_in_one_file(self) -> None:
+        self.make().meet(BOB, KEY)
+        other = self.make(OTHER_SERVER)
+        self.assertEqual(other.trust(BOB, OTHER_KEY), "new")
+        other.meet(BOB, OTHER_KEY)
+        self.assertEqual(self.make().trust(BOB, KEY), "met")
+
+    def test_two_clients_of_one_profile_keep_each_others_pins(self) -> None:
+        one, other = self.make(), self.make()
+        one.meet(BOB, KEY)
+        other.meet(CAROL, OTHER_KEY)
+        for contacts in (one, other, self.make()):
+            self.assertEqual(contacts.trust(BOB, KEY), "met")
+            self.assertEqual(contacts.trust(CAROL, OTHER_KEY), "met")
+
+    def test_a_key_that_the_other_client_pinned_is_seen(self) -> None:
+        one, other = self.make(), self.make()
+        one.meet(BOB, KEY)
+        self.assertRaises(PeerKeyChanged, other.meet, BOB, OTHER_KEY)
+
+    def test_only_we_may_read_the_file(self) -> None:
+        os.umask(os.umask(0))
+        self.make().meet(BOB, KEY)
+        self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
+
+    def test_it_is_replaced_not_rewritten(self) -> None:
+        self.make().meet(BOB, KEY)
+        before = self.path.stat().st_ino
+        with self.path.open("rb") as old:
+            self.make().meet(CAROL, KEY)
+            self.assertNotIn(b"carol", old.read())
+        self.assertNotEqual(self.path.stat().st_ino, before)
+
+    def test_verified_pins_are_read_and_kept(self) -> None:
+        self.write(f"{SERVER.hex()} bob {KEY.to_openssh()} 7 verified")
+        contacts = self.make()
+        contacts.meet(CAROL, KEY)
+        self.assertEqual(self.make().trust(BOB, KEY), "verified")
+
+    def test_a_file_that_went_away_is_nobody_known(self) -> None:
+        contacts = self.make()
+        contacts.meet(BOB, KEY)
+        self.path.unlink()
+        self.assertEqual(contacts.trust(BOB), "new")
+
+    def write(self, *lines: str, end: str = "\n") -> None:
+        self.path.write_text("\n".join((FIRST_LINE, *lines)) + end)
+
+    def test_damage_is_named_and_left_alone(self) -> None:
+        good = f"{SERVER.hex()} bob {KEY.to_openssh()} 7 tofu"
+        ssh = KEY.to_openssh()
+        damaged = {
+            "a word too many": (good + " more", 2),
+            "a word too few": (good.removesuffix(" tofu"), 2),
+            "two blanks": (good.replace(" tofu", "  tofu"), 2),
+            "short server": (good[2:], 2),
+            "server in capitals": (good.replace(SERVER.hex(), "AB" * 32), 2),
+            "no hex": (good.replace(SERVER.hex(), "xy" * 32), 2),
+            "bad name": (good.replace("bob", "Bob"), 2),
+            "bad key": (good.replace(ssh, "ssh-ed25519 AAAA"), 2),
+            "kind of key": (good.replace("ssh-ed25519", "ssh-rsa"), 2),
+            "bad date": (good.replace(" 7 ", " seven "), 2),
+            "date with a sign": (good.replace(" 7 ", " +7 "), 2),
+            "bad trust": (good.replace("tofu", "blindly"), 2),
+            "not ASCII": (good.replace("tofu", "t\xf6fu"), 2),
+            "an empty line": ("", 2),
+            "twice": (f"{good}\n{good}", 3),
+        }
+        for what, (line, number) in damaged.items():
+            self.write(line)
+            before = self.path.read_bytes()
+            error = self.assertRaises(StateDamaged, self.make)
+            self.assertIn(f"{self.path}, line {number}:", error.what, what)
+            self.assertEqual(self.path.read_bytes(), before, what)
+
+    def test_another_version_is_refused(self) -> None:
+        self.path.write_text("securecom known_peers 2\n")
+        self.assertIn("line 1", self.assertRaises(StateDamaged, self.make).what)
+
+    def test_an_empty_file_is_refused(self) -> None:
+        self.path.write_text("")
+        self.assertRaises(StateDamaged, self.make)
+
+    def test_a_cut_file_is_refused(self) -> None:
+        self.write(f"{SERVER.hex()} bob {KEY.to_openssh()} 7 tofu", end="")
+        self.assertIn("line 2: the file ends", self.assertRaises(StateDamaged, self.make).what)
+
+    def test_damage_while_we_run_is_found_before_writing(self) -> None:
+        contacts = self.make()
+        contacts.meet(BOB, KEY)
+        self.path.write_text("rubbish\n")
+        self.assertRaises(StateDamaged, contacts.meet, CAROL, KEY)
+        self.assertEqual(self.path.read_text(), "rubbish\n")
+
+    def test_what_cannot_be_read_is_named(self) -> None:
+        self.path.mkdir()
+        self.assertIn(str(self.path), self.assertRaises(StateDamaged, self.make).what)
+
+    def test_what_cannot_be_written_is_not_pinned(self) -> None:
+        contacts = self.make()
+        self.path.with_name(".known_peers.new").mkdir()
+        self.assertRaises(StateDamaged, contacts.meet, BOB, KEY)
+        self.assertEqual(contacts.trust(BOB), "new")
+
+    def test_nobody_else_can_write_meanwhile(self) -> None:
+        refused: list[BaseException] = []
+
+        def now() -> float:
+            with self.path.with_name("known_peers.lock").open() as lock:
+                refused.append(
+                    self.assertRaises(
+                        BlockingIOError, fcntl.flock, lock, fcntl.LOCK_EX | fcntl.LOCK_NB
+                    )
+                )
+            return NOW
+
+        Contacts(self.path, SERVER, now).meet(BOB, KEY)
+        self.assertEqual(len(refused), 1)
+
+    def test_a_lock_that_cannot_be_had_is_named(self) -> None:
+        contacts = self.make()
+        self.path.with_name("known_peers.lock").mkdir()
+        self.assertIn(str(self.path), self.assertRaises(StateDamaged, contacts.meet, BOB, KEY).what)

@@ -1,0 +1,95 @@
+"""What the documents name is there: functions, tests, other pages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from twisted.python.reflect import namedAny
+
+from securecom.tests.test_documents import DOCS, ROOT, DocumentCase, rows
+
+
+def pages() -> list[Path]:
+    return [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
+
+
+def prose(page: Path) -> str:
+    """A page without its blocks of code."""
+    return re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.M | re.S)
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page, as a browser of the repository links to them."""
+    heads = re.findall(r"^#+ (.+)$", prose(page), re.M)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+class ReferenceTests(DocumentCase):
+    def check(self, page: Path, name: str) -> None:
+        try:
+            namedAny(name)
+        except (AttributeError, ImportError, ValueError) as error:
+            self.fail(f"{page.name}: there is no {name} ({error})")
+
+    def test_every_function_named_exists(self) -> None:
+        """`securecom/module.py:Class.method`, or a module alone."""
+        seen = 0
+        for page in pages():
+            named = re.findall(r"`((?:securecom|tests)/[\w/]+)\.py(?::([\w.]+))?`", prose(page))
+            for path, name in named:
+                seen += 1
+                module = path.replace("/", ".").removesuffix(".__init__")
+                self.check(page, f"{module}.{name}".rstrip("."))
+        self.assertGreater(seen, 100)
+
+    def test_every_file_named_exists(self) -> None:
+        for page in pages():
+            for path in re.findall(
+                r"`((?:docs|etc|securecom|tests|twisted)/[\w./-]+)`", prose(page)
+            ):
+                self.assertTrue((ROOT / path).exists(), f"{page.name}: {path}")
+
+    def test_every_test_named_exists(self) -> None:
+        """`test_module.Class.test_method`, with or without `securecom.tests.` before it."""
+        seen = 0
+        for page in pages():
+            for name in re.findall(r"`(?:securecom\.tests\.)?(test_\w+[\w.]*)`", prose(page)):
+                seen += 1
+                self.check(page, f"securecom.tests.{name}")
+        self.assertGreater(seen, 80)
+
+    def test_every_cannot_has_its_function_and_its_test(self) -> None:
+        table = rows((DOCS / "threat-model.md").read_text("utf-8"))
+        found = [row for row in table if row[0].startswith("cannot ")]
+        self.assertGreater(len(found), 40)
+        for row in found:
+            self.assertRegex(row[1], r"`securecom/[\w/]+\.py:\w", row[0])
+            self.assertRegex(row[2], r"`test_\w+\.\w+\.test_\w+`", row[0])
+
+
+class LinkTests(DocumentCase):
+    def test_links_between_pages_lead_somewhere(self) -> None:
+        for page in pages():
+            for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+                if re.match(r"[a-z]+:", target):
+                    continue
+                path, _, anchor = target.partition("#")
+                there = (page.parent / path).resolve() if path else page
+                self.assertTrue(there.exists(), f"{page.name}: {target}")
+                if anchor and there.suffix == ".md":
+                    self.assertIn(anchor, anchors(there), f"{page.name}: {target}")
+
+    def test_every_page_is_reached(self) -> None:
+        index = self.text("architecture.md")
+        for page in sorted(DOCS.rglob("*.md")):
+            if page.name != "architecture.md":
+                link = f"({page.relative_to(DOCS)})"
+                self.assertIn(link, index, "add it to a table of docs/architecture.md")
+
+    def test_decisions_are_numbered_without_a_gap(self) -> None:
+        numbers = [int(page.name[:4]) for page in sorted((DOCS / "decisions").glob("*.md"))]
+        self.assertEqual(numbers, list(range(1, len(numbers) + 1)))
+        for page in (DOCS / "decisions").glob("*.md"):
+            for head in ("## Context", "## Decision", "## Consequences"):
+                self.assertIn(f"\n{head}\n", page.read_text("utf-8"), page.name)

@@ -1,0 +1,177 @@
+"""The documents say what the code does: their tables of commands and limits, and the diagrams."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from twisted.protocols import amp
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+import securecom
+from securecom import commands, limits, tls
+from securecom.server import standard
+
+ROOT = Path(securecom.__file__).parent.parent
+DOCS = ROOT / "docs"
+
+
+def rows(text: str) -> Iterator[list[str]]:
+    """The cells of every table, heads left out."""
+    table: list[str] = []
+    for line in [*text.splitlines(), ""]:
+        if line.startswith("|"):
+            table.append(line)
+            continue
+        yield from ([cell.strip() for cell in row.strip("|").split(" | ")] for row in table[2:])
+        table = []
+
+
+class DocumentCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        if not DOCS.exists():
+            raise SkipTest("an installed package has no docs")
+
+    def text(self, name: str) -> str:
+        return (DOCS / name).read_text("utf-8")
+
+
+# --- commands and refusals ------------------------------------------------------------------
+
+
+def written(name: bytes, argument: amp.Argument) -> str:
+    """An argument as the tables write it."""
+    optional = " (optional)" if argument.optional else ""
+    return f"`{name.decode()}` {kind(argument)}{optional}"
+
+
+def kind(argument: amp.Argument) -> str:
+    match argument:
+        case commands.FixedBytes():
+            return f"{argument.length} bytes"
+        case commands.Number():
+            return f"number {argument.low} to {argument.high}"
+        case commands.Word():
+            return "/".join(f"`{word}`" for word in argument.words)
+    return {
+        commands.NameArgument: "name",
+        commands.KeyArgument: "key",
+        commands.NamesArgument: "names",
+        amp.Boolean: "boolean",
+        amp.String: "bytes",
+        amp.Unicode: "text",
+    }[type(argument)]
+
+
+def row_of(command: type[amp.Command]) -> list[str]:
+    """A command's row, but for what it means."""
+    answer = ", ".join(written(*one) for one in command.response) or "empty"
+    refusals = [f"`{word.decode()}`" for word in command.errors.values()]
+    return [
+        f"`{command.__name__}`",
+        ", ".join(written(*one) for one in command.arguments) or "-",
+        answer if command.requiresAnswer else "none",
+        ", ".join(refusals) or "-",
+    ]
+
+
+def declared() -> dict[str, list[str]]:
+    """The names of the commands under each heading of commands.py."""
+    source = Path(commands.__file__).read_text("utf-8")
+    sections = re.split(r"^# --- (.+?) -+$", source, flags=re.M)[1:]
+    found = {
+        title: re.findall(r"^class (\w+)\(amp\.Command\):", body, re.M)
+        for title, body in zip(sections[::2], sections[1::2], strict=True)
+    }
+    return {title: names for title, names in found.items() if names}
+
+
+class VocabularyTests(DocumentCase):
+    def test_every_command_stands_under_its_channel_with_its_arguments(self) -> None:
+        text = self.text("protocol.md")
+        expected = {
+            title: [row_of(getattr(commands, name)) for name in names]
+            for title, names in declared().items()
+        }
+        sections = dict(re.findall(r"^### (.+?)\n(.*?)(?=^##|\Z)", text, re.M | re.S))
+        found = {
+            title: [row[:4] for row in rows(sections.get(title.capitalize(), ""))]
+            for title in expected
+        }
+        self.assertEqual(found, expected)
+        self.assertEqual(len(expected), 7)
+
+    def test_every_refusal(self) -> None:
+        section = self.text("protocol.md").split("### Refusals\n")[1].split("\n#")[0]
+        kinds = sorted(one.wire.decode() for one in commands.Refusal.__subclasses__())
+        self.assertEqual(sorted(row[0].strip("`") for row in rows(section)), kinds)
+
+    def test_who_may_say_what_when(self) -> None:
+        """The phases of the standard channel are those of the document."""
+        heads = {"before log-in": standard.Door, "on the enrolment ALPN": standard.Enrolment}
+        for phase, locator in heads.items():
+            row = next(row for row in rows(self.text("protocol.md")) if row[0] == phase)
+            named = set(re.findall(r"`(\w+)`", row[1]))
+            every = {name for names in declared().values() for name in names}
+            taken = {n for n in every if locator.locateResponder(_bare(locator), n.encode())}
+            self.assertEqual(taken, named, phase)
+
+
+def _bare(kind: type[amp.CommandLocator]) -> amp.CommandLocator:
+    return kind.__new__(kind)
+
+
+# --- limits ---------------------------------------------------------------------------------
+
+
+class LimitTests(DocumentCase):
+    #: Where the limits of each section of limits.py are told; the client's own are in no table.
+    tables: ClassVar[dict[str, str]] = {
+        "frames": "protocol.md",
+        "messages": "protocol.md",
+        "names, links, keys": "protocol.md",
+        "deadlines of a connection": "protocol.md",
+        "chat requests and chats": "protocol.md",
+        "the server's doors": "operations.md",
+        "the server's state": "operations.md",
+        "memory of a relayed chat": "operations.md",
+    }
+
+    def test_every_value(self) -> None:
+        for name in ("protocol.md", "operations.md"):
+            for row in rows(self.text(name)):
+                if re.fullmatch(r"`[A-Z]+(_[A-Z]+)+`", row[0]) and len(row) == 3:
+                    value = float(row[1].replace(" ", ""))
+                    self.assertEqual(value, getattr(limits, row[0].strip("`"), None), row[0])
+
+    def test_none_is_left_out(self) -> None:
+        source = Path(limits.__file__).read_text("utf-8")
+        sections = re.split(r"^# --- (.+?) -+$", source, flags=re.M)[1:]
+        for title, body in zip(sections[::2], sections[1::2], strict=True):
+            if document := self.tables.get(title.split(" (")[0]):
+                told = {row[0].strip("`") for row in rows(self.text(document))}
+                self.assertEqual(set(re.findall(r"^([A-Z_]+) =", body, re.M)) - told, set(), title)
+
+
+class LabelTests(DocumentCase):
+    def test_the_names_of_tls(self) -> None:
+        text = self.text("protocol.md")
+        alpns = {tls.ALPN_STANDARD, tls.ALPN_ENROL, tls.ALPN_REQUEST, tls.ALPN_CHAT}
+        self.assertEqual(
+            set(re.findall(r"`(securecom-\w+/\d)`", text)), {a.decode() for a in alpns}
+        )
+        for word in (tls.SERVER_NAME, tls.GROUP):
+            self.assertIn(f"`{word}`", text)
+
+
+# --- diagrams -------------------------------------------------------------------------------
+
+
+class DiagramTests(DocumentCase):
+    def test_the_diagrams_are_those_of_the_machines(self) -> None:
+        script = runpy.run_path(str(DOCS / "state_diagrams.py"))
+        hint = "python docs/state_diagrams.py > docs/states.md"
+        self.assertEqual(self.text("states.md"), script["document"](), hint)

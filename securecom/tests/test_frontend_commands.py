@@ -1,0 +1,139 @@
+"""The command table and what a person types."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom import limits
+from securecom.client.frontends import commands
+from securecom.client.frontends.commands import COMMANDS, State
+from securecom.client.frontends.typed import Typed
+from securecom.errors import BadArgument, BadName, TooLong, UnknownCommand
+
+
+class TableTests(SynchronousTestCase):
+    def test_every_word_means_one_command(self) -> None:
+        words = [w for c in commands.TYPED for w in (c.word, *c.also, c.original) if w]
+        self.assertEqual(len(words), len(set(words)))
+
+    def test_the_original_five(self) -> None:
+        originals = {command.original for command in COMMANDS} - {""}
+        five = {"!users_online", "!chat", "!stop_chat", "!help", "!exit"}
+        self.assertEqual(originals, five)
+
+    def test_aliases(self) -> None:
+        told = {
+            "/who": commands.USERS,
+            "/ask": commands.CHAT,
+            "/deny": commands.REFUSE,
+            "/decline": commands.REFUSE,
+            "/hangup": commands.STOP,
+            "/back": commands.AVAILABLE,
+            "/busy": commands.AWAY,
+            "/dnd": commands.AWAY,
+            "/quit": commands.EXIT,
+        }
+        for word, command in told.items():
+            self.assertIs(commands.typed(word), command)
+
+    def test_every_state_has_something_to_do(self) -> None:
+        for state in State:
+            now = [command for command in COMMANDS if state in command.states]
+            self.assertIn(commands.EXIT, now)
+            self.assertIn(commands.HELP, now)
+
+    def test_case_does_not_matter(self) -> None:
+        self.assertIs(commands.typed("/Chat"), commands.CHAT)
+
+    def test_a_near_miss_is_named(self) -> None:
+        error = self.assertRaises(UnknownCommand, commands.typed, "/hlep")
+        self.assertEqual(
+            str(error), "SC-201 unknown command /hlep. Nothing was sent. Did you mean /help?"
+        )
+
+    def test_a_far_miss_points_to_help(self) -> None:
+        error = self.assertRaises(UnknownCommand, commands.typed, "/zzzzzz")
+        self.assertIn("Try /help", error.hint)
+
+    def test_an_unknown_word_is_made_fit_to_show(self) -> None:
+        error = self.assertRaises(UnknownCommand, commands.typed, "/a\x1b[2J" + "b" * 500)
+        self.assertNotIn("\x1b", error.what)
+        self.assertLess(len(error.what), 100)
+
+    def test_topics_are_found_however_they_are_written(self) -> None:
+        for word in ("/chat", "chat", "!chat", "CHAT", "/ask"):
+            self.assertIs(commands.topic(word), commands.CHAT)
+        self.assertIs(commands.topic("say"), commands.SAY)
+        self.assertRaises(UnknownCommand, commands.topic, "nonsense")
+
+
+class TypedTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.typed = Typed()
+
+    def read(self, line: str) -> tuple[str, str | None]:
+        order = self.typed.read(line)
+        assert order is not None and not isinstance(order, str)
+        return order.command.word, order.argument
+
+    def test_commands_with_and_without_arguments(self) -> None:
+        self.assertEqual(self.read("/users"), ("users", None))
+        self.assertEqual(self.read("/users bo "), ("users", "bo"))
+        self.assertEqual(self.read("/chat Bob"), ("chat", "bob"))
+        self.assertEqual(self.read("/accept"), ("accept", None))
+        self.assertEqual(self.read("/refuse bob"), ("refuse", "bob"))
+        self.assertEqual(self.read("/help !chat"), ("help", "chat"))
+        self.assertEqual(self.read("!users_online"), ("users", None))
+        self.assertEqual(self.read("!stop_chat"), ("stop", None))
+        self.assertEqual(self.read("!chat bob"), ("chat", "bob"))
+
+    def test_text_goes_as_it_is(self) -> None:
+        for text in ("hi", "  hi ", "!important", "!", "a /chat bob", " !exit", "h\x1b[2J", "1/2"):
+            self.assertEqual(self.read(text), ("say", text))
+
+    def test_two_slashes_send_one(self) -> None:
+        self.assertEqual(self.read("//chat bob"), ("say", "/chat bob"))
+        self.assertEqual(self.read("///"), ("say", "//"))
+
+    def test_blank_lines_do_nothing(self) -> None:
+        for line in ("", " ", "\t "):
+            self.assertIsNone(self.typed.read(line))
+
+    def test_unknown_commands_are_never_text(self) -> None:
+        for line in ("/x", "/", "/chatbob", "/user/bin", "/ chat bob", "/say hi"):
+            self.assertRaises(UnknownCommand, self.typed.read, line)
+
+    def test_a_slash_behind_blanks_is_neither_text_nor_command(self) -> None:
+        for line in (" /chat bob", "\t/exit", "   /x", "\u00a0/exit"):
+            error = self.assertRaises(UnknownCommand, self.typed.read, line)
+            self.assertIn("blanks", error.what)
+
+    def test_arguments_are_checked(self) -> None:
+        self.assertRaises(BadArgument, self.typed.read, "/chat")
+        self.assertRaises(BadArgument, self.typed.read, "/exit now")
+        self.assertRaises(BadArgument, self.typed.read, "!exit now")
+        self.assertRaises(BadName, self.typed.read, "/chat b b")
+        self.assertRaises(BadName, self.typed.read, "/accept ../x")
+        self.assertRaises(UnknownCommand, self.typed.read, "/help nonsense")
+
+    def test_text_up_to_the_limit(self) -> None:
+        self.assertEqual(self.read("x" * limits.MAX_TEXT)[0], "say")
+        self.assertRaises(TooLong, self.typed.read, "x" * (limits.MAX_TEXT + 1))
+        self.assertRaises(TooLong, self.typed.read, "ä" * (limits.MAX_TEXT // 2 + 1))
+
+    def test_the_original_chat_asks_for_the_name(self) -> None:
+        self.assertIn("Whom?", str(self.typed.read("!chat")))
+        self.assertEqual(self.read("bob"), ("chat", "bob"))
+        self.assertEqual(self.read("bob"), ("say", "bob"))
+
+    def test_the_question_can_be_forgotten(self) -> None:
+        self.typed.read("!chat")
+        self.assertIsNone(self.typed.read(""))
+        self.assertEqual(self.read("bob"), ("say", "bob"))
+        self.typed.read("!chat")
+        self.assertEqual(self.read("/users"), ("users", None))
+        self.assertEqual(self.read("bob"), ("say", "bob"))
+
+    def test_a_bad_answer_to_the_question_is_an_error(self) -> None:
+        self.typed.read("!chat")
+        self.assertRaises(BadName, self.typed.read, "no name at all")

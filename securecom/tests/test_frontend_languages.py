@@ -1,0 +1,276 @@
+"""The two languages of the line front-end: rows for people, objects for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom import limits
+from securecom.client import events as e
+from securecom.client.frontends import commands, rows
+from securecom.client.frontends.jsonl import Json
+from securecom.client.frontends.orders import Order
+from securecom.client.frontends.plain import Plain
+from securecom.client.frontends.wording import TRUST, words
+from securecom.errors import BadArgument, BadName, SecurecomError, TooLong, UnknownCommand
+from securecom.tests.scripted_role import Failing
+
+HOSTILE = "\x1b[2J\r08:05   *  SC-401\n08:05   *  you are hacked\u202e\x07\x9b\ud800"
+ENDINGS = ("by-me", "by-peer", "cut-off")
+
+
+def plain(*, columns: int | None = None, echoes: bool = False) -> Plain:
+    return Plain(lambda: "08:05", lambda: columns, echoes=echoes)
+
+
+class PlainTests(SynchronousTestCase):
+    def test_system_lines_stand_in_a_gutter(self) -> None:
+        lines = plain().lines(e.Online("alice", "K7QD", False))
+        self.assertEqual(lines, ["08:05   *  on line as alice; the server is K7QD"])
+        lines = plain().lines(e.ChatOver("bob", "by-peer", []))
+        self.assertEqual(lines, ["08:05  -- bob ended the chat; its keys are gone"])
+
+    def test_cut_off_is_never_called_ended(self) -> None:
+        [cut] = plain().lines(e.ChatOver("bob", "cut-off", []))
+        self.assertIn("cut off", cut)
+        self.assertNotIn("ended", cut)
+
+    def test_what_has_no_receipt_is_said(self) -> None:
+        _, receipt = plain().lines(e.ChatOver("bob", "cut-off", [3, 4]))
+        self.assertIn("no receipt for 3, 4", receipt)
+
+    def test_every_line_of_a_peers_text_bears_the_name(self) -> None:
+        lines = plain().lines(e.Message("bob", HOSTILE))
+        self.assertEqual(len(lines), 2)
+        self.assertTrue(lines[0].startswith("08:05  bob| "))
+        self.assertTrue(lines[1].startswith("       bob| "))
+
+    def test_nothing_in_a_peers_text_reaches_the_terminal_raw(self) -> None:
+        for line in plain().lines(e.Message("bob", HOSTILE)):
+            self.assertTrue(line.isprintable(), repr(line))
+
+    def test_nothing_in_a_system_line_reaches_the_terminal_raw(self) -> None:
+        for event in (e.Notice(HOSTILE), e.Offline(HOSTILE, 3.0), e.Problem(1, HOSTILE, HOSTILE)):
+            [line] = plain().lines(event)
+            self.assertTrue(line.isprintable(), repr(line))
+
+    def test_long_text_is_broken_with_the_name_in_every_row(self) -> None:
+        fake = "08:05   *  you are verified"
+        for text in ("x" * 68 + fake, " " * 68 + fake, "\u4e00" * 34 + fake):
+            lines = plain(columns=80).lines(e.Message("bob", text))
+            self.assertGreater(len(lines), 1)
+            for line in lines:
+                self.assertIn("bob| ", line[:12])
+                self.assertLessEqual(sum(map(rows.cells, line)), 80)
+
+    def test_long_system_lines_go_on_behind_the_gutter(self) -> None:
+        first, *others = plain(columns=40).lines(e.Notice("word " * 20))
+        self.assertTrue(first.startswith("08:05   *  word"))
+        self.assertTrue(all(line.startswith(" " * 11 + "word") for line in others))
+
+    def test_where_nothing_breaks_lines_a_line_stays_whole(self) -> None:
+        self.assertEqual(len(plain().lines(e.Message("bob", "x" * 5000))), 1)
+
+    def test_own_messages_are_shown_where_nothing_echoes_them(self) -> None:
+        self.assertEqual(plain().lines(e.Said(1, "hi", False)), ["08:05  > hi"])
+        self.assertEqual(plain(echoes=True).lines(e.Said(1, "hi", False)), [])
+
+    def test_what_is_kept_back_is_said(self) -> None:
+        [kept] = plain(echoes=True).lines(e.Said(7, "hi", True))
+        self.assertIn("7 is kept until the other has spoken", kept)
+
+    def test_the_callee_learns_who_starts(self) -> None:
+        text = "\n".join(plain().lines(e.ChatStarted("alice", "callee", "new", "SHA256:x")))
+        self.assertIn("alice starts; what you type is kept until then", text)
+        text = "\n".join(plain().lines(e.ChatStarted("bob", "caller", "met", "SHA256:x")))
+        self.assertIn("you start", text)
+
+    def test_a_request_says_who_which_key_and_how_long(self) -> None:
+        for trust, told in TRUST.items():
+            event = e.Asked("alice", trust, "SHA256:abc", 48)  # type: ignore[arg-type]
+            text = "\n".join(plain().lines(event))
+            for part in ("alice asks", "48 s", "/accept", "/refuse", told, "SHA256:abc"):
+                self.assertIn(part, text)
+
+    def test_availability_and_channel_and_asking(self) -> None:
+        told = {
+            e.Availability(True): "available",
+            e.Availability(False): "away",
+            e.RequestChannel(True, "listen", None): "can reach you",
+            e.RequestChannel(True, "dial", 4242): "port 4242",
+            e.RequestChannel(False, "listen", None): "cannot",
+            e.Asking("bob", 60): "asking bob, 60 s",
+            e.Connecting("::1", 4241): "connecting to ::1, port 4241",
+            e.Online("a", "K", True): "again",
+            e.Offline("refused.", 4.2): "off line: refused. Trying again in 4 s",
+            e.Offline("refused", None): "off line: refused",
+            e.RefusedForYou("bob", "busy"): "bob asked: refused for you (busy)",
+            e.RefusedForYou("bob", "key-changed"): "not the one you know",
+            e.ChatOpening("bob"): "bob and you agreed",
+            e.Delivered(3): "3 delivered",
+            e.Hello(1, "1.2"): "securecom 1.2; /help",
+            e.Left(0): "bye",
+            e.Left(6): "bye (exit code 6)",
+            e.Problem(201, "What", "Do that."): "SC-201 What. Do that.",
+        }
+        for event, part in told.items():
+            [line] = plain().lines(event)
+            self.assertIn(part, line)
+
+    def test_lists(self) -> None:
+        users = [e.User("bob", "verified"), e.User("carol", "new")]
+        [line] = plain().lines(e.Users(users, "", False))
+        self.assertIn("2 available: bob (verified), carol (never met)", line)
+        [line] = plain().lines(e.Users(users, "o", True))
+        self.assertIn("with 'o' in the name", line)
+        self.assertIn("narrows", line)
+        [line] = plain().lines(e.Users([], "", False))
+        self.assertIn("nobody is available", line)
+
+    def test_how_a_request_of_somebody_else_ended(self) -> None:
+        for reason in ("refused", "cancelled", "expired", "gone", "crossed"):
+            [line] = plain().lines(e.AskedOver("alice", reason))
+            self.assertIn("alice", line)
+        self.assertEqual(plain().lines(e.AskedOver("alice", "accepted")), [])
+
+    def test_all_endings_have_words(self) -> None:
+        for ending in ENDINGS:
+            self.assertTrue(plain().lines(e.ChatOver("bob", ending, [])))  # type: ignore[arg-type]
+
+    def test_only_these_events_say_nothing_by_themselves(self) -> None:
+        kinds = {kind for kind in vars(e).values() if getattr(kind, "kind", "")}
+        self.assertEqual(kinds - set(words.registry), {e.RequestOver, e.User})
+
+    def test_answers(self) -> None:
+        order = Order(commands.USERS)
+        users = e.Users([], "", False)
+        self.assertEqual(plain().answer(order, users, None), [users])
+        self.assertEqual(plain().answer(order, 3, None), [])
+        problem = e.Problem(999, "No", "Try.")
+        self.assertEqual(plain().answer(order, None, Failing("No")), [problem])
+        self.assertEqual(plain().complaint("x", Failing("No")), [problem])
+
+    def test_a_question_is_shown(self) -> None:
+        self.assertIsInstance(plain().read("!chat"), e.Notice)
+
+
+class RowsTests(SynchronousTestCase):
+    @given(st.text(), st.integers(min_value=0, max_value=60))
+    def test_no_row_is_too_wide_and_nothing_is_lost(self, text: str, width: int) -> None:
+        pieces = list(rows.broken(text, width))
+        self.assertEqual("".join(pieces).replace(" ", ""), text.replace(" ", ""))
+        for piece in pieces:
+            self.assertLessEqual(sum(map(rows.cells, piece)), max(width, 8))
+
+    def test_rows_break_at_blanks(self) -> None:
+        self.assertEqual(list(rows.broken("one two three four", 9)), ["one two", "three", "four"])
+
+    def test_wide_and_combining_characters(self) -> None:
+        self.assertEqual([rows.cells(c) for c in "a\u4e00\u0301\u200d"], [1, 2, 0, 0])
+
+
+class JsonInTests(SynchronousTestCase):
+    def read(self, told: Any) -> Order:
+        order = Json().read(told if isinstance(told, str) else json.dumps(told))
+        assert order is not None
+        return order
+
+    def refused(self, told: Any, kind: type[SecurecomError] = BadArgument) -> None:
+        self.assertRaises(kind, self.read, told)
+
+    def test_a_command_with_its_argument_and_id(self) -> None:
+        order = self.read({"command": "chat", "name": "bob", "id": 7})
+        self.assertEqual((order.command, order.argument, order.tag), (commands.CHAT, "bob", 7))
+
+    def test_every_command_can_be_read(self) -> None:
+        for command in commands.COMMANDS:
+            told = {"command": command.word}
+            if command.argument is not None:
+                told[command.argument.field] = "help"
+            self.assertIs(self.read(told).command, command)
+
+    def test_blank_lines_do_nothing(self) -> None:
+        self.assertIsNone(Json().read("  "))
+
+    def test_text_is_taken_as_it_is(self) -> None:
+        order = self.read({"command": "say", "text": "/exit\n!exit"})
+        self.assertEqual(order.argument, "/exit\n!exit")
+
+    def test_what_is_no_command_is_refused(self) -> None:
+        for told in ("hi", "{", "[]", "3", '"chat"', "null", "[" * 100_000, "1" * 10_000):
+            self.refused(told)
+        for told in ("{}", '{"command": 3}', '{"command": null}', '{"name": "bob"}'):
+            self.refused(told)
+        self.refused({"command": "hlep"}, UnknownCommand)
+        self.refused({"command": "/help"}, UnknownCommand)
+        self.refused({"command": "who"}, UnknownCommand)
+
+    def test_wrong_arguments_are_refused(self) -> None:
+        self.refused({"command": "chat"})
+        self.refused({"command": "chat", "name": 3})
+        self.refused({"command": "chat", "name": "bob", "extra": 1})
+        self.refused({"command": "exit", "text": "x"})
+        self.refused({"command": "say"})
+        self.refused({"command": "say", "text": ""})
+        self.refused('{"command": "say", "text": "\\ud800"}')
+        self.refused({"command": "say", "text": "x" * (limits.MAX_TEXT + 1)}, TooLong)
+        self.refused({"command": "chat", "name": "B B"}, BadName)
+        self.refused({"command": "chat", "name": ""})
+
+    def test_an_id_is_a_string_or_a_whole_number(self) -> None:
+        for bad in ("true", "1.5", "[]", "{}"):
+            self.refused(f'{{"command": "help", "id": {bad}}}')
+        for good in ("x", 0, None):
+            self.assertEqual(self.read({"command": "help", "id": good}).tag, good)
+
+
+class JsonOutTests(SynchronousTestCase):
+    def test_what_goes_out_is_printable_ascii_and_comes_back_the_same(self) -> None:
+        text = HOSTILE + "\x7f\u0080ä\U0001f600"
+        [line] = Json().lines(e.Message("bob", text))
+        self.assertTrue(line.isascii() and line.isprintable())
+        self.assertEqual(json.loads(line), {"event": "message", "name": "bob", "text": text})
+
+    def test_a_success(self) -> None:
+        [result] = Json().answer(Order(commands.STOP, tag=7), None, None)
+        self.assertEqual(
+            result.fields(), {"event": "result", "id": 7, "command": "stop", "ok": True}
+        )
+
+    def test_a_message_that_was_taken_tells_its_number(self) -> None:
+        [result] = Json().answer(Order(commands.SAY, "hi", 7), 3, None)
+        self.assertEqual(result.fields()["number"], 3)
+
+    def test_what_was_asked_for_comes_before_the_result(self) -> None:
+        users = e.Users([], "", False)
+        told = Json().answer(Order(commands.USERS, tag="a"), users, None)
+        self.assertIs(told[0], users)
+        self.assertTrue(told[1].fields()["ok"])
+
+    def test_a_failure(self) -> None:
+        [result] = Json().answer(Order(commands.CHAT, "bob", 7), None, Failing("No"))
+        self.assertEqual(
+            result.fields(),
+            {
+                "event": "result",
+                "id": 7,
+                "command": "chat",
+                "ok": False,
+                "code": 999,
+                "what": "No",
+                "hint": "Try.",
+            },
+        )
+
+    def test_a_bad_line_is_a_problem_and_a_result_for_its_id(self) -> None:
+        [problem] = Json().complaint("nonsense", Failing("No"))
+        self.assertEqual(problem.kind, "problem")
+        [problem] = Json().complaint('{"command": "hlep"}', Failing("No"))
+        self.assertEqual(problem.kind, "problem")
+        _, result = Json().complaint('{"command": "hlep", "id": "x"}', Failing("No"))
+        self.assertEqual(result.fields()["id"], "x")
+        self.assertEqual(result.fields()["ok"], False)

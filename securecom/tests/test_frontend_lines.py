@@ -1,0 +1,385 @@
+"""The line front-end between its input, its output and the main role."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom import limits
+from securecom.client.events import Delivered, Message, Notice, Offline, Online, Said
+from securecom.client.frontends import commands
+from securecom.client.frontends.jsonl import Json
+from securecom.client.frontends.language import Language
+from securecom.client.frontends.lines import Lines
+from securecom.client.frontends.orders import Order
+from securecom.client.frontends.output import Output
+from securecom.client.frontends.plain import Plain
+from securecom.client.frontends.splitter import Splitter
+from securecom.errors import BadArgument, TooLong
+from securecom.tests.scripted_role import Failing, ScriptedRole
+
+
+class SplitterTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.splitter = Splitter()
+
+    def lines(self) -> list[str]:
+        return list(iter(self.splitter.next, None))
+
+    def test_lines_in_pieces(self) -> None:
+        self.splitter.feed(b"on")
+        self.assertEqual(self.lines(), [])
+        self.splitter.feed(b"e\r\ntwo\n\nthr")
+        self.assertEqual(self.lines(), ["one", "two", ""])
+        self.assertFalse(self.splitter.is_empty)
+
+    def test_the_last_line_may_lack_its_end(self) -> None:
+        self.splitter.feed(b"one\ntwo")
+        self.splitter.end()
+        self.assertEqual(self.lines(), ["one", "two"])
+        self.assertTrue(self.splitter.is_empty)
+
+    def test_an_input_that_ends_with_a_line_has_no_other(self) -> None:
+        self.splitter.feed(b"one\n")
+        self.splitter.end()
+        self.assertEqual(self.lines(), ["one"])
+
+    def test_a_line_that_is_not_utf_8_is_refused_alone(self) -> None:
+        self.splitter.feed(b"\xff\xfe\nnext\n")
+        self.assertRaises(BadArgument, self.splitter.next)
+        self.assertEqual(self.lines(), ["next"])
+
+    def test_a_line_over_the_limit_is_refused_once_and_skipped(self) -> None:
+        self.splitter.feed(b"x" * (limits.MAX_LINE + 1))
+        self.assertRaises(TooLong, self.splitter.next)
+        for _ in range(3):
+            self.splitter.feed(b"x" * limits.MAX_LINE)
+            self.assertEqual(self.lines(), [])
+            self.assertTrue(self.splitter.is_empty, "what is skipped is not kept")
+        self.splitter.feed(b"x\nnext\n")
+        self.assertEqual(self.lines(), ["next"])
+
+    def test_a_whole_line_over_the_limit_is_refused(self) -> None:
+        self.splitter.feed(b"x" * (limits.MAX_LINE + 1) + b"\nnext\n")
+        self.assertRaises(TooLong, self.splitter.next)
+        self.assertEqual(self.lines(), ["next"])
+
+    def test_a_line_at_the_limit_is_taken(self) -> None:
+        self.splitter.feed(b"x" * limits.MAX_LINE + b"\n")
+        self.assertEqual(self.lines(), ["x" * limits.MAX_LINE])
+
+
+class OutputTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.full: list[bool] = []
+        self.transport = StringTransport()
+        self.output = Output(self.full.append, lambda count: [f"{count} missing"])
+
+    def test_what_was_written_before_there_is_an_output_goes_out_first(self) -> None:
+        self.output.write(["one"])
+        self.output.connect(self.transport)
+        self.output.write(["two"])
+        self.assertEqual(self.transport.value(), b"one\ntwo\n")
+
+    def test_a_slow_reader_stops_us_and_then_gets_everything(self) -> None:
+        self.output.connect(self.transport)
+        self.output.pauseProducing()
+        line = "x" * 1023
+        count = limits.MAX_UNSHOWN // 1024
+        self.output.write([line] * count)
+        self.assertEqual(self.full, [])
+        self.output.write([line])
+        self.output.write([line])
+        self.assertEqual(self.full, [True])
+        self.assertEqual(self.transport.value(), b"")
+        self.output.resumeProducing()
+        self.assertEqual(self.full, [True, False])
+        self.assertEqual(self.transport.value().count(b"\n"), count + 2)
+
+    def test_memory_is_bounded_and_what_is_missing_is_said(self) -> None:
+        self.output.connect(self.transport)
+        self.output.pauseProducing()
+        line = "x" * 1023
+        most = 2 * limits.MAX_UNSHOWN // 1024
+        self.output.write([line] * (most + 5))
+        self.output.resumeProducing()
+        self.assertEqual(self.transport.value().count(line.encode()), most)
+        self.assertTrue(self.transport.value().endswith(b"5 missing\n"))
+
+    def test_a_reader_that_stops_again_half_way_keeps_us_waiting(self) -> None:
+        self.output.connect(self.transport)
+        self.output.pauseProducing()
+        self.output.write(["x" * limits.MAX_UNSHOWN, "y"])
+        write = self.transport.write
+
+        def write_and_fill(data: bytes) -> None:
+            write(data)
+            self.output.pauseProducing()
+
+        self.patch(self.transport, "write", write_and_fill)
+        self.output.resumeProducing()
+        self.assertEqual(self.full, [True])
+        self.output.resumeProducing()
+        self.assertEqual(self.full, [True, False])
+
+    def test_closing_writes_what_waits(self) -> None:
+        self.output.connect(self.transport)
+        self.output.pauseProducing()
+        self.output.write(["last"])
+        self.output.close()
+        self.assertEqual(self.transport.value(), b"last\n")
+        self.assertTrue(self.transport.disconnecting)
+        self.assertIsNone(self.transport.producer, "or the transport would never close")
+        self.output.close()
+
+    def test_a_lone_surrogate_cannot_stop_the_output(self) -> None:
+        self.output.connect(self.transport)
+        self.output.write(["\ud800"])
+        self.assertEqual(self.transport.value(), b"\\ud800\n")
+
+
+class LinesCase(SynchronousTestCase):
+    patient = True
+    stay = False
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.leaves = 0
+        self.role = ScriptedRole()
+        self.transport = StringTransport()
+        self.lines = Lines(
+            self.language(), self.clock, self._leave, patient=self.patient, stay=self.stay
+        )
+        self.lines.makeConnection(self.transport)
+
+    def language(self) -> Language:
+        return Plain(lambda: "08:05")
+
+    def _leave(self) -> None:
+        self.leaves += 1
+
+    def begin(self, *first: Order) -> None:
+        self.lines.begin(self.role, list(first))
+        self.clock.advance(0)
+
+    @property
+    def reader(self) -> Any:
+        """What the transport tells that nobody, or somebody, reads."""
+        return self.transport.producer
+
+    def log_in(self) -> None:
+        self.role.is_online = True
+        self.lines.show(Online("alice", "K", False))
+        self.clock.advance(0)
+
+    def type(self, text: str) -> None:
+        self.lines.dataReceived(text.encode("utf-8"))
+        self.clock.advance(0)
+
+    def shown(self) -> str:
+        text: str = self.transport.value().decode("utf-8")
+        self.transport.clear()
+        return text
+
+
+class ScriptTests(LinesCase):
+    """Input that is no terminal."""
+
+    def test_nothing_is_read_before_there_is_a_role(self) -> None:
+        self.assertEqual(self.transport.producerState, "paused")
+        self.begin()
+        self.assertEqual(self.transport.producerState, "producing")
+
+    def test_what_comes_early_nevertheless_is_kept(self) -> None:
+        self.type("/available\n")
+        self.begin()
+        self.assertEqual(self.role.calls, [("set_available", True)])
+
+    def test_the_input_is_held_while_orders_wait(self) -> None:
+        self.role.is_online = False
+        self.begin()
+        self.type("/users\n/away\n")
+        self.assertEqual(self.transport.producerState, "paused")
+        self.log_in()
+        self.assertEqual([call[0] for call in self.role.calls], ["users", "set_available"])
+        self.assertEqual(self.transport.producerState, "producing")
+
+    def test_bad_lines_are_answered_and_the_next_one_is_read(self) -> None:
+        self.begin()
+        self.lines.dataReceived(b"/hlep\n\xff\n/away\n")
+        text = self.shown()
+        self.assertIn("SC-201", text)
+        self.assertIn("not UTF-8", text)
+        self.assertEqual(self.role.calls, [("set_available", False)])
+
+    def test_the_question_of_the_original_chat(self) -> None:
+        self.begin()
+        self.type("!chat\nbob\n")
+        self.assertIn("Whom?", self.shown())
+        self.assertEqual(self.role.calls, [("request_chat", "bob")])
+
+    def test_the_end_of_the_input_waits_for_what_is_outstanding(self) -> None:
+        self.begin()
+        self.log_in()
+        self.type("/chat bob\nhi")
+        self.lines.readConnectionLost()
+        self.assertEqual(self.leaves, 0)
+        self.role.begin_chat("bob")
+        self.clock.advance(0)
+        self.assertEqual(self.role.calls[-1], ("say", "hi"))
+        self.lines.show(Said(1, "hi", False))
+        self.clock.advance(0)
+        self.leaves = 0
+        self.lines.show(Delivered(1))
+        self.clock.advance(0)
+        self.assertEqual(self.leaves, 1)
+
+    def test_the_end_of_an_empty_input_waits_for_the_log_in(self) -> None:
+        self.role.is_online = False
+        self.begin()
+        self.lines.readConnectionLost()
+        self.assertEqual(self.leaves, 0)
+        self.log_in()
+        self.assertEqual(self.leaves, 1)
+
+    def test_the_end_of_the_input_does_not_wait_for_ever(self) -> None:
+        self.role.is_online = False
+        self.begin()
+        self.type("/users\n")
+        self.lines.readConnectionLost()
+        for _ in range(10):
+            self.clock.advance(limits.FINISH_DEADLINE / 10 - 0.1)
+            self.lines.show(Offline("refused", 1.0))
+            self.clock.advance(0)
+        self.assertEqual(self.leaves, 0)
+        self.clock.advance(1)
+        self.assertEqual(self.leaves, 1)
+
+    def test_progress_gives_what_is_outstanding_its_time_again(self) -> None:
+        self.begin()
+        self.log_in()
+        self.type("/chat bob\nhi\n")
+        self.lines.readConnectionLost()
+        self.clock.advance(limits.FINISH_DEADLINE - 1)
+        self.role.begin_chat("bob")
+        self.lines.show(Said(1, "hi", True))
+        self.clock.advance(0)
+        self.clock.advance(limits.FINISH_DEADLINE - 1)
+        self.assertEqual(self.leaves, 0)
+        self.clock.advance(1)
+        self.assertEqual(self.leaves, 1)
+
+    def test_what_goes_wrong_first_is_kept(self) -> None:
+        self.assertIsNone(self.lines.first_error)
+        self.begin()
+        self.assertIsNone(self.lines.first_error)
+        self.type("/hlep\n")
+        self.assertEqual(getattr(self.lines.first_error, "code", None), 201)
+
+    def test_if_the_chat_that_the_command_line_asked_for_fails_a_script_is_over(self) -> None:
+        self.begin(Order(commands.CHAT, "bob", essential=True))
+        self.type("hi\n")
+        self.role.fail_request(Failing("no"))
+        self.assertEqual(self.leaves, 1)
+
+    def test_a_slow_reader_holds_the_server_and_the_input(self) -> None:
+        self.begin()
+        self.reader.pauseProducing()
+        self.lines.show(Message("bob", "x" * limits.MAX_UNSHOWN))
+        self.assertTrue(self.role.is_held)
+        self.assertEqual(self.transport.producerState, "paused")
+        self.reader.resumeProducing()
+        self.assertFalse(self.role.is_held)
+        self.assertEqual(self.transport.producerState, "producing")
+
+    def test_a_slow_reader_before_there_is_a_role_harms_nothing(self) -> None:
+        self.reader.pauseProducing()
+        self.lines.show(Notice("x" * (2 * limits.MAX_UNSHOWN - 20)))
+        self.lines.show(Notice("too much"))
+        self.reader.resumeProducing()
+        self.assertIn("1 lines were not shown", self.shown())
+
+    def test_an_output_that_goes_away_means_leaving(self) -> None:
+        self.begin()
+        self.lines.writeConnectionLost()
+        self.lines.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.leaves, 1)
+        self.assertTrue(self.lines.is_gone)
+        self.successResultOf(self.lines.close())
+
+    def test_closing_waits_until_all_is_written(self) -> None:
+        self.begin()
+        self.lines.readConnectionLost()
+        closed = self.lines.close()
+        self.assertTrue(self.transport.disconnecting)
+        self.assertNoResult(closed)
+        self.lines.connectionLost(Failure(ConnectionDone()))
+        self.successResultOf(closed)
+        self.assertFalse(self.lines.is_gone)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_after_closing_nothing_more_is_taken(self) -> None:
+        self.begin()
+        self.lines.close()
+        self.type("/away\n")
+        self.assertEqual(self.role.calls, [])
+
+    def test_without_an_output_closing_is_immediate(self) -> None:
+        lines = Lines(self.language(), self.clock, self._leave, patient=True)
+        lines.show(Notice("x"))
+        self.successResultOf(lines.close())
+
+
+class TerminalTests(LinesCase):
+    patient = False
+
+    def test_orders_are_answered_at_once(self) -> None:
+        self.role.is_online = False
+        self.begin()
+        self.type("/users\n")
+        self.assertIn("not on line", self.shown())
+
+    def test_a_failed_chat_from_the_command_line_leaves_the_person_there(self) -> None:
+        self.begin(Order(commands.CHAT, "bob", essential=True))
+        self.role.fail_request(Failing("no"))
+        self.assertEqual(self.leaves, 0)
+        self.assertIn("SC-999 no. Try.", self.shown())
+
+    def test_the_end_of_the_input_is_the_end(self) -> None:
+        self.begin()
+        self.log_in()
+        self.lines.readConnectionLost()
+        self.assertEqual(self.leaves, 1)
+
+
+class StayTests(LinesCase):
+    stay = True
+
+    def test_the_end_of_the_input_is_not_the_end(self) -> None:
+        self.begin()
+        self.log_in()
+        self.lines.readConnectionLost()
+        self.clock.advance(2 * limits.FINISH_DEADLINE)
+        self.assertEqual(self.leaves, 0)
+
+
+class JsonLinesTests(LinesCase):
+    def language(self) -> Language:
+        return Json()
+
+    def test_a_program_gets_a_result_for_its_id(self) -> None:
+        self.begin()
+        self.type('{"command":"away","id":1}\nnonsense\n')
+        self.assertEqual(
+            self.shown().splitlines(),
+            [
+                '{"event":"result","id":1,"command":"away","ok":true}',
+                '{"event":"problem","code":202,"what":"that line is not JSON",'
+                '"hint":"Nothing was sent."}',
+            ],
+        )

@@ -1,0 +1,308 @@
+"""Orders: at once on a terminal, each at its time from a script."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom import limits
+from securecom.client.events import ChatOver, Delivered, Help, Notice, Online, Said, Users
+from securecom.client.frontends import commands
+from securecom.client.frontends.commands import Command, State
+from securecom.client.frontends.orders import Order, Orders
+from securecom.errors import NotDelivered, NotNow, OurFault, SecurecomError
+from securecom.identity import Name
+from securecom.tests.scripted_role import Failing, ScriptedRole
+
+
+class OrdersCase(SynchronousTestCase):
+    patient = False
+    is_online = True
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.role = ScriptedRole(is_online=self.is_online)
+        self.reports: list[tuple[str, Any, SecurecomError | None]] = []
+        self.leaves = 0
+        self.changes = 0
+        self.orders = Orders(
+            self.role, self._report, self._leave, self.clock, self._changed, patient=self.patient
+        )
+
+    def _report(self, order: Order, result: Any, error: SecurecomError | None) -> None:
+        self.reports.append((order.command.word, result, error))
+
+    def _leave(self) -> None:
+        self.leaves += 1
+
+    def _changed(self) -> None:
+        self.changes += 1
+
+    def take(self, command: Command, argument: str | None = None) -> None:
+        self.orders.take(Order(command, argument))
+        self.clock.advance(0)
+
+    def something_happens(self) -> None:
+        self.orders.heard(Notice("x"))
+        self.clock.advance(0)
+
+    def refused(self) -> str:
+        error = self.reports[-1][2]
+        assert isinstance(error, NotNow)
+        return str(error)
+
+
+class StateTests(OrdersCase):
+    def test_the_state_is_what_the_role_says(self) -> None:
+        role = self.role
+        self.assertIs(self.orders.state, State.IDLE)
+        role.offer = object()
+        self.assertIs(self.orders.state, State.ASKED)
+        role.asking = Name("bob")
+        self.assertIs(self.orders.state, State.ASKING)
+        role.is_opening = True
+        self.assertIs(self.orders.state, State.OPENING)
+        role.peer = Name("bob")
+        self.assertIs(self.orders.state, State.CHAT)
+        role.is_online = False
+        self.assertIs(self.orders.state, State.OFFLINE)
+
+
+class AtOnceTests(OrdersCase):
+    def test_every_command_asks_the_role_for_its_own(self) -> None:
+        role = self.role
+        self.take(commands.USERS, "bo")
+        role.answer_users("bob")
+        self.take(commands.AVAILABLE)
+        self.take(commands.AWAY)
+        self.take(commands.CHAT, "bob")
+        self.take(commands.CANCEL)
+        role.asking, role.offer = None, object()
+        self.take(commands.ACCEPT, "bob")
+        self.take(commands.REFUSE)
+        role.begin_chat("bob")
+        self.take(commands.SAY, "hi")
+        self.take(commands.STOP)
+        self.assertEqual(
+            role.calls,
+            [
+                ("users", "bo"),
+                ("set_available", True),
+                ("set_available", False),
+                ("request_chat", "bob"),
+                ("cancel",),
+                ("accept", "bob"),
+                ("refuse", None),
+                ("say", "hi"),
+                ("stop",),
+            ],
+        )
+
+    def test_results_are_reported(self) -> None:
+        self.take(commands.USERS)
+        self.assertEqual(self.reports, [])
+        self.role.answer_users("bob")
+        [(_, users, error)] = self.reports
+        self.assertIsInstance(users, Users)
+        self.assertIsNone(error)
+
+    def test_what_makes_no_sense_is_refused_in_every_state(self) -> None:
+        told = {
+            commands.CANCEL: "no request of yours",
+            commands.ACCEPT: "nobody is asking you",
+            commands.REFUSE: "nobody is asking you",
+            commands.STOP: "no chat to end",
+            commands.SAY: "not in a chat; nothing was sent",
+        }
+        for command, part in told.items():
+            self.take(command, "bob")
+            self.assertIn(part, self.refused())
+        self.assertEqual(self.role.calls, [])
+
+    def test_the_state_says_what_to_do_instead(self) -> None:
+        self.role.asking = Name("bob")
+        self.take(commands.CHAT, "carol")
+        self.assertIn("/cancel", self.refused())
+        self.role.begin_chat("bob")
+        self.take(commands.CHAT, "carol")
+        self.assertIn("/stop", self.refused())
+        self.role.is_online = False
+        self.take(commands.SAY, "hi")
+        self.assertIn("not on line", self.refused())
+
+    def test_a_terminal_is_never_kept_waiting(self) -> None:
+        self.role.is_online = False
+        self.take(commands.USERS)
+        self.assertIn("not on line", self.refused())
+        self.assertFalse(self.orders.is_full)
+
+    def test_exit_leaves(self) -> None:
+        self.take(commands.EXIT)
+        self.assertEqual(self.leaves, 1)
+
+    def test_help_lists_first_what_makes_sense_now(self) -> None:
+        self.role.offer = object()
+        self.take(commands.HELP)
+        told = self.reports[-1][1]
+        assert isinstance(told, Help)
+        now = [line.now for line in told.lines]
+        self.assertEqual(now, sorted(now, reverse=True))
+        self.assertEqual(len(told.lines), len(commands.COMMANDS))
+        self.assertIn("accept", [line.command for line in told.lines if line.now])
+        self.assertNotIn("say", [line.command for line in told.lines if line.now])
+
+    def test_help_on_one_command(self) -> None:
+        self.take(commands.HELP, "chat")
+        told = self.reports[-1][1]
+        assert isinstance(told, Help)
+        [line] = told.lines
+        self.assertEqual((line.usage, line.also), ("/chat NAME", ["/ask", "!chat"]))
+
+    def test_failures_are_reported_and_the_first_is_kept(self) -> None:
+        self.role.error = first = Failing("first")
+        self.take(commands.AVAILABLE)
+        self.role.error = Failing("second")
+        self.take(commands.AVAILABLE)
+        self.assertEqual(
+            [str(error.what) for _, _, error in self.reports if error], ["first", "second"]
+        )
+        self.assertIs(self.orders.first_error, first)
+
+    def test_a_fault_of_ours_is_an_error_people_can_read(self) -> None:
+        self.role.error = ZeroDivisionError("secret")
+        self.take(commands.AVAILABLE)
+        error = self.reports[-1][2]
+        self.assertIsInstance(error, OurFault)
+        self.assertNotIn("secret", str(error))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_a_line_that_is_no_order_counts_as_gone_wrong(self) -> None:
+        error = Failing("bad line")
+        self.orders.refused(error)
+        self.assertIs(self.orders.first_error, error)
+
+
+class PatienceTests(OrdersCase):
+    patient = True
+    is_online = False
+
+    def log_in(self) -> None:
+        self.role.is_online = True
+        self.orders.heard(Online("alice", "K", False))
+        self.clock.advance(0)
+
+    def test_orders_wait_for_the_log_in(self) -> None:
+        self.take(commands.AVAILABLE)
+        self.assertTrue(self.orders.is_full)
+        self.assertEqual(self.role.calls, [])
+        self.log_in()
+        self.assertEqual(self.role.calls, [("set_available", True)])
+        self.assertFalse(self.orders.is_full)
+
+    def test_text_waits_for_the_chat_that_was_asked_for(self) -> None:
+        self.log_in()
+        self.take(commands.CHAT, "bob")
+        self.take(commands.SAY, "hi")
+        self.take(commands.STOP)
+        self.assertEqual(len(self.role.calls), 1)
+        self.role.begin_chat("bob")
+        self.something_happens()
+        self.assertEqual(self.role.calls[1:], [("say", "hi"), ("stop",)])
+
+    def test_after_a_refusal_the_text_is_not_sent(self) -> None:
+        self.log_in()
+        self.take(commands.CHAT, "bob")
+        self.take(commands.SAY, "hi")
+        self.role.fail_request(Failing("no"))
+        self.clock.advance(0)
+        self.assertEqual(len(self.role.calls), 1)
+        self.assertIn("not in a chat", self.refused())
+
+    def test_what_makes_sense_meanwhile_does_not_wait(self) -> None:
+        self.log_in()
+        self.take(commands.CHAT, "bob")
+        self.take(commands.CANCEL)
+        self.assertEqual(self.role.calls[-1], ("cancel",))
+
+    def test_order_is_kept(self) -> None:
+        self.log_in()
+        self.take(commands.CHAT, "bob")
+        self.take(commands.SAY, "hi")
+        self.take(commands.CANCEL)
+        self.assertEqual(len(self.role.calls), 1)
+
+    def test_an_order_waits_for_the_end_of_the_one_before(self) -> None:
+        self.log_in()
+        self.role.begin_chat("bob")
+        self.take(commands.STOP)
+        self.take(commands.CHAT, "carol")
+        self.assertEqual(self.role.calls, [("stop",)])
+        self.role.end_chat()
+        self.clock.advance(0)
+        self.assertEqual(self.role.calls[-1], ("request_chat", "carol"))
+
+    def test_nothing_waits_for_what_will_not_come_by_itself(self) -> None:
+        self.log_in()
+        self.take(commands.ACCEPT)
+        self.assertIn("nobody is asking", self.refused())
+
+    def test_help_and_exit_need_no_log_in(self) -> None:
+        self.take(commands.HELP)
+        self.take(commands.EXIT)
+        self.assertEqual(self.leaves, 1)
+
+    def test_messages_wait_for_receipts_instead_of_failing(self) -> None:
+        self.log_in()
+        self.role.begin_chat("bob")
+        for number in range(1, limits.MAX_UNDELIVERED + 1):
+            self.take(commands.SAY, "x")
+            self.orders.heard(Said(number, "x", False))
+        self.take(commands.SAY, "one more")
+        self.assertEqual(len(self.role.calls), limits.MAX_UNDELIVERED)
+        self.orders.heard(Delivered(1))
+        self.clock.advance(0)
+        self.assertEqual(self.role.calls[-1], ("say", "one more"))
+
+    def test_done_when_nothing_is_outstanding(self) -> None:
+        self.assertFalse(self.orders.is_done, "never logged in")
+        self.log_in()
+        self.assertTrue(self.orders.is_done)
+        self.take(commands.USERS)
+        self.assertFalse(self.orders.is_done, "an answer is outstanding")
+        self.role.answer_users()
+        self.assertTrue(self.orders.is_done)
+        self.role.is_opening = True
+        self.assertFalse(self.orders.is_done, "a chat is being set up")
+        self.role.is_opening = False
+        self.orders.heard(Said(1, "x", False))
+        self.assertFalse(self.orders.is_done, "a receipt is outstanding")
+        self.orders.heard(Delivered(1))
+        self.assertTrue(self.orders.is_done)
+
+    def test_a_chat_that_ends_leaves_no_receipt_outstanding(self) -> None:
+        self.log_in()
+        self.orders.heard(Said(1, "x", False))
+        self.orders.heard(ChatOver("bob", "cut-off", [1]))
+        self.assertTrue(self.orders.is_done)
+        self.assertIsInstance(self.orders.first_error, NotDelivered)
+
+    def test_a_chat_that_ends_with_all_receipts_is_no_error(self) -> None:
+        self.orders.heard(ChatOver("bob", "by-peer", []))
+        self.assertIsNone(self.orders.first_error)
+
+    def test_what_waits_when_we_leave_is_not_carried_out(self) -> None:
+        self.take(commands.AVAILABLE)
+        self.orders.abandon()
+        self.take(commands.AWAY)
+        self.log_in()
+        self.assertEqual(self.role.calls, [])
+
+    def test_events_from_inside_the_core_never_call_back_into_it(self) -> None:
+        self.take(commands.AVAILABLE)
+        self.role.is_online = True
+        self.orders.heard(Online("alice", "K", False))
+        self.assertEqual(self.role.calls, [])
+        self.clock.advance(0)
+        self.assertEqual(len(self.role.calls), 1)

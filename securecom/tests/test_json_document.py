@@ -1,0 +1,106 @@
+"""docs/json.md says what the code does: every command, event, field, type and exit code."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+import securecom
+from securecom.client import events, exits
+from securecom.client.frontends.commands import COMMANDS
+from securecom.client.frontends.jsonl import INTERFACE, Json, Result
+
+_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+_DOCUMENT = Path(securecom.__file__).parent.parent / "docs" / "json.md"
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of a table, without its head."""
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table[2:]]
+
+
+def written(kind: Any) -> str:
+    """A type as the document writes it."""
+    if isinstance(kind, types.UnionType):
+        return " or ".join(map(written, typing.get_args(kind)))
+    if typing.get_origin(kind) is typing.Literal:
+        return ", ".join(f'`"{word}"`' for word in typing.get_args(kind))
+    if typing.get_origin(kind) is list:
+        return f"list of {written(*typing.get_args(kind))}"
+    if dataclasses.is_dataclass(kind):
+        return f"`{getattr(kind, 'kind', '')}`"
+    return _TYPES[kind]
+
+
+class DocumentTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        if not _DOCUMENT.exists():
+            raise SkipTest("an installed package has no docs")
+        self.text = _DOCUMENT.read_text("utf-8")
+        self.sections = dict(re.findall(r"^## (.+?)$(.*?)(?=^## |\Z)", self.text, re.M | re.S))
+
+    def test_commands(self) -> None:
+        told = [row[:3] for row in rows(self.sections["Commands"])]
+        real = [
+            [f"`{c.word}`", f"`{c.argument.field}`", "yes" if c.argument.required else "no"]
+            if c.argument
+            else [f"`{c.word}`", "", ""]
+            for c in COMMANDS
+        ]
+        self.assertEqual(told, real)
+
+    def test_events_and_their_fields(self) -> None:
+        parts = re.split(r"^### `(.+?)`$", self.sections["Events"], flags=re.M)[1:]
+        told = {
+            kind: [row[:2] for row in rows(text)]
+            for kind, text in zip(parts[::2], parts[1::2], strict=True)
+        }
+        kinds = [kind for kind in vars(events).values() if getattr(kind, "kind", "")]
+        real = {}
+        for kind in (*kinds, Result):
+            hints = typing.get_type_hints(kind)
+            fields = dataclasses.fields(kind)
+            real[kind.kind] = [[f"`{f.name}`", written(hints[f.name])] for f in fields]
+        self.assertEqual(told, real)
+
+    def test_every_field_says_what_it_means(self) -> None:
+        for row in rows(self.sections["Events"]):
+            if row[0].startswith("`"):
+                self.assertTrue(row[2], row)
+
+    def test_exit_codes(self) -> None:
+        told = {
+            int(code) for row in rows(self.sections["Exit codes"]) for code in row[0].split(",")
+        }
+        codes = {v for k, v in vars(exits).items() if k.isupper() and isinstance(v, int)}
+        signalled = {exits.SIGNALLED + number for number in (1, 2, 15)}
+        self.assertEqual(told, codes - {exits.SIGNALLED} | signalled)
+
+    def test_the_worked_example_is_made_of_real_commands_and_events(self) -> None:
+        example = re.findall(r"^([<>]) (\{.*\})$", self.text, re.M)
+        self.assertGreater(len(example), 15)
+        fields = {
+            kind.kind: {"event", *(field.name for field in dataclasses.fields(kind))}
+            for kind in vars(events).values()
+            if getattr(kind, "kind", "")
+        }
+        for direction, line in example:
+            told = json.loads(line)
+            if direction == ">":
+                self.assertIsNotNone(Json().read(line))
+            elif told["event"] == "result":
+                self.assertTrue(told["ok"])
+            else:
+                self.assertEqual(set(told), fields[told["event"]])
+
+    def test_the_version_of_the_interface(self) -> None:
+        self.assertIn(f'"interface":{INTERFACE},', self.text)
+        self.assertIn(f"of this document: {INTERFACE}", self.text)

@@ -1,0 +1,208 @@
+"""Profiles: what is written comes back, what is damaged is refused with its line and kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom import limits
+from securecom.client.identity_file import make_identity_file
+from securecom.client.profile import IDENTITY_FILE, PROFILE_FILE, Profile, read_profile
+from securecom.client.profiles import Profiles
+from securecom.errors import ProfileProblem, WhichProfile
+from securecom.identity import Name
+from securecom.invitation import Host
+
+SERVER = bytes(range(32))
+
+
+class ProfileCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir(0o700)
+
+    def profile(self, folder: Path | None = None) -> Profile:
+        return Profile(
+            folder or self.folder,
+            Name("alice"),
+            Host("chat.example.org"),
+            4241,
+            SERVER,
+            Path(IDENTITY_FILE),
+        )
+
+
+class ProfileTests(ProfileCase):
+    def refused(self, text: str) -> str:
+        path = self.folder / PROFILE_FILE
+        path.write_text(text)
+        path.chmod(0o600)
+        error = self.assertRaises(ProfileProblem, read_profile, self.folder)
+        self.assertEqual(path.read_text(), text, "a damaged file is left as it is")
+        self.assertIn(str(path), error.what)
+        return str(error.what)
+
+    def text(self) -> str:
+        self.profile().save()
+        return (self.folder / PROFILE_FILE).read_text()
+
+    def test_what_is_saved_comes_back(self) -> None:
+        for profile in (
+            self.profile(),
+            replace(self.profile(), host=Host("::1"), port=1, request="dial", available=True),
+            replace(self.profile(), identity=Path('/a "b"\\c/ä\n\x7f\u202e')),
+        ):
+            profile.save()
+            self.assertEqual(read_profile(self.folder), profile)
+
+    @given(st.text().filter(lambda text: "\0" not in text))
+    def test_every_path_comes_back(self, text: str) -> None:
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            return
+        profile = replace(self.profile(), identity=Path(text))
+        profile.save()
+        self.assertEqual(read_profile(self.folder), profile)
+
+    def test_the_file_is_private(self) -> None:
+        self.profile().save()
+        self.assertEqual((self.folder / PROFILE_FILE).stat().st_mode & 0o777, 0o600)
+
+    def test_a_file_that_others_may_use_is_refused(self) -> None:
+        self.profile().save()
+        (self.folder / PROFILE_FILE).chmod(0o644)
+        error = self.assertRaises(ProfileProblem, read_profile, self.folder)
+        self.assertIn("chmod 600", error.hint)
+
+    def test_paths(self) -> None:
+        profile = self.profile()
+        self.assertEqual(profile.identity_path, self.folder / "identity")
+        self.assertEqual(profile.known_peers, self.folder / "known_peers")
+        elsewhere = replace(profile, identity=Path("/elsewhere/key"))
+        self.assertEqual(elsewhere.identity_path, Path("/elsewhere/key"))
+        home = replace(profile, identity=Path("~/.ssh/id_ed25519"))
+        self.assertEqual(home.identity_path, Path("~/.ssh/id_ed25519").expanduser())
+
+    def test_settings_that_are_given_replace_those_that_stand(self) -> None:
+        profile = self.profile()
+        self.assertEqual(profile.with_settings(None, None), profile)
+        changed = profile.with_settings("dial", True)
+        self.assertEqual((changed.request, changed.available), ("dial", True))
+        self.assertFalse(changed.with_settings(None, False).available)
+
+    def test_every_line_is_needed_and_checked(self) -> None:
+        text = self.text()
+        for line in text.splitlines():
+            if "=" not in line or line.startswith("#"):
+                continue
+            key = line.split(" ")[0]
+            self.assertIn(f"{key} is missing", self.refused(text.replace(line + "\n", "")))
+            number = text.splitlines().index(line) + 1
+            for bad in ("[]", "3.5"):
+                told = self.refused(text.replace(line, f"{key} = {bad}"))
+                self.assertIn(f"line {number}: {key}", told)
+
+    def test_values_that_may_not_be(self) -> None:
+        text = self.text()
+        for good, bad in (
+            ("version = 1", "version = 2"),
+            ('"alice"', '"Alice B"'),
+            ('"chat.example.org"', '"no host"'),
+            ("4241", "0"),
+            ("4241", "65536"),
+            ("4241", "true"),
+            (SERVER.hex(), SERVER.hex()[1:]),
+            (SERVER.hex(), "g" * 64),
+            ('"listen"', '"shout"'),
+            ("false", "0"),
+        ):
+            self.assertIn("line ", self.refused(text.replace(good, bad)))
+
+    def test_a_setting_that_does_not_exist_is_named_with_its_line(self) -> None:
+        self.assertIn(
+            "line 13: there is no setting colour", self.refused(self.text() + "colour=1\n")
+        )
+
+    def test_what_is_no_toml_is_named_with_its_line(self) -> None:
+        self.assertIn("line 1", self.refused("version 1\n"))
+        self.refused("")
+        self.assertIn("too long", self.refused("#" * (limits.MAX_PROFILE_FILE + 1)))
+
+    def test_what_is_no_text(self) -> None:
+        path = self.folder / PROFILE_FILE
+        path.write_bytes(b"\xff")
+        path.chmod(0o600)
+        self.assertRaises(ProfileProblem, read_profile, self.folder)
+
+    def test_files_that_cannot_be_read_or_written(self) -> None:
+        self.assertRaises(ProfileProblem, read_profile, self.folder / "none")
+        self.assertRaises(ProfileProblem, self.profile(self.folder / "none").save)
+
+
+class ProfilesTests(ProfileCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.profiles = Profiles(self.folder)
+
+    def enrol(self, name: str | None = None) -> Profile:
+        return self.profiles.add(self.profile(self.profiles.pending(SERVER)), name)
+
+    def test_none_yet(self) -> None:
+        self.assertEqual(self.profiles.names(), [])
+        error = self.assertRaises(WhichProfile, self.profiles.load, None)
+        self.assertIn("securecom://", error.hint)
+
+    def test_the_only_one_is_taken(self) -> None:
+        profile = self.enrol()
+        self.assertEqual(self.profiles.names(), ["alice@chat.example.org"])
+        self.assertEqual(self.profiles.load(None), profile)
+        self.assertEqual(self.profiles.load("alice@chat.example.org"), profile)
+
+    def test_of_several_one_has_to_be_named(self) -> None:
+        self.enrol()
+        other = self.enrol("other")
+        error = self.assertRaises(WhichProfile, self.profiles.load, None)
+        self.assertIn("securecom --profile other", error.hint)
+        self.assertIn("securecom --profile alice@chat.example.org", error.hint)
+        self.assertEqual(self.profiles.load("other"), other)
+
+    def test_one_that_is_not_there(self) -> None:
+        self.enrol()
+        error = self.assertRaises(WhichProfile, self.profiles.load, "../../etc")
+        self.assertIn("there is no profile", error.what)
+
+    def test_a_finished_enrolment_takes_its_key_along(self) -> None:
+        pending = self.profiles.pending(SERVER)
+        make_identity_file(pending / IDENTITY_FILE, None)
+        profile = self.enrol()
+        self.assertTrue(profile.identity_path.exists())
+        self.assertFalse(pending.exists())
+
+    def test_an_unfinished_enrolment_is_no_profile(self) -> None:
+        make_identity_file(self.profiles.pending(SERVER) / IDENTITY_FILE, None)
+        self.assertEqual(self.profiles.names(), [])
+
+    def test_enrolments_at_two_servers_do_not_share_a_key(self) -> None:
+        self.assertNotEqual(self.profiles.pending(SERVER), self.profiles.pending(bytes(32)))
+
+    def test_the_same_person_again_gets_another_place(self) -> None:
+        names = [self.enrol().folder.name for _ in range(3)]
+        usual = "alice@chat.example.org"
+        self.assertEqual(names, [usual, f"{usual}-2", f"{usual}-3"])
+
+    def test_names_of_new_profiles(self) -> None:
+        for good in ("work", "a.b-c_d@e", "9"):
+            self.profiles.check_new(good)
+        for bad in ("", ".", "..", "a/b", "-x", "a b", "x" * 201, "a\n"):
+            self.assertRaises(ProfileProblem, self.profiles.check_new, bad)
+        self.enrol("work")
+        self.assertRaises(ProfileProblem, self.profiles.check_new, "work")
+
+    def test_where_nothing_can_be_written(self) -> None:
+        (self.folder / "profiles").write_bytes(b"")
+        self.assertRaises(ProfileProblem, self.enrol)

@@ -1,0 +1,126 @@
+"""TLS that works, but is not as securecom's must be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from OpenSSL import SSL
+
+from securecom import tls
+from securecom.errors import TLSRefused
+from securecom.identity import Identity
+from securecom.tests.handshakes import TLSCase
+from securecom.tests.pairs import Plain, PlainTLS, Recorder
+
+OLD = SSL.TLS1_2_VERSION
+
+
+class ForeignPeerTests(TLSCase):
+    """TLS that works, but is not as securecom's must be."""
+
+    def client_of_ours(self, server_tls: PlainTLS) -> tuple[Recorder, Plain]:
+        client, server = self.ours(), Plain()
+        self.meet(client, self.client_tls(), server, server_tls)
+        return client, server
+
+    def server_of_ours(self, client_tls: PlainTLS) -> tuple[Recorder, Plain]:
+        client, server = Plain(), self.ours()
+        self.meet(client, client_tls, server, self.server_tls())
+        self.assertTrue(client.is_lost)
+        return server, client
+
+    def stranger(self, **how: Any) -> PlainTLS:
+        """A client with a good identity certificate."""
+        own = Identity.generate()
+        return PlainTLS(chain=(own.certificate,), key=own.private_key, **how)
+
+    def host(self, **how: Any) -> PlainTLS:
+        """A server with a good certificate."""
+        credentials = self.authority.credentials()
+        chain = (credentials.certificate, self.authority.certificate)
+        return PlainTLS(chain=chain, key=credentials.key, **how)
+
+    def test_the_stranger_is_refused_for_nothing_else(self) -> None:
+        server = self.ours()
+        self.meet(Plain(), self.stranger(), server, self.server_tls())
+        self.assertTrue(server.is_secured)
+        client, _ = self.client_of_ours(self.host())
+        self.assertTrue(client.is_secured)
+
+    def test_no_alpn(self) -> None:
+        server, _ = self.server_of_ours(self.stranger(alpn=()))
+        self.assert_refused(server, TLSRefused, "ALPN")
+
+    def test_a_server_that_knows_no_alpn(self) -> None:
+        host = self.host()
+        host.context.set_alpn_select_callback(lambda *_: SSL.NO_OVERLAPPING_PROTOCOLS)
+        client, server = self.client_of_ours(host)
+        self.assert_refused(client, TLSRefused, "ALPN")
+        self.assertTrue(server.is_lost)
+
+    def test_the_alpn_of_another_use(self) -> None:
+        for alpn in (tls.ALPN_REQUEST, tls.ALPN_CHAT, b"h2"):
+            server, _ = self.server_of_ours(self.stranger(alpn=(alpn,)))
+            self.assert_refused(server, TLSRefused, "ALPN")
+
+    def test_a_log_in_or_an_enrolment_on_the_request_port(self) -> None:
+        for client_tls in (self.client_tls(), tls.enrol_client(self.identity, self.pin)):
+            client, server = self.ours(), self.ours()
+            self.meet(client, client_tls, server, tls.request_server(self.credentials))
+            self.assert_refused(client, TLSRefused, "ALPN")  # it is the first to know
+            self.assertEqual((server.is_secured, len(server.losses)), (False, 1))
+
+    def test_a_chat_handshake_that_a_server_relays_to_another_server(self) -> None:
+        """Else it could log the caller in elsewhere."""
+        caller = tls.chat_end(self.identity, Identity.generate().public_key)
+        server = self.ours()
+        self.meet(self.ours(), caller, server, self.server_tls())
+        self.assertFalse(server.is_secured)
+
+    def test_the_version_before(self) -> None:
+        server, _ = self.server_of_ours(self.stranger(newest=OLD))
+        self.assert_alerted(server)
+        client, _ = self.client_of_ours(self.host(newest=OLD))
+        self.assert_alerted(client)
+
+    def test_a_key_agreement_that_is_not_hybrid(self) -> None:
+        server, _ = self.server_of_ours(self.stranger(curve=ec.SECP256R1()))
+        self.assert_refused(server, TLSRefused, "key agreement")
+        client, _ = self.client_of_ours(self.host(curve=ec.SECP256R1()))
+        self.assert_refused(client, TLSRefused, "key agreement")
+
+    def test_what_is_checked_after_the_handshake(self) -> None:
+        good: dict[str, Any] = {
+            "alpn": tls.ALPN_CHAT,
+            "version": "TLSv1.3",
+            "group": "X25519MLKEM768",
+        }
+        chat = frozenset({tls.ALPN_CHAT})
+        self.assertEqual(tls.check_handshake(finished(**good), chat), tls.ALPN_CHAT)
+        bad: list[dict[str, Any]] = [
+            {"alpn": b""},
+            {"alpn": None},
+            {"alpn": tls.ALPN_STANDARD},
+            {"version": "TLSv1.2"},
+            {"group": "X25519"},
+            {"group": None},
+        ]
+        for wrong in bad:
+            self.assertRaises(TLSRefused, tls.check_handshake, finished(**good | wrong), chat)
+
+
+def finished(alpn: bytes | None, version: str, group: str | None) -> Any:
+    """What OpenSSL says about a handshake that it has finished."""
+
+    class Finished:
+        def get_alpn_proto_negotiated(self) -> bytes | None:
+            return alpn
+
+        def get_protocol_version_name(self) -> str:
+            return version
+
+        def get_group_name(self) -> str | None:
+            return group
+
+    return Finished()

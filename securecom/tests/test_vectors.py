@@ -1,0 +1,199 @@
+"""docs/vectors.json: fixed inputs, and what every implementation must make of them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from twisted.internet.defer import Deferred
+from twisted.protocols import amp
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from securecom import commands, control, framing, limits, tls
+from securecom.client.agreement import Agreement
+from securecom.errors import BadKey, BadLink, BadName, WireError
+from securecom.identity import Identity, Name, PublicKey, server_fingerprint, server_id
+from securecom.invitation import Host, Invitation, token_hash
+from securecom.tests.test_documents import DOCS
+
+_hex = bytes.fromhex
+
+
+class Wire:
+    """Keeps the frames of a control lane."""
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+
+    def send(self, frame: bytes) -> None:
+        self.frames.append(frame)
+
+    def fault(self, error: Exception) -> None:
+        raise error
+
+
+class VectorTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        if not DOCS.exists():
+            raise SkipTest("an installed package has no docs")
+        self.vectors = json.loads((DOCS / "vectors.json").read_text("ascii"))
+
+    def test_none_is_passed_over(self) -> None:
+        named = {name for name in dir(self) if name.startswith("test_")}
+        for key in self.vectors.keys() - {"about"}:
+            self.assertIn(f"test_{key}", named)
+
+    def test_mac(self) -> None:
+        for one in self.vectors["mac"]:
+            made = tls.mac(_hex(one["key"]), *map(_hex, one["parts"]))
+            self.assertEqual(made.hex(), one["mac"])
+
+    def test_names(self) -> None:
+        for name in self.vectors["names"]["good"]:
+            self.assertEqual(Name(name), name)
+        for name in self.vectors["names"]["bad"]:
+            self.assertRaises(BadName, Name, name)
+
+    def test_keys(self) -> None:
+        for one in self.vectors["keys"].values():
+            identity = Identity(Ed25519PrivateKey.from_private_bytes(_hex(one["seed"])))
+            key = identity.public_key
+            self.assertEqual(key.raw.hex(), one["public"])
+            self.assertEqual(key.to_openssh(), one["openssh"])
+            self.assertEqual(key.fingerprint, one["fingerprint"])
+
+    def test_refused_keys(self) -> None:
+        for key in self.vectors["refused_keys"]:
+            self.assertRaises(BadKey, PublicKey, _hex(key))
+
+    def test_server(self) -> None:
+        server = self.vectors["server"]
+        ca = x509.load_der_x509_certificate(_hex(server["ca_certificate"]))
+        self.assertEqual(server_id(ca).hex(), server["id"])
+        self.assertEqual(server_fingerprint(server_id(ca)), server["fingerprint"])
+
+    def test_invitations(self) -> None:
+        for one in self.vectors["invitations"]["good"]:
+            server, token = _hex(one["server"]), _hex(one["token"])
+            invitation = Invitation(Host(one["host"]), one["port"], server, token)
+            self.assertEqual(Invitation.parse(one["link"]), invitation)
+            self.assertEqual(invitation.link(), one["link"].lower())
+            self.assertEqual(token_hash(token).hex(), one["token_hash"])
+        for link in self.vectors["invitations"]["bad"]:
+            self.assertRaises(BadLink, Invitation.parse, link)
+
+    def test_frames(self) -> None:
+        for one in self.vectors["frames"]:
+            frame = framing.encode(one["lane"], _hex(one["body"]))
+            self.assertEqual(frame.hex(), one["frame"])
+            decoder = framing.Decoder(frozenset({one["lane"]}))
+            self.assertEqual([*decoder.feed(frame)], [framing.Frame(0, _hex(one["body"]))])
+
+    def test_chat_frames(self) -> None:
+        for one in self.vectors["chat_frames"]:
+            frames = framing.encode_chat(one["stream"], _hex(one["data"]))
+            self.assertEqual(frames.hex(), one["frames"])
+            (run,) = framing.Decoder(frozenset({framing.CHAT})).feed(frames)
+            assert isinstance(run, framing.Run)
+            self.assertEqual(run.stream, one["stream"])
+            self.assertEqual(framing.chat_bytes(run).hex(), one["data"])
+
+    def test_refused_frames(self) -> None:
+        for one in self.vectors["refused_frames"]:
+            decoder = framing.Decoder(frozenset(one["lanes"]))
+            with self.assertRaises(WireError, msg=one["why"]):
+                list(decoder.feed(_hex(one["bytes"])))
+
+    def test_boxes(self) -> None:
+        for one in self.vectors["boxes"]:
+            box = {key.encode(): value.encode() for key, value in one["box"].items()}
+            self.assertEqual(amp.AmpBox(box).serialize().hex(), one["bytes"])
+            self.assertEqual(control.parse_box(_hex(one["bytes"])), box)
+
+    def test_refused_boxes(self) -> None:
+        for one in self.vectors["refused_boxes"]:
+            with self.assertRaises(WireError, msg=one["why"]):
+                control.parse_box(_hex(one["bytes"]))
+
+    def test_commands(self) -> None:
+        for one in self.vectors["commands"]:
+            self.check_command(one, pad_to=0)
+
+    def test_padded_commands(self) -> None:
+        for one in self.vectors["padded_commands"]:
+            self.check_command(one, pad_to=limits.CHAT_PADDING)
+
+    def test_request_proofs(self) -> None:
+        one = {key: _hex(value) for key, value in self.vectors["request_proofs"].items()}
+        for role in ("daemon", "server"):
+            made = tls.mac(one["request_key"], role.encode(), one["request_binding"])
+            self.assertEqual(made, one[role])
+
+    def test_hello(self) -> None:
+        one = self.vectors["hello"]
+        caller = Name(one["caller"]), PublicKey(_hex(one["caller_key"]))
+        callee = Name(one["callee"]), PublicKey(_hex(one["callee_key"]))
+        server, chat, binding = (_hex(one[key]) for key in ("server", "chat", "chat_binding"))
+        for agreement in (
+            Agreement(server, chat, "caller", *caller, *callee),
+            Agreement(server, chat, "callee", *callee, *caller),
+        ):
+            self.assertEqual(agreement.hello(binding, "caller").hex(), one["callers_proof"])
+            self.assertEqual(agreement.hello(binding, "callee").hex(), one["callees_proof"])
+
+    def test_exporters(self) -> None:
+        made = {
+            (one.label.decode(), one.length): one.context
+            for one in map(
+                Exported,
+                (tls.session_id, tls.request_key, tls.request_binding, tls.chat_binding),
+            )
+        }
+        told = {(one["label"], one["length"]): b"" for one in self.vectors["exporters"]}
+        self.assertEqual(made, told)
+
+    def check_command(self, one: dict[str, Any], pad_to: int) -> None:
+        """What the code sends is the vector, and what it reads in it is what was sent."""
+        command: type[amp.Command] = getattr(commands, one["command"])
+        wire = Wire()
+        lane = control.ControlLane(wire, amp.CommandLocator(), pad_to)
+        kinds = dict(command.arguments)
+        arguments = {
+            key: kinds[key.encode()].fromString(_on_the_wire(value))
+            for key, value in one["arguments"].items()
+        }
+        if one["tag"] is None:
+            lane.tell(command, **arguments)
+        else:
+            for _ in range(int(one["tag"], 16)):  # tags count up
+                _quiet(lane.call(command, **arguments))
+        self.assertEqual(wire.frames[-1].hex(), one["frame"])
+        box = control.parse_box(wire.frames[-1][limits.FRAME_HEADER :])
+        self.assertEqual(command.parseArguments(box, None), arguments)
+
+
+def _on_the_wire(value: bool | int | str) -> bytes:
+    """A JSON value as an argument's bytes: hexadecimal where it is so long."""
+    text = str(value)
+    return (
+        _hex(text)
+        if len(text) in (32, 64) and set(text) <= set("0123456789abcdef")
+        else text.encode()
+    )
+
+
+def _quiet(call: Deferred[Any]) -> None:
+    call.addErrback(lambda _: None)
+
+
+class Exported:
+    """What an exporter function asks of a TLS connection."""
+
+    def __init__(self, export: Any) -> None:
+        export(self)
+
+    def export_keying_material(self, label: bytes, length: int, context: bytes) -> bytes:
+        self.label, self.length, self.context = label, length, context
+        return b""
