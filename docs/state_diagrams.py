@@ -11,7 +11,8 @@ from typing import Any
 
 from automat import TypeMachine
 
-from securecom.client import chat_life, engagement_states
+from securecom.client.chat import chat_life
+from securecom.client.coordination import engagement_states
 from securecom.server import chat_request
 
 _HEAD = """\
@@ -34,13 +35,13 @@ MACHINES: tuple[tuple[str, str, str, Any], ...] = (
     (
         "With whom one is in what, on the client",
         "One request, one offer or one chat at a time.",
-        "securecom/client/engagement_states.py",
+        "securecom/client/coordination/engagement_states.py",
         engagement_states.machine,
     ),
     (
         "An end-to-end session, on the client",
         "From the opened stream to the end of the chat.",
-        "securecom/client/chat_life.py",
+        "securecom/client/chat/chat_life.py",
         chat_life.machine,
     ),
 )

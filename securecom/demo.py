@@ -22,19 +22,19 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from securecom import limits
-from securecom.client import exits
-from securecom.client.account import Member, Newcomer
 from securecom.client.contacts import Contacts
+from securecom.client.coordination.outcomes import problem
 from securecom.client.events import Asked, ChatStarted, Event, Message, Notice, Online, Said
 from securecom.client.frontends import commands
 from securecom.client.frontends.orders import Order, readable
 from securecom.client.frontends.role import Role
-from securecom.client.outcomes import problem
-from securecom.client.profile import IDENTITY_FILE
-from securecom.client.profiles import Profiles
-from securecom.client.running import Run
+from securecom.client.profile.profile import IDENTITY_FILE
+from securecom.client.profile.profiles import Profiles
+from securecom.client.program import exits
+from securecom.client.program.account import Member, Newcomer
+from securecom.client.program.running import Run
+from securecom.client.program.sockets import Route
 from securecom.client.service import Client
-from securecom.client.sockets import Route
 from securecom.errors import OurFault
 from securecom.identity import Identity, Name
 from securecom.invitation import Host, Invitation, token_hash

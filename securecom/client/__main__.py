@@ -11,9 +11,9 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
-from securecom.client import account, exits, standard_io
-from securecom.client.arguments import parser
-from securecom.client.profiles import Profiles
+from securecom.client.profile.profiles import Profiles
+from securecom.client.program import account, exits, standard_io
+from securecom.client.program.arguments import parser
 from securecom.errors import SecurecomError
 
 
@@ -52,7 +52,7 @@ def _run(arguments: Namespace) -> int:
     else:
         someone = account.newcomer(arguments, profiles, source)
 
-    from securecom.client import logs, running
+    from securecom.client.program import logs, running
 
     logs.begin(arguments.log_file)
     return running.run(arguments, someone)
@@ -60,7 +60,7 @@ def _run(arguments: Namespace) -> int:
 
 def _demo(arguments: Namespace) -> int:
     from securecom import demo
-    from securecom.client import logs
+    from securecom.client.program import logs
 
     logs.begin(arguments.log_file)
     return demo.run(arguments)

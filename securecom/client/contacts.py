@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
-from securecom.client import private_files
 from securecom.client.events import Trust
+from securecom.client.profile import private_files
 from securecom.errors import BadKey, BadName, PeerKeyChanged, StateDamaged
 from securecom.identity import Name, PublicKey
 

@@ -15,16 +15,16 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from securecom import tls
-from securecom.client import outcomes
-from securecom.client.backoff import Backoff
-from securecom.client.coordinator import Coordinator
+from securecom.client.channels.backoff import Backoff
+from securecom.client.channels.reaching import cannot_reach
+from securecom.client.channels.request_channel import RequestChannel
+from securecom.client.channels.request_ways import OneAtATime, Way
+from securecom.client.channels.standard_channel import Session
+from securecom.client.coordination import outcomes
+from securecom.client.coordination.coordinator import Coordinator
+from securecom.client.coordination.requests import Answer, Offer, Withdrawn
+from securecom.client.coordination.station import Station
 from securecom.client.events import RequestChannel as RequestChannelEvent
-from securecom.client.reaching import cannot_reach
-from securecom.client.request_channel import RequestChannel
-from securecom.client.request_ways import OneAtATime, Way
-from securecom.client.requests import Answer, Offer, Withdrawn
-from securecom.client.standard_channel import Session
-from securecom.client.station import Station
 from securecom.errors import NotDialled, ProofRefused
 
 

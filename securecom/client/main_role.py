@@ -12,10 +12,10 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail, inlineCallbacks, succeed
 
 from securecom import commands, limits
-from securecom.client.coordinator import Coordinator
+from securecom.client.coordination.coordinator import Coordinator
+from securecom.client.coordination.requests import Offer
+from securecom.client.coordination.station import Station
 from securecom.client.events import Availability, Online, User, Users
-from securecom.client.requests import Offer
-from securecom.client.station import Station
 from securecom.errors import BadArgument, NotNow, WireError
 from securecom.identity import Name, server_fingerprint
 

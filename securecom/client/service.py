@@ -25,17 +25,17 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from securecom import commands, limits, tls
-from securecom.client.backoff import Backoff
+from securecom.client.channels.backoff import Backoff
+from securecom.client.channels.reaching import cannot_reach, farewell, login_refused
+from securecom.client.channels.request_ways import Way
+from securecom.client.channels.standard_channel import Session, StandardChannel
 from securecom.client.contacts import Contacts
-from securecom.client.coordinator import Coordinator
+from securecom.client.coordination.coordinator import Coordinator
+from securecom.client.coordination.station import Station
 from securecom.client.daemon_role import DaemonRole
 from securecom.client.events import Connecting, Offline
 from securecom.client.frontends import Frontend
 from securecom.client.main_role import MainRole
-from securecom.client.reaching import cannot_reach, farewell, login_refused
-from securecom.client.request_ways import Way
-from securecom.client.standard_channel import Session, StandardChannel
-from securecom.client.station import Station
 from securecom.errors import (
     ConnectionWasLost,
     LoginRefused,

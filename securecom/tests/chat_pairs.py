@@ -9,10 +9,10 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from securecom import framing
-from securecom.client.agreement import Agreement, Role
-from securecom.client.chat import ChatSession
+from securecom.client.chat.agreement import Agreement, Role
+from securecom.client.chat.session import ChatSession
+from securecom.client.chat.stream import Stream
 from securecom.client.events import Delivered, Ending, Event, Message, Said
-from securecom.client.stream import Stream
 from securecom.errors import SecurecomError
 from securecom.identity import Identity, Name
 

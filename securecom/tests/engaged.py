@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import commands, framing
-from securecom.client.agreement import Agreement, Role
+from securecom.client.chat.agreement import Agreement, Role
 from securecom.identity import Identity, Name
 from securecom.tests.chat_pairs import STREAM, End
 from securecom.tests.fake_server import FakeServer, outcome

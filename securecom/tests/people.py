@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 from twisted.internet.interfaces import IStreamClientEndpoint
 
+from securecom.client.channels.request_ways import ServerDials, ServerListens, Way
 from securecom.client.contacts import Contacts
 from securecom.client.events import Event
-from securecom.client.request_ways import ServerDials, ServerListens, Way
 from securecom.client.service import Client
 from securecom.identity import Identity
 from securecom.testing import Network

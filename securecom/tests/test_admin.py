@@ -11,8 +11,8 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.admin import run
-from securecom.admin_commands import Surroundings
+from securecom.admin.__main__ import run
+from securecom.admin.commands import Surroundings
 from securecom.identity import Identity, Name, PublicKey
 from securecom.invitation import Invitation, token_hash
 from securecom.server.database import SynchronousPool, connect

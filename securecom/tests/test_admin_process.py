@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from securecom import __version__, limits
-from securecom.admin import main, run
-from securecom.admin_commands import Surroundings
+from securecom.admin.__main__ import main, run
+from securecom.admin.commands import Surroundings
 from securecom.server.database import connect
 from securecom.tests.test_admin import ALICE, DAY, AdminCase
 

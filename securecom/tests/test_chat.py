@@ -9,7 +9,7 @@ from twisted.protocols.amp import AmpBox
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import commands, framing, limits, tls
-from securecom.client.agreement import Agreement
+from securecom.client.chat.agreement import Agreement
 from securecom.client.events import Event, Message
 from securecom.errors import (
     BadArgument,

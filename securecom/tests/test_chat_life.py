@@ -7,8 +7,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import commands
-from securecom.client import chat_life
-from securecom.client.chat_life import ChatLife, Heard
+from securecom.client.chat import chat_life
+from securecom.client.chat.chat_life import ChatLife, Heard
 from securecom.errors import WireError
 
 ERROR = WireError("a trial")

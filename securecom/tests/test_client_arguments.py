@@ -10,8 +10,8 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import errors
-from securecom.client import exits
-from securecom.client.arguments import parser
+from securecom.client.program import exits
+from securecom.client.program.arguments import parser
 from securecom.identity import Name
 from securecom.invitation import Host, Invitation
 from securecom.limits import TOKEN_BYTES

@@ -14,9 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from securecom import commands, limits, tls
-from securecom.client import request_ways
+from securecom.client.channels import request_ways
+from securecom.client.channels.reaching import cannot_reach
 from securecom.client.events import AskedOver, ChatOver, Connecting, Event, Offline, Online
-from securecom.client.reaching import cannot_reach
 from securecom.errors import CannotReach, ConnectionWasLost, LoginRefused, OurFault, ServerMismatch
 from securecom.identity import Name, server_fingerprint, server_id
 from securecom.tests import people

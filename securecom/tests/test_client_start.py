@@ -19,15 +19,15 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client import account, logs, standard_io
 from securecom.client.__main__ import main
-from securecom.client.arguments import parser
+from securecom.client.channels.request_ways import ServerDials, ServerListens
 from securecom.client.events import Asked, Message, Online
-from securecom.client.identity_file import read_identity_file
-from securecom.client.passphrase import Given, NoPassPhrase, Nowhere, Terminal
-from securecom.client.profiles import Profiles
-from securecom.client.request_ways import ServerDials, ServerListens
-from securecom.client.sockets import Route
+from securecom.client.profile.identity_file import read_identity_file
+from securecom.client.profile.passphrase import Given, NoPassPhrase, Nowhere, Terminal
+from securecom.client.profile.profiles import Profiles
+from securecom.client.program import account, logs, standard_io
+from securecom.client.program.arguments import parser
+from securecom.client.program.sockets import Route
 from securecom.demo import Partner
 from securecom.errors import BadArgument, IdentityProblem, PassPhraseProblem, ProfileProblem
 from securecom.identity import Name
@@ -184,7 +184,7 @@ class MainTests(StartCase):
     def test_nothing_imports_a_reactor_before_it_is_time(self) -> None:
         program = (
             "import sys, securecom.client.__main__, securecom.client.frontends.lines, "
-            "securecom.client.visit; sys.exit('twisted.internet.reactor' in sys.modules)"
+            "securecom.client.program.visit; sys.exit('twisted.internet.reactor' in sys.modules)"
         )
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         done = subprocess.run([sys.executable, "-c", program], env=environment, check=False)

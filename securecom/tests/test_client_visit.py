@@ -11,19 +11,19 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client.account import Member, Newcomer
+from securecom.client.channels.enrol import enrol
+from securecom.client.channels.request_ways import ServerListens
 from securecom.client.contacts import Contacts
-from securecom.client.enrol import enrol
 from securecom.client.frontends import commands
 from securecom.client.frontends.lines import Lines
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
-from securecom.client.joining import NameHeard, join
-from securecom.client.profile import IDENTITY_FILE, Profile
-from securecom.client.profiles import Profiles
-from securecom.client.request_ways import ServerListens
+from securecom.client.profile.profile import IDENTITY_FILE, Profile
+from securecom.client.profile.profiles import Profiles
+from securecom.client.program.account import Member, Newcomer
+from securecom.client.program.joining import NameHeard, join
+from securecom.client.program.visit import Visit
 from securecom.client.service import Client
-from securecom.client.visit import Visit
 from securecom.identity import Identity, Name
 from securecom.invitation import Host, Invitation, token_hash
 from securecom.tests.house import STANDARD, House

@@ -9,7 +9,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import commands, limits
-from securecom.client.backoff import Backoff
+from securecom.client.channels.backoff import Backoff
 from securecom.client.events import Asked, AskedOver, Online, Problem, RequestChannel
 from securecom.errors import CannotReach, NotDialled
 from securecom.identity import Name

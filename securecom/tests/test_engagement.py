@@ -7,10 +7,10 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import commands, limits
-from securecom.client import engagement_states
-from securecom.client.asked_side import AskedSide
-from securecom.client.asking_side import AskingSide
-from securecom.client.engagement import Engagement
+from securecom.client.coordination import engagement_states
+from securecom.client.coordination.asked_side import AskedSide
+from securecom.client.coordination.asking_side import AskingSide
+from securecom.client.coordination.engagement import Engagement
 from securecom.client.events import (
     Asked,
     AskedOver,

@@ -7,7 +7,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import commands, limits
-from securecom.client.enrol import enrol
+from securecom.client.channels.enrol import enrol
 from securecom.errors import CannotReach, InvitationRefused, LoginRefused, ServerMismatch
 from securecom.identity import Identity, Name
 from securecom.testing import Wire

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client import identity_file
-from securecom.client.identity_file import make_identity_file, read_identity_file
-from securecom.client.passphrase import (
+from securecom.client.profile import identity_file
+from securecom.client.profile.identity_file import make_identity_file, read_identity_file
+from securecom.client.profile.passphrase import (
     Given,
     NoPassPhrase,
     Nowhere,

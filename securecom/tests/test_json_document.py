@@ -13,9 +13,10 @@ from typing import Any
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import securecom
-from securecom.client import events, exits
+from securecom.client import events
 from securecom.client.frontends.commands import COMMANDS
 from securecom.client.frontends.jsonl import INTERFACE, Json, Result
+from securecom.client.program import exits
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 _DOCUMENT = Path(securecom.__file__).parent.parent / "docs" / "json.md"

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client.identity_file import make_identity_file
-from securecom.client.profile import IDENTITY_FILE, PROFILE_FILE, Profile, read_profile
-from securecom.client.profiles import Profiles
+from securecom.client.profile.identity_file import make_identity_file
+from securecom.client.profile.profile import IDENTITY_FILE, PROFILE_FILE, Profile, read_profile
+from securecom.client.profile.profiles import Profiles
 from securecom.errors import ProfileProblem, WhichProfile
 from securecom.identity import Name
 from securecom.invitation import Host

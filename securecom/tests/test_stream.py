@@ -12,7 +12,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from securecom import framing, limits
-from securecom.client.stream import Stream
+from securecom.client.chat.stream import Stream
 from securecom.tests.chat_pairs import Leg
 
 

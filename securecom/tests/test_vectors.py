@@ -12,7 +12,7 @@ from twisted.protocols import amp
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from securecom import commands, control, framing, limits, tls
-from securecom.client.agreement import Agreement
+from securecom.client.chat.agreement import Agreement
 from securecom.errors import BadKey, BadLink, BadName, WireError
 from securecom.identity import Identity, Name, PublicKey, server_fingerprint, server_id
 from securecom.invitation import Host, Invitation, token_hash

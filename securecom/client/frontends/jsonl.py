@@ -9,12 +9,12 @@ import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from securecom.client.coordination.outcomes import problem
 from securecom.client.events import Event
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.typed import checked
-from securecom.client.outcomes import problem
 from securecom.errors import BadArgument, SecurecomError
 from securecom.text import shown
 

@@ -13,7 +13,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from securecom import commands, tls
-from securecom.client.reaching import cannot_reach
+from securecom.client.channels.reaching import cannot_reach
 from securecom.connection import Connection
 from securecom.errors import InvitationRefused, LoginRefused
 from securecom.identity import Identity, Name

@@ -18,7 +18,7 @@ from twisted.logger import (
 )
 from zope.interface import provider
 
-from securecom.client import private_files
+from securecom.client.profile import private_files
 from securecom.errors import BadArgument
 
 

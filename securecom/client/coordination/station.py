@@ -10,10 +10,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.protocols import amp
 
 from securecom import limits
+from securecom.client.chat.stream import Stream
 from securecom.client.contacts import Contacts
 from securecom.client.events import Event
 from securecom.client.frontends import Frontend
-from securecom.client.stream import Stream
 from securecom.errors import NotNow
 from securecom.identity import Identity, Name
 

@@ -12,7 +12,7 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from securecom import commands, framing, limits, tls
-from securecom.client.stream import Stream
+from securecom.client.chat.stream import Stream
 from securecom.connection import Connection
 from securecom.errors import ConnectionWasLost, PeerSilent
 from securecom.identity import Name

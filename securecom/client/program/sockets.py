@@ -19,8 +19,8 @@ from twisted.internet.interfaces import (
 from zope.interface import implementer
 
 from securecom import limits
-from securecom.client.profile import RequestMode
-from securecom.client.request_ways import ServerDials, ServerListens, Way
+from securecom.client.channels.request_ways import ServerDials, ServerListens, Way
+from securecom.client.profile.profile import RequestMode
 
 
 @implementer(IStreamClientEndpoint)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from securecom import limits
-from securecom.client import private_files
+from securecom.client.profile import private_files
 from securecom.errors import IdentityProblem, PassPhraseProblem
 from securecom.identity import Identity
 from securecom.text import shown

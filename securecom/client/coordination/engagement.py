@@ -6,8 +6,8 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
+from securecom.client.coordination.requests import Grant, Offer, Request, Withdrawn
 from securecom.client.events import Ending
-from securecom.client.requests import Grant, Offer, Request, Withdrawn
 from securecom.errors import SecurecomError
 
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Generator
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.python.failure import Failure
 
-from securecom.client.account import Member, Newcomer
 from securecom.client.events import Event, Online
+from securecom.client.program.account import Member, Newcomer
 from securecom.errors import LoginRefused, SecurecomError
 from securecom.identity import Name
 

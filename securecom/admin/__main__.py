@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from securecom.admin_arguments import parser
-from securecom.admin_commands import COMMANDS, Answer, Desk, Surroundings
+from securecom.admin.arguments import parser
+from securecom.admin.commands import COMMANDS, Answer, Desk, Surroundings
 from securecom.errors import SecurecomError
 from securecom.server import database
 from securecom.server.sqlite_registry import SQLiteRegistry

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from securecom import limits
-from securecom.client import private_files
+from securecom.client.profile import private_files
 from securecom.errors import Mistake, ProfileProblem
 from securecom.identity import Name
 from securecom.invitation import Host

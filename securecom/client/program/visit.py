@@ -16,13 +16,13 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from securecom import limits
-from securecom.client import exits
-from securecom.client.account import Member, Newcomer
+from securecom.client.coordination.outcomes import problem
 from securecom.client.events import Left, Notice
 from securecom.client.frontends.lines import Lines
 from securecom.client.frontends.orders import Order, readable
 from securecom.client.frontends.role import Role
-from securecom.client.outcomes import problem
+from securecom.client.program import exits
+from securecom.client.program.account import Member, Newcomer
 
 #: The core's own deadline, and some time for the output's last lines.
 _DEADLINE = limits.EXIT_DEADLINE + limits.CLOSE_DEADLINE

@@ -14,10 +14,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.stdio import StandardIO
 
 from securecom import __version__, limits
-from securecom.client import account, standard_io
-from securecom.client.account import Member, Newcomer
+from securecom.client.channels.enrol import enrol
 from securecom.client.contacts import Contacts
-from securecom.client.enrol import enrol
 from securecom.client.events import Event, Hello
 from securecom.client.frontends import Frontend, commands
 from securecom.client.frontends.jsonl import INTERFACE, Json
@@ -25,11 +23,13 @@ from securecom.client.frontends.language import Language
 from securecom.client.frontends.lines import Lines
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
-from securecom.client.joining import NameHeard, join
-from securecom.client.profile import RequestMode
+from securecom.client.profile.profile import RequestMode
+from securecom.client.program import account, standard_io
+from securecom.client.program.account import Member, Newcomer
+from securecom.client.program.joining import NameHeard, join
+from securecom.client.program.sockets import Route
+from securecom.client.program.visit import Visit
 from securecom.client.service import Client
-from securecom.client.sockets import Route
-from securecom.client.visit import Visit
 from securecom.identity import Identity, Name
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -7,10 +7,10 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from securecom import limits
-from securecom.client.engagement import Engagement
+from securecom.client.coordination.engagement import Engagement
+from securecom.client.coordination.requests import Answer, Offer, OfferOver, Withdrawn
+from securecom.client.coordination.station import Station
 from securecom.client.events import Asked, AskedOver, RefusedForYou
-from securecom.client.requests import Answer, Offer, OfferOver, Withdrawn
-from securecom.client.station import Station
 from securecom.errors import NotNow, SecurecomError
 
 

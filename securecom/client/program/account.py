@@ -14,11 +14,11 @@ from pathlib import Path
 
 import platformdirs
 
-from securecom.client import passphrase
-from securecom.client.identity_file import make_identity_file, read_identity_file
-from securecom.client.passphrase import PassPhrases
-from securecom.client.profile import IDENTITY_FILE, Profile
-from securecom.client.profiles import Profiles
+from securecom.client.profile import passphrase
+from securecom.client.profile.identity_file import make_identity_file, read_identity_file
+from securecom.client.profile.passphrase import PassPhrases
+from securecom.client.profile.profile import IDENTITY_FILE, Profile
+from securecom.client.profile.profiles import Profiles
 from securecom.identity import Identity, Name
 from securecom.invitation import Host, Invitation
 

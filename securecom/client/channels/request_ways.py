@@ -22,8 +22,8 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import Factory, Protocol
 
 from securecom import commands, limits
-from securecom.client.standard_channel import Session
-from securecom.client.station import Line
+from securecom.client.channels.standard_channel import Session
+from securecom.client.coordination.station import Line
 from securecom.errors import NotDialled
 
 How = Literal["listen", "dial"]

@@ -11,8 +11,13 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from securecom.client import private_files
-from securecom.client.profile import PROFILE_FILE, Profile, read_profile, unusable
+from securecom.client.profile import private_files
+from securecom.client.profile.profile import (
+    PROFILE_FILE,
+    Profile,
+    read_profile,
+    unusable,
+)
 from securecom.errors import ProfileProblem, WhichProfile
 from securecom.text import shown
 

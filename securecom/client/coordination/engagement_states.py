@@ -17,12 +17,12 @@ from automat import TypeMachineBuilder
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from securecom.client.asked_side import AskedSide
-from securecom.client.asking_side import AskingSide
-from securecom.client.chat_side import ChatSide
-from securecom.client.engagement import Engagement
+from securecom.client.coordination.asked_side import AskedSide
+from securecom.client.coordination.asking_side import AskingSide
+from securecom.client.coordination.chat_side import ChatSide
+from securecom.client.coordination.engagement import Engagement
+from securecom.client.coordination.requests import Grant, Offer, Request, Withdrawn
 from securecom.client.events import Ending
-from securecom.client.requests import Grant, Offer, Request, Withdrawn
 from securecom.errors import (
     ChatFailed,
     ConnectionWasLost,

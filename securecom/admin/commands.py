@@ -11,8 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from securecom import limits
-from securecom.admin_arguments import invitation_id
-from securecom.admin_output import day_and_time, iso, json_lines, qr_code, table
+from securecom.admin.arguments import invitation_id
+from securecom.admin.output import day_and_time, iso, json_lines, qr_code, table
 from securecom.errors import NameTaken, NoSuchUser, NotConfirmed
 from securecom.identity import Name
 from securecom.invitation import Host, Invitation, token_hash

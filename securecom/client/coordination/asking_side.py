@@ -10,11 +10,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from securecom import commands, limits
-from securecom.client import outcomes
-from securecom.client.engagement import Engagement
+from securecom.client.coordination import outcomes
+from securecom.client.coordination.engagement import Engagement
+from securecom.client.coordination.requests import Grant, Request
+from securecom.client.coordination.station import Station
 from securecom.client.events import Asking, RequestOver, Trust
-from securecom.client.requests import Grant, Request
-from securecom.client.station import Station
 from securecom.errors import (
     ChatFailed,
     ConnectionWasLost,

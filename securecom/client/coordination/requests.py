@@ -7,7 +7,7 @@ from typing import Literal
 
 from twisted.internet.defer import Deferred
 
-from securecom.client.agreement import Role
+from securecom.client.chat.agreement import Role
 from securecom.client.events import Trust
 from securecom.identity import Name, PublicKey
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from securecom.client import outcomes
-from securecom.client.agreement import Agreement
-from securecom.client.chat import ChatSession
-from securecom.client.engagement import Engagement
+from securecom.client.chat.agreement import Agreement
+from securecom.client.chat.session import ChatSession
+from securecom.client.coordination import outcomes
+from securecom.client.coordination.engagement import Engagement
+from securecom.client.coordination.requests import Grant
+from securecom.client.coordination.station import Station
 from securecom.client.events import (
     ChatOpening,
     ChatOver,
@@ -18,8 +20,6 @@ from securecom.client.events import (
     RequestOver,
     Trust,
 )
-from securecom.client.requests import Grant
-from securecom.client.station import Station
 from securecom.errors import NotNow, WasCancelled
 from securecom.identity import Name
 

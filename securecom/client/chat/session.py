@@ -18,12 +18,12 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from securecom import commands, limits, tls
-from securecom.client import chat_life
-from securecom.client.agreement import Agreement
-from securecom.client.chat_life import ChatLife, Heard
+from securecom.client.chat import chat_life
+from securecom.client.chat.agreement import Agreement
+from securecom.client.chat.chat_life import ChatLife, Heard
+from securecom.client.chat.messages import Outbox
+from securecom.client.chat.stream import Stream
 from securecom.client.events import Delivered, Ending, Event, Message, Said
-from securecom.client.messages import Outbox
-from securecom.client.stream import Stream
 from securecom.connection import Connection
 from securecom.errors import NotNow, ProofRefused, SecurecomError, WireError
 from securecom.identity import Identity

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Protocol
 
 from securecom import limits
-from securecom.client import private_files
-from securecom.client.identity_file import IdentityFile
+from securecom.client.profile import private_files
+from securecom.client.profile.identity_file import IdentityFile
 from securecom.errors import PassPhraseProblem
 from securecom.identity import Identity
 

@@ -11,8 +11,8 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from securecom import commands, tls
-from securecom.client.requests import Answer, Offer, Withdrawn
-from securecom.client.standard_channel import Session
+from securecom.client.channels.standard_channel import Session
+from securecom.client.coordination.requests import Answer, Offer, Withdrawn
 from securecom.connection import Connection
 from securecom.errors import ProofRefused, WireError
 from securecom.identity import Name, PublicKey

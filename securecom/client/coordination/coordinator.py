@@ -13,16 +13,16 @@ from dataclasses import replace
 from twisted.internet.defer import Deferred
 
 from securecom import commands
-from securecom.client import engagement_states, outcomes
-from securecom.client.asked_side import AskedSide
-from securecom.client.asking_side import AskingSide
-from securecom.client.chat import ChatSession
-from securecom.client.chat_side import ChatSide
-from securecom.client.engagement import Engagement
-from securecom.client.engagement_states import Sides
+from securecom.client.chat.session import ChatSession
+from securecom.client.coordination import engagement_states, outcomes
+from securecom.client.coordination.asked_side import AskedSide
+from securecom.client.coordination.asking_side import AskingSide
+from securecom.client.coordination.chat_side import ChatSide
+from securecom.client.coordination.engagement import Engagement
+from securecom.client.coordination.engagement_states import Sides
+from securecom.client.coordination.requests import Answer, Offer, Request, Withdrawn
+from securecom.client.coordination.station import Station
 from securecom.client.events import RefusedForYou
-from securecom.client.requests import Answer, Offer, Request, Withdrawn
-from securecom.client.station import Station
 from securecom.errors import SecurecomError
 from securecom.identity import Name
 

@@ -1,0 +1,1 @@
+"""`securecom-admin`: users and invitations, whether or not the server runs."""

@@ -1,0 +1,1 @@
+"""The end-to-end session of a chat, in a stream that the server relays."""

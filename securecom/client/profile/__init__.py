@@ -1,0 +1,1 @@
+"""What the client keeps on disk for one person on one server, but for the peers' pins."""

@@ -1,0 +1,1 @@
+"""The client as a program: arguments, input and output, signals, exit codes."""
