@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -74,7 +75,7 @@ class AccountTests(StartCase):
 
     def test_the_key_is_on_the_disk_before_the_token_is_spent(self) -> None:
         newcomer = self.newcomer()
-        path = self.profiles.pending(SERVER) / "identity"
+        path = self.profiles.pending(INVITATION) / "identity"
         kept = read_identity_file(path).unlock(None)
         self.assertEqual(kept.public_key, newcomer.identity.public_key)
         self.assertFalse(newcomer.is_old)
@@ -83,6 +84,14 @@ class AccountTests(StartCase):
         first, second = self.newcomer(), self.newcomer()
         self.assertEqual(first.identity.public_key, second.identity.public_key)
         self.assertTrue(second.is_old)
+
+    def test_another_invitation_gets_another_key(self) -> None:
+        """Two people who enrol at once on one machine do not share one."""
+        first = self.newcomer()
+        other = replace(INVITATION, token=b"x" * limits.TOKEN_BYTES)
+        second = account.newcomer(self.parse(other.link()), self.profiles, NoPassPhrase())
+        self.assertNotEqual(first.identity.public_key, second.identity.public_key)
+        self.assertFalse(second.is_old)
 
     def test_a_second_try_needs_the_same_pass_phrase(self) -> None:
         arguments = self.parse(INVITATION.link())
@@ -98,7 +107,7 @@ class AccountTests(StartCase):
 
     def test_a_key_of_ones_own_is_referred_to_and_not_copied(self) -> None:
         first = self.newcomer()
-        path = self.profiles.pending(SERVER) / "identity"
+        path = self.profiles.pending(INVITATION) / "identity"
         own = self.folder / "own"
         path.rename(own)
         newcomer = self.newcomer("--identity", str(own))
@@ -114,7 +123,7 @@ class AccountTests(StartCase):
     def test_a_profile_name_that_is_taken_is_refused_before_a_key_is_made(self) -> None:
         self.newcomer("--profile", "work").enrolled(Name("alice"))
         self.assertRaises(ProfileProblem, self.newcomer, "--profile", "work")
-        self.assertFalse(self.profiles.pending(SERVER).exists())
+        self.assertFalse(self.profiles.pending(INVITATION).exists())
 
     def test_settings_last_for_a_run_unless_they_are_saved(self) -> None:
         self.newcomer().enrolled(Name("alice"))

@@ -15,9 +15,10 @@ from securecom.client.profile.profile import IDENTITY_FILE, PROFILE_FILE, Profil
 from securecom.client.profile.profiles import Profiles
 from securecom.errors import ProfileProblem, WhichProfile
 from securecom.identity import Name
-from securecom.invitation import Host
+from securecom.invitation import Host, Invitation
 
 SERVER = bytes(range(32))
+INVITATION = Invitation(Host("chat.example.org"), 4241, SERVER, bytes(limits.TOKEN_BYTES))
 
 
 class ProfileCase(SynchronousTestCase):
@@ -150,7 +151,7 @@ class ProfilesTests(ProfileCase):
         self.profiles = Profiles(self.folder)
 
     def enrol(self, name: str | None = None) -> Profile:
-        return self.profiles.add(self.profile(self.profiles.pending(SERVER)), name)
+        return self.profiles.add(self.profile(self.profiles.pending(INVITATION)), name)
 
     def test_none_yet(self) -> None:
         self.assertEqual(self.profiles.names(), [])
@@ -177,18 +178,22 @@ class ProfilesTests(ProfileCase):
         self.assertIn("there is no profile", error.what)
 
     def test_a_finished_enrolment_takes_its_key_along(self) -> None:
-        pending = self.profiles.pending(SERVER)
+        pending = self.profiles.pending(INVITATION)
         make_identity_file(pending / IDENTITY_FILE, None)
         profile = self.enrol()
         self.assertTrue(profile.identity_path.exists())
         self.assertFalse(pending.exists())
 
     def test_an_unfinished_enrolment_is_no_profile(self) -> None:
-        make_identity_file(self.profiles.pending(SERVER) / IDENTITY_FILE, None)
+        make_identity_file(self.profiles.pending(INVITATION) / IDENTITY_FILE, None)
         self.assertEqual(self.profiles.names(), [])
 
-    def test_enrolments_at_two_servers_do_not_share_a_key(self) -> None:
-        self.assertNotEqual(self.profiles.pending(SERVER), self.profiles.pending(bytes(32)))
+    def test_two_enrolments_do_not_share_a_key(self) -> None:
+        """Neither at two servers nor with two invitations."""
+        there = replace(INVITATION, server=bytes(32))
+        other = replace(INVITATION, token=b"y" * limits.TOKEN_BYTES)
+        ways = (INVITATION, there, other)
+        self.assertEqual(len({self.profiles.pending(one) for one in ways}), 3)
 
     def test_the_same_person_again_gets_another_place(self) -> None:
         names = [self.enrol().folder.name for _ in range(3)]

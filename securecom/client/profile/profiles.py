@@ -1,12 +1,13 @@
 """The shelf of profiles.
 
-While an enrolment is under way its key stands in `enrolling/`, one for each server, so that a
-second try after a failed one uses the same key; a finished one is renamed into its place in
-`profiles/`, whole.
+While an enrolment is under way its key stands in `enrolling/`, one for each invitation, so that a
+second try after a failed one uses the same key, and two at once keep apart; a finished one is
+renamed into its place in `profiles/`, whole.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +20,10 @@ from securecom.client.profile.profile import (
     unusable,
 )
 from securecom.errors import ProfileProblem, WhichProfile
+from securecom.invitation import Invitation
 from securecom.text import shown
 
+_PENDING_NAME = 32  # hexadecimal digits
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._:-]{0,199}")
 
 
@@ -48,9 +51,10 @@ class Profiles:
             raise _which(name, names)
         return read_profile(self._place(name))
 
-    def pending(self, server: bytes) -> Path:
-        """The folder of an enrolment at this server."""
-        return self._folder / "enrolling" / server.hex()[:32]
+    def pending(self, invitation: Invitation) -> Path:
+        """The folder of this invitation's enrolment; its name does not give the token away."""
+        name = hashlib.sha256(invitation.server + invitation.token).hexdigest()[:_PENDING_NAME]
+        return self._folder / "enrolling" / name
 
     def check_new(self, name: str) -> None:
         """:raises ProfileProblem: if a new profile cannot have this name."""

@@ -50,7 +50,7 @@ class Newcomer:
         """The server has taken the key. :raises ProfileProblem: if that cannot be written."""
         invitation = self.invitation
         profile = Profile(
-            self.profiles.pending(invitation.server),
+            self.profiles.pending(invitation),
             name,
             Host(invitation.host),
             invitation.standard_port,
@@ -100,7 +100,7 @@ def newcomer(arguments: Namespace, profiles: Profiles, source: PassPhrases) -> N
     if arguments.identity is not None:
         path = file = Path(arguments.identity).expanduser().absolute()
     else:
-        path, file = profiles.pending(arguments.link.server) / IDENTITY_FILE, Path(IDENTITY_FILE)
+        path, file = profiles.pending(arguments.link) / IDENTITY_FILE, Path(IDENTITY_FILE)
     is_old = arguments.identity is not None or os.path.lexists(path)
     if is_old:
         identity = source.unlock(read_identity_file(path))
