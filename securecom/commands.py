@@ -275,6 +275,7 @@ class ListAvailable(amp.Command):
 
     arguments = [(b"after", amp.String()), (b"text", amp.String())]
     response = [(b"names", NamesArgument()), (b"more", amp.Boolean())]
+    errors = refusals(TooManyRequests)
 
 
 class RequestChat(amp.Command):

@@ -65,6 +65,8 @@ class Connection(Protocol):
         self._deadline_after = deadline
         self._deadline: IDelayedCall | None = None
         self._stalled: IDelayedCall | None = None
+        self._flow_changed = 0.0
+        self._patience_left = self.patience
         self._answers_before = 0
         self._holders: set[str] = set()
         self._decoder = framing.Decoder(self.lanes)
@@ -173,7 +175,10 @@ class Connection(Protocol):
             return
         self.is_congested = True
         self._answers_before = self.control.answer_bytes
-        self._stalled = self.clock.callLater(self.patience, self._no_progress)
+        rested = self.clock.seconds() - self._flow_changed
+        self._patience_left = min(self.patience, self._patience_left + rested)
+        self._flow_changed = self.clock.seconds()
+        self._stalled = self.clock.callLater(self._patience_left, self._no_progress)
         self.congestion_changed()
 
     def resumeProducing(self) -> None:
@@ -182,6 +187,10 @@ class Connection(Protocol):
             return
         self.is_congested = False
         self._cancel("_stalled")
+        stalled = self.clock.seconds() - self._flow_changed
+        self._flow_changed = self.clock.seconds()
+        earned = self._patience_left - stalled + limits.DRAIN_CREDIT
+        self._patience_left = min(self.patience, earned)
         self.congestion_changed()
 
     def stopProducing(self) -> None:
@@ -206,7 +215,7 @@ class Connection(Protocol):
 
     def _no_progress(self) -> None:
         self._stalled = None
-        self.fault(PeerSilent(f"the peer took nothing for {self.patience:g} s"))
+        self.fault(PeerSilent(f"the peer took too little for {self.patience:g} s"))
 
     # --- the end ----------------------------------------------------------------------------
 

@@ -59,6 +59,9 @@ PING_INTERVAL = 30.0
 PEER_GONE = 90.0
 #: A reader that stays full for this long is disconnected, so that ending a chat never hangs.
 NO_PROGRESS = 30.0
+#: Patience that a slow reader earns back each time its buffer runs empty (it regains the rest by
+#: not being slow): who takes less than about 6 KiB a second in the long run is disconnected too.
+DRAIN_CREDIT = 10.0
 #: The same for a client's own writing, which stands still while the server waits for the other
 #: end of a chat: longer, so that it is the slow reader who goes.
 CLIENT_PATIENCE = 75.0
@@ -81,7 +84,9 @@ ENDED_STREAMS = 64
 REQUESTS_BY_CALLER = 20
 #: Requests to one callee in REQUEST_WINDOW, whoever asks.
 REQUESTS_TO_CALLEE = 30
-#: The window of the two rates above.
+#: Pages of "who is available" to one asker in REQUEST_WINDOW: each goes through all names.
+LISTS_BY_ASKER = 120
+#: The window of the three rates above.
 REQUEST_WINDOW = 60.0
 #: Names in one answer to "who is available"; the rest comes page by page.
 USERS_PAGE = 200

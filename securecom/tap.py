@@ -7,9 +7,11 @@ code 1.
 from __future__ import annotations
 
 import os
+import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from twisted.application.service import IService
 from twisted.internet.endpoints import serverFromString
@@ -30,6 +32,39 @@ _HIGHEST_PORT = 65535
 def stop(why: str) -> NoReturn:
     """End before anything has started."""
     raise SystemExit(f"securecom: {why}")
+
+
+class Ending:
+    """How a server that cannot go on ends, with exit code 1 and nothing left behind.
+
+    :param daemon: twistd forks: its parent waits for an ordinary exception, and shows it.
+    :param pid_file: what twistd has written by then.
+    """
+
+    def __init__(self, reactor: Any, daemon: bool, pid_file: str | None) -> None:
+        self._reactor, self._daemon, self._pid_file = reactor, daemon, pid_file
+
+    def while_starting(self, why: str) -> NoReturn:
+        """Nothing runs yet."""
+        self._forget_pid()
+        if self._daemon:
+            raise RuntimeError(f"securecom: {why}")
+        stop(why)
+
+    def later(self, why: str) -> None:
+        """The reactor runs: stop it, and leave with an error when all is shut down."""
+        _log.critical("securecom: {why}", why=why)
+        self._reactor.addSystemEventTrigger("after", "shutdown", self._leave)
+        self._reactor.callWhenRunning(self._reactor.stop)
+
+    def _leave(self) -> None:
+        self._forget_pid()
+        sys.stdout.flush()
+        os._exit(1)  # twistd itself would say 0
+
+    def _forget_pid(self) -> None:
+        if self._pid_file:
+            Path(self._pid_file).unlink(missing_ok=True)
 
 
 class Options(usage.Options):
@@ -77,6 +112,8 @@ class Options(usage.Options):
             if self[name] is None:
                 self[name] = f"tcp:{port}{interface}"
         self["dial"] = None if self["no-dial"] else _port(self["dial"])
+        if self["dial"] == ANY_LOCAL_PORT and self["public"]:
+            stop("--dial 0 is for clients on this machine; a --public server dials one port")
         self["state"] = Path(self["state"]) if self["state"] else default_state_folder()
 
 
@@ -109,8 +146,11 @@ def makeService(options: Options) -> IService:
         registry = open_registry(state)
     except SecurecomError as error:
         stop(str(error))
+    twistd: Mapping[str, Any] = options.parent or {}
+    ending = Ending(reactor, not twistd.get("nodaemon", True), twistd.get("pidfile"))
     around = Surroundings(reactor, time.time, os.urandom, reactor_endpoint(reactor))
-    return Server(state, registry, settings, around, _Announcement(state, options), stop)
+    opened = _Announcement(state, options)
+    return Server(state, registry, settings, around, opened, ending.while_starting, ending.later)
 
 
 class _Announcement:

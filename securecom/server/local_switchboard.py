@@ -46,6 +46,7 @@ class LocalSwitchboard:
         self._engaged: dict[Name, Request | Chat] = {}
         window = limits.REQUEST_WINDOW
         self._by_caller = Rate(limits.REQUESTS_BY_CALLER, window, clock.seconds)
+        self._lists = Rate(limits.LISTS_BY_ASKER, window, clock.seconds)
         self._to_callee = Rate(limits.REQUESTS_TO_CALLEE, window, clock.seconds)
 
     # --- presence ---------------------------------------------------------------------------
@@ -78,9 +79,12 @@ class LocalSwitchboard:
 
     def available(self, asker: Party, after: str, text: str) -> Deferred[tuple[list[Name], bool]]:
         """See the interface."""
+        if not self._lists.allow(asker.name):
+            return fail(commands.TooManyRequests())
         page: list[Name] = []
-        for name in self._available[bisect_right(self._available, after) :]:
-            if text in name and name != asker.name and self._may_be_asked(name):
+        names = self._available
+        for at in range(bisect_right(names, after), len(names)):
+            if text in (name := names[at]) and name != asker.name and self._is_free(name):
                 if len(page) == limits.USERS_PAGE:
                     return succeed((page, True))
                 page.append(name)
@@ -96,8 +100,11 @@ class LocalSwitchboard:
 
     def _may_be_asked(self, name: Name) -> bool:
         at = bisect_right(self._available, name)
-        is_in = at > 0 and self._available[at - 1] == name
-        return is_in and name not in self._engaged and self._parties[name].reachable
+        return at > 0 and self._available[at - 1] == name and self._is_free(name)
+
+    def _is_free(self, name: Name) -> bool:
+        """Of somebody who is available: nobody has them, and a request would reach them."""
+        return name not in self._engaged and self._parties[name].reachable
 
     # --- requests ---------------------------------------------------------------------------
 
@@ -155,11 +162,8 @@ class LocalSwitchboard:
             self._engaged.pop(party.name, None)
 
     def _new_stream(self) -> int:
-        taken = {e.relay.stream for e in self._engaged.values() if isinstance(e, Chat)}
-        while True:
-            number = int.from_bytes(self._random(_STREAM_BYTES), "big")
-            if number and number not in taken:
-                return number
+        """A number that tells nobody how many chats there were; 0 is none."""
+        return int.from_bytes(self._random(_STREAM_BYTES), "big") or 1
 
     # --- chats ------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from securecom import limits, tls
-from securecom.errors import BadArgument, OurFault, SecurecomError
+from securecom.errors import BadArgument, SecurecomError
 from securecom.server.admission import AdmittingFactory
 from securecom.server.dialling import Dialler
 from securecom.server.local_switchboard import LocalSwitchboard
@@ -73,9 +73,20 @@ class ListeningPort(Service):
         #: Fires with the real port number (0 for what has none).
         self.listening: Deferred[int] = Deferred()
         self._port: IListeningPort | None = None
+        self._is_asked = False
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
+        self._listen()
+
+    def startService(self) -> None:
+        super().startService()
+        self._listen()
+
+    def _listen(self) -> None:
+        if self._is_asked:
+            return
+        self._is_asked = True
         self._endpoint.listen(self._factory).addCallback(self._listens).chainDeferred(
             self.listening
         )
@@ -95,7 +106,9 @@ class Server(MultiService):
     """A securecom server.
 
     :param opened: called with both real ports and the number of users when people can come.
-    :param failed: called with one line for the operator if they never can; it may raise.
+    :param failed: called with one line for the operator if they never can; it may raise where
+        `privilegedStartService` can pass that on.
+    :param failed_late: the same, when the server runs already.
     """
 
     def __init__(
@@ -106,10 +119,11 @@ class Server(MultiService):
         around: Surroundings,
         opened: Callable[[int, int, int], None],
         failed: Callable[[str], None],
+        failed_late: Callable[[str], None],
     ) -> None:
         super().__init__()
         self._state, self._registry, self._around = state, registry, around
-        self._opened, self._failed = opened, failed
+        self._opened, self._failed, self._failed_late = opened, failed, failed_late
         self._version: int | None = None
         self._is_starting = True
         self._problem = ""
@@ -162,11 +176,13 @@ class Server(MultiService):
         if isinstance(failure.value, FirstError):
             failure = failure.value.subFailure
         self._problem = str(failure.value)
-        if not failure.check(CannotListenError, SecurecomError):
+        if failure.check(CannotListenError, OverflowError, OSError):
+            self._problem += " Free the port, or choose another with --standard or --request."
+        elif not failure.check(SecurecomError):
             _log.failure("the server cannot start", failure)
             self._problem = "the server cannot start; its log says why"
         if not self._is_starting:
-            self._failed(self._problem)
+            self._failed_late(self._problem)
 
     @inlineCallbacks
     def stopService(self) -> Generator[Deferred[Any], Any, None]:
@@ -182,24 +198,31 @@ class Server(MultiService):
         """The admin may have disabled somebody who is on line."""
         try:
             version = yield self._registry.version()
-        except OurFault as error:
-            _log.error("registry: {error}", error=str(error))
-            return
-        if version != self._version:
-            self._version = version
-            yield self.reception.sessions.recheck()
+            if version != self._version:
+                yield self.reception.sessions.recheck()
+                self._version = version
+        except Exception as error:  # a timer that ends by itself would look no more
+            _tell("the registry was not looked at", error)
 
     def _renew(self) -> None:
         """A certificate near its end is replaced; new connections see the new one."""
         try:
             if not self._state.renew(self._around.now()):
                 return
-        except SecurecomError as error:
-            _log.error("certificate not renewed: {error}", error=str(error))
+        except Exception as error:  # it is tried again at the next look
+            _tell("the certificate was not renewed", error)
             return
         self._standard_tls.renew(self._state.credentials)
         self._request_tls.renew(self._state.credentials)
         _log.info("the server's certificate was renewed")
+
+
+def _tell(what: str, error: Exception) -> None:
+    """Our own faults with a traceback, the disk's and the database's in a line."""
+    if isinstance(error, SecurecomError):
+        _log.error("{what}: {error}", what=what, error=str(error))
+    else:
+        _log.failure(what, Failure(error))
 
 
 def reactor_endpoint(reactor: object) -> Callable[[str, int], IStreamClientEndpoint]:

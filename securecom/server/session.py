@@ -15,13 +15,14 @@ from twisted.protocols import amp
 
 from securecom import commands, limits
 from securecom.control import ControlLane
+from securecom.errors import PeerSilent
 from securecom.identity import Name, PublicKey
 from securecom.server.relay import Leg, Relay
 from securecom.server.streams import Streams
 from securecom.server.switchboard import Answer, Opened, Switchboard, Withdrawn
 
 Ending = Literal["taken-over", "disabled", "shutdown", "violation", "logged-out"]
-#: Host and port of a daemon role that wants to be dialled -> fires when the channel is proven.
+#: A session and the port of its daemon role -> fires when the channel to there is proven.
 Dial = Callable[["Session", int], Deferred[object]]
 
 
@@ -33,6 +34,9 @@ class RequestChannel(Protocol):
     def close(self) -> None:
         """End it."""
 
+    def fault(self, error: Exception) -> None:
+        """Cut it."""
+
 
 class StandardChannel(Leg, Protocol):
     """What a session needs of its standard channel."""
@@ -42,6 +46,9 @@ class StandardChannel(Leg, Protocol):
 
     def close(self) -> None:
         """Send what is written and end it."""
+
+    def fault(self, error: Exception) -> None:
+        """Cut it."""
 
     def leave(self) -> None:
         """The session is over, before the connection is."""
@@ -115,9 +122,11 @@ class Session(amp.CommandLocator):
         if self._request_channel is None:
             return fail(commands.NoAnswer())
         seconds = int(limits.REQUEST_EXPIRES)
-        answer = self._request_channel.control.call(
+        channel = self._request_channel
+        answer = channel.control.call(
             commands.OfferChat, chat=chat, caller=caller, key=key, seconds=seconds
         )
+        self._expect(answer, seconds, channel)
         return answer.addCallback(lambda box: cast(Answer, box["answer"]))
 
     def withdraw(self, chat: bytes, reason: Withdrawn) -> None:
@@ -127,10 +136,9 @@ class Session(amp.CommandLocator):
 
     def announce_stream(self, chat: bytes, stream: int) -> Deferred[object]:
         """Tell the callee's client which stream the chat will have."""
-        return cast(
-            Deferred[object],
-            self.leg.control.call(commands.OpenStream, chat=chat, stream=stream),
-        )
+        answer = self.leg.control.call(commands.OpenStream, chat=chat, stream=stream)
+        self._expect(answer, limits.OPENING_DEADLINE, self.leg)
+        return cast(Deferred[object], answer)
 
     def open_stream(self, relay: Relay) -> None:
         """Chat frames of this stream are welcome."""
@@ -141,6 +149,21 @@ class Session(amp.CommandLocator):
         self.streams.close(stream)
         if tell:
             self.leg.control.tell(commands.StreamClosed, stream=stream)
+
+    def _expect(
+        self, answer: Deferred[Any], seconds: float, channel: RequestChannel | StandardChannel
+    ) -> None:
+        """A channel that leaves a command unanswered long after its time is no good any more."""
+        error = PeerSilent("a command was not answered")
+        wait = seconds + limits.ANSWER_DEADLINE
+        timer = self.leg.clock.callLater(wait, channel.fault, error)
+
+        def answered(result: Any) -> Any:
+            if timer.active():
+                timer.cancel()
+            return result
+
+        answer.addBoth(answered)
 
     # --- commands ---------------------------------------------------------------------------
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred, DeferredList
-from twisted.logger import Logger
+from twisted.internet.defer import Deferred
 
 from securecom import commands, limits
 from securecom.identity import Name
 from securecom.server.registry import Registry, User
 from securecom.server.session import Session
-
-_log = Logger()
 
 
 class Sessions:
@@ -20,6 +17,7 @@ class Sessions:
         self._registry = registry
         self._by_id: dict[bytes, Session] = {}
         self._by_name: dict[Name, Session] = {}
+        self._is_open = True
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -32,8 +30,10 @@ class Sessions:
         """A log-in whose key was found.
 
         :raises AlreadyOnline: if there is one and `takeover` is False.
-        :raises ServerFull: if there is no room.
+        :raises ServerFull: if there is no room, or the server stops.
         """
+        if not self._is_open:
+            raise commands.ServerFull()
         current = self._by_name.get(session.name)
         if current is not None and not takeover:
             raise commands.AlreadyOnline()
@@ -51,20 +51,21 @@ class Sessions:
         if self._by_name.get(session.name) is session:
             del self._by_name[session.name]
 
-    def recheck(self) -> Deferred[list[tuple[bool, None]]]:
-        """The registry changed: end the sessions of who may no longer have one."""
-        checks = [
-            self._registry.user(session.name).addCallback(_end_unless_same, session)
-            for session in list(self._by_id.values())
-        ]
-        return DeferredList(checks, consumeErrors=True)
+    def recheck(self) -> Deferred[None]:
+        """The registry changed: end the sessions of who may no longer have one.
+
+        Fails as the registry does; then nothing was checked.
+        """
+        return self._registry.users().addCallback(self._end_strangers)
 
     def end_all(self) -> None:
-        """The server stops."""
+        """The server stops, and opens no session any more."""
+        self._is_open = False
         for session in list(self._by_id.values()):
             session.end("shutdown")
 
-
-def _end_unless_same(user: User | None, session: Session) -> None:
-    if user is None or user.disabled or user.key != session.key:
-        session.end("disabled")
+    def _end_strangers(self, users: list[User]) -> None:
+        keys = {user.name: user.key for user in users if not user.disabled}
+        for session in list(self._by_id.values()):
+            if keys.get(session.name) != session.key:
+                session.end("disabled")

@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.internet.protocol import Factory
+from twisted.logger import Logger
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -22,6 +23,8 @@ from securecom.invitation import token_hash
 from securecom.liveness import Liveness
 from securecom.server.reception import Reception
 from securecom.server.session import Session
+
+_log = Logger()
 
 
 class Door(amp.CommandLocator):
@@ -138,6 +141,7 @@ class StandardConnection(Connection):
         told = isinstance(error, PeerFault) and not isinstance(error, PeerSilent)
         if self._session is not None and told:
             self.reason = self.reason or error
+            _log.warn("session ended: {reason}", reason=type(error).__name__)
             self._session.end("violation")
         else:
             super().fault(error)

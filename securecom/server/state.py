@@ -41,6 +41,7 @@ _CA = "ca.pem"
 _LEAF = "server.pem"
 _REGISTRY = "registry.sqlite"
 _SETTINGS = "settings.json"
+_RELEASED = -1  # no descriptor
 
 
 def default_state_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -168,7 +169,9 @@ class State(StoredState):
 
     def close(self) -> None:
         """Let another server have the folder."""
-        os.close(self._lock)
+        lock, self._lock = self._lock, _RELEASED
+        if lock != _RELEASED:
+            os.close(lock)
 
     def _issue(self, hosts: tuple[Host, ...], now: float) -> None:
         leaf = certificates.new_leaf(self.authority, hosts, now)

@@ -161,6 +161,18 @@ class EndingTests(RequestCase):
         self.failureResultOf(asked, commands.NoAnswer)
         self.assertEqual(self.bob.said("withdrawn"), ["expired"])
 
+    def test_offer_that_is_never_answered(self) -> None:
+        """Not even when it was withdrawn: such a channel goes, or offers would pile up."""
+        asked = self.ask(self.alice, "bob")
+        for _ in range(3):
+            self.house.network.advance(limits.PING_INTERVAL)
+            for hand in (self.alice, self.bob):
+                hand.ask(commands.Ping)
+                hand.request.control.call(commands.Ping).addErrback(lambda _: None)
+        self.failureResultOf(asked, commands.NoAnswer)
+        self.assertIsNotNone(self.bob.request.lost_reason)
+        self.assertIsNone(self.bob.standard.lost_reason)
+
     def test_caller_vanishes(self) -> None:
         asked = self.ask(self.alice, "bob")
         self.alice.standard_wire.cut()

@@ -90,13 +90,28 @@ class CongestionTests(NetworkCase):
 
     def test_relief_stops_the_clock_of_no_progress(self) -> None:
         for _ in range(3):
-            self.client.hold("test")
-            self.fill(self.server)
-            self.network.advance(limits.NO_PROGRESS - 1)
-            self.client.release("test")
-            self.network.pump()
-        self.network.advance(2 * limits.NO_PROGRESS)
+            self.stall(limits.NO_PROGRESS - 1)
+            self.network.advance(2 * limits.NO_PROGRESS)
         self.assertEqual(self.server.losses, [])
+
+    def stall(self, seconds: float) -> None:
+        """The client reads nothing for a while, then all there is."""
+        self.client.hold("test")
+        self.fill(self.server)
+        self.network.advance(seconds)
+        self.client.release("test")
+        self.network.pump()
+
+    def test_a_slow_reader_that_goes_on_reading_stays(self) -> None:
+        for _ in range(20):
+            self.stall(limits.DRAIN_CREDIT)
+        self.assertEqual(self.server.losses, [])
+
+    def test_a_reader_that_drips_is_cut(self) -> None:
+        """A buffer emptied now and then does not buy the whole patience anew."""
+        for _ in range(3):
+            self.stall(limits.NO_PROGRESS - 5)
+        self.assertIsInstance(self.server.end, PeerSilent)
 
     def test_a_reader_that_takes_nothing_is_cut(self) -> None:
         self.client.hold("test")

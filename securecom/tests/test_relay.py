@@ -246,3 +246,15 @@ class BackpressureTests(ChatCase):
         relay.forward(full, b"x")
         relay.congestion_changed(full)
         self.assertEqual((other.written, other.holders), ([], set()))
+
+    def test_reader_that_drips(self) -> None:
+        """It is the slow reader who goes, not the one who writes to them."""
+        for _ in range(4):
+            self.bob.standard_wire.client.pauseProducing()
+            self.flood(40)
+            self.house.network.advance(limits.NO_PROGRESS - 5)
+            self.bob.standard_wire.client.resumeProducing()
+            self.house.network.pump()
+            self.alice.ask(commands.Ping).addErrback(lambda _: None)
+        self.assertEqual(self.alice.said("closed"), [self.stream])
+        self.assertIsNone(self.alice.standard.lost_reason)

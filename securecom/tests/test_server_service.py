@@ -19,6 +19,7 @@ from securecom.errors import StateBusy, StateUnusable
 from securecom.identity import Identity, Name
 from securecom.invitation import token_hash
 from securecom.server.database import SynchronousPool, connect
+from securecom.server.registry import User
 from securecom.server.service import Server, Settings, Surroundings, reactor_endpoint
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.server.state import open_state
@@ -54,6 +55,7 @@ class ServiceCase(SynchronousTestCase):
         self.registry = SQLiteRegistry(SynchronousPool(connect(self.state.registry_path)))
         self.opened: list[tuple[int, int, int]] = []
         self.problems: list[str] = []
+        self.late_problems: list[str] = []
         self.wall = NOW
 
     def server(self, standard: Any = None, request: Any = None) -> Server:
@@ -72,6 +74,7 @@ class ServiceCase(SynchronousTestCase):
             around,
             lambda *facts: self.opened.append(facts),
             self.problems.append,
+            self.late_problems.append,
         )
 
     def start(self) -> Server:
@@ -129,9 +132,9 @@ class StartTests(ServiceCase):
         self.network.ports.clear()
         self.patch(self.registry, "users", lambda: late)
         self.server().privilegedStartService()
-        self.assertEqual(len(self.problems), 1)
+        self.assertEqual((len(self.problems), len(self.late_problems)), (1, 0))
         late.errback(StateBusy("busy"))
-        self.assertEqual(len(self.problems), 2)
+        self.assertEqual((len(self.problems), len(self.late_problems)), (1, 1))
 
     def test_our_own_mistake_is_logged(self) -> None:
         self.patch(self.registry, "users", lambda: fail(ZeroDivisionError()))
@@ -151,6 +154,29 @@ class StopTests(ServiceCase):
         self.network.pump()
         self.assertEqual(hand.said("goodbye"), ["shutdown"])
         self.assertEqual(self.network.ports, {})
+
+    def test_log_in_that_is_still_looked_up(self) -> None:
+        """No session is opened on a server that stops; stopping twice does no harm."""
+        server = self.start()
+        self.hand("alice").standard_wire.cut()
+        self.network.pump()
+        identity = Identity.generate()
+        user = User(Name("bob"), identity.public_key, False, NOW)
+        found: Deferred[Any] = Deferred()
+        self.patch(self.registry, "user_by_key", lambda _: found)
+        hand = Hand(self, identity)  # type: ignore[arg-type]
+        asked = hand.ask(commands.LogIn, takeover=False)
+        self.successResultOf(server.stopService())
+        found.callback(user)
+        self.network.pump()
+        self.failureResultOf(asked, commands.ServerFull)
+        self.assertEqual(len(server.reception.sessions), 0)
+        self.state.close()
+
+    def test_only_started(self) -> None:
+        """Not every parent calls `privilegedStartService`."""
+        self.server().startService()
+        self.assertIn(4241, self.network.ports)
 
     def test_stop_before_it_listened(self) -> None:
         server = self.server(Taken())
@@ -175,15 +201,41 @@ class ClockTests(ServiceCase):
         self.assertEqual(bob.said("goodbye"), [])
 
     def test_registry_trouble_passes(self) -> None:
-        """A busy database ends neither sessions nor the looking."""
+        """A busy database ends neither sessions nor the looking, at either of its two steps."""
         self.start()
         hand = self.hand("alice")
-        self.patch(self.registry, "version", lambda: fail(StateBusy("busy")))
-        self.network.advance(1, step=limits.REGISTRY_POLL)
-        self.patch(self.registry, "version", lambda: succeed(99))
         result(self.registry.disable(Name("alice")))
+        self.patch(self.registry, "version", lambda: succeed(99))
+        for step, error in (
+            ("version", StateBusy("busy")),
+            ("users", StateBusy("busy")),
+            ("users", ZeroDivisionError()),
+        ):
+            trouble = self.patch(self.registry, step, lambda error=error: fail(error))
+            self.network.advance(1, step=limits.REGISTRY_POLL)
+            trouble.restore()
+            self.assertEqual(hand.said("goodbye"), [])
+        self.assertTrue(self.flushLoggedErrors(ZeroDivisionError))
+        self.patch(self.registry, "version", lambda: succeed(99))
         self.network.advance(1, step=limits.REGISTRY_POLL)
         self.assertEqual(hand.said("goodbye"), ["disabled"])
+
+    def test_recheck_is_one_query(self) -> None:
+        """However many are on line."""
+        self.start()
+        hands = [self.hand(name) for name in ("a", "b", "c")]
+        queries: list[object] = []
+        run = self.registry._pool.runInteraction
+
+        def counted(*arguments: Any) -> Any:
+            queries.append(arguments)
+            return run(*arguments)
+
+        self.patch(self.registry._pool, "runInteraction", counted)
+        self.patch(self.registry, "version", lambda: succeed(99))
+        self.network.advance(limits.REGISTRY_POLL)
+        self.assertEqual(len(queries), 1)
+        self.assertEqual([hand.said("goodbye") for hand in hands], [[], [], []])
 
     def test_certificate_is_renewed(self) -> None:
         """Long before it expires, and clients notice nothing."""
@@ -203,16 +255,19 @@ class ClockTests(ServiceCase):
         return context(protocol).get_certificate(as_cryptography=True)
 
     def test_renewal_that_fails_is_tried_again(self) -> None:
+        """Whatever it was: a timer that stopped would let the certificate expire."""
         self.start()
-        tries: list[float] = []
+        for error in (StateUnusable("disk full"), ZeroDivisionError()):
+            tries: list[float] = []
 
-        def renew(now: float) -> bool:
-            tries.append(now)
-            raise StateUnusable("disk full")
+            def renew(now: float, tries: Any = tries, error: Exception = error) -> bool:
+                tries.append(now)
+                raise error
 
-        self.patch(self.state, "renew", renew)
-        self.network.advance(2 * limits.RENEW_CHECK, step=limits.RENEW_CHECK)
-        self.assertEqual(len(tries), 2)
+            self.patch(self.state, "renew", renew)
+            self.network.advance(2 * limits.RENEW_CHECK, step=limits.RENEW_CHECK)
+            self.assertEqual(len(tries), 2)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
 
 
 class DialEndpointTests(SynchronousTestCase):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.error import ConnectionLost
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import commands, framing, limits, tls
@@ -243,7 +244,11 @@ class SessionTests(SynchronousTestCase):
     def test_malformed_frames_end_the_session(self) -> None:
         """And say why."""
         hand = self.house.hand("alice")
-        hand.standard.send(framing.encode(framing.CONTROL, b"junk"))
+        with capturedLogs() as logs:
+            hand.standard.send(framing.encode(framing.CONTROL, b"junk"))
+            self.house.network.pump()
+        [event] = [event for event in logs if event["log_namespace"] == "securecom.server.standard"]
+        self.assertEqual(event["reason"], "WireError")  # and nobody's name
         self.house.network.advance(limits.CLOSE_DEADLINE)
         self.assertEqual(hand.said("goodbye"), ["violation"])
         self.assertIsNotNone(hand.standard.lost_reason)
@@ -292,6 +297,13 @@ class UsersTests(SynchronousTestCase):
             self.house.hand(name)
         self.assertEqual(self.names(), {"names": ["b", "c"], "more": True})
         self.assertEqual(self.names(after=b"c"), {"names": ["d"], "more": False})
+
+    def test_rate(self) -> None:
+        """Each page goes through all names."""
+        self.patch(self.house.switchboard._lists, "_count", 2)
+        self.names()
+        self.names()
+        self.assertRaises(commands.TooManyRequests, self.names)
 
     def test_who_is_not_shown(self) -> None:
         """Away, without a request channel, in a chat, gone: nobody to ask."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from io import StringIO
 from pathlib import Path
 from typing import cast
 
 from twisted.application.service import IServiceMaker, MultiService
+from twisted.internet.testing import MemoryReactor
+from twisted.logger import capturedLogs
 from twisted.plugin import IPlugin, getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -66,6 +69,7 @@ class OptionsTests(SynchronousTestCase):
             (("--dial", "x"), "'x'"),
             (("--dial", "65536"), "'65536'"),
             (("--dial", "-1"), "'-1'"),
+            (("--dial", "0", "--public", "chat.example.org"), "--dial 0"),
             (("--dial", "٣"), "--dial"),
         ):
             self.assertIn(part, self.refused(*words))
@@ -107,6 +111,47 @@ class MakeServiceTests(SynchronousTestCase):
     def test_bad_public_host(self) -> None:
         error = self.assertRaises(SystemExit, self.make, "--public", "no host")
         self.assertIn("SC-", str(error.code))
+
+
+class EndingTests(SynchronousTestCase):
+    """A server that cannot go on: exit code 1, one line, no stale file."""
+
+    def ending(self, daemon: bool = False) -> tap.Ending:
+        self.pid_file = Path(self.mktemp())
+        self.pid_file.write_text("1")
+        self.reactor = MemoryReactor()
+        return tap.Ending(self.reactor, daemon, str(self.pid_file))
+
+    def test_while_starting(self) -> None:
+        ending = self.ending()
+        error = self.assertRaises(SystemExit, ending.while_starting, "no port")
+        self.assertEqual(error.code, "securecom: no port")
+        self.assertFalse(self.pid_file.exists())
+
+    def test_while_starting_in_the_background(self) -> None:
+        """Twistd's parent process waits for an ordinary exception, and would wait for ever."""
+        ending = self.ending(daemon=True)
+        error = self.assertRaises(RuntimeError, ending.while_starting, "no port")
+        self.assertIn("no port", str(error))
+
+    def test_later(self) -> None:
+        """The reactor is stopped, and the process leaves with an error after that."""
+        codes: list[int] = []
+        self.patch(os, "_exit", codes.append)
+        with capturedLogs() as logs:
+            self.ending().later("no disk")
+        self.assertEqual(logs[0]["why"], "no disk")
+        [stop] = self.reactor.whenRunningHooks
+        self.assertEqual(stop[0], self.reactor.stop)
+        [(call, arguments, _)] = self.reactor.triggers["after"]["shutdown"]
+        self.assertEqual(codes, [])
+        call(*arguments)
+        self.assertEqual(codes, [1])
+        self.assertFalse(self.pid_file.exists())
+
+    def test_without_a_pid_file(self) -> None:
+        ending = tap.Ending(MemoryReactor(), False, None)
+        self.assertRaises(SystemExit, ending.while_starting, "x")
 
 
 class AnnouncementTests(SynchronousTestCase):
