@@ -1,0 +1,306 @@
+"""Real processes under test, each with a deadline on every wait and a certain end.
+
+A `Process` keeps all that it was told and all that it wrote. Waiting is for something to appear in
+what it wrote, never for time to pass; when a deadline runs out, or the process ends meanwhile, the
+failure shows its output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from twisted.internet import reactor as _reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+from twisted.trial.unittest import FailTest
+
+T = TypeVar("T")
+#: The tests' reactor, which is a module.
+reactor: Any = _reactor
+
+ROOT = Path(__file__).resolve().parent.parent
+#: For anything that is waited for; long, since the machine may have other things to do.
+DEADLINE = 60.0
+
+TWISTD = (sys.executable, str(Path(sys.executable).with_name("twistd")))
+ADMIN = (sys.executable, "-m", "securecom.admin")
+CLIENT = (sys.executable, "-m", "securecom.client")
+
+# trial is about to change its folder: what children import is found by absolute paths.
+_PYTHON_PATH = [str(ROOT), *(os.path.abspath(place) for place in sys.path if place)]
+_SHOWN = 6000
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """What a child sees: ours, but for settings of securecom and a home of its own."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SECURECOM", "XDG_"))}
+    own = {"PYTHONPATH": os.pathsep.join(_PYTHON_PATH), "HOME": str(home), "LC_ALL": "C.UTF-8"}
+    return {**kept, **own, **more}
+
+
+class Process(ProcessProtocol):
+    """One child process; it starts at once.
+
+    :param files: the child's descriptors as `spawnProcess` takes them (default: three pipes).
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        files: Mapping[int, int | str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self.argv = list(argv)
+        #: What came from each descriptor of the child.
+        self.written: dict[int, bytearray] = {1: bytearray(), 2: bytearray()}
+        #: The exit code, or minus the signal; None as long as it runs.
+        self.exit_code: int | None = None
+        self._changed: list[Deferred[None]] = []
+        self._process = reactor.spawnProcess(
+            self, argv[0], self.argv, dict(env), str(folder) if folder else None, childFDs=files
+        )
+        self.pid: int = self._process.pid
+
+    # --- what we see ------------------------------------------------------------------------
+
+    @property
+    def output(self) -> str:
+        """Standard output so far."""
+        return self.written[1].decode("utf-8", "replace")
+
+    @property
+    def errors(self) -> str:
+        """Standard error so far."""
+        return self.written[2].decode("utf-8", "replace")
+
+    def __str__(self) -> str:
+        told = [" ".join(self.argv), f"pid {self.pid}, exit code {self.exit_code}"]
+        for number, data in self.written.items():
+            if data:
+                told += [f"descriptor {number}:", data.decode("utf-8", "replace")[-_SHOWN:]]
+        return "\n".join(told)
+
+    async def until(self, what: str, find: Callable[[], T | None]) -> T:
+        """What `find` finds in what the process has written, as soon as it finds anything."""
+        end = reactor.seconds() + DEADLINE
+        while (found := find()) is None:
+            if self.exit_code is not None:
+                raise FailTest(f"no {what}, and there will be none\n{self}")
+            change: Deferred[None] = Deferred()
+            self._changed.append(change)
+            timer = reactor.callLater(max(end - reactor.seconds(), 0), change.cancel)
+            try:
+                await change
+            except Exception:
+                raise FailTest(f"no {what} within {DEADLINE:g} s\n{self}") from None
+            finally:
+                if timer.active():
+                    timer.cancel()
+        return found
+
+    async def text(self, pattern: str) -> re.Match[str]:
+        """A match in standard output or standard error."""
+        compiled = re.compile(pattern, re.MULTILINE)
+        return await self.until(
+            repr(pattern), lambda: compiled.search(self.output) or compiled.search(self.errors)
+        )
+
+    async def ended(self) -> int:
+        """Its exit code, when it has ended."""
+        return await self.until("end", lambda: self.exit_code)
+
+    # --- what we do -------------------------------------------------------------------------
+
+    def type(self, text: str) -> None:
+        """To its standard input."""
+        self._process.write(text.encode("utf-8"))
+
+    def give(self, number: int, data: bytes) -> None:
+        """All that its descriptor will ever read."""
+        self._process.writeToChild(number, data)
+        self._process.closeChildFD(number)
+
+    def end_input(self) -> None:
+        """Its standard input ends."""
+        self._process.closeStdin()
+
+    def stop_reading(self) -> None:
+        """Nobody reads its standard output from now on."""
+        self._process.pipes[1].stopReading()
+
+    def go_on_reading(self) -> None:
+        """And now again."""
+        self._process.pipes[1].startReading()
+
+    def close_output(self) -> None:
+        """The reader of its standard output goes away."""
+        self._process.closeStdout()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, if it lives."""
+        try:
+            self._process.signalProcess(number)
+        except ProcessExitedAlready:
+            return
+
+    def kill(self) -> Deferred[None]:
+        """End it for sure; fires when it is gone."""
+        gone: Deferred[None] = Deferred()
+        if self.exit_code is not None:
+            gone.callback(None)
+            return gone
+        self.signal(signal.SIGKILL)
+        self._process.loseConnection()  # a pipe that nobody reads would keep it from ending
+
+        def look(_: object = None) -> None:
+            if self.exit_code is not None:
+                gone.callback(None)
+            else:
+                change: Deferred[None] = Deferred()
+                self._changed.append(change)
+                change.addCallback(look)
+
+        look()
+        return gone
+
+    # --- ProcessProtocol --------------------------------------------------------------------
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:  # noqa: N803
+        self.written.setdefault(childFD, bytearray()).extend(data)
+        self.came(childFD, data)
+        self._tell()
+
+    def processEnded(self, reason: Failure) -> None:  # noqa: N802
+        how = reason.value
+        self.exit_code = 0
+        if isinstance(how, ProcessTerminated):
+            self.exit_code = -how.signal if how.signal else how.exitCode
+        elif not isinstance(how, ProcessDone):
+            self.exit_code = 255
+        self._tell()
+
+    def came(self, number: int, data: bytes) -> None:
+        """For subclasses: it wrote something."""
+
+    def _tell(self) -> None:
+        changed, self._changed = self._changed, []
+        for one in changed:
+            if not one.called:
+                one.callback(None)
+
+
+class Server(Process):
+    """`twistd -n securecom`, or something that behaves like it."""
+
+    standard = 0
+    request = 0
+
+    async def ready(self) -> Server:
+        """Its ports are open, and known."""
+        ports = await self.text(r"standard channel on port (\d+), request channel on port (\d+)")
+        await self.text(r"next: securecom-admin")
+        self.standard, self.request = int(ports[1]), int(ports[2])
+        return self
+
+    @property
+    def fingerprint(self) -> str:
+        """As it says it."""
+        found = re.search(r"server fingerprint (\S+)", self.output)
+        return "" if found is None else found[1]
+
+    async def stop(self) -> int:
+        """As an operator does it."""
+        self.signal(signal.SIGTERM)
+        return await self.ended()
+
+
+class Client(Process):
+    """`securecom --json`: commands in, events out.
+
+    Events of each kind wait in a queue of their own until a test asks for them.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        #: Every event, in order.
+        self.events: list[dict[str, Any]] = []
+        self._results: dict[int, dict[str, Any]] = {}
+        self._next: dict[str, int] = {}
+        self._rest = b""
+        self._ids = 0
+        super().__init__(*arguments, **named)
+
+    def came(self, number: int, data: bytes) -> None:
+        if number == 1:
+            *lines, self._rest = (self._rest + data).split(b"\n")
+            for event in map(json.loads, lines):
+                self.events.append(event)
+                if event["event"] == "result" and event["id"] is not None:
+                    self._results[event["id"]] = event
+
+    async def event(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """The next event of this kind that has these values; others of the kind are passed over."""
+
+        def find() -> dict[str, Any] | None:
+            at = self._next.get(kind, 0)
+            for number, event in enumerate(self.events[at:], at):
+                if event["event"] == kind and fields.items() <= event.items():
+                    self._next[kind] = number + 1
+                    return event
+            return None
+
+        return await self.until(f"{kind} {fields or ''}", find)
+
+    def told(self, kind: str) -> list[dict[str, Any]]:
+        """All events of a kind so far."""
+        return [event for event in self.events if event["event"] == kind]
+
+    def send(self, command: str, **fields: Any) -> int:
+        """Give a command; its id."""
+        self._ids += 1
+        self.type(json.dumps({"command": command, "id": self._ids, **fields}) + "\n")
+        return self._ids
+
+    async def answer(self, number: int) -> dict[str, Any]:
+        """The result of the command with this id."""
+        return await self.until(f"result of command {number}", lambda: self._results.get(number))
+
+    async def ask(self, command: str, **fields: Any) -> dict[str, Any]:
+        """Give a command and wait for its result, whatever it is."""
+        return await self.answer(self.send(command, **fields))
+
+    async def do(self, command: str, **fields: Any) -> dict[str, Any]:
+        """Give a command that must succeed."""
+        result = await self.ask(command, **fields)
+        if not result["ok"]:
+            raise FailTest(f"{command} failed: {result}\n{self}")
+        return result
+
+    async def refused(self, code: int, command: str, **fields: Any) -> dict[str, Any]:
+        """Give a command that must fail with this code."""
+        result = await self.ask(command, **fields)
+        if result["ok"] or result["code"] != code:
+            raise FailTest(f"{command} should fail with {code}: {result}\n{self}")
+        return result
+
+    async def online(self) -> Client:
+        """It is on line, with its request channel up, and available if it was told to be."""
+        await self.event("request-channel", up=True)
+        await self.event("online")
+        if "--available" in self.argv:
+            await self.event("availability", available=True)
+        return self
+
+    @property
+    def messages(self) -> list[str]:
+        """What it has been told by peers."""
+        return [event["text"] for event in self.told("message")]

@@ -1,0 +1,331 @@
+"""Peers that break the rules at the server's doors: each is turned away, nobody else notices.
+
+After everything here an ordinary chat still works, and the server's log is clean (`TownCase`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from OpenSSL import SSL
+from twisted.protocols import amp
+
+from securecom import commands, framing, tls
+from securecom.identity import Identity, Name
+from securecom.tests.pairs import PlainTLS
+from tests.processes import Client, Server
+from tests.town import TownCase
+from tests.wires import Modified, Stranger, connect, identity_of, soon
+
+
+def _frame(command: bytes, **fields: bytes) -> bytes:
+    told = {key.encode("ascii"): value for key, value in fields.items()}
+    box = amp.AmpBox({b"_ask": b"1", b"_command": command, **told})
+    return framing.encode(framing.CONTROL, box.serialize())
+
+
+#: What a channel answers, the standard one with a welcome and the other with a refusal.
+_LOG_IN = _frame(b"LogIn", takeover=b"True")
+_PROVE = _frame(b"ProveSession", session=bytes(16), proof=bytes(32))
+
+
+class DoorCase(TownCase):
+    def identity(self, name: str) -> Identity:
+        """Somebody's own."""
+        (path,) = (self.home / name).rglob("identity")
+        return identity_of(path.read_bytes())
+
+    @property
+    def pin(self) -> bytes:
+        """What clients know the server by."""
+        (line,) = (
+            line for line in self.profile("alice").read_text().split("\n") if line[:6] == "server"
+        )
+        return bytes.fromhex(line.split('"')[1])
+
+    async def modified(self, server: Server, name: str) -> Modified:
+        """A client that is logged in and may do anything."""
+        client: Modified = self.ends(Modified(tls.ALPN_STANDARD))
+        options = tls.standard_client(self.identity(name), self.pin)
+        await connect(client, server.standard, options)
+        await soon(client.ready)
+        welcome = await soon(client.control.call(commands.LogIn, takeover=False))
+        self.assertEqual(welcome["name"], name)
+        return client
+
+    async def stranger(self, port: int, options: Any = None) -> Stranger:
+        """A peer without rules, connected."""
+        stranger: Stranger = self.ends(Stranger())
+        await connect(stranger, port, options)
+        return stranger
+
+
+class ConsentTests(DoorCase):
+    """Chat frames without an accepted chat end the offender's session and reach nobody."""
+
+    async def test_a_stream_that_never_was(self) -> None:
+        server = await self.server()
+        mallory = await self.modified(server, "carol")
+        alice, bob = await self.clients(server, "alice", "bob")
+        mallory.send(framing.encode_chat(7, b"hello?"))
+        await self._is_thrown_out(mallory)
+        await self.chat(alice, bob, "bob", "alice")
+        await self.say(alice, bob, "nothing happened")
+
+    async def test_a_stream_of_others(self) -> None:
+        """Mallory even knows its number, from a chat with each of them."""
+        command = (sys.executable, "-m", "tests.counting_server")
+        server = await self.server(command=(*command, "-n", "--pidfile=", "securecom"))
+        mallory = await self.modified(server, "carol")
+        alice, bob = await self.clients(server, "alice", "bob")
+        await self.chat(alice, bob, "bob", "alice")
+        mallory.send(framing.encode_chat(1, b"\x17\x03\x03\x00\x20" + bytes(32)))
+        await self._is_thrown_out(mallory)
+        await self._is_undisturbed(alice, bob)
+
+    async def test_a_stream_of_others_from_within_a_chat(self) -> None:
+        """An accepted chat opens its own stream and no other."""
+        server = await self.server()
+        mallory = await self.modified(server, "carol")
+        (bob,) = await self.clients(server, "bob")
+        asking = mallory.control.call(commands.RequestChat, callee=Name("bob"))
+        await bob.event("asked", name="carol")
+        bob.send("accept")
+        stream = (await soon(asking))["stream"]
+        mallory.send(framing.encode_chat(stream ^ 1 or 2, b"past the relay"))
+        await self._is_thrown_out(mallory)
+        await self.check_chat(server, "alice", "carol")
+
+    async def test_before_the_other_has_agreed(self) -> None:
+        command = (sys.executable, "-m", "tests.counting_server")
+        server = await self.server(command=(*command, "-n", "--pidfile=", "securecom"))
+        mallory = await self.modified(server, "carol")
+        (bob,) = await self.clients(server, "bob")
+        asking = mallory.control.call(commands.RequestChat, callee=Name("bob"))
+        asking.addErrback(lambda _: None)
+        await bob.event("asked", name="carol")
+        mallory.send(framing.encode_chat(1, b"let me in"))
+        await self._is_thrown_out(mallory)
+        await bob.event("asked-over", reason="gone")
+        (alice,) = await self.clients(server, "alice")
+        await self.chat(alice, bob, "bob", "alice")
+        await self._is_undisturbed(alice, bob)
+
+    async def test_late_frames_of_a_chat_just_ended_are_dropped(self) -> None:
+        server = await self.server()
+        mallory = await self.modified(server, "carol")
+        (bob,) = await self.clients(server, "bob")
+        asking = mallory.control.call(commands.RequestChat, callee=Name("bob"))
+        await bob.event("asked", name="carol")
+        bob.send("accept")
+        stream = (await soon(asking))["stream"]
+        await soon(mallory.control.call(commands.EndChat, stream=stream))
+        mallory.send(framing.encode_chat(stream, b"one more thing") * 3)
+        await soon(mallory.control.call(commands.Ping))
+        self.assertEqual(bob.messages, [])
+        mallory.send(framing.encode_chat(stream + 1 or 1, b"and another"))
+        await self._is_thrown_out(mallory)
+
+    async def test_before_log_in(self) -> None:
+        server = await self.server()
+        client = self.ends(Modified(tls.ALPN_STANDARD))
+        await connect(
+            client, server.standard, tls.standard_client(self.identity("carol"), self.pin)
+        )
+        await soon(client.ready)
+        client.send(framing.encode_chat(1, b"hello?"))
+        await soon(client.gone)
+        await self.check_chat(server)
+
+    async def test_a_command_that_is_not_a_clients(self) -> None:
+        server = await self.server()
+        mallory = await self.modified(server, "carol")
+        mallory.control.tell(commands.StreamClosed, stream=1)
+        await self._is_thrown_out(mallory)
+        await self.check_chat(server)
+
+    async def _is_thrown_out(self, mallory: Modified) -> None:
+        await soon(mallory.gone)
+        self.assertEqual(mallory.goodbye, "violation")
+
+    async def _is_undisturbed(self, alice: Client, bob: Client) -> None:
+        await self.say(alice, bob, "did you hear something?")
+        await self.say(bob, alice, "no")
+        await self.stop(alice, bob)
+
+
+class TLSTests(DoorCase):
+    """TLS that is not as it must be: no word of the protocol is spoken."""
+
+    async def test_strangers(self) -> None:
+        server = await self.server()
+        carol = self.identity("carol")
+        shown: dict[str, Any] = {"chain": [carol.certificate], "key": carol.private_key}
+        curve = ec.SECP256R1()
+        old = SSL.TLS1_2_VERSION
+        standard, request = tls.ALPN_STANDARD, tls.ALPN_REQUEST
+        cases: list[tuple[str, int, PlainTLS]] = [
+            ("no post-quantum group", server.standard, PlainTLS(curve=curve, **shown)),
+            ("TLS 1.2", server.standard, PlainTLS(newest=old, **shown)),
+            ("no ALPN", server.standard, PlainTLS((), **shown)),
+            ("a chat's ALPN", server.standard, PlainTLS((tls.ALPN_CHAT,), **shown)),
+            ("the other channel's ALPN", server.standard, PlainTLS((request,), **shown)),
+            ("no certificate", server.standard, PlainTLS()),
+            ("no post-quantum group", server.request, PlainTLS((request,), curve=curve)),
+            ("TLS 1.2", server.request, PlainTLS((request,), newest=old)),
+            ("no ALPN", server.request, PlainTLS(())),
+            ("the standard channel's ALPN", server.request, PlainTLS((standard,), **shown)),
+            ("enrolment's ALPN", server.request, PlainTLS((tls.ALPN_ENROL,), **shown)),
+        ]
+        for why, port, options in cases:
+            stranger = await self.stranger(port, options)
+            stranger.write(_LOG_IN if port == server.standard else _PROVE)
+            await soon(stranger.gone)
+            self.assertEqual(stranger.received, b"", why)
+        await self.check_chat(server)
+
+    async def test_the_same_stranger_with_nothing_wrong_is_heard(self) -> None:
+        """So it is what is wrong that turns the others away."""
+        server = await self.server()
+        carol = self.identity("carol")
+        shown: dict[str, Any] = {"chain": [carol.certificate], "key": carol.private_key}
+        for port, options in (
+            (server.standard, PlainTLS(**shown)),
+            (server.request, PlainTLS((tls.ALPN_REQUEST,))),
+        ):
+            stranger = await self.stranger(port, options)
+            stranger.write(_LOG_IN if port == server.standard else _PROVE)
+            await soon(stranger.answered)
+
+
+class ProofTests(DoorCase):
+    """The request channel belongs to who holds the session key of this very connection."""
+
+    async def test_bad_proofs(self) -> None:
+        server = await self.server()
+        carol = await self.modified(server, "carol")
+        ident, key = tls.session_id(carol.tls), tls.request_key(carol.tls)
+        recorded: list[bytes] = []
+        for why in ("wrong", "of another session", "the server's", "replayed", "good"):
+            channel = await self._channel(server)
+            binding = tls.request_binding(channel.tls)
+            good = tls.mac(key, b"daemon", binding)
+            proof = {
+                "wrong": bytes(32),
+                "of another session": tls.mac(bytes(32), b"daemon", binding),
+                "the server's": tls.mac(key, b"server", binding),
+                "replayed": recorded[0] if recorded else bytes(32),
+                "good": good,
+            }[why]
+            recorded = recorded or [good]
+            answer = channel.control.call(commands.ProveSession, session=ident, proof=proof)
+            if why == "good":
+                self.assertEqual((await soon(answer))["proof"], tls.mac(key, b"server", binding))
+                continue
+            await self.assertFailure(answer, commands.BadProof)
+            await soon(channel.gone)
+        await self.check_chat(server)
+
+    async def test_a_proof_that_was_good_on_another_connection(self) -> None:
+        server = await self.server()
+        carol = await self.modified(server, "carol")
+        ident, key = tls.session_id(carol.tls), tls.request_key(carol.tls)
+        first = await self._channel(server)
+        proof = tls.mac(key, b"daemon", tls.request_binding(first.tls))
+        await soon(first.control.call(commands.ProveSession, session=ident, proof=proof))
+        second = await self._channel(server)
+        replayed = second.control.call(commands.ProveSession, session=ident, proof=proof)
+        await self.assertFailure(replayed, commands.BadProof)
+        await soon(second.gone)
+        await soon(first.control.call(commands.Ping))  # undisturbed
+
+    async def test_a_session_that_is_over(self) -> None:
+        server = await self.server()
+        carol = await self.modified(server, "carol")
+        ident, key = tls.session_id(carol.tls), tls.request_key(carol.tls)
+        carol.cut()
+        await soon(carol.gone)
+        await self.client("carol", server).online()  # the server has noticed
+        channel = await self._channel(server)
+        proof = tls.mac(key, b"daemon", tls.request_binding(channel.tls))
+        answer = channel.control.call(commands.ProveSession, session=ident, proof=proof)
+        await self.assertFailure(answer, commands.BadProof)
+        await soon(channel.gone)
+
+    async def test_commands_before_the_proof(self) -> None:
+        server = await self.server()
+        channel = await self._channel(server)
+        login = channel.control.call(commands.LogIn, takeover=False)
+        login.addErrback(lambda _: None)
+        await soon(channel.gone)
+        await self.check_chat(server)
+
+    async def _channel(self, server: Server) -> Modified:
+        channel: Modified = self.ends(Modified(tls.ALPN_REQUEST))
+        await connect(channel, server.request, tls.request_client(self.pin))
+        await soon(channel.ready)
+        return channel
+
+
+class SilentTests(DoorCase):
+    async def test_who_does_not_log_in_is_dropped(self) -> None:
+        """At every stage; the ten seconds of it are cut to two (`tests.shortened`)."""
+        command = (sys.executable, "-m", "tests.shortened", "LOGIN_DEADLINE=2")
+        server = await self.server(command=(*command, "-n", "--pidfile=", "securecom"))
+        carol = self.identity("carol")
+        waiting: list[Any] = [
+            await self.stranger(server.standard),
+            await self.stranger(server.request),
+        ]
+        half = await self.stranger(server.standard)
+        half.write(b"\x16\x03\x01\x02\x00\x01")
+        waiting.append(half)
+        secured = (
+            (server.standard, tls.ALPN_STANDARD, tls.standard_client(carol, self.pin)),
+            (server.standard, tls.ALPN_ENROL, tls.enrol_client(carol, self.pin)),
+            (server.request, tls.ALPN_REQUEST, tls.request_client(self.pin)),
+        )
+        for port, alpn, options in secured:
+            client = self.ends(Modified(alpn))
+            waiting.append(await connect(client, port, options))
+        for silent in waiting:
+            await soon(silent.gone)
+        await self.check_chat(server)
+
+    async def test_garbage(self) -> None:
+        server = await self.server()
+        for port in (server.standard, server.request):
+            for data in (
+                b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+                b"SSH-2.0-OpenSSH_9.2\r\n",
+                bytes(5000),
+                os.urandom(50_000),
+            ):
+                stranger = await self.stranger(port)
+                stranger.write(data)
+                await soon(stranger.gone)
+        await self.check_chat(server)
+
+    async def test_garbage_inside_tls(self) -> None:
+        server = await self.server()
+        carol = self.identity("carol")
+        for data in (
+            b"\xff" * 100,
+            bytes(4) + b"\0\0",
+            framing.encode(0, b"\0\1x"),
+            os.urandom(9000),
+        ):
+            client = self.ends(Modified(tls.ALPN_STANDARD))
+            await connect(client, server.standard, tls.standard_client(carol, self.pin))
+            await soon(client.ready)
+            client.send(b"\7" + data)
+            await soon(client.gone)
+            channel = self.ends(Modified(tls.ALPN_REQUEST))
+            await connect(channel, server.request, tls.request_client(self.pin))
+            await soon(channel.ready)
+            channel.send(b"\7" + data)
+            await soon(channel.gone)
+        await self.check_chat(server)
