@@ -1,7 +1,8 @@
 """The life of one chat request on the server, as a state machine.
 
-asking --accept--> opening --opened--> settled, and from both any reason why not. Every input is
-taken in every state: what comes late changes nothing.
+asking --accept--> opening --opened--> settled, and from both any reason why not. `ask` comes
+first and once, `opened` only after `accept`; every other input is taken in every state from then
+on: what comes late changes nothing.
 """
 
 from __future__ import annotations

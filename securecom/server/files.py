@@ -34,22 +34,33 @@ def telling(path: Path) -> Iterator[None]:
 def check_folder(path: Path) -> None:
     """:raises StateDamaged: if this is no folder, or others have any right to it."""
     with telling(path):
-        mode = path.lstat().st_mode
-    if not stat.S_ISDIR(mode):
+        facts = path.lstat()
+    if not stat.S_ISDIR(facts.st_mode):
         raise StateDamaged(f"{path} is no folder")
-    _check_mode(path, mode, FOLDER_MODE)
+    _check_owner(path, facts)
+    _check_mode(path, facts.st_mode, FOLDER_MODE)
 
 
 def check_file(path: Path) -> None:
     """:raises StateDamaged: if this is no plain file, or others have any right to it."""
     with telling(path):
         try:
-            mode = path.lstat().st_mode
+            facts = path.lstat()
         except FileNotFoundError:
             raise StateDamaged(f"{path} is missing") from None
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(facts.st_mode):
         raise StateDamaged(f"{path} is no plain file")
-    _check_mode(path, mode, FILE_MODE)
+    _check_owner(path, facts)
+    _check_mode(path, facts.st_mode, FILE_MODE)
+
+
+def _check_owner(path: Path, facts: os.stat_result) -> None:
+    """Whose it is could have put in anything, before and while we run."""
+    if facts.st_uid != os.geteuid():
+        raise StateDamaged(
+            f"{path} belongs to another user; it was not read",
+            "Run as that user, or chown it to this one if you trust what is in it.",
+        )
 
 
 def _check_mode(path: Path, mode: int, wanted: int) -> None:

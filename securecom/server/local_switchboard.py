@@ -47,6 +47,7 @@ class LocalSwitchboard:
         window = limits.REQUEST_WINDOW
         self._by_caller = Rate(limits.REQUESTS_BY_CALLER, window, clock.seconds)
         self._lists = Rate(limits.LISTS_BY_ASKER, window, clock.seconds)
+        self._by_pair = Rate(limits.REQUESTS_BY_PAIR, limits.PAIR_WINDOW, clock.seconds)
         self._to_callee = Rate(limits.REQUESTS_TO_CALLEE, window, clock.seconds)
 
     # --- presence ---------------------------------------------------------------------------
@@ -121,7 +122,8 @@ class LocalSwitchboard:
             return fail(commands.TooManyRequests())
         if callee == caller.name or not self._may_be_asked(callee):
             return fail(commands.NoAnswer())
-        if not self._to_callee.allow(callee):  # the callee is spared, the caller learns nothing
+        pair = (caller.name, callee)  # the callee is spared, the caller learns nothing
+        if not self._by_pair.allow(pair) or not self._to_callee.allow(callee):
             return fail(commands.NoAnswer())
         return self._ask(caller, self._parties[callee])
 
@@ -177,6 +179,7 @@ class LocalSwitchboard:
 
     def _establish(self, request: Request) -> None:
         """Both legs are joined, and told: the callee first, so that they hear the caller."""
+        self._by_pair.forget((request.caller.name, request.callee.name))
         relay = Relay(request.stream, request.caller.leg, request.callee.leg)
         chat = Chat(request.caller, request.callee, relay)
         for party in (chat.caller, chat.callee):

@@ -25,6 +25,10 @@ class Rate:
         self._count, self._window, self._seconds, self._keys = count, window, seconds, keys
         self._events: OrderedDict[Hashable, deque[float]] = OrderedDict()
 
+    def forget(self, key: Hashable) -> None:
+        """What was counted of this key is forgiven."""
+        self._events.pop(key, None)
+
     def allow(self, key: Hashable) -> bool:
         """Count one event of this key, unless it is one too many."""
         now = self._seconds()

@@ -35,6 +35,7 @@ class RequestConnection(Connection, amp.CommandLocator):
         self._reception = reception
         self._only = only
         self._session: Session | None = None
+        self._is_refused = False
         self._liveness = Liveness(self, sends_pings=False)
         #: Fires when the proof was good; fails when the connection ends before that.
         self.proven: Deferred[None] = Deferred()
@@ -51,6 +52,7 @@ class RequestConnection(Connection, amp.CommandLocator):
         binding = tls.request_binding(self.tls)
         found = self._find(session, proof, binding)
         if found is None:
+            self._is_refused = True
             self.reason = ProofRefused("a bad proof of the session key")
             self.clock.callLater(0, self.close)
             raise commands.BadProof()
@@ -71,7 +73,9 @@ class RequestConnection(Connection, amp.CommandLocator):
     def _find(self, ident: bytes, proof: bytes, binding: bytes) -> Session | None:
         """The live session whose key made this proof, if it may be here."""
         found = self._reception.sessions.by_id(ident)
-        if found is None or self._session is not None or self._only not in (None, found):
+        if self._is_refused or self._session is not None:
+            return None
+        if found is None or self._only not in (None, found):
             return None
         if not tls.same(proof, tls.mac(found.request_key, b"daemon", binding)):
             return None

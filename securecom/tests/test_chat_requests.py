@@ -9,6 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import commands, limits
 from securecom.identity import Name
+from securecom.server import chat_request
+from securecom.server.chat_request import ChatRequest
 from securecom.tests.house import Hand, House, chatting
 
 
@@ -316,6 +318,18 @@ class CrossingTests(RequestCase):
         self.successResultOf(self.ask(self.bob, "alice"))
 
 
+class CompletenessTests(SynchronousTestCase):
+    def test_every_input_that_can_come_is_taken(self) -> None:
+        """`ask` comes first and once, `opened` only after `accept`."""
+        taken: dict[str, set[str]] = {}
+        for state, word, *_ in chat_request._machine.__automat_automaton__.allTransitions():
+            taken.setdefault(state.name, set()).add(word)
+        later = {word for word in vars(ChatRequest) if not word.startswith("_")} - {"ask"}
+        self.assertEqual(taken.pop("created"), {"ask"})
+        for name, words in taken.items():
+            self.assertLessEqual(later - words, {"opened"} if name == "asking" else set(), name)
+
+
 class RateTests(RequestCase):
     """How often one may ask, and be asked."""
 
@@ -338,6 +352,20 @@ class RateTests(RequestCase):
         self.patch(self.house.switchboard._by_caller, "_count", 1)
         self.failureResultOf(self.ask(self.alice, "x"), commands.NoAnswer)
         self.failureResultOf(self.ask(self.alice, "y"), commands.TooManyRequests)
+
+    def test_by_pair(self) -> None:
+        """One who asks again and again does not keep others away for long."""
+        for _ in range(limits.REQUESTS_BY_PAIR):
+            asked = self.ask(self.alice, "bob")
+            self.alice.done(self.alice.ask(commands.CancelRequest))
+            self.failureResultOf(asked, commands.Cancelled)
+        self.failureResultOf(self.ask(self.alice, "bob"), commands.NoAnswer)
+        self.refused(self.carol, "bob", self.bob)
+
+    def test_accepted_requests_are_not_counted(self) -> None:
+        for _ in range(limits.REQUESTS_BY_PAIR + 1):
+            stream = chatting(self.alice, self.bob, "bob")
+            self.alice.done(self.alice.ask(commands.EndChat, stream=stream))
 
     def test_to_callee(self) -> None:
         """The callee is spared; the caller cannot tell it from absence."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 
 from securecom import limits
 from securecom.errors import StateDamaged
-from securecom.server import certificates
+from securecom.server import certificates, files
 from securecom.server.state import open_state, read_state
 from securecom.tests.test_state import (
     CA,
@@ -64,6 +65,19 @@ class DamagedStateTests(StateCase):
                 self.inside(name).chmod(mode)
                 self.refused("others on this machine", f"chmod 600 {self.inside(name)}")
             self.inside(name).chmod(0o600)
+
+    def test_a_state_of_another_user(self) -> None:
+        """Who owns it can put their own CA in, whatever its mode says."""
+        somebody_else = os.geteuid() + 1
+        self.patch(os, "geteuid", lambda: somebody_else)
+        self.refused("belongs to another user")
+
+    def test_a_file_of_another_user(self) -> None:
+        """Also where the folder is ours."""
+        self.patch(files, "check_folder", lambda path: None)
+        somebody_else = os.geteuid() + 1
+        self.patch(os, "geteuid", lambda: somebody_else)
+        self.refused(CA, "belongs to another user")
 
     def test_a_folder_that_others_may_use(self) -> None:
         for folder in (self.folder, self.folder / "server"):

@@ -68,6 +68,17 @@ class ChannelCases(SynchronousTestCase):
         proof["proof"] = tls.mac(key, b"server", binding)
         self.refused(channel, **proof)
 
+    def test_bad_proof_then_a_good_one(self) -> None:
+        """In one write: there is one try."""
+        channel = self.open()
+        good = self.hand.proof(channel)
+        bad = {**good, "proof": bytes(32)}
+        answers = [channel.control.call(commands.ProveSession, **proof) for proof in (bad, good)]
+        self.house.network.pump()
+        for answer in answers:
+            self.failureResultOf(answer, commands.BadProof)
+        self.assertFalse(self.session().reachable)
+
     def test_unknown_session(self) -> None:
         channel = self.open()
         proof = self.hand.proof(channel)
