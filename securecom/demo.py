@@ -23,8 +23,16 @@ from twisted.python.failure import Failure
 
 from securecom import limits
 from securecom.client.contacts import Contacts
-from securecom.client.coordination.outcomes import problem
-from securecom.client.events import Asked, ChatStarted, Event, Message, Notice, Online, Said
+from securecom.client.events import (
+    Asked,
+    ChatStarted,
+    Event,
+    Message,
+    Notice,
+    Online,
+    Said,
+    problem,
+)
 from securecom.client.frontends import commands
 from securecom.client.frontends.orders import Order, readable
 from securecom.client.frontends.role import Role

@@ -20,11 +20,11 @@ from securecom.client.channels.reaching import cannot_reach
 from securecom.client.channels.request_channel import RequestChannel
 from securecom.client.channels.request_ways import OneAtATime, Way
 from securecom.client.channels.standard_channel import Session
-from securecom.client.coordination import outcomes
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.requests import Answer, Offer, Withdrawn
 from securecom.client.coordination.station import Station
 from securecom.client.events import RequestChannel as RequestChannelEvent
+from securecom.client.events import problem
 from securecom.errors import NotDialled, ProofRefused
 
 
@@ -135,7 +135,7 @@ class DaemonRole:
         if not self._was_told:
             self._was_told = True
             self._station.show(RequestChannelEvent(False, self._way.how, self._way.port))
-            self._station.show(outcomes.problem(cannot_reach(failure, "the request channel")))
+            self._station.show(problem(cannot_reach(failure, "the request channel")))
         if not failure.check(NotDialled):
             self._try_later(session)
 

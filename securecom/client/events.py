@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
+from securecom.errors import SecurecomError
+
 #: What we know of a peer's key: never met, met before (pinned), compared, or not the pinned one.
 Trust = Literal["new", "met", "verified", "changed"]
 #: How a chat came to its end: one of us said so inside it, or it just stopped.
@@ -244,6 +246,11 @@ class Problem(Event):
     code: int
     what: str
     hint: str
+
+
+def problem(error: SecurecomError) -> Problem:
+    """The event for an error that nobody waits for."""
+    return Problem(error.code, error.what, error.hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import Station
 from securecom.client.daemon_role import DaemonRole
 from securecom.client.events import Connecting, Offline
-from securecom.client.frontends import Frontend
+from securecom.client.frontend import Frontend
 from securecom.client.main_role import MainRole
 from securecom.errors import (
     ConnectionWasLost,

@@ -19,6 +19,7 @@ from securecom.client.events import (
     Event,
     RequestOver,
     Trust,
+    problem,
 )
 from securecom.errors import NotNow, WasCancelled
 from securecom.identity import Name
@@ -142,7 +143,7 @@ class ChatSide:
         else:
             if error is not None:
                 failed = outcomes.chat_failed(f"the chat with {chat.peer} was cut", error)
-                self._station.show(outcomes.problem(failed))
+                self._station.show(problem(failed))
             self._station.show(ChatOver(chat.peer, ending, undelivered))
         for done in ends:
             done.callback(None)

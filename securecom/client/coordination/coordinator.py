@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 
 from securecom import commands
 from securecom.client.chat.session import ChatSession
-from securecom.client.coordination import engagement_states, outcomes
+from securecom.client.coordination import engagement_states
 from securecom.client.coordination.asked_side import AskedSide
 from securecom.client.coordination.asking_side import AskingSide
 from securecom.client.coordination.chat_side import ChatSide
@@ -22,7 +22,7 @@ from securecom.client.coordination.engagement import Engagement
 from securecom.client.coordination.engagement_states import Sides
 from securecom.client.coordination.requests import Answer, Offer, Request, Withdrawn
 from securecom.client.coordination.station import Station
-from securecom.client.events import RefusedForYou
+from securecom.client.events import RefusedForYou, problem
 from securecom.errors import SecurecomError
 from securecom.identity import Name
 
@@ -102,7 +102,7 @@ class Coordinator:
         try:
             offer = replace(offer, trust=self._station.contacts.trust(offer.caller, offer.key))
         except SecurecomError as error:  # pins that cannot be read vouch for nobody
-            self._station.show(outcomes.problem(error))
+            self._station.show(problem(error))
             offer.reply("unavailable")
             return offer.answer
         self._classify(offer)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 from securecom import commands
-from securecom.client.events import Problem
 from securecom.errors import (
     ChatFailed,
     NotAnswered,
@@ -59,8 +58,3 @@ def chat_failed(what: str, reason: Exception | None) -> SecurecomError:
     if isinstance(reason, PeerFault):
         return ChatFailed(f"{what} ({reason.what})")
     return reason if isinstance(reason, SecurecomError) else ChatFailed(what)
-
-
-def problem(error: SecurecomError) -> Problem:
-    """The event for an error that nobody waits for."""
-    return Problem(error.code, error.what, error.hint)

@@ -13,7 +13,7 @@ from securecom import limits
 from securecom.client.chat.stream import Stream
 from securecom.client.contacts import Contacts
 from securecom.client.events import Event
-from securecom.client.frontends import Frontend
+from securecom.client.frontend import Frontend
 from securecom.errors import NotNow
 from securecom.identity import Identity, Name
 

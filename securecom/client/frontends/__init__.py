@@ -6,16 +6,7 @@ protocol. `Silent` shows nothing and is whole: bots and tests may use it.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from securecom.client.events import Event
-
-
-class Frontend(Protocol):
-    """What a client needs of a front-end."""
-
-    def show(self, event: Event) -> None:
-        """Tell the person. Must not raise, must not wait."""
 
 
 class Silent:

@@ -9,8 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from securecom.client.coordination.outcomes import problem
-from securecom.client.events import Event
+from securecom.client.events import Event, problem
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command
 from securecom.client.frontends.orders import Order

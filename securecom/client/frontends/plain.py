@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from securecom.client.coordination.outcomes import problem
-from securecom.client.events import Event, Notice, Said
+from securecom.client.events import Event, Notice, Said, problem
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.rows import broken
 from securecom.client.frontends.typed import Typed

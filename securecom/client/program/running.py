@@ -17,7 +17,8 @@ from securecom import __version__, limits
 from securecom.client.channels.enrol import enrol
 from securecom.client.contacts import Contacts
 from securecom.client.events import Event, Hello
-from securecom.client.frontends import Frontend, commands
+from securecom.client.frontend import Frontend
+from securecom.client.frontends import commands
 from securecom.client.frontends.jsonl import INTERFACE, Json
 from securecom.client.frontends.language import Language
 from securecom.client.frontends.lines import Lines

@@ -16,8 +16,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from securecom import limits
-from securecom.client.coordination.outcomes import problem
-from securecom.client.events import Left, Notice
+from securecom.client.events import Left, Notice, problem
 from securecom.client.frontends.lines import Lines
 from securecom.client.frontends.orders import Order, readable
 from securecom.client.frontends.role import Role
