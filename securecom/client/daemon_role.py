@@ -48,7 +48,10 @@ class DaemonRole:
         self._was_told = False
 
     def start(self, session: Session) -> Deferred[None]:
-        """Open the channel for a session; fires when it is up or has failed for the first time."""
+        """Open the channel for a session.
+
+        Fires when it is up or has failed for the first time, unless the session is over before.
+        """
         first: Deferred[None] = Deferred()
         self._settled = lambda: first.callback(None)
         self._session = session
@@ -59,6 +62,7 @@ class DaemonRole:
     def stop(self, tell: bool = True) -> None:
         """The session is over. :param tell: whether the person has not heard of it otherwise."""
         self._session, self._was_told = None, False
+        self._settled = _nothing
         retry, self._retry = self._retry, None
         if retry is not None:
             retry.cancel()
@@ -67,7 +71,6 @@ class DaemonRole:
         if channel is not None:
             channel.close()
         self._down(tell)
-        self._settle()
 
     # --- request_channel.Host ---------------------------------------------------------------
 
@@ -117,8 +120,8 @@ class DaemonRole:
         return proven
 
     def _opened(self, result: Failure | None, session: Session) -> None:
-        if session is not self._session:  # over meanwhile; nobody asks how it went
-            return
+        if session is not self._session or self._station.is_closing:
+            return  # over meanwhile; nobody asks how it went
         self._way.close()
         if isinstance(result, Failure):
             self._failed(result, session)

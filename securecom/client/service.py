@@ -139,7 +139,7 @@ class Client:
         self._daemon.start(session).addCallback(lambda _: self._ready())
 
     def _ready(self) -> None:
-        if self._station.is_online:  # still
+        if self._station.is_online and not self._is_leaving:  # still
             again, self._was_online = self._was_online, True
             self.main.came_online(again)
 

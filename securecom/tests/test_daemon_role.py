@@ -10,7 +10,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import commands, limits
 from securecom.client.channels.backoff import Backoff
-from securecom.client.events import Asked, AskedOver, Online, Problem, RequestChannel
+from securecom.client.events import (
+    Asked,
+    AskedOver,
+    Availability,
+    Connecting,
+    Offline,
+    Online,
+    Problem,
+    RequestChannel,
+)
 from securecom.errors import CannotReach, NotDialled
 from securecom.identity import Name
 from securecom.testing import Wire
@@ -176,6 +185,35 @@ class ListenTests(ChannelStories, AliceTestCase):
         self.network.advance(limits.LOGIN_DEADLINE)
         self.assertEqual(len(self.notes.of(Online)), 1)
 
+    def mute(self) -> None:
+        """The first attempt at a request channel takes its whole deadline."""
+        mute = Factory.forProtocol(Protocol)
+        self.again(lambda: self.server.network.ports.update({REQUEST: mute}))
+
+    def check_never_on_line(self) -> None:
+        self.assertEqual(self.notes.of(Online) + self.notes.of(Availability), [])
+        self.assertEqual(self.end.said("available"), [])
+
+    def test_who_leaves_during_the_first_attempt_was_never_on_line(self) -> None:
+        self.mute()
+        self.told(self.alice.log_out())
+        self.network.advance(limits.LOGIN_DEADLINE)
+        self.assertEqual((self.person.done, self.end.said("logout")), ([None], [None]))
+        self.check_never_on_line()
+
+    def test_nor_who_is_still_saying_goodbye_when_it_ends(self) -> None:
+        self.mute()
+        self.ask()
+        self.peer("callee").open()
+        self.grant()
+        self.assertEqual(self.alice.peer, BOB)
+        self.network.advance(limits.LOGIN_DEADLINE - 1)
+        self.end.relay = lambda run: None
+        self.told(self.alice.log_out())
+        self.network.advance(limits.LOGIN_DEADLINE)
+        self.assertEqual(self.person.done, [None])
+        self.check_never_on_line()
+
 
 class DialTests(ChannelStories, AliceTestCase):
     """We listen, the server connects."""
@@ -234,6 +272,15 @@ class DialTests(ChannelStories, AliceTestCase):
         self.network.advance(2 * limits.LOGIN_DEADLINE)
         self.assertFalse(stranger.server.connected)
         self.assertEqual(self.channels(), [False, False, True])
+
+    def test_a_line_that_goes_during_the_first_attempt_is_told_once(self) -> None:
+        self.again(lambda: setattr(self.server, "dial", lambda port, dialled: None))
+        self.assertEqual(self.end.said("dial"), [limits.DIAL_PORT])
+        self.network.wires[0].cut()
+        self.pump()
+        kinds = [type(event) for event in self.notes.events]
+        self.assertEqual(kinds, [Connecting, Offline])
+        self.assertNotIn(limits.DIAL_PORT, self.network.ports)
 
     def test_a_server_that_says_it_dialled_and_did_not_is_not_believed(self) -> None:
         self.server.dial = lambda port, dialled: dialled.callback({})  # type: ignore[method-assign]

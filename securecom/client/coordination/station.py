@@ -21,6 +21,9 @@ from securecom.identity import Identity, Name
 class Line(Protocol):
     """What the roles need of the standard channel."""
 
+    #: It is over, or about to be.
+    is_closing: bool
+
     def open_stream(self, number: int) -> Stream:
         """The stream that the server has opened to us."""
 
@@ -66,6 +69,11 @@ class Station:
     def is_online(self) -> bool:
         """Logged in."""
         return self._line is not None
+
+    @property
+    def is_closing(self) -> bool:
+        """What fails now fails because the line goes, and that is told once."""
+        return self._line is not None and self._line.is_closing
 
     @property
     def known_name(self) -> Name | None:
