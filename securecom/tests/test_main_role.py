@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from securecom import commands, framing, limits
-from securecom.client.events import Availability, Online, User, Users
+from securecom.client.events import Availability, Offline, Online, User, Users
 from securecom.errors import BadArgument, ConnectionWasLost, NotNow, WireError
 from securecom.identity import Name
 from securecom.tests.engaged import ALICE, BOB, CAROL, AliceTestCase
@@ -170,6 +170,29 @@ class OtherTests(AliceTestCase):
         self.assertEqual(came, [])
         self.network.advance(1)
         self.fails(came, ConnectionWasLost)
+
+    def test_what_comes_while_the_screen_is_full_is_no_silence(self) -> None:
+        self.alice.hold_incoming()
+        came = self.told(self.alice.users())
+        self.network.advance(limits.CLIENT_PATIENCE + 5)
+        self.assertEqual((came, self.alice.is_online), ([], True))
+        self.alice.release_incoming()
+        self.pump()
+        self.assertEqual(came, [Users([], "", False)])
+        self.network.advance(2 * limits.CLIENT_PATIENCE)
+        self.assertTrue(self.alice.is_online)
+
+    def test_patience_begins_again_when_we_read_again(self) -> None:
+        self.end.standard.pages = lambda after, text: Deferred()
+        came = self.told(self.alice.users())
+        self.alice.hold_incoming()
+        self.network.advance(limits.CLIENT_PATIENCE - 1)
+        self.alice.release_incoming()
+        self.network.advance(limits.CLIENT_PATIENCE - 1)
+        self.assertEqual((came, self.alice.is_online), ([], True))
+        self.network.advance(1)
+        self.fails(came, ConnectionWasLost)
+        self.assertIn("did not answer", self.notes.last(Offline).why)
 
     def test_a_chat_frame_out_of_nowhere_is_dropped(self) -> None:
         self.end.standard.send(framing.encode_chat(99, b"boo"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
@@ -61,6 +61,7 @@ class StandardChannel(Connection, amp.CommandLocator):
         self._takeover = takeover
         self._liveness = Liveness(self, sends_pings=True)
         self._streams: dict[int, Stream] = {}
+        self._read_since = clock.seconds()
         #: Fires with the session, or fails with the refusal or the reason of the loss.
         self.logged_in: Deferred[Session] = Deferred()
         #: Why the server ends the session, if it said so.
@@ -101,16 +102,38 @@ class StandardChannel(Connection, amp.CommandLocator):
         """Send a command; its answer or refusal, or `ConnectionWasLost`.
 
         :param patience: seconds; a server that takes longer is given up. It may well stop reading
-            from us for `limits.NO_PROGRESS`, while it waits for our peer.
+            from us for `limits.NO_PROGRESS`, while it waits for our peer. The time in which we do
+            not read does not count.
         """
         answer = self.control.call(command, **arguments)
-        answer.addTimeout(patience, self.clock)
+        self._limit(answer, patience)
         return answer.addErrback(self._unanswered)
 
+    def _limit(self, answer: Deferred[dict[str, Any]], patience: float) -> None:
+        """Give the server up if it takes longer."""
+        started = self.clock.seconds()
+        timer: IDelayedCall
+
+        def look() -> None:
+            nonlocal started, timer
+            now = self.clock.seconds()
+            if self.is_held or self._read_since > started:
+                started = now if self.is_held else self._read_since
+                timer = self.clock.callLater(max(0.0, started + patience - now), look)
+            else:
+                self.fault(PeerSilent("the server did not answer"))
+                answer.cancel()
+
+        def stop(result: Any) -> Any:
+            if timer.active():
+                timer.cancel()
+            return result
+
+        timer = self.clock.callLater(patience, look)
+        answer.addBoth(stop)
+
     def _unanswered(self, failure: Failure) -> Failure:
-        if failure.check(TimeoutError):
-            self.fault(PeerSilent("the server did not answer"))
-        elif not failure.check(ConnectionLost):
+        if not failure.check(ConnectionLost, CancelledError):
             return failure
         return Failure(ConnectionWasLost("the connection to the server was lost"))
 
@@ -155,6 +178,12 @@ class StandardChannel(Connection, amp.CommandLocator):
         """Tell the server that the chat is over, unless it told us."""
         if self._streams.pop(number, None) is not None:
             self.ask(commands.EndChat, stream=number).addErrback(lambda _: None)
+
+    def release(self, who: str) -> None:
+        """From now on the server's silence is its own."""
+        if self.is_held:
+            self._read_since = self.clock.seconds()
+        super().release(who)
 
     def dataReceived(self, data: bytes) -> None:
         self._liveness.heard()
