@@ -26,6 +26,7 @@ from securecom.errors import (
     ConnectionWasLost,
     NotAnswered,
     NotNow,
+    OurFault,
     PeerKeyChanged,
     StateDamaged,
     TooOften,
@@ -355,6 +356,28 @@ class AskingTests(AliceTestCase):
         self.grant(role="bystander")
         self.fails(stands, ConnectionWasLost)
         self.assertFalse(self.alice.is_online)
+
+    def test_a_request_that_cannot_be_sent_is_over(self) -> None:
+        """Whatever stands in the way: the next one is no less free."""
+        self.server.shut()
+        self.end.standard.close()
+        self.pump()
+        for _ in range(2):
+            came = self.told(self.person.client._coordinator.request(BOB))
+            self.assertEqual(self.fails(came, NotNow).what, "you are not on line")
+            self.assertIsNone(self.alice.asking)
+        self.assertEqual(self.notes.of(Asking), [])
+
+    def test_a_mistake_of_ours_does_not_leave_a_request_standing(self) -> None:
+        def break_once(event: Event) -> None:
+            if isinstance(event, Asking):
+                raise ZeroDivisionError("a trial")
+
+        self.notes.on_event = break_once
+        self.fails(self.ask(), OurFault)
+        self.assertEqual(len(self.flushLoggedErrors(OurFault)), 1)
+        self.notes.on_event = lambda event: None
+        self.assertEqual((self.ask(), self.alice.asking), ([], BOB))
 
     def test_a_request_ends_with_the_connection(self) -> None:
         for state in ("asking", "crossing", "withdrawing"):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+from typing import Any, ClassVar
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.internet.defer import Deferred
 
 from securecom import commands, limits
 from securecom.client.coordination import engagement_states
 from securecom.client.coordination.asked_side import AskedSide
 from securecom.client.coordination.asking_side import AskingSide
 from securecom.client.coordination.engagement import Engagement
+from securecom.client.coordination.requests import Grant, Offer, Request
 from securecom.client.events import (
     Asked,
     AskedOver,
     ChatStarted,
+    Problem,
     RefusedForYou,
 )
 from securecom.errors import (
@@ -22,7 +25,8 @@ from securecom.errors import (
     NotAnswered,
     NotNow,
 )
-from securecom.tests.engaged import BOB, CAROL, STATES, AliceTestCase
+from securecom.tests.chat_pairs import STREAM
+from securecom.tests.engaged import BOB, CAROL, OTHER_CHAT, STATES, AliceTestCase
 
 
 class CrossingTests(AliceTestCase):
@@ -175,61 +179,93 @@ class NotNowTests(AliceTestCase):
             self.assertEqual(seen, facts[state], state)
 
 
-class CompletenessTests(SynchronousTestCase):
-    """Which inputs a state takes, and why the others cannot come."""
+class CompletenessTests(AliceTestCase):
+    """Every input in every state: also what only a mistake of ours could let through."""
 
-    #: Only the side whose turn it is can cause these, and only then.
-    impossible = {
-        "free": {
-            "granted",  # no request of ours is out
-            "misgranted",
-            "denied",
-            "offered_by_callee",
-            "withdrawn",  # there is no offer
-            "expired",
-            "stream_opened",  # we accepted none
-            "stood",  # there is no session
-            "over",
-        },
-        "asking": {"withdrawn", "expired", "stream_opened", "stood", "over"},
-        "crossing": {"expired", "stream_opened", "stood", "over"},
-        "withdrawing": {"withdrawn", "expired", "stream_opened", "stood", "over"},
-        "considering": {
-            "granted",
-            "misgranted",
-            "denied",
-            "offered_by_callee",
-            "stream_opened",
-            "stood",
-            "over",
-        },
-        "accepted": {"granted", "misgranted", "denied", "offered_by_callee", "stood", "over"},
-    }
-    in_chat = {
-        "granted",
-        "misgranted",
-        "denied",
-        "offered_by_callee",
-        "withdrawn",
-        "expired",
-        "stream_opened",
+    #: Asked, answered or ended; where nothing is listed nothing is done.
+    out_of_turn: ClassVar[dict[str, tuple[str, ...]]] = {
+        "granted": ("free", "considering", "accepted", "opening", "chatting"),
+        "misgranted": ("free", "considering", "accepted", "opening", "chatting"),
+        "denied": ("free", "considering", "accepted", "opening", "chatting"),
+        "withdrawn": ("free", "asking", "withdrawing", "opening", "chatting"),
+        "expired": ("free", "asking", "crossing", "withdrawing", "opening", "chatting"),
+        "stood": tuple(state for state in STATES if state != "opening"),
+        "over": tuple(state for state in STATES if state not in ("opening", "chatting")),
+        "stream_opened": tuple(state for state in STATES if state != "accepted"),
     }
 
-    def test_the_sides_say_so_when_there_is_nothing_to_take(self) -> None:
-        station: Any = None
-        self.assertRaises(NotNow, AskingSide(station).take)
-        self.assertRaises(NotNow, AskedSide(station).take_held)
+    def arguments(self, word: str) -> list[Any]:
+        """For an input, by what its arguments are called."""
+        known: dict[str, Any] = {
+            "request": Request(CAROL),
+            "done": Deferred(),
+            "grant": Grant(OTHER_CHAT, STREAM + 1, self.carol.public_key, "caller"),
+            "error": ChatFailed("a trial"),
+            "offer": Offer(OTHER_CHAT, CAROL, self.carol.public_key, 60),
+            "reason": "cancelled",
+            "number": STREAM + 1,
+            "ending": None,
+            "undelivered": [],
+        }
+        names = list(inspect.signature(getattr(Engagement, word)).parameters)[1:]
+        return [known[name] for name in names]
 
-    def test_every_input_that_can_come_is_taken(self) -> None:
+    def put(self, word: str) -> list[Any]:
+        """Feed an input to the machine itself; its arguments."""
+        arguments = self.arguments(word)
+        life = self.person.client._coordinator._life
+        getattr(life, word)(*arguments)
+        self.pump()
+        return arguments
+
+    def facts(self) -> Any:
+        alice = self.alice
+        offer = alice.offer and alice.offer.caller
+        return alice.asking, offer, alice.is_opening, alice.peer, list(self.notes.events)
+
+    def test_every_pair_is_declared(self) -> None:
         automaton = engagement_states.machine.__automat_automaton__
         taken: dict[str, set[str]] = {name: set() for name in STATES}
         for state, word, *_ in automaton.allTransitions():
             taken[state.name].add(word)
         words = {word for word in vars(Engagement) if not word.startswith("_")}
-        impossible = {
-            **self.impossible,
-            "opening": self.in_chat,
-            "chatting": self.in_chat | {"stood"},
-        }
         for name in STATES:
-            self.assertEqual(taken[name], words - impossible[name], name)
+            self.assertEqual(taken[name], words, name)
+
+    def test_what_comes_out_of_turn_changes_nothing_here(self) -> None:
+        for word, states in self.out_of_turn.items():
+            for state in states:
+                self.setUp()
+                self.reach(state)
+                before = self.facts()
+                if word == "stream_opened":
+                    self.assertRaises(commands.NothingToEnd, self.put, word)
+                else:
+                    self.put(word)
+                self.assertEqual(self.facts(), before, (state, word))
+                ended = [STREAM + 1] if word in ("granted", "misgranted") else []
+                self.assertEqual(self.end.said("end"), ended, (state, word))
+
+    def test_an_offer_of_whom_we_do_not_ask_is_answered_or_put_to_the_person(self) -> None:
+        for state in STATES:
+            if state == "asking":
+                continue
+            self.setUp()
+            self.reach(state)
+            [offer] = self.put("offered_by_callee")
+            if state == "free":
+                self.assertIs(self.alice.offer, offer)
+            else:
+                self.assertEqual(self.successResultOf(offer.answer), "busy", state)
+
+    def test_a_grant_when_we_are_off_line_breaks_nothing(self) -> None:
+        self.server.shut()
+        self.end.standard.close()
+        self.pump()
+        self.put("granted")
+        self.assertEqual(self.notes.of(Problem), [])
+
+    def test_the_sides_say_so_when_there_is_nothing_to_take(self) -> None:
+        station: Any = None
+        self.assertRaises(NotNow, AskingSide(station).take)
+        self.assertRaises(NotNow, AskedSide(station).take_held)

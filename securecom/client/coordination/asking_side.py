@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -15,6 +15,7 @@ from securecom.client.coordination.engagement import Engagement
 from securecom.client.coordination.requests import Grant, Request
 from securecom.client.coordination.station import Station
 from securecom.client.events import Asking, RequestOver, Trust
+from securecom.control import our_fault
 from securecom.errors import (
     ChatFailed,
     ConnectionWasLost,
@@ -46,10 +47,9 @@ class AskingSide:
         return self._request.callee if self._request is not None else None
 
     def send(self, request: Request) -> None:
-        """Ask the server; its answer comes back as an input."""
+        """Ask the server; its answer, or why it could not be asked, comes back as an input."""
         self._request = request
-        self._station.show(Asking(request.callee, int(limits.REQUEST_EXPIRES)))
-        answer = self._station.line.ask(commands.RequestChat, _PATIENCE, callee=request.callee)
+        answer = maybeDeferred(self._ask, request.callee)
         answer.addCallbacks(
             self._answered, self._denied, callbackArgs=(request,), errbackArgs=(request,)
         )
@@ -66,7 +66,9 @@ class AskingSide:
 
     def end_unwanted(self, grant: Grant) -> None:
         """A chat that we must not, or no longer want to, have."""
-        self._station.line.ask(commands.EndChat, stream=grant.stream).addErrback(lambda _: None)
+        if self._station.is_online:  # else it is over already
+            ended = self._station.line.ask(commands.EndChat, stream=grant.stream)
+            ended.addErrback(lambda _: None)
 
     def take(self) -> Request:
         """It became a chat. :raises NotNow: if there is none."""
@@ -92,6 +94,11 @@ class AskingSide:
         """The server that was to answer is gone."""
         self.failed(ConnectionWasLost("the connection to the server was lost"))
 
+    def _ask(self, callee: Name) -> Deferred[dict[str, Any]]:
+        line = self._station.line
+        self._station.show(Asking(callee, int(limits.REQUEST_EXPIRES)))
+        return line.ask(commands.RequestChat, _PATIENCE, callee=callee)
+
     def _answered(self, answer: dict[str, Any], request: Request) -> None:
         grant = Grant(**answer)
         try:
@@ -102,8 +109,14 @@ class AskingSide:
             self.life.granted(replace(grant, trust=trust))
 
     def _denied(self, failure: Failure, request: Request) -> None:
-        if isinstance(failure.value, commands.Refusal):  # else the connection is gone: `lost`
-            self.life.denied(outcomes.denial(failure.value, request.callee))
+        error = failure.value
+        if isinstance(error, ConnectionWasLost) or self._station.is_closing:
+            return  # that is `lost`'s to tell
+        if isinstance(error, commands.Refusal):
+            error = outcomes.denial(error, request.callee)
+        elif not isinstance(error, SecurecomError):
+            error = our_fault(failure)
+        self.life.denied(error)
 
     def _check(self, grant: Grant, callee: Name) -> Trust:
         """The pin goes before the server's word; so does the rule for crossing requests.

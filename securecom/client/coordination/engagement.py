@@ -48,7 +48,10 @@ class Engagement(Protocol):
         """The person says no."""
 
     def stream_opened(self, number: int) -> None:
-        """The server opened the stream of the offer that we accepted."""
+        """The server opened the stream of the offer that we accepted.
+
+        :raises commands.NothingToEnd: if we accepted none.
+        """
 
     def stood(self) -> None:
         """The end-to-end session is secure."""

@@ -5,8 +5,10 @@
     asking -> crossing -> opening                            both asked
 
 `crossing`: the person we ask asks us. The server makes both requests one chat and withdraws the
-offer; if our request ends otherwise, the offer is put to our person. Every input is taken in
-every state in which the outside can cause it.
+offer; if our request ends otherwise, the offer is put to our person.
+
+Every input is taken in every state. What the coordinator and the sides let through only where it
+fits is taken elsewhere too: answered, ended at the server, or without effect.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from automat import TypeMachineBuilder
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from securecom import commands
 from securecom.client.coordination.asked_side import AskedSide
 from securecom.client.coordination.asking_side import AskingSide
 from securecom.client.coordination.chat_side import ChatSide
@@ -148,6 +151,7 @@ def _consider_held(_: Engagement, sides: Sides, error: SecurecomError) -> None:
 
 
 @free.upon(Engagement.offered).to(considering)
+@free.upon(Engagement.offered_by_callee).to(considering)
 def _consider(_: Engagement, sides: Sides, offer: Offer) -> None:
     sides.asked.consider(offer)
 
@@ -273,7 +277,38 @@ for _state in _all:
         _state.upon(Engagement.refuse).loop()(_not_while)
     if _state not in (accepted, opening, chatting):
         _state.upon(Engagement.stop).loop()(_not_while)
-for _state in (crossing, withdrawing):
-    _state.upon(Engagement.offered_by_callee).loop()(_busy)
+    if _state not in (free, asking):
+        _state.upon(Engagement.offered_by_callee).loop()(_busy)
+
+# --- out of turn ----------------------------------------------------------------------------
+
+
+def _end_granted(_: Engagement, sides: Sides, grant: Grant) -> None:
+    sides.asking.end_unwanted(grant)
+
+
+def _end_misgranted(_: Engagement, sides: Sides, grant: Grant, error: SecurecomError) -> None:
+    sides.asking.end_unwanted(grant)
+
+
+def _nothing_accepted(_: Engagement, sides: Sides, number: int) -> None:
+    raise commands.NothingToEnd()
+
+
+for _state in _all:
+    if _state not in (asking, crossing, withdrawing):
+        _state.upon(Engagement.granted).loop()(_end_granted)
+        _state.upon(Engagement.misgranted).loop()(_end_misgranted)
+        _state.upon(Engagement.denied).loop().returns(None)
+    if _state not in (crossing, considering, accepted):
+        _state.upon(Engagement.withdrawn).loop().returns(None)
+    if _state not in (considering, accepted):
+        _state.upon(Engagement.expired).loop().returns(None)
+    if _state is not accepted:
+        _state.upon(Engagement.stream_opened).loop()(_nothing_accepted)
+    if _state is not opening:
+        _state.upon(Engagement.stood).loop().returns(None)
+    if _state not in (opening, chatting):
+        _state.upon(Engagement.over).loop().returns(None)
 
 machine = builder.build()
