@@ -6,7 +6,7 @@ The file `known_peers` is text. Its first line names the version; every other li
 
 It is replaced as a whole (temporary file, fsync, rename) under a lock on a file beside it, after
 reading it again, so that two clients of one profile never lose each other's pins. A file that is
-not what we write is refused and left as it is.
+not what we write, or that others may use, is refused and left as it is.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
+from securecom import limits
 from securecom.client.events import Trust
 from securecom.client.profile import private_files
-from securecom.errors import BadKey, BadName, PeerKeyChanged, StateDamaged
+from securecom.errors import BadKey, BadName, PeerKeyChanged, StateBusy, StateDamaged
 from securecom.identity import Name, PublicKey
 
 FIRST_LINE = "securecom known_peers 1"
@@ -54,7 +55,7 @@ class Contacts:
     def __init__(self, path: Path | None, server: bytes, now: Callable[[], float]) -> None:
         self._path, self._server, self._now = path, server, now
         self._pins: _Pins = {}
-        self._seen: tuple[int, int, int] | None = None
+        self._seen: tuple[int, int, int, int] | None = None
         self._refresh()
 
     def pin(self, name: Name) -> Pin | None:
@@ -76,6 +77,7 @@ class Contacts:
 
         :raises PeerKeyChanged: if another key is pinned.
         :raises StateDamaged: if the file cannot be read or written.
+        :raises StateBusy: if another process is writing.
         """
         with self._locked():
             pin = self.pin(name)
@@ -93,9 +95,9 @@ class Contacts:
             return
         try:
             facts = self._path.stat()
-            seen = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
+            seen = (facts.st_ino, facts.st_mtime_ns, facts.st_size, facts.st_mode)
             if seen != self._seen:
-                self._pins = _parse(self._path.read_bytes(), self._path)
+                self._pins = _parse(_read(self._path), self._path)
                 self._seen = seen
         except FileNotFoundError:
             self._pins, self._seen = {}, None
@@ -104,7 +106,7 @@ class Contacts:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Nobody else writes meanwhile; held for one small write, so waiting for it is short."""
+        """Nobody else writes meanwhile. :raises StateBusy: if somebody does; nothing waits here."""
         if self._path is None:
             yield
             return
@@ -117,7 +119,7 @@ class Contacts:
         except OSError as error:
             raise _unusable(self._path, error) from None
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            _lock(lock, self._path)
             yield
         finally:
             os.close(lock)
@@ -126,10 +128,13 @@ class Contacts:
         if self._path is None:
             return
         lines = [FIRST_LINE, *(_line(*key, pin) for key, pin in sorted(self._pins.items()))]
+        data = "".join(f"{line}\n" for line in lines).encode("ascii")
         try:
-            private_files.write(self._path, "".join(f"{line}\n" for line in lines).encode("ascii"))
-        except OSError as error:
+            private_files.write(self._path, _bounded(data, self._path))
+        except (OSError, StateDamaged) as error:
             self._seen, self._pins = None, {}  # what is on the disk counts
+            if isinstance(error, StateDamaged):
+                raise
             raise _unusable(self._path, error) from None
 
 
@@ -138,6 +143,35 @@ _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def _unusable(path: Path, error: OSError) -> StateDamaged:
     return StateDamaged(f"{path} cannot be used ({error.strerror})")
+
+
+def _lock(lock: int, path: Path) -> None:
+    """Take the lock now: we are in the reactor's thread, so nothing may wait for it."""
+    for _ in range(limits.LOCK_TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        except OSError as error:
+            raise _unusable(path, error) from None
+        return
+    raise StateBusy(f"another client is writing {path}; nothing was pinned")
+
+
+def _read(path: Path) -> bytes:
+    """:raises StateDamaged: if others may use it, or it is too long."""
+    data, is_open = private_files.read(path, limits.MAX_KNOWN_PEERS_FILE)
+    if is_open:
+        what = f"others on this machine may use {path}; it was not read"
+        raise StateDamaged(what, f"Nothing was changed. Type: chmod 600 {path}")
+    return _bounded(data, path)
+
+
+def _bounded(data: bytes, path: Path) -> bytes:
+    """:raises StateDamaged: if it is longer than what is read."""
+    if len(data) > limits.MAX_KNOWN_PEERS_FILE:
+        raise StateDamaged(f"{path} would be longer than {limits.MAX_KNOWN_PEERS_FILE} bytes")
+    return data
 
 
 def _line(server: bytes, name: str, pin: Pin) -> str:

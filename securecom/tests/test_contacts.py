@@ -1,20 +1,27 @@
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import signal
 import stat
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securecom import limits
 from securecom.client.contacts import FIRST_LINE, Contacts
-from securecom.errors import PeerKeyChanged, StateDamaged
+from securecom.errors import PeerKeyChanged, StateBusy, StateDamaged
 from securecom.identity import Identity, Name
 
 SERVER, OTHER_SERVER = b"\x01" * 32, b"\x02" * 32
 BOB, CAROL = Name("bob"), Name("carol")
 NOW = 1_800_000_000.75
 KEY, OTHER_KEY = Identity.generate().public_key, Identity.generate().public_key
+
+
+def _waited(*_: object) -> None:
+    raise TimeoutError("waited for the lock")
 
 
 class ContactsTests(SynchronousTestCase):
@@ -112,6 +119,7 @@ class FileTests(ContactsTests):
 
     def write(self, *lines: str, end: str = "\n") -> None:
         self.path.write_text("\n".join((FIRST_LINE, *lines)) + end)
+        self.path.chmod(0o600)
 
     def test_damage_is_named_and_left_alone(self) -> None:
         good = f"{SERVER.hex()} bob {KEY.to_openssh()} 7 tofu"
@@ -142,11 +150,36 @@ class FileTests(ContactsTests):
 
     def test_another_version_is_refused(self) -> None:
         self.path.write_text("securecom known_peers 2\n")
+        self.path.chmod(0o600)
         self.assertIn("line 1", self.assertRaises(StateDamaged, self.make).what)
 
     def test_an_empty_file_is_refused(self) -> None:
         self.path.write_text("")
-        self.assertRaises(StateDamaged, self.make)
+        self.path.chmod(0o600)
+        self.assertIn("line 1", self.assertRaises(StateDamaged, self.make).what)
+
+    def test_a_file_that_others_may_use_is_refused_also_while_we_run(self) -> None:
+        contacts = self.make()
+        contacts.meet(BOB, KEY)
+        self.path.chmod(0o620)
+        for use in (self.make, lambda: contacts.trust(BOB)):
+            error = self.assertRaises(StateDamaged, use)
+            self.assertIn(f"chmod 600 {self.path}", error.hint)
+
+    def test_a_file_that_is_too_long_is_not_read_to_its_end(self) -> None:
+        self.write(f"{SERVER.hex()} bob {KEY.to_openssh()} 7 tofu")
+        self.make()
+        self.patch(limits, "MAX_KNOWN_PEERS_FILE", self.path.stat().st_size - 1)
+        self.assertIn("longer", self.assertRaises(StateDamaged, self.make).what)
+
+    def test_a_pin_that_would_make_it_too_long_is_not_written(self) -> None:
+        contacts = self.make()
+        contacts.meet(BOB, KEY)
+        before = self.path.read_bytes()
+        self.patch(limits, "MAX_KNOWN_PEERS_FILE", len(before))
+        self.assertIn("longer", self.assertRaises(StateDamaged, contacts.meet, CAROL, KEY).what)
+        self.assertEqual(self.path.read_bytes(), before)
+        self.assertEqual((contacts.trust(BOB), contacts.trust(CAROL)), ("met", "new"))
 
     def test_a_cut_file_is_refused(self) -> None:
         self.write(f"{SERVER.hex()} bob {KEY.to_openssh()} 7 tofu", end="")
@@ -183,6 +216,41 @@ class FileTests(ContactsTests):
 
         Contacts(self.path, SERVER, now).meet(BOB, KEY)
         self.assertEqual(len(refused), 1)
+
+    def test_who_finds_it_locked_does_not_wait_and_pins_nothing(self) -> None:
+        contacts = self.make()
+        with self.path.with_name("known_peers.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            # Blocking for ever is what this is about: then the alarm ends the test.
+            signal.signal(signal.SIGALRM, _waited)
+            signal.alarm(5)
+            self.addCleanup(signal.alarm, 0)
+            busy = self.assertRaises(StateBusy, contacts.meet, BOB, KEY)
+            self.assertIn(str(self.path), busy.what)
+        self.assertEqual(contacts.trust(BOB), "new")
+        contacts.meet(BOB, KEY)
+        self.assertEqual(contacts.trust(BOB), "met")
+
+    def test_a_lock_that_is_let_go_meanwhile_is_taken(self) -> None:
+        tries: list[int] = []
+
+        def flock(lock: int, flags: int) -> None:
+            tries.append(flags)
+            if len(tries) < limits.LOCK_TRIES:
+                raise BlockingIOError
+
+        self.patch(fcntl, "flock", flock)
+        self.make().meet(BOB, KEY)
+        self.assertEqual(tries, [fcntl.LOCK_EX | fcntl.LOCK_NB] * limits.LOCK_TRIES)
+        self.assertEqual(self.make().trust(BOB), "met")
+
+    def test_a_file_system_without_locks_is_named(self) -> None:
+        def flock(lock: int, flags: int) -> None:
+            raise OSError(errno.ENOLCK, "No locks available")
+
+        contacts = self.make()
+        self.patch(fcntl, "flock", flock)
+        self.assertIn("No locks", self.assertRaises(StateDamaged, contacts.meet, BOB, KEY).what)
 
     def test_a_lock_that_cannot_be_had_is_named(self) -> None:
         contacts = self.make()
