@@ -7,9 +7,10 @@ Where to begin reading:
 3. Who is there: `identity` (names and keys), `tls` (who must be at the other end, and the proofs).
 4. The server: `server.standard` and `server.session` (one person), `server.switchboard` (who is
    free, who is asked), `server.chat_request` (one request), `server.relay` (one chat).
-5. The client: `client.coordinator` between `client.main_role` and `client.daemon_role`, then
-   `client.chat` (the end-to-end session) and `client.frontends`.
-6. The ends: `tap` (twistd), `admin`, `client.running`.
+5. The client: `client.coordination.coordinator` between `client.main_role` and
+   `client.daemon_role`, then `client.chat.session` (the end-to-end session) and
+   `client.frontends`.
+6. The ends: `tap` (twistd), `admin`, `client.program.running`.
 
 The bytes are in docs/protocol.md, the ways through the house in docs/architecture.md.
 """

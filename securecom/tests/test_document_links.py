@@ -7,6 +7,7 @@ from pathlib import Path
 
 from twisted.python.reflect import namedAny
 
+import securecom
 from securecom.tests.test_documents import DOCS, ROOT, DocumentCase, rows
 
 
@@ -66,6 +67,14 @@ class ReferenceTests(DocumentCase):
         for row in found:
             self.assertRegex(row[1], r"`securecom/[\w/]+\.py:\w", row[0])
             self.assertRegex(row[2], r"`test_\w+\.\w+\.test_\w+`", row[0])
+
+    def test_every_module_of_the_reading_order_exists(self) -> None:
+        told = securecom.__doc__ or ""
+        named = re.findall(r"`([\w.]+)`", told)
+        self.assertGreater(len(named), 20)
+        for name in named:
+            path = Path(securecom.__file__).parent / name.replace(".", "/")
+            self.assertTrue(path.with_suffix(".py").exists() or path.is_dir(), name)
 
 
 class LinkTests(DocumentCase):

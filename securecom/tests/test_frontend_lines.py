@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
@@ -73,6 +74,13 @@ class SplitterTests(SynchronousTestCase):
         self.splitter.feed(b"x" * limits.MAX_LINE + b"\n")
         self.assertEqual(self.lines(), ["x" * limits.MAX_LINE])
 
+    def test_many_short_lines_at_once_cost_no_more_than_their_bytes(self) -> None:
+        self.splitter.feed(b"\n" * 2**20)
+        before = time.process_time()
+        self.assertEqual(len(self.lines()), 2**20)
+        self.assertLess(time.process_time() - before, 6)
+        self.assertTrue(self.splitter.is_empty)
+
 
 class OutputTests(SynchronousTestCase):
     def setUp(self) -> None:
@@ -136,6 +144,17 @@ class OutputTests(SynchronousTestCase):
         self.assertTrue(self.transport.disconnecting)
         self.assertIsNone(self.transport.producer, "or the transport would never close")
         self.output.close()
+
+    def test_after_the_end_nothing_is_kept_and_nobody_held(self) -> None:
+        for end in (Output.close, Output.stopProducing):
+            self.setUp()
+            self.output.connect(self.transport)
+            self.output.pauseProducing()
+            self.output.write(["x" * limits.MAX_UNSHOWN])
+            end(self.output)
+            self.assertEqual(self.full, [True, False])
+            self.output.write(["x" * limits.MAX_UNSHOWN])
+            self.assertEqual(self.full, [True, False])
 
     def test_a_lone_surrogate_cannot_stop_the_output(self) -> None:
         self.output.connect(self.transport)

@@ -61,7 +61,6 @@ class ChatSession(Connection, amp.CommandLocator):
         self._life: ChatLife = chat_life.machine(self)
         self._outbox = Outbox()
         self._may_speak = False
-        self._is_reported = False
         self._bye_deadline: IDelayedCall | None = None
 
     def open(self, stream: Stream, identity: Identity) -> None:

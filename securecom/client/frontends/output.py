@@ -32,6 +32,7 @@ class Output:
         self._dropped = 0
         self._is_paused = True
         self._is_full = False
+        self._is_over = False
 
     def connect(self, transport: ITransport) -> None:
         """Begin: what was written so far goes out."""
@@ -40,7 +41,9 @@ class Output:
         self.resumeProducing()
 
     def write(self, lines: list[str]) -> None:
-        """Write lines, or keep them until the reader has room."""
+        """Write lines, or keep them until the reader has room. Afterwards nobody reads them."""
+        if self._is_over:
+            return
         for line in lines:
             data = line.encode("utf-8", "backslashreplace") + b"\n"
             if self._size + len(data) > 2 * limits.MAX_UNSHOWN:
@@ -55,13 +58,21 @@ class Output:
 
     def close(self) -> None:
         """Hand everything to the transport, which closes when it has written it."""
-        if self._transport is None:
-            return
-        transport, self._transport = self._transport, None
-        transport.writeSequence(list(self._waiting))
+        if self._transport is not None:
+            transport, self._transport = self._transport, None
+            transport.writeSequence(list(self._waiting))
+            transport.unregisterProducer()  # type: ignore[attr-defined]
+            transport.loseConnection()
+        self._end()
+
+    def _end(self) -> None:
+        """Keep nothing, hold nobody: who leaves has answers to read."""
+        self._is_over = True
         self._waiting.clear()
-        transport.unregisterProducer()  # type: ignore[attr-defined]
-        transport.loseConnection()
+        self._size = 0
+        if self._is_full:
+            self._is_full = False
+            self._full(False)
 
     def _flush(self) -> None:
         while self._waiting and not self._is_paused and self._transport is not None:
@@ -91,3 +102,4 @@ class Output:
     def stopProducing(self) -> None:
         """The transport is gone; whoever owns it hears of it too."""
         self._transport = None
+        self._end()
