@@ -201,6 +201,14 @@ class ListenTests(ChannelStories, AliceTestCase):
         self.assertEqual((self.person.done, self.end.said("logout")), ([None], [None]))
         self.check_never_on_line()
 
+    def test_an_attempt_that_is_called_off_settles_nothing(self) -> None:
+        self.mute()
+        daemon, settled = self.person.client._daemon, list[bool]()
+        daemon._settled = lambda: settled.append(True)
+        daemon.stop()
+        self.network.advance(2 * limits.LOGIN_DEADLINE)
+        self.assertEqual(settled, [])
+
     def test_nor_who_is_still_saying_goodbye_when_it_ends(self) -> None:
         self.mute()
         self.ask()
