@@ -206,9 +206,10 @@ class Demo(Run):
 
     @inlineCallbacks
     def _start_partner(self, newcomer: Newcomer) -> Generator[Deferred[Any], Any, None]:
-        yield self._enrol(newcomer)
+        name = yield self._enrol(newcomer)
         invitation, partner = newcomer.invitation, Partner(self._reactor)
         self._client = self.client(
+            name,
             newcomer.identity,
             invitation.server,
             Contacts(None, invitation.server, time.time),

@@ -64,9 +64,13 @@ class Contacts:
         return self._pins.get((self._server, name))
 
     def trust(self, name: Name, key: PublicKey | None = None) -> Trust:
-        """How a name stands, or how it stands with the key that is claimed to be its own."""
+        """How a name stands, or how it stands with the key that is claimed to be its own.
+
+        :raises PeerKeyChanged: if the key is pinned, but as somebody else's.
+        """
         pin = self.pin(name)
         if pin is None:
+            self._check_nobody_elses(key)
             return "new"
         if key is not None and key != pin.key:
             return "changed"
@@ -75,17 +79,26 @@ class Contacts:
     def meet(self, name: Name, key: PublicKey) -> None:
         """The peer has proved to hold this key: pin it, if it is the first.
 
-        :raises PeerKeyChanged: if another key is pinned.
+        :raises PeerKeyChanged: if another key is pinned, or this one under another name.
         :raises StateDamaged: if the file cannot be read or written.
         :raises StateBusy: if another process is writing.
         """
         with self._locked():
             pin = self.pin(name)
             if pin is None:
+                self._check_nobody_elses(key)
                 self._pins[(self._server, name)] = Pin(key, int(self._now()), "tofu")
                 self._write()
             elif pin.key != key:
                 raise PeerKeyChanged(f"{name}'s key is not the one you know")
+
+    def _check_nobody_elses(self, key: PublicKey | None) -> None:
+        """A key that we know is not new because it comes under a name that is."""
+        for (server, name), pin in self._pins.items():
+            if server == self._server and pin.key == key:
+                what = f"this key is known to you as {name}"
+                hint = "Nothing was sent. Ask them by another way why they have another name."
+                raise PeerKeyChanged(what, hint)
 
     # --- the file ---------------------------------------------------------------------------
 

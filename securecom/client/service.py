@@ -43,7 +43,7 @@ from securecom.errors import (
     SecurecomError,
     ServerMismatch,
 )
-from securecom.identity import Identity
+from securecom.identity import Identity, Name
 
 _FINAL = (ServerMismatch, LoginRefused, OurFault)
 
@@ -52,6 +52,7 @@ _FINAL = (ServerMismatch, LoginRefused, OurFault)
 class Client:
     """One identity at one server.
 
+    :param name: our name there; None only while joining: then the first log-in tells it.
     :param server: the server's id (32 bytes).
     :param host, port: where `endpoint` connects, for people to read.
     :param random: uniform in [0, 1).
@@ -63,6 +64,7 @@ class Client:
     def __init__(
         self,
         *,
+        name: Name | None,
         identity: Identity,
         server: bytes,
         contacts: Contacts,
@@ -83,6 +85,7 @@ class Client:
         self._coordinator = Coordinator(self._station)
         self._daemon = DaemonRole(self._station, self._coordinator, way, Backoff(random))
         self.main = MainRole(self._station, self._coordinator, available, self.leave)
+        self._name = name
         self._host, self._port, self._endpoint = host, port, endpoint
         self._takeover, self._attempts = takeover, attempts
         self._backoff = Backoff(random)
@@ -133,6 +136,13 @@ class Client:
         return channel
 
     def _logged_in(self, session: Session, channel: StandardChannel) -> None:
+        if self._name not in (None, session.name):
+            what = f"the server calls you {session.name}, your profile says {self._name}"
+            hint = "Nothing was sent. Ask the server's admin by phone or in person why."
+            self._trouble = ServerMismatch(what, hint)
+            channel.close()
+            return
+        self._name = session.name
         self._backoff.succeeded()
         self._trouble = None
         self._station.arrive(session.name, channel)

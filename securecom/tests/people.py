@@ -11,7 +11,7 @@ from securecom.client.channels.request_ways import ServerDials, ServerListens, W
 from securecom.client.contacts import Contacts
 from securecom.client.events import Event
 from securecom.client.service import Client
-from securecom.identity import Identity
+from securecom.identity import Identity, Name
 from securecom.testing import Network
 from securecom.tests.fake_server import STANDARD, outcome
 
@@ -46,6 +46,7 @@ class Person:
         identity: Identity,
         server: bytes,
         *,
+        name: Name | None = None,
         how: str = "listen",
         endpoint: IStreamClientEndpoint | None = None,
         **settings: Any,
@@ -54,6 +55,7 @@ class Person:
         self.notes = Notebook()
         self.contacts = Contacts(None, server, network.clock.seconds)
         self.client = Client(
+            name=name,
             identity=identity,
             server=server,
             contacts=self.contacts,

@@ -131,6 +131,25 @@ class ReachingTests(SynchronousTestCase):
             self.assertIn(words, self.check_final(person, ServerMismatch).what, what)
         self.assertEqual(self.server.takeovers, [])  # nobody even tried to log in
 
+    def test_a_server_that_gives_us_another_name_is_final_and_gets_nothing(self) -> None:
+        self.server.names[self.identity.public_key] = Name("dave")
+        person = self.person(name=ALICE)
+        error = self.check_final(person, ServerMismatch)
+        self.assertEqual(error.what, "the server calls you dave, your profile says alice")
+        self.assertEqual(self.server.people[Name("dave")].heard, [])
+        self.assertIsNone(self.server.people[Name("dave")].request)
+        self.assertEqual(person.notes.of(Online), [])
+
+    def test_the_name_of_the_first_log_in_is_the_name_ever_after(self) -> None:
+        for name in (ALICE, None):
+            self.setUp()
+            person = self.person(name=name)
+            self.server.names[self.identity.public_key] = Name("dave")
+            self.server.people[ALICE].standard.close()
+            self.network.advance(limits.RECONNECT_FIRST)
+            self.check_final(person, ServerMismatch)
+            self.assertEqual((person.main.name, len(person.notes.of(Online))), (ALICE, 1))
+
     def test_a_refused_log_in_is_final(self) -> None:
         refusals = (commands.NotEnrolled(), commands.Disabled(), commands.AlreadyOnline())
         reasons = set()

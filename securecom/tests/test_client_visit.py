@@ -54,12 +54,20 @@ class Guest:
         self.visit.over.addCallback(self.codes.append)
 
     def core(self, member: Member) -> Client:
-        self.client = self._client(member.identity, member.profile.server, self.lines)
+        profile = member.profile
+        self.client = self._client(profile.name, member.identity, profile.server, self.lines)
         return self.client
 
-    def _client(self, identity: Identity, server: bytes, frontend: Lines | NameHeard) -> Client:
+    def _client(
+        self,
+        name: Name | None,
+        identity: Identity,
+        server: bytes,
+        frontend: Lines | NameHeard,
+    ) -> Client:
         network = self.house.network
         return Client(
+            name=name,
             identity=identity,
             server=server,
             contacts=Contacts(None, server, lambda: 0.0),
@@ -86,7 +94,7 @@ class Guest:
     def _known_name(self, newcomer: Newcomer) -> Deferred[Name]:
         heard = NameHeard()
         self.attempts = 1
-        client = self._client(newcomer.identity, newcomer.invitation.server, heard)
+        client = self._client(None, newcomer.identity, newcomer.invitation.server, heard)
         client.done.addErrback(heard.failed)
         client.start()
         return heard.name.addCallback(lambda name: client.leave().addCallback(lambda _: name))

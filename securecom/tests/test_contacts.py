@@ -58,6 +58,16 @@ class ContactsTests(SynchronousTestCase):
         self.assertRaises(PeerKeyChanged, contacts.meet, BOB, OTHER_KEY)
         self.assertEqual(contacts.trust(BOB, KEY), "met")
 
+    def test_a_key_that_is_known_under_another_name_is_refused(self) -> None:
+        contacts = self.make()
+        contacts.meet(BOB, KEY)
+        for use in (contacts.trust, contacts.meet):
+            error = self.assertRaises(PeerKeyChanged, use, CAROL, KEY)
+            self.assertEqual(error.what, "this key is known to you as bob")
+        self.assertIsNone(contacts.pin(CAROL))
+        contacts.meet(CAROL, OTHER_KEY)
+        self.assertEqual(contacts.trust(CAROL, KEY), "changed")
+
 
 class FileTests(ContactsTests):
     def setUp(self) -> None:
@@ -78,6 +88,7 @@ class FileTests(ContactsTests):
         self.assertEqual(other.trust(BOB, OTHER_KEY), "new")
         other.meet(BOB, OTHER_KEY)
         self.assertEqual(self.make().trust(BOB, KEY), "met")
+        other.meet(CAROL, KEY)  # whom this server calls carol, that one may call bob
 
     def test_two_clients_of_one_profile_keep_each_others_pins(self) -> None:
         one, other = self.make(), self.make()
@@ -101,14 +112,14 @@ class FileTests(ContactsTests):
         self.make().meet(BOB, KEY)
         before = self.path.stat().st_ino
         with self.path.open("rb") as old:
-            self.make().meet(CAROL, KEY)
+            self.make().meet(CAROL, OTHER_KEY)
             self.assertNotIn(b"carol", old.read())
         self.assertNotEqual(self.path.stat().st_ino, before)
 
     def test_verified_pins_are_read_and_kept(self) -> None:
         self.write(f"{SERVER.hex()} bob {KEY.to_openssh()} 7 verified")
         contacts = self.make()
-        contacts.meet(CAROL, KEY)
+        contacts.meet(CAROL, OTHER_KEY)
         self.assertEqual(self.make().trust(BOB, KEY), "verified")
 
     def test_a_file_that_went_away_is_nobody_known(self) -> None:
@@ -177,7 +188,8 @@ class FileTests(ContactsTests):
         contacts.meet(BOB, KEY)
         before = self.path.read_bytes()
         self.patch(limits, "MAX_KNOWN_PEERS_FILE", len(before))
-        self.assertIn("longer", self.assertRaises(StateDamaged, contacts.meet, CAROL, KEY).what)
+        error = self.assertRaises(StateDamaged, contacts.meet, CAROL, OTHER_KEY)
+        self.assertIn("longer", error.what)
         self.assertEqual(self.path.read_bytes(), before)
         self.assertEqual((contacts.trust(BOB), contacts.trust(CAROL)), ("met", "new"))
 
@@ -189,7 +201,7 @@ class FileTests(ContactsTests):
         contacts = self.make()
         contacts.meet(BOB, KEY)
         self.path.write_text("rubbish\n")
-        self.assertRaises(StateDamaged, contacts.meet, CAROL, KEY)
+        self.assertRaises(StateDamaged, contacts.meet, CAROL, OTHER_KEY)
         self.assertEqual(self.path.read_text(), "rubbish\n")
 
     def test_what_cannot_be_read_is_named(self) -> None:

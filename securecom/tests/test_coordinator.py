@@ -111,6 +111,13 @@ class AskedTests(AliceTestCase):
             self.assertEqual(answer, ["unavailable"], state)
             self.assertEqual(self.notes.events, [RefusedForYou(CAROL, "key-changed")], state)
 
+    def test_a_key_that_we_know_as_somebody_elses_asks_nobody(self) -> None:
+        self.person.contacts.meet(CAROL, self.bob.public_key)
+        self.assertEqual(self.offer(), ["unavailable"])
+        (told,) = self.notes.events
+        assert isinstance(told, Problem)
+        self.assertEqual((told.code, told.what), (701, "this key is known to you as carol"))
+
     def test_our_own_key_is_nobody_elses(self) -> None:
         answer = self.offer(key=self.person.identity.public_key)
         self.assertEqual(answer, ["unavailable"])
@@ -285,6 +292,14 @@ class AskingTests(AliceTestCase):
         self.assertEqual(sent, [])
         self.assertEqual(self.end.said("end"), [STREAM])
         self.assertEqual(self.notes.last(RequestOver), RequestOver(BOB, "failed"))
+
+    def test_a_key_that_we_know_as_somebody_elses_gets_nothing_from_us(self) -> None:
+        self.person.contacts.meet(CAROL, self.bob.public_key)
+        stands, sent = self.ask(), self.sent_in_chats()
+        self.grant()
+        error = self.fails(stands, PeerKeyChanged)
+        self.assertEqual(error.what, "this key is known to you as carol")
+        self.assertEqual((sent, self.end.said("end")), ([], [STREAM]))
 
     def test_the_pinned_key_is_met_again(self) -> None:
         self.person.contacts.meet(BOB, self.bob.public_key)

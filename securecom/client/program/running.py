@@ -123,6 +123,7 @@ class Run:
         contacts = Contacts(profile.known_peers, profile.server, time.time)
         route = Route(self._reactor, profile.host, profile.port)
         return self.client(
+            profile.name,
             member.identity,
             profile.server,
             contacts,
@@ -136,6 +137,7 @@ class Run:
 
     def client(
         self,
+        name: Name | None,
         identity: Identity,
         server: bytes,
         contacts: Contacts,
@@ -146,6 +148,7 @@ class Run:
     ) -> Client:
         """A client core, with its endpoints on the reactor."""
         return Client(
+            name=name,
             identity=identity,
             server=server,
             contacts=contacts,
@@ -179,7 +182,14 @@ class Run:
         contacts = Contacts(None, invitation.server, time.time)
         heard = NameHeard()
         client = self.client(
-            newcomer.identity, invitation.server, contacts, heard, route, takeover=True, attempts=1
+            None,
+            newcomer.identity,
+            invitation.server,
+            contacts,
+            heard,
+            route,
+            takeover=True,
+            attempts=1,
         )
         client.done.addErrback(heard.failed)
         client.start()
