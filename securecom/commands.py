@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from twisted.protocols import amp
 
+from securecom import limits
 from securecom.errors import BadKey, BadName, WireError
 from securecom.identity import Name, PublicKey
 
@@ -112,6 +113,9 @@ MAC = FixedBytes(32)
 # --- typed refusals -------------------------------------------------------------------------
 
 
+_MAX_DIGITS = 6
+
+
 class Refusal(Exception):
     """A command's typed refusal. Its text on the wire is for logs; people read their client's."""
 
@@ -119,6 +123,14 @@ class Refusal(Exception):
 
     def __init__(self, text: str = "") -> None:
         super().__init__(text)
+
+    @property
+    def seconds(self) -> int | None:
+        """The text of `Refused` and `TooSoon`: how long to wait. None if it is no such number."""
+        text = str(self)
+        if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS:
+            return int(text)
+        return None
 
 
 class NotEnrolled(Refusal):
@@ -170,15 +182,21 @@ class NotDialling(Refusal):
 
 
 class NoAnswer(Refusal):
-    """Unknown, offline, away, busy, or silent until the request expired: one answer for all."""
+    """Nobody of that name, or not there for us, or silent: one answer, and no sooner or later."""
 
     wire = b"NO_ANSWER"
 
 
 class Refused(Refusal):
-    """The callee said no."""
+    """The callee said no. The text: seconds until the caller may ask them again."""
 
     wire = b"REFUSED"
+
+
+class TooSoon(Refusal):
+    """The callee said no not long ago. The text: seconds until the caller may ask them again."""
+
+    wire = b"TOO_SOON"
 
 
 class Cancelled(Refusal):
@@ -197,6 +215,12 @@ class TooManyRequests(Refusal):
     """A rate limit of the server."""
 
     wire = b"TOO_MANY_REQUESTS"
+
+
+class ListFull(Refusal):
+    """`limits.MAX_BLOCKED` names are blocked already."""
+
+    wire = b"LIST_FULL"
 
 
 class NothingToEnd(Refusal):
@@ -265,9 +289,18 @@ class LogOut(amp.Command):
 
 
 class SetAvailability(amp.Command):
-    """Available (online) or away (offline). A new session is away."""
+    """Available (online) or away (offline). A new session is away.
 
-    arguments = [(b"available", amp.Boolean())]
+    `seconds`: then the server ends it; absent: with the session. `audience`: those who may ask;
+    absent: everybody. Both mean nothing with `available` False.
+    """
+
+    arguments = [
+        (b"available", amp.Boolean()),
+        (b"seconds", Number(1, limits.MAX_LEASE, optional=True)),
+        (b"audience", NamesArgument(optional=True)),
+    ]
+    errors = refusals(ListFull)
 
 
 class ListAvailable(amp.Command):
@@ -292,7 +325,7 @@ class RequestChat(amp.Command):
         (b"key", KeyArgument()),
         (b"role", Word("caller", "callee")),
     ]
-    errors = refusals(NoAnswer, Refused, Cancelled, Occupied, TooManyRequests)
+    errors = refusals(NoAnswer, Refused, TooSoon, Cancelled, Occupied, TooManyRequests)
 
 
 class CancelRequest(amp.Command):
@@ -306,6 +339,31 @@ class EndChat(amp.Command):
 
     arguments = [(b"stream", STREAM)]
     errors = refusals(NothingToEnd)
+
+
+class Block(amp.Command):
+    """Whoever has this name, now or later, may not ask us; to them we are not there.
+
+    An open request of theirs gets no answer. A chat goes on.
+    """
+
+    arguments = [(b"name", NameArgument())]
+    errors = refusals(ListFull, ServerTrouble)
+
+
+class Unblock(amp.Command):
+    """Undo `Block`. `changed`: the name was blocked."""
+
+    arguments = [(b"name", NameArgument())]
+    response = [(b"changed", amp.Boolean())]
+    errors = refusals(ServerTrouble)
+
+
+class ListBlocked(amp.Command):
+    """All names that we have blocked, in order."""
+
+    response = [(b"names", NamesArgument())]
+    errors = refusals(ServerTrouble)
 
 
 class DialMe(amp.Command):
@@ -377,6 +435,16 @@ class WithdrawOffer(amp.Command):
     """
 
     arguments = [(b"chat", CHAT_ID), (b"reason", Word("cancelled", "expired", "gone", "crossed"))]
+    requiresAnswer = False
+
+
+class MissedRequest(amp.Command):
+    """Somebody asked for us while we were away or busy, and was not put before us.
+
+    Nobody whom we have blocked. Wants no answer.
+    """
+
+    arguments = [(b"caller", NameArgument())]
     requiresAnswer = False
 
 

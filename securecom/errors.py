@@ -207,6 +207,13 @@ class NotDialled(SecurecomError):
     hint = "Nobody can ask you for a chat. Start again with --request listen."
 
 
+class ServerInTrouble(SecurecomError):
+    """The server's disk or database failed."""
+
+    code = 304
+    hint = "Nothing was changed. Try again in a moment, or tell the server's admin."
+
+
 class ServerMismatch(SecurecomError):
     """The server is not the one that was pinned."""
 
@@ -235,6 +242,8 @@ class NotAnswered(SecurecomError):
     """The request came to nothing, for a reason that the other side need not tell."""
 
     code = 601
+    #: Seconds until the same person may be asked again, if that is known.
+    wait: int | None = None
     hint = "Nothing was sent. You may ask again."
 
 
@@ -278,6 +287,15 @@ class TooOften(SecurecomError):
 
     code = 801
     hint = "Nothing was sent. Wait a minute and try again."
+    #: Seconds until it may be tried again, if that is known.
+    wait: int | None = None
+
+
+class AskedTooSoon(TooOften):
+    """The other person said no not long ago."""
+
+    code = 802
+    hint = "Nothing was sent."
 
 
 # --- the peer's -----------------------------------------------------------------------------

@@ -70,8 +70,16 @@ ANSWER_DEADLINE = 15.0
 
 # --- chat requests and chats ----------------------------------------------------------------
 
-#: A chat request that nobody answered is over.
+#: How long a chat request stands, at the least and at the most. Each gets a time of its own, at
+#: random, before the server looks whom it is for; without a yes or no the answer comes then.
+REQUEST_STANDS = 30.0
 REQUEST_EXPIRES = 60.0
+#: After a refusal the same person is not asked again by the same: first, then twice as long each
+#: time, up to the last.
+COOLDOWN_FIRST = 60.0
+COOLDOWN_LAST = 3600.0
+#: After a day without another refusal a new one is the first again.
+COOLDOWN_FORGOTTEN = 24 * 3600.0
 #: For the callee's client to open its stream after it accepted.
 OPENING_DEADLINE = 10.0
 #: Nested handshake and both HELLOs, from the opened stream on.
@@ -93,6 +101,12 @@ PAIR_WINDOW = 600.0
 LISTS_BY_ASKER = 120
 #: The window of the three rates above.
 REQUEST_WINDOW = 60.0
+#: The longest that one may be available without saying so again.
+MAX_LEASE = 7 * 24 * 3600
+#: Names to which one may be available.
+MAX_AUDIENCE = 200
+#: Names one person may block: a list that fits one answer.
+MAX_BLOCKED = 200
 #: Names in one answer to "who is available"; the rest comes page by page.
 USERS_PAGE = 200
 #: Names a client fetches for one /users.
@@ -160,6 +174,8 @@ RECONNECT_LAST = 60.0
 RECONNECT_JITTER = 0.3
 #: Bytes of one typed or piped line.
 MAX_LINE = 64 * 1024
+#: Names whose missed requests a client remembers.
+MAX_MISSED = 100
 #: Bytes waiting for a slow terminal or pipe before reading from the server pauses.
 MAX_UNSHOWN = 256 * 1024
 #: For log-out, BYE and the rest when the client leaves.

@@ -22,6 +22,7 @@ from securecom.server.local_switchboard import LocalSwitchboard
 from securecom.server.relay import Leg, Relay
 from securecom.server.session import Session
 from securecom.server.switchboard import Answer, Opened
+from tests.shortened import SILENCE, shorten
 
 _log = Logger()
 _armed: list[bool] = []
@@ -129,8 +130,10 @@ def lie_to_callee() -> None:
     """Callees get a key of the server's own for the caller's."""
     false = Identity.generate().public_key
 
-    def offer(session: Session, chat: bytes, caller: Name, key: PublicKey) -> Deferred[Answer]:
-        return _offer(session, chat, caller, false if _armed else key)
+    def offer(
+        session: Session, chat: bytes, caller: Name, key: PublicKey, lasts: float
+    ) -> Deferred[Answer]:
+        return _offer(session, chat, caller, false if _armed else key, lasts)
 
     Session.offer = offer  # type: ignore[method-assign, assignment]
 
@@ -147,8 +150,10 @@ def lead_to_carol() -> None:
 def call_alice_carol() -> None:
     """Whom alice asks is told that it is carol, with alice's key."""
 
-    def offer(session: Session, chat: bytes, caller: Name, key: PublicKey) -> Deferred[Answer]:
-        return _offer(session, chat, Name("carol") if caller == "alice" else caller, key)
+    def offer(
+        session: Session, chat: bytes, caller: Name, key: PublicKey, lasts: float
+    ) -> Deferred[Answer]:
+        return _offer(session, chat, Name("carol") if caller == "alice" else caller, key, lasts)
 
     Session.offer = offer  # type: ignore[method-assign, assignment]
 
@@ -163,6 +168,7 @@ LIES: dict[str, Callable[[], None]] = {
 
 if __name__ == "__main__":
     how = sys.argv.pop(1)
+    shorten(list(SILENCE))
     _meddle(RELAYS.get(how, _as_it_is))
     if how not in RELAYS:
         LIES[how]()

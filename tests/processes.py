@@ -23,6 +23,8 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import FailTest
 
+from tests.shortened import SILENCE
+
 T = TypeVar("T")
 #: The tests' reactor, which is a module.
 reactor: Any = _reactor
@@ -32,6 +34,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DEADLINE = 60.0
 
 TWISTD = (sys.executable, str(Path(sys.executable).with_name("twistd")))
+#: twistd, but for how long a request stands.
+SERVER = (sys.executable, "-m", "tests.shortened", *SILENCE)
 ADMIN = (sys.executable, "-m", "securecom.admin")
 CLIENT = (sys.executable, "-m", "securecom.client")
 

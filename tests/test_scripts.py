@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.processes import CLIENT, Client, Process, Server, environment
+from tests.shortened import SILENCE
 from tests.town import TownCase
 
 
@@ -232,7 +233,7 @@ class ExitCodeTests(ScriptCase):
         self.assertEqual(bob.messages, [])
 
     async def test_too_often(self) -> None:
-        command = (sys.executable, "-m", "tests.shortened", "REQUESTS_BY_CALLER=2")
+        command = (sys.executable, "-m", "tests.shortened", *SILENCE, "REQUESTS_BY_CALLER=2")
         server = await self.server(command=(*command, "-n", "--pidfile=", "securecom"))
         alice = await self.client("alice", server).online()
         for _ in range(2):

@@ -16,7 +16,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import FailTest, TestCase
 
-from tests.processes import ADMIN, CLIENT, TWISTD, Client, Process, Server, environment
+from tests.processes import ADMIN, CLIENT, SERVER, Client, Process, Server, environment
 
 PEOPLE = ("alice", "bob", "carol")
 LOOPBACK = "tcp:0:interface=127.0.0.1"
@@ -103,7 +103,7 @@ class TownCase(TestCase):
         self,
         *options: str,
         state: Path | None = None,
-        command: Iterable[str] = (*TWISTD, "-n", "--pidfile=", "securecom"),
+        command: Iterable[str] = (*SERVER, "-n", "--pidfile=", "securecom"),
     ) -> Server:
         """A server that is not ready yet."""
         where = ("--standard", LOOPBACK, "--request", LOOPBACK)

@@ -63,6 +63,11 @@ class Contacts:
         self._refresh()
         return self._pins.get((self._server, name))
 
+    def names(self) -> list[Name]:
+        """Everybody whose key is pinned, in order. :raises StateDamaged: as `pin`."""
+        self._refresh()
+        return sorted(Name(name) for server, name in self._pins if server == self._server)
+
     def trust(self, name: Name, key: PublicKey | None = None) -> Trust:
         """How a name stands, or how it stands with the key that is claimed to be its own.
 

@@ -26,6 +26,7 @@ from securecom.client.coordination.station import Station
 from securecom.client.events import RequestChannel as RequestChannelEvent
 from securecom.client.events import problem
 from securecom.errors import NotDialled, ProofRefused
+from securecom.identity import Name
 
 
 class DaemonRole:
@@ -77,6 +78,10 @@ class DaemonRole:
     def offered(self, offer: Offer) -> Deferred[Answer]:
         """The coordinator knows whether the person may be asked."""
         return self._coordinator.offered(offer)
+
+    def missed(self, caller: Name) -> None:
+        """Somebody asked in vain."""
+        self._coordinator.missed(caller)
 
     def withdrawn(self, chat: bytes, reason: Withdrawn) -> None:
         """Take it off the screen."""

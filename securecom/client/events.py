@@ -72,10 +72,15 @@ class RequestChannel(Event):
 
 @dataclass(frozen=True, slots=True)
 class Availability(Event):
-    """We are, or are no longer, available to be asked."""
+    """We are, or are no longer, available to be asked.
+
+    `seconds`: until it is the other way round, None: until we say so. `to`: None: everybody.
+    """
 
     kind: ClassVar[str] = "availability"
     available: bool
+    seconds: int | None = None
+    to: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +116,15 @@ class Asking(Event):
 
 @dataclass(frozen=True, slots=True)
 class RequestOver(Event):
-    """Our request came to nothing. Accepted ones end in `ChatStarted`."""
+    """Our request came to nothing. Accepted ones end in `ChatStarted`.
+
+    `wait`: seconds until the same person may be asked again, if that is known.
+    """
 
     kind: ClassVar[str] = "request-over"
     name: str
     outcome: Literal["refused", "no-answer", "cancelled", "failed"]
+    wait: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +144,7 @@ class AskedOver(Event):
 
     kind: ClassVar[str] = "asked-over"
     name: str
-    reason: Literal["accepted", "refused", "cancelled", "expired", "gone", "crossed"]
+    reason: Literal["accepted", "refused", "dismissed", "cancelled", "expired", "gone", "crossed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +154,51 @@ class RefusedForYou(Event):
     kind: ClassVar[str] = "refused-for-you"
     name: str
     reason: Literal["busy", "key-changed"]
+
+
+@dataclass(frozen=True, slots=True)
+class MissedRequest(Event):
+    """In a list: somebody asked so many times in vain, last so many seconds ago."""
+
+    kind: ClassVar[str] = "missed-request"
+    name: str
+    count: int
+    ago: int
+
+
+@dataclass(frozen=True, slots=True)
+class Missed(Event):
+    """Who asked in vain while we were away or busy, the latest first."""
+
+    kind: ClassVar[str] = "missed"
+    missed: list[MissedRequest]
+
+
+@dataclass(frozen=True, slots=True)
+class Requests(Event):
+    """All requests. `asking`: whom we ask; `asked_by`: who asks us."""
+
+    kind: ClassVar[str] = "requests"
+    asking: str | None
+    asked_by: str | None
+    missed: list[MissedRequest]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked(Event):
+    """A name is, or is no longer, blocked."""
+
+    kind: ClassVar[str] = "blocked"
+    name: str
+    blocked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BlockList(Event):
+    """All that we have blocked, in order."""
+
+    kind: ClassVar[str] = "block-list"
+    names: list[str]
 
 
 # --- the chat -------------------------------------------------------------------------------

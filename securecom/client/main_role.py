@@ -9,23 +9,31 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, inlineCallbacks, succeed
+from twisted.internet.defer import Deferred, fail, inlineCallbacks
+from twisted.protocols import amp
+from twisted.python.failure import Failure
 
 from securecom import commands, limits
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.requests import Offer
 from securecom.client.coordination.station import Station
-from securecom.client.events import Availability, Online, User, Users
-from securecom.errors import BadArgument, NotNow, WireError
+from securecom.client.events import Blocked, BlockList, Online, Requests, User, Users
+from securecom.client.presence import Presence
+from securecom.client.terms import Pause, Terms, seconds_of_day
+from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong, WireError
 from securecom.identity import Name, server_fingerprint
 
 _HOLDER = "front-end"
+_ANYBODY, _FOR_GOOD = Terms(), Pause()
+#: Somebody may be called so; who means all means them too.
+_ALL = "all"
 
 
 class MainRole:
     """The client as its person sees it.
 
     :param available: whether the person wants to be available once on line.
+    :param time_of_day: seconds since midnight, here.
     :param leave: ends the session and the client; fires when all is closed.
     """
 
@@ -35,9 +43,10 @@ class MainRole:
         coordinator: Coordinator,
         available: bool,
         leave: Callable[[], Deferred[None]],
+        time_of_day: Callable[[], int] = seconds_of_day,
     ) -> None:
         self._station, self._coordinator = station, coordinator
-        self._wants_available = available
+        self._presence = Presence(station, coordinator, available, time_of_day)
         self._leave = leave
         self._holds = False
 
@@ -117,8 +126,35 @@ class MainRole:
         return self._if_asked_by(name) or self._coordinator.accept()
 
     def refuse(self, name: Name | None = None) -> Deferred[None]:
-        """Say no."""
+        """Say no. The name `all` is whoever asks."""
         return self._if_asked_by(name) or self._coordinator.refuse()
+
+    def dismiss(self, name: Name | None = None) -> Deferred[None]:
+        """Say nothing, to `name` if it is given, and be asked no longer."""
+        return self._if_asked_by(name) or self._coordinator.dismiss()
+
+    @inlineCallbacks
+    def block(self, name: Name) -> Generator[Deferred[Any], Any, None]:
+        """Never be asked by `name` again; what they ask just now is dismissed."""
+        if name == self.name:
+            raise BadArgument("that is you")
+        offer = self.offer
+        if offer is not None and offer.caller == name:
+            self._coordinator.dismiss()
+        yield self._told(commands.Block, name=name)
+        self._station.show(Blocked(name, True))
+
+    @inlineCallbacks
+    def unblock(self, name: Name) -> Generator[Deferred[Any], Any, None]:
+        """May ask again. Fails with `NotNow` if the name was not blocked."""
+        answer = yield self._told(commands.Unblock, name=name)
+        if not answer["changed"]:
+            raise NotNow(f"{name} is not blocked", "/blocked shows who is.")
+        self._station.show(Blocked(name, False))
+
+    def blocked(self) -> Deferred[BlockList]:
+        """Whom we have blocked."""
+        return self._told(commands.ListBlocked).addCallback(lambda box: BlockList(box["names"]))
 
     def say(self, text: str) -> int:
         """Send a message, or keep it until the caller has spoken; its number.
@@ -131,14 +167,18 @@ class MainRole:
         """End the chat; fires when it is over, after `limits.BYE_DEADLINE` at the latest."""
         return self._coordinator.stop()
 
-    def set_available(self, available: bool) -> Deferred[None]:
-        """Be available to be asked, or not; also after the next log-in."""
-        self._wants_available = available
-        self._coordinator.is_available = available  # "away" counts from now, whatever is on its way
-        if not self.is_online:
-            return succeed(None)
-        answer = self._station.line.ask(commands.SetAvailability, available=available)
-        return answer.addCallback(lambda _: self._station.show(Availability(available)))
+    def set_available(self, terms: Terms = _ANYBODY) -> Deferred[None]:
+        """Be available to be asked; also after the next log-in, while the terms last."""
+        return self._presence.come(terms)
+
+    def set_away(self, pause: Pause = _FOR_GOOD) -> Deferred[None]:
+        """Be asked by nobody; after the pause be available again as before."""
+        return self._presence.go(pause)
+
+    def requests(self) -> Requests:
+        """What is open in both directions, and who asked in vain."""
+        asked_by = None if self.offer is None else self.offer.caller
+        return Requests(self.asking, asked_by, self._station.missed.all())
 
     def log_out(self) -> Deferred[None]:
         """End the chat, the session and the client; never fails."""
@@ -160,17 +200,20 @@ class MainRole:
 
     def came_online(self, again: bool) -> None:
         """Logged in, and the request channel had its first chance."""
-        self._coordinator.is_available = self._wants_available
+        self._presence.restore()
         name, fingerprint = self._station.name, server_fingerprint(self._station.server)
         self._station.show(Online(name, fingerprint, again))
         if self._holds:
             self.hold_incoming()
-        if self._wants_available:
-            self.set_available(True).addErrback(lambda _: None)  # the loss is told as such
+        self._presence.announce()
+
+    def _told(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
+        """The server's answer, or an error that people can read."""
+        return self._station.line.ask(command, **arguments).addErrback(_readable)
 
     def _if_asked_by(self, name: Name | None) -> Deferred[None] | None:
         offer = self.offer
-        if offer is None or name in (None, offer.caller):
+        if offer is None or name in (None, _ALL, offer.caller):
             return None
         return fail(NotNow(f"{name} is not asking you"))
 
@@ -181,6 +224,16 @@ def _check_page(names: list[Name], after: str) -> None:
         if name <= after:
             raise WireError("the server's list is out of order")
         after = name
+
+
+def _readable(failure: Failure) -> Failure:
+    """What the server's own limits and troubles mean."""
+    if failure.check(commands.ListFull):
+        full = TooLong(f"you have blocked {limits.MAX_BLOCKED} names", "First /unblock one.")
+        return Failure(full)
+    if failure.check(commands.ServerTrouble):
+        return Failure(ServerInTrouble("the server could not do it"))
+    return failure
 
 
 def _offline() -> NotNow:

@@ -1,8 +1,9 @@
 """The life of one chat request on the server, as a state machine.
 
-asking --accept--> opening --opened--> settled, and from both any reason why not. `ask` comes
-first and once, `opened` only after `accept`; every other input is taken in every state from then
-on: what comes late changes nothing.
+asking --accept--> opening --opened--> settled. Whatever else becomes of the callee, or if there
+never was one, the request is *silent*: it stands on for the caller alone until its time is up, so
+that the caller cannot tell one reason from another. Every input is taken in every state: what
+comes late changes nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from securecom import commands, limits
+from securecom.identity import Name
 from securecom.server.switchboard import Answer, Opened, Party, Withdrawn
 
 
@@ -23,7 +25,10 @@ class ChatRequest(Protocol):
     """What can happen to a chat request."""
 
     def ask(self) -> None:
-        """The callee is to be asked. First input, once."""
+        """The callee is to be asked. First input, or `hush` is."""
+
+    def hush(self) -> None:
+        """There is nobody to ask."""
 
     def accept(self) -> None:
         """The callee says yes."""
@@ -34,6 +39,9 @@ class ChatRequest(Protocol):
     def excuse(self) -> None:
         """The callee's daemon role says busy or unavailable, or the callee is gone."""
 
+    def dismiss(self) -> None:
+        """The callee does not want to be asked by this caller, and says nothing."""
+
     def cancel(self) -> None:
         """The caller withdraws."""
 
@@ -41,13 +49,29 @@ class ChatRequest(Protocol):
         """The caller is gone."""
 
     def expire(self) -> None:
-        """Nobody answered in time."""
+        """Its time is up."""
 
-    def cross(self) -> bool:
+    def cross(self, asker: Party) -> bool:
         """The callee asked the caller: two consents. False if it comes too late to matter."""
 
     def opened(self) -> None:
         """The callee's client is ready for the stream."""
+
+
+class Board(Protocol):
+    """What a request needs of the switchboard."""
+
+    def new_chat(self) -> tuple[bytes, int]:
+        """A chat id and a stream number that nobody has seen."""
+
+    def refused(self, request: Request) -> int:
+        """The callee said no; seconds until the caller may ask them again."""
+
+    def released(self, request: Request, party: Party) -> None:
+        """The party has nothing more to do with the request."""
+
+    def established(self, request: Request) -> None:
+        """The request, with which nobody has anything to do any more, is to become a chat."""
 
 
 class Request:
@@ -56,29 +80,36 @@ class Request:
     `answer` is the caller's: it fires with `Opened` or fails with a refusal. `crossing` is the
     callee's, if their own request made this one a chat.
 
-    :param established: called when both are to be joined, after `settled`.
-    :param settled: called once, when the reservation of both is over.
+    :param wanted: the name that is asked.
+    :param callee: who is to be asked; None: nobody, which the caller must not notice.
+    :param lasts: seconds until the caller hears that there was no answer.
     """
 
     def __init__(
         self,
-        chat: bytes,
-        stream: int,
-        caller: Party,
-        callee: Party,
+        board: Board,
         clock: IReactorTime,
-        established: Callable[[Request], None],
-        settled: Callable[[Request], None],
+        caller: Party,
+        wanted: Name,
+        callee: Party | None,
+        lasts: float,
     ) -> None:
-        self.chat, self.stream = chat, stream
-        self.caller, self.callee = caller, callee
+        self.chat, self.stream = board.new_chat()
+        self.caller, self.wanted, self.callee = caller, wanted, callee
         self.answer: Deferred[Opened] = Deferred()
         self.crossing: Deferred[Opened] = Deferred()
         self.is_crossed = False
-        self._established, self._settled = established, settled
-        self._clock = clock
+        self._board, self._clock = board, clock
+        self._ends = clock.seconds() + lasts
         self.machine: ChatRequest = _machine(self)
-        self._timer = clock.callLater(limits.REQUEST_EXPIRES, self.machine.expire)
+        self._timer = clock.callLater(lasts, self.machine.expire)
+
+    @property
+    def asked(self) -> Party:
+        """The callee, where there is one."""
+        if self.callee is None:
+            raise RuntimeError("a request that nobody was asked")
+        return self.callee
 
     def offer(self) -> None:
         """Ask the callee; their answer comes back as an input."""
@@ -88,22 +119,34 @@ class Request:
             "busy": self.machine.excuse,
             "unavailable": self.machine.excuse,
         }
-        self.callee.offer(self.chat, self.caller.name, self.caller.key).addCallbacks(
+        lasts = self._ends - self._clock.seconds()
+        self.asked.offer(self.chat, self.caller.name, self.caller.key, lasts).addCallbacks(
             lambda answer: answers[answer](), lambda _: self.machine.excuse()
         )
 
     def announce(self) -> None:
         """Accepted: callee's stream first."""
-        self._timer.cancel()
-        self._timer = self._clock.callLater(limits.OPENING_DEADLINE, self.machine.expire)
-        self.callee.announce_stream(self.chat, self.stream).addCallbacks(
+        self._expire_in(limits.OPENING_DEADLINE)
+        self.asked.announce_stream(self.chat, self.stream).addCallbacks(
             lambda _: self.machine.opened(), lambda _: self.machine.excuse()
         )
 
     def join(self) -> None:
         """Both are ready: the reservation becomes a chat."""
         self._settle()
-        self._established(self)
+        self._board.established(self)
+
+    def cross(self, asker: Party) -> None:
+        """The callee, asked or not, asks the caller."""
+        self.callee, self.is_crossed = asker, True
+
+    def renew(self) -> None:
+        """New numbers: a callee may have seen the former come and go."""
+        self.chat, self.stream = self._board.new_chat()
+
+    def refuse(self) -> None:
+        """The callee's own no: the only one that comes before the time is up."""
+        self.fail(commands.Refused(str(self._board.refused(self))))
 
     def fail(self, refusal: commands.Refusal) -> None:
         """It came to nothing; both are free before the caller hears of it."""
@@ -112,21 +155,35 @@ class Request:
 
     def withdraw(self, reason: Withdrawn) -> None:
         """Take the offer off the callee's screen."""
-        self.callee.withdraw(self.chat, reason)
+        self.asked.withdraw(self.chat, reason)
 
     def close_announced(self) -> None:
         """The stream that the callee was told of will not be."""
-        self.callee.close_stream(self.stream, tell=True)
+        self.asked.close_stream(self.stream, tell=True)
+
+    def let_callee_go(self) -> None:
+        """The callee is free. The caller waits on, as if nobody had been there to ask."""
+        self._board.released(self, self.asked)
+        self.callee = None
+        self._expire_in(max(0.0, self._ends - self._clock.seconds()))
+
+    def _expire_in(self, seconds: float) -> None:
+        if self._timer.active():
+            self._timer.cancel()
+        self._timer = self._clock.callLater(seconds, self.machine.expire)
 
     def _settle(self) -> None:
         if self._timer.active():
             self._timer.cancel()
-        self._settled(self)
+        for party in (self.caller, self.callee):
+            if party is not None:
+                self._board.released(self, party)
 
 
 _builder = TypeMachineBuilder(ChatRequest, Request)
 _created = _builder.state("created")
 _asking = _builder.state("asking")
+_silent = _builder.state("silent")
 _opening = _builder.state("opening")
 _settled = _builder.state("settled")
 
@@ -136,6 +193,11 @@ def _ask(_: ChatRequest, request: Request) -> None:
     request.offer()
 
 
+@_created.upon(ChatRequest.hush).to(_silent)
+def _hush(_: ChatRequest, request: Request) -> None:
+    pass
+
+
 @_asking.upon(ChatRequest.accept).to(_opening)
 def _accept(_: ChatRequest, request: Request) -> None:
     request.announce()
@@ -143,12 +205,18 @@ def _accept(_: ChatRequest, request: Request) -> None:
 
 @_asking.upon(ChatRequest.refuse).to(_settled)
 def _refuse(_: ChatRequest, request: Request) -> None:
-    request.fail(commands.Refused())
+    request.refuse()
 
 
-@_asking.upon(ChatRequest.excuse).to(_settled)
+@_asking.upon(ChatRequest.excuse).to(_silent)
 def _excuse(_: ChatRequest, request: Request) -> None:
-    request.fail(commands.NoAnswer())
+    request.let_callee_go()
+
+
+@_asking.upon(ChatRequest.dismiss).to(_silent)
+def _dismiss(_: ChatRequest, request: Request) -> None:
+    request.withdraw("gone")
+    request.let_callee_go()
 
 
 @_asking.upon(ChatRequest.cancel).to(_settled)
@@ -170,9 +238,28 @@ def _expire(_: ChatRequest, request: Request) -> None:
 
 
 @_asking.upon(ChatRequest.cross).to(_settled)
-def _cross(_: ChatRequest, request: Request) -> bool:
-    request.is_crossed = True
+def _cross(_: ChatRequest, request: Request, asker: Party) -> bool:
     request.withdraw("crossed")
+    request.cross(asker)
+    request.join()
+    return True
+
+
+@_silent.upon(ChatRequest.expire).to(_settled)
+def _expire_silent(_: ChatRequest, request: Request) -> None:
+    request.fail(commands.NoAnswer())
+
+
+@_silent.upon(ChatRequest.cancel).to(_settled)
+@_silent.upon(ChatRequest.abandon).to(_settled)
+def _cancel_silent(_: ChatRequest, request: Request) -> None:
+    request.fail(commands.Cancelled())
+
+
+@_silent.upon(ChatRequest.cross).to(_settled)
+def _cross_silent(_: ChatRequest, request: Request, asker: Party) -> bool:
+    request.renew()
+    request.cross(asker)
     request.join()
     return True
 
@@ -189,26 +276,34 @@ def _cancel_opening(_: ChatRequest, request: Request) -> None:
     request.fail(commands.Cancelled())
 
 
-@_opening.upon(ChatRequest.excuse).to(_settled)
-@_opening.upon(ChatRequest.expire).to(_settled)
+@_opening.upon(ChatRequest.excuse).to(_silent)
+@_opening.upon(ChatRequest.expire).to(_silent)
 def _lose_opening(_: ChatRequest, request: Request) -> None:
     request.close_announced()
-    request.fail(commands.NoAnswer())
+    request.let_callee_go()
 
 
-for _late in (ChatRequest.accept, ChatRequest.refuse):
-    _opening.upon(_late).loop().returns(None)
-for _late in (
-    ChatRequest.accept,
-    ChatRequest.refuse,
-    ChatRequest.excuse,
-    ChatRequest.cancel,
-    ChatRequest.abandon,
-    ChatRequest.expire,
-    ChatRequest.opened,
-):
-    _settled.upon(_late).loop().returns(None)
-for _state in (_opening, _settled):
-    _state.upon(ChatRequest.cross).loop().returns(False)
+@_opening.upon(ChatRequest.cross).loop()
+@_settled.upon(ChatRequest.cross).loop()
+def _too_late(_: ChatRequest, request: Request, asker: Party) -> bool:
+    return False
+
+
+_from_callee = (ChatRequest.accept, ChatRequest.refuse, ChatRequest.dismiss)
+_from_caller = (ChatRequest.cancel, ChatRequest.abandon)
+_late = {
+    _silent: (*_from_callee, ChatRequest.excuse, ChatRequest.opened),
+    _opening: _from_callee,
+    _settled: (
+        *_from_callee,
+        *_from_caller,
+        ChatRequest.excuse,
+        ChatRequest.expire,
+        ChatRequest.opened,
+    ),
+}
+for _state, _inputs in _late.items():
+    for _input in _inputs:
+        _state.upon(_input).loop().returns(None)
 
 _machine = _builder.build()

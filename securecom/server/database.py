@@ -25,7 +25,9 @@ from securecom.server import files, sql
 #: In the file's header, so that another program's database is not taken for ours ("scom").
 APPLICATION = 0x73636F6D
 #: The version of `sql.SCHEMA`.
-VERSION = 1
+VERSION = 2
+#: The oldest version that can be brought up to it.
+OLDEST = 1
 
 _MAGIC = b"SQLite format 3\x00"
 _APPLICATION_AT = 68  # SQLite's file format, "The Database Header"
@@ -89,7 +91,7 @@ def threaded_pool(path: Path, reactor: IReactorThreads | None = None) -> Pool:
         cp_min=1,
         cp_max=1,
         cp_noisy=False,
-        cp_openfun=_set_up,
+        cp_openfun=_open,
         cp_reactor=reactor,
         **_OPTIONS,
     )
@@ -102,6 +104,13 @@ def connect(path: Path, busy: float | None = None) -> sqlite3.Connection:
     :param busy: seconds to wait for others, `limits.DATABASE_BUSY` if None.
     """
     busy = limits.DATABASE_BUSY if busy is None else busy
+    connection = _connect(path, busy)
+    with readable():
+        _migrate(connection)
+    return connection
+
+
+def _connect(path: Path, busy: float) -> sqlite3.Connection:
     with readable():
         connection: sqlite3.Connection = sqlite3.connect(_existing(path), timeout=busy, **_OPTIONS)
         _set_up(connection)
@@ -111,12 +120,18 @@ def connect(path: Path, busy: float | None = None) -> sqlite3.Connection:
 def in_memory() -> sqlite3.Connection:
     """A connection to a new registry that is gone when it is closed."""
     connection: sqlite3.Connection = sqlite3.connect(":memory:", **_OPTIONS)
+    _set_up(connection)
     _create(connection)
     return connection
 
 
 def _existing(path: Path) -> str:
     return f"{path.absolute().as_uri()}?mode=rw"
+
+
+def _open(connection: sqlite3.Connection) -> None:
+    _set_up(connection)
+    _migrate(connection)
 
 
 def _set_up(connection: sqlite3.Connection) -> None:
@@ -142,26 +157,51 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring an older registry up to this version: whole or not at all, by whoever comes first."""
+    if _version(connection) != OLDEST:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if _version(connection) == OLDEST:
+            for statement in sql.BLOCKS:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
 def verify(path: Path) -> None:
-    """:raises StateDamaged: if this is no whole registry of this version; it is not changed."""
+    """:raises StateDamaged: if this is no whole registry that this version can use.
+
+    It is not changed: an older one is brought up when it is next connected to.
+    """
     files.check_file(path)
     with files.telling(path), open(path, "rb") as file:
         header = file.read(_APPLICATION_AT + 4)
     application = int.from_bytes(header[_APPLICATION_AT:], "big")
     if not header.startswith(_MAGIC) or application != APPLICATION:
         raise StateDamaged(f"{path} is no registry of securecom")
-    connection = connect(path)
+    connection = _connect(path, limits.DATABASE_BUSY)
     with readable(), contextlib.closing(connection):
         _verify(connection, path)
 
 
 def _verify(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = _version(connection)
     if version > VERSION:
         hint = "Nothing was changed. Use that version, or a backup from before it."
         raise StateDamaged(f"{path} was written by a newer securecom (registry {version})", hint)
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
-    if version < VERSION or not tables >= {"users", "invitations"}:
+    wanted = {"users", "invitations"} | ({"blocks"} if version >= VERSION else set())
+    if version < OLDEST or not tables >= wanted:
         raise StateDamaged(f"{path} is half a registry")
     if connection.execute("PRAGMA quick_check").fetchall() != [("ok",)]:
         raise StateDamaged(f"{path} is damaged (SQLite's quick_check)")

@@ -6,7 +6,6 @@ together, so that a reservation is atomic and nobody is in two things at once.
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,13 +14,17 @@ from twisted.internet.interfaces import IReactorTime
 
 from securecom import commands, limits
 from securecom.identity import Name
+from securecom.server.availability import Leases
 from securecom.server.chat_request import Request
+from securecom.server.cooldowns import Cooldowns
 from securecom.server.rates import Rate
 from securecom.server.relay import Relay
-from securecom.server.switchboard import Opened, Party, Role
+from securecom.server.switchboard import Lease, Opened, Party, Role
 
 _CHAT_BYTES = 16
 _STREAM_BYTES = 4
+_SHARE_BYTES = 4
+_SHARES = 1 << (8 * _SHARE_BYTES)
 
 
 @dataclass(eq=False)
@@ -42,11 +45,12 @@ class LocalSwitchboard:
     def __init__(self, clock: IReactorTime, random: Callable[[int], bytes]) -> None:
         self._clock, self._random = clock, random
         self._parties: dict[Name, Party] = {}
-        self._available: list[Name] = []
+        self._leases = Leases(clock)
         self._engaged: dict[Name, Request | Chat] = {}
         window = limits.REQUEST_WINDOW
         self._by_caller = Rate(limits.REQUESTS_BY_CALLER, window, clock.seconds)
         self._lists = Rate(limits.LISTS_BY_ASKER, window, clock.seconds)
+        self._cooldowns = Cooldowns(clock.seconds)
         self._by_pair = Rate(limits.REQUESTS_BY_PAIR, limits.PAIR_WINDOW, clock.seconds)
         self._to_callee = Rate(limits.REQUESTS_TO_CALLEE, window, clock.seconds)
 
@@ -61,7 +65,7 @@ class LocalSwitchboard:
         """See the interface."""
         if self._parties.get(party.name) is not party:
             return succeed(None)
-        self._set_available(party.name, False)
+        self._leases.end(party.name)
         del self._parties[party.name]
         engagement = self._engaged.get(party.name)
         if isinstance(engagement, Chat):
@@ -72,10 +76,14 @@ class LocalSwitchboard:
             engagement.machine.excuse()
         return succeed(None)
 
-    def set_available(self, party: Party, available: bool) -> Deferred[None]:
+    def set_available(self, party: Party, lease: Lease | None) -> Deferred[None]:
         """See the interface."""
-        if self._parties.get(party.name) is party:
-            self._set_available(party.name, available)
+        if self._parties.get(party.name) is not party:
+            return succeed(None)
+        if lease is None:
+            self._leases.end(party.name)
+        else:
+            self._leases.begin(party.name, lease)
         return succeed(None)
 
     def available(self, asker: Party, after: str, text: str) -> Deferred[tuple[list[Name], bool]]:
@@ -83,29 +91,19 @@ class LocalSwitchboard:
         if not self._lists.allow(asker.name):
             return fail(commands.TooManyRequests())
         page: list[Name] = []
-        names = self._available
-        for at in range(bisect_right(names, after), len(names)):
-            if text in (name := names[at]) and name != asker.name and self._is_free(name):
+        for name in self._leases.after(after):
+            if text in name and self._is_open_to(asker, name):
                 if len(page) == limits.USERS_PAGE:
                     return succeed((page, True))
                 page.append(name)
         return succeed((page, False))
 
-    def _set_available(self, name: Name, available: bool) -> None:
-        at = bisect_right(self._available, name)
-        is_in = at > 0 and self._available[at - 1] == name
-        if available and not is_in:
-            insort(self._available, name)
-        elif is_in and not available:
-            del self._available[at - 1]
-
-    def _may_be_asked(self, name: Name) -> bool:
-        at = bisect_right(self._available, name)
-        return at > 0 and self._available[at - 1] == name and self._is_free(name)
-
-    def _is_free(self, name: Name) -> bool:
-        """Of somebody who is available: nobody has them, and a request would reach them."""
-        return name not in self._engaged and self._parties[name].reachable
+    def _is_open_to(self, asker: Party, name: Name) -> bool:
+        """May be asked by this person, busy or not: that is nobody's business."""
+        if not self._leases.admits(name, asker.name):
+            return False
+        party = self._parties[name]
+        return party is not asker and party.reachable and party.admits(asker.name)
 
     # --- requests ---------------------------------------------------------------------------
 
@@ -113,19 +111,16 @@ class LocalSwitchboard:
         """See the interface."""
         if self._parties.get(caller.name) is not caller:
             return fail(commands.NoAnswer())
-        engagement = self._engaged.get(caller.name)
-        if isinstance(engagement, Request) and self._crosses(engagement, caller, callee):
-            return self._join_crossing(engagement)
-        if engagement is not None:
+        theirs = self._engaged.get(callee)
+        if isinstance(theirs, Request) and self._crosses(theirs, caller, callee):
+            return self._join_crossing(theirs, caller)
+        if caller.name in self._engaged:
             return fail(commands.Occupied())
         if not self._by_caller.allow(caller.name):
             return fail(commands.TooManyRequests())
-        if callee == caller.name or not self._may_be_asked(callee):
-            return fail(commands.NoAnswer())
-        pair = (caller.name, callee)  # the callee is spared, the caller learns nothing
-        if not self._by_pair.allow(pair) or not self._to_callee.allow(callee):
-            return fail(commands.NoAnswer())
-        return self._ask(caller, self._parties[callee])
+        if wait := self._cooldowns.left(caller.name, callee):
+            return fail(commands.TooSoon(str(wait)))
+        return self._ask(caller, callee, self._drawn_time())
 
     def cancel(self, caller: Party) -> Deferred[None]:
         """See the interface."""
@@ -135,37 +130,70 @@ class LocalSwitchboard:
         engagement.machine.cancel()
         return succeed(None)
 
-    def _ask(self, caller: Party, callee: Party) -> Deferred[Opened]:
-        request = Request(
-            self._random(_CHAT_BYTES),
-            self._new_stream(),
-            caller,
-            callee,
-            self._clock,
-            self._establish,
-            self._release,
-        )
-        self._engaged[caller.name] = self._engaged[callee.name] = request
-        request.machine.ask()
+    def silence(self, party: Party, caller: Name) -> Deferred[None]:
+        """See the interface."""
+        engagement = self._engaged.get(party.name)
+        if isinstance(engagement, Request) and engagement.caller.name == caller:
+            engagement.machine.dismiss()
+        return succeed(None)
+
+    def _drawn_time(self) -> float:
+        """How long a request stands, whatever becomes of it: uniform, and not looked at again."""
+        share = int.from_bytes(self._random(_SHARE_BYTES), "big") / _SHARES
+        return limits.REQUEST_STANDS + share * (limits.REQUEST_EXPIRES - limits.REQUEST_STANDS)
+
+    def _ask(self, caller: Party, name: Name, lasts: float) -> Deferred[Opened]:
+        callee = self._whom_to_ask(caller, name)
+        request = Request(self, self._clock, caller, name, callee, lasts)
+        self._engaged[caller.name] = request
+        if callee is None:
+            request.machine.hush()
+        else:
+            self._engaged[name] = request
+            request.machine.ask()
         return request.answer
 
-    @staticmethod
-    def _crosses(request: Request, asker: Party, asked: Name) -> bool:
-        return request.callee is asker and request.caller.name == asked
+    def _whom_to_ask(self, caller: Party, name: Name) -> Party | None:
+        party = self._parties.get(name)
+        if party is None or party is caller or not party.admits(caller.name):
+            return None
+        if self._leases.excludes(name, caller.name):
+            return None
+        if not self._by_pair.allow((caller.name, name)) or not self._to_callee.allow(name):
+            return None  # the callee is spared, the caller learns nothing
+        if name in self._engaged or not self._is_open_to(caller, name):
+            party.missed(caller.name)
+            return None
+        return party
+
+    def _crosses(self, request: Request, asker: Party, asked: Name) -> bool:
+        """It is the request of `asked` to the asker, who is in nothing else."""
+        is_theirs = request.caller.name == asked and request.wanted == asker.name
+        return is_theirs and self._engaged.get(asker.name) in (None, request)
 
     @staticmethod
-    def _join_crossing(request: Request) -> Deferred[Opened]:
-        if request.machine.cross():
+    def _join_crossing(request: Request, asker: Party) -> Deferred[Opened]:
+        if request.machine.cross(asker):
             return request.crossing
         return fail(commands.Occupied())  # accepted a moment ago: the chat is on its way
 
-    def _release(self, request: Request) -> None:
-        for party in (request.caller, request.callee):
-            self._engaged.pop(party.name, None)
+    # what a request needs (`chat_request.Board`)
+
+    def new_chat(self) -> tuple[bytes, int]:
+        """Random: they tell nobody how many chats there were."""
+        return self._random(_CHAT_BYTES), self._new_stream()
 
     def _new_stream(self) -> int:
-        """A number that tells nobody how many chats there were; 0 is none."""
-        return int.from_bytes(self._random(_STREAM_BYTES), "big") or 1
+        return int.from_bytes(self._random(_STREAM_BYTES), "big") or 1  # 0 is none
+
+    def refused(self, request: Request) -> int:
+        """The next time takes longer."""
+        return self._cooldowns.refused(request.caller.name, request.wanted)
+
+    def released(self, request: Request, party: Party) -> None:
+        """Free for others."""
+        if self._engaged.get(party.name) is request:
+            del self._engaged[party.name]
 
     # --- chats ------------------------------------------------------------------------------
 
@@ -177,21 +205,23 @@ class LocalSwitchboard:
         self._end(engagement, party)
         return succeed(None)
 
-    def _establish(self, request: Request) -> None:
+    def established(self, request: Request) -> None:
         """Both legs are joined, and told: the callee first, so that they hear the caller."""
-        self._by_pair.forget((request.caller.name, request.callee.name))
-        relay = Relay(request.stream, request.caller.leg, request.callee.leg)
-        chat = Chat(request.caller, request.callee, relay)
+        caller, callee = request.caller, request.asked
+        relay = Relay(request.stream, caller.leg, callee.leg)
+        chat = Chat(caller, callee, relay)
+        self._cooldowns.forget(caller.name, callee.name)
+        self._by_pair.forget((caller.name, callee.name))
         for party in (chat.caller, chat.callee):
             self._engaged[party.name] = chat
             party.open_stream(relay)
         if not request.is_crossed:
-            request.answer.callback(_opened(request, request.callee, "caller"))
+            request.answer.callback(_opened(request, callee, "caller"))
             return
-        asker_calls = request.caller.name < request.callee.name
+        asker_calls = caller.name < callee.name
         answers = [
-            (request.answer, _opened(request, request.callee, _role(asker_calls))),
-            (request.crossing, _opened(request, request.caller, _role(not asker_calls))),
+            (request.answer, _opened(request, callee, _role(asker_calls))),
+            (request.crossing, _opened(request, caller, _role(not asker_calls))),
         ]
         for answer, opened in sorted(answers, key=lambda pair: pair[1].role):
             answer.callback(opened)

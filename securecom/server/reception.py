@@ -7,18 +7,14 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from securecom import commands
-from securecom.errors import OurFault
 from securecom.identity import Name, PublicKey
-from securecom.server.registry import Registry, User
+from securecom.server.blocks import Blocks
+from securecom.server.registry import Registry, User, told
 from securecom.server.session import Dial, Session
 from securecom.server.sessions import Sessions
 from securecom.server.switchboard import Switchboard
-
-_log = Logger()
 
 
 class Reception:
@@ -47,11 +43,16 @@ class Reception:
 
     def find(self, key: PublicKey) -> Deferred[User]:
         """The user of this key. Fails with `NotEnrolled`, `Disabled` or `ServerTrouble`."""
-        return self._registry.user_by_key(key).addErrback(_trouble).addCallback(_admitted)
+        return self._registry.user_by_key(key).addErrback(told).addCallback(_admitted)
 
     def spend(self, token_hash: bytes, key: PublicKey) -> Deferred[Name]:
         """The name that an invitation gave to this key. Fails with a refusal."""
-        return self._registry.spend(token_hash, key, self._now()).addErrback(_trouble)
+        return self._registry.spend(token_hash, key, self._now()).addErrback(told)
+
+    def blocks(self, owner: Name) -> Deferred[Blocks]:
+        """Whom this user has blocked. Fails with `ServerTrouble`."""
+        blocks = Blocks(self._registry, owner)
+        return blocks.load().addErrback(told).addCallback(lambda _: blocks)
 
     def welcome(self, session: Session) -> dict[str, Any]:
         """The answer to a log-in."""
@@ -72,11 +73,3 @@ def _admitted(user: User | None) -> User:
     if user.disabled:
         raise commands.Disabled()
     return user
-
-
-def _trouble(failure: Failure) -> Failure:
-    """Our disk or database failed: the client hears that, the admin why."""
-    if not failure.check(OurFault):
-        return failure
-    _log.error("registry: {error}", error=str(failure.value))
-    return Failure(commands.ServerTrouble())

@@ -10,8 +10,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
+from securecom import commands
+from securecom.errors import NoSuchUser, OurFault
 from securecom.identity import Name, PublicKey
+
+_log = Logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,10 @@ class Registry(Protocol):
         """Undo `disable`. :raises errors.NoSuchUser: there is none."""
 
     def remove(self, name: Name) -> Deferred[None]:
-        """Forget this user and the name's invitations. :raises errors.NoSuchUser: there is none."""
+        """Forget this user, the name's invitations, and all blocks by it and of it.
+
+        :raises errors.NoSuchUser: there is none.
+        """
 
     def reset_key(self, name: Name) -> Deferred[None]:
         """Take the user's key away, so that the name can be invited again.
@@ -88,8 +97,34 @@ class Registry(Protocol):
         :raises errors.NoSuchUser: there is none.
         """
 
+    def block(self, blocker: Name, blocked: Name) -> Deferred[None]:
+        """Remember that `blocker` is not to be asked by `blocked`, who need not exist (yet).
+
+        :raises commands.ListFull: `limits.MAX_BLOCKED` names are blocked.
+        :raises errors.NoSuchUser: there is no `blocker`.
+        """
+
+    def unblock(self, blocker: Name, blocked: Name) -> Deferred[bool]:
+        """Undo `block`; whether there was anything to undo."""
+
+    def blocked(self, blocker: Name) -> Deferred[list[Name]]:
+        """Whom `blocker` has blocked, in order."""
+
+    def blocks(self) -> Deferred[dict[Name, list[Name]]]:
+        """Whom each has blocked who has blocked anybody."""
+
     def version(self) -> Deferred[int]:
         """A number that is another one after others (the admin, say) have changed the registry."""
 
     def close(self) -> None:
         """Let go of the database; no method may be called afterwards."""
+
+
+def told(failure: Failure) -> Failure:
+    """Our disk or database failed: the client hears that, the admin why."""
+    if failure.check(NoSuchUser):  # removed a moment ago: the session is about to end
+        return Failure(commands.ServerTrouble())
+    if not failure.check(OurFault):
+        return failure
+    _log.error("registry: {error}", error=str(failure.value))
+    return Failure(commands.ServerTrouble())

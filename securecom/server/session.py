@@ -6,6 +6,7 @@ the person cannot be asked.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal, Protocol, cast
 
@@ -17,9 +18,11 @@ from securecom import commands, limits
 from securecom.control import ControlLane
 from securecom.errors import PeerSilent
 from securecom.identity import Name, PublicKey
+from securecom.server.blocks import Blocks
+from securecom.server.registry import told
 from securecom.server.relay import Leg, Relay
 from securecom.server.streams import Streams
-from securecom.server.switchboard import Answer, Opened, Switchboard, Withdrawn
+from securecom.server.switchboard import Answer, Lease, Opened, Switchboard, Withdrawn
 
 Ending = Literal["taken-over", "disabled", "shutdown", "violation", "logged-out"]
 #: A session and the port of its daemon role -> fires when the channel to there is proven.
@@ -62,6 +65,7 @@ class Session(amp.CommandLocator):
 
     :param ident: the session's public handle (16 bytes).
     :param request_key: the session key that proves a request channel (32 bytes).
+    :param blocks: whom this person has blocked, loaded.
     :param dial: opens a request channel to this person's machine, if the operator allows it.
     """
 
@@ -73,6 +77,7 @@ class Session(amp.CommandLocator):
         request_key: bytes,
         leg: StandardChannel,
         switchboard: Switchboard,
+        blocks: Blocks,
         dial: Dial,
     ) -> None:
         self.name, self.key = name, key
@@ -80,6 +85,7 @@ class Session(amp.CommandLocator):
         self.leg = leg
         self.streams = Streams(leg)
         self._switchboard = switchboard
+        self.blocks = blocks
         self._dial = dial
         self._request_channel: RequestChannel | None = None
 
@@ -117,17 +123,26 @@ class Session(amp.CommandLocator):
         """Has a live request channel."""
         return self._request_channel is not None
 
-    def offer(self, chat: bytes, caller: Name, key: PublicKey) -> Deferred[Answer]:
+    def admits(self, asker: Name) -> bool:
+        """Has not blocked this person."""
+        return asker not in self.blocks
+
+    def offer(self, chat: bytes, caller: Name, key: PublicKey, lasts: float) -> Deferred[Answer]:
         """Ask over the request channel."""
         if self._request_channel is None:
             return fail(commands.NoAnswer())
-        seconds = int(limits.REQUEST_EXPIRES)
+        seconds = math.ceil(lasts)
         channel = self._request_channel
         answer = channel.control.call(
             commands.OfferChat, chat=chat, caller=caller, key=key, seconds=seconds
         )
         self._expect(answer, seconds, channel)
         return answer.addCallback(lambda box: cast(Answer, box["answer"]))
+
+    def missed(self, caller: Name) -> None:
+        """Somebody asked in vain: for the person to see when they are back."""
+        if self._request_channel is not None:
+            self._request_channel.control.tell(commands.MissedRequest, caller=caller)
 
     def withdraw(self, chat: bytes, reason: Withdrawn) -> None:
         """The offer no longer stands."""
@@ -179,9 +194,15 @@ class Session(amp.CommandLocator):
         return {}
 
     @commands.SetAvailability.responder
-    def set_availability(self, available: bool) -> Deferred[dict[str, Any]]:
-        """May be asked, or may not."""
-        return self._switchboard.set_available(self, available).addCallback(lambda _: {})
+    def set_availability(
+        self, available: bool, seconds: int | None, audience: list[Name] | None
+    ) -> Deferred[dict[str, Any]]:
+        """May be asked, by whom and how long, or may not."""
+        if audience is not None and len(audience) > limits.MAX_AUDIENCE:
+            raise commands.ListFull()
+        names = None if audience is None else frozenset(audience)
+        lease = Lease(seconds, names) if available else None
+        return self._switchboard.set_available(self, lease).addCallback(lambda _: {})
 
     @commands.ListAvailable.responder
     def list_available(self, after: bytes, text: bytes) -> Deferred[dict[str, Any]]:
@@ -203,6 +224,24 @@ class Session(amp.CommandLocator):
     def end_chat(self, stream: int) -> Deferred[dict[str, Any]]:
         """End the chat."""
         return self._switchboard.end(self, stream).addCallback(lambda _: {})
+
+    @commands.Block.responder
+    def block(self, name: Name) -> Deferred[dict[str, Any]]:
+        """Never ask us again; what they ask just now gets no answer."""
+        blocked = self.blocks.add(name).addErrback(told)
+        blocked.addCallback(lambda _: self._switchboard.silence(self, name))
+        return blocked.addCallback(lambda _: {})
+
+    @commands.Unblock.responder
+    def unblock(self, name: Name) -> Deferred[dict[str, Any]]:
+        """May ask us again."""
+        changed = self.blocks.remove(name).addErrback(told)
+        return changed.addCallback(lambda was: {"changed": was})
+
+    @commands.ListBlocked.responder
+    def list_blocked(self) -> Deferred[dict[str, Any]]:
+        """All that we have blocked."""
+        return self.blocks.load().addErrback(told).addCallback(lambda names: {"names": names})
 
     @commands.DialMe.responder
     def dial_me(self, port: int) -> Deferred[dict[str, Any]]:

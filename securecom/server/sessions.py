@@ -17,7 +17,8 @@ class Sessions:
         self._registry = registry
         self._by_id: dict[bytes, Session] = {}
         self._by_name: dict[Name, Session] = {}
-        self._is_open = True
+        #: Takes log-ins; until the server stops.
+        self.is_open = True
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -32,7 +33,7 @@ class Sessions:
         :raises AlreadyOnline: if there is one and `takeover` is False.
         :raises ServerFull: if there is no room, or the server stops.
         """
-        if not self._is_open:
+        if not self.is_open:
             raise commands.ServerFull()
         current = self._by_name.get(session.name)
         if current is not None and not takeover:
@@ -52,15 +53,20 @@ class Sessions:
             del self._by_name[session.name]
 
     def recheck(self) -> Deferred[None]:
-        """The registry changed: end the sessions of who may no longer have one.
+        """The registry changed: end the sessions of who may no longer have one; who blocks whom?
 
         Fails as the registry does; then nothing was checked.
         """
-        return self._registry.users().addCallback(self._end_strangers)
+        checked = self._registry.users().addCallback(self._end_strangers)
+        return checked.addCallback(lambda _: self._registry.blocks()).addCallback(self._reload)
+
+    def _reload(self, blocks: dict[Name, list[Name]]) -> None:
+        for session in self._by_id.values():
+            session.blocks.take(blocks.get(session.name, []))
 
     def end_all(self) -> None:
         """The server stops, and opens no session any more."""
-        self._is_open = False
+        self.is_open = False
         for session in list(self._by_id.values()):
             session.end("shutdown")
 

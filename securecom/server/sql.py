@@ -10,11 +10,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from securecom.commands import BadInvitation, KeyTaken
+from securecom import limits
+from securecom.commands import BadInvitation, KeyTaken, ListFull
 from securecom.errors import BadKey, BadName, NameTaken, NoSuchInvitation, NoSuchUser, StateDamaged
 from securecom.identity import Name, PublicKey
 from securecom.server.registry import OpenInvitation, User
 
+#: What version 2 added to version 1. No reference for `blocked`: it may be nobody's name, yet.
+BLOCKS = (
+    """CREATE TABLE blocks (
+        blocker TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+        blocked TEXT NOT NULL CHECK (blocked <> blocker),
+        PRIMARY KEY (blocker, blocked)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX blocks_by_blocked ON blocks (blocked)",
+)
 SCHEMA = (
     """CREATE TABLE users (
         name TEXT PRIMARY KEY NOT NULL,
@@ -30,6 +40,7 @@ SCHEMA = (
         expires REAL NOT NULL
     ) STRICT""",
     "CREATE INDEX invitations_by_name ON invitations (name)",
+    *BLOCKS,
 )
 
 
@@ -75,6 +86,21 @@ def users(cursor: Cursor) -> list[User]:
 def invitations(cursor: Cursor) -> list[OpenInvitation]:
     """See `Registry.invitations`."""
     return _some_invitations(cursor, "ORDER BY number")
+
+
+def blocked(cursor: Cursor, blocker: Name) -> list[Name]:
+    """See `Registry.blocked`."""
+    cursor.execute("SELECT blocked FROM blocks WHERE blocker = ? ORDER BY blocked", (str(blocker),))
+    return [_name(row[0]) for row in cursor.fetchall()]
+
+
+def blocks(cursor: Cursor) -> dict[Name, list[Name]]:
+    """See `Registry.blocks`."""
+    cursor.execute("SELECT blocker, blocked FROM blocks ORDER BY blocker, blocked")
+    found: dict[Name, list[Name]] = {}
+    for blocker, who in cursor.fetchall():
+        found.setdefault(_name(blocker), []).append(_name(who))
+    return found
 
 
 def version(cursor: Cursor) -> int:
@@ -181,6 +207,7 @@ def remove(cursor: Cursor, name: Name) -> None:
     cursor.execute("DELETE FROM users WHERE name = ?", (str(name),))
     _must_have_met(cursor, name)
     cursor.execute("DELETE FROM invitations WHERE name = ?", (str(name),))
+    cursor.execute("DELETE FROM blocks WHERE blocked = ?", (str(name),))  # those by it are gone
 
 
 def reset_key(cursor: Cursor, name: Name) -> None:
@@ -188,6 +215,26 @@ def reset_key(cursor: Cursor, name: Name) -> None:
     _lock(cursor)
     cursor.execute("UPDATE users SET key = NULL WHERE name = ?", (str(name),))
     _must_have_met(cursor, name)
+
+
+def block(cursor: Cursor, blocker: Name, who: Name) -> None:
+    """See `Registry.block`."""
+    _lock(cursor)
+    if user(cursor, blocker) is None:
+        raise NoSuchUser(f"there is no user {blocker}")
+    names = blocked(cursor, blocker)
+    if who in names:
+        return
+    if len(names) >= limits.MAX_BLOCKED:
+        raise ListFull
+    cursor.execute("INSERT INTO blocks VALUES (?, ?)", (str(blocker), str(who)))
+
+
+def unblock(cursor: Cursor, blocker: Name, who: Name) -> bool:
+    """See `Registry.unblock`."""
+    _lock(cursor)
+    cursor.execute("DELETE FROM blocks WHERE blocker = ? AND blocked = ?", (str(blocker), str(who)))
+    return cursor.rowcount == 1
 
 
 def _lock(cursor: Cursor) -> None:

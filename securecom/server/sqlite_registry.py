@@ -76,6 +76,22 @@ class SQLiteRegistry:
         """See `Registry`."""
         return self._run(sql.reset_key, name)
 
+    def block(self, blocker: Name, blocked: Name) -> Deferred[None]:
+        """See `Registry`."""
+        return self._run(sql.block, blocker, blocked)
+
+    def unblock(self, blocker: Name, blocked: Name) -> Deferred[bool]:
+        """See `Registry`."""
+        return self._run(sql.unblock, blocker, blocked)
+
+    def blocked(self, blocker: Name) -> Deferred[list[Name]]:
+        """See `Registry`."""
+        return self._run(sql.blocked, blocker)
+
+    def blocks(self) -> Deferred[dict[Name, list[Name]]]:
+        """See `Registry`."""
+        return self._run(sql.blocks)
+
     def version(self) -> Deferred[int]:
         """See `Registry`."""
         return self._run(sql.version)

@@ -99,12 +99,15 @@ class StandardConnection(Connection):
         """Find the key's user, open the session, answer with the welcome."""
         key = tls.peer_key(self.tls)
         user = yield self._reception.find(key)
+        if not self._reception.sessions.is_open:
+            raise commands.ServerFull()
+        blocks = yield self._reception.blocks(user.name)
         if self.is_closing:
             raise commands.ServerTrouble("the client is gone")
         ident, request_key = tls.session_id(self.tls), tls.request_key(self.tls)
         reception = self._reception
         session = Session(
-            user.name, key, ident, request_key, self, reception.switchboard, reception.dial
+            user.name, key, ident, request_key, self, reception.switchboard, blocks, reception.dial
         )
         reception.sessions.open(session, takeover)
         self._session = self.phase = session

@@ -29,6 +29,14 @@ class Opened:
     role: Role
 
 
+@dataclass(frozen=True)
+class Lease:
+    """Availability: for so many seconds (None: as long as the session), to these (None: all)."""
+
+    seconds: float | None = None
+    audience: frozenset[Name] | None = None
+
+
 class Party(Protocol):
     """A person who is on line, as the switchboard sees them."""
 
@@ -43,8 +51,17 @@ class Party(Protocol):
     def reachable(self) -> bool:
         """Has a live request channel."""
 
-    def offer(self, chat: bytes, caller: Name, key: PublicKey) -> Deferred[Answer]:
-        """Ask this person over their request channel; fails if the channel goes."""
+    def admits(self, asker: Name) -> bool:
+        """Has not blocked this person."""
+
+    def offer(self, chat: bytes, caller: Name, key: PublicKey, lasts: float) -> Deferred[Answer]:
+        """Ask this person over their request channel; fails if the channel goes.
+
+        :param lasts: seconds until the offer is withdrawn.
+        """
+
+    def missed(self, caller: Name) -> None:
+        """Somebody would have been put before this person, who is away or busy."""
 
     def withdraw(self, chat: bytes, reason: Withdrawn) -> None:
         """The offer no longer stands."""
@@ -68,20 +85,27 @@ class Switchboard(Protocol):
     def leave(self, party: Party) -> Deferred[None]:
         """Somebody is gone, at any moment: their request or chat is over, the other one free."""
 
-    def set_available(self, party: Party, available: bool) -> Deferred[None]:
-        """May be asked, or may not."""
+    def set_available(self, party: Party, lease: Lease | None) -> Deferred[None]:
+        """May be asked by whom the lease names while it lasts, or by nobody."""
 
     def available(self, asker: Party, after: str, text: str) -> Deferred[tuple[list[Name], bool]]:
-        """A page of those who would get a request now, but for the asker; is there more?"""
+        """A page of those who may be asked by the asker, busy or not; is there more?"""
 
     def request(self, caller: Party, callee: Name) -> Deferred[Opened]:
         """Ask for a chat. Fails with a refusal of `securecom.commands`.
+
+        With `NoAnswer` it fails at a time that was drawn before anything was looked up: when
+        nobody could be asked at all, and when somebody was and stayed silent. Until then the
+        caller is engaged, in one case as in the other.
 
         A request in the other direction that is still open makes both one chat.
         """
 
     def cancel(self, caller: Party) -> Deferred[None]:
         """Withdraw the caller's open request. Fails with `NothingToEnd`."""
+
+    def silence(self, party: Party, caller: Name) -> Deferred[None]:
+        """An open request of this caller to the party gets no answer."""
 
     def end(self, party: Party, stream: int) -> Deferred[None]:
         """End the party's chat. Fails with `NothingToEnd`."""

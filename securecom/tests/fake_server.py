@@ -198,8 +198,9 @@ class StandardEnd(Ponged):
         return {}
 
     @commands.SetAvailability.responder
-    def set_availability(self, available: bool) -> Any:
+    def set_availability(self, available: bool, seconds: Any, audience: Any) -> Any:
         self.person.heard.append(("available", available))
+        self.person.heard.append(("terms", (seconds, audience)))
         return {}
 
     @commands.ListAvailable.responder
@@ -210,6 +211,25 @@ class StandardEnd(Ponged):
     pages: Callable[[str, str], Any] = staticmethod(
         lambda after, text: {"names": [], "more": False}
     )
+
+    @commands.Block.responder
+    def block(self, name: Name) -> Any:
+        self._changes("block", name)
+        return {}
+
+    @commands.Unblock.responder
+    def unblock(self, name: Name) -> Any:
+        self._changes("unblock", name)
+        return {"changed": name in self.person.said("block")}
+
+    @commands.ListBlocked.responder
+    def list_blocked(self) -> Any:
+        self._changes("blocked", None)
+        return {"names": [Name("bob"), Name("carol")]}
+
+    def _changes(self, word: str, fact: Any) -> None:
+        self._refuse()
+        self.person.heard.append((word, fact))
 
     @commands.RequestChat.responder
     def request_chat(self, callee: Name) -> Any:

@@ -137,6 +137,11 @@ class Answers(amp.CommandLocator):
         self.hand.heard.append(("withdrawn", reason))
         return {}
 
+    @commands.MissedRequest.responder
+    def missed_request(self, caller: Name) -> Any:
+        self.hand.heard.append(("missed", caller))
+        return {}
+
     @commands.OpenStream.responder
     def open_stream(self, chat: bytes, stream: int) -> Any:
         self.hand.heard.append(("open", stream))

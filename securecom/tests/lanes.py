@@ -38,7 +38,7 @@ class Responders(amp.CommandLocator):
         return self.act()
 
     @commands.SetAvailability.responder
-    def set_availability(self, available: bool) -> Any:
+    def set_availability(self, available: bool, seconds: Any, audience: Any) -> Any:
         self.asked.append(available)
         return self.act()
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
-from securecom.client.events import User, Users
+from securecom.client.events import BlockList, Requests, User, Users
+from securecom.client.terms import Pause, Terms
 from securecom.errors import SecurecomError
 from securecom.identity import Name
 
@@ -44,6 +45,25 @@ class ScriptedRole:
     def refuse(self, name: Name | None = None) -> None:
         self._called("refuse", name)
 
+    def dismiss(self, name: Name | None = None) -> None:
+        self._called("dismiss", name)
+
+    def requests(self) -> Requests:
+        self._called("requests")
+        return Requests(None, None, [])
+
+    def block(self, name: Name) -> Deferred[None]:
+        self._called("block", name)
+        return succeed(None)
+
+    def unblock(self, name: Name) -> Deferred[None]:
+        self._called("unblock", name)
+        return succeed(None)
+
+    def blocked(self) -> Deferred[BlockList]:
+        self._called("blocked")
+        return succeed(BlockList(["bob"]))
+
     def say(self, text: str) -> int:
         self._called("say", text)
         return sum(call[0] == "say" for call in self.calls)
@@ -52,8 +72,11 @@ class ScriptedRole:
         self._called("stop")
         return self._later("stop")
 
-    def set_available(self, available: bool) -> None:
-        self._called("set_available", available)
+    def set_available(self, terms: Terms) -> None:
+        self._called("set_available", terms)
+
+    def set_away(self, pause: Pause) -> None:
+        self._called("set_away", pause)
 
     def hold_incoming(self) -> None:
         self.is_held = True

@@ -26,6 +26,12 @@ class RequestCase(SynchronousTestCase):
     def ask(self, who: Hand, name: str) -> Deferred[Any]:
         return who.ask(commands.RequestChat, callee=Name(name))
 
+    def assert_no_answer(self, asked: Deferred[Any]) -> None:
+        """Not now, whatever the server knows, but when the time that was drawn is up."""
+        self.assertNoResult(asked)
+        self.house.network.advance(limits.REQUEST_STANDS + 1)  # the house draws small numbers
+        self.failureResultOf(asked, commands.NoAnswer)
+
     def assert_free(self, *hands: Hand) -> None:
         """Each can have a chat with Dave, who came just now."""
         dave = self.house.hand("dave")
@@ -44,7 +50,7 @@ class AnswerTests(RequestCase):
         self.assertEqual(set(offer), {"chat", "caller", "key", "seconds"})
         self.assertEqual(offer["caller"], "alice")
         self.assertEqual(offer["key"], self.alice.identity.public_key)
-        self.assertEqual(offer["seconds"], limits.REQUEST_EXPIRES)
+        self.assertEqual(offer["seconds"], limits.REQUEST_STANDS + 1)  # drawn, and rounded up
 
     def test_accepted(self) -> None:
         """The callee's stream opens first; the caller learns the callee's key."""
@@ -77,14 +83,14 @@ class AnswerTests(RequestCase):
         for word in ("busy", "unavailable"):
             asked = self.ask(self.alice, "bob")
             self.bob.answer(word)
-            self.failureResultOf(asked, commands.NoAnswer)
+            self.assert_no_answer(asked)
         self.assert_free(self.alice, self.bob)
 
     def test_unknown_word_is_the_callees_fault(self) -> None:
         """It ends nothing but this request."""
         asked = self.ask(self.alice, "bob")
         self.bob.answer("perhaps")
-        self.failureResultOf(asked, commands.NoAnswer)
+        self.assert_no_answer(asked)
         self.assert_free(self.alice)
 
     def test_answer_after_the_end_changes_nothing(self) -> None:
@@ -99,43 +105,43 @@ class AnswerTests(RequestCase):
 class NobodyThereTests(RequestCase):
     """Every way of not being there has one answer."""
 
-    def assert_no_answer(self, name: str) -> None:
-        self.failureResultOf(self.ask(self.alice, name), commands.NoAnswer)
+    def assert_not_there(self, name: str) -> None:
+        self.assert_no_answer(self.ask(self.alice, name))
 
     def test_unknown_name(self) -> None:
-        self.assert_no_answer("nobody")
+        self.assert_not_there("nobody")
 
     def test_oneself(self) -> None:
-        self.assert_no_answer("alice")
+        self.assert_not_there("alice")
 
     def test_enrolled_but_offline(self) -> None:
         self.house.enrolled("dave")
-        self.assert_no_answer("dave")
+        self.assert_not_there("dave")
 
     def test_away(self) -> None:
         self.bob.done(self.bob.ask(commands.SetAvailability, available=False))
-        self.assert_no_answer("bob")
+        self.assert_not_there("bob")
         self.assertEqual(self.bob.said("offer"), [])
 
     def test_without_request_channel(self) -> None:
         self.bob.request_wire.cut()  # type: ignore[union-attr]
         self.house.network.pump()
-        self.assert_no_answer("bob")
+        self.assert_not_there("bob")
 
     def test_in_a_chat(self) -> None:
         chatting(self.bob, self.carol, "carol")
-        self.assert_no_answer("bob")
-        self.assert_no_answer("carol")
+        self.assert_not_there("bob")
+        self.assert_not_there("carol")
 
     def test_being_asked(self) -> None:
         """Two cannot ask one at once: the reservation is atomic."""
-        self.ask(self.carol, "bob")
-        self.assert_no_answer("bob")
+        self.ask(self.carol, "bob").addErrback(lambda _: None)
+        self.assert_not_there("bob")
         self.assertEqual(len(self.bob.said("offer")), 1)
 
     def test_asking(self) -> None:
-        self.ask(self.carol, "bob")
-        self.assert_no_answer("carol")
+        self.ask(self.carol, "bob").addErrback(lambda _: None)
+        self.assert_not_there("carol")
 
 
 class EndingTests(RequestCase):
@@ -157,10 +163,8 @@ class EndingTests(RequestCase):
 
     def test_expired(self) -> None:
         asked = self.ask(self.alice, "bob")
-        self.house.network.advance(limits.REQUEST_EXPIRES - 1)
-        self.assertNoResult(asked)
-        self.house.network.advance(2)
-        self.failureResultOf(asked, commands.NoAnswer)
+        self.house.network.advance(limits.REQUEST_STANDS - 1)
+        self.assert_no_answer(asked)
         self.assertEqual(self.bob.said("withdrawn"), ["expired"])
 
     def test_offer_that_is_never_answered(self) -> None:
@@ -187,14 +191,14 @@ class EndingTests(RequestCase):
         asked = self.ask(self.alice, "bob")
         self.bob.standard_wire.cut()
         self.house.network.pump()
-        self.failureResultOf(asked, commands.NoAnswer)
+        self.assert_no_answer(asked)
         self.assert_free(self.alice)
 
     def test_callees_request_channel_goes(self) -> None:
         asked = self.ask(self.alice, "bob")
         self.bob.request_wire.cut()  # type: ignore[union-attr]
         self.house.network.pump()
-        self.failureResultOf(asked, commands.NoAnswer)
+        self.assert_no_answer(asked)
         self.assert_free(self.alice)
 
     def test_one_request_at_a_time(self) -> None:
@@ -225,15 +229,15 @@ class OpeningTests(RequestCase):
 
     def test_client_never_ready(self) -> None:
         self.house.network.advance(limits.OPENING_DEADLINE + 1)
-        self.failureResultOf(self.asked, commands.NoAnswer)
         self.assertEqual(self.bob.said("closed"), [self.stream])
         self.ready.callback({})
+        self.assert_no_answer(self.asked)
         self.assert_free(self.alice, self.bob)
 
     def test_client_declines(self) -> None:
         self.ready.errback(commands.NothingToEnd())
         self.house.network.pump()
-        self.failureResultOf(self.asked, commands.NoAnswer)
+        self.assert_no_answer(self.asked)
         self.assert_free(self.alice)
 
     def test_caller_cancels(self) -> None:
@@ -254,7 +258,7 @@ class OpeningTests(RequestCase):
     def test_callee_vanishes(self) -> None:
         self.bob.standard_wire.cut()
         self.house.network.pump()
-        self.failureResultOf(self.asked, commands.NoAnswer)
+        self.assert_no_answer(self.asked)
         self.assert_free(self.alice)
 
     def test_callees_own_request_comes_too_late_to_cross(self) -> None:
@@ -274,7 +278,7 @@ class OpeningTests(RequestCase):
         """Not even from the callee, who knows its number already."""
         self.bob.send(self.stream, b"x")
         self.assertEqual(self.bob.said("goodbye"), ["violation"])
-        self.failureResultOf(self.asked, commands.NoAnswer)
+        self.assert_no_answer(self.asked)
         self.assertEqual(self.alice.received, b"")
 
 
@@ -318,14 +322,66 @@ class CrossingTests(RequestCase):
         self.successResultOf(self.ask(self.bob, "alice"))
 
 
+class CooldownTests(RequestCase):
+    """After a no the same person is not asked again at once by the same."""
+
+    def refused(self) -> int | None:
+        asked = self.ask(self.alice, "bob")
+        self.bob.answer("refuse")
+        refusal: commands.Refused = self.failureResultOf(asked, commands.Refused).value
+        return refusal.seconds
+
+    def too_soon(self) -> int | None:
+        asked = self.ask(self.alice, "bob")
+        refusal: commands.TooSoon = self.failureResultOf(asked, commands.TooSoon).value
+        return refusal.seconds
+
+    def test_the_one_who_asks_hears_how_long(self) -> None:
+        self.assertEqual(self.refused(), limits.COOLDOWN_FIRST)
+        self.house.network.advance(10)
+        self.assertEqual(self.too_soon(), limits.COOLDOWN_FIRST - 10)
+        self.assertEqual(len(self.bob.said("offer")), 1)
+        self.house.network.advance(limits.COOLDOWN_FIRST - 10)
+        self.assertEqual(self.refused(), 2 * limits.COOLDOWN_FIRST)
+
+    def test_other_pairs_are_not_concerned(self) -> None:
+        self.refused()
+        asked = self.ask(self.carol, "bob")
+        self.bob.answer("refuse")
+        self.failureResultOf(asked, commands.Refused)
+        chatting(self.alice, self.carol, "carol")
+
+    def test_nor_the_other_direction_and_a_chat_makes_up_for_it(self) -> None:
+        self.refused()
+        stream = chatting(self.bob, self.alice, "alice")
+        self.bob.done(self.bob.ask(commands.EndChat, stream=stream))
+        chatting(self.alice, self.bob, "bob")
+
+    def test_it_tells_nothing_new(self) -> None:
+        """Not even whether the one who said no has gone, or blocks them now."""
+        self.refused()
+        self.bob.done(self.bob.ask(commands.Block, name=Name("alice")))
+        self.assertEqual(self.too_soon(), limits.COOLDOWN_FIRST)
+        self.bob.standard_wire.cut()
+        self.house.network.pump()
+        self.assertEqual(self.too_soon(), limits.COOLDOWN_FIRST)
+
+    def test_no_answer_brings_none(self) -> None:
+        asked = self.ask(self.alice, "bob")
+        self.bob.answer("unavailable")
+        self.assert_no_answer(asked)
+        self.ask(self.alice, "bob").addErrback(lambda _: None)
+        self.assertEqual(len(self.bob.said("offer")), 2)
+
+
 class CompletenessTests(SynchronousTestCase):
     def test_every_input_that_can_come_is_taken(self) -> None:
-        """`ask` comes first and once, `opened` only after `accept`."""
+        """`ask` or `hush` comes first and once, `opened` only after `accept`."""
         taken: dict[str, set[str]] = {}
         for state, word, *_ in chat_request._machine.__automat_automaton__.allTransitions():
             taken.setdefault(state.name, set()).add(word)
-        later = {word for word in vars(ChatRequest) if not word.startswith("_")} - {"ask"}
-        self.assertEqual(taken.pop("created"), {"ask"})
+        later = {word for word in vars(ChatRequest) if not word.startswith("_")} - {"ask", "hush"}
+        self.assertEqual(taken.pop("created"), {"ask", "hush"})
         for name, words in taken.items():
             self.assertLessEqual(later - words, {"opened"} if name == "asking" else set(), name)
 
@@ -350,7 +406,7 @@ class RateTests(RequestCase):
     def test_names_that_nobody_has_count_too(self) -> None:
         """Or they could be tried one by one."""
         self.patch(self.house.switchboard._by_caller, "_count", 1)
-        self.failureResultOf(self.ask(self.alice, "x"), commands.NoAnswer)
+        self.assert_no_answer(self.ask(self.alice, "x"))
         self.failureResultOf(self.ask(self.alice, "y"), commands.TooManyRequests)
 
     def test_by_pair(self) -> None:
@@ -359,7 +415,7 @@ class RateTests(RequestCase):
             asked = self.ask(self.alice, "bob")
             self.alice.done(self.alice.ask(commands.CancelRequest))
             self.failureResultOf(asked, commands.Cancelled)
-        self.failureResultOf(self.ask(self.alice, "bob"), commands.NoAnswer)
+        self.assert_no_answer(self.ask(self.alice, "bob"))
         self.refused(self.carol, "bob", self.bob)
 
     def test_accepted_requests_are_not_counted(self) -> None:
@@ -371,5 +427,5 @@ class RateTests(RequestCase):
         """The callee is spared; the caller cannot tell it from absence."""
         self.patch(self.house.switchboard._to_callee, "_count", 1)
         self.refused(self.alice, "bob", self.bob)
-        self.failureResultOf(self.ask(self.carol, "bob"), commands.NoAnswer)
+        self.assert_no_answer(self.ask(self.carol, "bob"))
         self.assertEqual(len(self.bob.said("offer")), 1)

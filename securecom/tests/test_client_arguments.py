@@ -31,6 +31,7 @@ SPECIAL = {
     errors.WasCancelled: 6,
     errors.PeerKeyChanged: 7,
     errors.TooOften: 8,
+    errors.AskedTooSoon: 8,
 }
 
 

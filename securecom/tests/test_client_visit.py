@@ -153,14 +153,16 @@ class TwoPeopleTests(VisitCase):
     def test_two_people_who_follow_help_have_a_chat(self) -> None:
         alice, bob = self.guest("alice"), self.guest("bob")
         bob.type("/help\n")
-        self.assertIn("/available        let people ask you", bob.seen())
+        self.assertIn("let people ask you", bob.seen())
         bob.type("/available\n")
         self.assertIn("available: people may ask you", bob.seen())
         alice.type("/users\n")
         self.assertIn("1 available: bob (never met)", alice.seen())
         alice.type("/chat bob\n")
         self.assertIn("asking bob", alice.seen())
-        self.assertIn("alice asks to chat (60 s to answer): /accept or /refuse", bob.seen())
+        self.assertIn(
+            "alice asks to chat (31 s to answer): /accept, /refuse or /dismiss", bob.seen()
+        )
         bob.type("/accept\n")
         self.assertIn("you start", alice.seen())
         self.assertIn("alice starts; what you type is kept until then", bob.seen())
@@ -201,12 +203,36 @@ class TwoPeopleTests(VisitCase):
         self.assertIn("SC-602 bob said no", alice.seen())
         self.assertIn("alice was refused", bob.seen())
 
+    def test_dismissed_and_blocked_look_like_nobody_there(self) -> None:
+        alice, bob = self.guest("alice"), self.guest("bob")
+        bob.type("/available\n")
+        alice.type("/chat bob\n")
+        bob.type("/dismiss\n")
+        self.house.network.advance(limits.REQUEST_EXPIRES)
+        self.assertIn("dismissed: alice sees", bob.seen())
+        self.assertIn("SC-601 bob did not answer", alice.seen())
+        bob.type("/block alice\n/blocked\n")
+        self.assertIn("1 blocked: alice", bob.seen())
+        alice.type("/users\n/chat bob\n")
+        self.house.network.advance(limits.REQUEST_EXPIRES)
+        said = alice.seen()
+        self.assertIn("nobody is available", said)
+        self.assertIn("SC-601 bob did not answer", said)
+        self.assertNotIn("asks", bob.seen())
+        bob.type("/unblock alice\n/unblock alice\n")
+        self.assertIn("alice is no longer blocked", bob.seen())
+        alice.type("/chat bob\n")
+        self.assertIn("alice asks to chat", bob.seen())
+
     def test_away_and_unknown_look_alike(self) -> None:
         alice, _ = self.guest("alice"), self.guest("bob")
         alice.seen()
         alice.type("/chat bob\n")
+        self.house.network.advance(limits.REQUEST_EXPIRES)
         away = alice.seen()
+        self.assertIn("SC-601", away)
         alice.type("/chat nobody\n")
+        self.house.network.advance(limits.REQUEST_EXPIRES)
         self.assertEqual(alice.seen(), away.replace("bob", "nobody"))
 
 
@@ -227,6 +253,7 @@ class ScriptTests(VisitCase):
     def test_no_answer_is_6(self) -> None:
         script = self.script("alice")
         script.type("/chat bob\nhi\n")
+        self.house.network.advance(limits.REQUEST_EXPIRES)
         script.end_input()
         self.assertIn("SC-601", script.seen())
         self.assertEqual(script.codes, [6])
@@ -234,6 +261,7 @@ class ScriptTests(VisitCase):
     def test_the_chat_of_the_command_line_failing_is_the_end_and_6(self) -> None:
         script = self.script("alice", [Order(commands.CHAT, "bob", essential=True)])
         script.type("hi\n")
+        self.house.network.advance(limits.REQUEST_EXPIRES)
         script.finish()
         self.assertEqual(script.codes, [6])
         self.assertNotIn("SC-203", script.seen())

@@ -22,6 +22,7 @@ from securecom.client.events import (
     RequestOver,
 )
 from securecom.errors import (
+    AskedTooSoon,
     ChatFailed,
     ConnectionWasLost,
     NotAnswered,
@@ -96,7 +97,7 @@ class AskedTests(AliceTestCase):
     # --- refused by the daemon role itself --------------------------------------------------
 
     def test_who_is_away_is_not_asked_whatever_the_server_thinks(self) -> None:
-        self.alice.set_available(False)  # the server has not even heard of it
+        self.alice.set_away()  # the server has not even heard of it
         self.assertEqual(self.offer(), ["unavailable"])
         self.assertEqual(self.notes.of(Asked) + self.notes.of(RefusedForYou), [])
 
@@ -273,6 +274,7 @@ class AskingTests(AliceTestCase):
         cases: tuple[tuple[commands.Refusal, type[BaseException], str], ...] = (
             (commands.NoAnswer(), NotAnswered, "no-answer"),
             (commands.Refused(), WasRefused, "refused"),
+            (commands.TooSoon(), AskedTooSoon, "failed"),
             (commands.Cancelled(), WasCancelled, "cancelled"),
             (commands.Occupied(), NotNow, "failed"),
             (commands.TooManyRequests(), TooOften, "failed"),
@@ -283,6 +285,22 @@ class AskingTests(AliceTestCase):
             self.fails(stands, kind)
             self.assertEqual(self.notes.last(RequestOver), RequestOver(BOB, word))  # type: ignore[arg-type]
             self.assertIsNone(self.alice.asking)
+
+    def test_a_no_says_how_long_to_wait(self) -> None:
+        cases = ((commands.Refused("60"), "60 s"), (commands.TooSoon("3600"), "1 h"))
+        for refusal, told in cases:
+            stands = self.ask()
+            self.deny(refusal)
+            (error,) = stands
+            self.assertIn(f"Ask again in {told}.", str(error))
+            self.assertEqual(self.notes.last(RequestOver).wait, refusal.seconds)
+
+    def test_a_wait_that_is_no_number_is_none(self) -> None:
+        for text in ("", "soon", "-1", "1.5", "\u0661", "1" * 7):
+            stands = self.ask()
+            self.deny(commands.Refused(text))
+            self.fails(stands, WasRefused)
+            self.assertIsNone(self.notes.last(RequestOver).wait)
 
     def test_a_changed_key_gets_nothing_from_us(self) -> None:
         self.person.contacts.meet(BOB, self.carol.public_key)

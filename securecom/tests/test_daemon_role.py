@@ -93,6 +93,14 @@ class ChannelStories(Mixin):
         self.again(lambda: setattr(self.server, "early", early))
         self.assertEqual(self.channels(), [False])
 
+    def test_nothing_is_missed_before_the_servers_proof(self) -> None:
+        def early(channel: Any) -> None:
+            channel.control.tell(commands.MissedRequest, caller=BOB)
+
+        self.again(lambda: setattr(self.server, "early", early))
+        self.assertEqual(self.alice.requests().missed, [])
+        self.assertEqual(self.channels(), [False])
+
     def test_a_proof_that_the_server_refuses_is_tried_again(self) -> None:
         self.lose()
         self.server.refusal = commands.BadProof()

@@ -99,7 +99,11 @@ class PlainTests(SynchronousTestCase):
     def test_availability_and_channel_and_asking(self) -> None:
         told = {
             e.Availability(True): "available",
-            e.Availability(False): "away",
+            e.Availability(False): "away: nobody",
+            e.Availability(True, 2700): "available for 45 min: people",
+            e.Availability(True, 60, ("bob", "carol")): "for 60 s to bob, carol",  # type: ignore[arg-type]
+            e.Availability(True, None, ()): "to nobody: you have met nobody",  # type: ignore[arg-type]
+            e.Availability(False, 600): "away for 10 min",
             e.RequestChannel(True, "listen", None): "can reach you",
             e.RequestChannel(True, "dial", 4242): "port 4242",
             e.RequestChannel(False, "listen", None): "cannot",
@@ -110,6 +114,10 @@ class PlainTests(SynchronousTestCase):
             e.Offline("refused", None): "off line: refused",
             e.RefusedForYou("bob", "busy"): "bob asked: refused for you (busy)",
             e.RefusedForYou("bob", "key-changed"): "not the one you know",
+            e.Blocked("bob", True): "bob is blocked and cannot ask you",
+            e.Blocked("bob", False): "bob is no longer blocked",
+            e.BlockList(("bob", "carol")): "2 blocked: bob, carol",  # type: ignore[arg-type]
+            e.BlockList(()): "you have blocked nobody",  # type: ignore[arg-type]
             e.ChatOpening("bob"): "bob and you agreed",
             e.Delivered(3): "3 delivered",
             e.Hello(1, "1.2"): "securecom 1.2; /help",
@@ -131,8 +139,18 @@ class PlainTests(SynchronousTestCase):
         [line] = plain().lines(e.Users([], "", False))
         self.assertIn("nobody is available", line)
 
+    def test_requests_that_are_open_and_that_were_missed(self) -> None:
+        missed = [e.MissedRequest("carol", 1, 45), e.MissedRequest("dave", 3, 600)]
+        [line] = plain().lines(e.Missed(missed))
+        self.assertIn("away or busy: carol (once, 45 s ago), dave (3 times, 10 min ago)", line)
+        lines = plain().lines(e.Requests("bob", "alice", missed))
+        for line, part in zip(lines, ("alice asks you", "you ask bob", "in vain: c"), strict=True):
+            self.assertIn(part, line)
+        [line] = plain().lines(e.Requests(None, None, []))
+        self.assertIn("no requests", line)
+
     def test_how_a_request_of_somebody_else_ended(self) -> None:
-        for reason in ("refused", "cancelled", "expired", "gone", "crossed"):
+        for reason in ("refused", "dismissed", "cancelled", "expired", "gone", "crossed"):
             [line] = plain().lines(e.AskedOver("alice", reason))
             self.assertIn("alice", line)
         self.assertEqual(plain().lines(e.AskedOver("alice", "accepted")), [])
@@ -143,7 +161,7 @@ class PlainTests(SynchronousTestCase):
 
     def test_only_these_events_say_nothing_by_themselves(self) -> None:
         kinds = {kind for kind in vars(e).values() if getattr(kind, "kind", "")}
-        self.assertEqual(kinds - set(words.registry), {e.RequestOver, e.User})
+        self.assertEqual(kinds - set(words.registry), {e.MissedRequest, e.RequestOver, e.User})
 
     def test_answers(self) -> None:
         order = Order(commands.USERS)
@@ -187,10 +205,11 @@ class JsonInTests(SynchronousTestCase):
         self.assertEqual((order.command, order.argument, order.tag), (commands.CHAT, "bob", 7))
 
     def test_every_command_can_be_read(self) -> None:
+        examples = {commands.Kind.TERMS: "45m people", commands.Kind.PAUSE: "until 15:00"}
         for command in commands.COMMANDS:
             told = {"command": command.word}
             if command.argument is not None:
-                told[command.argument.field] = "help"
+                told[command.argument.field] = examples.get(command.argument.kind, "help")
             self.assertIs(self.read(told).command, command)
 
     def test_blank_lines_do_nothing(self) -> None:

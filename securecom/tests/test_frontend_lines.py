@@ -21,6 +21,7 @@ from securecom.client.frontends.orders import Order
 from securecom.client.frontends.output import Output
 from securecom.client.frontends.plain import Plain
 from securecom.client.frontends.splitter import Splitter
+from securecom.client.terms import Pause, Terms
 from securecom.errors import BadArgument, TooLong
 from securecom.tests.scripted_role import Failing, ScriptedRole
 
@@ -217,7 +218,7 @@ class ScriptTests(LinesCase):
     def test_what_comes_early_nevertheless_is_kept(self) -> None:
         self.type("/available\n")
         self.begin()
-        self.assertEqual(self.role.calls, [("set_available", True)])
+        self.assertEqual(self.role.calls, [("set_available", Terms())])
 
     def test_the_input_is_held_while_orders_wait(self) -> None:
         self.role.is_online = False
@@ -225,7 +226,7 @@ class ScriptTests(LinesCase):
         self.type("/users\n/away\n")
         self.assertEqual(self.transport.producerState, "paused")
         self.log_in()
-        self.assertEqual([call[0] for call in self.role.calls], ["users", "set_available"])
+        self.assertEqual([call[0] for call in self.role.calls], ["users", "set_away"])
         self.assertEqual(self.transport.producerState, "producing")
 
     def test_bad_lines_are_answered_and_the_next_one_is_read(self) -> None:
@@ -234,7 +235,7 @@ class ScriptTests(LinesCase):
         text = self.shown()
         self.assertIn("SC-201", text)
         self.assertIn("not UTF-8", text)
-        self.assertEqual(self.role.calls, [("set_available", False)])
+        self.assertEqual(self.role.calls, [("set_away", Pause())])
 
     def test_the_question_of_the_original_chat(self) -> None:
         self.begin()

@@ -12,6 +12,7 @@ from securecom.client.events import ChatOver, Delivered, Help, Notice, Online, S
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command, State
 from securecom.client.frontends.orders import Order, Orders
+from securecom.client.terms import Pause, Terms
 from securecom.errors import NotDelivered, NotNow, OurFault, SecurecomError
 from securecom.identity import Name
 from securecom.tests.scripted_role import Failing, ScriptedRole
@@ -82,6 +83,11 @@ class AtOnceTests(OrdersCase):
         role.asking, role.offer = None, object()
         self.take(commands.ACCEPT, "bob")
         self.take(commands.REFUSE)
+        self.take(commands.DISMISS, "bob")
+        self.take(commands.BLOCK, "bob")
+        self.take(commands.UNBLOCK, "bob")
+        self.take(commands.BLOCKED)
+        self.take(commands.REQUESTS)
         role.begin_chat("bob")
         self.take(commands.SAY, "hi")
         self.take(commands.STOP)
@@ -89,12 +95,17 @@ class AtOnceTests(OrdersCase):
             role.calls,
             [
                 ("users", "bo"),
-                ("set_available", True),
-                ("set_available", False),
+                ("set_available", Terms()),
+                ("set_away", Pause()),
                 ("request_chat", "bob"),
                 ("cancel",),
                 ("accept", "bob"),
                 ("refuse", None),
+                ("dismiss", "bob"),
+                ("block", "bob"),
+                ("unblock", "bob"),
+                ("blocked",),
+                ("requests",),
                 ("say", "hi"),
                 ("stop",),
             ],
@@ -198,7 +209,7 @@ class PatienceTests(OrdersCase):
         self.assertTrue(self.orders.is_full)
         self.assertEqual(self.role.calls, [])
         self.log_in()
-        self.assertEqual(self.role.calls, [("set_available", True)])
+        self.assertEqual(self.role.calls, [("set_available", Terms())])
         self.assertFalse(self.orders.is_full)
 
     def test_text_waits_for_the_chat_that_was_asked_for(self) -> None:

@@ -83,7 +83,7 @@ class AvailabilityTests(AliceTestCase):
         self.assertEqual(carol.notes.of(Availability), [])
 
     def test_away_counts_at_once_and_is_told_when_the_server_knows(self) -> None:
-        done = self.alice.set_available(False)
+        done = self.alice.set_away()
         self.assertFalse(self.alice.is_available)
         self.assertEqual(self.notes.of(Availability), [])
         self.assertEqual(self.told(done), [None])
@@ -93,7 +93,7 @@ class AvailabilityTests(AliceTestCase):
     def test_it_is_restored_after_a_reconnect(self) -> None:
         for wanted in (True, False):
             self.setUp()
-            self.told(self.alice.set_available(wanted))
+            self.told(self.alice.set_available() if wanted else self.alice.set_away())
             self.end.standard.close()
             self.pump()
             self.assertFalse(self.alice.is_available)
@@ -104,7 +104,7 @@ class AvailabilityTests(AliceTestCase):
     def test_a_wish_made_off_line_is_kept(self) -> None:
         self.end.standard.close()
         self.pump()
-        self.assertEqual(self.told(self.alice.set_available(False)), [None])
+        self.assertEqual(self.told(self.alice.set_away()), [None])
         self.network.advance(limits.RECONNECT_FIRST)
         self.assertTrue(self.alice.is_online)
         self.assertEqual(self.server.people[ALICE].said("available"), [])

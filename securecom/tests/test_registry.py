@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom.commands import BadInvitation, KeyTaken
+from securecom import limits
+from securecom.commands import BadInvitation, KeyTaken, ListFull
 from securecom.errors import NameTaken, NoSuchInvitation, NoSuchUser
 from securecom.identity import Identity, Name, PublicKey
 from securecom.invitation import token_hash
@@ -228,6 +229,56 @@ class RegistryContract(_Case):
         for change in ("disable", "enable", "remove", "reset_key"):
             self.refused(getattr(self.registry, change)(ALICE), NoSuchUser)
         self.assertEqual(len(self.done(self.registry.invitations())), 1)
+
+    # --- blocks -----------------------------------------------------------------------------
+
+    def test_blocked_and_unblocked(self) -> None:
+        self.enrol(ALICE)
+        self.enrol(BOB, 2)
+        for name in (CAROL, BOB, BOB):
+            self.done(self.registry.block(ALICE, name))
+        self.assertEqual(self.done(self.registry.blocked(ALICE)), [BOB, CAROL])
+        self.assertEqual(self.done(self.registry.blocked(BOB)), [])
+        self.assertEqual(self.done(self.registry.blocks()), {ALICE: [BOB, CAROL]})
+        self.assertTrue(self.done(self.registry.unblock(ALICE, BOB)))
+        self.assertFalse(self.done(self.registry.unblock(ALICE, BOB)))
+        self.assertEqual(self.done(self.registry.blocked(ALICE)), [CAROL])
+
+    def test_a_block_list_is_bounded_and_one_that_is_full_takes_what_it_has(self) -> None:
+        self.enrol(ALICE)
+        names = [Name(f"u{number:03}") for number in range(limits.MAX_BLOCKED)]
+        for name in names:
+            self.done(self.registry.block(ALICE, name))
+        self.refused(self.registry.block(ALICE, BOB), ListFull)
+        self.done(self.registry.block(ALICE, names[0]))
+        self.assertEqual(self.done(self.registry.blocked(ALICE)), names)
+
+    def test_only_users_block(self) -> None:
+        self.invite(ALICE)
+        self.refused(self.registry.block(ALICE, BOB), NoSuchUser)
+
+    def test_a_new_key_keeps_the_blocks(self) -> None:
+        self.enrol(ALICE)
+        self.done(self.registry.block(ALICE, BOB))
+        self.done(self.registry.reset_key(ALICE))
+        self.enrol(ALICE, 2)
+        self.assertEqual(self.done(self.registry.blocked(ALICE)), [BOB])
+
+    def test_who_is_removed_blocks_nobody_and_is_blocked_by_nobody(self) -> None:
+        """Whoever gets the name next is somebody else."""
+        for number, name in enumerate((ALICE, BOB, CAROL)):
+            self.enrol(name, number)
+        self.done(self.registry.block(ALICE, BOB))
+        self.done(self.registry.block(BOB, ALICE))
+        self.done(self.registry.block(CAROL, BOB))
+        self.done(self.registry.block(CAROL, ALICE))
+        self.done(self.registry.remove(BOB))
+        self.assertEqual(self.done(self.registry.blocked(ALICE)), [])
+        self.assertEqual(self.done(self.registry.blocked(CAROL)), [ALICE])
+        self.enrol(BOB, 9)
+        self.assertEqual(self.done(self.registry.blocked(BOB)), [])
+
+    # --- others -----------------------------------------------------------------------------
 
     def test_the_version_stays_while_nobody_changes_anything(self) -> None:
         before = self.done(self.registry.version())

@@ -14,12 +14,30 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom.commands import BadInvitation
 from securecom.errors import StateBusy, StateDamaged, StateUnusable
-from securecom.identity import Name
+from securecom.identity import Name, PublicKey
 from securecom.server import database, sql
 from securecom.server.database import SynchronousPool, connect, create, verify
-from securecom.server.registry import Registry
+from securecom.server.registry import Registry, User
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.tests.test_registry import ALICE, BOB, LATER, NOW, RegistryContract, hashed, new_key
+
+#: The tables of version 1, as they were.
+VERSION_1 = (
+    """CREATE TABLE users (
+        name TEXT PRIMARY KEY NOT NULL,
+        key BLOB UNIQUE CHECK (length(key) = 32),
+        disabled INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
+        created REAL NOT NULL
+    ) STRICT""",
+    """CREATE TABLE invitations (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL,
+        token_hash BLOB NOT NULL UNIQUE CHECK (length(token_hash) = 32),
+        expires REAL NOT NULL
+    ) STRICT""",
+    "CREATE INDEX invitations_by_name ON invitations (name)",
+)
+ALICES_KEY = new_key().raw
 
 
 class InFile(SynchronousTestCase):
@@ -80,6 +98,12 @@ class LastDefenceTests(InFile):
     def test_a_token_twice(self) -> None:
         self.connect().execute("INSERT INTO invitations VALUES (1, 'bob', ?, 1.0)", (hashed(1),))
         self.refused("INSERT INTO invitations VALUES (2, 'bob', ?, 1.0)", hashed(1))
+
+    def test_a_block_by_nobody_of_oneself_or_twice(self) -> None:
+        self.refused("INSERT INTO blocks VALUES ('nobody', 'alice')")
+        self.refused("INSERT INTO blocks VALUES ('alice', 'alice')")
+        self.connect().execute("INSERT INTO blocks VALUES ('alice', 'bob')")
+        self.refused("INSERT INTO blocks VALUES ('alice', 'bob')")
 
     def test_an_invitation_left_over_for_a_name_with_a_key(self) -> None:
         self.connect().execute(
@@ -144,8 +168,9 @@ class DamagedTests(InFile):
         self.refused("half a registry")
 
     def test_without_a_table(self) -> None:
-        self.connect().execute("DROP TABLE invitations")
-        self.refused("half a registry")
+        for table in ("blocks", "invitations"):
+            self.connect().execute(f"DROP TABLE {table}")
+            self.refused("half a registry")
 
     def test_cut_off(self) -> None:
         data = self.path.read_bytes()
@@ -178,6 +203,90 @@ class DamagedTests(InFile):
         real = self.path.rename(f"{self.path}.real")
         self.path.symlink_to(real.absolute())
         self.refused("no plain file")
+
+
+class OlderTests(SynchronousTestCase):
+    """A registry of version 1 is brought up to this one, whole or not at all."""
+
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp())
+        connection = sqlite3.connect(self.path, isolation_level=None)
+        connection.execute(f"PRAGMA application_id = {database.APPLICATION}")
+        for statement in VERSION_1:
+            connection.execute(statement)
+        connection.execute("INSERT INTO users VALUES ('alice', ?, 1, 5.5)", (ALICES_KEY,))
+        connection.execute("INSERT INTO invitations VALUES (7, 'bob', ?, ?)", (hashed(1), LATER))
+        connection.execute("PRAGMA user_version = 1")
+        connection.close()
+        self.path.chmod(0o600)
+
+    def version(self) -> int:
+        """As the file's header says it."""
+        return int.from_bytes(self.path.read_bytes()[60:64], "big")
+
+    def connect(self, busy: float = 0) -> sqlite3.Connection:
+        connection = connect(self.path, busy=busy)
+        self.addCleanup(connection.close)
+        return connection
+
+    def test_it_is_accepted_and_not_changed_by_looking_at_it(self) -> None:
+        before = self.path.read_bytes()
+        verify(self.path)
+        self.assertEqual(self.path.read_bytes(), before)
+
+    def test_nothing_is_lost_and_blocks_work(self) -> None:
+        registry = SQLiteRegistry(SynchronousPool(self.connect()))
+        alice = self.successResultOf(registry.user(ALICE))
+        self.assertEqual(alice, User(ALICE, PublicKey(ALICES_KEY), disabled=True, created=5.5))
+        (invitation,) = self.successResultOf(registry.invitations())
+        self.assertEqual((invitation.number, invitation.name), (7, BOB))
+        self.successResultOf(registry.block(ALICE, BOB))
+        self.assertEqual(self.successResultOf(registry.blocked(ALICE)), [BOB])
+        self.assertEqual(self.version(), database.VERSION)
+        verify(self.path)
+
+    def test_it_becomes_what_a_new_one_is(self) -> None:
+        fresh = Path(self.mktemp())
+        create(fresh)
+        schemas = []
+        for connection in (self.connect(), connect(fresh)):
+            self.addCleanup(connection.close)
+            rows = connection.execute("SELECT name, sql FROM sqlite_schema ORDER BY name")
+            schemas.append(rows.fetchall())
+        self.assertEqual(*schemas)
+
+    def test_once(self) -> None:
+        self.connect().execute("INSERT INTO blocks VALUES ('alice', 'bob')")
+        blocks = self.connect().execute("SELECT * FROM blocks").fetchall()
+        self.assertEqual(blocks, [("alice", "bob")])
+
+    def test_the_servers_pool_does_it_too(self) -> None:
+        reactor = MemoryReactorClock()
+        pool = database.threaded_pool(self.path, cast(IReactorThreads, reactor))
+        pool.connect()  # type: ignore[attr-defined]
+        pool.close()
+        self.assertEqual(self.version(), database.VERSION)
+
+    def test_while_another_process_writes_it_is_left(self) -> None:
+        other = sqlite3.connect(self.path, isolation_level=None)
+        self.addCleanup(other.close)
+        other.execute("BEGIN IMMEDIATE")
+        self.assertRaises(StateBusy, connect, self.path, busy=0)
+        other.execute("ROLLBACK")
+        self.assertEqual(self.version(), 1)
+        self.connect()
+        self.assertEqual(self.version(), database.VERSION)
+
+    def test_what_cannot_be_done_whole_is_not_done(self) -> None:
+        other = sqlite3.connect(self.path, isolation_level=None)
+        other.execute("CREATE INDEX blocks_by_blocked ON users (name)")  # in the second step's way
+        other.close()
+        self.assertRaises(StateUnusable, connect, self.path, busy=0)
+        self.assertEqual(self.version(), 1)
+        other = sqlite3.connect(self.path)
+        self.addCleanup(other.close)
+        names = {row[0] for row in other.execute("SELECT name FROM sqlite_schema")}
+        self.assertNotIn("blocks", names)
 
 
 class ErrorTests(InFile):
@@ -241,8 +350,10 @@ class ConnectionTests(InFile):
         self.successResultOf(registry.invite(Name("mallory-the-marked"), hashed(1), LATER))
         self.successResultOf(registry.spend(hashed(1), key, NOW))
         self.assertIn(key.raw, self.path.read_bytes())
+        self.successResultOf(registry.block(Name("mallory-the-marked"), Name("victim-the-marked")))
+        self.assertIn(b"victim-the-marked", self.path.read_bytes())
         self.successResultOf(registry.remove(Name("mallory-the-marked")))
-        for gone in (key.raw, hashed(1), b"mallory-the-marked"):
+        for gone in (key.raw, hashed(1), b"mallory-the-marked", b"victim-the-marked"):
             self.assertNotIn(gone, self.path.read_bytes())
 
     def test_the_file_is_private(self) -> None:

@@ -28,6 +28,9 @@ class Host(Protocol):
     def withdrawn(self, chat: bytes, reason: Withdrawn) -> None:
         """It is void."""
 
+    def missed(self, caller: Name) -> None:
+        """Somebody asked in vain."""
+
     def channel_lost(self, channel: RequestChannel, reason: Failure) -> None:
         """The channel is over; called once."""
 
@@ -73,7 +76,7 @@ class RequestChannel(Connection, amp.CommandLocator):
     # --- requests ---------------------------------------------------------------------------
 
     def responders(self) -> amp.IResponderLocator:
-        """`Ping`, `OfferChat`, `WithdrawOffer`."""
+        """`Ping`, `OfferChat`, `WithdrawOffer`, `MissedRequest`."""
         return self
 
     @commands.Ping.responder
@@ -95,6 +98,13 @@ class RequestChannel(Connection, amp.CommandLocator):
         """Our answer no longer counts."""
         self._must_be_proven()
         self._host.withdrawn(chat, reason)
+        return {}
+
+    @commands.MissedRequest.responder
+    def missed(self, caller: Name) -> dict[str, Any]:
+        """For when the person is back."""
+        self._must_be_proven()
+        self._host.missed(caller)
         return {}
 
     def _must_be_proven(self) -> None:

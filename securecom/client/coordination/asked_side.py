@@ -64,14 +64,21 @@ class AskedSide:
         """The person says no."""
         self._close("refused").reply("refuse")
 
+    def dismiss(self) -> None:
+        """The person says nothing: to the one who asks nobody was there."""
+        self._close("dismissed").reply("unavailable")
+
     def void(self, reason: Withdrawn) -> None:
         """The open offer is over; nobody waits for our answer."""
-        self._close(reason).reply("unavailable")
+        offer = self._close(reason)
+        if reason != "crossed":
+            self._station.missed.note(offer.caller)
+        offer.reply("unavailable")
 
     def decline(self, offer: Offer, with_us: bool) -> None:
-        """Busy. The person hears of it, unless it is from the one who is with us anyway."""
+        """Busy. The person hears of it once, unless it is from the one who is with us anyway."""
         offer.reply("busy")
-        if not with_us:
+        if not with_us and self._station.missed.note(offer.caller):
             self._station.show(RefusedForYou(offer.caller, "busy"))
 
     def take_accepted(self) -> tuple[Offer, Deferred[None]]:

@@ -79,8 +79,8 @@ class AskingSide:
 
     def failed(self, error: SecurecomError) -> None:
         """It came to nothing."""
-        request = self.take()
-        self._station.show(RequestOver(request.callee, outcomes.word_of(error)))
+        request, wait = self.take(), getattr(error, "wait", None)
+        self._station.show(RequestOver(request.callee, outcomes.word_of(error), wait))
         request.stands.errback(Failure(error))
         ends, self._ends = self._ends, []
         for done in ends:

@@ -127,6 +127,7 @@ class ChatSide:
 
     def stands(self) -> None:
         """Tell whoever asked for it."""
+        self._station.missed.forget(self._open.peer)
         self._open.stands.callback(None)
 
     def leave(self, done: Deferred[None]) -> None:
@@ -145,6 +146,7 @@ class ChatSide:
                 failed = outcomes.chat_failed(f"the chat with {chat.peer} was cut", error)
                 self._station.show(problem(failed))
             self._station.show(ChatOver(chat.peer, ending, undelivered))
+            self._station.tell_missed()
         for done in ends:
             done.callback(None)
 

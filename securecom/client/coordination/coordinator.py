@@ -40,6 +40,8 @@ class Coordinator:
         self._asking.life = self._asked.life = self._chats.life = self._life
         #: The person is there to be asked. The daemon role never takes the server's word for it.
         self.is_available = False
+        #: Those who may ask while we are available; None: everybody.
+        self.audience: frozenset[Name] | None = None
 
     # --- facts ------------------------------------------------------------------------------
 
@@ -91,6 +93,10 @@ class Coordinator:
         """Say no to the open offer."""
         return _told(self._life.refuse)
 
+    def dismiss(self) -> Deferred[None]:
+        """Say nothing to the open offer, and have it gone."""
+        return _told(self._life.dismiss)
+
     def stop(self) -> Deferred[None]:
         """End the chat, standing or not; fires when it is over."""
         return _told(self._life.stop)
@@ -108,6 +114,13 @@ class Coordinator:
         self._classify(offer)
         return offer.answer
 
+    def missed(self, caller: Name) -> None:
+        """The server refused for us. In a chat the person hears of the first at once."""
+        if caller == self._station.known_name:
+            return
+        if self._station.missed.note(caller) and self.is_available:
+            self._station.show(RefusedForYou(caller, "busy"))
+
     def withdrawn(self, chat: bytes, reason: Withdrawn) -> None:
         """An offer is void; if it is none of ours, it was answered already."""
         offers = (self._asked.held, self._asked.open, self._asked.accepted)
@@ -119,9 +132,13 @@ class Coordinator:
         if self._asked.held is not None or self._asked.open is not None:
             self._life.withdrawn("gone")
 
+    def _is_available_to(self, caller: Name) -> bool:
+        admitted = self.audience is None or caller in self.audience
+        return self.is_available and admitted and caller != self._station.known_name
+
     def _classify(self, offer: Offer) -> None:
         own_key = self._station.identity.public_key
-        if not self.is_available or offer.caller == self._station.known_name:
+        if not self._is_available_to(offer.caller):
             offer.reply("unavailable")
         elif offer.trust == "changed" or offer.key == own_key:
             offer.reply("unavailable")

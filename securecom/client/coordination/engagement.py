@@ -47,6 +47,9 @@ class Engagement(Protocol):
     def refuse(self, done: Deferred[None]) -> None:
         """The person says no."""
 
+    def dismiss(self, done: Deferred[None]) -> None:
+        """The person says nothing, and does not want to be asked any longer."""
+
     def stream_opened(self, number: int) -> None:
         """The server opened the stream of the offer that we accepted.
 

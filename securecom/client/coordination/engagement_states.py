@@ -167,6 +167,12 @@ def _refuse(_: Engagement, sides: Sides, done: Deferred[None]) -> None:
     done.callback(None)
 
 
+@considering.upon(Engagement.dismiss).to(free)
+def _dismiss(_: Engagement, sides: Sides, done: Deferred[None]) -> None:
+    sides.asked.dismiss()
+    done.callback(None)
+
+
 @considering.upon(Engagement.withdrawn).to(free)
 def _forget(_: Engagement, sides: Sides, reason: Withdrawn) -> None:
     sides.asked.void(reason)
@@ -275,6 +281,7 @@ for _state in _all:
     if _state is not considering:
         _state.upon(Engagement.accept).loop()(_not_while)
         _state.upon(Engagement.refuse).loop()(_not_while)
+        _state.upon(Engagement.dismiss).loop()(_not_while)
     if _state not in (accepted, opening, chatting):
         _state.upon(Engagement.stop).loop()(_not_while)
     if _state not in (free, asking):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from securecom import commands
+from securecom.client.durations import duration
 from securecom.errors import (
+    AskedTooSoon,
     ChatFailed,
     NotAnswered,
     NotNow,
@@ -26,7 +28,9 @@ def denial(refusal: commands.Refusal, callee: Name) -> SecurecomError:
         case commands.NoAnswer():
             return NotAnswered(f"{callee} did not answer")
         case commands.Refused():
-            return WasRefused(f"{callee} said no")
+            return _to_wait(WasRefused, f"{callee} said no", refusal.seconds)
+        case commands.TooSoon():
+            return _to_wait(AskedTooSoon, f"{callee} said no not long ago", refusal.seconds)
         case commands.Cancelled():
             return WasCancelled(f"your request to {callee} was withdrawn")
         case commands.TooManyRequests():
@@ -35,6 +39,15 @@ def denial(refusal: commands.Refusal, callee: Name) -> SecurecomError:
         "somebody is just asking you, or your last chat is not over yet",
         "Nothing was sent. Try again in a moment.",
     )
+
+
+def _to_wait(
+    kind: type[WasRefused | AskedTooSoon], what: str, seconds: int | None
+) -> SecurecomError:
+    hint = kind.hint if seconds is None else f"Nothing was sent. Ask again in {duration(seconds)}."
+    error = kind(what, hint)
+    error.wait = seconds
+    return error
 
 
 def word_of(error: SecurecomError) -> Outcome:

@@ -16,7 +16,7 @@ Answer = Literal["accept", "refuse", "busy", "unavailable"]
 #: Why an offer is no longer open, as the server says.
 Withdrawn = Literal["cancelled", "expired", "gone", "crossed"]
 #: Why an offer that the person saw is no longer open.
-OfferOver = Literal["accepted", "refused", "cancelled", "expired", "gone", "crossed"]
+OfferOver = Literal["accepted", "refused", "dismissed", "cancelled", "expired", "gone", "crossed"]
 
 
 @dataclass(eq=False)

@@ -12,7 +12,8 @@ from twisted.protocols import amp
 from securecom import limits
 from securecom.client.chat.stream import Stream
 from securecom.client.contacts import Contacts
-from securecom.client.events import Event
+from securecom.client.coordination.missed import MissedRequests
+from securecom.client.events import Event, Missed
 from securecom.client.frontend import Frontend
 from securecom.errors import NotNow
 from securecom.identity import Identity, Name
@@ -54,8 +55,12 @@ class Station:
     contacts: Contacts
     frontend: Frontend
     clock: IReactorTime
+    missed: MissedRequests = field(init=False)
     _name: Name | None = field(default=None, init=False)
     _line: Line | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.missed = MissedRequests(self.clock.seconds)
 
     def arrive(self, name: Name, line: Line) -> None:
         """Logged in."""
@@ -93,6 +98,11 @@ class Station:
         if self._line is None:
             raise NotNow("you are not on line")
         return self._line
+
+    def tell_missed(self) -> None:
+        """The person is back: who asked in vain meanwhile?"""
+        if news := self.missed.news():
+            self.show(Missed(news))
 
     def show(self, event: Event) -> None:
         """Tell the person."""

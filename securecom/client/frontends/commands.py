@@ -38,6 +38,8 @@ class Kind(Enum):
     NAME = "a name"
     TEXT = "text"
     COMMAND = "a command's name"
+    TERMS = "how long and to whom"
+    PAUSE = "how long"
 
 
 @dataclass(frozen=True)
@@ -117,12 +119,32 @@ ACCEPT = Command(
 )
 REFUSE = Command(
     "refuse",
-    "say no",
+    "say no, to NAME or to all; they have to wait before they can ask again",
     frozenset({State.ASKED}),
     also=("deny", "decline"),
     argument=_ANY_NAME,
     otherwise="nobody is asking you",
 )
+DISMISS = Command(
+    "dismiss",
+    "say nothing: to the person who asks you look like somebody who is not there",
+    frozenset({State.ASKED}),
+    argument=_ANY_NAME,
+    otherwise="nobody is asking you",
+)
+REQUESTS = Command(
+    "requests",
+    "who asks whom, and who asked while you were away or busy",
+    ONLINE,
+)
+BLOCK = Command(
+    "block",
+    "never be asked by NAME again, on any device; to them you are not there",
+    ONLINE,
+    argument=_NAME,
+)
+UNBLOCK = Command("unblock", "let NAME ask you again", ONLINE, argument=_NAME)
+BLOCKED = Command("blocked", "whom you have blocked", ONLINE)
 SAY = Command(
     "say",
     "in a chat: what you write goes to the other; //x sends /x",
@@ -141,15 +163,17 @@ STOP = Command(
 )
 AVAILABLE = Command(
     "available",
-    "let people ask you for a chat",
+    "let people ask you for a chat; /available 45m people, /available 2h to bob carol",
     ONLINE,
     also=("back",),
+    argument=Argument("terms", Kind.TERMS, required=False),
 )
 AWAY = Command(
     "away",
-    "let nobody ask you: to them you look like somebody who is not there",
+    "let nobody ask you, as if you were not there; /away 45m, /away until 15:00",
     ONLINE,
     also=("busy", "dnd"),
+    argument=Argument("pause", Kind.PAUSE, required=False),
 )
 HELP = Command(
     "help",
@@ -161,7 +185,24 @@ HELP = Command(
 EXIT = Command("exit", "leave", ANY, also=("quit",), original="!exit")
 
 #: In the order in which help shows them.
-COMMANDS = (USERS, CHAT, CANCEL, ACCEPT, REFUSE, SAY, STOP, AVAILABLE, AWAY, HELP, EXIT)
+COMMANDS = (
+    USERS,
+    CHAT,
+    CANCEL,
+    ACCEPT,
+    REFUSE,
+    DISMISS,
+    SAY,
+    STOP,
+    AVAILABLE,
+    AWAY,
+    REQUESTS,
+    BLOCK,
+    UNBLOCK,
+    BLOCKED,
+    HELP,
+    EXIT,
+)
 #: What can be typed behind a slash.
 TYPED = tuple(command for command in COMMANDS if command is not SAY)
 

@@ -9,6 +9,7 @@ from securecom.client.events import Help, HelpLine
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command, State
 from securecom.client.frontends.role import Role
+from securecom.client.terms import read_pause, read_terms
 from securecom.errors import NotNow
 from securecom.identity import Name
 
@@ -42,10 +43,15 @@ _DOES: dict[Command, Callable[[Role, str | None], Any]] = {
     commands.CANCEL: lambda role, _: role.cancel(),
     commands.ACCEPT: lambda role, name: role.accept(_name(name)),
     commands.REFUSE: lambda role, name: role.refuse(_name(name)),
+    commands.DISMISS: lambda role, name: role.dismiss(_name(name)),
+    commands.REQUESTS: lambda role, _: role.requests(),
+    commands.BLOCK: lambda role, name: role.block(Name(name or "")),
+    commands.UNBLOCK: lambda role, name: role.unblock(Name(name or "")),
+    commands.BLOCKED: lambda role, _: role.blocked(),
     commands.SAY: lambda role, text: role.say(text or ""),
     commands.STOP: lambda role, _: role.stop(),
-    commands.AVAILABLE: lambda role, _: role.set_available(True),
-    commands.AWAY: lambda role, _: role.set_available(False),
+    commands.AVAILABLE: lambda role, text: role.set_available(read_terms(text or "")),
+    commands.AWAY: lambda role, text: role.set_away(read_pause(text or "")),
 }
 
 

@@ -11,7 +11,8 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
-from securecom.client.events import Users
+from securecom.client.events import BlockList, Requests, Users
+from securecom.client.terms import Pause, Terms
 from securecom.identity import Name
 
 
@@ -53,14 +54,32 @@ class Role(Protocol):
     def refuse(self, name: Name | None = None) -> Deferred[None] | None:
         """Say no."""
 
+    def dismiss(self, name: Name | None = None) -> Deferred[None] | None:
+        """Say nothing, and be asked no longer."""
+
+    def requests(self) -> Requests:
+        """What is open in both directions, and who asked in vain."""
+
+    def block(self, name: Name) -> Deferred[None]:
+        """Never be asked by `name` again."""
+
+    def unblock(self, name: Name) -> Deferred[None]:
+        """Undo that."""
+
+    def blocked(self) -> Deferred[BlockList]:
+        """Whom we have blocked."""
+
     def say(self, text: str) -> int:
         """Send a message, or keep it until the caller has spoken; its number."""
 
     def stop(self) -> Deferred[None]:
         """End the chat with BYE."""
 
-    def set_available(self, available: bool) -> Deferred[None] | None:
-        """Be, or do not be, available to be asked."""
+    def set_available(self, terms: Terms) -> Deferred[None] | None:
+        """Be available to be asked, to whom and how long the terms say."""
+
+    def set_away(self, pause: Pause) -> Deferred[None] | None:
+        """Be asked by nobody, as long as the pause lasts."""
 
     def hold_incoming(self) -> None:
         """Take nothing more from the server: what it would have us show waits."""

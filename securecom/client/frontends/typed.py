@@ -9,6 +9,7 @@ from securecom import limits
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command, Kind
 from securecom.client.frontends.orders import Order
+from securecom.client.terms import read_pause, read_terms
 from securecom.errors import BadArgument, TooLong, UnknownCommand
 from securecom.identity import Name
 
@@ -76,6 +77,10 @@ def checked(kind: Kind, text: str) -> str:
         return Name(text.lower())
     if kind is Kind.COMMAND:
         return commands.topic(text).word
+    if kind is Kind.TERMS:
+        read_terms(text)
+    elif kind is Kind.PAUSE:
+        read_pause(text)
     try:
         length = len(text.encode("utf-8"))
     except UnicodeEncodeError:

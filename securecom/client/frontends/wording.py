@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import singledispatch
 
 from securecom.client import events as e
+from securecom.client.durations import duration
 
 Line = tuple[str, str]
 
@@ -25,6 +26,7 @@ TRUST = {
 _USER = {"new": "never met", "met": "met", "verified": "verified", "changed": "KEY CHANGED"}
 _ASKED_OVER = {
     "refused": "{name} was refused",
+    "dismissed": "dismissed: {name} sees what they would see if you were not there",
     "cancelled": "{name} withdrew the request",
     "expired": "the request of {name} expired without your answer",
     "gone": "{name} is gone, and the request with them",
@@ -72,9 +74,12 @@ def _(event: e.RequestChannel) -> list[Line]:
 
 @words.register
 def _(event: e.Availability) -> list[Line]:
-    if event.available:
-        return [(FACT, "available: people may ask you for a chat")]
-    return [(FACT, "away: nobody can ask you for a chat")]
+    lasts = "" if event.seconds is None else f" for {duration(event.seconds)}"
+    if not event.available:
+        return [(FACT, f"away{lasts}: nobody can ask you for a chat")]
+    if event.to is None:
+        return [(FACT, f"available{lasts}: people may ask you for a chat")]
+    return [(FACT, f"available{lasts} to {', '.join(event.to) or 'nobody: you have met nobody'}")]
 
 
 @words.register
@@ -97,7 +102,7 @@ def _(event: e.Asking) -> list[Line]:
 
 @words.register
 def _(event: e.Asked) -> list[Line]:
-    what = f"{event.name} asks to chat ({event.seconds} s to answer): /accept or /refuse"
+    what = f"{event.name} asks to chat ({event.seconds} s to answer): /accept, /refuse or /dismiss"
     return [(FACT, what), (FACT, f"their key: {TRUST[event.trust]}, {event.fingerprint}")]
 
 
@@ -111,6 +116,45 @@ def _(event: e.AskedOver) -> list[Line]:
 def _(event: e.RefusedForYou) -> list[Line]:
     reason = "busy" if event.reason == "busy" else "their key is not the one you know"
     return [(FACT, f"{event.name} asked: refused for you ({reason})")]
+
+
+def _missed(requests: list[e.MissedRequest]) -> str:
+    return ", ".join(
+        f"{one.name} ({'once' if one.count == 1 else f'{one.count} times'}, "
+        f"{duration(one.ago)} ago)"
+        for one in requests
+    )
+
+
+@words.register
+def _(event: e.Missed) -> list[Line]:
+    return [(FACT, f"asked while you were away or busy: {_missed(event.missed)}")]
+
+
+@words.register
+def _(event: e.Requests) -> list[Line]:
+    told = []
+    if event.asked_by is not None:
+        told.append(f"{event.asked_by} asks you: /accept, /refuse or /dismiss")
+    if event.asking is not None:
+        told.append(f"you ask {event.asking}; /cancel withdraws it")
+    if event.missed:
+        told.append(f"asked in vain: {_missed(event.missed)}")
+    return [(FACT, line) for line in told or ["no requests"]]
+
+
+@words.register
+def _(event: e.Blocked) -> list[Line]:
+    if event.blocked:
+        return [(FACT, f"{event.name} is blocked and cannot ask you; /unblock undoes it")]
+    return [(FACT, f"{event.name} is no longer blocked")]
+
+
+@words.register
+def _(event: e.BlockList) -> list[Line]:
+    if not event.names:
+        return [(FACT, "you have blocked nobody")]
+    return [(FACT, f"{len(event.names)} blocked: {', '.join(event.names)}")]
 
 
 # --- the chat -------------------------------------------------------------------------------

@@ -1,0 +1,88 @@
+"""How long one is available or away, and to whom: what people type, and what it means.
+
+    /available [45m] [people | to NAME NAME...]        /away [45m | until 15:00]
+
+`people` are those whose key is pinned. It stands where no name can: names come behind `to`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+
+from securecom import limits
+from securecom.errors import BadArgument
+from securecom.identity import Name
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_SPAN = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
+_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
+_DAY = 86_400
+_AVAILABLE = "Nothing was sent. Try /available 45m, /available people, /available 2h to bob carol."
+_AWAY = "Nothing was sent. Try /away 45m, /away until 15:00."
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Available to everybody, to one's people, or to those in `names`; for so many seconds."""
+
+    seconds: int | None = None
+    people: bool = False
+    names: tuple[Name, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Away for so many seconds, or until a time of day (seconds since midnight), or for good."""
+
+    seconds: int | None = None
+    until: int | None = None
+
+    def lasts(self, time_of_day: int) -> int | None:
+        """Seconds from now. A time of day that is over is tomorrow's."""
+        if self.until is None:
+            return self.seconds
+        return (self.until - time_of_day - 1) % _DAY + 1
+
+
+def seconds_of_day() -> int:
+    """The time of day here, in seconds since midnight."""
+    now = time.localtime()
+    return now.tm_hour * 3600 + now.tm_min * 60 + now.tm_sec
+
+
+def read_terms(text: str) -> Terms:
+    """:raises BadArgument: for anything else than the above. :raises BadName: likewise."""
+    words = text.split()
+    seconds = _span(words.pop(0)) if words and _SPAN.fullmatch(words[0]) else None
+    if not words:
+        return Terms(seconds)
+    if words == ["people"]:
+        return Terms(seconds, people=True)
+    names = tuple(dict.fromkeys(Name(word.lower()) for word in words[1:]))
+    if words[0] != "to" or not names:
+        raise BadArgument("that says neither how long nor to whom", _AVAILABLE)
+    if len(names) > limits.MAX_AUDIENCE:
+        raise BadArgument(f"that is more than {limits.MAX_AUDIENCE} names", _AVAILABLE)
+    return Terms(seconds, names=names)
+
+
+def read_pause(text: str) -> Pause:
+    """:raises BadArgument: for anything else than the above."""
+    words = text.split()
+    if not words:
+        return Pause()
+    if len(words) == 1 and _SPAN.fullmatch(words[0]):
+        return Pause(_span(words[0]))
+    at = _TIME.fullmatch(words[1]) if len(words) == 2 and words[0] == "until" else None  # noqa: PLR2004
+    if at is None:
+        raise BadArgument("that does not say how long", _AWAY)
+    return Pause(until=int(at[1]) * 3600 + int(at[2]) * 60)
+
+
+def _span(word: str) -> int:
+    seconds = int(word[:-1]) * _UNITS[word[-1]]
+    if not 1 <= seconds <= limits.MAX_LEASE:
+        raise BadArgument("that is no time between a second and a week", "Nothing was sent.")
+    return seconds

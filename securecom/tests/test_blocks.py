@@ -1,0 +1,160 @@
+"""Blocks on the server: who is blocked meets an empty house, whatever client they run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+
+from securecom import commands, limits
+from securecom.errors import StateBusy
+from securecom.identity import Name
+from securecom.tests.house import Hand, chatting, result
+from securecom.tests.test_chat_requests import RequestCase
+
+ALICE, BOB = Name("alice"), Name("bob")
+
+
+class BlockCase(RequestCase):
+    def block(self, who: Hand, name: str) -> None:
+        who.done(who.ask(commands.Block, name=Name(name)))
+
+    def listed(self, who: Hand) -> list[Name]:
+        answer = who.done(who.ask(commands.ListAvailable, after=b"", text=b""))
+        return list(answer["names"])
+
+
+class BlockingTests(BlockCase):
+    def test_who_is_blocked_is_not_heard_and_sees_nobody(self) -> None:
+        self.block(self.bob, "alice")
+        self.assert_no_answer(self.ask(self.alice, "bob"))
+        self.assertEqual(self.bob.said("offer"), [])
+        self.assertEqual(self.listed(self.alice), ["carol"])
+
+    def test_others_and_the_other_direction_are_not_concerned(self) -> None:
+        self.block(self.bob, "alice")
+        self.assertEqual(self.listed(self.carol), ["alice", "bob"])
+        chatting(self.bob, self.alice, "alice")
+
+    def test_unblocked(self) -> None:
+        self.block(self.bob, "alice")
+        unblock = {"name": ALICE}
+        self.assertEqual(
+            self.bob.done(self.bob.ask(commands.Unblock, **unblock)), {"changed": True}
+        )
+        self.assertEqual(
+            self.bob.done(self.bob.ask(commands.Unblock, **unblock)), {"changed": False}
+        )
+        chatting(self.alice, self.bob, "bob")
+
+    def test_the_list(self) -> None:
+        for name in ("zed", "alice", "alice"):
+            self.block(self.bob, name)
+        answer = self.bob.done(self.bob.ask(commands.ListBlocked))
+        self.assertEqual(answer, {"names": ["alice", "zed"]})
+        self.assertEqual(self.alice.done(self.alice.ask(commands.ListBlocked)), {"names": []})
+
+    def test_whether_a_name_exists_is_not_told(self) -> None:
+        for name in ("alice", "nobody"):
+            answer = self.bob.done(self.bob.ask(commands.Block, name=Name(name)))
+            self.assertEqual(answer, {})
+
+    def test_a_name_that_comes_later_is_blocked_from_the_start(self) -> None:
+        self.block(self.bob, "dave")
+        dave = self.house.hand("dave")
+        self.assert_no_answer(self.ask(dave, "bob"))
+        self.assertEqual(self.bob.said("offer"), [])
+
+    def test_the_one_who_asks_just_now_gets_no_answer(self) -> None:
+        asked = self.ask(self.alice, "bob")
+        self.block(self.bob, "alice")
+        self.assertEqual(self.bob.said("withdrawn"), ["gone"])
+        self.assert_no_answer(asked)
+        self.bob.answer("accept")
+        self.assertEqual(self.bob.said("open"), [])
+        self.assert_free(self.alice, self.bob)
+
+    def test_somebody_elses_request_goes_on(self) -> None:
+        asked = self.ask(self.carol, "bob")
+        self.block(self.bob, "alice")
+        self.assertNoResult(asked)
+        self.bob.answer("accept")
+        self.assertEqual(self.carol.done(asked)["role"], "caller")
+
+    def test_our_own_request_to_them_goes_on(self) -> None:
+        asked = self.ask(self.bob, "alice")
+        self.block(self.bob, "alice")
+        self.assertNoResult(asked)
+        self.alice.answer("accept")
+        self.bob.done(asked)
+
+    def test_what_was_accepted_goes_on(self) -> None:
+        """A yes is taken back by ending the chat."""
+        ready: Deferred[Any] = Deferred()
+        self.bob.opens = lambda: ready
+        asked = self.ask(self.alice, "bob")
+        self.bob.answer("accept")
+        self.block(self.bob, "alice")
+        ready.callback({})
+        self.assertEqual(self.alice.done(asked)["role"], "caller")
+
+    def test_a_chat_goes_on_until_it_is_ended(self) -> None:
+        stream = chatting(self.alice, self.bob, "bob")
+        self.block(self.bob, "alice")
+        self.alice.send(stream, b"still here")
+        self.assertEqual(self.bob.received, b"still here")
+        self.bob.done(self.bob.ask(commands.EndChat, stream=stream))
+        self.assert_no_answer(self.ask(self.alice, "bob"))
+
+    def test_nobody_blocks_themselves(self) -> None:
+        """A client that tries changes nothing."""
+        self.block(self.bob, "bob")
+        self.assertEqual(self.bob.done(self.bob.ask(commands.ListBlocked)), {"names": []})
+
+    def test_the_list_is_bounded(self) -> None:
+        self.patch(limits, "MAX_BLOCKED", 2)
+        for name in ("u1", "u2", "u2"):
+            self.block(self.bob, name)
+        self.failureResultOf(self.bob.ask(commands.Block, name=ALICE), commands.ListFull)
+        chatting(self.alice, self.bob, "bob")
+
+
+class LastingTests(BlockCase):
+    def test_blocks_survive_a_log_out(self) -> None:
+        self.block(self.bob, "alice")
+        self.bob.standard_wire.cut()
+        self.house.network.pump()
+        bob = Hand(self.house, self.bob.identity)
+        bob.log_in()
+        bob.prove()
+        bob.done(bob.ask(commands.SetAvailability, available=True))
+        self.assert_no_answer(self.ask(self.alice, "bob"))
+        self.assertEqual(bob.said("offer"), [])
+
+    def test_a_change_of_the_registry_from_outside_counts(self) -> None:
+        """The admin removed the name that was blocked: its next owner is somebody else."""
+        self.block(self.bob, "alice")
+        result(self.house.registry.remove(ALICE))
+        result(self.house.reception.sessions.recheck())
+        self.house.network.advance(limits.CLOSE_DEADLINE)
+        chatting(self.house.hand("alice"), self.bob, "bob")
+
+    def test_a_broken_disk_is_told_and_changes_nothing(self) -> None:
+        for method, command, more in (
+            ("block", commands.Block, {"name": ALICE}),
+            ("unblock", commands.Unblock, {"name": ALICE}),
+            ("blocked", commands.ListBlocked, {}),
+        ):
+            self.patch(self.house.registry, method, lambda *_: fail(StateBusy("busy")))
+            self.failureResultOf(self.bob.ask(command, **more), commands.ServerTrouble)
+        chatting(self.alice, self.bob, "bob")
+
+    def test_a_user_removed_a_moment_ago_blocks_nobody(self) -> None:
+        result(self.house.registry.remove(BOB))
+        self.failureResultOf(self.bob.ask(commands.Block, name=ALICE), commands.ServerTrouble)
+
+    def test_who_cannot_be_asked_for_their_blocks_is_not_logged_in(self) -> None:
+        """Or a broken disk would let everybody through."""
+        bob = Hand(self.house, self.house.enrolled("dave"))
+        self.patch(self.house.registry, "blocked", lambda *_: fail(StateBusy("busy")))
+        self.assertRaises(commands.ServerTrouble, bob.log_in)

@@ -1,0 +1,169 @@
+"""Requests that nobody answered: noted by name, time and count, and told when one is back."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom import commands, limits
+from securecom.client.coordination.missed import MissedRequests
+from securecom.client.events import Missed, MissedRequest, RefusedForYou, Requests
+from securecom.errors import NotNow
+from securecom.identity import Name
+from securecom.tests.engaged import BOB, CAROL, OTHER_CHAT, AliceTestCase
+from securecom.tests.house import Hand, chatting
+from securecom.tests.test_chat_requests import RequestCase
+
+
+class NotedTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.missed = MissedRequests(self.clock.seconds)
+
+    def test_by_name_the_latest_first(self) -> None:
+        self.assertTrue(self.missed.note(BOB))
+        self.clock.advance(5)
+        self.assertTrue(self.missed.note(CAROL))
+        self.clock.advance(5)
+        self.assertFalse(self.missed.note(BOB))
+        self.clock.advance(2.5)
+        expected = [MissedRequest(BOB, 2, 2), MissedRequest(CAROL, 1, 7)]
+        self.assertEqual(self.missed.all(), expected)
+
+    def test_news_are_told_once_and_with_everything(self) -> None:
+        self.assertEqual(self.missed.news(), [])
+        self.missed.note(BOB)
+        self.assertEqual(len(self.missed.news()), 1)
+        self.assertEqual(self.missed.news(), [])
+        self.missed.note(CAROL)
+        self.assertEqual([one.name for one in self.missed.news()], [CAROL, BOB])
+
+    def test_forgotten(self) -> None:
+        self.missed.note(BOB)
+        self.missed.forget(BOB)
+        self.missed.forget(CAROL)
+        self.assertEqual(self.missed.all(), [])
+
+    def test_bounded(self) -> None:
+        for number in range(limits.MAX_MISSED + 5):
+            self.missed.note(Name(f"u{number}"))
+        names = [one.name for one in self.missed.all()]
+        self.assertEqual(len(names), limits.MAX_MISSED)
+        self.assertNotIn("u4", names)
+        self.assertIn("u5", names)
+
+
+class ServerTests(RequestCase):
+    """Who is on line and cannot be asked is told that somebody tried."""
+
+    def missed(self, name: str = "bob") -> list[str]:
+        self.ask(self.alice, name).addErrback(lambda _: None)
+        return self.bob.said("missed")
+
+    def test_away(self) -> None:
+        self.bob.done(self.bob.ask(commands.SetAvailability, available=False))
+        self.assertEqual(self.missed(), ["alice"])
+        self.assertEqual(self.bob.said("offer"), [])
+
+    def test_in_a_chat(self) -> None:
+        chatting(self.bob, self.carol, "carol")
+        self.assertEqual(self.missed(), ["alice"])
+
+    def test_not_by_those_who_are_blocked(self) -> None:
+        self.bob.done(self.bob.ask(commands.Block, name=Name("alice")))
+        self.bob.done(self.bob.ask(commands.SetAvailability, available=False))
+        self.assertEqual(self.missed(), [])
+
+    def test_not_when_asked_too_often(self) -> None:
+        self.patch(self.house.switchboard._to_callee, "_count", 0)
+        self.bob.done(self.bob.ask(commands.SetAvailability, available=False))
+        self.assertEqual(self.missed(), [])
+
+    def test_not_what_was_put_before_them(self) -> None:
+        self.assertEqual(self.missed(), [])
+        self.assertEqual(len(self.bob.said("offer")), 1)
+
+    def test_not_without_a_request_channel(self) -> None:
+        self.bob.request_wire.cut()  # type: ignore[union-attr]
+        self.house.network.pump()
+        self.assertEqual(self.missed(), [])
+
+    def test_nobody_misses_themselves(self) -> None:
+        bob: Hand = self.bob
+        bob.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
+        self.assertEqual(bob.said("missed"), [])
+
+
+class ClientTests(AliceTestCase):
+    def miss(self, name: Name = BOB) -> None:
+        assert self.end.request is not None
+        self.end.request.control.tell(commands.MissedRequest, caller=name)
+        self.pump()
+
+    def requests(self) -> Requests:
+        requests: Requests = self.alice.requests()
+        return requests
+
+    def test_what_the_server_tells_is_told_when_we_are_back(self) -> None:
+        self.told(self.alice.set_away())
+        self.miss()
+        self.miss()
+        self.network.advance(60)
+        self.assertEqual(self.notes.of(Missed) + self.notes.of(RefusedForYou), [])
+        self.told(self.alice.set_available())
+        self.assertEqual(self.notes.of(Missed), [Missed([MissedRequest(BOB, 2, 60)])])
+        self.told(self.alice.set_available())
+        self.assertEqual(len(self.notes.of(Missed)), 1)
+
+    def test_in_a_chat_the_first_of_each_is_told_at_once_and_all_at_its_end(self) -> None:
+        self.reach("chatting")
+        for _ in range(3):
+            self.miss(CAROL)
+        self.assertEqual(self.notes.of(RefusedForYou), [RefusedForYou(CAROL, "busy")])
+        self.chatting.session.leave()
+        self.pump()
+        self.assertEqual(self.notes.of(Missed), [Missed([MissedRequest(CAROL, 3, 0)])])
+
+    def test_offers_that_ended_without_our_word(self) -> None:
+        for reason in ("cancelled", "expired", "gone"):
+            self.offer()
+            self.withdraw(reason)
+        self.assertEqual(self.requests().missed, [MissedRequest(BOB, 3, 0)])
+
+    def test_what_we_answered_was_not_missed(self) -> None:
+        for answer in (self.alice.refuse, self.alice.dismiss):
+            self.offer()
+            self.told(answer())
+        self.offer()
+        self.withdraw("crossed")
+        self.offer()
+        self.told(self.alice.accept())
+        self.assertEqual(self.requests().missed, [])
+
+    def test_refused_for_us_because_we_are_busy(self) -> None:
+        self.offer()
+        self.offer(OTHER_CHAT, "carol")
+        self.assertEqual(self.requests().missed, [MissedRequest(CAROL, 1, 0)])
+
+    def test_a_chat_makes_up_for_it(self) -> None:
+        self.miss()
+        self.reach("chatting")
+        self.assertEqual(self.requests().missed, [])
+
+    def test_all_that_is_open(self) -> None:
+        self.assertEqual(self.requests(), Requests(None, None, []))
+        self.offer()
+        self.assertEqual(self.requests(), Requests(None, BOB, []))
+        self.told(self.alice.refuse())
+        self.ask(CAROL)
+        self.assertEqual(self.requests(), Requests(CAROL, None, []))
+
+    def test_a_missed_request_of_our_own_is_nonsense(self) -> None:
+        self.miss(Name("alice"))
+        self.assertEqual(self.requests().missed, [])
+
+    def test_refuse_all(self) -> None:
+        self.fails(self.told(self.alice.refuse(Name("all"))), NotNow)
+        answer = self.offer()
+        self.assertEqual(self.told(self.alice.refuse(Name("all"))), [None])
+        self.assertEqual(answer, ["refuse"])

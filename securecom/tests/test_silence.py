@@ -1,0 +1,374 @@
+"""One answer for every reason not to answer: what the asker sees, bytes and time, is the same."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from typing import Any
+
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom import commands, limits
+from securecom.identity import Name
+from securecom.server.local_switchboard import LocalSwitchboard
+from securecom.tests.distributions import distance, probability
+from securecom.tests.house import Hand, House, chatting
+
+BOB = Name("bob")
+#: Requests by each path.
+SAMPLES = 200
+#: A path whose times are this unlikely to be drawn from the same distribution is found out. The
+#: random numbers are the same in every run: a test that passes once passes always.
+SIGNIFICANT = 0.001
+
+
+class KolmogorovSmirnovTests(SynchronousTestCase):
+    """The test that the others rest on finds what it has to find, and nothing else."""
+
+    def setUp(self) -> None:
+        draw = random.Random(1)
+        self.one = [draw.uniform(30, 60) for _ in range(SAMPLES)]
+        self.same = [draw.uniform(30, 60) for _ in range(SAMPLES)]
+
+    def test_distances_that_can_be_counted_by_hand(self) -> None:
+        self.assertEqual(distance([1, 2, 3, 4], [1, 2, 3, 4]), 0)
+        self.assertEqual(distance([1, 2], [3, 4]), 1)
+        self.assertEqual(distance([1, 2, 3, 4], [3, 4, 5, 6]), 0.5)
+
+    def test_a_probability_from_the_tables(self) -> None:
+        """For two samples of 400 the distance at 5 % is 1.358 * sqrt(2 / 400) = 0.096."""
+        grid = [n / 400 for n in range(400)]
+        self.assertLess(abs(probability(grid, [x + 0.096 for x in grid]) - 0.05), 0.01)
+
+    def test_the_same_distribution(self) -> None:
+        self.assertGreater(probability(self.one, self.same), SIGNIFICANT)
+
+    def test_what_gives_a_path_away(self) -> None:
+        tells = {
+            "at once": [0.0] * SAMPLES,
+            "always at the end": [60.0] * SAMPLES,
+            "a fifth at once": [0.0] * (SAMPLES // 5) + self.same[SAMPLES // 5 :],
+            "a little sooner": [x - 6 for x in self.same],
+            "narrower": [45 + (x - 45) / 2 for x in self.same],
+        }
+        for name, times in tells.items():
+            self.assertLess(probability(self.one, times), SIGNIFICANT, name)
+
+
+class Empty:
+    """A house in which Bob does not answer Alice: one of the reasons for that."""
+
+    listed = True
+
+    def __init__(self, seed: str) -> None:
+        self.house = house = House()
+        house.switchboard = LocalSwitchboard(house.network.clock, random.Random(seed).randbytes)
+        house.reception.switchboard = house.switchboard
+        house.switchboard._by_pair._count = 2 * SAMPLES
+        self.clock = house.network.clock
+        self.prepare()
+        self.alice = house.hand("alice")
+
+    def prepare(self) -> None:
+        """Once."""
+        self.bob = self.house.hand("bob")
+
+    def before(self) -> None:
+        """Before each request."""
+
+    def meanwhile(self) -> None:
+        """Right after each request."""
+
+    def after(self) -> None:
+        """When it is over: clients answer what was withdrawn."""
+        for hand in self.hands:
+            while hand.offers:
+                hand.answer("unavailable")
+
+    @property
+    def hands(self) -> list[Hand]:
+        """Everybody but Alice."""
+        return [hand for hand in vars(self).values() if isinstance(hand, Hand)]
+
+    def names(self) -> list[str]:
+        """Whom Alice sees in the list."""
+        answer = self.alice.ask(commands.ListAvailable, after=b"", text=b"")
+        return list(self.alice.done(answer)["names"])
+
+    def until(self, happened: Callable[[], bool]) -> None:
+        """From one thing that is due to the next, each at its very time."""
+        while not happened():
+            self.to(min(call.getTime() for call in self.clock.getDelayedCalls()))
+
+    def to(self, time: float) -> None:
+        self.clock.advance(max(0.0, time - self.clock.seconds()))
+        self.house.network.pump()
+
+
+class Silent(Empty):
+    pass
+
+
+class Unknown(Empty):
+    listed = False
+
+    def prepare(self) -> None:
+        pass
+
+
+class Offline(Empty):
+    listed = False
+
+    def prepare(self) -> None:
+        self.house.enrolled("bob")
+
+
+class Away(Empty):
+    listed = False
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.bob.done(self.bob.ask(commands.SetAvailability, available=False))
+
+
+class Blocking(Empty):
+    listed = False
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.bob.done(self.bob.ask(commands.Block, name=Name("alice")))
+
+
+class WithoutRequestChannel(Empty):
+    listed = False
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.bob.request_wire.cut()  # type: ignore[union-attr]
+        self.house.network.pump()
+
+
+class AskedTooOften(Empty):
+    def prepare(self) -> None:
+        super().prepare()
+        self.house.switchboard._to_callee._count = 0
+
+
+class AskedTooOftenByAlice(Empty):
+    def prepare(self) -> None:
+        super().prepare()
+        self.house.switchboard._by_pair._count = 0
+
+
+class WithCarol(Empty):
+    def prepare(self) -> None:
+        super().prepare()
+        self.carol = self.house.hand("carol")
+
+
+class InAChat(WithCarol):
+    def prepare(self) -> None:
+        super().prepare()
+        chatting(self.bob, self.carol, "carol")
+
+
+class BeingAsked(WithCarol):
+    def before(self) -> None:
+        self.carol.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
+
+
+class Asking(WithCarol):
+    def before(self) -> None:
+        asked = self.bob.ask(commands.RequestChat, callee=Name("carol"))
+        asked.addErrback(lambda _: None)
+
+
+class SaysBusy(Empty):
+    word = "busy"
+
+    def meanwhile(self) -> None:
+        self.bob.answer(self.word)
+
+
+class Dismisses(SaysBusy):
+    word = "unavailable"
+
+
+class DismissesLater(Dismisses):
+    def meanwhile(self) -> None:
+        self.to(self.clock.seconds() + 12)
+        super().meanwhile()
+
+
+class TalksNonsense(SaysBusy):
+    """Which costs the request channel."""
+
+    listed = False
+    word = "perhaps"
+
+    def before(self) -> None:
+        self.bob.prove()
+
+
+class BlocksMeanwhile(Empty):
+    listed = False  # once Bob has
+
+    def before(self) -> None:
+        self.bob.done(self.bob.ask(commands.Unblock, name=Name("alice")))
+
+    def meanwhile(self) -> None:
+        self.bob.done(self.bob.ask(commands.Block, name=Name("alice")))
+
+
+class AcceptsAndCannot(Empty):
+    def meanwhile(self) -> None:
+        self.bob.opens = False
+        self.bob.answer("accept")
+
+
+class LosesTheRequestChannel(Empty):
+    listed = False
+
+    def before(self) -> None:
+        self.bob.prove()
+
+    def meanwhile(self) -> None:
+        self.bob.request_wire.cut()  # type: ignore[union-attr]
+        self.house.network.pump()
+
+
+PATHS = (
+    Silent,
+    Unknown,
+    Offline,
+    Away,
+    Blocking,
+    WithoutRequestChannel,
+    AskedTooOften,
+    AskedTooOftenByAlice,
+    InAChat,
+    BeingAsked,
+    Asking,
+    SaysBusy,
+    Dismisses,
+    DismissesLater,
+    TalksNonsense,
+    BlocksMeanwhile,
+    AcceptsAndCannot,
+    LosesTheRequestChannel,
+)
+
+
+class Seen:
+    """What Alice sees of requests by one path: answers, their times, and frames by their bytes."""
+
+    def __init__(self, house: Empty, count: int) -> None:
+        self.times: list[float] = []
+        self.answers: list[tuple[Any, str]] = []
+        self.frames: list[list[int]] = []
+        for _ in range(count):
+            house.before()
+            self._ask(house)
+
+    def _ask(self, house: Empty) -> None:
+        clock, standard = house.clock, house.alice.standard
+        start, frames, answers = clock.seconds(), self.frames, len(self.answers)
+        frames.append([])
+        received = type(standard).dataReceived
+
+        def counted(data: bytes) -> None:
+            frames[-1].append(len(data))
+            received(standard, data)
+
+        standard.dataReceived = counted  # type: ignore[method-assign]
+        asked = house.alice.ask(commands.RequestChat, callee=BOB)
+
+        def answered(failure: Failure) -> None:
+            self.times.append(clock.seconds() - start)
+            self.answers.append((type(failure.value), str(failure.value)))
+
+        asked.addErrback(answered)
+        house.meanwhile()
+        house.until(lambda: len(self.answers) > answers)
+        house.after()
+        house.to(start + 2 * limits.REQUEST_EXPIRES)
+        house.after()
+        del standard.dataReceived
+
+
+class PathTests(SynchronousTestCase):
+    """The whole server in memory, at its own times."""
+
+    def setUp(self) -> None:
+        self.patch(limits, "PEER_GONE", math.inf)  # nobody pings here
+
+    def test_every_path_has_the_same_answer_in_the_same_bytes(self) -> None:
+        expected = Seen(Silent("frames"), 20)
+        self.assertEqual(set(expected.answers), {(commands.NoAnswer, "")})
+        for path in PATHS:
+            seen = Seen(path("frames"), 20)
+            self.assertEqual(seen.answers, expected.answers, path.__name__)
+            self.assertEqual(seen.frames, expected.frames, path.__name__)
+
+    def test_no_path_is_told_by_its_times(self) -> None:
+        expected = Seen(Silent("expected"), SAMPLES).times
+        self.assertGreaterEqual(min(expected), limits.REQUEST_STANDS)
+        self.assertLessEqual(max(expected), limits.REQUEST_EXPIRES)
+        draw = random.Random("uniform")
+        span = limits.REQUEST_STANDS, limits.REQUEST_EXPIRES
+        uniform = [draw.uniform(*span) for _ in range(SAMPLES * len(PATHS))]
+        everything: list[float] = []
+        for path in PATHS:
+            times = Seen(path(path.__name__), SAMPLES).times
+            self.assertEqual(len(times), SAMPLES, path.__name__)
+            self.assertGreater(probability(expected, times), SIGNIFICANT, path.__name__)
+            everything += times
+        self.assertGreater(probability(everything, uniform), SIGNIFICANT, "all together")
+
+    def test_the_list_of_who_is_available_tells_no_more_while_one_waits(self) -> None:
+        for path in PATHS:
+            house = path("list")
+            house.before()
+            house.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
+            house.meanwhile()
+            self.assertEqual("bob" in house.names(), house.listed, path.__name__)
+
+    def test_who_waits_is_engaged_whatever_the_path(self) -> None:
+        """Neither their own next request nor what others ask of them tells."""
+        for path in PATHS:
+            house = path("engaged")
+            dave = house.house.hand("dave")
+            house.before()
+            house.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
+            house.meanwhile()
+            again = house.alice.ask(commands.RequestChat, callee=Name("dave"))
+            self.failureResultOf(again, commands.Occupied)
+            dave.ask(commands.RequestChat, callee=Name("alice")).addErrback(lambda _: None)
+            self.assertEqual(house.alice.said("offer"), [], path.__name__)
+            house.alice.done(house.alice.ask(commands.CancelRequest))
+
+    def test_a_request_can_be_withdrawn_whatever_the_path(self) -> None:
+        for path in PATHS:
+            house = path("cancelled")
+            house.before()
+            asked = house.alice.ask(commands.RequestChat, callee=BOB)
+            house.meanwhile()
+            self.assertEqual(house.alice.done(house.alice.ask(commands.CancelRequest)), {})
+            self.failureResultOf(asked, commands.Cancelled)
+
+    def test_who_is_silent_meets_who_asks_them_back(self) -> None:
+        """Two consents, whatever came before: even a block, which is about being asked."""
+        for path in (Away, Blocking, Dismisses, AcceptsAndCannot):
+            house = path("crossing")
+            house.before()
+            asked = house.alice.ask(commands.RequestChat, callee=BOB)
+            house.meanwhile()
+            back = house.bob.ask(commands.RequestChat, callee=Name("alice"))
+            alices, bobs = self.successResultOf(asked), self.successResultOf(back)
+            self.assertEqual((alices["role"], bobs["role"]), ("caller", "callee"))
+            self.assertEqual(alices["chat"], bobs["chat"])
+            self.assertNotIn(bobs["stream"], house.bob.said("open"), "a number used before")
+            house.alice.send(alices["stream"], b"hello")
+            self.assertEqual(house.bob.received, b"hello")

@@ -1,0 +1,69 @@
+"""The same time for every reason not to answer, measured at a real server by a real client."""
+
+from __future__ import annotations
+
+import sys
+
+from securecom.tests.distributions import probability
+from tests.processes import Client, reactor
+from tests.town import TownCase
+
+NO_ANSWER = 601
+#: Of each kind of silence.
+SAMPLES = 40
+#: Times drawn anew in each run come out less likely than this once in twenty thousand runs. What
+#: comes at once, or always at the end, is found out all the same.
+SIGNIFICANT = 1e-5
+LIMITS = (
+    "REQUEST_STANDS=0.2",
+    "REQUEST_EXPIRES=0.4",
+    "REQUESTS_BY_CALLER=100000",
+    "REQUESTS_BY_PAIR=100000",
+    "REQUESTS_TO_CALLEE=100000",
+)
+
+
+class SilenceTests(TownCase):
+    """Alice asks people who are not there for her, each for a reason of their own."""
+
+    async def test_nobody_can_tell_why_there_is_no_answer(self) -> None:
+        command = (sys.executable, "-m", "tests.shortened", *LIMITS)
+        server = await self.server(command=(*command, "-n", "--pidfile=", "securecom"))
+        alice, bob, carol = await self.clients(server, "alice", "bob", "carol")
+        await carol.do("block", name="alice")
+        away, gone, dismisses = await self._newcomers("dave", "erin", "frank")
+        await away.do("away")
+        await gone.do("exit")
+        await gone.ended()
+        reasons = {"bob": bob, "carol": carol, "dave": away, "erin": gone, "frank": dismisses}
+        times: dict[str, list[float]] = {name: [] for name in (*reasons, "nobody")}
+        answers = set()
+        for _ in range(SAMPLES):
+            for name, taken in times.items():
+                start = reactor.seconds()
+                asking = alice.send("chat", name=name)
+                if name == "frank":
+                    await self._dismiss(dismisses)
+                result = await alice.answer(asking)
+                taken.append(reactor.seconds() - start)
+                answers.add((result["code"], result["what"].replace(name, "X"), result["hint"]))
+        self.assertEqual({code for code, _, _ in answers}, {NO_ANSWER})
+        self.assertEqual(len(answers), 1, answers)
+        for name, taken in times.items():
+            others = [time for other in times if other != name for time in times[other]]
+            self.assertGreater(probability(taken, others), SIGNIFICANT, name)
+        for client in (carol, away):
+            self.assertEqual(client.told("asked"), [])
+        self.assertEqual(len(bob.told("asked")), SAMPLES)
+
+    async def _newcomers(self, *names: str) -> list[Client]:
+        links = await self.invite(*names)
+        return [
+            await self.enrolling(link, name, "--no-pass", "--available").online()
+            for link, name in zip(links, names, strict=True)
+        ]
+
+    @staticmethod
+    async def _dismiss(client: Client) -> None:
+        await client.event("asked")
+        await client.ask("dismiss")  # on a machine that is busy it may come too late
