@@ -72,6 +72,9 @@ ANSWER_DEADLINE = 15.0
 
 #: A chat request that nobody answered is over.
 REQUEST_EXPIRES = 60.0
+#: After one person's offer is gone and another's took its place: so long a bare "accept" may still
+#: be meant for the first, for a hand was on its way to the key.
+ACCEPT_BY_NAME = 2.0
 #: For the callee's client to open its stream after it accepted.
 OPENING_DEADLINE = 10.0
 #: Nested handshake and both HELLOs, from the opened stream on.

@@ -114,6 +114,10 @@ class MainRole:
 
     def accept(self, name: Name | None = None) -> Deferred[None]:
         """Say yes, to `name` if it is given; fires when the chat stands."""
+        if name is None and self.offer is not None and self._coordinator.is_mistakable:
+            caller = self.offer.caller
+            what, hint = f"now it is {caller} who asks", f"Nothing was sent. /accept {caller}"
+            return fail(NotNow(what, hint))
         return self._if_asked_by(name) or self._coordinator.accept()
 
     def refuse(self, name: Name | None = None) -> Deferred[None]:

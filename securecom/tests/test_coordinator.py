@@ -123,6 +123,38 @@ class AskedTests(AliceTestCase):
         self.assertEqual(answer, ["unavailable"])
         self.assertEqual(self.notes.events, [RefusedForYou(BOB, "key-changed")])
 
+    def test_a_bare_yes_is_not_for_whoever_has_just_taken_the_place(self) -> None:
+        self.offer()
+        self.network.advance(30)
+        self.withdraw("expired")
+        self.network.advance(limits.ACCEPT_BY_NAME - 0.5, step=0.5)
+        answer = self.offer(OTHER_CHAT, "carol")
+        error = self.fails(self.told(self.alice.accept()), NotNow)
+        self.assertEqual(error.what, "now it is carol who asks")
+        self.assertIn("/accept carol", error.hint)
+        self.fails(self.told(self.alice.accept(BOB)), NotNow)
+        self.assertEqual(answer, [])
+        self.told(self.alice.accept(CAROL))
+        self.assertEqual(answer, ["accept"])
+
+    def test_after_a_moment_a_bare_yes_is_for_who_asks_now(self) -> None:
+        self.offer()
+        self.withdraw("expired")
+        answer = self.offer(OTHER_CHAT, "carol")
+        self.network.advance(limits.ACCEPT_BY_NAME)
+        self.told(self.alice.accept())
+        self.assertEqual(answer, ["accept"])
+
+    def test_the_same_person_again_or_another_one_later_needs_no_name(self) -> None:
+        for caller, later in (("bob", 0.0), ("carol", limits.ACCEPT_BY_NAME)):
+            self.setUp()
+            self.offer()
+            self.withdraw("gone")
+            self.network.advance(later)
+            answer = self.offer(OTHER_CHAT, caller)
+            self.told(self.alice.accept())
+            self.assertEqual(answer, ["accept"], caller)
+
     def test_nobody_asks_themselves(self) -> None:
         self.assertEqual(self.offer(caller="alice"), ["unavailable"])
         self.assertEqual(self.notes.events, [])

@@ -59,6 +59,11 @@ class Coordinator:
         return self._asked.open
 
     @property
+    def is_mistakable(self) -> bool:
+        """Somebody else's offer was there a moment ago: only a yes with a name is meant."""
+        return self._asked.is_mistakable
+
+    @property
     def peer(self) -> Name | None:
         """With whom the chat is that stands."""
         chat = self._chats.chat
