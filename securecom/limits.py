@@ -165,6 +165,11 @@ RECONNECT_JITTER = 0.3
 MAX_LINE = 64 * 1024
 #: Bytes waiting for a slow terminal or pipe before reading from the server pauses.
 MAX_UNSHOWN = 256 * 1024
+#: Bytes waiting in all when messages, the end of a chat and problems are still taken: what one read
+#: brings after that pause (64 KiB of line feeds, each a row with a name of 32 characters) fits.
+MAX_UNSHOWN_AT_ALL = 4 * 1024 * 1024
+#: Lines of one message that get rows of their own; line feeds behind that are shown as pictures.
+MAX_LINES_SHOWN = 400
 #: For log-out, BYE and the rest when the client leaves.
 EXIT_DEADLINE = 5.0
 #: After the end of a script's input, for what it asked for to move on: a request may take its

@@ -53,6 +53,23 @@ class PlainTests(SynchronousTestCase):
         for line in plain().lines(e.Message("bob", HOSTILE)):
             self.assertTrue(line.isprintable(), repr(line))
 
+    def test_a_message_of_line_feeds_cannot_fill_the_screen_or_the_memory(self) -> None:
+        lines = plain().lines(e.Message("m" * limits.MAX_NAME, "\n" * limits.MAX_TEXT))
+        self.assertEqual(len(lines), limits.MAX_LINES_SHOWN + 1)
+        rest = limits.MAX_TEXT - limits.MAX_LINES_SHOWN
+        self.assertEqual(lines[-1].count("\u240a"), rest, "nothing is left out")
+        self.assertLess(sum(map(len, lines)), 2 * limits.MAX_TEXT + 50 * limits.MAX_LINES_SHOWN)
+
+    def test_rows_keep_within_a_narrow_terminal_whatever_the_name(self) -> None:
+        name = "m" * limits.MAX_NAME
+        for columns in (20, 30, 48, 49):
+            lines = plain(columns=columns).lines(e.Message(name, "word " * 20))
+            self.assertEqual({row.count("|") for row in lines}, {1})
+            for row in lines:
+                self.assertLessEqual(sum(map(rows.cells, row)), columns)
+            self.assertEqual(f"{name}|" in lines[0], columns >= 49, "cut only if it must be")
+            self.assertEqual("~|" in lines[0], columns < 49)
+
     def test_nothing_in_a_system_line_reaches_the_terminal_raw(self) -> None:
         for event in (e.Notice(HOSTILE), e.Offline(HOSTILE, 3.0), e.Problem(1, HOSTILE, HOSTILE)):
             [line] = plain().lines(event)
@@ -168,6 +185,12 @@ class RowsTests(SynchronousTestCase):
 
     def test_rows_break_at_blanks(self) -> None:
         self.assertEqual(list(rows.broken("one two three four", 9)), ["one two", "three", "four"])
+
+    def test_what_the_tables_may_not_know_takes_two_cells(self) -> None:
+        one = "az\u00eb\u010d\u1e9e\u1f04\u0457\u00a0"
+        self.assertEqual([rows.cells(c) for c in one], [1] * len(one))
+        two = "\u05d0\u0e01\u2192\u2318\U0001f9ff\U0001fae9\U00016d40"
+        self.assertEqual([rows.cells(c) for c in two], [2] * len(two))
 
     def test_wide_and_combining_characters(self) -> None:
         self.assertEqual([rows.cells(c) for c in "a\u4e00\u0301\u200d"], [1, 2, 0, 0])

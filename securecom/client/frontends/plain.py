@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from securecom import limits
 from securecom.client.events import Event, Notice, Said, problem
 from securecom.client.frontends.orders import Order
-from securecom.client.frontends.rows import broken
+from securecom.client.frontends.rows import FEWEST, broken
 from securecom.client.frontends.typed import Typed
 from securecom.client.frontends.wording import FACT, FRAME, words
 from securecom.errors import SecurecomError
@@ -64,11 +65,19 @@ class Plain:
     def _rows(self, now: str, mark: str, text: str) -> list[str]:
         """Time and mark in the first row; in the others the mark again, or its room if ours."""
         is_ours = mark in (FACT, FRAME)
-        mark = f" {mark} " if mark == FACT else mark
+        columns = self._columns()
+        mark = f" {mark} " if mark == FACT else _cut(mark, columns, len(now))
         first = f"{now}  {mark} "
         other = " " * len(first) if is_ours else f"{' ' * len(now)}  {mark} "
-        columns = self._columns()
         width = None if columns is None else columns - len(first)
-        lines = shown(text, lines=not is_ours).split("\n")
-        rows = [row for line in lines for row in broken(line, width)]
+        lines = [text] if is_ours else text.split("\n", limits.MAX_LINES_SHOWN)
+        rows = [row for line in lines for row in broken(shown(line), width)]
         return [first + rows[0], *(other + row for row in rows[1:])]
+
+
+def _cut(mark: str, columns: int | None, before: int) -> str:
+    """The mark, with the end of a peer's name left out where a narrow terminal has no room."""
+    room = len(mark) if columns is None else columns - before - FEWEST - 3
+    if len(mark) <= max(room, 3):
+        return mark
+    return f"{mark[: max(room, 3) - 2]}~{mark[-1]}"
