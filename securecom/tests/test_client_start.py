@@ -26,7 +26,7 @@ from securecom.client.events import Asked, Message, Online
 from securecom.client.profile.identity_file import read_identity_file
 from securecom.client.profile.passphrase import Given, NoPassPhrase, Nowhere, Terminal
 from securecom.client.profile.profiles import Profiles
-from securecom.client.program import account, logs, standard_io
+from securecom.client.program import account, logs, running, standard_io
 from securecom.client.program.arguments import parser
 from securecom.client.program.sockets import Route
 from securecom.demo import Partner
@@ -163,6 +163,19 @@ class MainTests(StartCase):
         self.assertEqual(code, 2)
         self.assertIn("SC-212", stderr)
 
+    def test_a_link_from_standard_input_is_on_no_command_line(self) -> None:
+        taken: list[object] = []
+        self.patch(account, "newcomer", lambda arguments, *_: taken.append(arguments.link))
+        self.patch(running, "run", lambda arguments, someone: 0)
+        self.patch(logs, "begin", lambda path: None)
+        self.patch(standard_io, "first_line", lambda most: INVITATION.link())
+        self.assertEqual(self.main("-", "--no-pass")[0], 0)
+        self.assertEqual(taken, [INVITATION])
+        self.patch(standard_io, "first_line", lambda most: "rubbish")
+        code, _, stderr = self.main("-", "--no-pass")
+        self.assertEqual((code, len(taken)), (1, 1))
+        self.assertNotIn("rubbish", stderr)
+
     def test_with_several_it_lists_them(self) -> None:
         for name in ("one", "two"):
             self.newcomer("--profile", name).enrolled(Name("alice"))
@@ -201,6 +214,37 @@ class MainTests(StartCase):
 
 
 class StandardIOTests(SynchronousTestCase):
+    def given(self, data: bytes) -> int:
+        """Standard input, with no more than these bytes."""
+        here, there = os.pipe()
+        os.write(there, data)
+        os.close(there)
+        self.addCleanup(os.close, here)
+        self.patch(standard_io, "INPUT", here)
+        return here
+
+    def test_of_the_input_the_first_line_is_taken_and_the_rest_left(self) -> None:
+        here = self.given(b" a link \r\n/chat bob\n")
+        self.assertEqual(standard_io.first_line(100), "a link")
+        self.assertEqual(os.read(here, 100), b"/chat bob\n")
+
+    def test_a_line_without_an_end_is_not_read_for_ever(self) -> None:
+        self.given(b"x" * 100)
+        self.assertEqual(standard_io.first_line(9), "x" * 10)
+        self.given(b"\xff")
+        self.assertEqual(standard_io.first_line(9), "\ufffd")
+
+    def test_on_a_terminal_it_is_asked_for(self) -> None:
+        terminal, ours = os.openpty()
+        here, there = os.pipe()
+        for number in (terminal, ours, here, there):
+            self.addCleanup(os.close, number)
+        self.patch(standard_io, "INPUT", ours)
+        self.patch(standard_io, "ERROR", there)
+        os.write(terminal, b"a link\n")
+        self.assertEqual(standard_io.first_line(100), "a link")
+        self.assertEqual(os.read(here, 100), b"invitation link: ")
+
     def test_modes_are_put_back(self) -> None:
         here, there = os.pipe()
         self.addCleanup(os.close, here)
