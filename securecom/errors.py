@@ -40,7 +40,7 @@ class StateDamaged(OurFault):
     """A folder or file that securecom keeps is not what it wrote."""
 
     code = 110
-    hint = "Nothing was changed. Restore it from a backup, or name another folder."
+    hint = "Nothing was changed. Mend it, or restore it from a backup."
 
 
 class StateBusy(OurFault):
@@ -205,6 +205,13 @@ class NotDialled(SecurecomError):
 
     code = 303
     hint = "Nobody can ask you for a chat. Start again with --request listen."
+
+
+class PortTaken(SecurecomError):
+    """Another program on this machine has the port where the server would dial us."""
+
+    code = 304
+    hint = "End the program that has it, or start again with --request listen."
 
 
 class ServerMismatch(SecurecomError):

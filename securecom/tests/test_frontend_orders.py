@@ -138,6 +138,33 @@ class AtOnceTests(OrdersCase):
         self.assertIn("not on line", self.refused())
         self.assertFalse(self.orders.is_full)
 
+    def test_what_the_command_line_asks_for_waits_and_nothing_typed_behind_it(self) -> None:
+        self.role.is_online = False
+        self.orders.take(Order(commands.CHAT, "bob", essential=True))
+        self.assertEqual((self.reports, self.role.calls), ([], []))
+        self.assertFalse(self.orders.is_full)
+        self.assertFalse(self.orders.is_done)
+        self.take(commands.USERS)
+        self.assertIn("not on line", self.refused())
+        self.take(commands.HELP)
+        self.assertIsInstance(self.reports[-1][1], Help)
+        self.role.is_online = True
+        self.something_happens()
+        self.assertEqual(self.role.calls, [("request_chat", "bob")])
+        self.take(commands.EXIT)
+        self.assertEqual(self.leaves, 1)
+
+    def test_text_where_a_chat_is_near_is_told_the_next_step(self) -> None:
+        for fact, hint in (
+            ({"asking": Name("bob")}, "Wait, or /cancel."),
+            ({"asking": None, "offer": object()}, "/accept or /refuse first."),
+            ({"offer": None, "is_opening": True}, "Wait a moment."),
+        ):
+            vars(self.role).update(fact)
+            self.take(commands.SAY, "hi")
+            self.assertTrue(self.refused().endswith(f"nothing was sent. {hint}"), self.refused())
+        self.assertEqual(self.role.calls, [])
+
     def test_exit_leaves(self) -> None:
         self.take(commands.EXIT)
         self.assertEqual(self.leaves, 1)

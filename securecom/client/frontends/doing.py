@@ -21,6 +21,13 @@ _STATE_SAYS = {
     State.CHAT: ("you are in a chat", "Nothing was sent. /stop ends it."),
 }
 
+#: What to do instead of writing, where a chat is near.
+_BEFORE_A_CHAT = {
+    State.ASKED: "/accept or /refuse first.",
+    State.ASKING: "Wait, or /cancel.",
+    State.OPENING: "Wait a moment.",
+}
+
 
 def do(command: Command, argument: str | None, role: Role, state: State) -> Any:
     """Carry a command out: its result or a Deferred of it. :raises SecurecomError:"""
@@ -66,6 +73,8 @@ def _help_line(command: Command, state: State) -> HelpLine:
 def not_now(command: Command, state: State) -> NotNow:
     """Why a command has no meaning, and what has."""
     what, hint = _STATE_SAYS[state]
+    if command is commands.SAY and state in _BEFORE_A_CHAT:
+        return NotNow(command.otherwise, _BEFORE_A_CHAT[state])
     if command.otherwise and state is not State.OFFLINE:
         what, hint = command.otherwise, command.instead or "Nothing was sent."
     return NotNow(what, hint)
