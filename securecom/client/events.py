@@ -7,7 +7,7 @@ and goes through `securecom.text.shown` wherever a terminal may see it.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
 from securecom.errors import SecurecomError
@@ -198,12 +198,15 @@ class Delivered(Event):
 
 @dataclass(frozen=True, slots=True)
 class ChatOver(Event):
-    """The chat is over and its keys are gone. `undelivered`: numbers without a receipt."""
+    """The chat is over and its keys are gone. `undelivered`: numbers without a receipt; `unsent`:
+    those of them that were kept back until the end.
+    """
 
     kind: ClassVar[str] = "chat-over"
     name: str
     ending: Ending
     undelivered: list[int]
+    unsent: list[int] = field(default_factory=list)
 
 
 # --- everything else ------------------------------------------------------------------------

@@ -106,6 +106,9 @@ class MainRole:
             return fail(_offline())
         if name == self.name:
             return fail(BadArgument("that is you"))
+        if self.offer is not None and self.offer.caller != name:
+            what, hint = f"{self.offer.caller} is asking you", "/accept or /refuse first."
+            return fail(NotNow(what, f"Nothing was sent. {hint}"))
         return self._coordinator.request(name)
 
     def cancel(self) -> Deferred[None]:
@@ -171,6 +174,8 @@ class MainRole:
             self.hold_incoming()
         if self._wants_available:
             self.set_available(True).addErrback(lambda _: None)  # the loss is told as such
+        elif not again:
+            self._station.show(Availability(False))
 
     def _if_asked_by(self, name: Name | None) -> Deferred[None] | None:
         offer = self.offer

@@ -232,7 +232,15 @@ class StandingTests(SynchronousTestCase):
         self.bob.session.leave()
         self.pair.pump()
         self.assertEqual(self.bob.over, [("by-me", [1])])
+        self.assertEqual(self.bob.session.unsent, [1])
         self.assertEqual(self.alice.messages, [])
+
+    def test_messages_that_were_held_and_then_sent_count_as_sent(self) -> None:
+        self.bob.session.say("early")
+        self.assertEqual(self.bob.session.unsent, [1])
+        self.alice.session.say("hello")
+        self.pair.pump()
+        self.assertEqual(self.bob.session.unsent, [])
 
     def test_a_lost_stream_is_cut_off_never_ended(self) -> None:
         self.talk()

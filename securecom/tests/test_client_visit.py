@@ -24,6 +24,7 @@ from securecom.client.program.account import Member, Newcomer
 from securecom.client.program.joining import NameHeard, join
 from securecom.client.program.visit import Visit
 from securecom.client.service import Client
+from securecom.errors import StateDamaged
 from securecom.identity import Identity, Name
 from securecom.invitation import Host, Invitation, token_hash
 from securecom.tests.house import STANDARD, House
@@ -193,6 +194,27 @@ class TwoPeopleTests(VisitCase):
         self.assertIn("SC-201", alice.seen())
         self.assertEqual(bob.seen(), "08:05  alice| /exit\n")
 
+    def test_who_is_asked_answers_before_asking_somebody_else(self) -> None:
+        alice, bob = self.guest("alice"), self.guest("bob")
+        bob.type("/available\n")
+        alice.type("/chat bob\n")
+        bob.seen()
+        bob.type("/chat carol\n")
+        told = "SC-203 alice is asking you. Nothing was sent. /accept or /refuse first."
+        self.assertIn(told, bob.seen())
+
+    def test_who_is_away_is_told_so_on_the_way_in(self) -> None:
+        text = self.guest("alice").seen()
+        self.assertIn("away: nobody can ask you; /available changes that", text)
+        self.assertNotIn("reach you", text)
+
+    def test_a_chat_from_the_command_line_is_asked_for_on_a_terminal(self) -> None:
+        alice = Guest(self.house, first=[Order(commands.CHAT, Name("bob"), essential=True)])
+        alice.begin(self.member("alice"))
+        text = alice.seen()
+        self.assertIn("asking bob", text)
+        self.assertNotIn("SC-203", text)
+
     def test_a_no_is_told(self) -> None:
         alice, bob = self.guest("alice"), self.guest("bob")
         bob.type("/available\n")
@@ -289,6 +311,27 @@ class FailureTests(VisitCase):
         self.assertEqual(guest.codes, [5])
         self.assertIn("SC-501", guest.seen())
 
+    def test_a_refusal_is_told_once(self) -> None:
+        guest = Guest(self.house)
+        guest.begin(self.member("alice", Identity.generate()))
+        guest.finish()
+        self.assertEqual(guest.seen().count("does not know this key"), 1)
+
+    def test_what_fails_before_the_log_in_is_told_and_the_end(self) -> None:
+        guest = Guest(self.house)
+
+        def core(member: Member) -> Client:
+            raise StateDamaged("the pins are damaged")
+
+        guest.visit = Visit(
+            self.house.network.clock, counts_errors=False, join=guest.join, core=core, first=[]
+        )
+        guest.visit.over.addCallback(guest.codes.append)
+        guest.begin(self.member("alice"))
+        guest.finish()
+        self.assertEqual(guest.codes, [1])
+        self.assertIn("SC-110 the pins are damaged", guest.seen())
+
     def test_a_signal_ends_it_in_order(self) -> None:
         alice = self.guest("alice")
         alice.visit.signalled(15)
@@ -342,6 +385,8 @@ class EnrolmentTests(VisitCase):
         guest.begin(self.newcomer())
         text = guest.seen()
         self.assertIn("you are alice", text)
+        self.assertIn("next time: securecom\n", text)
+        self.assertNotIn("not finished", text)
         self.assertIn("on line as alice", text)
         profile = Profiles(self.folder).load(None)
         self.assertEqual((profile.name, profile.server), ("alice", self.house.pin))
@@ -359,7 +404,9 @@ class EnrolmentTests(VisitCase):
         guest = Guest(self.house)
         guest.begin(self.newcomer(identity))
         self.house.network.advance(1)
-        self.assertIn("on line as alice", guest.seen())
+        text = guest.seen()
+        self.assertIn("using the key of an enrolment that was not finished", text)
+        self.assertIn("on line as alice", text)
         self.assertEqual(Profiles(self.folder).load(None).name, "alice")
 
     def test_an_old_key_that_the_server_does_not_know_gets_the_first_refusal(self) -> None:

@@ -516,7 +516,7 @@ class ChattingTests(AliceTestCase):
         self.alice.say("into the blue")
         self.end.tell(commands.StreamClosed, stream=STREAM)
         self.pump()
-        self.assertEqual(self.notes.last(ChatOver), ChatOver(BOB, "cut-off", [1]))
+        self.assertEqual(self.notes.last(ChatOver), ChatOver(BOB, "cut-off", [1], unsent=[1]))
         self.assertEqual(self.end.said("end"), [])
 
     def test_a_lost_server_is_a_chat_cut_off(self) -> None:

@@ -251,7 +251,9 @@ class DialTests(ChannelStories, AliceTestCase):
     def test_a_port_that_is_taken_is_a_problem_and_tried_again(self) -> None:
         taken = Factory.forProtocol(Protocol)
         self.again(lambda: self.server.network.ports.update({limits.DIAL_PORT: taken}))
-        self.assertIn("taken", self.notes.last(Problem).what)
+        problem = self.notes.last(Problem)
+        self.assertEqual(problem.what, f"port {limits.DIAL_PORT} on this machine is taken")
+        self.assertIn("--request listen", problem.hint)
         del self.network.ports[limits.DIAL_PORT]
         self.network.advance(limits.RECONNECT_FIRST)
         self.assertEqual(self.channels(), [False, True])

@@ -64,7 +64,8 @@ class TableTests(SynchronousTestCase):
         for word in ("/chat", "chat", "!chat", "CHAT", "/ask"):
             self.assertIs(commands.topic(word), commands.CHAT)
         self.assertIs(commands.topic("say"), commands.SAY)
-        self.assertRaises(UnknownCommand, commands.topic, "nonsense")
+        error = self.assertRaises(UnknownCommand, commands.topic, "nonsense")
+        self.assertEqual(error.what, "unknown command nonsense")
 
 
 class TypedTests(SynchronousTestCase):
@@ -115,6 +116,13 @@ class TypedTests(SynchronousTestCase):
         self.assertRaises(BadName, self.typed.read, "/chat b b")
         self.assertRaises(BadName, self.typed.read, "/accept ../x")
         self.assertRaises(UnknownCommand, self.typed.read, "/help nonsense")
+
+    def test_what_is_no_name_is_shown_and_nothing_was_sent(self) -> None:
+        error = self.assertRaises(BadName, self.typed.read, "/chat b\x1bb" + "x" * 500)
+        self.assertTrue(error.what.startswith('"b\u241bbxxx'), error.what)
+        self.assertTrue(error.what.endswith('" is not a name'))
+        self.assertLess(len(error.what), 80)
+        self.assertTrue(error.hint.startswith("Nothing was sent. A name is 1 to 32"))
 
     def test_text_up_to_the_limit(self) -> None:
         self.assertEqual(self.read("x" * limits.MAX_TEXT)[0], "say")

@@ -43,6 +43,34 @@ class PlainTests(SynchronousTestCase):
         _, receipt = plain().lines(e.ChatOver("bob", "cut-off", [3, 4]))
         self.assertIn("no receipt for 3, 4", receipt)
 
+    def test_what_was_never_sent_is_told_apart(self) -> None:
+        lines = plain().lines(e.ChatOver("bob", "by-me", [1, 2, 3], [1, 2]))
+        self.assertEqual(
+            lines[1:],
+            [
+                "08:05  -- kept back and never sent: 1, 2",
+                "08:05  -- no receipt for 3: may not have arrived",
+            ],
+        )
+        self.assertEqual(len(plain().lines(e.ChatOver("bob", "by-me", [1], [1]))), 2)
+
+    def test_the_request_channel_is_told_when_it_fails_and_comes_back(self) -> None:
+        language = plain()
+        up, down = (e.RequestChannel(is_up, "listen", None) for is_up in (True, False))
+        shown = [len(language.lines(event)) for event in (up, down, up, up)]
+        self.assertEqual(shown, [0, 1, 1, 0])
+
+    def test_the_last_reason_is_left_to_the_problem_that_follows(self) -> None:
+        lines = plain().lines(e.Offline("refused", None))
+        self.assertEqual(lines, ["08:05   *  off line"])
+
+    def test_a_receipt_on_a_terminal_needs_no_number_if_it_is_the_last_ones(self) -> None:
+        language = plain(echoes=True)
+        for number in (1, 2):
+            language.lines(e.Said(number, "hi", False))
+        self.assertEqual(language.lines(e.Delivered(1)), ["08:05  -- 1 delivered"])
+        self.assertEqual(language.lines(e.Delivered(2)), ["08:05  -- delivered"])
+
     def test_every_line_of_a_peers_text_bears_the_name(self) -> None:
         lines = plain().lines(e.Message("bob", HOSTILE))
         self.assertEqual(len(lines), 2)
@@ -116,15 +144,14 @@ class PlainTests(SynchronousTestCase):
     def test_availability_and_channel_and_asking(self) -> None:
         told = {
             e.Availability(True): "available",
-            e.Availability(False): "away",
-            e.RequestChannel(True, "listen", None): "can reach you",
+            e.Availability(False): "away: nobody can ask you; /available changes that",
             e.RequestChannel(True, "dial", 4242): "port 4242",
             e.RequestChannel(False, "listen", None): "cannot",
             e.Asking("bob", 60): "asking bob, 60 s",
             e.Connecting("::1", 4241): "connecting to ::1, port 4241",
             e.Online("a", "K", True): "again",
             e.Offline("refused.", 4.2): "off line: refused. Trying again in 4 s",
-            e.Offline("refused", None): "off line: refused",
+            e.Offline("refused", None): "off line",
             e.RefusedForYou("bob", "busy"): "bob asked: refused for you (busy)",
             e.RefusedForYou("bob", "key-changed"): "not the one you know",
             e.ChatOpening("bob"): "bob and you agreed",

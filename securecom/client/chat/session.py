@@ -87,6 +87,11 @@ class ChatSession(Connection, amp.CommandLocator):
         """End the chat; the owner hears of it within `limits.BYE_DEADLINE`."""
         self._life.leave()
 
+    @property
+    def unsent(self) -> list[int]:
+        """The numbers of messages that wait until the caller has spoken."""
+        return self._outbox.unsent
+
     # --- what the peer says -----------------------------------------------------------------
 
     def responders(self) -> amp.IResponderLocator:

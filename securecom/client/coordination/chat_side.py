@@ -144,7 +144,8 @@ class ChatSide:
             if error is not None:
                 failed = outcomes.chat_failed(f"the chat with {chat.peer} was cut", error)
                 self._station.show(problem(failed))
-            self._station.show(ChatOver(chat.peer, ending, undelivered))
+            unsent = chat.session.unsent
+            self._station.show(ChatOver(chat.peer, ending, undelivered, unsent))
         for done in ends:
             done.callback(None)
 

@@ -190,13 +190,13 @@ def topic(word: str) -> Command:
     bare = word.removeprefix("/").lower()
     if bare == SAY.word:
         return SAY
-    return by_original_word(word) or _find(f"/{bare}", _BY_SLASH)
+    return by_original_word(word) or _find(f"/{bare}", _BY_SLASH, called=word)
 
 
-def _find(word: str, words: dict[str, Command]) -> Command:
+def _find(word: str, words: dict[str, Command], called: str | None = None) -> Command:
     command = words.get(word.lower())
     if command is not None:
         return command
     near = difflib.get_close_matches(word.lower()[:40], words, n=1)
     hint = f"Nothing was sent. Did you mean {near[0]}?" if near else "Nothing was sent. Try /help."
-    raise UnknownCommand(f"unknown command {shown(word[:40])}", hint)
+    raise UnknownCommand(f"unknown command {shown((called or word)[:40])}", hint)

@@ -9,8 +9,9 @@ from securecom import limits
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command, Kind
 from securecom.client.frontends.orders import Order
-from securecom.errors import BadArgument, TooLong, UnknownCommand
+from securecom.errors import BadArgument, BadName, TooLong, UnknownCommand
 from securecom.identity import Name
+from securecom.text import shown
 
 
 class Typed:
@@ -73,7 +74,7 @@ def order(command: Command, argument: str) -> Order:
 def checked(kind: Kind, text: str) -> str:
     """The text of an argument as it may be used. :raises SecurecomError: if it may not."""
     if kind is Kind.NAME:
-        return Name(text.lower())
+        return _name(text)
     if kind is Kind.COMMAND:
         return commands.topic(text).word
     try:
@@ -83,3 +84,11 @@ def checked(kind: Kind, text: str) -> str:
     if length > limits.MAX_TEXT:
         raise TooLong(f"a message has at most {limits.MAX_TEXT} bytes, not {length}")
     return text
+
+
+def _name(text: str) -> Name:
+    try:
+        return Name(text.lower())
+    except BadName as error:
+        what = f'"{shown(text[:40])}" is not a name'
+        raise BadName(what, f"Nothing was sent. {error.hint}") from None

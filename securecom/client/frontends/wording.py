@@ -59,22 +59,25 @@ def _(event: e.Online) -> list[Line]:
 
 @words.register
 def _(event: e.Offline) -> list[Line]:
-    retry = "" if event.retry_in is None else f". Trying again in {max(event.retry_in, 1):.0f} s"
-    return [(FACT, f"off line: {event.why.rstrip('.')}{retry}")]
+    if event.retry_in is None:  # the problem that follows says why
+        return [(FACT, "off line")]
+    retry = f"Trying again in {max(event.retry_in, 1):.0f} s"
+    return [(FACT, f"off line: {event.why.rstrip('.')}. {retry}")]
 
 
 @words.register
 def _(event: e.RequestChannel) -> list[Line]:
-    port = "" if event.port is None else f" (the server dials port {event.port})"
-    can = "can" if event.up else "cannot, for now,"
-    return [(FACT, f"chat requests {can} reach you{port}")]
+    if not event.up:
+        return [(FACT, "the request channel is down: chat requests cannot reach you for now")]
+    port = "" if event.port is None else f"; the server dialled port {event.port}"
+    return [(FACT, f"the request channel is up{port}")]
 
 
 @words.register
 def _(event: e.Availability) -> list[Line]:
     if event.available:
         return [(FACT, "available: people may ask you for a chat")]
-    return [(FACT, "away: nobody can ask you for a chat")]
+    return [(FACT, "away: nobody can ask you; /available changes that")]
 
 
 @words.register
@@ -152,10 +155,16 @@ def _(event: e.Delivered) -> list[Line]:
 @words.register
 def _(event: e.ChatOver) -> list[Line]:
     lines = [(FRAME, _ENDINGS[event.ending].format(name=event.name))]
-    if event.undelivered:
-        numbers = ", ".join(map(str, event.undelivered))
-        lines.append((FRAME, f"no receipt for {numbers}: may not have arrived"))
+    sent = [number for number in event.undelivered if number not in event.unsent]
+    if event.unsent:
+        lines.append((FRAME, f"kept back and never sent: {_numbers(event.unsent)}"))
+    if sent:
+        lines.append((FRAME, f"no receipt for {_numbers(sent)}: may not have arrived"))
     return lines
+
+
+def _numbers(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers))
 
 
 # --- everything else ------------------------------------------------------------------------
