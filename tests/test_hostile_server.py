@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 
-from tests.processes import Client, Server
+from tests.programs import Client, Server
 from tests.town import TownCase
 
 CHAT_FAILED, KEY_CHANGED = 702, 701
