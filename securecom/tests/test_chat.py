@@ -102,6 +102,13 @@ class StandingTests(SynchronousTestCase):
         # A record each way and each time: padded frame, TLS header, content type, tag.
         self.assertEqual(lengths, {limits.CHAT_PADDING + 5 + 1 + 16})
 
+    def test_much_at_once_does_not_wait_for_the_next_turn(self) -> None:
+        for _ in range(5):
+            self.alice.session.say("x" * limits.MAX_TEXT)
+        self.assertGreater(len(self.alice.leg.outgoing), 4 * limits.MAX_TEXT)
+        self.pair.pump()
+        self.assertEqual(len(self.bob.messages), 5)
+
     def test_the_relay_sees_no_text(self) -> None:
         self.alice.session.say("a needle in the haystack")
         self.pair.pump()

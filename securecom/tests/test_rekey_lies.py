@@ -264,6 +264,13 @@ class OutOfTurnTests(RekeyCase):
         self.pair.pump()
         self.check_cut(WireError, self.alice)
 
+    def test_a_callee_that_begins_after_a_rekey(self) -> None:
+        self.pair.advance(limits.REKEY_AFTER)
+        self.bob.session.send(framing.encode(framing.EPOCH, b"\x16\x03\x01\x00\x05hello"))
+        self.pair.pump()
+        self.check_cut(WireError, self.alice)
+        self.assertIn("only the caller", str(self.alice.error))
+
     def test_a_caller_that_begins_before_the_chat_stands(self) -> None:
         pair = Pair()
 
@@ -300,6 +307,13 @@ class OutOfTurnTests(RekeyCase):
     def test_a_hello_without_a_rekey(self) -> None:
         (refusal,) = self.send(self.alice, commands.Hello, proof=b"x" * 32)
         self.assertIsInstance(refusal, commands.BadProof)
+        self.check_cut(ProofRefused, self.bob)
+
+    def test_a_hello_before_the_handshake_is_done(self) -> None:
+        relay = self.in_the_midst(1)
+        came = outcome(self.alice.session.control.call(commands.Hello, proof=b"x" * 32))
+        self.finish(relay)
+        self.assertIsInstance(came[0], commands.BadProof)
         self.check_cut(ProofRefused, self.bob)
 
     def test_a_second_good_hello(self) -> None:
@@ -357,6 +371,13 @@ class OutOfTurnTests(RekeyCase):
         self.bob.stream.received(b"\x17\x03\x03\x7f\xff")
         self.pair.pump()
         self.check_cut(WireError, self.bob)
+
+    def test_what_comes_behind_a_bad_record_is_not_looked_at(self) -> None:
+        before, bad = epoch(self.bob).received, b"\x17\x03\x03\x00\x20" + bytes(32)
+        self.bob.stream.received(bad + bad)
+        self.assertEqual(epoch(self.bob).received, before + len(bad))
+        self.pair.pump()
+        self.assertEqual(self.bob.over, [("cut-off", [])])
 
     def test_a_peer_that_stands_still_after_its_hello(self) -> None:
         self.alice.session._rekeying.switch = lambda: None  # type: ignore[method-assign]

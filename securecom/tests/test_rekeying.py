@@ -122,6 +122,7 @@ class WhenTests(RekeyCase):
         self.alice.session._rekeying.end()
         self.pair.advance(limits.EPOCH_SECONDS - 0.1)
         self.assertEqual(self.bob.over, [])
+        self.assertIsNone(self.bob.session._rekeying._next)
         self.pair.advance(0.1)
         self.check_cut(NotRekeyed, self.bob)
         self.assertIn("renewed in time", str(self.bob.error))
@@ -177,6 +178,16 @@ class WhenTests(RekeyCase):
             self.pair.pump()
         self.check_cut(NotRekeyed, self.bob)
         self.assertEqual(self.bob.messages[2:], ["x", "y"])
+
+    def test_one_byte_less_is_one_message_less(self) -> None:
+        self.may_still_say(self.alice, 2)
+        self.patch(limits, "EPOCH_BYTES", limits.EPOCH_BYTES - 1)
+        for text in ("x", "one too many"):
+            self.assertEqual(self.alice.over, [])
+            self.alice.session.say(text)
+            self.pair.pump()
+        self.check_cut(NotRekeyed, self.alice)
+        self.assertEqual(self.bob.messages[2:], ["x"])
 
     def test_the_limits_are_twice_those_of_a_rekey(self) -> None:
         self.assertEqual(limits.EPOCH_SECONDS, 2 * limits.REKEY_AFTER)

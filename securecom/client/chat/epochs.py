@@ -132,8 +132,6 @@ class Epochs(TwistedProtocol):
             self._session.fault(error)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._forget_flush()
-        self._waiting.clear()
         self._session.connectionLost(reason)
         self._sealing = self._opening = None
         self.on_bytes = _nobody_counts
@@ -152,7 +150,7 @@ class Epochs(TwistedProtocol):
         self.on_bytes(epoch)
         if epoch.is_open and not was_open:
             self._session.handshakeCompleted()
-        if said and not self.disconnecting:
+        if said:
             self._hand_on(said)
 
     def _hand_on(self, said: bytes) -> None:

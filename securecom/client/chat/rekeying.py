@@ -28,7 +28,6 @@ class Session(Protocol):
     """The chat whose keys these are."""
 
     control: ControlLane
-    reason: Exception | None
 
     def send(self, frame: bytes) -> None:
         """Say it in the present epoch."""
@@ -153,7 +152,7 @@ class Rekeying:
             if epoch.is_open and not was_open:
                 tls.check_handshake(epoch.tls, frozenset({tls.ALPN_CHAT}))
         except EpochOver:
-            raise self._session.reason or TLSRefused("the handshake of a rekey failed") from None
+            raise TLSRefused("the handshake of a rekey failed") from None
         self._send(epoch)
         if epoch.is_open and not was_open:
             self._life.handshake_done()
