@@ -14,16 +14,12 @@ from securecom.tests.chat_pairs import End, Pair
 
 def epochs(end: End) -> Epochs:
     """Of an open session."""
-    found = end.session._epochs
-    assert found is not None
-    return found
+    return end.session._epochs
 
 
 def epoch(end: End) -> Epoch:
     """The one that the peer's words are in."""
-    found = epochs(end).present
-    assert found is not None
-    return found
+    return epochs(end).present
 
 
 Change = Callable[[int, str, bytes], bytes | None]

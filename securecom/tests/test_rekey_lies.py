@@ -158,7 +158,7 @@ class PeerTests(RekeyCase):
 
     def take_key(self, end: End, key: Identity, expected: Identity) -> None:
         """From now on this end shows another key."""
-        epochs(end)._options = tls.chat_end(key, expected.public_key)
+        epochs(end).options = tls.chat_end(key, expected.public_key)
 
     def test_a_callee_with_another_key(self) -> None:
         self.take_key(self.bob, Identity.generate(), self.pair.alice_key)
@@ -173,7 +173,7 @@ class PeerTests(RekeyCase):
     def test_our_own_key(self) -> None:
         own = self.pair.alice_key
         self.take_key(self.bob, own, own)
-        epochs(self.bob)._options = tls.TLSOptions(
+        epochs(self.bob).options = tls.TLSOptions(
             (tls.ALPN_CHAT,), tls.Credentials.of(own), tls.any_identity
         )
         self.rekey()
@@ -232,8 +232,8 @@ class PeerTests(RekeyCase):
     def test_ones_own_hello_sent_back(self) -> None:
         made = self.bob.session._rekeying._proof
 
-        def reflected(present: Epoch, following: Epoch, role: Role) -> bytes:
-            return made(present, following, "caller")
+        def reflected(following: Epoch, role: Role) -> bytes:
+            return made(following, "caller")
 
         self.patch(self.bob.session._rekeying, "_proof", reflected)
         self.rekey()

@@ -69,17 +69,18 @@ def _nobody_counts(_epoch: Epoch) -> None:
 class Epochs(TwistedProtocol):
     """A stream's protocol and a session's transport.
 
-    :param options: what each epoch shows and demands.
     :param is_client: the TLS role, the same in all epochs.
     """
 
     transport: Stream
+    #: What each epoch shows and demands; to be set before there is a stream.
+    options: tls.TLSOptions
+    #: Where our words are sealed and the peer's are opened, as long as there is a stream.
+    _sealing: Epoch
+    _opening: Epoch
 
-    def __init__(
-        self, options: tls.TLSOptions, is_client: bool, session: Session, clock: IReactorTime
-    ) -> None:
-        self._options, self._is_client = options, is_client
-        self._session, self._clock = session, clock
+    def __init__(self, session: Session, is_client: bool, clock: IReactorTime) -> None:
+        self._session, self._is_client, self._clock = session, is_client, clock
         #: Called with an epoch when bytes were sealed in it or came for it, before they pass.
         self.on_bytes: Callable[[Epoch], None] = _nobody_counts
         #: The peer's last word in an epoch is being read.
@@ -88,21 +89,19 @@ class Epochs(TwistedProtocol):
         self._flush_soon: IDelayedCall | None = None
         self._records = Records()
         self._last_number = -1
-        self._sealing: Epoch | None = None
-        self._opening: Epoch | None = None
 
     # --- epochs -----------------------------------------------------------------------------
 
     def fresh(self) -> Epoch:
         """The next epoch, its handshake begun."""
         self._last_number += 1
-        epoch = Epoch(self._last_number, self._options.in_memory(self._is_client, self._session))
+        epoch = Epoch(self._last_number, self.options.in_memory(self._is_client, self._session))
         epoch.start()
         return epoch
 
     @property
-    def present(self) -> Epoch | None:
-        """The epoch that the peer's words are in; None when the stream is gone."""
+    def present(self) -> Epoch:
+        """The epoch that the peer's words are in."""
         return self._opening
 
     def seal_in(self, epoch: Epoch) -> None:
@@ -133,12 +132,11 @@ class Epochs(TwistedProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._session.connectionLost(reason)
-        self._sealing = self._opening = None
+        del self._sealing, self._opening  # and with them the keys
         self.on_bytes = _nobody_counts
 
     def _receive(self, record: bytes) -> None:
         epoch = self._opening
-        assert epoch is not None  # noqa: S101 - ours: a lost stream hands nothing on
         was_open = epoch.is_open
         try:
             said = epoch.feed(record)
@@ -166,9 +164,9 @@ class Epochs(TwistedProtocol):
         """Nothing is written or read any more."""
         return self.transport.disconnecting
 
-    def getHandle(self) -> SSL.Connection | None:  # noqa: N802
+    def getHandle(self) -> SSL.Connection:  # noqa: N802
         """The present epoch's TLS."""
-        return None if self._opening is None else self._opening.tls
+        return self._opening.tls
 
     def write(self, data: bytes) -> None:
         """Say something: sealed with what else is said in this turn."""
@@ -184,9 +182,10 @@ class Epochs(TwistedProtocol):
 
     def _flush(self) -> None:
         self._forget_flush()
-        data, epoch = bytes(self._waiting), self._sealing
+        data = bytes(self._waiting)
         self._waiting.clear()
-        if data and epoch is not None and not self.disconnecting:
+        if data and not self.disconnecting:
+            epoch = self._sealing
             epoch.seal(data)
             sealed = epoch.take()
             self.on_bytes(epoch)
@@ -209,7 +208,7 @@ class Epochs(TwistedProtocol):
         self.transport.abortConnection()
 
     def _close_epoch(self) -> None:
-        if self._sealing is not None and not self.disconnecting:
+        if not self.disconnecting:
             self._sealing.close()
             self.transport.write(self._sealing.take())
 

@@ -8,7 +8,7 @@ that it is the same peer; then each direction changes over behind its SWITCH.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -43,17 +43,18 @@ class Rekeying:
     the hard stop: so the callee never needs to ask. It only stops a chat whose caller never starts.
     """
 
-    def __init__(self, agreement: Agreement, session: Session, clock: IReactorTime) -> None:
-        self._agreement, self._session, self._clock = agreement, session, clock
+    def __init__(
+        self, agreement: Agreement, session: Session, epochs: Epochs, clock: IReactorTime
+    ) -> None:
+        self._agreement, self._session = agreement, session
+        self._epochs, self._clock = epochs, clock
         self._life: RekeyLife = rekey_life.machine(self)
-        self._epochs: Epochs | None = None
         self._next: Epoch | None = None
         self._timers: list[IDelayedCall] = []
 
-    def begin(self, epochs: Epochs) -> None:
+    def begin(self) -> None:
         """The chat stands."""
-        self._epochs = epochs
-        epochs.on_bytes = self._count
+        self._epochs.on_bytes = self._count
         self._life.stood()
 
     def end(self) -> None:
@@ -72,12 +73,12 @@ class Rekeying:
 
     def hello(self, proof: bytes) -> None:
         """The peer vouches for the next epoch. :raises ProofRefused: if it does not."""
-        present, following = self._present, self._next
-        if present is None or following is None or not following.is_open:
+        following = self._next
+        if following is None or not following.is_open:
             raise ProofRefused("a HELLO for no epoch")
         if tls.peer_key(following.tls) != self._agreement.peer_key:
             raise ProofRefused("the peer's key is not the one of the chat")
-        if not tls.same(proof, self._proof(present, following, self._agreement.peer_role)):
+        if not tls.same(proof, self._proof(following, self._agreement.peer_role)):
             raise ProofRefused("the peer of the next epoch is not the one of this")
         self._life.good_hello()
 
@@ -95,32 +96,26 @@ class Rekeying:
 
     def open_next(self) -> None:
         """The caller's has bytes to send at once."""
-        if self._epochs is None:
-            return
         self._after(limits.REKEY_DEADLINE, self._life.late)
         self._next = self._epochs.fresh()
         self._send(self._next)
 
     def vouch(self) -> None:
         """In the present epoch, about the next."""
-        present, following = self._present, self._next
-        if present is not None and following is not None:
-            proof = self._proof(present, following, self._agreement.role)
-            self._session.control.call(commands.Hello, proof=proof).addErrback(self._not_taken)
+        proof = self._proof(self._following, self._agreement.role)
+        self._session.control.call(commands.Hello, proof=proof).addErrback(self._not_taken)
 
     def switch(self) -> None:
         """SWITCH is the last that is sealed in the present epoch."""
-        if self._epochs is not None and self._next is not None:
-            self._session.control.tell(commands.Switch)
-            self._epochs.seal_in(self._next)
+        self._session.control.tell(commands.Switch)
+        self._epochs.seal_in(self._following)
 
     def settle(self) -> None:
         """The old epoch has no more references, from here or from `Epochs`."""
-        following, self._next = self._next, None
-        if self._epochs is not None and following is not None:
-            self._epochs.open_in(following)
-            self._cancel_timers()
-            self.rest()
+        self._epochs.open_in(self._following)
+        self._next = None
+        self._cancel_timers()
+        self.rest()
 
     def fail(self, error: Exception) -> None:
         """Cut off, and why."""
@@ -129,13 +124,13 @@ class Rekeying:
     def stop(self) -> None:
         """Also when it was under way."""
         self._cancel_timers()
-        self._epochs = self._next = None
+        self._next = None
 
     # --- insides ----------------------------------------------------------------------------
 
     @property
-    def _present(self) -> Epoch | None:
-        return None if self._epochs is None else self._epochs.present
+    def _following(self) -> Epoch:
+        return cast(Epoch, self._next)  # in the states that ask there is one
 
     def _count(self, epoch: Epoch) -> None:
         count = max(epoch.sent, epoch.received)
@@ -162,8 +157,9 @@ class Rekeying:
         if data:
             self._session.send(framing.encode(framing.EPOCH, data))
 
-    def _proof(self, present: Epoch, following: Epoch, role: Role) -> bytes:
-        secret, binding = tls.chat_rekey(present.tls), tls.chat_binding(following.tls)
+    def _proof(self, following: Epoch, role: Role) -> bytes:
+        secret = tls.chat_rekey(self._epochs.present.tls)
+        binding = tls.chat_binding(following.tls)
         return self._agreement.rekey_hello(secret, following.number, binding, role)
 
     def _not_taken(self, failure: Failure) -> None:

@@ -60,17 +60,15 @@ class ChatSession(Connection, amp.CommandLocator):
         self._agreement = agreement
         self._owner = owner
         self._life: ChatLife = chat_life.machine(self)
-        self._rekeying = Rekeying(agreement, self, clock)
-        self._epochs: Epochs | None = None
+        self._epochs = Epochs(self, agreement.role == "caller", clock)
+        self._rekeying = Rekeying(agreement, self, self._epochs, clock)
         self._outbox = Outbox()
         self._may_speak = False
         self._bye_deadline: IDelayedCall | None = None
 
     def open(self, stream: Stream, identity: Identity) -> None:
         """Begin the handshake in a stream; the caller is TLS client."""
-        options = tls.chat_end(identity, self._agreement.peer_key)
-        is_caller = self._agreement.role == "caller"
-        self._epochs = Epochs(options, is_caller, self, self.clock)
+        self._epochs.options = tls.chat_end(identity, self._agreement.peer_key)
         stream.carry(self._epochs)
 
     # --- what the person does ---------------------------------------------------------------
@@ -153,8 +151,7 @@ class ChatSession(Connection, amp.CommandLocator):
     def stand(self) -> None:
         """The deadline is lifted."""
         self.established()
-        if self._epochs is not None:
-            self._rekeying.begin(self._epochs)
+        self._rekeying.begin()
         self._may_speak = True
         self._owner.chat_stands()
 
@@ -210,7 +207,7 @@ class ChatSession(Connection, amp.CommandLocator):
         self._rekeying.received(frame.body)
 
     def _received(self, item: framing.Frame | framing.Run) -> None:
-        if self._epochs is not None and self._epochs.is_switching:
+        if self._epochs.is_switching:
             raise WireError("a frame behind SWITCH in its epoch")
         super()._received(item)
 
