@@ -384,7 +384,10 @@ class WithdrawOffer(amp.Command):
 
 
 class Hello(amp.Command):
-    """I know who we two are and which chat this is. Must be the first command of each side."""
+    """I know who we two are and which chat this is. Must be the first command of each side.
+
+    In a rekey: the peer of this epoch is also the peer of the next one.
+    """
 
     arguments = [(b"proof", MAC)]
     errors = refusals(BadProof)
@@ -395,6 +398,12 @@ class Say(amp.Command):
 
     arguments = [(b"text", amp.Unicode())]
     errors = refusals(OutOfTurn)
+
+
+class Switch(amp.Command):
+    """My last word in this epoch; what follows is in the next one. Wants no answer."""
+
+    requiresAnswer = False
 
 
 class Bye(amp.Command):

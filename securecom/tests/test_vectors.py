@@ -143,12 +143,34 @@ class VectorTests(SynchronousTestCase):
             self.assertEqual(agreement.hello(binding, "caller").hex(), one["callers_proof"])
             self.assertEqual(agreement.hello(binding, "callee").hex(), one["callees_proof"])
 
+    def test_rekey_hello(self) -> None:
+        """The people and the chat of `hello`."""
+        one, again = self.vectors["hello"], self.vectors["rekey_hello"]
+        caller = Name(one["caller"]), PublicKey(_hex(one["caller_key"]))
+        callee = Name(one["callee"]), PublicKey(_hex(one["callee_key"]))
+        server, chat = _hex(one["server"]), _hex(one["chat"])
+        made = _hex(again["chat_rekey"]), again["epoch"], _hex(again["chat_binding"])
+        for agreement in (
+            Agreement(server, chat, "caller", *caller, *callee),
+            Agreement(server, chat, "callee", *callee, *caller),
+        ):
+            callers = agreement.rekey_hello(*made, "caller")
+            callees = agreement.rekey_hello(*made, "callee")
+            self.assertEqual(callers.hex(), again["callers_proof"])
+            self.assertEqual(callees.hex(), again["callees_proof"])
+
     def test_exporters(self) -> None:
         made = {
             (one.label.decode(), one.length): one.context
             for one in map(
                 Exported,
-                (tls.session_id, tls.request_key, tls.request_binding, tls.chat_binding),
+                (
+                    tls.session_id,
+                    tls.request_key,
+                    tls.request_binding,
+                    tls.chat_binding,
+                    tls.chat_rekey,
+                ),
             )
         }
         told = {(one["label"], one["length"]): b"" for one in self.vectors["exporters"]}

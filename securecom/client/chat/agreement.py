@@ -38,11 +38,22 @@ class Agreement:
 
         :param binding: `tls.chat_binding` of the session (32 bytes).
         """
+        return tls.mac(binding, b"hello", *self._parts(role))
+
+    def rekey_hello(self, secret: bytes, number: int, binding: bytes, role: Role) -> bytes:
+        """The proof that the one in `role` goes on with this chat in its next epoch.
+
+        :param secret: `tls.chat_rekey` of the present epoch (32 bytes).
+        :param number: the next epoch's; the first epoch of a chat is 0.
+        :param binding: `tls.chat_binding` of the next epoch (32 bytes).
+        """
+        place = number.to_bytes(4, "big")
+        return tls.mac(secret, b"rekey", place, binding, *self._parts(role))
+
+    def _parts(self, role: Role) -> tuple[bytes, ...]:
         own, peer = (self.own, self.own_key), (self.peer, self.peer_key)
         caller, callee = (own, peer) if self.role == "caller" else (peer, own)
-        return tls.mac(
-            binding,
-            b"hello",
+        return (
             role.encode("ascii"),
             self.server,
             caller[0].encode("ascii"),
