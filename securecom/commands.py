@@ -397,5 +397,14 @@ class Say(amp.Command):
     errors = refusals(OutOfTurn)
 
 
+class Compared(amp.Command):
+    """My person compared the safety numbers: `yes`, the same, or `no`, and this ends the chat.
+
+    It tells the other person, and proves nothing to their client.
+    """
+
+    arguments = [(b"word", Word("yes", "no"))]
+
+
 class Bye(amp.Command):
-    """I end this chat: the one proof that it was ended and not cut off."""
+    """I end this chat: like `Compared` no, a proof that it was ended and not cut off."""

@@ -1,4 +1,4 @@
-"""The end-to-end session of a chat: TLS inside a stream, HELLO, messages, receipts, BYE.
+"""The end-to-end session of a chat: TLS in a stream, HELLO, messages, receipts, comparing, BYE.
 
 The peer must show exactly the expected key in the handshake and then prove, over this very TLS
 session, that it means the same two names, keys, roles, server and chat (`Agreement.hello`).
@@ -23,7 +23,7 @@ from securecom.client.chat.agreement import Agreement
 from securecom.client.chat.chat_life import ChatLife, Heard
 from securecom.client.chat.messages import Outbox
 from securecom.client.chat.stream import Stream
-from securecom.client.events import Delivered, Ending, Event, Message, Said
+from securecom.client.events import Compared, Delivered, Ending, Event, Message, Said, Word
 from securecom.connection import Connection
 from securecom.errors import NotNow, ProofRefused, SecurecomError, WireError
 from securecom.identity import Identity
@@ -60,7 +60,7 @@ class ChatSession(Connection, amp.CommandLocator):
         self._owner = owner
         self._life: ChatLife = chat_life.machine(self)
         self._outbox = Outbox()
-        self._may_speak = False
+        self._may_speak = self._has_agreed = self._is_agreed = False
         self._bye_deadline: IDelayedCall | None = None
 
     def open(self, stream: Stream, identity: Identity) -> None:
@@ -83,6 +83,16 @@ class ChatSession(Connection, amp.CommandLocator):
         self._life.say(number, text)
         return number
 
+    def agree(self) -> None:
+        """Tell the peer, once, that our person found the safety numbers to be the same."""
+        if self._may_speak and not self._has_agreed:
+            self._has_agreed = True
+            self.control.call(commands.Compared, word="yes").addErrback(self._not_taken)
+
+    def disagree(self) -> None:
+        """Tell the peer that they are not, and end the chat by it, as `leave` does."""
+        self._life.disagree()
+
     def leave(self) -> None:
         """End the chat; the owner hears of it within `limits.BYE_DEADLINE`."""
         self._life.leave()
@@ -90,7 +100,7 @@ class ChatSession(Connection, amp.CommandLocator):
     # --- what the peer says -----------------------------------------------------------------
 
     def responders(self) -> amp.IResponderLocator:
-        """`Hello`, `Say`, `Bye`."""
+        """`Hello`, `Say`, `Compared`, `Bye`."""
         return self
 
     @commands.Hello.responder
@@ -116,9 +126,18 @@ class ChatSession(Connection, amp.CommandLocator):
         self._life.heard(heard)
         return heard.receipt
 
+    @commands.Compared.responder
+    def peer_compared(self, word: Word) -> dict[str, Any]:
+        """For the person to know; whom we trust does not change by it."""
+        if word == "yes":
+            self._life.agreed()
+        else:
+            self._life.disagreed()
+        return {}
+
     @commands.Bye.responder
     def peer_leaves(self) -> dict[str, Any]:
-        """The one proof that the chat was ended and not cut off."""
+        """The chat was ended, and not cut off."""
         self._life.said_bye()
         return {}
 
@@ -168,12 +187,26 @@ class ChatSession(Connection, amp.CommandLocator):
         """Nobody sees it."""
         heard.receipt.errback(Failure(commands.OutOfTurn()))
 
+    def show_word(self, word: Word) -> None:
+        """A "yes" that is said again is not shown again."""
+        if word == "no" or not self._is_agreed:
+            self._is_agreed = word == "yes"
+            self._owner.show(Compared(self._agreement.peer, "peer", word))
+
+    def send_no(self) -> None:
+        """A goodbye with its reason."""
+        self._send_last(commands.Compared, word="no")
+
     def send_bye(self) -> None:
+        """Goodbye."""
+        self._send_last(commands.Bye)
+
+    def _send_last(self, command: type[amp.Command], **arguments: Any) -> None:
         """The answer, or the end of our patience, ends the chat."""
         self._may_speak = False
         call = self.clock.callLater(limits.BYE_DEADLINE, self._life.bye_answered)
         self._bye_deadline = call
-        answered = self.control.call(commands.Bye)
+        answered = self.control.call(command, **arguments)
         answered.addCallbacks(lambda _: self._life.bye_answered(), self._not_taken)
 
     def end(self, ending: Ending | None, error: Exception | None) -> None:
