@@ -223,6 +223,15 @@ class FileTests(ContactsTests):
         again.meet(Name("dora"), OTHER_KEY)
         self.assertEqual(self.make().pin(BOB), contacts.pin(BOB))
 
+    def test_a_word_is_used_once(self) -> None:
+        one, other = self.make(), self.make()
+        one.meet(BOB, KEY)
+        one.take(BOB, OTHER_KEY.fingerprint)
+        one.meet(BOB, OTHER_KEY)
+        other.take(BOB, KEY.fingerprint)
+        other.meet(BOB, KEY)
+        self.assertFalse(one.may_be(BOB, OTHER_KEY))
+
     def test_what_was_taken_and_not_met_is_forgotten_with_the_client(self) -> None:
         contacts = self.make()
         contacts.meet(BOB, KEY)

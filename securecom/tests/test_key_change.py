@@ -174,14 +174,6 @@ class TakingTests(ChangedCase):
         self.refused(self.told(self.alice.accept()))
         self.assertEqual(sent, [])
 
-    def test_a_word_is_used_once(self) -> None:
-        self.take()
-        self.contacts.meet(BOB, self.bob.public_key)
-        self.contacts.take(BOB, self.known.public_key.fingerprint)
-        self.contacts.meet(BOB, self.known.public_key)
-        self.assertEqual(self.trust(self.bob.public_key), "changed")
-        self.assertFalse(self.contacts.may_be(BOB, self.bob.public_key))
-
     def test_what_cannot_be_taken(self) -> None:
         own = self.person.identity.public_key.fingerprint
         new = self.bob.public_key.fingerprint
