@@ -400,6 +400,15 @@ class Say(amp.Command):
     errors = refusals(OutOfTurn)
 
 
+class Compared(amp.Command):
+    """My person compared the safety numbers: `yes`, the same, or `no`, and this ends the chat.
+
+    It tells the other person, and proves nothing to their client.
+    """
+
+    arguments = [(b"word", Word("yes", "no"))]
+
+
 class Switch(amp.Command):
     """My last word in this epoch; what follows is in the next one. Wants no answer."""
 
@@ -407,4 +416,4 @@ class Switch(amp.Command):
 
 
 class Bye(amp.Command):
-    """I end this chat: the one proof that it was ended and not cut off."""
+    """I end this chat: like `Compared` no, a proof that it was ended and not cut off."""

@@ -193,6 +193,8 @@ MAX_KNOWN_PEERS_FILE = 4 * 1024 * 1024
 LOCK_TRIES = 3
 #: Bytes of a pass phrase, so that a file given by mistake is not read to its end.
 MAX_PASS = 1024
+#: Keys that a pin has replaced, kept for each name: enough to see a history, and no more.
+MAX_OLD_KEYS = 8
 #: Wrong pass phrases that a terminal may try.
 PASS_ATTEMPTS = 3
 #: Connections that may fail before a client without a person at it gives up.

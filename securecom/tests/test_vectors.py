@@ -16,6 +16,7 @@ from securecom.client.chat.agreement import Agreement
 from securecom.errors import BadKey, BadLink, BadName, WireError
 from securecom.identity import Identity, Name, PublicKey, server_fingerprint, server_id
 from securecom.invitation import Host, Invitation, token_hash
+from securecom.safety_number import in_groups, safety_number
 from securecom.tests.test_documents import DOCS
 
 _hex = bytes.fromhex
@@ -158,6 +159,15 @@ class VectorTests(SynchronousTestCase):
             callees = agreement.rekey_hello(*made, "callee")
             self.assertEqual(callers.hex(), again["callers_proof"])
             self.assertEqual(callees.hex(), again["callees_proof"])
+
+    def test_safety_numbers(self) -> None:
+        for one in self.vectors["safety_numbers"]:
+            pairs = [
+                (Name(pair["name"]), PublicKey(_hex(pair["key"])))
+                for pair in (one["one"], one["other"])
+            ]
+            for order in (pairs, pairs[::-1]):
+                self.assertEqual(" ".join(in_groups(safety_number(*order))), one["number"])
 
     def test_exporters(self) -> None:
         made = {

@@ -7,6 +7,7 @@ from typing import Literal
 
 from securecom import tls
 from securecom.identity import Name, PublicKey
+from securecom.safety_number import safety_number
 
 Role = Literal["caller", "callee"]
 
@@ -17,7 +18,7 @@ class Agreement:
 
     The peer's name is from our own request or the offer we accepted; the peer's key from our pin,
     or at first contact from the server. A server that lies about either is found out by `hello`,
-    unless it lies to both alike, which is what comparing fingerprints is for.
+    unless it lies to both alike, which is what comparing safety numbers is for.
     """
 
     server: bytes
@@ -32,6 +33,11 @@ class Agreement:
     def peer_role(self) -> Role:
         """The other one."""
         return "callee" if self.role == "caller" else "caller"
+
+    @property
+    def safety_number(self) -> str:
+        """What the two people may compare: 60 digits."""
+        return safety_number((self.own, self.own_key), (self.peer, self.peer_key))
 
     def hello(self, binding: bytes, role: Role) -> bytes:
         """The proof that the one in `role` means this chat, over this end-to-end session.

@@ -1,4 +1,4 @@
-"""The end-to-end session of a chat: TLS inside a stream, HELLO, messages, receipts, BYE.
+"""The end-to-end session of a chat: TLS in a stream, HELLO, messages, receipts, comparing, BYE.
 
 The peer must show exactly the expected key in the handshake and then prove, over this very TLS
 session, that it means the same two names, keys, roles, server and chat (`Agreement.hello`).
@@ -23,7 +23,7 @@ from securecom.client.chat.epochs import Epochs
 from securecom.client.chat.messages import Outbox
 from securecom.client.chat.rekeying import Rekeying
 from securecom.client.chat.stream import Stream
-from securecom.client.events import Delivered, Ending, Event, Message, Said
+from securecom.client.events import Compared, Delivered, Ending, Event, Message, Said, Word
 from securecom.connection import Connection
 from securecom.errors import NotNow, ProofRefused, SecurecomError, WireError
 from securecom.identity import Identity
@@ -63,7 +63,7 @@ class ChatSession(Connection, amp.CommandLocator):
         self._epochs = Epochs(self, agreement.role == "caller", clock)
         self._rekeying = Rekeying(agreement, self, self._epochs, clock)
         self._outbox = Outbox()
-        self._may_speak = False
+        self._may_speak = self._has_agreed = self._is_agreed = False
         self._bye_deadline: IDelayedCall | None = None
 
     def open(self, stream: Stream, identity: Identity) -> None:
@@ -84,6 +84,16 @@ class ChatSession(Connection, amp.CommandLocator):
         self._life.say(number, text)
         return number
 
+    def agree(self) -> None:
+        """Tell the peer, once, that our person found the safety numbers to be the same."""
+        if self._may_speak and not self._has_agreed:
+            self._has_agreed = True
+            self.control.call(commands.Compared, word="yes").addErrback(self._not_taken)
+
+    def disagree(self) -> None:
+        """Tell the peer that they are not, and end the chat by it, as `leave` does."""
+        self._life.disagree()
+
     def leave(self) -> None:
         """End the chat; the owner hears of it within `limits.BYE_DEADLINE`."""
         self._life.leave()
@@ -96,7 +106,7 @@ class ChatSession(Connection, amp.CommandLocator):
     # --- what the peer says -----------------------------------------------------------------
 
     def responders(self) -> amp.IResponderLocator:
-        """`Hello`, `Say`, `Switch`, `Bye`."""
+        """`Hello`, `Say`, `Compared`, `Switch`, `Bye`."""
         return self
 
     @commands.Hello.responder
@@ -125,6 +135,15 @@ class ChatSession(Connection, amp.CommandLocator):
         self._life.heard(heard)
         return heard.receipt
 
+    @commands.Compared.responder
+    def peer_compared(self, word: Word) -> dict[str, Any]:
+        """For the person to know; whom we trust does not change by it."""
+        if word == "yes":
+            self._life.agreed()
+        else:
+            self._life.disagreed()
+        return {}
+
     @commands.Switch.responder
     def peer_switches(self) -> dict[str, Any]:
         """What it says next is in the next epoch."""
@@ -133,7 +152,7 @@ class ChatSession(Connection, amp.CommandLocator):
 
     @commands.Bye.responder
     def peer_leaves(self) -> dict[str, Any]:
-        """The one proof that the chat was ended and not cut off."""
+        """The chat was ended, and not cut off."""
         self._life.said_bye()
         return {}
 
@@ -184,12 +203,26 @@ class ChatSession(Connection, amp.CommandLocator):
         """Nobody sees it."""
         heard.receipt.errback(Failure(commands.OutOfTurn()))
 
+    def show_word(self, word: Word) -> None:
+        """A "yes" that is said again is not shown again."""
+        if word == "no" or not self._is_agreed:
+            self._is_agreed = word == "yes"
+            self._owner.show(Compared(self._agreement.peer, "peer", word))
+
+    def send_no(self) -> None:
+        """A goodbye with its reason."""
+        self._send_last(commands.Compared, word="no")
+
     def send_bye(self) -> None:
+        """Goodbye."""
+        self._send_last(commands.Bye)
+
+    def _send_last(self, command: type[amp.Command], **arguments: Any) -> None:
         """The answer, or the end of our patience, ends the chat."""
         self._may_speak = False
         call = self.clock.callLater(limits.BYE_DEADLINE, self._life.bye_answered)
         self._bye_deadline = call
-        answered = self.control.call(commands.Bye)
+        answered = self.control.call(command, **arguments)
         answered.addCallbacks(lambda _: self._life.bye_answered(), self._not_taken)
 
     def end(self, ending: Ending | None, error: Exception | None) -> None:
