@@ -325,3 +325,9 @@ class PeerSilent(PeerFault):
     """The peer sent nothing, or took nothing, for too long."""
 
     code = 905
+
+
+class NotRekeyed(PeerFault):
+    """The keys of a chat served as long as they may, and no new ones came in time."""
+
+    code = 906

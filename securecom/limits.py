@@ -81,6 +81,15 @@ OPENING_DEADLINE = 10.0
 CHAT_HANDSHAKE_DEADLINE = 15.0
 #: For the answer to BYE.
 BYE_DEADLINE = 3.0
+#: Between fresh keys of a chat, in time and in bytes of TLS in either direction: what a thief of
+#: the keys in memory could read of it.
+REKEY_AFTER = 15 * 60.0
+REKEY_BYTES = 64 * 1024 * 1024
+#: Keys that served so long, or for so many bytes in a direction, end the chat.
+EPOCH_SECONDS = 2 * REKEY_AFTER
+EPOCH_BYTES = 2 * REKEY_BYTES
+#: From the first byte of a rekey to its last: it waits behind all that is under way already.
+REKEY_DEADLINE = 300.0
 #: Ended streams a session remembers: late frames of these are dropped, others are an attack.
 ENDED_STREAMS = 64
 #: Requests of one caller in REQUEST_WINDOW.
@@ -184,6 +193,8 @@ MAX_KNOWN_PEERS_FILE = 4 * 1024 * 1024
 LOCK_TRIES = 3
 #: Bytes of a pass phrase, so that a file given by mistake is not read to its end.
 MAX_PASS = 1024
+#: Keys that a pin has replaced, kept for each name: enough to see a history, and no more.
+MAX_OLD_KEYS = 8
 #: Wrong pass phrases that a terminal may try.
 PASS_ATTEMPTS = 3
 #: Connections that may fail before a client without a person at it gives up.

@@ -16,6 +16,7 @@ from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.requests import Offer
 from securecom.client.coordination.station import Station
 from securecom.client.events import Availability, Online, User, Users
+from securecom.client.keys import Keys
 from securecom.errors import BadArgument, NotNow, WireError
 from securecom.identity import Name, server_fingerprint
 
@@ -40,6 +41,8 @@ class MainRole:
         self._wants_available = available
         self._leave = leave
         self._holds = False
+        #: What the person asks and says about keys.
+        self.keys = Keys(station, coordinator)
 
     # --- facts, for prompts -----------------------------------------------------------------
 

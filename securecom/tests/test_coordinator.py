@@ -100,16 +100,20 @@ class AskedTests(AliceTestCase):
         self.assertEqual(self.offer(), ["unavailable"])
         self.assertEqual(self.notes.of(Asked) + self.notes.of(RefusedForYou), [])
 
-    def test_a_changed_key_is_refused_in_every_state(self) -> None:
-        self.person.contacts.meet(CAROL, self.carol.public_key)
+    def test_a_changed_key_is_shown_as_such_and_finds_us_busy_like_any_other(self) -> None:
+        changed = Identity.generate().public_key
         for state in STATES:
             self.setUp()
             self.person.contacts.meet(CAROL, self.carol.public_key)
             self.reach(state)
             self.notes.events.clear()
-            answer = self.offer(OTHER_CHAT, "carol", key=Identity.generate().public_key)
-            self.assertEqual(answer, ["unavailable"], state)
-            self.assertEqual(self.notes.events, [RefusedForYou(CAROL, "key-changed")], state)
+            answer = self.offer(OTHER_CHAT, "carol", key=changed)
+            if state == "free":
+                asked = Asked(CAROL, "changed", changed.fingerprint, 60)
+                self.assertEqual((answer, self.notes.events), ([], [asked]))
+            else:
+                self.assertEqual(answer, ["busy"], state)
+                self.assertEqual(self.notes.events, [RefusedForYou(CAROL, "busy")], state)
 
     def test_a_key_that_we_know_as_somebody_elses_asks_nobody(self) -> None:
         self.person.contacts.meet(CAROL, self.bob.public_key)
@@ -121,7 +125,7 @@ class AskedTests(AliceTestCase):
     def test_our_own_key_is_nobody_elses(self) -> None:
         answer = self.offer(key=self.person.identity.public_key)
         self.assertEqual(answer, ["unavailable"])
-        self.assertEqual(self.notes.events, [RefusedForYou(BOB, "key-changed")])
+        self.assertEqual(self.notes.events, [RefusedForYou(BOB, "own-key")])
 
     def test_a_bare_yes_is_not_for_whoever_has_just_taken_the_place(self) -> None:
         self.offer()

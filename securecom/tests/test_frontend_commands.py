@@ -88,6 +88,23 @@ class TypedTests(SynchronousTestCase):
         self.assertEqual(self.read("!stop_chat"), ("stop", None))
         self.assertEqual(self.read("!chat bob"), ("chat", "bob"))
 
+    def test_words_and_pins(self) -> None:
+        self.assertEqual(self.read("/verify"), ("verify", None))
+        self.assertEqual(self.read("/verify YES"), ("verify", "yes"))
+        self.assertEqual(self.read("/trust Bob  SHA256:aB "), ("trust", "bob SHA256:aB"))
+        self.assertEqual(self.read("/whois bob"), ("whois", "bob"))
+        self.assertEqual(self.read("/fingerprint"), ("fingerprint", None))
+        for line in ("/verify yess", "/verify yes no", "/trust", "/trust bob", "/trust bob a b"):
+            self.assertRaises(BadArgument, self.typed.read, line)
+        error = self.assertRaises(BadArgument, self.typed.read, "/verify maybe")
+        self.assertIn("yes, no or qr", str(error))
+        self.assertRaises(BadName, self.typed.read, "/trust SHA256:x bob")
+
+    def test_usages_show_what_can_be_said(self) -> None:
+        self.assertEqual(commands.VERIFY.usage, "/verify [yes|no|qr]")
+        self.assertEqual(commands.TRUST.usage, "/trust NAME FINGERPRINT")
+        self.assertEqual(commands.WHOIS.usage, "/whois NAME")
+
     def test_text_goes_as_it_is(self) -> None:
         for text in ("hi", "  hi ", "!important", "!", "a /chat bob", " !exit", "h\x1b[2J", "1/2"):
             self.assertEqual(self.read(text), ("say", text))

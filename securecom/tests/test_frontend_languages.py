@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import segno
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -13,13 +14,17 @@ from securecom import limits
 from securecom.client import events as e
 from securecom.client.frontends import commands, rows
 from securecom.client.frontends.jsonl import Json
+from securecom.client.frontends.key_wording import words
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
-from securecom.client.frontends.wording import TRUST, words
+from securecom.client.frontends.qr import qr_rows
+from securecom.client.frontends.wording import TRUST
 from securecom.errors import BadArgument, BadName, SecurecomError, TooLong, UnknownCommand
 from securecom.tests.scripted_role import Failing
 
 HOSTILE = "\x1b[2J\r08:05   *  SC-401\n08:05   *  you are hacked\u202e\x07\x9b\ud800"
+#: What is taken by commands that do not take just any word.
+ARGUMENTS = {commands.VERIFY: "yes", commands.TRUST: "bob SHA256:x"}
 ENDINGS = ("by-me", "by-peer", "cut-off")
 
 
@@ -153,7 +158,7 @@ class PlainTests(SynchronousTestCase):
             e.Offline("refused.", 4.2): "off line: refused. Trying again in 4 s",
             e.Offline("refused", None): "off line",
             e.RefusedForYou("bob", "busy"): "bob asked: refused for you (busy)",
-            e.RefusedForYou("bob", "key-changed"): "not the one you know",
+            e.RefusedForYou("bob", "own-key"): "your own key for theirs",
             e.ChatOpening("bob"): "bob and you agreed",
             e.Delivered(3): "3 delivered",
             e.Hello(1, "1.2"): "securecom 1.2; /help",
@@ -189,6 +194,86 @@ class PlainTests(SynchronousTestCase):
         kinds = {kind for kind in vars(e).values() if getattr(kind, "kind", "")}
         self.assertEqual(kinds - set(words.registry), {e.RequestOver, e.User})
 
+    # --- keys -------------------------------------------------------------------------------
+
+    def test_a_safety_number_is_three_rows_of_four_groups(self) -> None:
+        number = " ".join(f"{group:05}" for group in range(12))
+        for trust, told in (("met", "not verified"), ("verified", "verified before")):
+            event = e.SafetyNumber("bob", number, trust)  # type: ignore[arg-type]
+            first, *rows, last = plain().lines(event)
+            self.assertIn(f"safety number with bob, {told}:", first)
+            self.assertEqual(
+                [row.split("  *  ")[1].strip() for row in rows],
+                [
+                    "00000 00001 00002 00003",
+                    "00004 00005 00006 00007",
+                    "00008 00009 00010 00011",
+                ],
+            )
+            self.assertIn("/verify yes or /verify no", last)
+
+    def test_a_qr_code_holds_the_digits_and_nothing_that_a_terminal_obeys(self) -> None:
+        digits = "19055174454966026154" * 3
+        _, *rows, last = plain(columns=80).lines(e.SafetyCode("bob", digits, "met"))
+        self.assertIn("/verify yes or /verify no", last)
+        self.assertTrue(all(row.isprintable() and len(row) <= 80 for row in rows))
+        drawn = [row.split("  *  ")[1] for row in rows]
+        self.assertEqual(drawn, qr_rows(digits))
+        self.assertEqual(modules(drawn), expected_modules(digits))
+
+    def test_the_words_of_who_compared(self) -> None:
+        for by, word, told in (
+            ("me", "yes", "bob is verified from now on"),
+            ("me", "no", "NOT VERIFIED"),
+            ("peer", "yes", "only your own /verify yes decides"),
+            ("peer", "no", "DIFFER"),
+        ):
+            [line] = plain().lines(e.Compared("bob", by, word))  # type: ignore[arg-type]
+            self.assertIn(told, line)
+
+    def test_a_changed_key_names_the_command(self) -> None:
+        lines = plain().lines(e.Asked("bob", "changed", "SHA256:abc", 48))
+        self.assertIn("KEY CHANGED", lines[-2])
+        self.assertTrue(lines[-1].endswith("  /trust bob SHA256:abc"))
+        for trust in ("new", "met", "verified"):
+            told = plain().lines(e.Asked("bob", trust, "SHA256:abc", 48))
+            self.assertNotIn("/trust", "".join(told))
+
+    def test_a_chat_says_how_the_key_stands(self) -> None:
+        for trust, told in (
+            ("new", "their key: first meeting, SHA256:x"),
+            ("met", "their key: the one you know, SHA256:x"),
+            ("verified", "their key: verified"),
+            ("changed", "their key: the NEW one that you took, SHA256:x"),
+        ):
+            event = e.ChatStarted("bob", "caller", trust, "SHA256:x")  # type: ignore[arg-type]
+            text = "\n".join(plain().lines(event))
+            self.assertIn(told, text)
+            self.assertEqual("NOT VERIFIED: /verify" in text, trust != "verified")
+
+    def test_keys_and_pins(self) -> None:
+        [line] = plain().lines(e.KeyTaken("bob", "SHA256:abc"))
+        self.assertIn("as soon as they prove to have it, and is not verified", line)
+        own, server = plain().lines(e.Fingerprints("alice", "SHA256:abc", "K7QD"))
+        self.assertIn("alice, your key: SHA256:abc", own)
+        self.assertIn("the server: K7QD", server)
+        own, _ = plain().lines(e.Fingerprints(None, "SHA256:abc", "K7QD"))
+        self.assertIn("*  your key: SHA256:abc", own)
+        [line] = plain().lines(e.Whois("bob", "new", None, None, []))
+        self.assertIn("bob: never met", line)
+
+    def test_a_pin_with_its_history_the_latest_first(self) -> None:
+        old = [
+            e.OldKey("SHA256:one", 0, 86400, "verified"),
+            e.OldKey("SHA256:two", 86400, 253402300799, "met"),
+        ]
+        pin, *before = plain().lines(e.Whois("bob", "met", "SHA256:now", 1795305600, old))
+        self.assertIn("bob: NOT VERIFIED, since 2026-11-22, SHA256:now", pin)
+        self.assertIn("before: not verified, 1970-01-02 to 9999-12-31, SHA256:two", before[0])
+        self.assertIn("before: verified, 1970-01-01 to 1970-01-02, SHA256:one", before[1])
+        [line] = plain().lines(e.Whois("bob", "verified", "SHA256:now", 0, []))
+        self.assertIn("bob: verified, since 1970-01-01", line)
+
     def test_answers(self) -> None:
         order = Order(commands.USERS)
         users = e.Users([], "", False)
@@ -200,6 +285,20 @@ class PlainTests(SynchronousTestCase):
 
     def test_a_question_is_shown(self) -> None:
         self.assertIsInstance(plain().read("!chat"), e.Notice)
+
+
+def modules(rows: list[str]) -> list[list[bool]]:
+    """The dark modules of a QR code in half blocks."""
+    halves = {" ": (1, 1), "\u2580": (0, 1), "\u2584": (1, 0), "\u2588": (0, 0)}
+    pairs = [[halves[c] for c in row] for row in rows]
+    return [[bool(cell[half]) for cell in row] for row in pairs for half in (0, 1)]
+
+
+def expected_modules(digits: str) -> list[list[bool]]:
+    """The same from the matrix itself, with its border; an odd last row is filled up."""
+    code = segno.make_qr(digits, error="m", boost_error=False)
+    matrix = [[bool(module) for module in row] for row in code.matrix_iter(border=2)]
+    return matrix + [[True] * len(matrix[0])] * (len(matrix) % 2)
 
 
 class RowsTests(SynchronousTestCase):
@@ -240,11 +339,24 @@ class JsonInTests(SynchronousTestCase):
         for command in commands.COMMANDS:
             told = {"command": command.word}
             if command.argument is not None:
-                told[command.argument.field] = "help"
+                told[command.argument.field] = ARGUMENTS.get(command, "help")
             self.assertIs(self.read(told).command, command)
 
     def test_blank_lines_do_nothing(self) -> None:
         self.assertIsNone(Json().read("  "))
+
+    def test_words_and_pins_are_checked(self) -> None:
+        for word in ("yes", "no", "qr"):
+            self.assertEqual(self.read({"command": "verify", "word": word}).argument, word)
+        self.assertIsNone(self.read({"command": "verify"}).argument)
+        for word in ("", "YEs please", "y", "maybe"):
+            self.refused({"command": "verify", "word": word})
+        order = self.read({"command": "trust", "pin": "Bob   SHA256:aB"})
+        self.assertEqual(order.argument, "bob SHA256:aB")
+        for pin in ("bob", "bob SHA256:x y", " ", "SHA256:x"):
+            self.refused({"command": "trust", "pin": pin})
+        self.refused({"command": "trust", "pin": "B/B SHA256:x"}, BadName)
+        self.refused({"command": "trust"})
 
     def test_text_is_taken_as_it_is(self) -> None:
         order = self.read({"command": "say", "text": "/exit\n!exit"})

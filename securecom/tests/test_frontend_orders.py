@@ -8,7 +8,19 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client.events import ChatOver, Delivered, Help, Notice, Online, Said, Users
+from securecom.client.events import (
+    ChatOver,
+    Delivered,
+    Fingerprints,
+    Help,
+    Notice,
+    Online,
+    SafetyCode,
+    SafetyNumber,
+    Said,
+    Users,
+    Whois,
+)
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command, State
 from securecom.client.frontends.orders import Order, Orders
@@ -84,7 +96,12 @@ class AtOnceTests(OrdersCase):
         self.take(commands.REFUSE)
         role.begin_chat("bob")
         self.take(commands.SAY, "hi")
+        for word in (None, "qr", "yes", "no"):
+            self.take(commands.VERIFY, word)
         self.take(commands.STOP)
+        self.take(commands.WHOIS, "carol")
+        self.take(commands.FINGERPRINT)
+        self.take(commands.TRUST, "carol SHA256:x")
         self.assertEqual(
             role.calls,
             [
@@ -96,9 +113,31 @@ class AtOnceTests(OrdersCase):
                 ("accept", "bob"),
                 ("refuse", None),
                 ("say", "hi"),
+                ("safety_number",),
+                ("safety_code",),
+                ("compared", True),
+                ("compared", False),
                 ("stop",),
+                ("whois", "carol"),
+                ("own",),
+                ("take", "carol", "SHA256:x"),
             ],
         )
+
+    def test_what_is_asked_about_keys_is_the_result(self) -> None:
+        self.role.peer = Name("bob")
+        asked = ((commands.VERIFY, None), (commands.VERIFY, "qr"), (commands.WHOIS, "bob"))
+        for command, argument in (*asked, (commands.FINGERPRINT, None)):
+            self.take(command, argument)
+        kinds = [type(result) for _, result, _ in self.reports]
+        self.assertEqual(kinds, [SafetyNumber, SafetyCode, Whois, Fingerprints])
+
+    def test_keys_can_be_looked_at_off_line_too(self) -> None:
+        self.role.is_online = False
+        self.take(commands.WHOIS, "bob")
+        self.take(commands.FINGERPRINT)
+        self.take(commands.TRUST, "bob SHA256:x")
+        self.assertEqual([error for _, _, error in self.reports], [None] * 3)
 
     def test_results_are_reported(self) -> None:
         self.take(commands.USERS)
@@ -114,6 +153,7 @@ class AtOnceTests(OrdersCase):
             commands.ACCEPT: "nobody is asking you",
             commands.REFUSE: "nobody is asking you",
             commands.STOP: "no chat to end",
+            commands.VERIFY: "no chat whose keys could be compared. /chat NAME asks for one",
             commands.SAY: "not in a chat; nothing was sent",
         }
         for command, part in told.items():

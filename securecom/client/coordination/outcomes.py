@@ -10,12 +10,13 @@ from securecom.errors import (
     NotAnswered,
     NotNow,
     PeerFault,
+    PeerKeyChanged,
     SecurecomError,
     TooOften,
     WasCancelled,
     WasRefused,
 )
-from securecom.identity import Name
+from securecom.identity import Name, PublicKey
 
 Outcome = Literal["refused", "no-answer", "cancelled", "failed"]
 
@@ -34,6 +35,15 @@ def denial(refusal: commands.Refusal, callee: Name) -> SecurecomError:
     return NotNow(  # Occupied
         "somebody is just asking you, or your last chat is not over yet",
         "Nothing was sent. Try again in a moment.",
+    )
+
+
+def key_changed(name: Name, key: PublicKey) -> PeerKeyChanged:
+    """Another key than the pinned one, which the person has not taken: what it would take."""
+    return PeerKeyChanged(
+        f"{name}'s key is not the one you know",
+        "Nothing was sent. Ask them by another way whether they have a new key; "
+        f"only if it is this one: /trust {name} {key.fingerprint}",
     )
 
 

@@ -38,20 +38,29 @@ class Kind(Enum):
     NAME = "a name"
     TEXT = "text"
     COMMAND = "a command's name"
+    WORD = "one of a few words"
+    PIN = "a name and a fingerprint"
 
 
 @dataclass(frozen=True)
 class Argument:
-    """A command's one argument. `field`: its key in JSON; people see it in capitals."""
+    """A command's one argument. `field`: its key in JSON; people see it in capitals.
+
+    :param words: what it may be, where that is one of a few words; people see these.
+    :param shape: what people see instead, where the field's name does not tell.
+    """
 
     field: str
     kind: Kind
     required: bool
+    words: tuple[str, ...] = ()
+    shape: str = ""
 
     @property
     def usage(self) -> str:
         """As a help line shows it."""
-        return self.field.upper() if self.required else f"[{self.field.upper()}]"
+        told = "|".join(self.words) or self.shape or self.field.upper()
+        return told if self.required else f"[{told}]"
 
 
 @dataclass(frozen=True)
@@ -139,6 +148,22 @@ STOP = Command(
     original="!stop_chat",
     otherwise="there is no chat to end",
 )
+VERIFY = Command(
+    "verify",
+    "the chat's safety number (qr: to scan); compare all of it by another way, then say yes or no",
+    frozenset({State.CHAT}),
+    argument=Argument("word", Kind.WORD, required=False, words=("yes", "no", "qr")),
+    otherwise="there is no chat whose keys could be compared",
+    instead="/chat NAME asks for one; then both type /verify.",
+)
+TRUST = Command(
+    "trust",
+    "take a changed key, once its owner told you by another way that it is theirs",
+    ANY,
+    argument=Argument("pin", Kind.PIN, required=True, shape="NAME FINGERPRINT"),
+)
+WHOIS = Command("whois", "what is known of somebody's key", ANY, argument=_NAME)
+FINGERPRINT = Command("fingerprint", "your own key's fingerprint, and the server's", ANY)
 AVAILABLE = Command(
     "available",
     "let people ask you for a chat",
@@ -161,7 +186,10 @@ HELP = Command(
 EXIT = Command("exit", "leave", ANY, also=("quit",), original="!exit")
 
 #: In the order in which help shows them.
-COMMANDS = (USERS, CHAT, CANCEL, ACCEPT, REFUSE, SAY, STOP, AVAILABLE, AWAY, HELP, EXIT)
+COMMANDS = (
+    *(USERS, CHAT, CANCEL, ACCEPT, REFUSE, SAY, VERIFY, STOP, AVAILABLE, AWAY),
+    *(WHOIS, FINGERPRINT, TRUST, HELP, EXIT),
+)
 #: What can be typed behind a slash.
 TYPED = tuple(command for command in COMMANDS if command is not SAY)
 

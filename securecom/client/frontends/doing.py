@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from securecom.client.events import Help, HelpLine
+from securecom.client.events import Event, Help, HelpLine
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command, State
 from securecom.client.frontends.role import Role
@@ -51,9 +51,27 @@ _DOES: dict[Command, Callable[[Role, str | None], Any]] = {
     commands.REFUSE: lambda role, name: role.refuse(_name(name)),
     commands.SAY: lambda role, text: role.say(text or ""),
     commands.STOP: lambda role, _: role.stop(),
+    commands.VERIFY: lambda role, word: _verify(role, word or ""),
+    commands.TRUST: lambda role, pin: _trust(role, pin or ""),
+    commands.WHOIS: lambda role, name: role.keys.whois(Name(name or "")),
+    commands.FINGERPRINT: lambda role, _: role.keys.own(),
     commands.AVAILABLE: lambda role, _: role.set_available(True),
     commands.AWAY: lambda role, _: role.set_available(False),
 }
+
+
+def _verify(role: Role, word: str) -> Any:
+    match word:
+        case "qr":
+            return role.keys.safety_code()
+        case "yes" | "no":
+            return role.keys.compared(word == "yes")
+    return role.keys.safety_number()
+
+
+def _trust(role: Role, pin: str) -> Event:
+    name, _, fingerprint = pin.partition(" ")
+    return role.keys.take(Name(name), fingerprint)
 
 
 def help_lines(topic: str | None, state: State) -> Help:

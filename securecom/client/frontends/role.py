@@ -11,8 +11,37 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
-from securecom.client.events import Users
+from securecom.client.events import (
+    Fingerprints,
+    KeyTaken,
+    SafetyCode,
+    SafetyNumber,
+    Users,
+    Whois,
+)
 from securecom.identity import Name
+
+
+class Keys(Protocol):
+    """What a person can ask and say about keys."""
+
+    def own(self) -> Fingerprints:
+        """Our key and the server's."""
+
+    def whois(self, name: Name) -> Whois:
+        """What is pinned for a name."""
+
+    def safety_number(self) -> SafetyNumber:
+        """What the two of the chat compare."""
+
+    def safety_code(self) -> SafetyCode:
+        """The same for a camera."""
+
+    def compared(self, same: bool) -> Deferred[None] | None:
+        """The person compared; a "no" ends the chat."""
+
+    def take(self, name: Name, fingerprint: str) -> KeyTaken:
+        """Let a changed key take the pinned one's place, once it is proved."""
 
 
 class Role(Protocol):
@@ -37,6 +66,10 @@ class Role(Protocol):
     @property
     def peer(self) -> Name | None:
         """With whom the chat is that stands."""
+
+    @property
+    def keys(self) -> Keys:
+        """What there is to ask and say about keys."""
 
     def users(self, text: str = "") -> Deferred[Users]:
         """Who is available, `text` in the name."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from securecom import limits
 from securecom.client.frontends import commands
-from securecom.client.frontends.commands import Command, Kind
+from securecom.client.frontends.commands import Argument, Command, Kind
 from securecom.client.frontends.orders import Order
 from securecom.errors import BadArgument, BadName, TooLong, UnknownCommand
 from securecom.identity import Name
@@ -68,15 +68,40 @@ def order(command: Command, argument: str) -> Order:
             hint = f"Nothing was sent. Type {command.usage}"
             raise BadArgument(f"{command.usage.split()[0]} lacks something", hint)
         return Order(command)
-    return Order(command, checked(command.argument.kind, argument))
+    return Order(command, checked(command.argument, argument))
 
 
-def checked(kind: Kind, text: str) -> str:
+def checked(argument: Argument, text: str) -> str:
     """The text of an argument as it may be used. :raises SecurecomError: if it may not."""
-    if kind is Kind.NAME:
-        return _name(text)
-    if kind is Kind.COMMAND:
-        return commands.topic(text).word
+    match argument.kind:
+        case Kind.NAME:
+            return _name(text)
+        case Kind.COMMAND:
+            return commands.topic(text).word
+        case Kind.WORD:
+            return _word(argument, text)
+        case Kind.PIN:
+            return _pin(text)
+    return _message(text)
+
+
+def _word(argument: Argument, text: str) -> str:
+    word = text.lower()
+    if word not in argument.words:
+        words = f"{', '.join(argument.words[:-1])} or {argument.words[-1]}"
+        raise BadArgument(f"that has to be {words}")
+    return word
+
+
+def _pin(text: str) -> str:
+    """A name and one more word, a blank between them."""
+    name, _, fingerprint = " ".join(text.split()).partition(" ")
+    if not fingerprint or " " in fingerprint:
+        raise BadArgument("that has to be a name and a fingerprint")
+    return f"{_name(name)} {fingerprint}"
+
+
+def _message(text: str) -> str:
     try:
         length = len(text.encode("utf-8"))
     except UnicodeEncodeError:

@@ -22,6 +22,14 @@ TRUST = {
     "verified": "verified",
     "changed": "NOT THE ONE YOU KNOW",
 }
+#: A chat with a changed key is one with the key that was taken for the known one.
+_STARTED = {
+    "new": "first meeting",
+    "met": "the one you know",
+    "verified": "verified",
+    "changed": "the NEW one that you took",
+}
+_UNVERIFIED = (FRAME, "NOT VERIFIED: /verify, both, while you talk on the phone")
 _USER = {"new": "never met", "met": "met", "verified": "verified", "changed": "KEY CHANGED"}
 _ASKED_OVER = {
     "refused": "{name} was refused",
@@ -101,7 +109,21 @@ def _(event: e.Asking) -> list[Line]:
 @words.register
 def _(event: e.Asked) -> list[Line]:
     what = f"{event.name} asks to chat ({event.seconds} s to answer): /accept or /refuse"
-    return [(FACT, what), (FACT, f"their key: {TRUST[event.trust]}, {event.fingerprint}")]
+    return [
+        (FACT, what),
+        (FACT, f"their key: {TRUST[event.trust]}, {event.fingerprint}"),
+        *_changed(event.name, event.trust, event.fingerprint),
+    ]
+
+
+def _changed(name: str, trust: e.Trust, fingerprint: str) -> list[Line]:
+    """What it takes to accept a key that is not the pinned one."""
+    if trust != "changed":
+        return []
+    return [
+        (FACT, "KEY CHANGED. Ask them by another way whether they have a new key; if it is this:"),
+        (FACT, f"/trust {name} {fingerprint}"),
+    ]
 
 
 @words.register
@@ -112,7 +134,7 @@ def _(event: e.AskedOver) -> list[Line]:
 
 @words.register
 def _(event: e.RefusedForYou) -> list[Line]:
-    reason = "busy" if event.reason == "busy" else "their key is not the one you know"
+    reason = "busy" if event.reason == "busy" else "the server gives your own key for theirs"
     return [(FACT, f"{event.name} asked: refused for you ({reason})")]
 
 
@@ -131,7 +153,8 @@ def _(event: e.ChatStarted) -> list[Line]:
         starts = f"{event.name} starts; what you type is kept until then"
     return [
         (FRAME, f"chat with {event.name}, end-to-end encrypted; /stop ends it"),
-        (FRAME, f"their key: {TRUST[event.trust]}, {event.fingerprint}"),
+        (FRAME, f"their key: {_STARTED[event.trust]}, {event.fingerprint}"),
+        *([] if event.trust == "verified" else [_UNVERIFIED]),
         (FRAME, starts),
     ]
 
