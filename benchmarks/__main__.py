@@ -131,7 +131,11 @@ class Run:
         def measure(_: Variant, one: Server) -> list[Reading]:
             count = self._options.handshakes
             through = nested.through(one, self._people, count)
-            return [*nested.in_memory(self._people, count), *through]
+            in_memory = [
+                *nested.in_memory(self._people, count),
+                *nested.rekeyed(self._people, count),
+            ]
+            return [*in_memory, *through]
 
         return self._interleaved("nested", (PRODUCT,), measure)
 

@@ -18,13 +18,14 @@ from benchmarks.loop import Loop, fail
 from benchmarks.people import Person
 from benchmarks.process import Server
 from benchmarks.readings import Reading
-from securecom import framing
+from securecom import framing, limits
 from securecom.client.chat.agreement import Agreement, Role
 from securecom.client.chat.session import ChatSession
 from securecom.client.chat.stream import Stream
 from securecom.client.events import Ending, Event
 
 CALLER, CALLEE = "CPU of the caller", "CPU of the callee"
+REKEY_CALLER, REKEY_CALLEE = "CPU of the caller, a rekey", "CPU of the callee, a rekey"
 WALL, SHORTEST = "wall, through the server", "the same, the shortest"
 _DEADLINE = 30.0
 _MILLI = 1000.0
@@ -80,6 +81,12 @@ class End:
         self._stream.received(framing.chat_bytes(run))
         return self._sent(began)
 
+    def later(self, seconds: float) -> bytes:
+        """Time passes; what is to be sent. What was counted so far is forgotten."""
+        began, self.cpu = time.thread_time(), 0.0
+        self._clock.advance(seconds)
+        return self._sent(began)
+
     def _sent(self, began: float) -> bytes:
         self._clock.advance(0)  # TLS gathers small writes
         outgoing = self._carrier.take()
@@ -115,16 +122,37 @@ def in_memory(people: Sequence[Person], count: int) -> list[Reading]:
 def _set_up(one: Person, two: Person) -> tuple[End, End]:
     caller = End(one, two, "caller", bytes(16), 1)
     callee = End(two, one, "callee", bytes(16), 1)
+    _relay([(caller, callee.open()), (callee, caller.open())], caller, callee)
+    if not (caller.stands and callee.stands):
+        fail("a chat that does not stand")
+    return caller, callee
+
+
+def _relay(under_way: list[tuple[End, bytes]], caller: End, callee: End) -> None:
+    """Hand on until nothing moves: who gets what."""
     targets = {caller: callee, callee: caller}
-    under_way = [(targets[end], end.open()) for end in (callee, caller)]
     while under_way:
         target, data = under_way.pop(0)
         for run in framing.Decoder(frozenset({framing.CHAT})).feed(data):
             if isinstance(run, framing.Run):
                 under_way.append((targets[target], target.received(run)))
-    if not (caller.stands and callee.stands):
-        fail("a chat that does not stand")
-    return caller, callee
+
+
+def rekeyed(people: Sequence[Person], count: int) -> list[Reading]:
+    """Milliseconds of CPU an end for one rekey of a silent chat, medians of so many."""
+    ends = []
+    for _ in range(count):
+        caller, callee = _set_up(people[0], people[1])
+        callee.later(0)
+        if not (begun := caller.later(limits.REKEY_AFTER)):
+            fail("a rekey that did not begin")
+        _relay([(callee, begun)], caller, callee)
+        ends.append((caller, callee))
+    caller_cpu, callee_cpu = (median(end.cpu for end in side) for side in zip(*ends, strict=True))
+    return [
+        Reading(REKEY_CALLER, caller_cpu * _MILLI),
+        Reading(REKEY_CALLEE, callee_cpu * _MILLI),
+    ]
 
 
 def through(server: Server, people: Sequence[Person], count: int) -> list[Reading]:

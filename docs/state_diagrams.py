@@ -11,14 +11,14 @@ from typing import Any
 
 from automat import TypeMachine
 
-from securecom.client.chat import chat_life
+from securecom.client.chat import chat_life, rekey_life
 from securecom.client.coordination import engagement_states
 from securecom.server import chat_request
 
 _HEAD = """\
 # State machines
 
-Made by `docs/state_diagrams.py` from the code; do not edit. Three machines, each fed with inputs
+Made by `docs/state_diagrams.py` from the code; do not edit. Four machines, each fed with inputs
 that were classified before. An arrow shows the inputs that move the machine. The table below each
 diagram has the inputs that do not: some are answered all the same (by the function behind the
 arrow), the others come late and change nothing.
@@ -43,6 +43,12 @@ MACHINES: tuple[tuple[str, str, str, Any], ...] = (
         "From the opened stream to the end of the chat.",
         "securecom/client/chat/chat_life.py",
         chat_life.machine,
+    ),
+    (
+        "Rekeying a chat, on the client",
+        "From one TLS session of a chat to the next.",
+        "securecom/client/chat/rekey_life.py",
+        rekey_life.machine,
     ),
 )
 

@@ -452,7 +452,10 @@ class MissedRequest(amp.Command):
 
 
 class Hello(amp.Command):
-    """I know who we two are and which chat this is. Must be the first command of each side."""
+    """I know who we two are and which chat this is. Must be the first command of each side.
+
+    In a rekey: the peer of this epoch is also the peer of the next one.
+    """
 
     arguments = [(b"proof", MAC)]
     errors = refusals(BadProof)
@@ -465,5 +468,20 @@ class Say(amp.Command):
     errors = refusals(OutOfTurn)
 
 
+class Compared(amp.Command):
+    """My person compared the safety numbers: `yes`, the same, or `no`, and this ends the chat.
+
+    It tells the other person, and proves nothing to their client.
+    """
+
+    arguments = [(b"word", Word("yes", "no"))]
+
+
+class Switch(amp.Command):
+    """My last word in this epoch; what follows is in the next one. Wants no answer."""
+
+    requiresAnswer = False
+
+
 class Bye(amp.Command):
-    """I end this chat: the one proof that it was ended and not cut off."""
+    """I end this chat: like `Compared` no, a proof that it was ended and not cut off."""

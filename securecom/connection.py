@@ -85,6 +85,10 @@ class Connection(Protocol):
         """Chat frames came. :raises PeerFault: if they may not."""
         raise WireError("chat frames where no chat can be")
 
+    def frame_received(self, frame: framing.Frame) -> None:
+        """A frame of another lane than control and chat came. :raises PeerFault: if it may not."""
+        raise WireError("a frame of a lane that nobody reads here")
+
     def congestion_changed(self) -> None:
         """`is_congested` changed: our peer reads too slowly, or caught up."""
 
@@ -152,6 +156,9 @@ class Connection(Protocol):
     def _received(self, item: framing.Frame | framing.Run) -> None:
         if isinstance(item, framing.Run):
             self.run_received(item)
+            return
+        if item.lane != framing.CONTROL:
+            self.frame_received(item)
             return
         self.control.receive(item.body)
         unread = self.control.answer_bytes - self._answers_before if self.is_congested else 0

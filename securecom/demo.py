@@ -12,6 +12,8 @@ import tempfile
 import time
 from argparse import Namespace
 from collections.abc import Generator
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,9 @@ from securecom import limits
 from securecom.client.contacts import Contacts
 from securecom.client.events import (
     Asked,
+    ChatOver,
     ChatStarted,
+    Delivered,
     Event,
     Message,
     Notice,
@@ -43,7 +47,7 @@ from securecom.client.program.account import Member, Newcomer
 from securecom.client.program.running import Run
 from securecom.client.program.sockets import Route
 from securecom.client.service import Client
-from securecom.errors import OurFault
+from securecom.errors import NotNow, OurFault
 from securecom.identity import Identity, Name
 from securecom.invitation import Host, Invitation, token_hash
 from securecom.server.service import Server, Settings, Surroundings, reactor_endpoint
@@ -59,7 +63,7 @@ _REPEATED = 1000
 
 
 def run(arguments: Namespace) -> int:
-    """The exit code: 0 if a chat went through."""
+    """The exit code: 0 if a chat went through, on a terminal if there was one."""
     from twisted.internet import reactor
 
     with tempfile.TemporaryDirectory(prefix="securecom-demo-") as folder:
@@ -101,7 +105,8 @@ class Partner:
             return
         hello = "" if self._has_met else "Hello! I am a program on your own machine. "
         self._has_met = True
-        self.role.say(f"{hello}You said: {text[:_REPEATED]}")
+        with suppress(NotNow):  # the chat is just being ended
+            self.role.say(f"{hello}You said: {text[:_REPEATED]}")
 
 
 class Demo(Run):
@@ -119,7 +124,8 @@ class Demo(Run):
         self._server: Server | None = None
         self._client: Client | None = None
         self._said = self._answered = 0
-        self._has_chatted = self._wants_to_leave = False
+        self._has_chatted = self._was_heard = False
+        self._is_over = self._wants_to_leave = False
 
     # --- Run --------------------------------------------------------------------------------
 
@@ -130,20 +136,24 @@ class Demo(Run):
     def heard(self, event: Event) -> None:
         """Count what says that a chat went through."""
         if isinstance(event, ChatStarted):
-            self._has_chatted = True
+            self._has_chatted, self._is_over = True, False
         elif isinstance(event, Said):
             self._said += 1
+        elif isinstance(event, Delivered):
+            self._was_heard = True
         elif isinstance(event, Message):
             self._answered += 1
-            if self._wants_to_leave and self._went_through:
-                self.visit.leave()
+        elif isinstance(event, ChatOver):
+            self._is_over = True
+        if self._wants_to_leave and self._is_done:
+            self._leave()
 
     def wants_to_leave(self) -> None:
         """Once the partner has answered everything."""
         if self._wants_to_leave:
             return
         self._wants_to_leave = True
-        if self._went_through or not self._has_chatted:
+        if self._is_done or not self._has_chatted:
             self._leave()
         else:
             self._reactor.callLater(_PATIENCE, self._leave)
@@ -157,8 +167,16 @@ class Demo(Run):
     # --- what it takes ----------------------------------------------------------------------
 
     @property
+    def _is_done(self) -> bool:
+        return self._has_chatted and (self._is_over or self._answered >= self._said)
+
+    @property
     def _went_through(self) -> bool:
-        return self._has_chatted and self._answered >= self._said
+        return self._has_chatted and (self._was_heard or self.is_terminal)
+
+    def _join(self, newcomer: Newcomer) -> Deferred[Member]:
+        """There is no next time for this profile."""
+        return super()._join(newcomer).addCallback(replace, notices=())
 
     def _leave(self) -> None:
         self.visit.leave(None if self._went_through else exits.FIXABLE)
@@ -191,6 +209,7 @@ class Demo(Run):
             around,
             lambda standard, _request, _users: opened.callback(standard),
             lambda why: opened.errback(OurFault(why)),
+            lambda why: self._failed(Failure(OurFault(why))),
         )
         self._server.privilegedStartService()
         self._server.startService()

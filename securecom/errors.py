@@ -40,7 +40,7 @@ class StateDamaged(OurFault):
     """A folder or file that securecom keeps is not what it wrote."""
 
     code = 110
-    hint = "Nothing was changed. Restore it from a backup, or name another folder."
+    hint = "Nothing was changed. Mend it, or restore it from a backup."
 
 
 class StateBusy(OurFault):
@@ -207,10 +207,17 @@ class NotDialled(SecurecomError):
     hint = "Nobody can ask you for a chat. Start again with --request listen."
 
 
+class PortTaken(SecurecomError):
+    """Another program on this machine has the port where the server would dial us."""
+
+    code = 304
+    hint = "End the program that has it, or start again with --request listen."
+
+
 class ServerInTrouble(SecurecomError):
     """The server's disk or database failed."""
 
-    code = 304
+    code = 305
     hint = "Nothing was changed. Try again in a moment, or tell the server's admin."
 
 
@@ -336,3 +343,9 @@ class PeerSilent(PeerFault):
     """The peer sent nothing, or took nothing, for too long."""
 
     code = 905
+
+
+class NotRekeyed(PeerFault):
+    """The keys of a chat served as long as they may, and no new ones came in time."""
+
+    code = 906

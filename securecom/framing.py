@@ -16,6 +16,8 @@ from securecom.errors import WireError
 CONTROL = 0
 CHAT = 1
 DATA = 2
+#: Bytes of a chat's next TLS session, inside the present one.
+EPOCH = 3
 
 _HEADER = limits.FRAME_HEADER
 _STREAM = 4

@@ -80,12 +80,24 @@ COOLDOWN_FIRST = 60.0
 COOLDOWN_LAST = 3600.0
 #: After a day without another refusal a new one is the first again.
 COOLDOWN_FORGOTTEN = 24 * 3600.0
+#: After one person's offer is gone and another's took its place: so long a bare "accept" may still
+#: be meant for the first, for a hand was on its way to the key.
+ACCEPT_BY_NAME = 2.0
 #: For the callee's client to open its stream after it accepted.
 OPENING_DEADLINE = 10.0
 #: Nested handshake and both HELLOs, from the opened stream on.
 CHAT_HANDSHAKE_DEADLINE = 15.0
 #: For the answer to BYE.
 BYE_DEADLINE = 3.0
+#: Between fresh keys of a chat, in time and in bytes of TLS in either direction: what a thief of
+#: the keys in memory could read of it.
+REKEY_AFTER = 15 * 60.0
+REKEY_BYTES = 64 * 1024 * 1024
+#: Keys that served so long, or for so many bytes in a direction, end the chat.
+EPOCH_SECONDS = 2 * REKEY_AFTER
+EPOCH_BYTES = 2 * REKEY_BYTES
+#: From the first byte of a rekey to its last: it waits behind all that is under way already.
+REKEY_DEADLINE = 300.0
 #: Ended streams a session remembers: late frames of these are dropped, others are an attack.
 ENDED_STREAMS = 64
 #: Requests of one caller in REQUEST_WINDOW.
@@ -178,6 +190,11 @@ MAX_LINE = 64 * 1024
 MAX_MISSED = 100
 #: Bytes waiting for a slow terminal or pipe before reading from the server pauses.
 MAX_UNSHOWN = 256 * 1024
+#: Bytes waiting in all when messages, the end of a chat and problems are still taken: what one read
+#: brings after that pause (64 KiB of line feeds, each a row with a name of 32 characters) fits.
+MAX_UNSHOWN_AT_ALL = 4 * 1024 * 1024
+#: Lines of one message that get rows of their own; line feeds behind that are shown as pictures.
+MAX_LINES_SHOWN = 400
 #: For log-out, BYE and the rest when the client leaves.
 EXIT_DEADLINE = 5.0
 #: After the end of a script's input, for what it asked for to move on: a request may take its
@@ -192,6 +209,8 @@ MAX_KNOWN_PEERS_FILE = 4 * 1024 * 1024
 LOCK_TRIES = 3
 #: Bytes of a pass phrase, so that a file given by mistake is not read to its end.
 MAX_PASS = 1024
+#: Keys that a pin has replaced, kept for each name: enough to see a history, and no more.
+MAX_OLD_KEYS = 8
 #: Wrong pass phrases that a terminal may try.
 PASS_ATTEMPTS = 3
 #: Connections that may fail before a client without a person at it gives up.

@@ -81,6 +81,11 @@ def chat_binding(tls: SSL.Connection) -> bytes:
     return tls.export_keying_material(_LABEL + b"chat-binding", 32, b"")
 
 
+def chat_rekey(tls: SSL.Connection) -> bytes:
+    """The key under which an epoch of a chat vouches for the next one."""
+    return tls.export_keying_material(_LABEL + b"chat-rekey", 32, b"")
+
+
 def mac(key: bytes, *parts: bytes) -> bytes:
     """HMAC-SHA256 over the parts, each behind its length in 4 bytes."""
     code = hmac.new(key, digestmod=hashlib.sha256)
@@ -233,19 +238,30 @@ class TLSOptions:
 
     def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802
         """IOpenSSLClientConnectionCreator."""
-        connection = self._connection(protocol)
-        connection.set_alpn_protos(list(self._alpn))
-        return connection
+        return self._client(cast(Listener, protocol.wrappedProtocol))
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802
         """IOpenSSLServerConnectionCreator."""
-        return self._connection(protocol)
+        return self._connection(cast(Listener, protocol.wrappedProtocol))
 
-    def _connection(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+    def in_memory(self, is_client: bool, listener: Listener) -> SSL.Connection:
+        """A session whose bytes the caller of this carries to and fro."""
+        connection = self._client(listener) if is_client else self._connection(listener)
+        if is_client:
+            connection.set_connect_state()
+        else:
+            connection.set_accept_state()
+        return connection
+
+    def _client(self, listener: Listener) -> SSL.Connection:
+        connection = self._connection(listener)
+        connection.set_alpn_protos(list(self._alpn))
+        return connection
+
+    def _connection(self, listener: Listener) -> SSL.Connection:
         connection = SSL.Connection(self._context, None)
         if self._check is not None:
             mode = SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
-            listener = cast(Listener, protocol.wrappedProtocol)
             connection.set_verify(mode, _callback(self._check, listener))
         return connection
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
 
-from tests.processes import Client, Server
+from tests.programs import Client, Server
 from tests.town import TownCase
 from tests.wires import Stranger, connect
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from tests.processes import Client, Server
+from tests.programs import Client, Server
 from tests.town import TownCase
 
 NO_ANSWER = 601

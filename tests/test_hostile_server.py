@@ -6,10 +6,10 @@ import re
 import signal
 import sys
 
-from tests.processes import Client, Server
+from tests.programs import Client, Server
 from tests.town import TownCase
 
-CHAT_FAILED, KEY_CHANGED = 702, 701
+REFUSED, CHAT_FAILED, KEY_CHANGED = 602, 702, 701
 SECRET = "a word that must not come out of order"
 
 
@@ -148,9 +148,12 @@ class LyingTests(HostileCase):
         await self.stop(alice, bob)
         before = self.relayed(server)
         await self.arm(server)
-        await alice.refused(601, "chat", name="bob")
-        await bob.event("refused-for-you", name="alice", reason="key-changed")
-        self.assertEqual(len(bob.told("asked")), 1)
+        asking = alice.send("chat", name="bob")
+        await bob.event("asked", name="alice", trust="changed")
+        await bob.refused(KEY_CHANGED, "accept")
+        await bob.do("refuse")
+        self.assertEqual((await alice.answer(asking))["code"], REFUSED)
+        self.assertEqual(len(bob.told("chat-opening")), 1)
         self.assertEqual(self.relayed(server), before)
 
     async def test_another_key_at_first_contact_told_to_one(self) -> None:

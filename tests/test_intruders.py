@@ -14,11 +14,10 @@ from OpenSSL import SSL
 from twisted.protocols import amp
 
 from securecom import commands, framing, tls
-from securecom.identity import Identity, Name
 from securecom.tests.pairs import PlainTLS
-from tests.processes import Client, Server
-from tests.town import TownCase
-from tests.wires import Modified, Stranger, connect, identity_of, soon
+from tests.doors import DoorCase
+from tests.programs import Server
+from tests.wires import Modified, connect, soon
 
 
 def _frame(command: bytes, **fields: bytes) -> bytes:
@@ -30,131 +29,6 @@ def _frame(command: bytes, **fields: bytes) -> bytes:
 #: What a channel answers, the standard one with a welcome and the other with a refusal.
 _LOG_IN = _frame(b"LogIn", takeover=b"True")
 _PROVE = _frame(b"ProveSession", session=bytes(16), proof=bytes(32))
-
-
-class DoorCase(TownCase):
-    def identity(self, name: str) -> Identity:
-        """Somebody's own."""
-        (path,) = (self.home / name).rglob("identity")
-        return identity_of(path.read_bytes())
-
-    @property
-    def pin(self) -> bytes:
-        """What clients know the server by."""
-        (line,) = (
-            line for line in self.profile("alice").read_text().split("\n") if line[:6] == "server"
-        )
-        return bytes.fromhex(line.split('"')[1])
-
-    async def modified(self, server: Server, name: str) -> Modified:
-        """A client that is logged in and may do anything."""
-        client: Modified = self.ends(Modified(tls.ALPN_STANDARD))
-        options = tls.standard_client(self.identity(name), self.pin)
-        await connect(client, server.standard, options)
-        await soon(client.ready)
-        welcome = await soon(client.control.call(commands.LogIn, takeover=False))
-        self.assertEqual(welcome["name"], name)
-        return client
-
-    async def stranger(self, port: int, options: Any = None) -> Stranger:
-        """A peer without rules, connected."""
-        stranger: Stranger = self.ends(Stranger())
-        await connect(stranger, port, options)
-        return stranger
-
-
-class ConsentTests(DoorCase):
-    """Chat frames without an accepted chat end the offender's session and reach nobody."""
-
-    async def test_a_stream_that_never_was(self) -> None:
-        server = await self.server()
-        mallory = await self.modified(server, "carol")
-        alice, bob = await self.clients(server, "alice", "bob")
-        mallory.send(framing.encode_chat(7, b"hello?"))
-        await self._is_thrown_out(mallory)
-        await self.chat(alice, bob, "bob", "alice")
-        await self.say(alice, bob, "nothing happened")
-
-    async def test_a_stream_of_others(self) -> None:
-        """Mallory even knows its number, from a chat with each of them."""
-        command = (sys.executable, "-m", "tests.counting_server")
-        server = await self.server(command=(*command, "-n", "--pidfile=", "securecom"))
-        mallory = await self.modified(server, "carol")
-        alice, bob = await self.clients(server, "alice", "bob")
-        await self.chat(alice, bob, "bob", "alice")
-        mallory.send(framing.encode_chat(1, b"\x17\x03\x03\x00\x20" + bytes(32)))
-        await self._is_thrown_out(mallory)
-        await self._is_undisturbed(alice, bob)
-
-    async def test_a_stream_of_others_from_within_a_chat(self) -> None:
-        """An accepted chat opens its own stream and no other."""
-        server = await self.server()
-        mallory = await self.modified(server, "carol")
-        (bob,) = await self.clients(server, "bob")
-        asking = mallory.control.call(commands.RequestChat, callee=Name("bob"))
-        await bob.event("asked", name="carol")
-        bob.send("accept")
-        stream = (await soon(asking))["stream"]
-        mallory.send(framing.encode_chat(stream ^ 1 or 2, b"past the relay"))
-        await self._is_thrown_out(mallory)
-        await self.check_chat(server, "alice", "carol")
-
-    async def test_before_the_other_has_agreed(self) -> None:
-        command = (sys.executable, "-m", "tests.counting_server")
-        server = await self.server(command=(*command, "-n", "--pidfile=", "securecom"))
-        mallory = await self.modified(server, "carol")
-        (bob,) = await self.clients(server, "bob")
-        asking = mallory.control.call(commands.RequestChat, callee=Name("bob"))
-        asking.addErrback(lambda _: None)
-        await bob.event("asked", name="carol")
-        mallory.send(framing.encode_chat(1, b"let me in"))
-        await self._is_thrown_out(mallory)
-        await bob.event("asked-over", reason="gone")
-        (alice,) = await self.clients(server, "alice")
-        await self.chat(alice, bob, "bob", "alice")
-        await self._is_undisturbed(alice, bob)
-
-    async def test_late_frames_of_a_chat_just_ended_are_dropped(self) -> None:
-        server = await self.server()
-        mallory = await self.modified(server, "carol")
-        (bob,) = await self.clients(server, "bob")
-        asking = mallory.control.call(commands.RequestChat, callee=Name("bob"))
-        await bob.event("asked", name="carol")
-        bob.send("accept")
-        stream = (await soon(asking))["stream"]
-        await soon(mallory.control.call(commands.EndChat, stream=stream))
-        mallory.send(framing.encode_chat(stream, b"one more thing") * 3)
-        await soon(mallory.control.call(commands.Ping))
-        self.assertEqual(bob.messages, [])
-        mallory.send(framing.encode_chat(stream + 1 or 1, b"and another"))
-        await self._is_thrown_out(mallory)
-
-    async def test_before_log_in(self) -> None:
-        server = await self.server()
-        client = self.ends(Modified(tls.ALPN_STANDARD))
-        await connect(
-            client, server.standard, tls.standard_client(self.identity("carol"), self.pin)
-        )
-        await soon(client.ready)
-        client.send(framing.encode_chat(1, b"hello?"))
-        await soon(client.gone)
-        await self.check_chat(server)
-
-    async def test_a_command_that_is_not_a_clients(self) -> None:
-        server = await self.server()
-        mallory = await self.modified(server, "carol")
-        mallory.control.tell(commands.StreamClosed, stream=1)
-        await self._is_thrown_out(mallory)
-        await self.check_chat(server)
-
-    async def _is_thrown_out(self, mallory: Modified) -> None:
-        await soon(mallory.gone)
-        self.assertEqual(mallory.goodbye, "violation")
-
-    async def _is_undisturbed(self, alice: Client, bob: Client) -> None:
-        await self.say(alice, bob, "did you hear something?")
-        await self.say(bob, alice, "no")
-        await self.stop(alice, bob)
 
 
 class TLSTests(DoorCase):

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SkipTest
 
-from tests.processes import Client, Server
+from tests.programs import Client, Server
 from tests.town import TownCase
 from tests.wires import RELAY_HOST, Relay
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
-from pathlib import Path
 
-from tests.processes import CLIENT, Client, Process, Server, environment
+from tests.programs import CLIENT, Client, Server
 from tests.shortened import SILENCE
 from tests.town import TownCase
 
@@ -142,13 +140,13 @@ class OutputTests(ScriptCase):
         await self.say(alice, bob, "now")
         bob.stop_reading()
         text = "x" * 15_000
-        sizes = {one.pid: _memory(one) for one in (alice, bob, server)}
+        sizes = {one.pid: one.memory() for one in (alice, bob, server)}
         for _ in range(200):  # 3 MB, far more than all buffers between them
             alice.send("say", text=text)
         said = await alice.until("messages on their way", lambda: _at_least(alice, 70))
         self.assertLess(len(alice.told("delivered")), said)
         for one in (alice, bob, server):
-            self.assertLess(_memory(one) - sizes[one.pid], 12 * 1024, f"KiB, {one.argv}")
+            self.assertLess(one.memory() - sizes[one.pid], 12 * 1024, f"KiB, {one.argv}")
         self.assertLess(len(alice.told("delivered")), 190)
         bob.go_on_reading()
         await bob.until("every message", lambda: len(bob.messages) == 201 or None)
@@ -174,16 +172,6 @@ class OutputTests(ScriptCase):
 def _at_least(client: Client, number: int) -> int | None:
     count = len(client.told("said"))
     return count if count >= number else None
-
-
-def _memory(process: Process) -> int:
-    """KiB in memory; 0 where that cannot be known."""
-    try:
-        status = Path(f"/proc/{process.pid}/status").read_text()
-    except OSError:
-        return 0
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
-    return int(found[1]) if found else 0
 
 
 class ExitCodeTests(ScriptCase):
@@ -247,34 +235,3 @@ class ExitCodeTests(ScriptCase):
         client.type(text)
         client.end_input()
         return await client.ended()
-
-
-class DemoTests(TownCase):
-    async def prepare(self) -> None:
-        """The demo brings its own town."""
-
-    async def test_piped(self) -> None:
-        demo = self.run_process(*CLIENT, "--demo")
-        demo.type("hello, who are you?\n")
-        demo.end_input()
-        self.assertEqual(await demo.ended(), 0, str(demo))
-        self.assertIn("hello, who are you?", demo.output)
-        self.assertNotIn("Traceback", demo.errors)
-        self._left_nothing()
-
-    async def test_with_nothing_to_say(self) -> None:
-        with open(os.devnull, "rb") as null:
-            demo = self.run_process(*CLIENT, "--demo", files={0: null.fileno(), 1: "r", 2: "r"})
-        self.assertEqual(await demo.ended(), 0, str(demo))
-        self._left_nothing()
-
-    async def test_json(self) -> None:
-        argv = [*CLIENT, "--demo", "--json"]
-        demo: Client = self.started(Client(argv, environment(self.home)))
-        demo.end_input()
-        self.assertEqual(await demo.ended(), 0, str(demo))
-        for kind in ("chat-started", "delivered", "message", "chat-over"):
-            self.assertTrue(demo.told(kind), kind)
-
-    def _left_nothing(self) -> None:
-        self.assertEqual([path for path in self.home.rglob("*") if path.is_file()], [])

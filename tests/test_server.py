@@ -13,7 +13,8 @@ from pathlib import Path
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SkipTest
 
-from tests.processes import ADMIN, DEADLINE, TWISTD, Process, environment, reactor
+from tests.processes import DEADLINE, Process, environment, reactor
+from tests.programs import ADMIN, TWISTD
 from tests.town import LOOPBACK, TownCase
 
 SERVER_COMMAND = (sys.executable, "-c", "from securecom.server_main import main; main()")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from securecom.tests.distributions import probability
-from tests.processes import Client, reactor
+from tests.processes import reactor
+from tests.programs import Client
 from tests.town import TownCase
 
 NO_ANSWER = 601

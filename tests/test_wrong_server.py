@@ -5,7 +5,7 @@ from __future__ import annotations
 from securecom import tls
 from securecom.server.certificates import from_pem
 from securecom.tests.certificates import Authority, bad_servers
-from tests.processes import Client
+from tests.programs import Client
 from tests.town import TownCase
 from tests.wires import TLSServer, soon
 

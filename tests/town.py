@@ -16,7 +16,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import FailTest, TestCase
 
-from tests.processes import ADMIN, CLIENT, SERVER, Client, Process, Server, environment
+from tests.processes import Process, environment
+from tests.programs import ADMIN, CLIENT, SERVER, Client, Server
 
 PEOPLE = ("alice", "bob", "carol")
 LOOPBACK = "tcp:0:interface=127.0.0.1"

@@ -173,7 +173,8 @@ class Modified(Connection, amp.CommandLocator):
         self.ready: Deferred[None] = Deferred()
         self.gone: Deferred[None] = Deferred()
         self.goodbye: str | None = None
-        self.stream: Deferred[int] = Deferred()
+        #: Fires when the server says that a stream of ours is over.
+        self.stream_closed: Deferred[int] = Deferred()
         self.offers: list[Name] = []
 
     def responders(self) -> amp.IResponderLocator:
@@ -198,11 +199,11 @@ class Modified(Connection, amp.CommandLocator):
 
     @commands.OpenStream.responder
     def stream_opens(self, chat: bytes, stream: int) -> dict[str, Any]:
-        self.stream.callback(stream)
         return {}
 
     @commands.StreamClosed.responder
     def stream_closes(self, stream: int) -> dict[str, Any]:
+        self.stream_closed.callback(stream)
         return {}
 
     @commands.OfferChat.responder

@@ -11,10 +11,12 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
+from securecom import limits
 from securecom.client.profile.profiles import Profiles
 from securecom.client.program import account, exits, standard_io
-from securecom.client.program.arguments import parser
+from securecom.client.program.arguments import STANDARD_INPUT, parser
 from securecom.errors import SecurecomError
+from securecom.invitation import Invitation
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,6 +48,8 @@ def _run(arguments: Namespace) -> int:
     if arguments.profiles:
         print("".join(f"{name}\n" for name in profiles.names()), end="")
         return exits.OK
+    if arguments.link == STANDARD_INPUT:
+        arguments.link = Invitation.parse(standard_io.first_line(limits.MAX_LINK))
     source = account.pass_phrases(arguments, is_terminal=os.isatty(standard_io.INPUT))
     if arguments.link is None:
         someone: account.Member | account.Newcomer = account.member(arguments, profiles, source)

@@ -1,12 +1,9 @@
 """Pins: the key of everybody we have met at a server, and whether it was compared.
 
-The file `known_peers` is text. Its first line names the version; every other line is one pin:
-
-    <server id, 64 hex> <name> ssh-ed25519 <key> <first seen, Unix seconds> tofu|verified
-
-It is replaced as a whole (temporary file, fsync, rename) under a lock on a file beside it, after
-reading it again, so that two clients of one profile never lose each other's pins. A file that is
-not what we write, or that others may use, is refused and left as it is.
+They are in the file `known_peers` (`known_peers.py` has its format). It is replaced as a whole
+(temporary file, fsync, rename) under a lock on a file beside it, after reading it again, so that
+two clients of one profile never lose each other's pins. A file that is not what we write, or that
+others may use, is refused and left as it is.
 """
 
 from __future__ import annotations
@@ -15,33 +12,16 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, cast
 
 from securecom import limits
+from securecom.client import known_peers
 from securecom.client.events import Trust
+from securecom.client.known_peers import Kept, OldKey, Pin, Pins
 from securecom.client.profile import private_files
-from securecom.errors import BadKey, BadName, PeerKeyChanged, StateBusy, StateDamaged
+from securecom.errors import BadArgument, PeerKeyChanged, StateBusy, StateDamaged
 from securecom.identity import Name, PublicKey
-
-FIRST_LINE = "securecom known_peers 1"
-
-_SERVER_HEX = 64
-_FIELDS = 6
-
-#: Trust on first use, or the person compared the keys.
-Kept = Literal["tofu", "verified"]
-_Pins = dict[tuple[bytes, str], "Pin"]
-
-
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """A key we have met, since when (Unix seconds), and how far it is trusted."""
-
-    key: PublicKey
-    first_seen: int
-    trust: Kept
 
 
 class Contacts:
@@ -54,8 +34,9 @@ class Contacts:
 
     def __init__(self, path: Path | None, server: bytes, now: Callable[[], float]) -> None:
         self._path, self._server, self._now = path, server, now
-        self._pins: _Pins = {}
+        self._pins: Pins = {}
         self._seen: tuple[int, int, int, int] | None = None
+        self._taken: dict[Name, str] = {}
         self._refresh()
 
     def pin(self, name: Name) -> Pin | None:
@@ -81,21 +62,69 @@ class Contacts:
             return "changed"
         return "verified" if pin.trust == "verified" else "met"
 
-    def meet(self, name: Name, key: PublicKey) -> None:
-        """The peer has proved to hold this key: pin it, if it is the first.
+    def may_be(self, name: Name, key: PublicKey) -> bool:
+        """The key is the pin, the first one, or one that the person took in its place.
 
-        :raises PeerKeyChanged: if another key is pinned, or this one under another name.
+        :raises PeerKeyChanged: if it is pinned as somebody else's, and no key for this name.
+        """
+        return self.trust(name, key) != "changed" or self._took(name, key)
+
+    def take(self, name: Name, fingerprint: str) -> None:
+        """The person takes the key with this fingerprint for the name's, as soon as it is proved.
+
+        It holds as long as this object lives; the pin stays until `meet`.
+
+        :raises BadArgument: if there is no key to replace, or it is somebody's already.
+        """
+        if self.pin(name) is None:
+            raise BadArgument(f"you have never met {name}, so there is no key to replace")
+        for (server, other), pin in self._pins.items():
+            if server == self._server and pin.key.fingerprint == fingerprint:
+                raise BadArgument(f"that is the key of {other}, and known to you as theirs")
+        self._taken[name] = fingerprint
+
+    def meet(self, name: Name, key: PublicKey) -> None:
+        """The peer has proved to hold this key: pin it, if it is the first or was taken.
+
+        A key that it replaces is kept as an old one; the new one was not compared.
+
+        :raises PeerKeyChanged: if another key is pinned and this one was not taken, or if this one
+            is pinned under another name.
         :raises StateDamaged: if the file cannot be read or written.
         :raises StateBusy: if another process is writing.
         """
         with self._locked():
             pin = self.pin(name)
-            if pin is None:
-                self._check_nobody_elses(key)
-                self._pins[(self._server, name)] = Pin(key, int(self._now()), "tofu")
-                self._write()
-            elif pin.key != key:
+            if pin is not None and pin.key == key:
+                return
+            if pin is not None and not self._took(name, key):
                 raise PeerKeyChanged(f"{name}'s key is not the one you know")
+            self._check_nobody_elses(key)
+            now = int(self._now())
+            self._keep(name, Pin(key, now, "tofu", _behind(pin, now)))
+            self._taken.pop(name, None)
+
+    def compared(self, name: Name, key: PublicKey, same: bool) -> None:
+        """Our person compared this very key, or found that it does not compare.
+
+        :raises PeerKeyChanged: if it is not the pin any more; then it stays as it is.
+        :raises StateDamaged: if the file cannot be read or written.
+        :raises StateBusy: if another process is writing.
+        """
+        with self._locked():
+            pin = self.pin(name)
+            if pin is None or pin.key != key:
+                raise PeerKeyChanged(f"{name}'s key is not the one that was compared")
+            trust: Kept = "verified" if same else "tofu"
+            if pin.trust != trust:
+                self._keep(name, replace(pin, trust=trust))
+
+    def _took(self, name: Name, key: PublicKey) -> bool:
+        return self._taken.get(name) == key.fingerprint
+
+    def _keep(self, name: Name, pin: Pin) -> None:
+        self._pins[(self._server, name)] = pin
+        self._write()
 
     def _check_nobody_elses(self, key: PublicKey | None) -> None:
         """A key that we know is not new because it comes under a name that is."""
@@ -115,7 +144,7 @@ class Contacts:
             facts = self._path.stat()
             seen = (facts.st_ino, facts.st_mtime_ns, facts.st_size, facts.st_mode)
             if seen != self._seen:
-                self._pins = _parse(_read(self._path), self._path)
+                self._pins = known_peers.parse(_read(self._path), self._path)
                 self._seen = seen
         except FileNotFoundError:
             self._pins, self._seen = {}, None
@@ -145,10 +174,8 @@ class Contacts:
     def _write(self) -> None:
         if self._path is None:
             return
-        lines = [FIRST_LINE, *(_line(*key, pin) for key, pin in sorted(self._pins.items()))]
-        data = "".join(f"{line}\n" for line in lines).encode("ascii")
         try:
-            private_files.write(self._path, _bounded(data, self._path))
+            private_files.write(self._path, _bounded(known_peers.written(self._pins), self._path))
         except (OSError, StateDamaged) as error:
             self._seen, self._pins = None, {}  # what is on the disk counts
             if isinstance(error, StateDamaged):
@@ -192,39 +219,9 @@ def _bounded(data: bytes, path: Path) -> bytes:
     return data
 
 
-def _line(server: bytes, name: str, pin: Pin) -> str:
-    return f"{server.hex()} {name} {pin.key.to_openssh()} {pin.first_seen} {pin.trust}"
-
-
-def _parse(data: bytes, path: Path) -> _Pins:
-    """:raises StateDamaged: with the file and line that is not ours."""
-    lines = data.split(b"\n")
-    if lines[0] != FIRST_LINE.encode("ascii"):
-        raise StateDamaged(f"{path}, line 1: this is no list of pins of this version")
-    if lines.pop():
-        raise StateDamaged(f"{path}, line {len(lines) + 1}: the file ends in the middle")
-    pins: _Pins = {}
-    for number, line in enumerate(lines[1:], 2):
-        try:
-            server, name, pin = _parse_line(line.decode("ascii"))
-        except (ValueError, BadName, BadKey):
-            raise StateDamaged(f"{path}, line {number}: this is no pin") from None
-        if (server, name) in pins:
-            raise StateDamaged(f"{path}, line {number}: {name} comes twice")
-        pins[(server, name)] = pin
-    return pins
-
-
-def _parse_line(line: str) -> tuple[bytes, Name, Pin]:
-    """:raises ValueError, BadName, BadKey: if the line is not exactly what `_line` writes."""
-    words = line.split(" ")
-    if len(words) != _FIELDS or len(words[0]) != _SERVER_HEX:
-        raise ValueError("not the fields of a pin")
-    server, name = bytes.fromhex(words[0]), Name(words[1])
-    key = PublicKey.from_openssh(f"{words[2]} {words[3]}")
-    if words[5] not in ("tofu", "verified"):
-        raise ValueError("not a kind of trust")
-    pin = Pin(key, int(words[4]), cast(Kept, words[5]))
-    if _line(server, name, pin) != line:
-        raise ValueError("not as we write it")
-    return server, name, pin
+def _behind(pin: Pin | None, now: int) -> tuple[OldKey, ...]:
+    """The old keys of a pin that is replaced now, itself the last of them."""
+    if pin is None:
+        return ()
+    replaced = OldKey(pin.key, pin.first_seen, pin.trust, now)
+    return (*pin.earlier, replaced)[-limits.MAX_OLD_KEYS :]

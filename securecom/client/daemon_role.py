@@ -115,7 +115,8 @@ class DaemonRole:
             return session is not self._session or self._channel is not None
 
         secure = TLSMemoryBIOFactory(self._options, True, _Channels(make), clock)
-        return OneAtATime(secure.buildProtocol, taken)
+        only = self._station.line.peer_host if self._way.how == "dial" else None
+        return OneAtATime(secure.buildProtocol, taken, only)
 
     def _proof(self) -> Deferred[None]:
         if self._channel is None:

@@ -7,13 +7,15 @@ and goes through `securecom.text.shown` wherever a terminal may see it.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
 from securecom.errors import SecurecomError
 
 #: What we know of a peer's key: never met, met before (pinned), compared, or not the pinned one.
 Trust = Literal["new", "met", "verified", "changed"]
+#: What somebody found who compared the safety numbers: the same, or not.
+Word = Literal["yes", "no"]
 #: How a chat came to its end: one of us said so inside it, or it just stopped.
 Ending = Literal["by-me", "by-peer", "cut-off"]
 
@@ -153,7 +155,7 @@ class RefusedForYou(Event):
 
     kind: ClassVar[str] = "refused-for-you"
     name: str
-    reason: Literal["busy", "key-changed"]
+    reason: Literal["busy", "own-key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,12 +254,90 @@ class Delivered(Event):
 
 @dataclass(frozen=True, slots=True)
 class ChatOver(Event):
-    """The chat is over and its keys are gone. `undelivered`: numbers without a receipt."""
+    """The chat is over and its keys are gone. `undelivered`: numbers without a receipt; `unsent`:
+    those of them that were kept back until the end.
+    """
 
     kind: ClassVar[str] = "chat-over"
     name: str
     ending: Ending
     undelivered: list[int]
+    unsent: list[int] = field(default_factory=list)
+
+
+# --- keys ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyNumber(Event):
+    """What the two of a chat compare. `number`: 12 groups of five digits, a blank between them."""
+
+    kind: ClassVar[str] = "safety-number"
+    name: str
+    number: str
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyCode(Event):
+    """The same, to be scanned. `digits`: what the QR code holds, 60 digits and nothing else."""
+
+    kind: ClassVar[str] = "safety-code"
+    name: str
+    digits: str
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
+class Compared(Event):
+    """One of the two said what the comparison came to. A peer's word changes no trust of ours."""
+
+    kind: ClassVar[str] = "compared"
+    name: str
+    by: Literal["me", "peer"]
+    word: Word
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTaken(Event):
+    """The person takes this key in place of the pinned one, once the peer has proved it."""
+
+    kind: ClassVar[str] = "key-taken"
+    name: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprints(Event):
+    """Our own key's and the server's. `name`: None before the first log-in."""
+
+    kind: ClassVar[str] = "fingerprints"
+    name: str | None
+    fingerprint: str
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class OldKey(Event):
+    """A key that was somebody's pin. `first_seen`, `until`: Unix seconds."""
+
+    kind: ClassVar[str] = "old-key"
+    fingerprint: str
+    first_seen: int
+    until: int
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
+class Whois(Event):
+    """What is pinned for a name; nothing if we never met. `first_seen`: Unix seconds."""
+
+    kind: ClassVar[str] = "whois"
+    name: str
+    trust: Trust
+    fingerprint: str | None
+    first_seen: int | None
+    earlier: list[OldKey]
 
 
 # --- everything else ------------------------------------------------------------------------

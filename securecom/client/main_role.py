@@ -18,6 +18,7 @@ from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.requests import Offer
 from securecom.client.coordination.station import Station
 from securecom.client.events import Blocked, BlockList, Online, Requests, User, Users
+from securecom.client.keys import Keys
 from securecom.client.presence import Presence
 from securecom.client.terms import Pause, Terms, seconds_of_day
 from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong, WireError
@@ -49,6 +50,8 @@ class MainRole:
         self._presence = Presence(station, coordinator, available, time_of_day)
         self._leave = leave
         self._holds = False
+        #: What the person asks and says about keys.
+        self.keys = Keys(station, coordinator)
 
     # --- facts, for prompts -----------------------------------------------------------------
 
@@ -115,6 +118,9 @@ class MainRole:
             return fail(_offline())
         if name == self.name:
             return fail(BadArgument("that is you"))
+        if self.offer is not None and self.offer.caller != name:
+            what, hint = f"{self.offer.caller} is asking you", "/accept or /refuse first."
+            return fail(NotNow(what, f"Nothing was sent. {hint}"))
         return self._coordinator.request(name)
 
     def cancel(self) -> Deferred[None]:
@@ -123,6 +129,10 @@ class MainRole:
 
     def accept(self, name: Name | None = None) -> Deferred[None]:
         """Say yes, to `name` if it is given; fires when the chat stands."""
+        if name is None and self.offer is not None and self._coordinator.is_mistakable:
+            caller = self.offer.caller
+            what, hint = f"now it is {caller} who asks", f"Nothing was sent. /accept {caller}"
+            return fail(NotNow(what, hint))
         return self._if_asked_by(name) or self._coordinator.accept()
 
     def refuse(self, name: Name | None = None) -> Deferred[None]:
@@ -205,7 +215,7 @@ class MainRole:
         self._station.show(Online(name, fingerprint, again))
         if self._holds:
             self.hold_incoming()
-        self._presence.announce()
+        self._presence.announce(again)
 
     def _told(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
         """The server's answer, or an error that people can read."""

@@ -54,10 +54,12 @@ class Presence:
         self._coordinator.is_available = self._is_wanted
         self._coordinator.audience = self._audience()
 
-    def announce(self) -> None:
-        """And the server is told."""
+    def announce(self, again: bool) -> None:
+        """And the server is told; who is away hears it at the first log-in."""
         if self._is_wanted:
             self._tell().addErrback(lambda _: None)  # the loss is told as such
+        elif not again:
+            self._station.show(Availability(False, self._left()))
 
     def _change(self, wanted: bool, seconds: int | None) -> Deferred[None]:
         timer, self._timer = self._timer, None

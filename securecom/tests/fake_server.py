@@ -18,6 +18,7 @@ from securecom.testing import Network
 from securecom.tests.certificates import Authority
 
 STANDARD, REQUEST = 4241, 4243
+HOST = "192.0.2.100"
 
 T = TypeVar("T")
 
@@ -48,6 +49,8 @@ class FakeServer:
         #: Done to the connection instead of answering a log-in or an enrolment.
         self.instead: Callable[[StandardEnd], object] | None = None
         self.takeovers: list[bool] = []
+        #: Where its own connections come from.
+        self.address = HOST
         self.listen()
 
     def listen(self, credentials: tls.Credentials | None = None) -> None:
@@ -79,7 +82,7 @@ class FakeServer:
         inner = Factory.forProtocol(lambda: channel)
         options = tls.request_server(self.credentials)
         factory = TLSMemoryBIOFactory(options, False, inner, self.network.clock)
-        connected = self.network.client_endpoint(port).connect(factory)
+        connected = self.network.client_endpoint(port, self.address).connect(factory)
         connected.addErrback(lambda _: _unless_called(dialled))
 
 

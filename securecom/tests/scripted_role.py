@@ -6,7 +6,17 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
-from securecom.client.events import BlockList, Requests, User, Users
+from securecom.client.events import (
+    BlockList,
+    Fingerprints,
+    KeyTaken,
+    Requests,
+    SafetyCode,
+    SafetyNumber,
+    User,
+    Users,
+    Whois,
+)
 from securecom.client.terms import Pause, Terms
 from securecom.errors import SecurecomError
 from securecom.identity import Name
@@ -26,6 +36,7 @@ class ScriptedRole:
         #: Raised by the next thing asked.
         self.error: Exception | None = None
         self.is_held = False
+        self.keys = ScriptedKeys(self)
 
     def users(self, text: str = "") -> Deferred[Users]:
         self._called("users", text)
@@ -113,6 +124,36 @@ class ScriptedRole:
     def _later(self, what: str) -> Deferred[Any]:
         self.waiting[what] = Deferred()
         return self.waiting[what]
+
+
+class ScriptedKeys:
+    """A `Keys`: what came is among the role's calls."""
+
+    def __init__(self, role: ScriptedRole) -> None:
+        self._role = role
+
+    def own(self) -> Fingerprints:
+        self._role._called("own")
+        return Fingerprints("alice", "SHA256:a", "K7QD")
+
+    def whois(self, name: Name) -> Whois:
+        self._role._called("whois", name)
+        return Whois(name, "met", "SHA256:b", 7, [])
+
+    def safety_number(self) -> SafetyNumber:
+        self._role._called("safety_number")
+        return SafetyNumber("bob", " ".join(["12345"] * 12), "met")
+
+    def safety_code(self) -> SafetyCode:
+        self._role._called("safety_code")
+        return SafetyCode("bob", "12345" * 12, "met")
+
+    def compared(self, same: bool) -> None:
+        self._role._called("compared", same)
+
+    def take(self, name: Name, fingerprint: str) -> KeyTaken:
+        self._role._called("take", name, fingerprint)
+        return KeyTaken(name, fingerprint)
 
 
 class Failing(SecurecomError):

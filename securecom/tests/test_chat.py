@@ -102,6 +102,13 @@ class StandingTests(SynchronousTestCase):
         # A record each way and each time: padded frame, TLS header, content type, tag.
         self.assertEqual(lengths, {limits.CHAT_PADDING + 5 + 1 + 16})
 
+    def test_much_at_once_does_not_wait_for_the_next_turn(self) -> None:
+        for _ in range(5):
+            self.alice.session.say("x" * limits.MAX_TEXT)
+        self.assertGreater(len(self.alice.leg.outgoing), 4 * limits.MAX_TEXT)
+        self.pair.pump()
+        self.assertEqual(len(self.bob.messages), 5)
+
     def test_the_relay_sees_no_text(self) -> None:
         self.alice.session.say("a needle in the haystack")
         self.pair.pump()
@@ -232,7 +239,15 @@ class StandingTests(SynchronousTestCase):
         self.bob.session.leave()
         self.pair.pump()
         self.assertEqual(self.bob.over, [("by-me", [1])])
+        self.assertEqual(self.bob.session.unsent, [1])
         self.assertEqual(self.alice.messages, [])
+
+    def test_messages_that_were_held_and_then_sent_count_as_sent(self) -> None:
+        self.bob.session.say("early")
+        self.assertEqual(self.bob.session.unsent, [1])
+        self.alice.session.say("hello")
+        self.pair.pump()
+        self.assertEqual(self.bob.session.unsent, [])
 
     def test_a_lost_stream_is_cut_off_never_ended(self) -> None:
         self.talk()
@@ -295,6 +310,33 @@ class StandingTests(SynchronousTestCase):
         self.pair.pump()
         gc.collect()
         self.assertIsNone(watched())
+
+
+class TransportTests(SynchronousTestCase):
+    """What carries a session is a transport like others."""
+
+    def setUp(self) -> None:
+        self.pair = Pair().open()
+        self.transport: Any = self.pair.alice.session.transport
+
+    def test_its_address_is_the_streams(self) -> None:
+        stream = self.pair.alice.stream
+        self.assertEqual(self.transport.getPeer(), stream.getPeer())
+        self.assertEqual(self.transport.getHost(), stream.getHost())
+
+    def test_a_frame_may_be_written_in_pieces(self) -> None:
+        box = AmpBox({b"_command": b"Say", b"_ask": b"1", b"text": b"hi"}).serialize()
+        frame = framing.encode(framing.CONTROL, box)
+        self.transport.writeSequence([frame[:3], frame[3:]])
+        self.pair.clock.advance(0)
+        self.pair.alice.session.close()
+        self.pair.pump()
+        self.assertEqual(self.pair.bob.messages, ["hi"])
+
+    def test_who_wants_no_more_ends_it(self) -> None:
+        self.transport.stopProducing()
+        self.pair.pump()
+        self.assertEqual(self.pair.alice.over, [("cut-off", [])])
 
 
 class BackpressureTests(SynchronousTestCase):

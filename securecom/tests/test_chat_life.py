@@ -30,6 +30,8 @@ DONE: dict[str, dict[str, list[Any]]] = {
         "handshake_done": ["hello"],
         "misbehaved": [("end", None, "a trial")],
         "heard": ["refuse", ("end", None, "the peer spoke before HELLO")],
+        "agreed": [("end", None, "the peer spoke before HELLO")],
+        "disagreed": [("end", None, "the peer spoke before HELLO")],
         "said_bye": [("end", None, None)],
         "leave": [("end", None, None)],
         "lost": [("end", None, None)],
@@ -39,6 +41,8 @@ DONE: dict[str, dict[str, list[Any]]] = {
         "good_hello_from_caller": ["stand"],
         "misbehaved": [("end", None, "a trial")],
         "heard": ["refuse", ("end", None, "the peer spoke before HELLO")],
+        "agreed": [("end", None, "the peer spoke before HELLO")],
+        "disagreed": [("end", None, "the peer spoke before HELLO")],
         "said_bye": [("end", None, None)],
         "leave": [("end", None, None)],
         "lost": [("end", None, None)],
@@ -47,6 +51,9 @@ DONE: dict[str, dict[str, list[Any]]] = {
         "say": ["send"],
         "misbehaved": [("end", "cut-off", "a trial")],
         "heard": ["refuse", ("end", "cut-off", "the peer spoke out of turn")],
+        "agreed": [("word", "yes")],
+        "disagreed": [("word", "no"), ("end", "by-peer", None)],
+        "disagree": ["no"],
         "said_bye": [("end", "by-peer", None)],
         "leave": ["bye"],
         "lost": [("end", "cut-off", None)],
@@ -55,6 +62,9 @@ DONE: dict[str, dict[str, list[Any]]] = {
         "say": ["hold back"],
         "misbehaved": [("end", "cut-off", "a trial")],
         "heard": ["show", "send held"],
+        "agreed": [("word", "yes")],
+        "disagreed": [("word", "no"), ("end", "by-peer", None)],
+        "disagree": ["no"],
         "said_bye": [("end", "by-peer", None)],
         "leave": ["bye"],
         "lost": [("end", "cut-off", None)],
@@ -63,6 +73,9 @@ DONE: dict[str, dict[str, list[Any]]] = {
         "say": ["send"],
         "misbehaved": [("end", "cut-off", "a trial")],
         "heard": ["show"],
+        "agreed": [("word", "yes")],
+        "disagreed": [("word", "no"), ("end", "by-peer", None)],
+        "disagree": ["no"],
         "said_bye": [("end", "by-peer", None)],
         "leave": ["bye"],
         "lost": [("end", "cut-off", None)],
@@ -70,6 +83,7 @@ DONE: dict[str, dict[str, list[Any]]] = {
     "awaiting_bye_answer": {
         "misbehaved": [("end", "cut-off", "a trial")],
         "heard": ["refuse"],
+        "disagreed": [("word", "no"), ("end", "by-me", None)],
         "said_bye": [("end", "by-me", None)],
         "bye_answered": [("end", "by-me", None)],
         "lost": [("end", "cut-off", None)],
@@ -83,6 +97,9 @@ INPUTS: tuple[tuple[Any, ...], ...] = (
     ("good_hello_from_caller",),
     ("misbehaved", ERROR),
     ("say", 1, "hi"),
+    ("agreed",),
+    ("disagreed",),
+    ("disagree",),
     ("said_bye",),
     ("leave",),
     ("bye_answered",),
@@ -116,6 +133,12 @@ class Notes:
 
     def refuse(self, heard: Heard) -> None:
         self.done.append("refuse")
+
+    def show_word(self, word: str) -> None:
+        self.done.append(("word", word))
+
+    def send_no(self) -> None:
+        self.done.append("no")
 
     def send_bye(self) -> None:
         self.done.append("bye")

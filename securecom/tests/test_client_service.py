@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 from twisted.internet import error
@@ -17,7 +18,14 @@ from securecom import commands, limits, tls
 from securecom.client.channels import request_ways
 from securecom.client.channels.reaching import cannot_reach
 from securecom.client.events import AskedOver, ChatOver, Connecting, Event, Offline, Online
-from securecom.errors import CannotReach, ConnectionWasLost, LoginRefused, OurFault, ServerMismatch
+from securecom.errors import (
+    CannotReach,
+    ConnectionWasLost,
+    LoginRefused,
+    OurFault,
+    PortTaken,
+    ServerMismatch,
+)
 from securecom.identity import Name, server_fingerprint, server_id
 from securecom.tests import people
 from securecom.tests.certificates import Authority, bad_servers
@@ -245,6 +253,11 @@ class ReachingTests(SynchronousTestCase):
         self.assertEqual(len(given_up), 1)
         self.assertEqual(person.done, [None])
 
+    def test_only_a_taken_port_is_called_taken(self) -> None:
+        for number, kind in ((errno.EADDRINUSE, PortTaken), (errno.EACCES, CannotReach)):
+            reason = error.CannotListenError("", 4242, OSError(number, "x"))
+            self.assertIs(type(cannot_reach(Failure(reason), "the request channel")), kind)
+
     def test_a_reason_that_needs_no_translation_is_passed_on(self) -> None:
         for reason in (OurFault("a trial"), ConnectionWasLost("a trial"), CannotReach("a trial")):
             self.assertIs(cannot_reach(Failure(reason), "x"), reason)
@@ -284,6 +297,13 @@ class StayingTests(AliceTestCase):
             self.assertIsNone(self.notes.last(Offline).retry_in)
             self.network.advance(limits.RECONNECT_LAST)
             self.assertEqual(self.notes.of(Connecting), [])
+
+    def test_words_for_who_has_no_access_any_more_fit_every_case(self) -> None:
+        self.goodbye("disabled")
+        error = self.fails(self.person.done, LoginRefused)
+        self.assertEqual(error.what, "the admin has ended your access here")
+        for case in ("disabled", "removed", "reset"):
+            self.assertIn(case, error.hint)
 
     def test_a_server_that_breaks_the_rules_is_left_and_the_reason_told(self) -> None:
         self.end.standard.control.call(commands.Enrol, token=b"x").addErrback(str)

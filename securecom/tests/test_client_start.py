@@ -23,14 +23,21 @@ from securecom import limits
 from securecom.client.__main__ import main
 from securecom.client.channels.request_ways import ServerDials, ServerListens
 from securecom.client.events import Asked, Message, Online
+from securecom.client.profile import private_files
 from securecom.client.profile.identity_file import read_identity_file
 from securecom.client.profile.passphrase import Given, NoPassPhrase, Nowhere, Terminal
 from securecom.client.profile.profiles import Profiles
-from securecom.client.program import account, logs, standard_io
+from securecom.client.program import account, logs, running, standard_io
 from securecom.client.program.arguments import parser
 from securecom.client.program.sockets import Route
 from securecom.demo import Partner
-from securecom.errors import BadArgument, IdentityProblem, PassPhraseProblem, ProfileProblem
+from securecom.errors import (
+    BadArgument,
+    IdentityProblem,
+    NotNow,
+    PassPhraseProblem,
+    ProfileProblem,
+)
 from securecom.identity import Name
 from securecom.invitation import Host, Invitation
 from securecom.tests.scripted_role import Failing, ScriptedRole
@@ -97,7 +104,24 @@ class AccountTests(StartCase):
         arguments = self.parse(INVITATION.link())
         account.newcomer(arguments, self.profiles, Given(lambda: b"right"))
         wrong = Given(lambda: b"wrong")
-        self.assertRaises(PassPhraseProblem, account.newcomer, arguments, self.profiles, wrong)
+        error = self.assertRaises(
+            PassPhraseProblem, account.newcomer, arguments, self.profiles, wrong
+        )
+        self.assertIn("the key of an enrolment that was not finished", error.what)
+
+    def test_only_the_key_of_an_earlier_try_is_a_resumed_one(self) -> None:
+        self.assertFalse(self.newcomer().is_resumed)
+        self.assertTrue(self.newcomer().is_resumed)
+        path = self.profiles.pending(INVITATION) / "identity"
+        self.assertFalse(self.newcomer("--identity", str(path)).is_resumed)
+
+    def test_who_enrols_is_told_how_to_come_back(self) -> None:
+        self.assertEqual(self.newcomer().enrolled(Name("alice")).notices, ("next time: securecom",))
+        notices = self.newcomer().enrolled(Name("bob")).notices
+        self.assertEqual(notices, ("next time: securecom --profile bob@chat.example.org",))
+        former, start = self.newcomer().enrolled(Name("bob")).notices
+        self.assertIn("former/bob@chat.example.org", former)
+        self.assertEqual(start, "next time: securecom --profile bob@chat.example.org")
 
     def test_enrolled_and_back_again(self) -> None:
         joined = self.newcomer().enrolled(Name("alice"))
@@ -163,13 +187,36 @@ class MainTests(StartCase):
         self.assertEqual(code, 2)
         self.assertIn("SC-212", stderr)
 
+    def test_a_link_from_standard_input_is_on_no_command_line(self) -> None:
+        taken: list[object] = []
+        self.patch(account, "newcomer", lambda arguments, *_: taken.append(arguments.link))
+        self.patch(running, "run", lambda arguments, someone: 0)
+        self.patch(logs, "begin", lambda path: None)
+        self.patch(standard_io, "first_line", lambda most: INVITATION.link())
+        self.assertEqual(self.main("-", "--no-pass")[0], 0)
+        self.assertEqual(taken, [INVITATION])
+        self.patch(standard_io, "first_line", lambda most: "rubbish")
+        code, _, stderr = self.main("-", "--no-pass")
+        self.assertEqual((code, len(taken)), (1, 1))
+        self.assertNotIn("rubbish", stderr)
+
     def test_with_several_it_lists_them(self) -> None:
-        for name in ("one", "two"):
-            self.newcomer("--profile", name).enrolled(Name("alice"))
+        for profile, name in (("one", "alice"), ("two", "bob")):
+            self.newcomer("--profile", profile).enrolled(Name(name))
         code, _, stderr = self.main()
         self.assertEqual(code, 2)
         self.assertIn("--profile one\n", stderr)
         self.assertEqual(self.main("--profiles")[:2], (0, "one\ntwo\n"))
+
+    def test_damaged_pins_are_told_before_anything_runs(self) -> None:
+        profile = self.newcomer().enrolled(Name("alice")).profile
+        private_files.write(profile.known_peers, b"rubbish\n")
+        code, stdout, stderr = self.main("--no-pass")
+        self.assertEqual((code, stdout), (1, ""))
+        self.assertIn("SC-110", stderr)
+        self.assertIn(str(profile.known_peers), stderr)
+        self.assertNotIn("name another folder", stderr)
+        self.assertEqual(stderr.count("\n"), 1)
 
     def test_options_that_need_each_other(self) -> None:
         self.assertEqual(self.main("--identity", "x")[0], 2)
@@ -201,6 +248,37 @@ class MainTests(StartCase):
 
 
 class StandardIOTests(SynchronousTestCase):
+    def given(self, data: bytes) -> int:
+        """Standard input, with no more than these bytes."""
+        here, there = os.pipe()
+        os.write(there, data)
+        os.close(there)
+        self.addCleanup(os.close, here)
+        self.patch(standard_io, "INPUT", here)
+        return here
+
+    def test_of_the_input_the_first_line_is_taken_and_the_rest_left(self) -> None:
+        here = self.given(b" a link \r\n/chat bob\n")
+        self.assertEqual(standard_io.first_line(100), "a link")
+        self.assertEqual(os.read(here, 100), b"/chat bob\n")
+
+    def test_a_line_without_an_end_is_not_read_for_ever(self) -> None:
+        self.given(b"x" * 100)
+        self.assertEqual(standard_io.first_line(9), "x" * 10)
+        self.given(b"\xff")
+        self.assertEqual(standard_io.first_line(9), "\ufffd")
+
+    def test_on_a_terminal_it_is_asked_for(self) -> None:
+        terminal, ours = os.openpty()
+        here, there = os.pipe()
+        for number in (terminal, ours, here, there):
+            self.addCleanup(os.close, number)
+        self.patch(standard_io, "INPUT", ours)
+        self.patch(standard_io, "ERROR", there)
+        os.write(terminal, b"a link\n")
+        self.assertEqual(standard_io.first_line(100), "a link")
+        self.assertEqual(os.read(here, 100), b"invitation link: ")
+
     def test_modes_are_put_back(self) -> None:
         here, there = os.pipe()
         self.addCleanup(os.close, here)
@@ -315,6 +393,13 @@ class PartnerTests(SynchronousTestCase):
 
     def test_what_came_too_late_is_left(self) -> None:
         self.partner.show(Asked("you", "new", "SHA256:x", 60))
+        self.partner.show(Message("you", "x"))
+        self.clock.advance(0)
+        self.assertEqual(self.role.calls, [])
+
+    def test_a_chat_that_is_being_ended_needs_no_answer(self) -> None:
+        self.role.begin_chat("you")
+        self.role.error = NotNow("closing")
         self.partner.show(Message("you", "x"))
         self.clock.advance(0)
         self.assertEqual(self.role.calls, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -24,7 +25,8 @@ from securecom.client.program.account import Member, Newcomer
 from securecom.client.program.joining import NameHeard, join
 from securecom.client.program.visit import Visit
 from securecom.client.service import Client
-from securecom.identity import Identity, Name
+from securecom.errors import StateDamaged
+from securecom.identity import Identity, Name, server_fingerprint
 from securecom.invitation import Host, Invitation, token_hash
 from securecom.tests.house import STANDARD, House
 
@@ -54,7 +56,7 @@ class Guest:
         self.visit.over.addCallback(self.codes.append)
 
     def core(self, member: Member) -> Client:
-        profile = member.profile
+        self.identity, profile = member.identity, member.profile
         self.client = self._client(profile.name, member.identity, profile.server, self.lines)
         return self.client
 
@@ -66,11 +68,12 @@ class Guest:
         frontend: Lines | NameHeard,
     ) -> Client:
         network = self.house.network
+        self.contacts = Contacts(None, server, lambda: 0.0)
         return Client(
             name=name,
             identity=identity,
             server=server,
-            contacts=Contacts(None, server, lambda: 0.0),
+            contacts=self.contacts,
             frontend=frontend,
             host="chat.example.org",
             port=STANDARD,
@@ -175,6 +178,73 @@ class TwoPeopleTests(VisitCase):
         self.assertIn("you ended the chat with bob", alice.seen())
         self.assertIn("alice ended the chat", bob.seen())
 
+    def test_two_people_who_follow_help_have_a_verified_chat(self) -> None:
+        alice, bob = self.guest("alice"), self.guest("bob")
+        bob.type("/available\n")
+        alice.type("/chat bob\n")
+        bob.type("/accept\n")
+        for guest in (alice, bob):
+            self.assertIn("NOT VERIFIED: /verify, both, while you talk on the phone", guest.seen())
+            guest.type("/help verify\n")
+            self.assertIn("/verify [yes|no|qr]", guest.seen())
+            guest.type("/verify\n")
+        digits = [re.findall(r"(?: \d{5}){4}", guest.seen()) for guest in (alice, bob)]
+        self.assertEqual(digits[0], digits[1])
+        self.assertEqual(len(digits[0]), 3)
+        alice.type("/verify yes\n")
+        self.assertIn("bob is verified from now on", alice.seen())
+        self.assertIn("alice says that the numbers are the same", bob.seen())
+        bob.type("/whois alice\n")
+        self.assertIn("alice: NOT VERIFIED", bob.seen())
+        bob.type("/verify yes\n/whois alice\n")
+        self.assertIn("alice: verified, since", bob.seen())
+        alice.type("/stop\n")
+        alice.type("/users\n")
+        self.assertIn("bob (verified)", alice.seen())
+        alice.type("/chat bob\n")
+        self.assertIn("their key: verified", bob.seen())
+
+    def test_a_no_is_seen_by_both_and_ends_the_chat(self) -> None:
+        alice, bob = self.guest("alice"), self.guest("bob")
+        bob.type("/available\n")
+        alice.type("/chat bob\n")
+        bob.type("/accept\n")
+        bob.type("/verify no\n")
+        told = bob.seen()
+        self.assertIn("alice is NOT VERIFIED", told)
+        self.assertIn("you ended the chat with alice", told)
+        told = alice.seen()
+        self.assertIn("bob says that the numbers DIFFER", told)
+        self.assertIn("bob ended the chat", told)
+
+    def test_a_changed_key_is_taken_by_the_line_that_is_shown(self) -> None:
+        alice, bob = self.guest("alice"), self.guest("bob")
+        old = Identity.generate().public_key
+        alice.contacts.meet(Name("bob"), old)
+        alice.type("/available\n")
+        bob.type("/chat alice\n")
+        [line] = re.findall(r"/trust bob SHA256:\S+", alice.seen())
+        alice.type("/accept\n")
+        told = alice.seen()
+        self.assertIn("SC-701 bob's key is not the one you know. Nothing was sent", told)
+        self.assertIn(line, told)
+        alice.type(f"{line}\n")
+        self.assertIn("you take this key for bob's", alice.seen())
+        alice.type("/accept\n")
+        self.assertIn("the NEW one that you took", alice.seen())
+        bob.type("hi\n")
+        alice.type("/whois bob\n")
+        told = alice.seen()
+        self.assertIn("bob| hi", told)
+        self.assertIn(f"to 1970-01-01, {old.fingerprint}", told)
+
+    def test_fingerprints(self) -> None:
+        alice = self.guest("alice")
+        alice.type("/fingerprint\n")
+        told = alice.seen()
+        self.assertIn(alice.identity.public_key.fingerprint, told)
+        self.assertIn(server_fingerprint(self.house.pin), told)
+
     def test_the_original_words_do_too(self) -> None:
         alice, bob = self.guest("alice"), self.guest("bob")
         bob.type("/back\n")
@@ -194,6 +264,27 @@ class TwoPeopleTests(VisitCase):
         alice.type("/hlep\n /exit\n/\n\n   \n//exit\n")
         self.assertIn("SC-201", alice.seen())
         self.assertEqual(bob.seen(), "08:05  alice| /exit\n")
+
+    def test_who_is_asked_answers_before_asking_somebody_else(self) -> None:
+        alice, bob = self.guest("alice"), self.guest("bob")
+        bob.type("/available\n")
+        alice.type("/chat bob\n")
+        bob.seen()
+        bob.type("/chat carol\n")
+        told = "SC-203 alice is asking you. Nothing was sent. /accept or /refuse first."
+        self.assertIn(told, bob.seen())
+
+    def test_who_is_away_is_told_so_on_the_way_in(self) -> None:
+        text = self.guest("alice").seen()
+        self.assertIn("away: nobody can ask you; /available changes that", text)
+        self.assertNotIn("reach you", text)
+
+    def test_a_chat_from_the_command_line_is_asked_for_on_a_terminal(self) -> None:
+        alice = Guest(self.house, first=[Order(commands.CHAT, Name("bob"), essential=True)])
+        alice.begin(self.member("alice"))
+        text = alice.seen()
+        self.assertIn("asking bob", text)
+        self.assertNotIn("SC-203", text)
 
     def test_a_no_is_told(self) -> None:
         alice, bob = self.guest("alice"), self.guest("bob")
@@ -317,6 +408,27 @@ class FailureTests(VisitCase):
         self.assertEqual(guest.codes, [5])
         self.assertIn("SC-501", guest.seen())
 
+    def test_a_refusal_is_told_once(self) -> None:
+        guest = Guest(self.house)
+        guest.begin(self.member("alice", Identity.generate()))
+        guest.finish()
+        self.assertEqual(guest.seen().count("does not know this key"), 1)
+
+    def test_what_fails_before_the_log_in_is_told_and_the_end(self) -> None:
+        guest = Guest(self.house)
+
+        def core(member: Member) -> Client:
+            raise StateDamaged("the pins are damaged")
+
+        guest.visit = Visit(
+            self.house.network.clock, counts_errors=False, join=guest.join, core=core, first=[]
+        )
+        guest.visit.over.addCallback(guest.codes.append)
+        guest.begin(self.member("alice"))
+        guest.finish()
+        self.assertEqual(guest.codes, [1])
+        self.assertIn("SC-110 the pins are damaged", guest.seen())
+
     def test_a_signal_ends_it_in_order(self) -> None:
         alice = self.guest("alice")
         alice.visit.signalled(15)
@@ -370,6 +482,8 @@ class EnrolmentTests(VisitCase):
         guest.begin(self.newcomer())
         text = guest.seen()
         self.assertIn("you are alice", text)
+        self.assertIn("next time: securecom\n", text)
+        self.assertNotIn("not finished", text)
         self.assertIn("on line as alice", text)
         profile = Profiles(self.folder).load(None)
         self.assertEqual((profile.name, profile.server), ("alice", self.house.pin))
@@ -387,7 +501,9 @@ class EnrolmentTests(VisitCase):
         guest = Guest(self.house)
         guest.begin(self.newcomer(identity))
         self.house.network.advance(1)
-        self.assertIn("on line as alice", guest.seen())
+        text = guest.seen()
+        self.assertIn("using the key of an enrolment that was not finished", text)
+        self.assertIn("on line as alice", text)
         self.assertEqual(Profiles(self.folder).load(None).name, "alice")
 
     def test_an_old_key_that_the_server_does_not_know_gets_the_first_refusal(self) -> None:

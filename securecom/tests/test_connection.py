@@ -107,6 +107,10 @@ class HandshakeTests(NetworkCase):
     def test_a_subclass_has_to_say_who_answers(self) -> None:
         self.assertRaises(NotImplementedError, Connection, self.clock)
 
+    def test_a_lane_that_nobody_reads_takes_no_frame(self) -> None:
+        frame = framing.Frame(framing.EPOCH, b"x")
+        self.assertRaises(WireError, Recorder(self.clock).frame_received, frame)
+
     def test_a_channel_without_chat_takes_no_run(self) -> None:
         class Bare(Connection):
             def responders(self) -> Any:

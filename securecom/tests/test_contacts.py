@@ -10,8 +10,9 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client.contacts import FIRST_LINE, Contacts
-from securecom.errors import PeerKeyChanged, StateBusy, StateDamaged
+from securecom.client.contacts import Contacts
+from securecom.client.known_peers import FIRST_LINE, OldKey, Pin
+from securecom.errors import BadArgument, PeerKeyChanged, StateBusy, StateDamaged
 from securecom.identity import Identity, Name
 
 SERVER, OTHER_SERVER = b"\x01" * 32, b"\x02" * 32
@@ -68,6 +69,91 @@ class ContactsTests(SynchronousTestCase):
         contacts.meet(CAROL, OTHER_KEY)
         self.assertEqual(contacts.trust(CAROL, KEY), "changed")
 
+    # --- comparing --------------------------------------------------------------------------
+
+    def test_a_compared_key_is_verified_until_it_compares_no_more(self) -> None:
+        contacts = self.make()
+        contacts.meet(BOB, KEY)
+        contacts.compared(BOB, KEY, same=True)
+        self.assertEqual(contacts.trust(BOB, KEY), "verified")
+        contacts.meet(BOB, KEY)
+        contacts.compared(BOB, KEY, same=True)
+        self.assertEqual(contacts.trust(BOB, KEY), "verified")
+        contacts.compared(BOB, KEY, same=False)
+        self.assertEqual(contacts.trust(BOB, KEY), "met")
+
+    def test_only_the_pinned_key_can_be_compared(self) -> None:
+        contacts = self.make()
+        self.assertRaises(PeerKeyChanged, contacts.compared, BOB, KEY, same=True)
+        contacts.meet(BOB, KEY)
+        self.assertRaises(PeerKeyChanged, contacts.compared, BOB, OTHER_KEY, same=True)
+        self.assertEqual((contacts.trust(BOB), contacts.trust(CAROL)), ("met", "new"))
+
+    # --- another key ------------------------------------------------------------------------
+
+    def test_a_key_that_was_taken_replaces_the_pin_when_it_is_met(self) -> None:
+        contacts = self.make()
+        contacts.meet(BOB, KEY)
+        contacts.compared(BOB, KEY, same=True)
+        contacts.take(BOB, OTHER_KEY.fingerprint)
+        self.assertEqual(contacts.trust(BOB, OTHER_KEY), "changed")
+        self.assertTrue(contacts.may_be(BOB, OTHER_KEY))
+        contacts.meet(BOB, OTHER_KEY)
+        old = OldKey(KEY, int(NOW), "verified", int(NOW))
+        self.assertEqual(contacts.pin(BOB), Pin(OTHER_KEY, int(NOW), "tofu", (old,)))
+        self.assertFalse(contacts.may_be(BOB, KEY))
+
+    def test_who_took_one_key_took_no_other(self) -> None:
+        contacts = self.make()
+        contacts.meet(BOB, KEY)
+        contacts.take(BOB, OTHER_KEY.fingerprint)
+        third = Identity.generate().public_key
+        self.assertFalse(contacts.may_be(BOB, third))
+        self.assertRaises(PeerKeyChanged, contacts.meet, BOB, third)
+
+    def test_a_key_is_taken_for_one_name(self) -> None:
+        contacts = self.make()
+        contacts.meet(BOB, KEY)
+        contacts.meet(CAROL, Identity.generate().public_key)
+        contacts.take(BOB, OTHER_KEY.fingerprint)
+        self.assertFalse(contacts.may_be(CAROL, OTHER_KEY))
+
+    def test_a_key_that_is_somebody_elses_is_not_taken(self) -> None:
+        contacts = self.make()
+        contacts.meet(BOB, KEY)
+        contacts.take(BOB, OTHER_KEY.fingerprint)
+        contacts.meet(CAROL, OTHER_KEY)
+        error = self.assertRaises(BadArgument, contacts.take, BOB, OTHER_KEY.fingerprint)
+        self.assertIn("the key of carol", error.what)
+        self.assertRaises(PeerKeyChanged, contacts.meet, BOB, OTHER_KEY)
+        self.assertEqual(contacts.trust(BOB, KEY), "met")
+
+    def test_first_keys_and_pinned_ones_may_be(self) -> None:
+        contacts = self.make()
+        self.assertTrue(contacts.may_be(BOB, KEY))
+        contacts.meet(BOB, KEY)
+        self.assertTrue(contacts.may_be(BOB, KEY))
+        self.assertFalse(contacts.may_be(BOB, OTHER_KEY))
+
+    def test_there_has_to_be_another_key_to_replace(self) -> None:
+        contacts = self.make()
+        self.assertRaises(BadArgument, contacts.take, BOB, KEY.fingerprint)
+        contacts.meet(BOB, KEY)
+        self.assertRaises(BadArgument, contacts.take, BOB, KEY.fingerprint)
+
+    def test_the_history_is_bounded_and_loses_its_oldest(self) -> None:
+        contacts = self.make()
+        keys = [Identity.generate().public_key for _ in range(limits.MAX_OLD_KEYS + 3)]
+        for number, key in enumerate(keys):
+            if number:
+                contacts.take(BOB, key.fingerprint)
+            contacts.meet(BOB, key)
+        pin = contacts.pin(BOB)
+        assert pin is not None
+        self.assertEqual(pin.key, keys[-1])
+        self.assertEqual([old.key for old in pin.earlier], keys[2:-1])
+        self.assertEqual(len(pin.earlier), limits.MAX_OLD_KEYS)
+
 
 class FileTests(ContactsTests):
     def setUp(self) -> None:
@@ -122,6 +208,50 @@ class FileTests(ContactsTests):
         contacts.meet(CAROL, OTHER_KEY)
         self.assertEqual(self.make().trust(BOB, KEY), "verified")
 
+    def test_comparisons_and_histories_survive(self) -> None:
+        contacts, carols = self.make(), Identity.generate().public_key
+        contacts.meet(CAROL, carols)
+        for key in (KEY, OTHER_KEY, KEY):  # back to an old one: it is in the history and the pin
+            if contacts.pin(BOB) is not None:
+                contacts.take(BOB, key.fingerprint)
+            contacts.meet(BOB, key)
+            contacts.compared(BOB, key, same=True)
+        again = self.make()
+        self.assertEqual(again.pin(BOB), contacts.pin(BOB))
+        self.assertEqual(again.trust(BOB, KEY), "verified")
+        self.assertEqual(again.trust(CAROL, carols), "met")
+        again.meet(Name("dora"), OTHER_KEY)
+        self.assertEqual(self.make().pin(BOB), contacts.pin(BOB))
+
+    def test_a_word_is_used_once(self) -> None:
+        one, other = self.make(), self.make()
+        one.meet(BOB, KEY)
+        one.take(BOB, OTHER_KEY.fingerprint)
+        one.meet(BOB, OTHER_KEY)
+        other.take(BOB, KEY.fingerprint)
+        other.meet(BOB, KEY)
+        self.assertFalse(one.may_be(BOB, OTHER_KEY))
+
+    def test_what_was_taken_and_not_met_is_forgotten_with_the_client(self) -> None:
+        contacts = self.make()
+        contacts.meet(BOB, KEY)
+        before = self.path.read_bytes()
+        contacts.take(BOB, OTHER_KEY.fingerprint)
+        self.assertEqual(self.path.read_bytes(), before)
+        self.assertFalse(self.make().may_be(BOB, OTHER_KEY))
+
+    def test_a_key_that_could_not_be_pinned_is_still_taken(self) -> None:
+        contacts = self.make()
+        contacts.meet(BOB, KEY)
+        contacts.take(BOB, OTHER_KEY.fingerprint)
+        blocked = self.path.with_name(".known_peers.new")
+        blocked.mkdir()
+        self.assertRaises(StateDamaged, contacts.meet, BOB, OTHER_KEY)
+        self.assertEqual(contacts.trust(BOB, KEY), "met")
+        blocked.rmdir()
+        contacts.meet(BOB, OTHER_KEY)
+        self.assertEqual(contacts.trust(BOB, OTHER_KEY), "met")
+
     def test_a_file_that_went_away_is_nobody_known(self) -> None:
         contacts = self.make()
         contacts.meet(BOB, KEY)
@@ -134,6 +264,7 @@ class FileTests(ContactsTests):
 
     def test_damage_is_named_and_left_alone(self) -> None:
         good = f"{SERVER.hex()} bob {KEY.to_openssh()} 7 tofu"
+        old = f"{SERVER.hex()} bob {OTHER_KEY.to_openssh()} 3 was-tofu"
         ssh = KEY.to_openssh()
         damaged = {
             "a word too many": (good + " more", 2),
@@ -151,6 +282,15 @@ class FileTests(ContactsTests):
             "not ASCII": (good.replace("tofu", "t\xf6fu"), 2),
             "an empty line": ("", 2),
             "twice": (f"{good}\n{good}", 3),
+            "an old key without its pin": (f"{old} 9", 2),
+            "an old key before its pin": (f"{old} 9\n{good}", 2),
+            "an old key of somebody else": (f"{good}\n{old.replace('bob', 'carol')} 9", 3),
+            "an old key without an end": (f"{good}\n{old}", 3),
+            "an old key without a was": (f"{good}\n{good} 9", 3),
+            "a pin with a was": (f"{good}\n{old}".split("\n")[1], 2),
+            "an old key with a bad end": (f"{good}\n{old} then", 3),
+            "before the beginning of time": (good.replace(" 7 ", " -7 "), 2),
+            "after the end of time": (good.replace(" 7 ", " 253402300800 "), 2),
         }
         for what, (line, number) in damaged.items():
             self.write(line)

@@ -101,16 +101,20 @@ class AskedTests(AliceTestCase):
         self.assertEqual(self.offer(), ["unavailable"])
         self.assertEqual(self.notes.of(Asked) + self.notes.of(RefusedForYou), [])
 
-    def test_a_changed_key_is_refused_in_every_state(self) -> None:
-        self.person.contacts.meet(CAROL, self.carol.public_key)
+    def test_a_changed_key_is_shown_as_such_and_finds_us_busy_like_any_other(self) -> None:
+        changed = Identity.generate().public_key
         for state in STATES:
             self.setUp()
             self.person.contacts.meet(CAROL, self.carol.public_key)
             self.reach(state)
             self.notes.events.clear()
-            answer = self.offer(OTHER_CHAT, "carol", key=Identity.generate().public_key)
-            self.assertEqual(answer, ["unavailable"], state)
-            self.assertEqual(self.notes.events, [RefusedForYou(CAROL, "key-changed")], state)
+            answer = self.offer(OTHER_CHAT, "carol", key=changed)
+            if state == "free":
+                asked = Asked(CAROL, "changed", changed.fingerprint, 60)
+                self.assertEqual((answer, self.notes.events), ([], [asked]))
+            else:
+                self.assertEqual(answer, ["busy"], state)
+                self.assertEqual(self.notes.events, [RefusedForYou(CAROL, "busy")], state)
 
     def test_a_key_that_we_know_as_somebody_elses_asks_nobody(self) -> None:
         self.person.contacts.meet(CAROL, self.bob.public_key)
@@ -122,7 +126,39 @@ class AskedTests(AliceTestCase):
     def test_our_own_key_is_nobody_elses(self) -> None:
         answer = self.offer(key=self.person.identity.public_key)
         self.assertEqual(answer, ["unavailable"])
-        self.assertEqual(self.notes.events, [RefusedForYou(BOB, "key-changed")])
+        self.assertEqual(self.notes.events, [RefusedForYou(BOB, "own-key")])
+
+    def test_a_bare_yes_is_not_for_whoever_has_just_taken_the_place(self) -> None:
+        self.offer()
+        self.network.advance(30)
+        self.withdraw("expired")
+        self.network.advance(limits.ACCEPT_BY_NAME - 0.5, step=0.5)
+        answer = self.offer(OTHER_CHAT, "carol")
+        error = self.fails(self.told(self.alice.accept()), NotNow)
+        self.assertEqual(error.what, "now it is carol who asks")
+        self.assertIn("/accept carol", error.hint)
+        self.fails(self.told(self.alice.accept(BOB)), NotNow)
+        self.assertEqual(answer, [])
+        self.told(self.alice.accept(CAROL))
+        self.assertEqual(answer, ["accept"])
+
+    def test_after_a_moment_a_bare_yes_is_for_who_asks_now(self) -> None:
+        self.offer()
+        self.withdraw("expired")
+        answer = self.offer(OTHER_CHAT, "carol")
+        self.network.advance(limits.ACCEPT_BY_NAME)
+        self.told(self.alice.accept())
+        self.assertEqual(answer, ["accept"])
+
+    def test_the_same_person_again_or_another_one_later_needs_no_name(self) -> None:
+        for caller, later in (("bob", 0.0), ("carol", limits.ACCEPT_BY_NAME)):
+            self.setUp()
+            self.offer()
+            self.withdraw("gone")
+            self.network.advance(later)
+            answer = self.offer(OTHER_CHAT, caller)
+            self.told(self.alice.accept())
+            self.assertEqual(answer, ["accept"], caller)
 
     def test_nobody_asks_themselves(self) -> None:
         self.assertEqual(self.offer(caller="alice"), ["unavailable"])
@@ -502,7 +538,7 @@ class ChattingTests(AliceTestCase):
         self.alice.say("into the blue")
         self.end.tell(commands.StreamClosed, stream=STREAM)
         self.pump()
-        self.assertEqual(self.notes.last(ChatOver), ChatOver(BOB, "cut-off", [1]))
+        self.assertEqual(self.notes.last(ChatOver), ChatOver(BOB, "cut-off", [1], unsent=[1]))
         self.assertEqual(self.end.said("end"), [])
 
     def test_a_lost_server_is_a_chat_cut_off(self) -> None:

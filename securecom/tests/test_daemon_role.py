@@ -25,7 +25,7 @@ from securecom.identity import Name
 from securecom.testing import Wire
 from securecom.tests.certificates import Authority
 from securecom.tests.engaged import BOB, CHAT, AliceTestCase
-from securecom.tests.fake_server import REQUEST, STANDARD, FakeServer
+from securecom.tests.fake_server import HOST, REQUEST, STANDARD, FakeServer
 from securecom.tests.people import Person
 
 if TYPE_CHECKING:
@@ -259,15 +259,34 @@ class DialTests(ChannelStories, AliceTestCase):
     def test_a_port_that_is_taken_is_a_problem_and_tried_again(self) -> None:
         taken = Factory.forProtocol(Protocol)
         self.again(lambda: self.server.network.ports.update({limits.DIAL_PORT: taken}))
-        self.assertIn("taken", self.notes.last(Problem).what)
+        problem = self.notes.last(Problem)
+        self.assertEqual(problem.what, f"port {limits.DIAL_PORT} on this machine is taken")
+        self.assertIn("--request listen", problem.hint)
         del self.network.ports[limits.DIAL_PORT]
         self.network.advance(limits.RECONNECT_FIRST)
         self.assertEqual(self.channels(), [False, True])
 
-    def stranger(self) -> Wire:
-        """Somebody connects to our port and says nothing."""
-        self.network.client_endpoint(limits.DIAL_PORT).connect(Factory.forProtocol(Protocol))
+    def stranger(self, source: str = HOST) -> Wire:
+        """Somebody connects to our port, if it is open, and says nothing."""
+        endpoint = self.network.client_endpoint(limits.DIAL_PORT, source)
+        endpoint.connect(Factory.forProtocol(Protocol)).addErrback(lambda _: None)
         return self.network.wires[-1]
+
+    def test_only_the_servers_address_may_come(self) -> None:
+        self.server.dial_after = 2.0
+        self.lose()
+        self.network.advance(limits.RECONNECT_FIRST)
+        strangers = [self.stranger(source) for source in ("203.0.113.9", "192.0.2.10", "x")]
+        self.pump()
+        self.assertEqual([one.server.connected for one in strangers], [False] * 3)
+        self.network.advance(self.server.dial_after)
+        self.assertEqual(self.channels(), [False, True])
+
+    def test_both_spellings_of_an_address_are_one(self) -> None:
+        self.server.address = f"::ffff:{HOST}"
+        self.lose()
+        self.network.advance(limits.RECONNECT_FIRST)
+        self.assertEqual(self.channels(), [False, True])
 
     def test_strangers_are_let_in_one_at_a_time(self) -> None:
         self.server.dial_after = 2.0

@@ -64,7 +64,8 @@ class TableTests(SynchronousTestCase):
         for word in ("/chat", "chat", "!chat", "CHAT", "/ask"):
             self.assertIs(commands.topic(word), commands.CHAT)
         self.assertIs(commands.topic("say"), commands.SAY)
-        self.assertRaises(UnknownCommand, commands.topic, "nonsense")
+        error = self.assertRaises(UnknownCommand, commands.topic, "nonsense")
+        self.assertEqual(error.what, "unknown command nonsense")
 
 
 class TypedTests(SynchronousTestCase):
@@ -86,6 +87,23 @@ class TypedTests(SynchronousTestCase):
         self.assertEqual(self.read("!users_online"), ("users", None))
         self.assertEqual(self.read("!stop_chat"), ("stop", None))
         self.assertEqual(self.read("!chat bob"), ("chat", "bob"))
+
+    def test_words_and_pins(self) -> None:
+        self.assertEqual(self.read("/verify"), ("verify", None))
+        self.assertEqual(self.read("/verify YES"), ("verify", "yes"))
+        self.assertEqual(self.read("/trust Bob  SHA256:aB "), ("trust", "bob SHA256:aB"))
+        self.assertEqual(self.read("/whois bob"), ("whois", "bob"))
+        self.assertEqual(self.read("/fingerprint"), ("fingerprint", None))
+        for line in ("/verify yess", "/verify yes no", "/trust", "/trust bob", "/trust bob a b"):
+            self.assertRaises(BadArgument, self.typed.read, line)
+        error = self.assertRaises(BadArgument, self.typed.read, "/verify maybe")
+        self.assertIn("yes, no or qr", str(error))
+        self.assertRaises(BadName, self.typed.read, "/trust SHA256:x bob")
+
+    def test_usages_show_what_can_be_said(self) -> None:
+        self.assertEqual(commands.VERIFY.usage, "/verify [yes|no|qr]")
+        self.assertEqual(commands.TRUST.usage, "/trust NAME FINGERPRINT")
+        self.assertEqual(commands.WHOIS.usage, "/whois NAME")
 
     def test_text_goes_as_it_is(self) -> None:
         for text in ("hi", "  hi ", "!important", "!", "a /chat bob", " !exit", "h\x1b[2J", "1/2"):
@@ -115,6 +133,13 @@ class TypedTests(SynchronousTestCase):
         self.assertRaises(BadName, self.typed.read, "/chat b b")
         self.assertRaises(BadName, self.typed.read, "/accept ../x")
         self.assertRaises(UnknownCommand, self.typed.read, "/help nonsense")
+
+    def test_what_is_no_name_is_shown_and_nothing_was_sent(self) -> None:
+        error = self.assertRaises(BadName, self.typed.read, "/chat b\x1bb" + "x" * 500)
+        self.assertTrue(error.what.startswith('"b\u241bbxxx'), error.what)
+        self.assertTrue(error.what.endswith('" is not a name'))
+        self.assertLess(len(error.what), 80)
+        self.assertTrue(error.hint.startswith("Nothing was sent. A name is 1 to 32"))
 
     def test_text_up_to_the_limit(self) -> None:
         self.assertEqual(self.read("x" * limits.MAX_TEXT)[0], "say")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import segno
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -13,13 +14,22 @@ from securecom import limits
 from securecom.client import events as e
 from securecom.client.frontends import commands, rows
 from securecom.client.frontends.jsonl import Json
+from securecom.client.frontends.key_wording import words
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
-from securecom.client.frontends.wording import TRUST, words
+from securecom.client.frontends.qr import qr_rows
+from securecom.client.frontends.wording import TRUST
 from securecom.errors import BadArgument, BadName, SecurecomError, TooLong, UnknownCommand
 from securecom.tests.scripted_role import Failing
 
 HOSTILE = "\x1b[2J\r08:05   *  SC-401\n08:05   *  you are hacked\u202e\x07\x9b\ud800"
+#: What is taken by commands that do not take just any word.
+ARGUMENTS = {
+    commands.VERIFY: "yes",
+    commands.TRUST: "bob SHA256:x",
+    commands.AVAILABLE: "45m people",
+    commands.AWAY: "until 15:00",
+}
 ENDINGS = ("by-me", "by-peer", "cut-off")
 
 
@@ -43,6 +53,34 @@ class PlainTests(SynchronousTestCase):
         _, receipt = plain().lines(e.ChatOver("bob", "cut-off", [3, 4]))
         self.assertIn("no receipt for 3, 4", receipt)
 
+    def test_what_was_never_sent_is_told_apart(self) -> None:
+        lines = plain().lines(e.ChatOver("bob", "by-me", [1, 2, 3], [1, 2]))
+        self.assertEqual(
+            lines[1:],
+            [
+                "08:05  -- kept back and never sent: 1, 2",
+                "08:05  -- no receipt for 3: may not have arrived",
+            ],
+        )
+        self.assertEqual(len(plain().lines(e.ChatOver("bob", "by-me", [1], [1]))), 2)
+
+    def test_the_request_channel_is_told_when_it_fails_and_comes_back(self) -> None:
+        language = plain()
+        up, down = (e.RequestChannel(is_up, "listen", None) for is_up in (True, False))
+        shown = [len(language.lines(event)) for event in (up, down, up, up)]
+        self.assertEqual(shown, [0, 1, 1, 0])
+
+    def test_the_last_reason_is_left_to_the_problem_that_follows(self) -> None:
+        lines = plain().lines(e.Offline("refused", None))
+        self.assertEqual(lines, ["08:05   *  off line"])
+
+    def test_a_receipt_on_a_terminal_needs_no_number_if_it_is_the_last_ones(self) -> None:
+        language = plain(echoes=True)
+        for number in (1, 2):
+            language.lines(e.Said(number, "hi", False))
+        self.assertEqual(language.lines(e.Delivered(1)), ["08:05  -- 1 delivered"])
+        self.assertEqual(language.lines(e.Delivered(2)), ["08:05  -- delivered"])
+
     def test_every_line_of_a_peers_text_bears_the_name(self) -> None:
         lines = plain().lines(e.Message("bob", HOSTILE))
         self.assertEqual(len(lines), 2)
@@ -52,6 +90,23 @@ class PlainTests(SynchronousTestCase):
     def test_nothing_in_a_peers_text_reaches_the_terminal_raw(self) -> None:
         for line in plain().lines(e.Message("bob", HOSTILE)):
             self.assertTrue(line.isprintable(), repr(line))
+
+    def test_a_message_of_line_feeds_cannot_fill_the_screen_or_the_memory(self) -> None:
+        lines = plain().lines(e.Message("m" * limits.MAX_NAME, "\n" * limits.MAX_TEXT))
+        self.assertEqual(len(lines), limits.MAX_LINES_SHOWN + 1)
+        rest = limits.MAX_TEXT - limits.MAX_LINES_SHOWN
+        self.assertEqual(lines[-1].count("\u240a"), rest, "nothing is left out")
+        self.assertLess(sum(map(len, lines)), 2 * limits.MAX_TEXT + 50 * limits.MAX_LINES_SHOWN)
+
+    def test_rows_keep_within_a_narrow_terminal_whatever_the_name(self) -> None:
+        name = "m" * limits.MAX_NAME
+        for columns in (20, 30, 48, 49):
+            lines = plain(columns=columns).lines(e.Message(name, "word " * 20))
+            self.assertEqual({row.count("|") for row in lines}, {1})
+            for row in lines:
+                self.assertLessEqual(sum(map(rows.cells, row)), columns)
+            self.assertEqual(f"{name}|" in lines[0], columns >= 49, "cut only if it must be")
+            self.assertEqual("~|" in lines[0], columns < 49)
 
     def test_nothing_in_a_system_line_reaches_the_terminal_raw(self) -> None:
         for event in (e.Notice(HOSTILE), e.Offline(HOSTILE, 3.0), e.Problem(1, HOSTILE, HOSTILE)):
@@ -99,21 +154,20 @@ class PlainTests(SynchronousTestCase):
     def test_availability_and_channel_and_asking(self) -> None:
         told = {
             e.Availability(True): "available",
-            e.Availability(False): "away: nobody",
+            e.Availability(False): "away: nobody can ask you; /available changes that",
             e.Availability(True, 2700): "available for 45 min: people",
             e.Availability(True, 60, ("bob", "carol")): "for 60 s to bob, carol",  # type: ignore[arg-type]
             e.Availability(True, None, ()): "to nobody: you have met nobody",  # type: ignore[arg-type]
             e.Availability(False, 600): "away for 10 min",
-            e.RequestChannel(True, "listen", None): "can reach you",
             e.RequestChannel(True, "dial", 4242): "port 4242",
             e.RequestChannel(False, "listen", None): "cannot",
             e.Asking("bob", 60): "asking bob, 60 s",
             e.Connecting("::1", 4241): "connecting to ::1, port 4241",
             e.Online("a", "K", True): "again",
             e.Offline("refused.", 4.2): "off line: refused. Trying again in 4 s",
-            e.Offline("refused", None): "off line: refused",
+            e.Offline("refused", None): "off line",
             e.RefusedForYou("bob", "busy"): "bob asked: refused for you (busy)",
-            e.RefusedForYou("bob", "key-changed"): "not the one you know",
+            e.RefusedForYou("bob", "own-key"): "your own key for theirs",
             e.Blocked("bob", True): "bob is blocked and cannot ask you",
             e.Blocked("bob", False): "bob is no longer blocked",
             e.BlockList(("bob", "carol")): "2 blocked: bob, carol",  # type: ignore[arg-type]
@@ -163,6 +217,86 @@ class PlainTests(SynchronousTestCase):
         kinds = {kind for kind in vars(e).values() if getattr(kind, "kind", "")}
         self.assertEqual(kinds - set(words.registry), {e.MissedRequest, e.RequestOver, e.User})
 
+    # --- keys -------------------------------------------------------------------------------
+
+    def test_a_safety_number_is_three_rows_of_four_groups(self) -> None:
+        number = " ".join(f"{group:05}" for group in range(12))
+        for trust, told in (("met", "not verified"), ("verified", "verified before")):
+            event = e.SafetyNumber("bob", number, trust)  # type: ignore[arg-type]
+            first, *rows, last = plain().lines(event)
+            self.assertIn(f"safety number with bob, {told}:", first)
+            self.assertEqual(
+                [row.split("  *  ")[1].strip() for row in rows],
+                [
+                    "00000 00001 00002 00003",
+                    "00004 00005 00006 00007",
+                    "00008 00009 00010 00011",
+                ],
+            )
+            self.assertIn("/verify yes or /verify no", last)
+
+    def test_a_qr_code_holds_the_digits_and_nothing_that_a_terminal_obeys(self) -> None:
+        digits = "19055174454966026154" * 3
+        _, *rows, last = plain(columns=80).lines(e.SafetyCode("bob", digits, "met"))
+        self.assertIn("/verify yes or /verify no", last)
+        self.assertTrue(all(row.isprintable() and len(row) <= 80 for row in rows))
+        drawn = [row.split("  *  ")[1] for row in rows]
+        self.assertEqual(drawn, qr_rows(digits))
+        self.assertEqual(modules(drawn), expected_modules(digits))
+
+    def test_the_words_of_who_compared(self) -> None:
+        for by, word, told in (
+            ("me", "yes", "bob is verified from now on"),
+            ("me", "no", "NOT VERIFIED"),
+            ("peer", "yes", "only your own /verify yes decides"),
+            ("peer", "no", "DIFFER"),
+        ):
+            [line] = plain().lines(e.Compared("bob", by, word))  # type: ignore[arg-type]
+            self.assertIn(told, line)
+
+    def test_a_changed_key_names_the_command(self) -> None:
+        lines = plain().lines(e.Asked("bob", "changed", "SHA256:abc", 48))
+        self.assertIn("KEY CHANGED", lines[-2])
+        self.assertTrue(lines[-1].endswith("  /trust bob SHA256:abc"))
+        for trust in ("new", "met", "verified"):
+            told = plain().lines(e.Asked("bob", trust, "SHA256:abc", 48))
+            self.assertNotIn("/trust", "".join(told))
+
+    def test_a_chat_says_how_the_key_stands(self) -> None:
+        for trust, told in (
+            ("new", "their key: first meeting, SHA256:x"),
+            ("met", "their key: the one you know, SHA256:x"),
+            ("verified", "their key: verified"),
+            ("changed", "their key: the NEW one that you took, SHA256:x"),
+        ):
+            event = e.ChatStarted("bob", "caller", trust, "SHA256:x")  # type: ignore[arg-type]
+            text = "\n".join(plain().lines(event))
+            self.assertIn(told, text)
+            self.assertEqual("NOT VERIFIED: /verify" in text, trust != "verified")
+
+    def test_keys_and_pins(self) -> None:
+        [line] = plain().lines(e.KeyTaken("bob", "SHA256:abc"))
+        self.assertIn("as soon as they prove to have it, and is not verified", line)
+        own, server = plain().lines(e.Fingerprints("alice", "SHA256:abc", "K7QD"))
+        self.assertIn("alice, your key: SHA256:abc", own)
+        self.assertIn("the server: K7QD", server)
+        own, _ = plain().lines(e.Fingerprints(None, "SHA256:abc", "K7QD"))
+        self.assertIn("*  your key: SHA256:abc", own)
+        [line] = plain().lines(e.Whois("bob", "new", None, None, []))
+        self.assertIn("bob: never met", line)
+
+    def test_a_pin_with_its_history_the_latest_first(self) -> None:
+        old = [
+            e.OldKey("SHA256:one", 0, 86400, "verified"),
+            e.OldKey("SHA256:two", 86400, 253402300799, "met"),
+        ]
+        pin, *before = plain().lines(e.Whois("bob", "met", "SHA256:now", 1795305600, old))
+        self.assertIn("bob: NOT VERIFIED, since 2026-11-22, SHA256:now", pin)
+        self.assertIn("before: not verified, 1970-01-02 to 9999-12-31, SHA256:two", before[0])
+        self.assertIn("before: verified, 1970-01-01 to 1970-01-02, SHA256:one", before[1])
+        [line] = plain().lines(e.Whois("bob", "verified", "SHA256:now", 0, []))
+        self.assertIn("bob: verified, since 1970-01-01", line)
+
     def test_answers(self) -> None:
         order = Order(commands.USERS)
         users = e.Users([], "", False)
@@ -176,6 +310,20 @@ class PlainTests(SynchronousTestCase):
         self.assertIsInstance(plain().read("!chat"), e.Notice)
 
 
+def modules(rows: list[str]) -> list[list[bool]]:
+    """The dark modules of a QR code in half blocks."""
+    halves = {" ": (1, 1), "\u2580": (0, 1), "\u2584": (1, 0), "\u2588": (0, 0)}
+    pairs = [[halves[c] for c in row] for row in rows]
+    return [[bool(cell[half]) for cell in row] for row in pairs for half in (0, 1)]
+
+
+def expected_modules(digits: str) -> list[list[bool]]:
+    """The same from the matrix itself, with its border; an odd last row is filled up."""
+    code = segno.make_qr(digits, error="m", boost_error=False)
+    matrix = [[bool(module) for module in row] for row in code.matrix_iter(border=2)]
+    return matrix + [[True] * len(matrix[0])] * (len(matrix) % 2)
+
+
 class RowsTests(SynchronousTestCase):
     @given(st.text(), st.integers(min_value=0, max_value=60))
     def test_no_row_is_too_wide_and_nothing_is_lost(self, text: str, width: int) -> None:
@@ -186,6 +334,12 @@ class RowsTests(SynchronousTestCase):
 
     def test_rows_break_at_blanks(self) -> None:
         self.assertEqual(list(rows.broken("one two three four", 9)), ["one two", "three", "four"])
+
+    def test_what_the_tables_may_not_know_takes_two_cells(self) -> None:
+        one = "az\u00eb\u010d\u1e9e\u1f04\u0457\u00a0"
+        self.assertEqual([rows.cells(c) for c in one], [1] * len(one))
+        two = "\u05d0\u0e01\u2192\u2318\U0001f9ff\U0001fae9\U00016d40"
+        self.assertEqual([rows.cells(c) for c in two], [2] * len(two))
 
     def test_wide_and_combining_characters(self) -> None:
         self.assertEqual([rows.cells(c) for c in "a\u4e00\u0301\u200d"], [1, 2, 0, 0])
@@ -205,15 +359,27 @@ class JsonInTests(SynchronousTestCase):
         self.assertEqual((order.command, order.argument, order.tag), (commands.CHAT, "bob", 7))
 
     def test_every_command_can_be_read(self) -> None:
-        examples = {commands.Kind.TERMS: "45m people", commands.Kind.PAUSE: "until 15:00"}
         for command in commands.COMMANDS:
             told = {"command": command.word}
             if command.argument is not None:
-                told[command.argument.field] = examples.get(command.argument.kind, "help")
+                told[command.argument.field] = ARGUMENTS.get(command, "help")
             self.assertIs(self.read(told).command, command)
 
     def test_blank_lines_do_nothing(self) -> None:
         self.assertIsNone(Json().read("  "))
+
+    def test_words_and_pins_are_checked(self) -> None:
+        for word in ("yes", "no", "qr"):
+            self.assertEqual(self.read({"command": "verify", "word": word}).argument, word)
+        self.assertIsNone(self.read({"command": "verify"}).argument)
+        for word in ("", "YEs please", "y", "maybe"):
+            self.refused({"command": "verify", "word": word})
+        order = self.read({"command": "trust", "pin": "Bob   SHA256:aB"})
+        self.assertEqual(order.argument, "bob SHA256:aB")
+        for pin in ("bob", "bob SHA256:x y", " ", "SHA256:x"):
+            self.refused({"command": "trust", "pin": pin})
+        self.refused({"command": "trust", "pin": "B/B SHA256:x"}, BadName)
+        self.refused({"command": "trust"})
 
     def test_text_is_taken_as_it_is(self) -> None:
         order = self.read({"command": "say", "text": "/exit\n!exit"})

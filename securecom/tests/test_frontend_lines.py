@@ -12,7 +12,16 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client.events import Delivered, Message, Notice, Offline, Online, Said
+from securecom.client.events import (
+    ChatOver,
+    Delivered,
+    Message,
+    Notice,
+    Offline,
+    Online,
+    Problem,
+    Said,
+)
 from securecom.client.frontends import commands
 from securecom.client.frontends.jsonl import Json
 from securecom.client.frontends.language import Language
@@ -119,6 +128,19 @@ class OutputTests(SynchronousTestCase):
         self.output.resumeProducing()
         self.assertEqual(self.transport.value().count(line.encode()), most)
         self.assertTrue(self.transport.value().endswith(b"5 missing\n"))
+
+    def test_what_must_not_be_missed_is_taken_also_then(self) -> None:
+        self.output.connect(self.transport)
+        self.output.pauseProducing()
+        for _ in range(2 * limits.MAX_UNSHOWN // 1024):
+            self.output.write(["x" * 1023])
+        self.output.write(["a fact"])
+        self.output.write(["y" * 1023] * 1024, kept=True)
+        self.output.write(["x" * limits.MAX_UNSHOWN_AT_ALL], kept=True)
+        self.output.resumeProducing()
+        self.assertEqual(self.transport.value().count(b"y" * 1023), 1024)
+        self.assertNotIn(b"a fact", self.transport.value())
+        self.assertTrue(self.transport.value().endswith(b"2 missing\n"))
 
     def test_a_reader_that_stops_again_half_way_keeps_us_waiting(self) -> None:
         self.output.connect(self.transport)
@@ -316,6 +338,20 @@ class ScriptTests(LinesCase):
         self.reader.resumeProducing()
         self.assertFalse(self.role.is_held)
         self.assertEqual(self.transport.producerState, "producing")
+
+    def test_a_slow_reader_misses_no_message_nor_the_end_of_the_chat(self) -> None:
+        self.begin()
+        self.reader.pauseProducing()
+        for _ in range(60):  # what one read may bring after the pause
+            self.lines.show(Message("m" * limits.MAX_NAME, "\n" * 1024))
+        self.lines.show(Message("bob", "the last"))
+        self.lines.show(ChatOver("bob", "cut-off", []))
+        self.lines.show(Problem(1, "a problem", ""))
+        self.reader.resumeProducing()
+        shown = self.shown()
+        for words in ("the last", "cut off", "a problem"):
+            self.assertIn(words, shown)
+        self.assertNotIn("were not shown", shown)
 
     def test_a_slow_reader_before_there_is_a_role_harms_nothing(self) -> None:
         self.reader.pauseProducing()

@@ -8,7 +8,19 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client.events import ChatOver, Delivered, Help, Notice, Online, Said, Users
+from securecom.client.events import (
+    ChatOver,
+    Delivered,
+    Fingerprints,
+    Help,
+    Notice,
+    Online,
+    SafetyCode,
+    SafetyNumber,
+    Said,
+    Users,
+    Whois,
+)
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command, State
 from securecom.client.frontends.orders import Order, Orders
@@ -90,7 +102,12 @@ class AtOnceTests(OrdersCase):
         self.take(commands.REQUESTS)
         role.begin_chat("bob")
         self.take(commands.SAY, "hi")
+        for word in (None, "qr", "yes", "no"):
+            self.take(commands.VERIFY, word)
         self.take(commands.STOP)
+        self.take(commands.WHOIS, "carol")
+        self.take(commands.FINGERPRINT)
+        self.take(commands.TRUST, "carol SHA256:x")
         self.assertEqual(
             role.calls,
             [
@@ -107,9 +124,31 @@ class AtOnceTests(OrdersCase):
                 ("blocked",),
                 ("requests",),
                 ("say", "hi"),
+                ("safety_number",),
+                ("safety_code",),
+                ("compared", True),
+                ("compared", False),
                 ("stop",),
+                ("whois", "carol"),
+                ("own",),
+                ("take", "carol", "SHA256:x"),
             ],
         )
+
+    def test_what_is_asked_about_keys_is_the_result(self) -> None:
+        self.role.peer = Name("bob")
+        asked = ((commands.VERIFY, None), (commands.VERIFY, "qr"), (commands.WHOIS, "bob"))
+        for command, argument in (*asked, (commands.FINGERPRINT, None)):
+            self.take(command, argument)
+        kinds = [type(result) for _, result, _ in self.reports]
+        self.assertEqual(kinds, [SafetyNumber, SafetyCode, Whois, Fingerprints])
+
+    def test_keys_can_be_looked_at_off_line_too(self) -> None:
+        self.role.is_online = False
+        self.take(commands.WHOIS, "bob")
+        self.take(commands.FINGERPRINT)
+        self.take(commands.TRUST, "bob SHA256:x")
+        self.assertEqual([error for _, _, error in self.reports], [None] * 3)
 
     def test_results_are_reported(self) -> None:
         self.take(commands.USERS)
@@ -125,6 +164,7 @@ class AtOnceTests(OrdersCase):
             commands.ACCEPT: "nobody is asking you",
             commands.REFUSE: "nobody is asking you",
             commands.STOP: "no chat to end",
+            commands.VERIFY: "no chat whose keys could be compared. /chat NAME asks for one",
             commands.SAY: "not in a chat; nothing was sent",
         }
         for command, part in told.items():
@@ -148,6 +188,33 @@ class AtOnceTests(OrdersCase):
         self.take(commands.USERS)
         self.assertIn("not on line", self.refused())
         self.assertFalse(self.orders.is_full)
+
+    def test_what_the_command_line_asks_for_waits_and_nothing_typed_behind_it(self) -> None:
+        self.role.is_online = False
+        self.orders.take(Order(commands.CHAT, "bob", essential=True))
+        self.assertEqual((self.reports, self.role.calls), ([], []))
+        self.assertFalse(self.orders.is_full)
+        self.assertFalse(self.orders.is_done)
+        self.take(commands.USERS)
+        self.assertIn("not on line", self.refused())
+        self.take(commands.HELP)
+        self.assertIsInstance(self.reports[-1][1], Help)
+        self.role.is_online = True
+        self.something_happens()
+        self.assertEqual(self.role.calls, [("request_chat", "bob")])
+        self.take(commands.EXIT)
+        self.assertEqual(self.leaves, 1)
+
+    def test_text_where_a_chat_is_near_is_told_the_next_step(self) -> None:
+        for fact, hint in (
+            ({"asking": Name("bob")}, "Wait, or /cancel."),
+            ({"asking": None, "offer": object()}, "/accept or /refuse first."),
+            ({"offer": None, "is_opening": True}, "Wait a moment."),
+        ):
+            vars(self.role).update(fact)
+            self.take(commands.SAY, "hi")
+            self.assertTrue(self.refused().endswith(f"nothing was sent. {hint}"), self.refused())
+        self.assertEqual(self.role.calls, [])
 
     def test_exit_leaves(self) -> None:
         self.take(commands.EXIT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -97,6 +98,12 @@ class IdentityFileTests(IdentityFileCase):
             path = self.write(OPENSSH_KEY, mode)
             error = self.assertRaises(IdentityProblem, read_identity_file, path)
             self.assertIn(f"chmod 600 {path}", error.hint)
+
+    def test_what_is_no_private_key_is_called_that_whoever_may_read_it(self) -> None:
+        path = self.write(b"ssh-ed25519 AAAA alice@example.org\n", 0o644)
+        error = self.assertRaises(IdentityProblem, read_identity_file, path)
+        self.assertIn("no OpenSSH private key", error.what)
+        self.assertNotIn("chmod", error.hint)
 
     def test_a_missing_file(self) -> None:
         error = self.assertRaises(IdentityProblem, read_identity_file, self.folder / "none")
@@ -216,14 +223,32 @@ class PassPhraseTests(IdentityFileCase):
 
     def test_no_terminal_and_no_option_tells_the_options(self) -> None:
         file = self.protected()
-        for ask in (lambda: Nowhere().unlock(file), Nowhere().new):
-            error = self.assertRaises(PassPhraseProblem, ask)
-            for option in ("--pass-fd", "--pass-file", "--no-pass"):
-                self.assertIn(option, error.hint)
+        error = self.assertRaises(PassPhraseProblem, Nowhere().new)
+        for option in ("--pass-fd", "--pass-file", "--no-pass"):
+            self.assertIn(option, error.hint)
+        error = self.assertRaises(PassPhraseProblem, Nowhere().unlock, file)
+        self.assertIn("--pass-file", error.hint)
+        self.assertNotIn("--no-pass", error.hint, "that key has one")
 
     def test_no_pass_means_none(self) -> None:
         self.assertIsNone(NoPassPhrase().new())
-        self.assertRaises(PassPhraseProblem, NoPassPhrase().unlock, self.protected())
+        error = self.assertRaises(PassPhraseProblem, NoPassPhrase().unlock, self.protected())
+        self.assertIn("--pass-file", error.hint)
+        self.assertNotIn("--no-pass", error.hint)
+
+    def test_a_key_is_asked_for_by_the_name_that_people_know(self) -> None:
+        file = replace(self.protected(), title="the spare key")
+        asked: list[str] = []
+
+        def secret(prompt: str) -> str:
+            asked.append(prompt)
+            return "wrong"
+
+        person = Person()
+        source = Terminal(secret, person.terminal.ask, person.terminal.tell)
+        error = self.assertRaises(PassPhraseProblem, source.unlock, file)
+        self.assertEqual(set(asked), {"Pass phrase of the spare key: "})
+        self.assertIn("the spare key", error.what)
 
     def test_one_that_is_given_is_tried_once(self) -> None:
         file = self.protected()

@@ -80,7 +80,15 @@ class AvailabilityTests(AliceTestCase):
         self.assertFalse(carol.main.is_available)
         self.assertEqual(self.server.people[CAROL].said("available"), [])
         self.assertEqual(len(carol.notes.of(Online)), 1)
-        self.assertEqual(carol.notes.of(Availability), [])
+        self.assertEqual(carol.notes.of(Availability), [Availability(False)], "and is told so")
+
+    def test_who_is_away_is_told_so_once(self) -> None:
+        self.told(self.alice.set_away())
+        self.notes.events.clear()
+        self.end.standard.close()
+        self.network.advance(limits.RECONNECT_FIRST)
+        self.assertTrue(self.alice.is_online)
+        self.assertEqual(self.notes.of(Availability), [])
 
     def test_away_counts_at_once_and_is_told_when_the_server_knows(self) -> None:
         done = self.alice.set_away()

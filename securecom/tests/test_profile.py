@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
+from securecom.client.profile import private_files
 from securecom.client.profile.identity_file import make_identity_file
 from securecom.client.profile.profile import IDENTITY_FILE, PROFILE_FILE, Profile, read_profile
 from securecom.client.profile.profiles import Profiles
@@ -164,6 +165,23 @@ class ProfilesTests(ProfileCase):
         self.assertEqual(self.profiles.load(None), profile)
         self.assertEqual(self.profiles.load("alice@chat.example.org"), profile)
 
+    def test_the_part_before_the_at_will_do_if_there_is_one_such(self) -> None:
+        profile = self.enrol()
+        self.enrol("alice.work")
+        self.assertEqual(self.profiles.load("alice"), profile)
+        self.enrol("alice@work")
+        error = self.assertRaises(WhichProfile, self.profiles.load, "alice")
+        listed = "\n  securecom --profile alice@chat.example.org\n  securecom --profile alice@work"
+        self.assertTrue(error.hint.endswith(listed))
+        self.assertNotIn("alice.work", error.hint)
+        self.assertRaises(WhichProfile, self.profiles.load, "ali")
+
+    def test_what_to_type_next_time(self) -> None:
+        profile = self.enrol()
+        self.assertEqual(self.profiles.start(profile), "securecom")
+        other = self.enrol("other")
+        self.assertEqual(self.profiles.start(other), "securecom --profile other")
+
     def test_of_several_one_has_to_be_named(self) -> None:
         self.enrol()
         other = self.enrol("other")
@@ -199,6 +217,40 @@ class ProfilesTests(ProfileCase):
         names = [self.enrol().folder.name for _ in range(3)]
         usual = "alice@chat.example.org"
         self.assertEqual(names, [usual, f"{usual}-2", f"{usual}-3"])
+
+    def test_a_new_key_takes_the_place_of_the_old_one_and_keeps_the_pins(self) -> None:
+        for number in range(2):
+            new = self.profile(self.profiles.pending(INVITATION))
+            self.profiles.set_aside(new)
+            new = self.profiles.add(new, None)
+            if number == 0:
+                private_files.write(new.known_peers, b"pins")
+        again = self.profile(self.profiles.pending(INVITATION))
+        [former] = self.profiles.set_aside(again)
+        self.assertEqual(former, self.folder / "former" / "alice@chat.example.org-1")
+        self.assertEqual(read_profile(former).name, "alice")
+        self.profiles.add(again, None)
+        self.assertEqual(self.profiles.names(), ["alice@chat.example.org"])
+        self.assertEqual(self.profiles.load(None).known_peers.read_bytes(), b"pins")
+
+    def test_what_is_not_of_the_same_person_and_key_stays(self) -> None:
+        profile = self.enrol()
+        self.enrol("damaged")
+        (self.folder / "profiles" / "damaged" / PROFILE_FILE).write_bytes(b"")
+        new = self.profile(self.profiles.pending(INVITATION))
+        for other in (
+            replace(new, name=Name("bob")),
+            replace(new, server=bytes(32)),
+            replace(new, identity=profile.identity_path.absolute()),
+        ):
+            self.assertEqual(self.profiles.set_aside(other), [])
+        self.assertEqual(len(self.profiles.names()), 2)
+
+    def test_a_former_profile_that_cannot_be_moved_is_told(self) -> None:
+        self.enrol()
+        (self.folder / "former").write_bytes(b"")
+        new = self.profile(self.profiles.pending(INVITATION))
+        self.assertRaises(ProfileProblem, self.profiles.set_aside, new)
 
     def test_names_of_new_profiles(self) -> None:
         for good in ("work", "a.b-c_d@e", "9"):

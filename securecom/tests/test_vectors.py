@@ -16,6 +16,7 @@ from securecom.client.chat.agreement import Agreement
 from securecom.errors import BadKey, BadLink, BadName, WireError
 from securecom.identity import Identity, Name, PublicKey, server_fingerprint, server_id
 from securecom.invitation import Host, Invitation, token_hash
+from securecom.safety_number import in_groups, safety_number
 from securecom.tests.test_documents import DOCS
 
 _hex = bytes.fromhex
@@ -143,12 +144,43 @@ class VectorTests(SynchronousTestCase):
             self.assertEqual(agreement.hello(binding, "caller").hex(), one["callers_proof"])
             self.assertEqual(agreement.hello(binding, "callee").hex(), one["callees_proof"])
 
+    def test_rekey_hello(self) -> None:
+        """The people and the chat of `hello`."""
+        one, again = self.vectors["hello"], self.vectors["rekey_hello"]
+        caller = Name(one["caller"]), PublicKey(_hex(one["caller_key"]))
+        callee = Name(one["callee"]), PublicKey(_hex(one["callee_key"]))
+        server, chat = _hex(one["server"]), _hex(one["chat"])
+        made = _hex(again["chat_rekey"]), again["epoch"], _hex(again["chat_binding"])
+        for agreement in (
+            Agreement(server, chat, "caller", *caller, *callee),
+            Agreement(server, chat, "callee", *callee, *caller),
+        ):
+            callers = agreement.rekey_hello(*made, "caller")
+            callees = agreement.rekey_hello(*made, "callee")
+            self.assertEqual(callers.hex(), again["callers_proof"])
+            self.assertEqual(callees.hex(), again["callees_proof"])
+
+    def test_safety_numbers(self) -> None:
+        for one in self.vectors["safety_numbers"]:
+            pairs = [
+                (Name(pair["name"]), PublicKey(_hex(pair["key"])))
+                for pair in (one["one"], one["other"])
+            ]
+            for order in (pairs, pairs[::-1]):
+                self.assertEqual(" ".join(in_groups(safety_number(*order))), one["number"])
+
     def test_exporters(self) -> None:
         made = {
             (one.label.decode(), one.length): one.context
             for one in map(
                 Exported,
-                (tls.session_id, tls.request_key, tls.request_binding, tls.chat_binding),
+                (
+                    tls.session_id,
+                    tls.request_key,
+                    tls.request_binding,
+                    tls.chat_binding,
+                    tls.chat_rekey,
+                ),
             )
         }
         told = {(one["label"], one["length"]): b"" for one in self.vectors["exporters"]}

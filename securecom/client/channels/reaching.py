@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from OpenSSL import SSL
 from twisted.internet import error
 from twisted.internet.defer import CancelledError
@@ -15,6 +17,7 @@ from securecom.errors import (
     NotDialled,
     OurFault,
     PeerFault,
+    PortTaken,
     SecurecomError,
     ServerMismatch,
 )
@@ -25,7 +28,7 @@ _WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (error.TimeoutError, "no answer"),
     (error.TCPTimedOutError, "no answer"),
     (error.NoRouteError, "no route"),
-    (error.CannotListenError, "the port is taken"),
+    (error.CannotListenError, "our port cannot be used"),
     (error.ConnectionClosed, "the connection was closed"),
     (error.ConnectError, "no connection"),
     (CancelledError, "given up"),
@@ -48,8 +51,14 @@ def cannot_reach(failure: Failure, where: str) -> SecurecomError:
         return CannotReach(f"cannot reach {where} ({reason.what})")
     if isinstance(reason, SecurecomError):
         return reason
+    if isinstance(reason, error.CannotListenError) and _is_taken(reason):
+        return PortTaken(f"port {reason.port} on this machine is taken")
     words = (words for kind, words in _WORDS if isinstance(reason, kind))
     return CannotReach(f"cannot reach {where} ({next(words, type(reason).__name__)})")
+
+
+def _is_taken(reason: error.CannotListenError) -> bool:
+    return getattr(reason.socketError, "errno", None) in (None, errno.EADDRINUSE)
 
 
 def login_refused(failure: Failure) -> SecurecomError | None:
@@ -76,8 +85,11 @@ def farewell(reason: str | None, cut: Exception | None) -> SecurecomError:
     match reason:
         case "taken-over":
             return LoginRefused("another client took this session over", "You are on line there.")
-        case "disabled":
-            return LoginRefused("the server's admin has disabled you")
+        case "disabled":  # or removed, or another key is to come
+            return LoginRefused(
+                "the admin has ended your access here",
+                "You are disabled or removed, or your key was reset. Ask the server's admin.",
+            )
         case "logged-out":
             return LoginRefused("the server logged you out")
         case "violation":

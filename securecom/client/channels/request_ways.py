@@ -7,6 +7,7 @@ connects to us. TLS roles do not change: the server is TLS server in both.
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any, Literal
 from typing import Protocol as Interface
 
@@ -108,18 +109,34 @@ class ServerDials:
 
 
 class OneAtATime(Factory):
-    """Turns connections away, before any TLS, while there is one.
+    """Turns connections away, before any TLS, while there is one, and strangers always.
 
     :param build: makes the protocol of one that is let in.
     :param taken: whether there is one.
+    :param only: the address of those who may come; None: it is we who connect.
     """
 
     noisy = False
 
     def __init__(
-        self, build: Callable[[IAddress | None], Protocol], taken: Callable[[], bool]
+        self,
+        build: Callable[[IAddress | None], Protocol],
+        taken: Callable[[], bool],
+        only: str | None = None,
     ) -> None:
         self._build, self._taken = build, taken
+        self._only = None if only is None else _address(only)
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
-        return None if self._taken() else self._build(addr)
+        if self._only not in (None, _address(getattr(addr, "host", ""))) or self._taken():
+            return None
+        return self._build(addr)
+
+
+def _address(host: str) -> object:
+    """The same for both spellings of an IPv4 address on an IPv6 socket."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    return getattr(address, "ipv4_mapped", None) or address

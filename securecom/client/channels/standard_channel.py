@@ -91,6 +91,12 @@ class StandardChannel(Connection, amp.CommandLocator):
             self.logged_in.errback(failure)
             self.close()
 
+    @property
+    def peer_host(self) -> str | None:
+        """The address that we reached the server at."""
+        peer = self.transport.getPeer()  # type: ignore[union-attr]
+        return getattr(peer, "host", None)
+
     # --- commands ---------------------------------------------------------------------------
 
     def ask(

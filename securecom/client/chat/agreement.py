@@ -7,6 +7,7 @@ from typing import Literal
 
 from securecom import tls
 from securecom.identity import Name, PublicKey
+from securecom.safety_number import safety_number
 
 Role = Literal["caller", "callee"]
 
@@ -17,7 +18,7 @@ class Agreement:
 
     The peer's name is from our own request or the offer we accepted; the peer's key from our pin,
     or at first contact from the server. A server that lies about either is found out by `hello`,
-    unless it lies to both alike, which is what comparing fingerprints is for.
+    unless it lies to both alike, which is what comparing safety numbers is for.
     """
 
     server: bytes
@@ -33,16 +34,32 @@ class Agreement:
         """The other one."""
         return "callee" if self.role == "caller" else "caller"
 
+    @property
+    def safety_number(self) -> str:
+        """What the two people may compare: 60 digits."""
+        return safety_number((self.own, self.own_key), (self.peer, self.peer_key))
+
     def hello(self, binding: bytes, role: Role) -> bytes:
         """The proof that the one in `role` means this chat, over this end-to-end session.
 
         :param binding: `tls.chat_binding` of the session (32 bytes).
         """
+        return tls.mac(binding, b"hello", *self._parts(role))
+
+    def rekey_hello(self, secret: bytes, number: int, binding: bytes, role: Role) -> bytes:
+        """The proof that the one in `role` goes on with this chat in its next epoch.
+
+        :param secret: `tls.chat_rekey` of the present epoch (32 bytes).
+        :param number: the next epoch's; the first epoch of a chat is 0.
+        :param binding: `tls.chat_binding` of the next epoch (32 bytes).
+        """
+        place = number.to_bytes(4, "big")
+        return tls.mac(secret, b"rekey", place, binding, *self._parts(role))
+
+    def _parts(self, role: Role) -> tuple[bytes, ...]:
         own, peer = (self.own, self.own_key), (self.peer, self.peer_key)
         caller, callee = (own, peer) if self.role == "caller" else (peer, own)
-        return tls.mac(
-            binding,
-            b"hello",
+        return (
             role.encode("ascii"),
             self.server,
             caller[0].encode("ascii"),

@@ -2,7 +2,7 @@
 
     awaiting_handshake -> awaiting_hello -> awaiting_our_word (caller)   -> talking
                                          -> awaiting_their_word (callee) -> talking
-    any secure state   -> awaiting_bye_answer -> over
+    any secure state   -> awaiting_bye_answer -> over        BYE, or "no, not the same number"
     everything         -> over
 
 Inputs are classified before they come here (a HELLO is good or bad), and every input is taken in
@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from automat import TypeMachineBuilder
 from twisted.internet.defer import Deferred
 
-from securecom.client.events import Ending
+from securecom.client.events import Ending, Word
 from securecom.errors import WireError
 
 
@@ -50,6 +50,15 @@ class ChatLife(Protocol):
     def heard(self, heard: Heard) -> None:
         """The peer said something."""
 
+    def agreed(self) -> None:
+        """The peer says that the safety numbers are the same."""
+
+    def disagreed(self) -> None:
+        """The peer says that they are not, which ends the chat."""
+
+    def disagree(self) -> None:
+        """Our person says so."""
+
     def said_bye(self) -> None:
         """The peer ends the chat."""
 
@@ -57,7 +66,7 @@ class ChatLife(Protocol):
         """Our person ends the chat."""
 
     def bye_answered(self) -> None:
-        """The peer took our BYE, or had its time."""
+        """The peer took our BYE, or our "no", or had its time."""
 
     def lost(self) -> None:
         """The stream is gone."""
@@ -86,6 +95,12 @@ class Actions(Protocol):
 
     def refuse(self, heard: Heard) -> None:
         """Answer a message with `OutOfTurn`."""
+
+    def show_word(self, word: Word) -> None:
+        """Show what the peer's person found in comparing."""
+
+    def send_no(self) -> None:
+        """Say that the numbers are not the same, and that this ends the chat."""
 
     def send_bye(self) -> None:
         """Say that we end the chat."""
@@ -154,6 +169,27 @@ def _show(_: ChatLife, session: Actions, heard: Heard) -> None:
     session.show(heard)
 
 
+# --- comparing ------------------------------------------------------------------------------
+
+
+def _show_yes(_: ChatLife, session: Actions) -> None:
+    session.show_word("yes")
+
+
+def _end_by_their_no(_: ChatLife, session: Actions) -> None:
+    session.show_word("no")
+    session.end("by-peer", None)
+
+
+def _end_by_our_no(_: ChatLife, session: Actions) -> None:
+    session.send_no()
+
+
+for _state in _secure:
+    _state.upon(ChatLife.agreed).loop()(_show_yes)
+    _state.upon(ChatLife.disagreed).to(over)(_end_by_their_no)
+    _state.upon(ChatLife.disagree).to(awaiting_bye_answer)(_end_by_our_no)
+
 # --- the end --------------------------------------------------------------------------------
 
 
@@ -182,6 +218,12 @@ def _end_by_me(_: ChatLife, session: Actions) -> None:
     session.end("by-me", None)
 
 
+@awaiting_bye_answer.upon(ChatLife.disagreed).to(over)
+def _end_by_both(_: ChatLife, session: Actions) -> None:
+    session.show_word("no")
+    session.end("by-me", None)
+
+
 # --- out of turn ----------------------------------------------------------------------------
 
 
@@ -203,6 +245,10 @@ def _refuse_late(_: ChatLife, session: Actions, heard: Heard) -> None:
     session.refuse(heard)
 
 
+def _fail_early(_: ChatLife, session: Actions) -> None:
+    session.end(None, WireError("the peer spoke before HELLO"))
+
+
 def _fail(_: ChatLife, session: Actions, error: Exception) -> None:
     session.end(None, error)
 
@@ -213,6 +259,8 @@ def _break(_: ChatLife, session: Actions, error: Exception) -> None:
 
 for _state in _opening:
     _state.upon(ChatLife.heard).to(over)(_refuse_early)
+    _state.upon(ChatLife.agreed).to(over)(_fail_early)
+    _state.upon(ChatLife.disagreed).to(over)(_fail_early)
     _state.upon(ChatLife.misbehaved).to(over)(_fail)
 for _state in (*_secure, awaiting_bye_answer):
     _state.upon(ChatLife.misbehaved).to(over)(_break)
@@ -229,6 +277,10 @@ for _state in _all:
         _state.upon(ChatLife.bye_answered).loop().returns(None)
 for _state in (*_opening, awaiting_bye_answer, over):
     _state.upon(ChatLife.say).loop().returns(None)
+    _state.upon(ChatLife.disagree).loop().returns(None)
+for _state in (awaiting_bye_answer, over):
+    _state.upon(ChatLife.agreed).loop().returns(None)
+over.upon(ChatLife.disagreed).loop().returns(None)
 awaiting_bye_answer.upon(ChatLife.leave).loop().returns(None)
 over.upon(ChatLife.leave).loop().returns(None)
 over.upon(ChatLife.said_bye).loop().returns(None)

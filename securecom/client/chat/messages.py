@@ -50,3 +50,8 @@ class Outbox:
     def undelivered(self) -> list[int]:
         """The numbers without a receipt, held or sent."""
         return list(self._unreceipted)
+
+    @property
+    def unsent(self) -> list[int]:
+        """The numbers of those that are held."""
+        return [number for number, _ in self._held]

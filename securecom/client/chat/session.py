@@ -1,4 +1,4 @@
-"""The end-to-end session of a chat: TLS inside a stream, HELLO, messages, receipts, BYE.
+"""The end-to-end session of a chat: TLS in a stream, HELLO, messages, receipts, comparing, BYE.
 
 The peer must show exactly the expected key in the handshake and then prove, over this very TLS
 session, that it means the same two names, keys, roles, server and chat (`Agreement.hello`).
@@ -11,19 +11,19 @@ from typing import Any, ClassVar, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.protocols import amp
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
-from securecom import commands, limits, tls
+from securecom import commands, framing, limits, tls
 from securecom.client.chat import chat_life
 from securecom.client.chat.agreement import Agreement
 from securecom.client.chat.chat_life import ChatLife, Heard
+from securecom.client.chat.epochs import Epochs
 from securecom.client.chat.messages import Outbox
+from securecom.client.chat.rekeying import Rekeying
 from securecom.client.chat.stream import Stream
-from securecom.client.events import Delivered, Ending, Event, Message, Said
+from securecom.client.events import Compared, Delivered, Ending, Event, Message, Said, Word
 from securecom.connection import Connection
 from securecom.errors import NotNow, ProofRefused, SecurecomError, WireError
 from securecom.identity import Identity
@@ -50,6 +50,7 @@ class ChatOwner(Protocol):
 class ChatSession(Connection, amp.CommandLocator):
     """One end of a chat."""
 
+    lanes: ClassVar[frozenset[int]] = frozenset({framing.CONTROL, framing.EPOCH})
     alpn: ClassVar[frozenset[bytes]] = frozenset({tls.ALPN_CHAT})
     padding: ClassVar[int] = limits.CHAT_PADDING
     patience: ClassVar[float] = limits.CLIENT_PATIENCE
@@ -59,16 +60,16 @@ class ChatSession(Connection, amp.CommandLocator):
         self._agreement = agreement
         self._owner = owner
         self._life: ChatLife = chat_life.machine(self)
+        self._epochs = Epochs(self, agreement.role == "caller", clock)
+        self._rekeying = Rekeying(agreement, self, self._epochs, clock)
         self._outbox = Outbox()
-        self._may_speak = False
+        self._may_speak = self._has_agreed = self._is_agreed = False
         self._bye_deadline: IDelayedCall | None = None
 
     def open(self, stream: Stream, identity: Identity) -> None:
         """Begin the handshake in a stream; the caller is TLS client."""
-        options = tls.chat_end(identity, self._agreement.peer_key)
-        is_caller = self._agreement.role == "caller"
-        factory = TLSMemoryBIOFactory(options, is_caller, _Only(self), self.clock)
-        stream.carry(factory.buildProtocol(stream.getPeer()))
+        self._epochs.options = tls.chat_end(identity, self._agreement.peer_key)
+        stream.carry(self._epochs)
 
     # --- what the person does ---------------------------------------------------------------
 
@@ -83,20 +84,38 @@ class ChatSession(Connection, amp.CommandLocator):
         self._life.say(number, text)
         return number
 
+    def agree(self) -> None:
+        """Tell the peer, once, that our person found the safety numbers to be the same."""
+        if self._may_speak and not self._has_agreed:
+            self._has_agreed = True
+            self.control.call(commands.Compared, word="yes").addErrback(self._not_taken)
+
+    def disagree(self) -> None:
+        """Tell the peer that they are not, and end the chat by it, as `leave` does."""
+        self._life.disagree()
+
     def leave(self) -> None:
         """End the chat; the owner hears of it within `limits.BYE_DEADLINE`."""
         self._life.leave()
 
+    @property
+    def unsent(self) -> list[int]:
+        """The numbers of messages that wait until the caller has spoken."""
+        return self._outbox.unsent
+
     # --- what the peer says -----------------------------------------------------------------
 
     def responders(self) -> amp.IResponderLocator:
-        """`Hello`, `Say`, `Bye`."""
+        """`Hello`, `Say`, `Compared`, `Switch`, `Bye`."""
         return self
 
     @commands.Hello.responder
     def hello(self, proof: bytes) -> dict[str, Any]:
-        """Check that the peer means this chat; pin its key."""
+        """Check that the peer means this chat; pin its key. In a rekey: that it is still there."""
         try:
+            if self.is_established:
+                self._rekeying.hello(proof)
+                return {}
             self._check_hello(proof)
         except SecurecomError as error:
             self._life.misbehaved(error)
@@ -116,9 +135,24 @@ class ChatSession(Connection, amp.CommandLocator):
         self._life.heard(heard)
         return heard.receipt
 
+    @commands.Compared.responder
+    def peer_compared(self, word: Word) -> dict[str, Any]:
+        """For the person to know; whom we trust does not change by it."""
+        if word == "yes":
+            self._life.agreed()
+        else:
+            self._life.disagreed()
+        return {}
+
+    @commands.Switch.responder
+    def peer_switches(self) -> dict[str, Any]:
+        """What it says next is in the next epoch."""
+        self._rekeying.peer_switched()
+        return {}
+
     @commands.Bye.responder
     def peer_leaves(self) -> dict[str, Any]:
-        """The one proof that the chat was ended and not cut off."""
+        """The chat was ended, and not cut off."""
         self._life.said_bye()
         return {}
 
@@ -127,7 +161,7 @@ class ChatSession(Connection, amp.CommandLocator):
         if tls.peer_key(self.tls) != agreement.peer_key:
             raise ProofRefused("the peer's key is not the one of the handshake")
         expected = agreement.hello(tls.chat_binding(self.tls), agreement.peer_role)
-        if self._may_speak or not tls.same(proof, expected):
+        if not tls.same(proof, expected):
             raise ProofRefused("the peer does not mean this chat")
         self._owner.peer_proved()
 
@@ -141,6 +175,7 @@ class ChatSession(Connection, amp.CommandLocator):
     def stand(self) -> None:
         """The deadline is lifted."""
         self.established()
+        self._rekeying.begin()
         self._may_speak = True
         self._owner.chat_stands()
 
@@ -168,12 +203,26 @@ class ChatSession(Connection, amp.CommandLocator):
         """Nobody sees it."""
         heard.receipt.errback(Failure(commands.OutOfTurn()))
 
+    def show_word(self, word: Word) -> None:
+        """A "yes" that is said again is not shown again."""
+        if word == "no" or not self._is_agreed:
+            self._is_agreed = word == "yes"
+            self._owner.show(Compared(self._agreement.peer, "peer", word))
+
+    def send_no(self) -> None:
+        """A goodbye with its reason."""
+        self._send_last(commands.Compared, word="no")
+
     def send_bye(self) -> None:
+        """Goodbye."""
+        self._send_last(commands.Bye)
+
+    def _send_last(self, command: type[amp.Command], **arguments: Any) -> None:
         """The answer, or the end of our patience, ends the chat."""
         self._may_speak = False
         call = self.clock.callLater(limits.BYE_DEADLINE, self._life.bye_answered)
         self._bye_deadline = call
-        answered = self.control.call(commands.Bye)
+        answered = self.control.call(command, **arguments)
         answered.addCallbacks(lambda _: self._life.bye_answered(), self._not_taken)
 
     def end(self, ending: Ending | None, error: Exception | None) -> None:
@@ -181,7 +230,24 @@ class ChatSession(Connection, amp.CommandLocator):
         self._may_speak = False
         self.reason = self.reason or error
         self._cancel("_bye_deadline")
+        self._rekeying.end()
         self.clock.callLater(0, self._report, ending)
+
+    # --- epochs -----------------------------------------------------------------------------
+
+    @property
+    def is_mid_frame(self) -> bool:
+        """A frame has begun and not ended."""
+        return bool(self._decoder.held)
+
+    def frame_received(self, frame: framing.Frame) -> None:
+        """Bytes of the next epoch."""
+        self._rekeying.received(frame.body)
+
+    def _received(self, item: framing.Frame | framing.Run) -> None:
+        if self._epochs.is_switching:
+            raise WireError("a frame behind SWITCH in its epoch")
+        super()._received(item)
 
     # --- ends -------------------------------------------------------------------------------
 
@@ -212,15 +278,3 @@ class ChatSession(Connection, amp.CommandLocator):
         """A refusal ends the chat; a lost connection is `lost`'s to tell."""
         if not failure.check(ConnectionLost):
             self._life.misbehaved(WireError("the peer refused what we sent"))
-
-
-class _Only(Factory):
-    """Gives TLS the one session that it wraps."""
-
-    noisy = False
-
-    def __init__(self, session: ChatSession) -> None:
-        self._session = session
-
-    def buildProtocol(self, addr: IAddress | None) -> ChatSession:
-        return self._session

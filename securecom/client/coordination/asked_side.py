@@ -12,6 +12,7 @@ from securecom.client.coordination.requests import Answer, Offer, OfferOver, Wit
 from securecom.client.coordination.station import Station
 from securecom.client.events import Asked, AskedOver, RefusedForYou
 from securecom.errors import NotNow, SecurecomError
+from securecom.identity import Name
 
 
 class AskedSide:
@@ -30,6 +31,13 @@ class AskedSide:
         self.accepted: Offer | None = None
         self._stands: Deferred[None] = Deferred()
         self._timer: IDelayedCall | None = None
+        self._voided: tuple[Name, float] | None = None  # whose, and when
+        self._by_name_until = 0.0
+
+    @property
+    def is_mistakable(self) -> bool:
+        """The open offer has just taken another person's place: who says yes must say to whom."""
+        return self.open is not None and self._station.clock.seconds() < self._by_name_until
 
     def hold(self, offer: Offer) -> None:
         """Wait what the server makes of the two requests."""
@@ -48,6 +56,10 @@ class AskedSide:
 
     def consider(self, offer: Offer) -> None:
         """Ask the person."""
+        now = self._station.clock.seconds()
+        if self._voided is not None and self._voided[0] != offer.caller:
+            is_close = now - self._voided[1] < limits.ACCEPT_BY_NAME
+            self._by_name_until = now + limits.ACCEPT_BY_NAME if is_close else 0.0
         self.open = offer
         self._wait(offer.seconds)
         fingerprint = offer.key.fingerprint
@@ -71,6 +83,7 @@ class AskedSide:
     def void(self, reason: Withdrawn) -> None:
         """The open offer is over; nobody waits for our answer."""
         offer = self._close(reason)
+        self._voided = offer.caller, self._station.clock.seconds()
         if reason != "crossed":
             self._station.missed.note(offer.caller)
         offer.reply("unavailable")

@@ -125,11 +125,11 @@ class AskingSide:
         chat would wait for ever. One that gives it where both had to ask anyway can choose no
         more than who speaks first, and HELLO binds the roles of both.
         """
-        trust = self._station.contacts.trust(callee, grant.key)
-        if trust == "changed":
-            raise PeerKeyChanged(f"{callee}'s key is not the one you know")
         if grant.key == self._station.identity.public_key:
             raise PeerKeyChanged(f"the server gives your own key for {callee}'s")
+        trust = self._station.contacts.trust(callee, grant.key)
+        if not self._station.contacts.may_be(callee, grant.key):
+            raise outcomes.key_changed(callee, grant.key)
         if grant.role == "callee" and self._station.name < callee:
             raise ChatFailed("the server mixed up who asked whom")
         return trust

@@ -15,6 +15,7 @@ from securecom.client.events import (
     ChatOpening,
     ChatOver,
     ChatStarted,
+    Compared,
     Ending,
     Event,
     RequestOver,
@@ -49,6 +50,7 @@ class OpenChat:
         self._agreement, self._trust = agreement, trust
         self._station, self._life = station, life
         self._line = station.line
+        self._was_number_seen = False
         self._stream = self._line.open_stream(number)
 
     def begin(self) -> None:
@@ -78,6 +80,35 @@ class OpenChat:
         self._line.end_stream(self._stream.number)
         self._life.over(ending, undelivered, error)
 
+    # --- comparing --------------------------------------------------------------------------
+
+    def safety_number(self) -> tuple[str, Trust]:
+        """The 60 digits, which the person sees now, and how the key is trusted."""
+        trust = self._station.contacts.trust(self.peer, self._agreement.peer_key)
+        self._was_number_seen = True
+        return self._agreement.safety_number, trust
+
+    def same(self) -> None:
+        """The person found the numbers to be the same: pin that, then tell the peer.
+
+        :raises NotNow: if the person has not seen the number in this chat.
+        :raises SecurecomError: if it cannot be pinned; then nothing was sent.
+        """
+        if not self._was_number_seen:
+            hint = "Nothing was sent. /verify shows it; compare all of it."
+            raise NotNow("you have not seen the safety number of this chat", hint)
+        self._station.contacts.compared(self.peer, self._agreement.peer_key, same=True)
+        self.session.agree()
+        self.show(Compared(self.peer, "me", "yes"))
+
+    def different(self) -> None:
+        """The person found that they are not: the key is not verified, if it ever was.
+
+        :raises SecurecomError: if that cannot be pinned.
+        """
+        self.show(Compared(self.peer, "me", "no"))
+        self._station.contacts.compared(self.peer, self._agreement.peer_key, same=False)
+
 
 class ChatSide:
     """What is done about the chat of the moment."""
@@ -98,9 +129,14 @@ class ChatSide:
     @property
     def session(self) -> ChatSession:
         """Of the chat that stands. :raises NotNow: if none does."""
+        return self.standing.session
+
+    @property
+    def standing(self) -> OpenChat:
+        """The chat that stands. :raises NotNow: if none does."""
         if not self._open.is_standing:
             raise NotNow("the chat is still being set up")
-        return self._open.session
+        return self._open
 
     @property
     def _open(self) -> OpenChat:
@@ -145,7 +181,8 @@ class ChatSide:
             if error is not None:
                 failed = outcomes.chat_failed(f"the chat with {chat.peer} was cut", error)
                 self._station.show(problem(failed))
-            self._station.show(ChatOver(chat.peer, ending, undelivered))
+            unsent = chat.session.unsent
+            self._station.show(ChatOver(chat.peer, ending, undelivered, unsent))
             self._station.tell_missed()
         for done in ends:
             done.callback(None)

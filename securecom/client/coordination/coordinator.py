@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from securecom import commands
 from securecom.client.chat.session import ChatSession
-from securecom.client.coordination import engagement_states
+from securecom.client.coordination import engagement_states, outcomes
 from securecom.client.coordination.asked_side import AskedSide
 from securecom.client.coordination.asking_side import AskingSide
-from securecom.client.coordination.chat_side import ChatSide
+from securecom.client.coordination.chat_side import ChatSide, OpenChat
 from securecom.client.coordination.engagement import Engagement
 from securecom.client.coordination.engagement_states import Sides
 from securecom.client.coordination.requests import Answer, Offer, Request, Withdrawn
@@ -61,6 +61,11 @@ class Coordinator:
         return self._asked.open
 
     @property
+    def is_mistakable(self) -> bool:
+        """Somebody else's offer was there a moment ago: only a yes with a name is meant."""
+        return self._asked.is_mistakable
+
+    @property
     def peer(self) -> Name | None:
         """With whom the chat is that stands."""
         chat = self._chats.chat
@@ -70,6 +75,11 @@ class Coordinator:
     def session(self) -> ChatSession:
         """Of the chat that stands. :raises NotNow: if none does."""
         return self._chats.session
+
+    @property
+    def standing(self) -> OpenChat:
+        """The chat that stands. :raises NotNow: if none does."""
+        return self._chats.standing
 
     # --- the main role: what the person wants -----------------------------------------------
 
@@ -86,7 +96,13 @@ class Coordinator:
         return _told(self._life.cancel)
 
     def accept(self) -> Deferred[None]:
-        """Say yes to the open offer; fires when the chat stands."""
+        """Say yes to the open offer; fires when the chat stands.
+
+        A changed key is accepted by nobody who has not taken it before, in so many words.
+        """
+        offer = self.offer
+        if offer is not None and not self._station.contacts.may_be(offer.caller, offer.key):
+            return fail(outcomes.key_changed(offer.caller, offer.key))
         return _told(self._life.accept)
 
     def refuse(self) -> Deferred[None]:
@@ -100,6 +116,14 @@ class Coordinator:
     def stop(self) -> Deferred[None]:
         """End the chat, standing or not; fires when it is over."""
         return _told(self._life.stop)
+
+    def different(self) -> Deferred[None]:
+        """The safety numbers are not the same: end the chat, whatever becomes of the pin."""
+        chat = self.standing
+        chat.session.disagree()
+        over = self.stop()
+        chat.different()
+        return over
 
     # --- the daemon role: what other people want --------------------------------------------
 
@@ -140,9 +164,9 @@ class Coordinator:
         own_key = self._station.identity.public_key
         if not self._is_available_to(offer.caller):
             offer.reply("unavailable")
-        elif offer.trust == "changed" or offer.key == own_key:
+        elif offer.key == own_key:
             offer.reply("unavailable")
-            self._station.show(RefusedForYou(offer.caller, "key-changed"))
+            self._station.show(RefusedForYou(offer.caller, "own-key"))
         elif offer.caller == self._asking.callee:
             self._life.offered_by_callee(offer)
         else:

@@ -12,12 +12,13 @@ from securecom.errors import (
     NotAnswered,
     NotNow,
     PeerFault,
+    PeerKeyChanged,
     SecurecomError,
     TooOften,
     WasCancelled,
     WasRefused,
 )
-from securecom.identity import Name
+from securecom.identity import Name, PublicKey
 
 Outcome = Literal["refused", "no-answer", "cancelled", "failed"]
 
@@ -48,6 +49,15 @@ def _to_wait(
     error = kind(what, hint)
     error.wait = seconds
     return error
+
+
+def key_changed(name: Name, key: PublicKey) -> PeerKeyChanged:
+    """Another key than the pinned one, which the person has not taken: what it would take."""
+    return PeerKeyChanged(
+        f"{name}'s key is not the one you know",
+        "Nothing was sent. Ask them by another way whether they have a new key; "
+        f"only if it is this one: /trust {name} {key.fingerprint}",
+    )
 
 
 def word_of(error: SecurecomError) -> Outcome:

@@ -25,6 +25,10 @@ class Line(Protocol):
     #: It is over, or about to be.
     is_closing: bool
 
+    @property
+    def peer_host(self) -> str | None:
+        """The server's address, if it has one."""
+
     def open_stream(self, number: int) -> Stream:
         """The stream that the server has opened to us."""
 

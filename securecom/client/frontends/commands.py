@@ -38,22 +38,31 @@ class Kind(Enum):
     NAME = "a name"
     TEXT = "text"
     COMMAND = "a command's name"
+    WORD = "one of a few words"
+    PIN = "a name and a fingerprint"
     TERMS = "how long and to whom"
     PAUSE = "how long"
 
 
 @dataclass(frozen=True)
 class Argument:
-    """A command's one argument. `field`: its key in JSON; people see it in capitals."""
+    """A command's one argument. `field`: its key in JSON; people see it in capitals.
+
+    :param words: what it may be, where that is one of a few words; people see these.
+    :param shape: what people see instead, where the field's name does not tell.
+    """
 
     field: str
     kind: Kind
     required: bool
+    words: tuple[str, ...] = ()
+    shape: str = ""
 
     @property
     def usage(self) -> str:
         """As a help line shows it."""
-        return self.field.upper() if self.required else f"[{self.field.upper()}]"
+        told = "|".join(self.words) or self.shape or self.field.upper()
+        return told if self.required else f"[{told}]"
 
 
 @dataclass(frozen=True)
@@ -161,6 +170,22 @@ STOP = Command(
     original="!stop_chat",
     otherwise="there is no chat to end",
 )
+VERIFY = Command(
+    "verify",
+    "the chat's safety number (qr: to scan); compare all of it by another way, then say yes or no",
+    frozenset({State.CHAT}),
+    argument=Argument("word", Kind.WORD, required=False, words=("yes", "no", "qr")),
+    otherwise="there is no chat whose keys could be compared",
+    instead="/chat NAME asks for one; then both type /verify.",
+)
+TRUST = Command(
+    "trust",
+    "take a changed key, once its owner told you by another way that it is theirs",
+    ANY,
+    argument=Argument("pin", Kind.PIN, required=True, shape="NAME FINGERPRINT"),
+)
+WHOIS = Command("whois", "what is known of somebody's key", ANY, argument=_NAME)
+FINGERPRINT = Command("fingerprint", "your own key's fingerprint, and the server's", ANY)
 AVAILABLE = Command(
     "available",
     "let people ask you for a chat; /available 45m people, /available 2h to bob carol",
@@ -186,22 +211,8 @@ EXIT = Command("exit", "leave", ANY, also=("quit",), original="!exit")
 
 #: In the order in which help shows them.
 COMMANDS = (
-    USERS,
-    CHAT,
-    CANCEL,
-    ACCEPT,
-    REFUSE,
-    DISMISS,
-    SAY,
-    STOP,
-    AVAILABLE,
-    AWAY,
-    REQUESTS,
-    BLOCK,
-    UNBLOCK,
-    BLOCKED,
-    HELP,
-    EXIT,
+    *(USERS, CHAT, CANCEL, ACCEPT, REFUSE, DISMISS, SAY, VERIFY, STOP, AVAILABLE, AWAY),
+    *(REQUESTS, BLOCK, UNBLOCK, BLOCKED, WHOIS, FINGERPRINT, TRUST, HELP, EXIT),
 )
 #: What can be typed behind a slash.
 TYPED = tuple(command for command in COMMANDS if command is not SAY)
@@ -231,13 +242,13 @@ def topic(word: str) -> Command:
     bare = word.removeprefix("/").lower()
     if bare == SAY.word:
         return SAY
-    return by_original_word(word) or _find(f"/{bare}", _BY_SLASH)
+    return by_original_word(word) or _find(f"/{bare}", _BY_SLASH, called=word)
 
 
-def _find(word: str, words: dict[str, Command]) -> Command:
+def _find(word: str, words: dict[str, Command], called: str | None = None) -> Command:
     command = words.get(word.lower())
     if command is not None:
         return command
     near = difflib.get_close_matches(word.lower()[:40], words, n=1)
     hint = f"Nothing was sent. Did you mean {near[0]}?" if near else "Nothing was sent. Try /help."
-    raise UnknownCommand(f"unknown command {shown(word[:40])}", hint)
+    raise UnknownCommand(f"unknown command {shown((called or word)[:40])}", hint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from securecom.client.events import Help, HelpLine
+from securecom.client.events import Event, Help, HelpLine
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command, State
 from securecom.client.frontends.role import Role
@@ -20,6 +20,13 @@ _STATE_SAYS = {
     State.ASKING: ("your request is still open", "Nothing was sent. /cancel withdraws it."),
     State.OPENING: ("a chat is being set up", "Nothing was sent. Wait a moment."),
     State.CHAT: ("you are in a chat", "Nothing was sent. /stop ends it."),
+}
+
+#: What to do instead of writing, where a chat is near.
+_BEFORE_A_CHAT = {
+    State.ASKED: "/accept or /refuse first.",
+    State.ASKING: "Wait, or /cancel.",
+    State.OPENING: "Wait a moment.",
 }
 
 
@@ -50,9 +57,27 @@ _DOES: dict[Command, Callable[[Role, str | None], Any]] = {
     commands.BLOCKED: lambda role, _: role.blocked(),
     commands.SAY: lambda role, text: role.say(text or ""),
     commands.STOP: lambda role, _: role.stop(),
+    commands.VERIFY: lambda role, word: _verify(role, word or ""),
+    commands.TRUST: lambda role, pin: _trust(role, pin or ""),
+    commands.WHOIS: lambda role, name: role.keys.whois(Name(name or "")),
+    commands.FINGERPRINT: lambda role, _: role.keys.own(),
     commands.AVAILABLE: lambda role, text: role.set_available(read_terms(text or "")),
     commands.AWAY: lambda role, text: role.set_away(read_pause(text or "")),
 }
+
+
+def _verify(role: Role, word: str) -> Any:
+    match word:
+        case "qr":
+            return role.keys.safety_code()
+        case "yes" | "no":
+            return role.keys.compared(word == "yes")
+    return role.keys.safety_number()
+
+
+def _trust(role: Role, pin: str) -> Event:
+    name, _, fingerprint = pin.partition(" ")
+    return role.keys.take(Name(name), fingerprint)
 
 
 def help_lines(topic: str | None, state: State) -> Help:
@@ -72,6 +97,8 @@ def _help_line(command: Command, state: State) -> HelpLine:
 def not_now(command: Command, state: State) -> NotNow:
     """Why a command has no meaning, and what has."""
     what, hint = _STATE_SAYS[state]
+    if command is commands.SAY and state in _BEFORE_A_CHAT:
+        return NotNow(command.otherwise, _BEFORE_A_CHAT[state])
     if command.otherwise and state is not State.OFFLINE:
         what, hint = command.otherwise, command.instead or "Nothing was sent."
     return NotNow(what, hint)

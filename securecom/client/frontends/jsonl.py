@@ -113,4 +113,4 @@ def _argument(command: Command, told: dict[str, Any]) -> str | None:
         raise BadArgument(f'the value of "{wanted.field if wanted else ""}" is not a string')
     if not value and wanted.required:
         raise BadArgument(f'the "{wanted.field}" of {command.word} is empty')
-    return checked(wanted.kind, value)
+    return checked(wanted, value)

@@ -21,13 +21,16 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from securecom import limits
-from securecom.client.events import Event, Notice
+from securecom.client.events import ChatOver, Event, Message, Notice, Problem
 from securecom.client.frontends.language import Language
 from securecom.client.frontends.orders import Order, Orders
 from securecom.client.frontends.output import Output
 from securecom.client.frontends.role import Role
 from securecom.client.frontends.splitter import Splitter
 from securecom.errors import CannotReach, NotAnswered, SecurecomError
+
+#: What a slow reader misses nothing of: the peer has our receipt, or somebody waits for it.
+_KEPT = (Message, ChatOver, Problem)
 
 
 @implementer(IHalfCloseableProtocol)
@@ -70,7 +73,7 @@ class Lines(Protocol):
 
     def show(self, event: Event) -> None:
         """Write the event; perhaps it lets a waiting order go on."""
-        self._output.write(self._language.lines(event))
+        self._output.write(self._language.lines(event), kept=isinstance(event, _KEPT))
         if self._orders is not None:
             self._orders.heard(event)
 

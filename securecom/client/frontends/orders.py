@@ -1,8 +1,9 @@
 """Orders: what the person or the program wants done, one after another, each at its time.
 
-At a terminal every order is carried out, or refused, at once. Input from a pipe or file cannot
-look before it writes: there an order that makes no sense yet waits while something that ends by
-itself is going on (the log-in, a request, a chat that is being set up, receipts outstanding).
+At a terminal every typed order is carried out, or refused, at once. Input from a pipe or file
+cannot look before it writes: there an order that makes no sense yet waits while something that ends
+by itself is going on (the log-in, a request, a chat that is being set up, receipts outstanding).
+So does what the command line asks for, everywhere; at a terminal nothing typed waits behind it.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ class Orders:
     @property
     def is_full(self) -> bool:
         """Orders wait: better take no more lines for now."""
-        return bool(self._queue)
+        return self.patient and bool(self._queue)
 
     @property
     def is_done(self) -> bool:
@@ -148,9 +149,15 @@ class Orders:
         self._note(error)
 
     def _look(self) -> None:
-        while self._queue and not self._must_wait(self._queue[0]):
-            self._carry_out(self._queue.popleft())
+        while (order := self._next()) is not None:
+            self._queue.remove(order)
+            self._carry_out(order)
         self._changed()
+
+    def _next(self) -> Order | None:
+        """Whose time has come. Lines that may wait keep their order."""
+        first = list(self._queue)[: 1 if self.patient else None]
+        return next((order for order in first if not self._must_wait(order)), None)
 
     def _look_soon(self) -> None:
         """From the reactor: events come from the middle of the core's own doings."""
@@ -163,7 +170,7 @@ class Orders:
         self._look()
 
     def _must_wait(self, order: Order) -> bool:
-        if not self.patient:
+        if not self.patient and not order.essential:
             return False
         if self.state not in order.command.states:
             return self.state in commands.PASSING or self._running > 0

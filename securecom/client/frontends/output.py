@@ -40,13 +40,17 @@ class Output:
         transport.registerProducer(self, True)  # type: ignore[attr-defined]
         self.resumeProducing()
 
-    def write(self, lines: list[str]) -> None:
-        """Write lines, or keep them until the reader has room. Afterwards nobody reads them."""
+    def write(self, lines: list[str], *, kept: bool = False) -> None:
+        """Write lines, or keep them until the reader has room. Afterwards nobody reads them.
+
+        :param kept: these must not be among the missing.
+        """
+        most = limits.MAX_UNSHOWN_AT_ALL if kept else 2 * limits.MAX_UNSHOWN
         if self._is_over:
             return
         for line in lines:
             data = line.encode("utf-8", "backslashreplace") + b"\n"
-            if self._size + len(data) > 2 * limits.MAX_UNSHOWN:
+            if self._size + len(data) > most:
                 self._dropped += 1
                 continue
             self._waiting.append(data)

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from securecom.client.events import Event, Notice, Said, problem
+from securecom import limits
+from securecom.client.events import Delivered, Event, Notice, RequestChannel, Said, problem
+from securecom.client.frontends.key_wording import words
 from securecom.client.frontends.orders import Order
-from securecom.client.frontends.rows import broken
+from securecom.client.frontends.rows import FEWEST, broken
 from securecom.client.frontends.typed import Typed
-from securecom.client.frontends.wording import FACT, FRAME, words
+from securecom.client.frontends.wording import FACT, FRAME, Line
 from securecom.errors import SecurecomError
 from securecom.text import shown
 
@@ -37,6 +39,8 @@ class Plain:
         self._columns = columns
         self._echoes = echoes
         self._typed = Typed()
+        self._has_failed = False  # the request channel
+        self._last_said = 0
 
     def read(self, line: str) -> Order | Event | None:
         """Language."""
@@ -55,20 +59,43 @@ class Plain:
 
     def lines(self, event: Event) -> list[str]:
         """Language."""
-        told = words(event)
-        if self._echoes and isinstance(event, Said):
-            told = told[1:]
+        told = self._told(event)
         now = self._now()
         return [row for mark, text in told for row in self._rows(now, mark, text)]
+
+    def _told(self, event: Event) -> list[Line]:
+        if isinstance(event, RequestChannel):
+            return words(event) if self._is_news(event) else []
+        if not self._echoes:
+            return words(event)
+        if isinstance(event, Said):
+            self._last_said = event.number
+            return words(event)[1:]
+        if event == Delivered(self._last_said):
+            return [(FRAME, "delivered")]  # the line above: a number would say nothing more
+        return words(event)
+
+    def _is_news(self, event: RequestChannel) -> bool:
+        """It fails, or works again, or listens on a port of ours."""
+        had_failed, self._has_failed = self._has_failed, not event.up
+        return had_failed or not event.up or event.how == "dial"
 
     def _rows(self, now: str, mark: str, text: str) -> list[str]:
         """Time and mark in the first row; in the others the mark again, or its room if ours."""
         is_ours = mark in (FACT, FRAME)
-        mark = f" {mark} " if mark == FACT else mark
+        columns = self._columns()
+        mark = f" {mark} " if mark == FACT else _cut(mark, columns, len(now))
         first = f"{now}  {mark} "
         other = " " * len(first) if is_ours else f"{' ' * len(now)}  {mark} "
-        columns = self._columns()
         width = None if columns is None else columns - len(first)
-        lines = shown(text, lines=not is_ours).split("\n")
-        rows = [row for line in lines for row in broken(line, width)]
+        lines = [text] if is_ours else text.split("\n", limits.MAX_LINES_SHOWN)
+        rows = [row for line in lines for row in broken(shown(line), width)]
         return [first + rows[0], *(other + row for row in rows[1:])]
+
+
+def _cut(mark: str, columns: int | None, before: int) -> str:
+    """The mark, with the end of a peer's name left out where a narrow terminal has no room."""
+    room = len(mark) if columns is None else columns - before - FEWEST - 3
+    if len(mark) <= max(room, 3):
+        return mark
+    return f"{mark[: max(room, 3) - 2]}~{mark[-1]}"

@@ -11,9 +11,40 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
-from securecom.client.events import BlockList, Requests, Users
+from securecom.client.events import (
+    BlockList,
+    Fingerprints,
+    KeyTaken,
+    Requests,
+    SafetyCode,
+    SafetyNumber,
+    Users,
+    Whois,
+)
 from securecom.client.terms import Pause, Terms
 from securecom.identity import Name
+
+
+class Keys(Protocol):
+    """What a person can ask and say about keys."""
+
+    def own(self) -> Fingerprints:
+        """Our key and the server's."""
+
+    def whois(self, name: Name) -> Whois:
+        """What is pinned for a name."""
+
+    def safety_number(self) -> SafetyNumber:
+        """What the two of the chat compare."""
+
+    def safety_code(self) -> SafetyCode:
+        """The same for a camera."""
+
+    def compared(self, same: bool) -> Deferred[None] | None:
+        """The person compared; a "no" ends the chat."""
+
+    def take(self, name: Name, fingerprint: str) -> KeyTaken:
+        """Let a changed key take the pinned one's place, once it is proved."""
 
 
 class Role(Protocol):
@@ -38,6 +69,10 @@ class Role(Protocol):
     @property
     def peer(self) -> Name | None:
         """With whom the chat is that stands."""
+
+    @property
+    def keys(self) -> Keys:
+        """What there is to ask and say about keys."""
 
     def users(self, text: str = "") -> Deferred[Users]:
         """Who is available, `text` in the name."""

@@ -10,7 +10,9 @@ import unicodedata
 from collections.abc import Iterator
 
 #: A row has at least so many cells of text, however narrow the terminal says it is.
-_FEWEST = 8
+FEWEST = 8
+#: Latin, Greek and Cyrillic: about all others the terminal may know better than our tables.
+_ONE_CELL = (("\u00a0", "\u024f"), ("\u0370", "\u052f"), ("\u1e00", "\u1fff"))
 
 
 def cells(c: str) -> int:
@@ -19,7 +21,8 @@ def cells(c: str) -> int:
         return 1
     if unicodedata.combining(c) or c in "\u200c\u200d":
         return 0
-    return 2 if unicodedata.east_asian_width(c) in "WFA" else 1
+    is_known = any(first <= c <= last for first, last in _ONE_CELL)
+    return 1 if is_known and unicodedata.east_asian_width(c) not in "WFA" else 2
 
 
 def broken(text: str, width: int | None) -> Iterator[str]:
@@ -30,7 +33,7 @@ def broken(text: str, width: int | None) -> Iterator[str]:
     if width is None:
         yield text
         return
-    width = max(width, _FEWEST)
+    width = max(width, FEWEST)
     while (end := _fitting(text, width)) < len(text):
         blank = text.rfind(" ", 0, end + 1)
         at = blank if blank > 0 else end

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from securecom import limits
 from securecom.client.frontends import commands
-from securecom.client.frontends.commands import Command, Kind
+from securecom.client.frontends.commands import Argument, Command, Kind
 from securecom.client.frontends.orders import Order
 from securecom.client.terms import read_pause, read_terms
-from securecom.errors import BadArgument, TooLong, UnknownCommand
+from securecom.errors import BadArgument, BadName, TooLong, UnknownCommand
 from securecom.identity import Name
+from securecom.text import shown
 
 
 class Typed:
@@ -68,19 +69,44 @@ def order(command: Command, argument: str) -> Order:
             hint = f"Nothing was sent. Type {command.usage}"
             raise BadArgument(f"{command.usage.split()[0]} lacks something", hint)
         return Order(command)
-    return Order(command, checked(command.argument.kind, argument))
+    return Order(command, checked(command.argument, argument))
 
 
-def checked(kind: Kind, text: str) -> str:
+def checked(argument: Argument, text: str) -> str:
     """The text of an argument as it may be used. :raises SecurecomError: if it may not."""
-    if kind is Kind.NAME:
-        return Name(text.lower())
-    if kind is Kind.COMMAND:
-        return commands.topic(text).word
-    if kind is Kind.TERMS:
-        read_terms(text)
-    elif kind is Kind.PAUSE:
-        read_pause(text)
+    match argument.kind:
+        case Kind.NAME:
+            return _name(text)
+        case Kind.COMMAND:
+            return commands.topic(text).word
+        case Kind.WORD:
+            return _word(argument, text)
+        case Kind.PIN:
+            return _pin(text)
+        case Kind.TERMS:
+            read_terms(text)
+        case Kind.PAUSE:
+            read_pause(text)
+    return _message(text)
+
+
+def _word(argument: Argument, text: str) -> str:
+    word = text.lower()
+    if word not in argument.words:
+        words = f"{', '.join(argument.words[:-1])} or {argument.words[-1]}"
+        raise BadArgument(f"that has to be {words}")
+    return word
+
+
+def _pin(text: str) -> str:
+    """A name and one more word, a blank between them."""
+    name, _, fingerprint = " ".join(text.split()).partition(" ")
+    if not fingerprint or " " in fingerprint:
+        raise BadArgument("that has to be a name and a fingerprint")
+    return f"{_name(name)} {fingerprint}"
+
+
+def _message(text: str) -> str:
     try:
         length = len(text.encode("utf-8"))
     except UnicodeEncodeError:
@@ -88,3 +114,11 @@ def checked(kind: Kind, text: str) -> str:
     if length > limits.MAX_TEXT:
         raise TooLong(f"a message has at most {limits.MAX_TEXT} bytes, not {length}")
     return text
+
+
+def _name(text: str) -> Name:
+    try:
+        return Name(text.lower())
+    except BadName as error:
+        what = f'"{shown(text[:40])}" is not a name'
+        raise BadName(what, f"Nothing was sent. {error.hint}") from None

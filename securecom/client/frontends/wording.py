@@ -23,6 +23,14 @@ TRUST = {
     "verified": "verified",
     "changed": "NOT THE ONE YOU KNOW",
 }
+#: A chat with a changed key is one with the key that was taken for the known one.
+_STARTED = {
+    "new": "first meeting",
+    "met": "the one you know",
+    "verified": "verified",
+    "changed": "the NEW one that you took",
+}
+_UNVERIFIED = (FRAME, "NOT VERIFIED: /verify, both, while you talk on the phone")
 _USER = {"new": "never met", "met": "met", "verified": "verified", "changed": "KEY CHANGED"}
 _ASKED_OVER = {
     "refused": "{name} was refused",
@@ -61,22 +69,26 @@ def _(event: e.Online) -> list[Line]:
 
 @words.register
 def _(event: e.Offline) -> list[Line]:
-    retry = "" if event.retry_in is None else f". Trying again in {max(event.retry_in, 1):.0f} s"
-    return [(FACT, f"off line: {event.why.rstrip('.')}{retry}")]
+    if event.retry_in is None:  # the problem that follows says why
+        return [(FACT, "off line")]
+    retry = f"Trying again in {max(event.retry_in, 1):.0f} s"
+    return [(FACT, f"off line: {event.why.rstrip('.')}. {retry}")]
 
 
 @words.register
 def _(event: e.RequestChannel) -> list[Line]:
-    port = "" if event.port is None else f" (the server dials port {event.port})"
-    can = "can" if event.up else "cannot, for now,"
-    return [(FACT, f"chat requests {can} reach you{port}")]
+    if not event.up:
+        return [(FACT, "the request channel is down: chat requests cannot reach you for now")]
+    port = "" if event.port is None else f"; the server dialled port {event.port}"
+    return [(FACT, f"the request channel is up{port}")]
 
 
 @words.register
 def _(event: e.Availability) -> list[Line]:
     lasts = "" if event.seconds is None else f" for {duration(event.seconds)}"
     if not event.available:
-        return [(FACT, f"away{lasts}: nobody can ask you for a chat")]
+        hint = "; /available changes that" if event.seconds is None else ""
+        return [(FACT, f"away{lasts}: nobody can ask you{hint}")]
     if event.to is None:
         return [(FACT, f"available{lasts}: people may ask you for a chat")]
     return [(FACT, f"available{lasts} to {', '.join(event.to) or 'nobody: you have met nobody'}")]
@@ -103,7 +115,21 @@ def _(event: e.Asking) -> list[Line]:
 @words.register
 def _(event: e.Asked) -> list[Line]:
     what = f"{event.name} asks to chat ({event.seconds} s to answer): /accept, /refuse or /dismiss"
-    return [(FACT, what), (FACT, f"their key: {TRUST[event.trust]}, {event.fingerprint}")]
+    return [
+        (FACT, what),
+        (FACT, f"their key: {TRUST[event.trust]}, {event.fingerprint}"),
+        *_changed(event.name, event.trust, event.fingerprint),
+    ]
+
+
+def _changed(name: str, trust: e.Trust, fingerprint: str) -> list[Line]:
+    """What it takes to accept a key that is not the pinned one."""
+    if trust != "changed":
+        return []
+    return [
+        (FACT, "KEY CHANGED. Ask them by another way whether they have a new key; if it is this:"),
+        (FACT, f"/trust {name} {fingerprint}"),
+    ]
 
 
 @words.register
@@ -114,7 +140,7 @@ def _(event: e.AskedOver) -> list[Line]:
 
 @words.register
 def _(event: e.RefusedForYou) -> list[Line]:
-    reason = "busy" if event.reason == "busy" else "their key is not the one you know"
+    reason = "busy" if event.reason == "busy" else "the server gives your own key for theirs"
     return [(FACT, f"{event.name} asked: refused for you ({reason})")]
 
 
@@ -172,7 +198,8 @@ def _(event: e.ChatStarted) -> list[Line]:
         starts = f"{event.name} starts; what you type is kept until then"
     return [
         (FRAME, f"chat with {event.name}, end-to-end encrypted; /stop ends it"),
-        (FRAME, f"their key: {TRUST[event.trust]}, {event.fingerprint}"),
+        (FRAME, f"their key: {_STARTED[event.trust]}, {event.fingerprint}"),
+        *([] if event.trust == "verified" else [_UNVERIFIED]),
         (FRAME, starts),
     ]
 
@@ -196,10 +223,16 @@ def _(event: e.Delivered) -> list[Line]:
 @words.register
 def _(event: e.ChatOver) -> list[Line]:
     lines = [(FRAME, _ENDINGS[event.ending].format(name=event.name))]
-    if event.undelivered:
-        numbers = ", ".join(map(str, event.undelivered))
-        lines.append((FRAME, f"no receipt for {numbers}: may not have arrived"))
+    sent = [number for number in event.undelivered if number not in event.unsent]
+    if event.unsent:
+        lines.append((FRAME, f"kept back and never sent: {_numbers(event.unsent)}"))
+    if sent:
+        lines.append((FRAME, f"no receipt for {_numbers(sent)}: may not have arrived"))
     return lines
+
+
+def _numbers(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers))
 
 
 # --- everything else ------------------------------------------------------------------------

@@ -36,11 +36,20 @@ AskPassPhrase = Callable[[Path], bytes]
 
 @dataclass(frozen=True)
 class IdentityFile:
-    """An identity file's bytes, known to hold one Ed25519 key."""
+    """An identity file's bytes, known to hold one Ed25519 key.
+
+    :param title: what people know it as, if that is not its path.
+    """
 
     path: Path
     data: bytes
     is_protected: bool
+    title: str = ""
+
+    @property
+    def called(self) -> str:
+        """As a question or an error names it."""
+        return self.title or str(self.path)
 
     def unlock(self, pass_phrase: bytes | None) -> Identity:
         """The identity.
@@ -55,7 +64,7 @@ class IdentityFile:
         except (ValueError, TypeError):
             if self.is_protected:
                 hint = "Nothing was sent. Try again, or restore the file if it is damaged."
-                what = f"that is not the pass phrase of {self.path}"
+                what = f"that is not the pass phrase of {self.called}"
                 raise PassPhraseProblem(what, hint) from None
             raise _unusable(self.path, "it is damaged") from None
         if not isinstance(key, Ed25519PrivateKey):
@@ -72,15 +81,15 @@ def read_identity_file(path: Path) -> IdentityFile:
         data, is_open = private_files.read(path, limits.MAX_IDENTITY_FILE)
     except OSError as error:
         raise _unusable(path, (error.strerror or "unreadable").lower()) from None
-    if is_open:
-        what = f"others on this machine may read the identity file {path}; it was not used"
-        raise IdentityProblem(what, f"Nothing was sent. Type: chmod 600 {path}")
     if len(data) > limits.MAX_IDENTITY_FILE:
         raise _unusable(path, "it is too long for a key")
     cipher, kind = _outer_part(path, data)
     if kind != _KIND:
         what = f"it holds a key of the kind {shown(kind.decode('ascii', 'replace')[:40])}"
         raise _unusable(path, what, "Make one with: ssh-keygen -t ed25519")
+    if is_open:
+        what = f"others on this machine may read the identity file {path}; it was not used"
+        raise IdentityProblem(what, f"Nothing was sent. Type: chmod 600 {path}")
     return IdentityFile(path, data, cipher != b"none")
 
 

@@ -19,7 +19,8 @@ from securecom.client.profile.identity_file import IdentityFile
 from securecom.errors import PassPhraseProblem
 from securecom.identity import Identity
 
-_OPTIONS = "Use a terminal, or --pass-fd N, --pass-file FILE or --no-pass."
+_OPTIONS = "Use a terminal, or --pass-fd N or --pass-file FILE."
+_OPTIONS_FOR_NEW = "Use a terminal, or --pass-fd N, --pass-file FILE or --no-pass."
 
 
 class PassPhrases(Protocol):
@@ -39,7 +40,7 @@ class NoPassPhrase:
     def unlock(self, file: IdentityFile) -> Identity:
         """PassPhrases."""
         if file.is_protected:
-            what = f"{file.path} has a pass phrase, and --no-pass says that there is none"
+            what = f"{file.called} has a pass phrase, and --no-pass says that there is none"
             raise PassPhraseProblem(what, f"Nothing was sent. {_OPTIONS}")
         return file.unlock(None)
 
@@ -70,14 +71,14 @@ class Nowhere:
     def unlock(self, file: IdentityFile) -> Identity:
         """PassPhrases."""
         if file.is_protected:
-            what = f"{file.path} has a pass phrase, and there is no terminal to ask for it"
+            what = f"{file.called} has a pass phrase, and there is no terminal to ask for it"
             raise PassPhraseProblem(what, f"Nothing was sent. {_OPTIONS}")
         return file.unlock(None)
 
     def new(self) -> bytes | None:
         """PassPhrases."""
         what = "a new identity key needs a pass phrase, and there is no terminal to ask for it"
-        raise PassPhraseProblem(what, f"Nothing was sent. {_OPTIONS}")
+        raise PassPhraseProblem(what, f"Nothing was sent. {_OPTIONS_FOR_NEW}")
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,10 @@ class Terminal:
             return file.unlock(None)
         for _ in range(limits.PASS_ATTEMPTS - 1):
             try:
-                return file.unlock(self._secret(f"Pass phrase of {file.path}: "))
+                return file.unlock(self._secret(f"Pass phrase of {file.called}: "))
             except PassPhraseProblem as error:
                 self.tell(str(error))
-        return file.unlock(self._secret(f"Pass phrase of {file.path}: "))
+        return file.unlock(self._secret(f"Pass phrase of {file.called}: "))
 
     def new(self) -> bytes | None:
         """PassPhrases: twice, and none only if that is meant."""

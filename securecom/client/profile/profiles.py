@@ -2,7 +2,7 @@
 
 While an enrolment is under way its key stands in `enrolling/`, one for each invitation, so that a
 second try after a failed one uses the same key, and two at once keep apart; a finished one is
-renamed into its place in `profiles/`, whole.
+renamed into its place in `profiles/`, whole. Profiles whose key was reset end in `former/`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from securecom.client.profile import private_files
@@ -39,7 +40,7 @@ class Profiles:
         return sorted(path.parent.name for path in shelf.glob(f"*/{PROFILE_FILE}"))
 
     def load(self, name: str | None) -> Profile:
-        """The one with this name, or the only one.
+        """The one with this name, or with what stands before its `@`, or the only one.
 
         :raises WhichProfile: if that is none or several.
         :raises ProfileProblem: if it is not what `save` writes.
@@ -47,9 +48,18 @@ class Profiles:
         names = self.names()
         if name is None and len(names) == 1:
             name = names[0]
+        if name is not None and name not in names:
+            of_person = [one for one in names if one.partition("@")[0] == name]
+            names = of_person or names
+            name = of_person[0] if len(of_person) == 1 else name
         if name is None or name not in names:
             raise _which(name, names)
         return read_profile(self._place(name))
+
+    def start(self, profile: Profile) -> str:
+        """What to type to be this one."""
+        name = profile.folder.name
+        return "securecom" if self.names() == [name] else f"securecom --profile {name}"
 
     def pending(self, invitation: Invitation) -> Path:
         """The folder of this invitation's enrolment; its name does not give the token away."""
@@ -81,6 +91,42 @@ class Profiles:
         except OSError as error:
             raise unusable(place, error) from None
         return replace(profile, folder=place)
+
+    def set_aside(self, new: Profile) -> list[Path]:
+        """Take profiles of the same person at the same server off the shelf: the server knows one
+        key of each. Their pins stay good, so the new profile has them too. Where they are now.
+
+        :raises ProfileProblem: if that cannot be done.
+        """
+        return [self._retire(old, new) for old in self._same_person(new)]
+
+    def _same_person(self, new: Profile) -> list[Profile]:
+        found = []
+        for name in self.names():
+            try:
+                old = read_profile(self._place(name))
+            except ProfileProblem:  # told to whoever uses it
+                continue
+            is_same = (old.name, old.server) == (new.name, new.server)
+            if is_same and old.identity_path.absolute() != new.identity_path.absolute():
+                found.append(old)
+        return found
+
+    def _retire(self, old: Profile, new: Profile) -> Path:
+        shelf = self._folder / "former"
+        name = old.folder.name
+        places = (shelf / (f"{name}-{number}" if number else name) for number in count())
+        place = next(one for one in places if not one.exists())
+        try:
+            private_files.make_folder(new.folder)
+            private_files.make_folder(shelf)
+            if old.known_peers.exists() and not new.known_peers.exists():
+                private_files.write(new.known_peers, old.known_peers.read_bytes())
+            old.folder.rename(place)
+            private_files.sync_folder(shelf)
+        except OSError as error:
+            raise unusable(place, error) from None
+        return place
 
     def _place(self, name: str) -> Path:
         return self._folder / "profiles" / name

@@ -6,6 +6,7 @@ All of it before the reactor runs, since a terminal may be asked and a pass phra
 from __future__ import annotations
 
 import os
+import time
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import platformdirs
 
+from securecom.client.contacts import Contacts
 from securecom.client.profile import passphrase
 from securecom.client.profile.identity_file import make_identity_file, read_identity_file
 from securecom.client.profile.passphrase import PassPhrases
@@ -22,13 +24,16 @@ from securecom.client.profile.profiles import Profiles
 from securecom.identity import Identity, Name
 from securecom.invitation import Host, Invitation
 
+_RESUMED = "the key of an enrolment that was not finished"
+
 
 @dataclass(frozen=True)
 class Member:
-    """Somebody whom the server knows."""
+    """Somebody whom the server knows. `notices`: what to tell them about their new profile."""
 
     profile: Profile
     identity: Identity
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,16 @@ class Newcomer:
             invitation.server,
             self.identity_file,
         )
-        return Member(self.profiles.add(profile, self.profile_name), self.identity)
+        former = self.profiles.set_aside(profile)
+        profile = self.profiles.add(profile, self.profile_name)
+        notices = [f"the profile with your former key is kept in {path}" for path in former]
+        notices.append(f"next time: {self.profiles.start(profile)}")
+        return Member(profile, self.identity, tuple(notices))
+
+    @property
+    def is_resumed(self) -> bool:
+        """The key is that of an earlier try with this invitation."""
+        return self.is_old and not self.identity_file.is_absolute()
 
 
 def data_folder(arguments: Namespace, environment: Mapping[str, str]) -> Path:
@@ -84,6 +98,7 @@ def member(arguments: Namespace, profiles: Profiles, source: PassPhrases) -> Mem
     """Who has a profile. :raises SecurecomError: if it, or its identity, cannot be used."""
     profile = profiles.load(arguments.profile)
     profile = profile.with_settings(arguments.request, arguments.available)
+    Contacts(profile.known_peers, profile.server, time.time)  # damaged pins are told at once
     identity = source.unlock(read_identity_file(profile.identity_path))
     if arguments.save:
         profile.save()
@@ -103,7 +118,8 @@ def newcomer(arguments: Namespace, profiles: Profiles, source: PassPhrases) -> N
         path, file = profiles.pending(arguments.link) / IDENTITY_FILE, Path(IDENTITY_FILE)
     is_old = arguments.identity is not None or os.path.lexists(path)
     if is_old:
-        identity = source.unlock(read_identity_file(path))
+        key = read_identity_file(path)
+        identity = source.unlock(key if arguments.identity else replace(key, title=_RESUMED))
     else:
         identity = make_identity_file(path, source.new())
     return Newcomer(arguments.link, identity, file, profiles, arguments.profile, is_old)

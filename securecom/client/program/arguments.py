@@ -22,6 +22,9 @@ the end, with the exit code of the first thing that went wrong:
 pinned, 5 log-in refused, 6 no answer or refused, 7 the peer's key changed, 8 too often, 130 and
 143 signals. docs/json.md tells the commands and events of --json."""
 
+#: In place of a link: it is the first line of standard input.
+STANDARD_INPUT = "-"
+
 T = TypeVar("T")
 
 
@@ -44,6 +47,11 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _link(text: str) -> Invitation | str:
+    """A link, or the word for one that comes from standard input."""
+    return STANDARD_INPUT if text == "-" else Invitation.parse(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line of `securecom`."""
     parser = argparse.ArgumentParser(
@@ -58,9 +66,10 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "link",
         nargs="?",
-        type=_typed(Invitation.parse, "link"),
+        type=_typed(_link, "link"),
         metavar="LINK",
-        help="securecom://… : enrol with this invitation",
+        help="securecom://… : enrol with this invitation; -: read it from standard input, so that "
+        "it is in no list of processes and no history",
     )
     parser.add_argument(
         "--demo", action="store_true", help="a server, a partner and a chat, all on this machine"

@@ -48,6 +48,19 @@ def modes_kept() -> Iterator[None]:
                 continue
 
 
+def first_line(most: int) -> str:
+    """The first line of the input, of which nothing else is read; asked for on a terminal.
+
+    :param most: bytes that are read at all.
+    """
+    if os.isatty(INPUT):
+        os.write(ERROR, b"invitation link: ")
+    line = b""
+    while len(line) <= most and not line.endswith(b"\n") and (byte := os.read(INPUT, 1)):
+        line += byte
+    return line.decode("utf-8", "replace").strip()
+
+
 def columns(number: int) -> int | None:
     """The width of a terminal, None if it is none."""
     try:

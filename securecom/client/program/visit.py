@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
@@ -76,8 +76,10 @@ class Visit:
         """Enrol if that is to be done, log in."""
         self._lines = lines
         if isinstance(someone, Member):
-            self._log_in(someone)
+            maybeDeferred(self._log_in, someone).addErrback(self._failed)
             return
+        if someone.is_resumed:
+            lines.show(Notice("using the key of an enrolment that was not finished"))
         where = someone.invitation.host
         lines.show(Notice(f"enrolling at {where}; your key is {_fingerprint(someone)}"))
         self._join(someone).addCallback(self._joined).addErrback(self._failed)
@@ -106,6 +108,8 @@ class Visit:
     def _joined(self, someone: Member) -> None:
         if self._lines is not None:
             self._lines.show(Notice(f"you are {someone.profile.name}; the invitation is spent"))
+            for notice in someone.notices:
+                self._lines.show(Notice(notice))
         self._log_in(someone)
 
     def _log_in(self, someone: Member) -> None:

@@ -1,0 +1,241 @@
+"""The transport of a chat session: its epochs, one after the other, in one stream.
+
+What the session writes is sealed in one epoch, what the peer writes is opened in one; at the end
+of a rekey each direction changes over at a moment of its own. A TLS record belongs to one epoch,
+so the peer's bytes are taken record by record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from OpenSSL import SSL
+from twisted.internet.interfaces import (
+    IAddress,
+    IConsumer,
+    IDelayedCall,
+    IProducer,
+    IPushProducer,
+    IReactorTime,
+    ITransport,
+)
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from securecom import tls
+from securecom.client.chat.epoch import Epoch, EpochOver
+from securecom.client.chat.records import Records
+from securecom.client.chat.stream import Stream
+from securecom.errors import SecurecomError, WireError
+
+#: Bytes that wait for the reactor's next turn; more leave at once.
+_MAX_WAITING = 64 * 1024
+
+
+class Session(Protocol):
+    """What is said in the epochs."""
+
+    @property
+    def is_mid_frame(self) -> bool:
+        """A frame has begun and not ended."""
+
+    def makeConnection(self, transport: ITransport) -> None:
+        """There is a stream."""
+
+    def handshakeCompleted(self) -> None:
+        """The first epoch is open."""
+
+    def dataReceived(self, data: bytes) -> None:
+        """The peer says something."""
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The stream is gone."""
+
+    def certificate_refused(self, why: SecurecomError) -> None:
+        """The verify callback said no."""
+
+    def fault(self, error: Exception) -> None:
+        """End it at once."""
+
+
+def _nobody_counts(_epoch: Epoch) -> None:
+    """Before the chat stands."""
+
+
+@implementer(ITransport, IConsumer, IPushProducer)
+class Epochs(TwistedProtocol):
+    """A stream's protocol and a session's transport.
+
+    :param is_client: the TLS role, the same in all epochs.
+    """
+
+    transport: Stream
+    #: What each epoch shows and demands; to be set before there is a stream.
+    options: tls.TLSOptions
+    #: Where our words are sealed and the peer's are opened, as long as there is a stream.
+    _sealing: Epoch
+    _opening: Epoch
+
+    def __init__(self, session: Session, is_client: bool, clock: IReactorTime) -> None:
+        self._session, self._is_client, self._clock = session, is_client, clock
+        #: Called with an epoch when bytes were sealed in it or came for it, before they pass.
+        self.on_bytes: Callable[[Epoch], None] = _nobody_counts
+        #: The peer's last word in an epoch is being read.
+        self.is_switching = False
+        self._waiting = bytearray()
+        self._flush_soon: IDelayedCall | None = None
+        self._records = Records()
+        self._last_number = -1
+
+    # --- epochs -----------------------------------------------------------------------------
+
+    def fresh(self) -> Epoch:
+        """The next epoch, its handshake begun."""
+        self._last_number += 1
+        epoch = Epoch(self._last_number, self.options.in_memory(self._is_client, self._session))
+        epoch.start()
+        return epoch
+
+    @property
+    def present(self) -> Epoch:
+        """The epoch that the peer's words are in."""
+        return self._opening
+
+    def seal_in(self, epoch: Epoch) -> None:
+        """What is written from now on is of this epoch."""
+        self._flush()
+        self._sealing = epoch
+
+    def open_in(self, epoch: Epoch) -> None:
+        """The record at hand is the present epoch's last; those that follow are of this one."""
+        self.is_switching = True
+        self._opening = epoch
+
+    # --- the stream's protocol --------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        self._sealing = self._opening = epoch = self.fresh()
+        self._session.makeConnection(self)
+        self.transport.write(epoch.take())
+
+    def dataReceived(self, data: bytes) -> None:
+        try:
+            for record in self._records.feed(data):
+                self._receive(record)
+                if self.disconnecting:
+                    return
+        except WireError as error:
+            self._session.fault(error)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._session.connectionLost(reason)
+        del self._sealing, self._opening  # and with them the keys
+        self.on_bytes = _nobody_counts
+
+    def _receive(self, record: bytes) -> None:
+        epoch = self._opening
+        was_open = epoch.is_open
+        try:
+            said = epoch.feed(record)
+        except EpochOver:
+            self.transport.write(epoch.take())
+            self.transport.loseConnection()
+            return
+        self.transport.write(epoch.take())
+        self.on_bytes(epoch)
+        if epoch.is_open and not was_open:
+            self._session.handshakeCompleted()
+        if said:
+            self._hand_on(said)
+
+    def _hand_on(self, said: bytes) -> None:
+        self._session.dataReceived(said)
+        if self.is_switching and self._session.is_mid_frame:
+            self._session.fault(WireError("bytes behind SWITCH in its epoch"))
+        self.is_switching = False
+
+    # --- the session's transport ------------------------------------------------------------
+
+    @property
+    def disconnecting(self) -> bool:
+        """Nothing is written or read any more."""
+        return self.transport.disconnecting
+
+    def getHandle(self) -> SSL.Connection:  # noqa: N802
+        """The present epoch's TLS."""
+        return self._opening.tls
+
+    def write(self, data: bytes) -> None:
+        """Say something: sealed with what else is said in this turn."""
+        self._waiting += data
+        if len(self._waiting) > _MAX_WAITING:
+            self._flush()
+        elif self._flush_soon is None:
+            self._flush_soon = self._clock.callLater(0, self._flush)
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:  # noqa: N802
+        """Say pieces."""
+        self.write(b"".join(data))
+
+    def _flush(self) -> None:
+        self._forget_flush()
+        data = bytes(self._waiting)
+        self._waiting.clear()
+        if data and not self.disconnecting:
+            epoch = self._sealing
+            epoch.seal(data)
+            sealed = epoch.take()
+            self.on_bytes(epoch)
+            self.transport.write(sealed)
+
+    def _forget_flush(self) -> None:
+        call, self._flush_soon = self._flush_soon, None
+        if call is not None and call.active():
+            call.cancel()
+
+    def loseConnection(self) -> None:
+        """End, after what was written."""
+        self._flush()
+        self._close_epoch()
+        self.transport.loseConnection()
+
+    def abortConnection(self) -> None:
+        """End at once; the peer need not wait for the server to say so."""
+        self._close_epoch()
+        self.transport.abortConnection()
+
+    def _close_epoch(self) -> None:
+        if not self.disconnecting:
+            self._sealing.close()
+            self.transport.write(self._sealing.take())
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """Nothing is kept here, so the stream's word counts."""
+        self.transport.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """The producer is done."""
+        self.transport.unregisterProducer()
+
+    def pauseProducing(self) -> None:
+        """The session does not want to read."""
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """The session wants to read."""
+        self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The session wants no more."""
+        self.transport.stopProducing()
+
+    def getPeer(self) -> IAddress:
+        """The stream."""
+        return self.transport.getPeer()
+
+    def getHost(self) -> IAddress:
+        """The stream."""
+        return self.transport.getHost()

@@ -1,0 +1,79 @@
+"""Events about keys in words: safety numbers, comparisons, pins (`wording.py` has the others)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from securecom.client import events as e
+from securecom.client.frontends.qr import qr_rows
+from securecom.client.frontends.wording import FACT, Line, words
+from securecom.safety_number import in_rows
+
+__all__ = ["words"]
+
+_COMPARE = {
+    "new": "not verified",
+    "met": "not verified",
+    "verified": "verified before",
+    "changed": "NOT FOR THE KEY THAT IS PINNED NOW",
+}
+_ANSWER = (FACT, "compare all of it by phone or in person: /verify yes or /verify no")
+_COMPARED = {
+    ("me", "yes"): "{name} is verified from now on, by your word",
+    ("me", "no"): "the numbers differ: the chat ends, {name} is NOT VERIFIED, and somebody may be "
+    "between you. Say nothing secret here; ask the server's admin",
+    ("peer", "yes"): "{name} says that the numbers are the same; whether you trust their key, only "
+    "your own /verify yes decides",
+    ("peer", "no"): "{name} says that the numbers DIFFER, which ends the chat: somebody may be "
+    "between you. Say nothing secret here; ask the server's admin",
+}
+
+
+@words.register
+def _(event: e.SafetyNumber) -> list[Line]:
+    rows = [(FACT, f"    {row}") for row in in_rows(event.number.replace(" ", ""))]
+    return [(FACT, f"safety number with {event.name}, {_COMPARE[event.trust]}:"), *rows, _ANSWER]
+
+
+@words.register
+def _(event: e.SafetyCode) -> list[Line]:
+    rows = [(FACT, row) for row in qr_rows(event.digits)]
+    return [(FACT, f"safety number with {event.name}, {_COMPARE[event.trust]}:"), *rows, _ANSWER]
+
+
+@words.register
+def _(event: e.Compared) -> list[Line]:
+    return [(FACT, _COMPARED[event.by, event.word].format(name=event.name))]
+
+
+@words.register
+def _(event: e.KeyTaken) -> list[Line]:
+    what = f"you take this key for {event.name}'s: it replaces the known one as soon as they prove"
+    return [(FACT, f"{what} to have it, and is not verified; /accept, or /chat {event.name}")]
+
+
+@words.register
+def _(event: e.Fingerprints) -> list[Line]:
+    whose = "your key" if event.name is None else f"{event.name}, your key"
+    return [(FACT, f"{whose}: {event.fingerprint}"), (FACT, f"the server: {event.server}")]
+
+
+@words.register
+def _(event: e.Whois) -> list[Line]:
+    if event.fingerprint is None or event.first_seen is None:
+        return [(FACT, f"{event.name}: never met, no key is known")]
+    state = "verified" if event.trust == "verified" else "NOT VERIFIED"
+    since = f"since {_day(event.first_seen)}"
+    lines = [(FACT, f"{event.name}: {state}, {since}, {event.fingerprint}")]
+    return lines + [line for one in reversed(event.earlier) for line in words(one)]
+
+
+@words.register
+def _(event: e.OldKey) -> list[Line]:
+    state = "verified" if event.trust == "verified" else "not verified"
+    span = f"{_day(event.first_seen)} to {_day(event.until)}"
+    return [(FACT, f"    before: {state}, {span}, {event.fingerprint}")]
+
+
+def _day(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()

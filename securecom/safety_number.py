@@ -1,0 +1,40 @@
+"""The safety number: what two people compare, by another way, to know that nobody is between them.
+
+It says which two names have which two keys, in 60 digits, the same on both sides. Whoever would
+sit between two people has to find keys of their own, one for each side, that make the same 60
+digits twice: about 2^100 tries (docs/protocol.md, "The safety number").
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from securecom.identity import Name, PublicKey
+
+LABEL = b"SecureCom/1 safety-number"
+
+#: Groups of five digits, and how many of them people see in a row.
+GROUPS = 12
+GROUPS_IN_A_ROW = 4
+_GROUP = 5
+_DIGITS = GROUPS * _GROUP
+
+
+def safety_number(one: tuple[Name, PublicKey], other: tuple[Name, PublicKey]) -> str:
+    """The 60 digits of two people, in either order."""
+    pairs = sorted((key.raw, name.encode("ascii")) for name, key in (one, other))
+    parts = (LABEL, *pairs[0], *pairs[1])
+    digest = hashlib.sha512(b"".join(len(part).to_bytes(4, "big") + part for part in parts))
+    return f"{int.from_bytes(digest.digest(), 'big') % 10**_DIGITS:0{_DIGITS}}"
+
+
+def in_groups(number: str) -> list[str]:
+    """The 60 digits as 12 groups of five."""
+    return [number[at : at + _GROUP] for at in range(0, _DIGITS, _GROUP)]
+
+
+def in_rows(number: str) -> list[str]:
+    """The 60 digits as people read them: three rows of four groups."""
+    groups = in_groups(number)
+    starts = range(0, GROUPS, GROUPS_IN_A_ROW)
+    return [" ".join(groups[at : at + GROUPS_IN_A_ROW]) for at in starts]
