@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.processes import Client
+from tests.programs import Client
 from tests.town import TownCase
 
 KEY_CHANGED = 701

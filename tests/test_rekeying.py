@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from tests.processes import Client, Server, environment
+from tests.processes import environment
+from tests.programs import Client, Server
 from tests.town import TownCase
 
 _SOON = """
