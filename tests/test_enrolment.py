@@ -12,7 +12,7 @@ from pathlib import Path
 from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import SkipTest
 
-from securecom import commands, tls
+from securecom import commands, refusals, tls
 from securecom.identity import Identity
 from securecom.invitation import Invitation
 from tests.processes import environment
@@ -139,7 +139,7 @@ class EnrolmentTests(TownCase):
 def _outcome(result: object) -> str:
     if isinstance(result, dict):
         return str(result["name"])
-    return "bad" if result.check(commands.BadInvitation) else repr(result)  # type: ignore[attr-defined]
+    return "bad" if result.check(refusals.BadInvitation) else repr(result)  # type: ignore[attr-defined]
 
 
 class PassPhraseTests(TownCase):

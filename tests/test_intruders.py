@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 from twisted.protocols import amp
 
-from securecom import commands, framing, tls
+from securecom import commands, framing, refusals, tls
 from securecom.tests.pairs import PlainTLS
 from tests.doors import DoorCase
 from tests.programs import Server
@@ -99,7 +99,7 @@ class ProofTests(DoorCase):
             if why == "good":
                 self.assertEqual((await soon(answer))["proof"], tls.mac(key, b"server", binding))
                 continue
-            await self.assertFailure(answer, commands.BadProof)
+            await self.assertFailure(answer, refusals.BadProof)
             await soon(channel.gone)
         await self.check_chat(server)
 
@@ -112,7 +112,7 @@ class ProofTests(DoorCase):
         await soon(first.control.call(commands.ProveSession, session=ident, proof=proof))
         second = await self._channel(server)
         replayed = second.control.call(commands.ProveSession, session=ident, proof=proof)
-        await self.assertFailure(replayed, commands.BadProof)
+        await self.assertFailure(replayed, refusals.BadProof)
         await soon(second.gone)
         await soon(first.control.call(commands.Ping))  # undisturbed
 
@@ -126,7 +126,7 @@ class ProofTests(DoorCase):
         channel = await self._channel(server)
         proof = tls.mac(key, b"daemon", tls.request_binding(channel.tls))
         answer = channel.control.call(commands.ProveSession, session=ident, proof=proof)
-        await self.assertFailure(answer, commands.BadProof)
+        await self.assertFailure(answer, refusals.BadProof)
         await soon(channel.gone)
 
     async def test_commands_before_the_proof(self) -> None:

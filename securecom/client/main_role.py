@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, fail, inlineCallbacks
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
-from securecom import commands, limits
+from securecom import commands, limits, refusals
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.requests import Offer
 from securecom.client.coordination.station import Station
@@ -238,10 +238,10 @@ def _check_page(names: list[Name], after: str) -> None:
 
 def _readable(failure: Failure) -> Failure:
     """What the server's own limits and troubles mean."""
-    if failure.check(commands.ListFull):
+    if failure.check(refusals.ListFull):
         full = TooLong(f"you have blocked {limits.MAX_BLOCKED} names", "First /unblock one.")
         return Failure(full)
-    if failure.check(commands.ServerTrouble):
+    if failure.check(refusals.ServerTrouble):
         return Failure(ServerInTrouble("the server could not do it"))
     return failure
 

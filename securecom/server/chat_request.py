@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from securecom import commands, limits
+from securecom import limits, refusals
 from securecom.identity import Name
 from securecom.server.switchboard import Answer, Opened, Party, Withdrawn
 
@@ -146,9 +146,9 @@ class Request:
 
     def refuse(self) -> None:
         """The callee's own no: the only one that comes before the time is up."""
-        self.fail(commands.Refused(str(self._board.refused(self))))
+        self.fail(refusals.Refused(str(self._board.refused(self))))
 
-    def fail(self, refusal: commands.Refusal) -> None:
+    def fail(self, refusal: refusals.Refusal) -> None:
         """It came to nothing; both are free before the caller hears of it."""
         self._settle()
         self.answer.errback(Failure(refusal))
@@ -222,19 +222,19 @@ def _dismiss(_: ChatRequest, request: Request) -> None:
 @_asking.upon(ChatRequest.cancel).to(_settled)
 def _cancel(_: ChatRequest, request: Request) -> None:
     request.withdraw("cancelled")
-    request.fail(commands.Cancelled())
+    request.fail(refusals.Cancelled())
 
 
 @_asking.upon(ChatRequest.abandon).to(_settled)
 def _abandon(_: ChatRequest, request: Request) -> None:
     request.withdraw("gone")
-    request.fail(commands.Cancelled())
+    request.fail(refusals.Cancelled())
 
 
 @_asking.upon(ChatRequest.expire).to(_settled)
 def _expire(_: ChatRequest, request: Request) -> None:
     request.withdraw("expired")
-    request.fail(commands.NoAnswer())
+    request.fail(refusals.NoAnswer())
 
 
 @_asking.upon(ChatRequest.cross).to(_settled)
@@ -247,13 +247,13 @@ def _cross(_: ChatRequest, request: Request, asker: Party) -> bool:
 
 @_silent.upon(ChatRequest.expire).to(_settled)
 def _expire_silent(_: ChatRequest, request: Request) -> None:
-    request.fail(commands.NoAnswer())
+    request.fail(refusals.NoAnswer())
 
 
 @_silent.upon(ChatRequest.cancel).to(_settled)
 @_silent.upon(ChatRequest.abandon).to(_settled)
 def _cancel_silent(_: ChatRequest, request: Request) -> None:
-    request.fail(commands.Cancelled())
+    request.fail(refusals.Cancelled())
 
 
 @_silent.upon(ChatRequest.cross).to(_settled)
@@ -273,7 +273,7 @@ def _opened(_: ChatRequest, request: Request) -> None:
 @_opening.upon(ChatRequest.abandon).to(_settled)
 def _cancel_opening(_: ChatRequest, request: Request) -> None:
     request.close_announced()
-    request.fail(commands.Cancelled())
+    request.fail(refusals.Cancelled())
 
 
 @_opening.upon(ChatRequest.excuse).to(_silent)

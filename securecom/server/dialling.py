@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IProtocol, IReactorTime, IStreamClientEn
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
-from securecom import commands
+from securecom import refusals
 from securecom.server.reception import Reception
 from securecom.server.request import RequestConnection, RequestFactory
 from securecom.server.session import Session
@@ -47,7 +47,7 @@ class Dialler:
         """Fires when the channel is proven; fails with `NotDialling`."""
         host = session.leg.peer_host()
         if session in self._dialling or not self._may_dial(host, port):
-            return fail(commands.NotDialling())
+            return fail(refusals.NotDialling())
         self._dialling.add(session)
         factory = TLSMemoryBIOFactory(
             self._options, False, RequestFactory(reception, only=session), self._clock
@@ -83,4 +83,4 @@ def _proven(channel: IProtocol) -> Deferred[None]:
 
 
 def _not_dialling(_: Failure) -> Failure:
-    return Failure(commands.NotDialling())
+    return Failure(refusals.NotDialling())

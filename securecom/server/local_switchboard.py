@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 
-from securecom import commands, limits
+from securecom import limits, refusals
 from securecom.identity import Name
 from securecom.server.availability import Leases
 from securecom.server.chat_request import Request
@@ -89,7 +89,7 @@ class LocalSwitchboard:
     def available(self, asker: Party, after: str, text: str) -> Deferred[tuple[list[Name], bool]]:
         """See the interface."""
         if not self._lists.allow(asker.name):
-            return fail(commands.TooManyRequests())
+            return fail(refusals.TooManyRequests())
         page: list[Name] = []
         for name in self._leases.after(after):
             if text in name and self._is_open_to(asker, name):
@@ -110,23 +110,23 @@ class LocalSwitchboard:
     def request(self, caller: Party, callee: Name) -> Deferred[Opened]:
         """See the interface."""
         if self._parties.get(caller.name) is not caller:
-            return fail(commands.NoAnswer())
+            return fail(refusals.NoAnswer())
         theirs = self._engaged.get(callee)
         if isinstance(theirs, Request) and self._crosses(theirs, caller, callee):
             return self._join_crossing(theirs, caller)
         if caller.name in self._engaged:
-            return fail(commands.Occupied())
+            return fail(refusals.Occupied())
         if not self._by_caller.allow(caller.name):
-            return fail(commands.TooManyRequests())
+            return fail(refusals.TooManyRequests())
         if wait := self._cooldowns.left(caller.name, callee):
-            return fail(commands.TooSoon(str(wait)))
+            return fail(refusals.TooSoon(str(wait)))
         return self._ask(caller, callee, self._drawn_time())
 
     def cancel(self, caller: Party) -> Deferred[None]:
         """See the interface."""
         engagement = self._engaged.get(caller.name)
         if not isinstance(engagement, Request) or engagement.caller is not caller:
-            return fail(commands.NothingToEnd())
+            return fail(refusals.NothingToEnd())
         engagement.machine.cancel()
         return succeed(None)
 
@@ -175,7 +175,7 @@ class LocalSwitchboard:
     def _join_crossing(request: Request, asker: Party) -> Deferred[Opened]:
         if request.machine.cross(asker):
             return request.crossing
-        return fail(commands.Occupied())  # accepted a moment ago: the chat is on its way
+        return fail(refusals.Occupied())  # accepted a moment ago: the chat is on its way
 
     # what a request needs (`chat_request.Board`)
 
@@ -201,7 +201,7 @@ class LocalSwitchboard:
         """See the interface."""
         engagement = self._engaged.get(party.name)
         if not isinstance(engagement, Chat) or engagement.relay.stream != stream:
-            return fail(commands.NothingToEnd())
+            return fail(refusals.NothingToEnd())
         self._end(engagement, party)
         return succeed(None)
 

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 
-from securecom import commands
+from securecom import refusals
 from securecom.identity import Name, PublicKey
 from securecom.server.blocks import Blocks
 from securecom.server.registry import Registry, User, told
@@ -64,12 +64,12 @@ class Reception:
 
 
 def _no_dialling(_session: Session, _port: int) -> Deferred[object]:
-    return fail(commands.NotDialling())
+    return fail(refusals.NotDialling())
 
 
 def _admitted(user: User | None) -> User:
     if user is None:
-        raise commands.NotEnrolled()
+        raise refusals.NotEnrolled()
     if user.disabled:
-        raise commands.Disabled()
+        raise refusals.Disabled()
     return user

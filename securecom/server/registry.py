@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from securecom import commands
+from securecom import refusals
 from securecom.errors import NoSuchUser, OurFault
 from securecom.identity import Name, PublicKey
 
@@ -60,8 +60,8 @@ class Registry(Protocol):
 
         All other invitations of that name are gone with it.
 
-        :raises commands.BadInvitation: it is spent, expired, revoked, or never was.
-        :raises commands.KeyTaken: the key is somebody's; the invitation stays open.
+        :raises refusals.BadInvitation: it is spent, expired, revoked, or never was.
+        :raises refusals.KeyTaken: the key is somebody's; the invitation stays open.
         """
 
     def invite(self, name: Name, token_hash: bytes, expires: float) -> Deferred[OpenInvitation]:
@@ -100,7 +100,7 @@ class Registry(Protocol):
     def block(self, blocker: Name, blocked: Name) -> Deferred[None]:
         """Remember that `blocker` is not to be asked by `blocked`, who need not exist (yet).
 
-        :raises commands.ListFull: `limits.MAX_BLOCKED` names are blocked.
+        :raises refusals.ListFull: `limits.MAX_BLOCKED` names are blocked.
         :raises errors.NoSuchUser: there is no `blocker`.
         """
 
@@ -123,8 +123,8 @@ class Registry(Protocol):
 def told(failure: Failure) -> Failure:
     """Our disk or database failed: the client hears that, the admin why."""
     if failure.check(NoSuchUser):  # removed a moment ago: the session is about to end
-        return Failure(commands.ServerTrouble())
+        return Failure(refusals.ServerTrouble())
     if not failure.check(OurFault):
         return failure
     _log.error("registry: {error}", error=str(failure.value))
-    return Failure(commands.ServerTrouble())
+    return Failure(refusals.ServerTrouble())

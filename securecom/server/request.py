@@ -14,7 +14,7 @@ from twisted.internet.protocol import Factory
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
-from securecom import commands, tls
+from securecom import commands, refusals, tls
 from securecom.connection import Connection
 from securecom.errors import ProofRefused, WireError
 from securecom.liveness import Liveness
@@ -55,7 +55,7 @@ class RequestConnection(Connection, amp.CommandLocator):
             self._is_refused = True
             self.reason = ProofRefused("a bad proof of the session key")
             self.clock.callLater(0, self.close)
-            raise commands.BadProof()
+            raise refusals.BadProof()
         self._session = found
         self.established()
         self._liveness.start()

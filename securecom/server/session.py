@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.protocols import amp
 
-from securecom import commands, limits
+from securecom import commands, limits, refusals
 from securecom.control import ControlLane
 from securecom.errors import PeerSilent
 from securecom.identity import Name, PublicKey
@@ -130,7 +130,7 @@ class Session(amp.CommandLocator):
     def offer(self, chat: bytes, caller: Name, key: PublicKey, lasts: float) -> Deferred[Answer]:
         """Ask over the request channel."""
         if self._request_channel is None:
-            return fail(commands.NoAnswer())
+            return fail(refusals.NoAnswer())
         seconds = math.ceil(lasts)
         channel = self._request_channel
         answer = channel.control.call(
@@ -199,7 +199,7 @@ class Session(amp.CommandLocator):
     ) -> Deferred[dict[str, Any]]:
         """May be asked, by whom and how long, or may not."""
         if audience is not None and len(audience) > limits.MAX_AUDIENCE:
-            raise commands.ListFull()
+            raise refusals.ListFull()
         names = None if audience is None else frozenset(audience)
         lease = Lease(seconds, names) if available else None
         return self._switchboard.set_available(self, lease).addCallback(lambda _: {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from securecom import commands, limits
+from securecom import limits, refusals
 from securecom.identity import Name
 from securecom.server.registry import Registry, User
 from securecom.server.session import Session
@@ -34,14 +34,14 @@ class Sessions:
         :raises ServerFull: if there is no room, or the server stops.
         """
         if not self.is_open:
-            raise commands.ServerFull()
+            raise refusals.ServerFull()
         current = self._by_name.get(session.name)
         if current is not None and not takeover:
-            raise commands.AlreadyOnline()
+            raise refusals.AlreadyOnline()
         if current is not None:
             current.end("taken-over")
         if len(self._by_id) >= limits.MAX_SESSIONS:
-            raise commands.ServerFull()
+            raise refusals.ServerFull()
         self._by_id[session.ident] = session
         self._by_name[session.name] = session
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from securecom import limits
-from securecom.commands import BadInvitation, KeyTaken, ListFull
 from securecom.errors import BadKey, BadName, NameTaken, NoSuchInvitation, NoSuchUser, StateDamaged
 from securecom.identity import Name, PublicKey
+from securecom.refusals import BadInvitation, KeyTaken, ListFull
 from securecom.server.registry import OpenInvitation, User
 
 #: What version 2 added to version 1. No reference for `blocked`: it may be nobody's name, yet.

@@ -15,7 +15,7 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from securecom import commands, framing, tls
+from securecom import commands, framing, refusals, tls
 from securecom.connection import Connection
 from securecom.errors import PeerFault, PeerSilent, WireError
 from securecom.identity import Name
@@ -100,10 +100,10 @@ class StandardConnection(Connection):
         key = tls.peer_key(self.tls)
         user = yield self._reception.find(key)
         if not self._reception.sessions.is_open:
-            raise commands.ServerFull()
+            raise refusals.ServerFull()
         blocks = yield self._reception.blocks(user.name)
         if self.is_closing:
-            raise commands.ServerTrouble("the client is gone")
+            raise refusals.ServerTrouble("the client is gone")
         ident, request_key = tls.session_id(self.tls), tls.request_key(self.tls)
         reception = self._reception
         session = Session(

@@ -11,7 +11,7 @@ from twisted.protocols import amp
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
-from securecom import commands, framing, tls
+from securecom import commands, framing, refusals, tls
 from securecom.connection import Connection
 from securecom.identity import Identity, Name, PublicKey, server_id
 from securecom.testing import Network
@@ -39,7 +39,7 @@ class FakeServer:
         self.people: dict[Name, ServerEnd] = {}
         self.by_session: dict[bytes, ServerEnd] = {}
         #: What a log-in, an invitation or a proof is refused with, while it is not None.
-        self.refusal: commands.Refusal | None = None
+        self.refusal: refusals.Refusal | None = None
         #: Changes the server's proof of the session key.
         self.proof: Callable[[bytes], bytes] = bytes
         #: What is offered on a request channel as soon as TLS stands, before any proof.
@@ -88,7 +88,7 @@ class FakeServer:
 
 def _unless_called(dialled: Deferred[Any]) -> None:
     if not dialled.called:
-        dialled.errback(Failure(commands.NotDialling()))
+        dialled.errback(Failure(refusals.NotDialling()))
 
 
 class Ponged(Connection, amp.CommandLocator):
@@ -277,11 +277,11 @@ class RequestEnd(Ponged):
     @commands.ProveSession.responder
     def prove(self, session: bytes, proof: bytes) -> Any:
         if self.server.refusal is not None:
-            raise commands.BadProof()
+            raise refusals.BadProof()
         person = self.server.by_session[session]
         binding, key = tls.request_binding(self.tls), tls.request_key(person.standard.tls)
         if not tls.same(proof, tls.mac(key, b"daemon", binding)):
-            raise commands.BadProof()
+            raise refusals.BadProof()
         person.request = self
         self.established()
         return {"proof": self.server.proof(tls.mac(key, b"server", binding))}

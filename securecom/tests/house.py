@@ -13,7 +13,7 @@ from twisted.protocols import amp
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
-from securecom import commands, framing, limits, tls
+from securecom import commands, framing, limits, refusals, tls
 from securecom.connection import Connection
 from securecom.identity import Identity, Name, server_id
 from securecom.invitation import token_hash
@@ -146,7 +146,7 @@ class Answers(amp.CommandLocator):
     def open_stream(self, chat: bytes, stream: int) -> Any:
         self.hand.heard.append(("open", stream))
         if not self.hand.opens:
-            raise commands.NothingToEnd()
+            raise refusals.NothingToEnd()
         return self.hand.opens() if callable(self.hand.opens) else {}
 
     @commands.StreamClosed.responder

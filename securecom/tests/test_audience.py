@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits
+from securecom import commands, limits, refusals
 from securecom.identity import Name
 from securecom.server.availability import Leases
 from securecom.server.switchboard import Lease
@@ -107,7 +107,7 @@ class ServerTests(RequestCase):
 
     def test_bounds(self) -> None:
         names = [Name(f"u{number}") for number in range(limits.MAX_AUDIENCE + 1)]
-        self.failureResultOf(self.choose(audience=names), commands.ListFull)
+        self.failureResultOf(self.choose(audience=names), refusals.ListFull)
         self.bob.done(self.choose(audience=names[1:], seconds=limits.MAX_LEASE))
         self.choose(seconds=limits.MAX_LEASE + 1).addErrback(lambda _: None)
         self.assertEqual(self.bob.said("goodbye"), ["violation"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from securecom import commands, limits
+from securecom import limits, refusals
 from securecom.client.events import AskedOver, Blocked, BlockList
 from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong
 from securecom.tests.engaged import ALICE, BOB, CAROL, STATES, AliceTestCase
@@ -66,13 +66,13 @@ class BlockTests(AliceTestCase):
         self.assertEqual(self.notes.of(Blocked), [])
 
     def test_a_full_list_says_so(self) -> None:
-        self.server.refusal = commands.ListFull()
+        self.server.refusal = refusals.ListFull()
         error = self.fails(self.told(self.alice.block(BOB)), TooLong)
         self.assertIn(str(limits.MAX_BLOCKED), error.what)
         self.assertEqual(self.notes.of(Blocked), [])
 
     def test_a_server_in_trouble_says_so(self) -> None:
-        self.server.refusal = commands.ServerTrouble()
+        self.server.refusal = refusals.ServerTrouble()
         for order in (self.alice.block, self.alice.unblock):
             self.fails(self.told(order(BOB)), ServerInTrouble)
         self.fails(self.told(self.alice.blocked()), ServerInTrouble)

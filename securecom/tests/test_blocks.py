@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 
-from securecom import commands, limits
+from securecom import commands, limits, refusals
 from securecom.errors import StateBusy
 from securecom.identity import Name
 from securecom.tests.house import Hand, chatting, result
@@ -115,7 +115,7 @@ class BlockingTests(BlockCase):
         self.patch(limits, "MAX_BLOCKED", 2)
         for name in ("u1", "u2", "u2"):
             self.block(self.bob, name)
-        self.failureResultOf(self.bob.ask(commands.Block, name=ALICE), commands.ListFull)
+        self.failureResultOf(self.bob.ask(commands.Block, name=ALICE), refusals.ListFull)
         chatting(self.alice, self.bob, "bob")
 
 
@@ -146,15 +146,15 @@ class LastingTests(BlockCase):
             ("blocked", commands.ListBlocked, {}),
         ):
             self.patch(self.house.registry, method, lambda *_: fail(StateBusy("busy")))
-            self.failureResultOf(self.bob.ask(command, **more), commands.ServerTrouble)
+            self.failureResultOf(self.bob.ask(command, **more), refusals.ServerTrouble)
         chatting(self.alice, self.bob, "bob")
 
     def test_a_user_removed_a_moment_ago_blocks_nobody(self) -> None:
         result(self.house.registry.remove(BOB))
-        self.failureResultOf(self.bob.ask(commands.Block, name=ALICE), commands.ServerTrouble)
+        self.failureResultOf(self.bob.ask(commands.Block, name=ALICE), refusals.ServerTrouble)
 
     def test_who_cannot_be_asked_for_their_blocks_is_not_logged_in(self) -> None:
         """Or a broken disk would let everybody through."""
         bob = Hand(self.house, self.house.enrolled("dave"))
         self.patch(self.house.registry, "blocked", lambda *_: fail(StateBusy("busy")))
-        self.assertRaises(commands.ServerTrouble, bob.log_in)
+        self.assertRaises(refusals.ServerTrouble, bob.log_in)

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.protocols.amp import AmpBox
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, framing, limits, tls
+from securecom import commands, framing, limits, refusals, tls
 from securecom.client.chat.agreement import Agreement
 from securecom.client.events import Event, Message
 from securecom.errors import (
@@ -153,7 +153,7 @@ class StandingTests(SynchronousTestCase):
 
     def test_a_callee_that_speaks_first_is_refused_and_the_chat_ends(self) -> None:
         (refusal,) = self.send(self.bob, commands.Say, text="me first")
-        self.assertIsInstance(refusal, commands.OutOfTurn)
+        self.assertIsInstance(refusal, refusals.OutOfTurn)
         self.assertEqual(self.alice.messages, [])
         self.assertEqual(self.alice.over, [("cut-off", [])])
         self.assertIsInstance(self.alice.error, WireError)
@@ -165,7 +165,7 @@ class StandingTests(SynchronousTestCase):
             proof = second.hello(b"x" * 32, second.role)
             came = outcome(pair.bob.session.control.call(commands.Hello, proof=proof))
             pair.pump()
-            self.assertIsInstance(came[0], commands.BadProof)
+            self.assertIsInstance(came[0], refusals.BadProof)
             self.assertEqual(pair.alice.over, [("cut-off", [])])
             self.assertIsInstance(pair.alice.error, ProofRefused)
 
@@ -173,7 +173,7 @@ class StandingTests(SynchronousTestCase):
         agreement = self.pair.agreement("callee")
         proof = agreement.hello(tls.chat_binding(self.bob.session.tls), "callee")
         (refusal,) = self.send(self.bob, commands.Hello, proof=proof)
-        self.assertIsInstance(refusal, commands.BadProof)
+        self.assertIsInstance(refusal, refusals.BadProof)
         self.assertEqual(self.alice.over, [("cut-off", [])])
 
     def test_a_message_over_the_limit_ends_it(self) -> None:
@@ -485,7 +485,7 @@ class OpeningTests(SynchronousTestCase):
 
         pair.alice.session.send_hello = speak  # type: ignore[method-assign]
         pair.open()
-        self.assertIsInstance(said[0][0], commands.OutOfTurn)
+        self.assertIsInstance(said[0][0], refusals.OutOfTurn)
         self.check_never_stood(pair, pair.bob)
         self.assertEqual(pair.bob.messages, [])
 

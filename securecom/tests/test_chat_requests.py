@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits
+from securecom import commands, limits, refusals
 from securecom.identity import Name
 from securecom.server import chat_request
 from securecom.server.chat_request import ChatRequest
@@ -30,7 +30,7 @@ class RequestCase(SynchronousTestCase):
         """Not now, whatever the server knows, but when the time that was drawn is up."""
         self.assertNoResult(asked)
         self.house.network.advance(limits.REQUEST_STANDS + 1)  # the house draws small numbers
-        self.failureResultOf(asked, commands.NoAnswer)
+        self.failureResultOf(asked, refusals.NoAnswer)
 
     def assert_free(self, *hands: Hand) -> None:
         """Each can have a chat with Dave, who came just now."""
@@ -76,7 +76,7 @@ class AnswerTests(RequestCase):
     def test_refused(self) -> None:
         asked = self.ask(self.alice, "bob")
         self.bob.answer("refuse")
-        self.failureResultOf(asked, commands.Refused)
+        self.failureResultOf(asked, refusals.Refused)
         self.assert_free(self.alice, self.bob)
 
     def test_busy_and_unavailable_look_alike(self) -> None:
@@ -96,7 +96,7 @@ class AnswerTests(RequestCase):
     def test_answer_after_the_end_changes_nothing(self) -> None:
         asked = self.ask(self.alice, "bob")
         self.alice.done(self.alice.ask(commands.CancelRequest))
-        self.failureResultOf(asked, commands.Cancelled)
+        self.failureResultOf(asked, refusals.Cancelled)
         self.bob.answer("accept")
         self.assertEqual(self.bob.said("open"), [])
         self.assert_free(self.alice, self.bob)
@@ -151,15 +151,15 @@ class EndingTests(RequestCase):
         """The caller withdraws; it goes from the callee's screen."""
         asked = self.ask(self.alice, "bob")
         self.assertEqual(self.alice.done(self.alice.ask(commands.CancelRequest)), {})
-        self.failureResultOf(asked, commands.Cancelled)
+        self.failureResultOf(asked, refusals.Cancelled)
         self.assertEqual(self.bob.said("withdrawn"), ["cancelled"])
         self.assert_free(self.alice, self.bob)
 
     def test_nothing_to_cancel(self) -> None:
-        self.failureResultOf(self.alice.ask(commands.CancelRequest), commands.NothingToEnd)
+        self.failureResultOf(self.alice.ask(commands.CancelRequest), refusals.NothingToEnd)
         self.ask(self.alice, "bob").addErrback(lambda _: None)
         not_bobs = self.bob.ask(commands.CancelRequest)
-        self.failureResultOf(not_bobs, commands.NothingToEnd)
+        self.failureResultOf(not_bobs, refusals.NothingToEnd)
 
     def test_expired(self) -> None:
         asked = self.ask(self.alice, "bob")
@@ -175,7 +175,7 @@ class EndingTests(RequestCase):
             for hand in (self.alice, self.bob):
                 hand.ask(commands.Ping)
                 hand.request.control.call(commands.Ping).addErrback(lambda _: None)
-        self.failureResultOf(asked, commands.NoAnswer)
+        self.failureResultOf(asked, refusals.NoAnswer)
         self.assertIsNotNone(self.bob.request.lost_reason)
         self.assertIsNone(self.bob.standard.lost_reason)
 
@@ -203,17 +203,17 @@ class EndingTests(RequestCase):
 
     def test_one_request_at_a_time(self) -> None:
         self.ask(self.alice, "bob")
-        self.failureResultOf(self.ask(self.alice, "carol"), commands.Occupied)
+        self.failureResultOf(self.ask(self.alice, "carol"), refusals.Occupied)
         self.assertEqual(self.carol.said("offer"), [])
 
     def test_no_request_in_a_chat(self) -> None:
         chatting(self.alice, self.bob, "bob")
-        self.failureResultOf(self.ask(self.alice, "carol"), commands.Occupied)
-        self.failureResultOf(self.ask(self.bob, "carol"), commands.Occupied)
+        self.failureResultOf(self.ask(self.alice, "carol"), refusals.Occupied)
+        self.failureResultOf(self.ask(self.bob, "carol"), refusals.Occupied)
 
     def test_asked_person_may_not_ask_somebody_else(self) -> None:
         self.ask(self.alice, "bob")
-        self.failureResultOf(self.ask(self.bob, "carol"), commands.Occupied)
+        self.failureResultOf(self.ask(self.bob, "carol"), refusals.Occupied)
 
 
 class OpeningTests(RequestCase):
@@ -235,14 +235,14 @@ class OpeningTests(RequestCase):
         self.assert_free(self.alice, self.bob)
 
     def test_client_declines(self) -> None:
-        self.ready.errback(commands.NothingToEnd())
+        self.ready.errback(refusals.NothingToEnd())
         self.house.network.pump()
         self.assert_no_answer(self.asked)
         self.assert_free(self.alice)
 
     def test_caller_cancels(self) -> None:
         self.alice.done(self.alice.ask(commands.CancelRequest))
-        self.failureResultOf(self.asked, commands.Cancelled)
+        self.failureResultOf(self.asked, refusals.Cancelled)
         self.assertEqual(self.bob.said("closed"), [self.stream])
         self.ready.callback({})
         self.house.network.pump()
@@ -262,7 +262,7 @@ class OpeningTests(RequestCase):
         self.assert_free(self.alice)
 
     def test_callees_own_request_comes_too_late_to_cross(self) -> None:
-        self.failureResultOf(self.ask(self.bob, "alice"), commands.Occupied)
+        self.failureResultOf(self.ask(self.bob, "alice"), refusals.Occupied)
         self.ready.callback({})
         self.assertEqual(self.alice.done(self.asked)["role"], "caller")
 
@@ -328,12 +328,12 @@ class CooldownTests(RequestCase):
     def refused(self) -> int | None:
         asked = self.ask(self.alice, "bob")
         self.bob.answer("refuse")
-        refusal: commands.Refused = self.failureResultOf(asked, commands.Refused).value
+        refusal: refusals.Refused = self.failureResultOf(asked, refusals.Refused).value
         return refusal.seconds
 
     def too_soon(self) -> int | None:
         asked = self.ask(self.alice, "bob")
-        refusal: commands.TooSoon = self.failureResultOf(asked, commands.TooSoon).value
+        refusal: refusals.TooSoon = self.failureResultOf(asked, refusals.TooSoon).value
         return refusal.seconds
 
     def test_the_one_who_asks_hears_how_long(self) -> None:
@@ -348,7 +348,7 @@ class CooldownTests(RequestCase):
         self.refused()
         asked = self.ask(self.carol, "bob")
         self.bob.answer("refuse")
-        self.failureResultOf(asked, commands.Refused)
+        self.failureResultOf(asked, refusals.Refused)
         chatting(self.alice, self.carol, "carol")
 
     def test_nor_the_other_direction_and_a_chat_makes_up_for_it(self) -> None:
@@ -392,13 +392,13 @@ class RateTests(RequestCase):
     def refused(self, who: Hand, name: str, by: Hand) -> None:
         asked = self.ask(who, name)
         by.answer("refuse")
-        self.failureResultOf(asked, commands.Refused)
+        self.failureResultOf(asked, refusals.Refused)
 
     def test_by_caller(self) -> None:
         self.patch(self.house.switchboard._by_caller, "_count", 2)
         self.refused(self.alice, "bob", self.bob)
         self.refused(self.alice, "carol", self.carol)
-        self.failureResultOf(self.ask(self.alice, "bob"), commands.TooManyRequests)
+        self.failureResultOf(self.ask(self.alice, "bob"), refusals.TooManyRequests)
         self.refused(self.carol, "bob", self.bob)
         self.house.network.clock.advance(limits.REQUEST_WINDOW)
         self.refused(self.alice, "bob", self.bob)
@@ -407,14 +407,14 @@ class RateTests(RequestCase):
         """Or they could be tried one by one."""
         self.patch(self.house.switchboard._by_caller, "_count", 1)
         self.assert_no_answer(self.ask(self.alice, "x"))
-        self.failureResultOf(self.ask(self.alice, "y"), commands.TooManyRequests)
+        self.failureResultOf(self.ask(self.alice, "y"), refusals.TooManyRequests)
 
     def test_by_pair(self) -> None:
         """One who asks again and again does not keep others away for long."""
         for _ in range(limits.REQUESTS_BY_PAIR):
             asked = self.ask(self.alice, "bob")
             self.alice.done(self.alice.ask(commands.CancelRequest))
-            self.failureResultOf(asked, commands.Cancelled)
+            self.failureResultOf(asked, refusals.Cancelled)
         self.assert_no_answer(self.ask(self.alice, "bob"))
         self.refused(self.carol, "bob", self.bob)
 

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from securecom import commands, limits, tls
+from securecom import commands, limits, refusals, tls
 from securecom.client.channels import request_ways
 from securecom.client.channels.reaching import cannot_reach
 from securecom.client.events import AskedOver, ChatOver, Connecting, Event, Offline, Online
@@ -159,15 +159,15 @@ class ReachingTests(SynchronousTestCase):
             self.assertEqual((person.main.name, len(person.notes.of(Online))), (ALICE, 1))
 
     def test_a_refused_log_in_is_final(self) -> None:
-        refusals = (commands.NotEnrolled(), commands.Disabled(), commands.AlreadyOnline())
+        known = (refusals.NotEnrolled(), refusals.Disabled(), refusals.AlreadyOnline())
         reasons = set()
-        for refusal in refusals:
+        for refusal in known:
             self.server.refusal = refusal
             reasons.add(self.check_final(self.person(), LoginRefused).what)
-        self.assertEqual(len(reasons), len(refusals))
+        self.assertEqual(len(reasons), len(known))
 
     def test_a_server_in_trouble_is_tried_again(self) -> None:
-        for refusal in (commands.ServerFull(), commands.ServerTrouble()):
+        for refusal in (refusals.ServerFull(), refusals.ServerTrouble()):
             self.server.refusal = refusal
             person = self.person()
             self.assertEqual(person.done, [])

@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from twisted.protocols import amp
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands
-from securecom.commands import FixedBytes, KeyArgument, NameArgument, NamesArgument, Number, Word
+from securecom import commands, refusals
+from securecom.arguments import FixedBytes, KeyArgument, NameArgument, NamesArgument, Number, Word
 from securecom.errors import WireError
 from securecom.identity import Identity, Name
 
 COMMANDS = [
     one for one in vars(commands).values() if isinstance(one, type) and issubclass(one, amp.Command)
 ]
-REFUSALS = commands.Refusal.__subclasses__()
+REFUSALS = refusals.Refusal.__subclasses__()
 
 
 class ArgumentTests(SynchronousTestCase):
@@ -86,13 +86,13 @@ class VocabularyTests(SynchronousTestCase):
         words = [one.wire for one in REFUSALS]
         self.assertGreater(len(words), 10)
         self.assertEqual(len(set(words)), len(words))
-        for reserved in (amp.UNKNOWN_ERROR_CODE, amp.UNHANDLED_ERROR_CODE, commands.Refusal.wire):
+        for reserved in (amp.UNKNOWN_ERROR_CODE, amp.UNHANDLED_ERROR_CODE, refusals.Refusal.wire):
             self.assertNotIn(reserved, words)
 
     def test_commands_fail_with_refusals_only_and_with_their_words(self) -> None:
         for command in COMMANDS:
             for kind, word in command.errors.items():
-                self.assertTrue(issubclass(kind, commands.Refusal), command)
+                self.assertTrue(issubclass(kind, refusals.Refusal), command)
                 self.assertEqual(word, vars(kind)["wire"], command)
             self.assertEqual(command.fatalErrors, {})
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits
+from securecom import commands, limits, refusals
 from securecom.client.events import (
     Asked,
     ChatOver,
@@ -40,7 +40,7 @@ def words(end: End) -> list[tuple[str, str]]:
 
 def refuse(word: str) -> None:
     """A peer that takes no word."""
-    raise commands.OutOfTurn()
+    raise refusals.OutOfTurn()
 
 
 class WordTests(SynchronousTestCase):

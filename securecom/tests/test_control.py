@@ -12,11 +12,12 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits
-from securecom.commands import CancelRequest, ListAvailable, NothingToEnd, Ping, Say
+from securecom import commands, limits, refusals
+from securecom.commands import CancelRequest, ListAvailable, Ping, Say
 from securecom.control import PAD, parse_box
 from securecom.errors import WireError
 from securecom.identity import Name
+from securecom.refusals import NothingToEnd
 from securecom.tests.lanes import Box, Side, join, serialized
 
 
@@ -172,7 +173,7 @@ class PaddingTests(SynchronousTestCase):
         self.assertEqual(there.responders.asked[1], "a")  # nothing of the padding is in it
 
         def refuse() -> None:
-            raise commands.OutOfTurn("x" * 50)
+            raise refusals.OutOfTurn("x" * 50)
 
         there.responders.act = refuse
         there.lane.receive(here.sent[0][limits.FRAME_HEADER :])

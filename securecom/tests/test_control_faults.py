@@ -13,8 +13,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.commands import CancelRequest, ListAvailable, NothingToEnd, Ping
+from securecom.commands import CancelRequest, ListAvailable, Ping
 from securecom.errors import NotYourStream, OurFault, WireError
+from securecom.refusals import NothingToEnd
 from securecom.tests.lanes import SECRET, Side
 
 

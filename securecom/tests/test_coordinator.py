@@ -6,7 +6,7 @@ import gc
 import weakref
 from typing import Any
 
-from securecom import commands, limits
+from securecom import commands, limits, refusals
 from securecom.client.events import (
     Asked,
     AskedOver,
@@ -235,7 +235,7 @@ class AskedTests(AliceTestCase):
         stands = self.reach("accepted")
         self.withdraw("cancelled")
         self.fails(stands, ChatFailed)
-        self.assertEqual(self.open_stream()[0].__class__, commands.NothingToEnd)
+        self.assertEqual(self.open_stream()[0].__class__, refusals.NothingToEnd)
 
     def test_accepted_and_never_opened_is_no_chat(self) -> None:
         stands = self.reach("accepted")
@@ -248,7 +248,7 @@ class AskedTests(AliceTestCase):
         stands = self.reach("accepted")
         self.assertEqual(self.told(self.alice.stop()), [None])
         self.fails(stands, WasCancelled)
-        self.fails(self.open_stream(), commands.NothingToEnd)
+        self.fails(self.open_stream(), refusals.NothingToEnd)
 
     def test_accepted_and_cut_off_from_the_server_is_no_chat(self) -> None:
         stands = self.reach("accepted")
@@ -269,16 +269,16 @@ class AskedTests(AliceTestCase):
             self.setUp()
             self.reach(state)
             self.notes.events.clear()
-            self.fails(self.open_stream(OTHER_CHAT), commands.NothingToEnd)
+            self.fails(self.open_stream(OTHER_CHAT), refusals.NothingToEnd)
             self.assertEqual(self.notes.events, [], state)
 
     def test_a_stream_before_the_yes_is_refused(self) -> None:
         self.offer()
-        self.fails(self.open_stream(), commands.NothingToEnd)
+        self.fails(self.open_stream(), refusals.NothingToEnd)
 
     def test_the_same_stream_twice_is_refused(self) -> None:
         self.reach("opening")
-        self.fails(self.open_stream(), commands.NothingToEnd)
+        self.fails(self.open_stream(), refusals.NothingToEnd)
 
 
 class AskingTests(AliceTestCase):
@@ -307,13 +307,13 @@ class AskingTests(AliceTestCase):
         self.assertEqual(self.alice.peer, BOB)
 
     def test_each_refusal_has_its_words(self) -> None:
-        cases: tuple[tuple[commands.Refusal, type[BaseException], str], ...] = (
-            (commands.NoAnswer(), NotAnswered, "no-answer"),
-            (commands.Refused(), WasRefused, "refused"),
-            (commands.TooSoon(), AskedTooSoon, "failed"),
-            (commands.Cancelled(), WasCancelled, "cancelled"),
-            (commands.Occupied(), NotNow, "failed"),
-            (commands.TooManyRequests(), TooOften, "failed"),
+        cases: tuple[tuple[refusals.Refusal, type[BaseException], str], ...] = (
+            (refusals.NoAnswer(), NotAnswered, "no-answer"),
+            (refusals.Refused(), WasRefused, "refused"),
+            (refusals.TooSoon(), AskedTooSoon, "failed"),
+            (refusals.Cancelled(), WasCancelled, "cancelled"),
+            (refusals.Occupied(), NotNow, "failed"),
+            (refusals.TooManyRequests(), TooOften, "failed"),
         )
         for refusal, kind, word in cases:
             stands = self.ask()
@@ -323,7 +323,7 @@ class AskingTests(AliceTestCase):
             self.assertIsNone(self.alice.asking)
 
     def test_a_no_says_how_long_to_wait(self) -> None:
-        cases = ((commands.Refused("60"), "60 s"), (commands.TooSoon("3600"), "1 h"))
+        cases = ((refusals.Refused("60"), "60 s"), (refusals.TooSoon("3600"), "1 h"))
         for refusal, told in cases:
             stands = self.ask()
             self.deny(refusal)
@@ -334,7 +334,7 @@ class AskingTests(AliceTestCase):
     def test_a_wait_that_is_no_number_is_none(self) -> None:
         for text in ("", "soon", "-1", "1.5", "\u0661", "1" * 7):
             stands = self.ask()
-            self.deny(commands.Refused(text))
+            self.deny(refusals.Refused(text))
             self.fails(stands, WasRefused)
             self.assertIsNone(self.notes.last(RequestOver).wait)
 
@@ -406,7 +406,7 @@ class AskingTests(AliceTestCase):
         again = self.told(self.alice.cancel())
         self.assertEqual((done, again, stands), ([], [], []))
         self.assertEqual(self.end.said("cancel"), [None])
-        self.deny(commands.Cancelled())
+        self.deny(refusals.Cancelled())
         self.fails(stands, WasCancelled)
         self.assertEqual((done, again), ([None], [None]))
         self.assertEqual(self.notes.last(RequestOver), RequestOver(BOB, "cancelled"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits
+from securecom import commands, limits, refusals
 from securecom.client.channels.backoff import Backoff
 from securecom.client.events import (
     Asked,
@@ -103,7 +103,7 @@ class ChannelStories(Mixin):
 
     def test_a_proof_that_the_server_refuses_is_tried_again(self) -> None:
         self.lose()
-        self.server.refusal = commands.BadProof()
+        self.server.refusal = refusals.BadProof()
         self.network.advance(2 * limits.RECONNECT_FIRST)
         self.assertEqual(self.channels(), [False, False])  # lost, and then told once that it fails
         self.network.advance(4 * limits.RECONNECT_FIRST)

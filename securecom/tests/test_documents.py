@@ -12,7 +12,7 @@ from twisted.protocols import amp
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import securecom
-from securecom import commands, limits, tls
+from securecom import arguments, commands, limits, refusals, tls
 from securecom.server import standard
 
 ROOT = Path(securecom.__file__).parent.parent
@@ -50,16 +50,16 @@ def written(name: bytes, argument: amp.Argument) -> str:
 
 def kind(argument: amp.Argument) -> str:
     match argument:
-        case commands.FixedBytes():
+        case arguments.FixedBytes():
             return f"{argument.length} bytes"
-        case commands.Number():
+        case arguments.Number():
             return f"number {argument.low} to {argument.high}"
-        case commands.Word():
+        case arguments.Word():
             return "/".join(f"`{word}`" for word in argument.words)
     return {
-        commands.NameArgument: "name",
-        commands.KeyArgument: "key",
-        commands.NamesArgument: "names",
+        arguments.NameArgument: "name",
+        arguments.KeyArgument: "key",
+        arguments.NamesArgument: "names",
         amp.Boolean: "boolean",
         amp.String: "bytes",
         amp.Unicode: "text",
@@ -106,7 +106,7 @@ class VocabularyTests(DocumentCase):
 
     def test_every_refusal(self) -> None:
         section = self.text("protocol.md").split("### Refusals\n")[1].split("\n#")[0]
-        kinds = sorted(one.wire.decode() for one in commands.Refusal.__subclasses__())
+        kinds = sorted(one.wire.decode() for one in refusals.Refusal.__subclasses__())
         self.assertEqual(sorted(row[0].strip("`") for row in rows(section)), kinds)
 
     def test_who_may_say_what_when(self) -> None:

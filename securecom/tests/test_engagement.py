@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
 
-from securecom import commands, limits
+from securecom import limits, refusals
 from securecom.client.coordination import engagement_states
 from securecom.client.coordination.asked_side import AskedSide
 from securecom.client.coordination.asking_side import AskingSide
@@ -44,7 +44,7 @@ class CrossingTests(AliceTestCase):
         stands = self.ask()
         answer = self.offer()
         self.assertEqual((answer, self.notes.of(Asked)), ([], []))
-        self.deny(commands.NoAnswer())
+        self.deny(refusals.NoAnswer())
         self.fails(stands, NotAnswered)
         self.assertEqual(len(self.notes.of(Asked)), 1)
         self.told(self.alice.accept())
@@ -63,7 +63,7 @@ class CrossingTests(AliceTestCase):
     def test_a_held_offer_that_is_withdrawn_is_forgotten(self) -> None:
         self.reach("crossing")
         self.withdraw("cancelled")
-        self.deny(commands.NoAnswer())
+        self.deny(refusals.NoAnswer())
         self.assertEqual(self.notes.of(Asked), [])
         self.assertIsNone(self.alice.offer)
 
@@ -72,7 +72,7 @@ class CrossingTests(AliceTestCase):
         assert self.end.request is not None
         self.end.request.close()
         self.pump()
-        self.deny(commands.NoAnswer())
+        self.deny(refusals.NoAnswer())
         self.assertEqual(self.notes.of(Asked), [])
 
     def test_withdrawing_our_request_declines_theirs(self) -> None:
@@ -239,7 +239,7 @@ class CompletenessTests(AliceTestCase):
                 self.reach(state)
                 before = self.facts()
                 if word == "stream_opened":
-                    self.assertRaises(commands.NothingToEnd, self.put, word)
+                    self.assertRaises(refusals.NothingToEnd, self.put, word)
                 else:
                     self.put(word)
                 self.assertEqual(self.facts(), before, (state, word))

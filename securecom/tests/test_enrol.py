@@ -6,7 +6,7 @@ from typing import Any
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits
+from securecom import limits, refusals
 from securecom.client.channels.enrol import enrol
 from securecom.errors import CannotReach, InvitationRefused, LoginRefused, ServerMismatch
 from securecom.identity import Identity, Name
@@ -38,20 +38,20 @@ class EnrolTests(SynchronousTestCase):
         self.assertEqual(self.network.clock.getDelayedCalls(), [])
 
     def test_a_bad_invitation(self) -> None:
-        self.server.refusal = commands.BadInvitation()
+        self.server.refusal = refusals.BadInvitation()
         self.fails(self.enrol(), InvitationRefused)
 
     def test_a_key_that_is_taken(self) -> None:
-        self.server.refusal = commands.KeyTaken()
+        self.server.refusal = refusals.KeyTaken()
         self.fails(self.enrol(), LoginRefused)
 
     def test_a_server_in_trouble(self) -> None:
-        self.server.refusal = commands.ServerTrouble()
+        self.server.refusal = refusals.ServerTrouble()
         self.assertIn("trouble", self.fails(self.enrol(), CannotReach).what)
 
     def test_another_server_does_not_get_the_token(self) -> None:
         self.server.listen(Authority().credentials())
-        self.server.refusal = commands.BadInvitation()
+        self.server.refusal = refusals.BadInvitation()
         self.fails(self.enrol(), ServerMismatch)
 
     def test_nobody_there(self) -> None:

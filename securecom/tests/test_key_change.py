@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, framing
+from securecom import framing, refusals
 from securecom.client.coordination.requests import Offer
 from securecom.client.events import (
     Asked,
@@ -208,7 +208,7 @@ class TakingTests(ChangedCase):
     def test_a_held_one_is_shown_when_our_own_request_is_over(self) -> None:
         stands = self.ask()
         self.offer()
-        self.deny(commands.NoAnswer())
+        self.deny(refusals.NoAnswer())
         self.fails(stands, NotAnswered)
         self.assertEqual(self.notes.last(Asked).trust, "changed")
         self.refused(self.told(self.alice.accept()))
@@ -246,7 +246,7 @@ class SwapTests(ChangedCase):
         self.offer(key=self.mallory.public_key)
         came = self.told(self.alice.accept())
         self.impostor("caller")
-        self.fails(self.open_stream(), commands.NothingToEnd)
+        self.fails(self.open_stream(), refusals.NothingToEnd)
         self.told(self.alice.refuse())
         return came
 

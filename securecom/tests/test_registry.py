@@ -11,10 +11,10 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.commands import BadInvitation, KeyTaken, ListFull
 from securecom.errors import NameTaken, NoSuchInvitation, NoSuchUser
 from securecom.identity import Identity, Name, PublicKey
 from securecom.invitation import token_hash
+from securecom.refusals import BadInvitation, KeyTaken, ListFull
 from securecom.server.database import SynchronousPool, in_memory
 from securecom.server.registry import Registry, User
 from securecom.server.sqlite_registry import SQLiteRegistry

@@ -11,9 +11,9 @@ from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 
-from securecom.commands import BadInvitation, KeyTaken
 from securecom.errors import NameTaken, StateBusy
 from securecom.identity import Name
+from securecom.refusals import BadInvitation, KeyTaken
 from securecom.server.database import SynchronousPool
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.tests.test_registry import ALICE, LATER, NOW, hashed, new_key

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, framing, limits, tls
+from securecom import commands, framing, limits, refusals, tls
 from securecom.client.chat.agreement import Role
 from securecom.client.chat.epoch import Epoch
 from securecom.errors import NotRekeyed, PeerKeyChanged, ProofRefused, TLSRefused, WireError
@@ -306,14 +306,14 @@ class OutOfTurnTests(RekeyCase):
 
     def test_a_hello_without_a_rekey(self) -> None:
         (refusal,) = self.send(self.alice, commands.Hello, proof=b"x" * 32)
-        self.assertIsInstance(refusal, commands.BadProof)
+        self.assertIsInstance(refusal, refusals.BadProof)
         self.check_cut(ProofRefused, self.bob)
 
     def test_a_hello_before_the_handshake_is_done(self) -> None:
         relay = self.in_the_midst(1)
         came = outcome(self.alice.session.control.call(commands.Hello, proof=b"x" * 32))
         self.finish(relay)
-        self.assertIsInstance(came[0], commands.BadProof)
+        self.assertIsInstance(came[0], refusals.BadProof)
         self.check_cut(ProofRefused, self.bob)
 
     def test_a_second_good_hello(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, framing, limits
+from securecom import commands, framing, limits, refusals
 from securecom.errors import NotYourStream
 from securecom.identity import Name
 from securecom.server.relay import Relay
@@ -142,15 +142,15 @@ class EndTests(ChatCase):
         self.end(self.alice)
         for hand in (self.alice, self.bob):
             asked = hand.ask(commands.EndChat, stream=self.stream)
-            self.failureResultOf(asked, commands.NothingToEnd)
+            self.failureResultOf(asked, refusals.NothingToEnd)
 
     def test_somebody_elses(self) -> None:
         asked = self.carol.ask(commands.EndChat, stream=self.stream)
-        self.failureResultOf(asked, commands.NothingToEnd)
+        self.failureResultOf(asked, refusals.NothingToEnd)
         dave = self.house.hand("dave")
         daves = chatting(dave, self.carol, "carol")
         asked = dave.ask(commands.EndChat, stream=self.stream)
-        self.failureResultOf(asked, commands.NothingToEnd)
+        self.failureResultOf(asked, refusals.NothingToEnd)
         dave.send(daves, b"y")
         self.assertEqual(self.carol.received, b"y")
         self.alice.send(self.stream, b"x")

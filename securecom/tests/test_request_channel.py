@@ -9,7 +9,7 @@ from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits, tls
+from securecom import commands, limits, refusals, tls
 from securecom.identity import Name
 from securecom.tests.house import Hand, HandConnection, House
 
@@ -32,7 +32,7 @@ class ChannelCases(SynchronousTestCase):
 
     def refused(self, channel: HandConnection, **proof: bytes) -> None:
         """The proof is refused, the channel ends, the person cannot be asked."""
-        self.failureResultOf(self.prove(channel, **proof), commands.BadProof)
+        self.failureResultOf(self.prove(channel, **proof), refusals.BadProof)
         self.house.network.advance(limits.CLOSE_DEADLINE)
         self.assertIsNotNone(channel.lost_reason)
         self.assertFalse(self.session().reachable)
@@ -76,7 +76,7 @@ class ChannelCases(SynchronousTestCase):
         answers = [channel.control.call(commands.ProveSession, **proof) for proof in (bad, good)]
         self.house.network.pump()
         for answer in answers:
-            self.failureResultOf(answer, commands.BadProof)
+            self.failureResultOf(answer, refusals.BadProof)
         self.assertFalse(self.session().reachable)
 
     def test_unknown_session(self) -> None:
@@ -198,9 +198,9 @@ class DialTests(ChannelCases):
     def test_refused_proof_is_told(self) -> None:
         channel = self.open()
         proof = {**self.hand.proof(channel), "proof": bytes(32)}
-        self.failureResultOf(self.prove(channel, **proof), commands.BadProof)
+        self.failureResultOf(self.prove(channel, **proof), refusals.BadProof)
         self.house.network.advance(limits.CLOSE_DEADLINE)
-        self.failureResultOf(self.answers[0], commands.NotDialling)
+        self.failureResultOf(self.answers[0], refusals.NotDialling)
 
     def test_only_to_the_clients_own_address(self) -> None:
         """Where its standard channel comes from, whatever it would like."""
@@ -209,14 +209,14 @@ class DialTests(ChannelCases):
 
     def test_only_the_operators_port(self) -> None:
         self.listen(22)
-        self.failureResultOf(self.hand.ask(commands.DialMe, port=22), commands.NotDialling)
+        self.failureResultOf(self.hand.ask(commands.DialMe, port=22), refusals.NotDialling)
         self.assertEqual(self.house.dialled, [])
 
     def test_no_dialling(self) -> None:
         house = House(dial=None)
         hand = Hand(house, house.enrolled("alice"))
         hand.log_in()
-        self.failureResultOf(hand.ask(commands.DialMe, port=4242), commands.NotDialling)
+        self.failureResultOf(hand.ask(commands.DialMe, port=4242), refusals.NotDialling)
         self.assertEqual(house.dialled, [])
 
     def test_any_port_is_for_this_machine_only(self) -> None:
@@ -225,7 +225,7 @@ class DialTests(ChannelCases):
         for source, dialled in (("192.0.2.1", []), ("127.0.0.1", [("127.0.0.1", 5555)])):
             hand = Hand(house, house.enrolled("u" + source), source)
             hand.log_in()
-            self.failureResultOf(hand.ask(commands.DialMe, port=5555), commands.NotDialling)
+            self.failureResultOf(hand.ask(commands.DialMe, port=5555), refusals.NotDialling)
             self.assertEqual(house.dialled, dialled)
 
     def test_this_machine_over_ipv6_or_a_socket_for_both_families(self) -> None:
@@ -238,11 +238,11 @@ class DialTests(ChannelCases):
             self.assertEqual(house.dialled, [(source, 5555)] if local else [], source)
 
     def test_nobody_listens(self) -> None:
-        self.failureResultOf(self.hand.ask(commands.DialMe, port=4242), commands.NotDialling)
+        self.failureResultOf(self.hand.ask(commands.DialMe, port=4242), refusals.NotDialling)
 
     def test_one_at_a_time(self) -> None:
         self.open()
-        self.failureResultOf(self.hand.ask(commands.DialMe, port=4242), commands.NotDialling)
+        self.failureResultOf(self.hand.ask(commands.DialMe, port=4242), refusals.NotDialling)
 
     def test_another_sessions_proof(self) -> None:
         """Who was dialled must be who asked to be."""
@@ -252,7 +252,7 @@ class DialTests(ChannelCases):
         self.refused(channel, **bob.proof(channel))
 
     def test_again_after_a_failure(self) -> None:
-        self.failureResultOf(self.hand.ask(commands.DialMe, port=4242), commands.NotDialling)
+        self.failureResultOf(self.hand.ask(commands.DialMe, port=4242), refusals.NotDialling)
         channel = self.open()
         self.prove(channel, **self.hand.proof(channel))
         self.assertEqual(self.successResultOf(self.answers[0]), {})

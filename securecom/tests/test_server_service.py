@@ -14,7 +14,7 @@ from twisted.internet.testing import MemoryReactor, MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from securecom import commands, limits
+from securecom import commands, limits, refusals
 from securecom.errors import StateBusy, StateUnusable
 from securecom.identity import Identity, Name
 from securecom.invitation import token_hash
@@ -169,7 +169,7 @@ class StopTests(ServiceCase):
         self.successResultOf(server.stopService())
         found.callback(user)
         self.network.pump()
-        self.failureResultOf(asked, commands.ServerFull)
+        self.failureResultOf(asked, refusals.ServerFull)
         self.assertEqual(len(server.reception.sessions), 0)
         self.state.close()
 

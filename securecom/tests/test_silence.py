@@ -10,7 +10,7 @@ from typing import Any
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits
+from securecom import commands, limits, refusals
 from securecom.identity import Name
 from securecom.server.local_switchboard import LocalSwitchboard
 from securecom.tests.distributions import distance, probability
@@ -306,7 +306,7 @@ class PathTests(SynchronousTestCase):
 
     def test_every_path_has_the_same_answer_in_the_same_bytes(self) -> None:
         expected = Seen(Silent("frames"), 20)
-        self.assertEqual(set(expected.answers), {(commands.NoAnswer, "")})
+        self.assertEqual(set(expected.answers), {(refusals.NoAnswer, "")})
         for path in PATHS:
             seen = Seen(path("frames"), 20)
             self.assertEqual(seen.answers, expected.answers, path.__name__)
@@ -344,7 +344,7 @@ class PathTests(SynchronousTestCase):
             house.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
             house.meanwhile()
             again = house.alice.ask(commands.RequestChat, callee=Name("dave"))
-            self.failureResultOf(again, commands.Occupied)
+            self.failureResultOf(again, refusals.Occupied)
             dave.ask(commands.RequestChat, callee=Name("alice")).addErrback(lambda _: None)
             self.assertEqual(house.alice.said("offer"), [], path.__name__)
             house.alice.done(house.alice.ask(commands.CancelRequest))
@@ -356,7 +356,7 @@ class PathTests(SynchronousTestCase):
             asked = house.alice.ask(commands.RequestChat, callee=BOB)
             house.meanwhile()
             self.assertEqual(house.alice.done(house.alice.ask(commands.CancelRequest)), {})
-            self.failureResultOf(asked, commands.Cancelled)
+            self.failureResultOf(asked, refusals.Cancelled)
 
     def test_who_is_silent_meets_who_asks_them_back(self) -> None:
         """Two consents, whatever came before: even a block, which is about being asked."""

@@ -12,9 +12,9 @@ from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom.commands import BadInvitation
 from securecom.errors import StateBusy, StateDamaged, StateUnusable
 from securecom.identity import Name, PublicKey
+from securecom.refusals import BadInvitation
 from securecom.server import database, sql
 from securecom.server.database import SynchronousPool, connect, create, verify
 from securecom.server.registry import Registry, User

@@ -8,7 +8,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, framing, limits, tls
+from securecom import commands, framing, limits, refusals, tls
 from securecom.errors import StateBusy
 from securecom.identity import Identity, Name
 from securecom.invitation import token_hash
@@ -36,18 +36,18 @@ class LogInTests(SynchronousTestCase):
 
     def test_unknown_key(self) -> None:
         hand = Hand(self.house, Identity.generate())
-        self.assertRaises(commands.NotEnrolled, hand.log_in)
+        self.assertRaises(refusals.NotEnrolled, hand.log_in)
 
     def test_disabled(self) -> None:
         hand = Hand(self.house, self.house.enrolled("alice"))
         self.house.registry.disable(Name("alice"))
-        self.assertRaises(commands.Disabled, hand.log_in)
+        self.assertRaises(refusals.Disabled, hand.log_in)
 
     def test_second_session_is_refused(self) -> None:
         """The first one goes on."""
         first = self.house.hand("alice")
         second = Hand(self.house, first.identity)
-        self.assertRaises(commands.AlreadyOnline, second.log_in)
+        self.assertRaises(refusals.AlreadyOnline, second.log_in)
         self.assertEqual(first.done(first.ask(commands.Ping)), {})
 
     def test_takeover(self) -> None:
@@ -66,13 +66,13 @@ class LogInTests(SynchronousTestCase):
         self.patch(limits, "MAX_SESSIONS", 1)
         self.house.hand("alice")
         hand = Hand(self.house, self.house.enrolled("bob"))
-        self.assertRaises(commands.ServerFull, hand.log_in)
+        self.assertRaises(refusals.ServerFull, hand.log_in)
 
     def test_database_trouble_is_no_verdict(self) -> None:
         """A broken disk is not told as "not enrolled"."""
         hand = Hand(self.house, self.house.enrolled("alice"))
         self.patch(self.house.registry, "user_by_key", lambda _: failed(StateBusy("busy")))
-        self.assertRaises(commands.ServerTrouble, hand.log_in)
+        self.assertRaises(refusals.ServerTrouble, hand.log_in)
 
     def test_only_once(self) -> None:
         """A second `LogIn` on one connection is no command of its phase."""
@@ -82,7 +82,7 @@ class LogInTests(SynchronousTestCase):
 
     def test_refused_client_may_not_try_on(self) -> None:
         hand = Hand(self.house, Identity.generate())
-        self.assertRaises(commands.NotEnrolled, hand.log_in)
+        self.assertRaises(refusals.NotEnrolled, hand.log_in)
         self.assertRaises(ConnectionLost, hand.log_in)
 
     def test_no_command_before_log_in(self) -> None:
@@ -151,22 +151,22 @@ class EnrolmentTests(SynchronousTestCase):
 
     def test_spent(self) -> None:
         self.enrol()
-        self.failureResultOf(self.enrol(identity=Identity.generate()), commands.BadInvitation)
+        self.failureResultOf(self.enrol(identity=Identity.generate()), refusals.BadInvitation)
 
     def test_unknown(self) -> None:
-        self.failureResultOf(self.enrol(b"x" * limits.TOKEN_BYTES), commands.BadInvitation)
+        self.failureResultOf(self.enrol(b"x" * limits.TOKEN_BYTES), refusals.BadInvitation)
 
     def test_expired(self) -> None:
         self.house.reception._now = lambda: 2_000_000_000.0
-        self.failureResultOf(self.enrol(), commands.BadInvitation)
+        self.failureResultOf(self.enrol(), refusals.BadInvitation)
 
     def test_key_taken(self) -> None:
         """One key is one user."""
-        self.failureResultOf(self.enrol(identity=self.house.enrolled("bob")), commands.KeyTaken)
+        self.failureResultOf(self.enrol(identity=self.house.enrolled("bob")), refusals.KeyTaken)
 
     def test_one_guess_a_connection(self) -> None:
         """Whoever guesses tokens pays a handshake for each."""
-        self.failureResultOf(self.enrol(b"x"), commands.BadInvitation)
+        self.failureResultOf(self.enrol(b"x"), refusals.BadInvitation)
         second = self.connection.control.call(commands.Enrol, token=TOKEN)
         self.house.network.pump()
         self.failureResultOf(second)
@@ -303,7 +303,7 @@ class UsersTests(SynchronousTestCase):
         self.patch(self.house.switchboard._lists, "_count", 2)
         self.names()
         self.names()
-        self.assertRaises(commands.TooManyRequests, self.names)
+        self.assertRaises(refusals.TooManyRequests, self.names)
 
     def test_who_is_not_shown(self) -> None:
         """Away, without a request channel, in a chat, gone: nobody to ask."""

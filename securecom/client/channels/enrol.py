@@ -12,7 +12,7 @@ from twisted.protocols import amp
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
-from securecom import commands, tls
+from securecom import commands, refusals, tls
 from securecom.client.channels.reaching import cannot_reach
 from securecom.connection import Connection
 from securecom.errors import InvitationRefused, LoginRefused
@@ -92,9 +92,9 @@ class _Only(Factory):
 
 
 def _readable(failure: Failure, where: str) -> Exception:
-    if failure.check(commands.BadInvitation):
+    if failure.check(refusals.BadInvitation):
         return InvitationRefused("this invitation is not good (used, expired or withdrawn)")
-    if failure.check(commands.KeyTaken):
+    if failure.check(refusals.KeyTaken):
         return LoginRefused(
             "this key is registered already",
             "Start without the invitation, or with another identity.",

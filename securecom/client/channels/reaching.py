@@ -9,7 +9,7 @@ from twisted.internet import error
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
-from securecom import commands
+from securecom import refusals
 from securecom.errors import (
     CannotReach,
     ConnectionWasLost,
@@ -33,9 +33,9 @@ _WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (error.ConnectError, "no connection"),
     (CancelledError, "given up"),
     (SSL.Error, "TLS failed"),
-    (commands.NotDialling, "the server could not connect to us"),
-    (commands.ServerFull, "the server is full"),
-    (commands.ServerTrouble, "the server has trouble of its own"),
+    (refusals.NotDialling, "the server could not connect to us"),
+    (refusals.ServerFull, "the server is full"),
+    (refusals.ServerTrouble, "the server has trouble of its own"),
 )
 
 
@@ -64,11 +64,11 @@ def _is_taken(reason: error.CannotListenError) -> bool:
 def login_refused(failure: Failure) -> SecurecomError | None:
     """The refusals of a log-in that another attempt does not change."""
     match failure.value:
-        case commands.NotEnrolled():
+        case refusals.NotEnrolled():
             return LoginRefused("the server does not know this key")
-        case commands.Disabled():
+        case refusals.Disabled():
             return LoginRefused("the server's admin has disabled you")
-        case commands.AlreadyOnline():
+        case refusals.AlreadyOnline():
             return LoginRefused(
                 "you are on line already, in another client",
                 "End that one, or take its session over with --takeover.",

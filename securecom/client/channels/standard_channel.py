@@ -39,7 +39,7 @@ class Guest(Protocol):
     """Who uses a standard channel."""
 
     def stream_opened(self, chat: bytes, number: int) -> None:
-        """:raises commands.NothingToEnd: if we agreed to no such chat."""
+        """:raises refusals.NothingToEnd: if we agreed to no such chat."""
 
     def channel_lost(self, channel: StandardChannel, reason: Failure) -> None:
         """It is over; called once."""

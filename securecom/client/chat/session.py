@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
-from securecom import commands, framing, limits, tls
+from securecom import commands, framing, limits, refusals, tls
 from securecom.client.chat import chat_life
 from securecom.client.chat.agreement import Agreement
 from securecom.client.chat.chat_life import ChatLife, Heard
@@ -119,7 +119,7 @@ class ChatSession(Connection, amp.CommandLocator):
             self._check_hello(proof)
         except SecurecomError as error:
             self._life.misbehaved(error)
-            raise commands.BadProof() from None
+            raise refusals.BadProof() from None
         if self._agreement.role == "caller":
             self._life.good_hello_from_callee()
         else:
@@ -201,7 +201,7 @@ class ChatSession(Connection, amp.CommandLocator):
 
     def refuse(self, heard: Heard) -> None:
         """Nobody sees it."""
-        heard.receipt.errback(Failure(commands.OutOfTurn()))
+        heard.receipt.errback(Failure(refusals.OutOfTurn()))
 
     def show_word(self, word: Word) -> None:
         """A "yes" that is said again is not shown again."""

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from securecom import commands, limits
+from securecom import commands, limits, refusals
 from securecom.client.coordination import outcomes
 from securecom.client.coordination.engagement import Engagement
 from securecom.client.coordination.requests import Grant, Request
@@ -112,7 +112,7 @@ class AskingSide:
         error = failure.value
         if isinstance(error, ConnectionWasLost) or self._station.is_closing:
             return  # that is `lost`'s to tell
-        if isinstance(error, commands.Refusal):
+        if isinstance(error, refusals.Refusal):
             error = outcomes.denial(error, request.callee)
         elif not isinstance(error, SecurecomError):
             error = our_fault(failure)

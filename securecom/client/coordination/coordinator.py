@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from twisted.internet.defer import Deferred, fail
 
-from securecom import commands
+from securecom import refusals
 from securecom.client.chat.session import ChatSession
 from securecom.client.coordination import engagement_states, outcomes
 from securecom.client.coordination.asked_side import AskedSide
@@ -175,10 +175,10 @@ class Coordinator:
     # --- the server -------------------------------------------------------------------------
 
     def stream_opened(self, chat: bytes, number: int) -> None:
-        """:raises commands.NothingToEnd: unless we accepted this very chat."""
+        """:raises refusals.NothingToEnd: unless we accepted this very chat."""
         accepted = self._asked.accepted
         if accepted is None or accepted.chat != chat:
-            raise commands.NothingToEnd()
+            raise refusals.NothingToEnd()
         self._life.stream_opened(number)
 
     def line_lost(self) -> None:

@@ -53,7 +53,7 @@ class Engagement(Protocol):
     def stream_opened(self, number: int) -> None:
         """The server opened the stream of the offer that we accepted.
 
-        :raises commands.NothingToEnd: if we accepted none.
+        :raises refusals.NothingToEnd: if we accepted none.
         """
 
     def stood(self) -> None:

@@ -19,7 +19,7 @@ from automat import TypeMachineBuilder
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from securecom import commands
+from securecom import refusals
 from securecom.client.coordination.asked_side import AskedSide
 from securecom.client.coordination.asking_side import AskingSide
 from securecom.client.coordination.chat_side import ChatSide
@@ -299,7 +299,7 @@ def _end_misgranted(_: Engagement, sides: Sides, grant: Grant, error: SecurecomE
 
 
 def _nothing_accepted(_: Engagement, sides: Sides, number: int) -> None:
-    raise commands.NothingToEnd()
+    raise refusals.NothingToEnd()
 
 
 for _state in _all:

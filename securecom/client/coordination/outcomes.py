@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from securecom import commands
+from securecom import refusals
 from securecom.client.durations import duration
 from securecom.errors import (
     AskedTooSoon,
@@ -23,18 +23,18 @@ from securecom.identity import Name, PublicKey
 Outcome = Literal["refused", "no-answer", "cancelled", "failed"]
 
 
-def denial(refusal: commands.Refusal, callee: Name) -> SecurecomError:
+def denial(refusal: refusals.Refusal, callee: Name) -> SecurecomError:
     """Why our request to `callee` came to nothing."""
     match refusal:
-        case commands.NoAnswer():
+        case refusals.NoAnswer():
             return NotAnswered(f"{callee} did not answer")
-        case commands.Refused():
+        case refusals.Refused():
             return _to_wait(WasRefused, f"{callee} said no", refusal.seconds)
-        case commands.TooSoon():
+        case refusals.TooSoon():
             return _to_wait(AskedTooSoon, f"{callee} said no not long ago", refusal.seconds)
-        case commands.Cancelled():
+        case refusals.Cancelled():
             return WasCancelled(f"your request to {callee} was withdrawn")
-        case commands.TooManyRequests():
+        case refusals.TooManyRequests():
             return TooOften("you asked too often")
     return NotNow(  # Occupied
         "somebody is just asking you, or your last chat is not over yet",

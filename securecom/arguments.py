@@ -1,0 +1,105 @@
+"""The types that arguments and answers have on the wire: bytes in, checked values out.
+
+What is none of its type is a `WireError`. docs/protocol.md, "Arguments", has the bytes.
+"""
+
+from __future__ import annotations
+
+from twisted.protocols import amp
+
+from securecom.errors import BadKey, BadName, WireError
+from securecom.identity import Name, PublicKey
+
+
+class NameArgument(amp.Argument):
+    """A `Name`; anything else is a `WireError`."""
+
+    def fromString(self, inString: bytes) -> Name:
+        try:
+            return Name(inString.decode("ascii"))
+        except (BadName, UnicodeDecodeError):
+            raise WireError("a name that is none") from None
+
+    def toString(self, inObject: Name) -> bytes:
+        return inObject.encode("ascii")
+
+
+class KeyArgument(amp.Argument):
+    """A `PublicKey`, 32 raw bytes."""
+
+    def fromString(self, inString: bytes) -> PublicKey:
+        try:
+            return PublicKey(inString)
+        except BadKey:
+            raise WireError("a key that is none") from None
+
+    def toString(self, inObject: PublicKey) -> bytes:
+        return inObject.raw
+
+
+class NamesArgument(amp.Argument):
+    """A list of names, parted by one blank each."""
+
+    def fromString(self, inString: bytes) -> list[Name]:
+        words = inString.split(b" ") if inString else []
+        return [NameArgument().fromString(word) for word in words]
+
+    def toString(self, inObject: list[Name]) -> bytes:
+        return " ".join(inObject).encode("ascii")
+
+
+class FixedBytes(amp.Argument):
+    """Exactly so many bytes."""
+
+    def __init__(self, length: int, optional: bool = False) -> None:
+        super().__init__(optional)
+        self.length = length
+
+    def fromString(self, inString: bytes) -> bytes:
+        if len(inString) != self.length:
+            raise WireError(f"{len(inString)} bytes where {self.length} belong")
+        return inString
+
+    def toString(self, inObject: bytes) -> bytes:
+        return inObject
+
+
+class Number(amp.Argument):
+    """A whole number from `low` to `high`, in decimal digits."""
+
+    def __init__(self, low: int, high: int, optional: bool = False) -> None:
+        super().__init__(optional)
+        self.low, self.high = low, high
+
+    def fromString(self, inString: bytes) -> int:
+        if inString.isdigit() and len(inString) <= len(str(self.high)):
+            number = int(inString)
+            if self.low <= number <= self.high:
+                return number
+        raise WireError("a number that may not be there")
+
+    def toString(self, inObject: int) -> bytes:
+        return b"%d" % inObject
+
+
+class Word(amp.Argument):
+    """One of a fixed set of words."""
+
+    def __init__(self, *words: str) -> None:
+        super().__init__()
+        self.words = words
+
+    def fromString(self, inString: bytes) -> str:
+        for word in self.words:
+            if inString == word.encode("ascii"):
+                return word
+        raise WireError("a word that is not in the vocabulary")
+
+    def toString(self, inObject: str) -> bytes:
+        return inObject.encode("ascii")
+
+
+PORT = Number(0, 65535)
+STREAM = Number(1, 2**32 - 1)
+CHAT_ID = FixedBytes(16)
+MAC = FixedBytes(32)

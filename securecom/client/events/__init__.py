@@ -1,0 +1,93 @@
+"""Everything that a client can have to tell its person, one class each.
+
+The same objects serve people (a line of text each) and programs (a JSON object each: the field
+names here are that interface, docs/json.md). Names come validated; text from peers is raw here
+and goes through `securecom.text.shown` wherever a terminal may see it.
+"""
+
+from __future__ import annotations
+
+from securecom.client.events.chat import (
+    ChatOpening,
+    ChatOver,
+    ChatStarted,
+    Delivered,
+    Message,
+    Said,
+)
+from securecom.client.events.connection import (
+    Availability,
+    Connecting,
+    Offline,
+    Online,
+    RequestChannel,
+    User,
+    Users,
+)
+from securecom.client.events.event import Ending, Event, Trust, Word
+from securecom.client.events.keys import (
+    Compared,
+    Fingerprints,
+    KeyTaken,
+    OldKey,
+    SafetyCode,
+    SafetyNumber,
+    Whois,
+)
+from securecom.client.events.program import Hello, Help, HelpLine, Left, Notice, Problem, problem
+from securecom.client.events.requests import (
+    Asked,
+    AskedOver,
+    Asking,
+    Blocked,
+    BlockList,
+    Missed,
+    MissedRequest,
+    RefusedForYou,
+    RequestOver,
+    Requests,
+)
+
+__all__ = [
+    "Asked",
+    "AskedOver",
+    "Asking",
+    "Availability",
+    "BlockList",
+    "Blocked",
+    "ChatOpening",
+    "ChatOver",
+    "ChatStarted",
+    "Compared",
+    "Connecting",
+    "Delivered",
+    "Ending",
+    "Event",
+    "Fingerprints",
+    "Hello",
+    "Help",
+    "HelpLine",
+    "KeyTaken",
+    "Left",
+    "Message",
+    "Missed",
+    "MissedRequest",
+    "Notice",
+    "Offline",
+    "OldKey",
+    "Online",
+    "Problem",
+    "RefusedForYou",
+    "RequestChannel",
+    "RequestOver",
+    "Requests",
+    "SafetyCode",
+    "SafetyNumber",
+    "Said",
+    "Trust",
+    "User",
+    "Users",
+    "Whois",
+    "Word",
+    "problem",
+]

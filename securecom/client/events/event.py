@@ -1,0 +1,24 @@
+"""What all events have, and the words that several of them use."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal
+
+#: What we know of a peer's key: never met, met before (pinned), compared, or not the pinned one.
+Trust = Literal["new", "met", "verified", "changed"]
+#: What somebody found who compared the safety numbers: the same, or not.
+Word = Literal["yes", "no"]
+#: How a chat came to its end: one of us said so inside it, or it just stopped.
+Ending = Literal["by-me", "by-peer", "cut-off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened."""
+
+    kind: ClassVar[str] = ""
+
+    def fields(self) -> dict[str, Any]:
+        """The event as JSON has it."""
+        return {"event": self.kind, **asdict(self)}
