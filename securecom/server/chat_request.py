@@ -120,9 +120,9 @@ class Request:
             "unavailable": self.machine.excuse,
         }
         lasts = self._ends - self._clock.seconds()
-        self.asked.offer(self.chat, self.caller.name, self.caller.key, lasts).addCallbacks(
-            lambda answer: answers[answer](), lambda _: self.machine.excuse()
-        )
+        caller = self.caller
+        offered = self.asked.offer(self.chat, caller.name, caller.key, caller.succession, lasts)
+        offered.addCallbacks(lambda word: answers[word](), lambda _: self.machine.excuse())
 
     def announce(self) -> None:
         """Accepted: callee's stream first."""

@@ -7,10 +7,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from securecom import refusals
+from securecom.errors import NoSuchUser
 from securecom.identity import Name, PublicKey
 from securecom.server.blocks import Blocks
+from securecom.server.key_changes import KeyChanges
 from securecom.server.registry import Registry, User, told
 from securecom.server.session import Dial, Session
 from securecom.server.sessions import Sessions
@@ -21,6 +24,7 @@ class Reception:
     """The one thing that every connection of this server knows.
 
     :param now: the wall clock, for invitations (seconds since 1970).
+    :param server: the server's id (32 bytes).
     """
 
     def __init__(
@@ -29,10 +33,12 @@ class Reception:
         now: Callable[[], float],
         registry: Registry,
         switchboard: Switchboard,
+        server: bytes,
     ) -> None:
         self.clock = clock
         self.switchboard = switchboard
         self.sessions = Sessions(registry)
+        self.key_changes = KeyChanges(registry, server, switchboard, clock.seconds)
         #: Opens request channels towards clients; `Dialler.dial` where the operator allows it.
         self.dial: Dial = _no_dialling
         #: Told to clients at log-in; known when the ports are open.
@@ -54,6 +60,13 @@ class Reception:
         blocks = Blocks(self._registry, owner)
         return blocks.load().addErrback(told).addCallback(lambda _: blocks)
 
+    def chain(self, user: User, key: PublicKey) -> Deferred[bytes]:
+        """What led this user to this key; the last question of a log-in, for it asks again whose.
+
+        Fails with `NotEnrolled`, or with `ServerTrouble`: also while the key is being changed.
+        """
+        return self.key_changes.chain(user.name, key).addErrback(_theirs)
+
     def welcome(self, session: Session) -> dict[str, Any]:
         """The answer to a log-in."""
         return {
@@ -61,6 +74,11 @@ class Reception:
             "request_port": self.request_port,
             "dial_port": self.dial_port,
         }
+
+
+def _theirs(failure: Failure) -> Failure:
+    """Another key took this one's place, or the admin took it away, while they logged in."""
+    return Failure(refusals.NotEnrolled()) if failure.check(NoSuchUser) else told(failure)
 
 
 def _no_dialling(_session: Session, _port: int) -> Deferred[object]:

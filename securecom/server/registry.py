@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from securecom import refusals
 from securecom.errors import NoSuchUser, OurFault
 from securecom.identity import Name, PublicKey
+from securecom.succession import Link
 
 _log = Logger()
 
@@ -61,7 +62,8 @@ class Registry(Protocol):
         All other invitations of that name are gone with it.
 
         :raises refusals.BadInvitation: it is spent, expired, revoked, or never was.
-        :raises refusals.KeyTaken: the key is somebody's; the invitation stays open.
+        :raises refusals.KeyTaken: the key is somebody's, or was and signed over to another; the
+            invitation stays open.
         """
 
     def invite(self, name: Name, token_hash: bytes, expires: float) -> Deferred[OpenInvitation]:
@@ -86,15 +88,30 @@ class Registry(Protocol):
         """Undo `disable`. :raises errors.NoSuchUser: there is none."""
 
     def remove(self, name: Name) -> Deferred[None]:
-        """Forget this user, the name's invitations, and all blocks by it and of it.
+        """Forget this user, the name's invitations and chain, and all blocks by it and of it.
 
         :raises errors.NoSuchUser: there is none.
         """
 
     def reset_key(self, name: Name) -> Deferred[None]:
-        """Take the user's key away, so that the name can be invited again.
+        """Take the user's key and chain away, so that the name can be invited again.
 
         :raises errors.NoSuchUser: there is none.
+        """
+
+    def successions(self, name: Name, key: PublicKey) -> Deferred[list[Link]]:
+        """The chain that led this user to this key, the oldest link first.
+
+        :raises errors.NoSuchUser: this is not the user's key (any more).
+        """
+
+    def succeed(self, name: Name, link: Link) -> Deferred[list[Link]]:
+        """Replace the user's key, which is the link's old one, by its new one; the chain now.
+
+        Of a name's links the last `limits.MAX_SUCCESSIONS` are kept.
+
+        :raises refusals.KeyTaken: the new key is somebody's, or was and signed over to another.
+        :raises errors.NoSuchUser: the old one is not the user's key (any more).
         """
 
     def block(self, blocker: Name, blocked: Name) -> Deferred[None]:

@@ -23,10 +23,13 @@ from securecom.server.registry import told
 from securecom.server.relay import Leg, Relay
 from securecom.server.streams import Streams
 from securecom.server.switchboard import Answer, Lease, Opened, Switchboard, Withdrawn
+from securecom.succession import Link
 
 Ending = Literal["taken-over", "disabled", "shutdown", "violation", "logged-out"]
 #: A session and the port of its daemon role -> fires when the channel to there is proven.
 Dial = Callable[["Session", int], Deferred[object]]
+#: A session and the statement for its new key -> fires when that is its key.
+ChangeKey = Callable[["Session", Link], Deferred[None]]
 
 
 class RequestChannel(Protocol):
@@ -63,6 +66,7 @@ class StandardChannel(Leg, Protocol):
 class Session(amp.CommandLocator):
     """The server's side of one log-in.
 
+    :param succession: the chain that led to the key.
     :param ident: the session's public handle (16 bytes).
     :param request_key: the session key that proves a request channel (32 bytes).
     :param blocks: whom this person has blocked, loaded.
@@ -73,20 +77,22 @@ class Session(amp.CommandLocator):
         self,
         name: Name,
         key: PublicKey,
+        succession: bytes,
         ident: bytes,
         request_key: bytes,
         leg: StandardChannel,
         switchboard: Switchboard,
         blocks: Blocks,
         dial: Dial,
+        change_key: ChangeKey,
     ) -> None:
-        self.name, self.key = name, key
+        self.name, self.key, self.succession = name, key, succession
         self.ident, self.request_key = ident, request_key
         self.leg = leg
         self.streams = Streams(leg)
         self._switchboard = switchboard
         self.blocks = blocks
-        self._dial = dial
+        self._dial, self._change_key = dial, change_key
         self._request_channel: RequestChannel | None = None
 
     # --- the end ----------------------------------------------------------------------------
@@ -127,14 +133,21 @@ class Session(amp.CommandLocator):
         """Has not blocked this person."""
         return asker not in self.blocks
 
-    def offer(self, chat: bytes, caller: Name, key: PublicKey, lasts: float) -> Deferred[Answer]:
+    def offer(
+        self, chat: bytes, caller: Name, key: PublicKey, succession: bytes, lasts: float
+    ) -> Deferred[Answer]:
         """Ask over the request channel."""
         if self._request_channel is None:
             return fail(refusals.NoAnswer())
         seconds = math.ceil(lasts)
         channel = self._request_channel
         answer = channel.control.call(
-            commands.OfferChat, chat=chat, caller=caller, key=key, seconds=seconds
+            commands.OfferChat,
+            chat=chat,
+            caller=caller,
+            key=key,
+            seconds=seconds,
+            succession=succession or None,
         )
         self._expect(answer, seconds, channel)
         return answer.addCallback(lambda box: cast(Answer, box["answer"]))
@@ -243,6 +256,14 @@ class Session(amp.CommandLocator):
         """All that we have blocked."""
         return self.blocks.load().addErrback(told).addCallback(lambda names: {"names": names})
 
+    @commands.NewKey.responder
+    def new_key(
+        self, key: PublicKey, old_signature: bytes, new_signature: bytes
+    ) -> Deferred[dict[str, Any]]:
+        """Our key signs over to a new one, which is ours from the answer on."""
+        link = Link(self.key, key, old_signature, new_signature)
+        return self._change_key(self, link).addCallback(lambda _: {})
+
     @commands.DialMe.responder
     def dial_me(self, port: int) -> Deferred[dict[str, Any]]:
         """Open the request channel from here."""
@@ -255,6 +276,7 @@ def _opened(opened: Opened) -> dict[str, Any]:
         "stream": opened.stream,
         "key": opened.key,
         "role": opened.role,
+        "succession": opened.succession or None,
     }
 
 

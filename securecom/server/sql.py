@@ -41,9 +41,21 @@ _BLOCKS = (
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX blocks_by_blocked ON blocks (blocked)",
 )
+# A key that signed itself away is nobody's again: the old ones are unique, and so are the new ones.
+_SUCCESSIONS = (
+    """CREATE TABLE successions (
+        number INTEGER PRIMARY KEY NOT NULL,
+        name TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+        old_key BLOB NOT NULL UNIQUE CHECK (length(old_key) = 32),
+        new_key BLOB NOT NULL UNIQUE CHECK (length(new_key) = 32),
+        old_signature BLOB NOT NULL CHECK (length(old_signature) = 64),
+        new_signature BLOB NOT NULL CHECK (length(new_signature) = 64)
+    ) STRICT""",
+    "CREATE INDEX successions_by_name ON successions (name)",
+)
 #: The schema, step by step: each made a version of what was there before, from version 1 on. A new
 #: table is a new step at the end; what has been on a disk somewhere never changes.
-STEPS: tuple[tuple[str, ...], ...] = (_PEOPLE, _BLOCKS)
+STEPS: tuple[tuple[str, ...], ...] = (_PEOPLE, _BLOCKS, _SUCCESSIONS)
 
 
 class Cursor(Protocol):
@@ -151,12 +163,11 @@ def _name(text: str) -> Name:
 
 def spend(cursor: Cursor, token_hash: bytes, key: PublicKey, now: float) -> Name:
     """See `Registry.spend`."""
-    _lock(cursor)
+    lock(cursor)
     open_now = _some_invitations(cursor, "WHERE token_hash = ? AND expires > ?", token_hash, now)
     if not open_now:
         raise BadInvitation
-    if user_by_key(cursor, key) is not None:
-        raise KeyTaken
+    check_free(cursor, key)
     name = open_now[0].name
     cursor.execute(
         "INSERT INTO users (name, key, created) VALUES (?, ?, ?) "
@@ -171,7 +182,7 @@ def spend(cursor: Cursor, token_hash: bytes, key: PublicKey, now: float) -> Name
 
 def invite(cursor: Cursor, name: Name, token_hash: bytes, expires: float) -> OpenInvitation:
     """See `Registry.invite`."""
-    _lock(cursor)
+    lock(cursor)
     present = user(cursor, name)
     if present is not None and present.key is not None:
         raise NameTaken(f"{name} has a key already")
@@ -184,7 +195,7 @@ def invite(cursor: Cursor, name: Name, token_hash: bytes, expires: float) -> Ope
 
 def revoke(cursor: Cursor, which: Name | int) -> list[OpenInvitation]:
     """See `Registry.revoke`."""
-    _lock(cursor)
+    lock(cursor)
     if isinstance(which, int):
         closed = _some_invitations(cursor, "WHERE number = ?", which)
     else:
@@ -198,14 +209,14 @@ def revoke(cursor: Cursor, which: Name | int) -> list[OpenInvitation]:
 
 def set_disabled(cursor: Cursor, name: Name, disabled: bool) -> None:
     """See `Registry.disable` and `Registry.enable`."""
-    _lock(cursor)
+    lock(cursor)
     cursor.execute("UPDATE users SET disabled = ? WHERE name = ?", (int(disabled), str(name)))
     _must_have_met(cursor, name)
 
 
 def remove(cursor: Cursor, name: Name) -> None:
     """See `Registry.remove`."""
-    _lock(cursor)
+    lock(cursor)
     cursor.execute("DELETE FROM users WHERE name = ?", (str(name),))
     _must_have_met(cursor, name)
     cursor.execute("DELETE FROM invitations WHERE name = ?", (str(name),))
@@ -214,14 +225,15 @@ def remove(cursor: Cursor, name: Name) -> None:
 
 def reset_key(cursor: Cursor, name: Name) -> None:
     """See `Registry.reset_key`."""
-    _lock(cursor)
+    lock(cursor)
     cursor.execute("UPDATE users SET key = NULL WHERE name = ?", (str(name),))
     _must_have_met(cursor, name)
+    cursor.execute("DELETE FROM successions WHERE name = ?", (str(name),))  # perhaps a thief's
 
 
 def block(cursor: Cursor, blocker: Name, who: Name) -> None:
     """See `Registry.block`."""
-    _lock(cursor)
+    lock(cursor)
     if user(cursor, blocker) is None:
         raise NoSuchUser(f"there is no user {blocker}")
     names = blocked(cursor, blocker)
@@ -234,12 +246,23 @@ def block(cursor: Cursor, blocker: Name, who: Name) -> None:
 
 def unblock(cursor: Cursor, blocker: Name, who: Name) -> bool:
     """See `Registry.unblock`."""
-    _lock(cursor)
+    lock(cursor)
     cursor.execute("DELETE FROM blocks WHERE blocker = ? AND blocked = ?", (str(blocker), str(who)))
     return cursor.rowcount == 1
 
 
-def _lock(cursor: Cursor) -> None:
+def check_free(cursor: Cursor, key: PublicKey) -> None:
+    """:raises KeyTaken: if it is somebody's key, or was and has signed itself away."""
+    cursor.execute(
+        "SELECT 1 FROM users WHERE key = ? UNION ALL SELECT 1 FROM successions WHERE old_key = ?",
+        (key.raw, key.raw),
+    )
+    if cursor.fetchone() is not None:
+        raise KeyTaken
+
+
+def lock(cursor: Cursor) -> None:
+    """Nobody else writes until the transaction is over."""
     cursor.execute("BEGIN IMMEDIATE")
 
 

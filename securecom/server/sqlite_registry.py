@@ -10,8 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from securecom.identity import Name, PublicKey
-from securecom.server import database, sql
+from securecom.server import database, sql, succession_sql
 from securecom.server.registry import OpenInvitation, User
+from securecom.succession import Link
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -75,6 +76,14 @@ class SQLiteRegistry:
     def reset_key(self, name: Name) -> Deferred[None]:
         """See `Registry`."""
         return self._run(sql.reset_key, name)
+
+    def successions(self, name: Name, key: PublicKey) -> Deferred[list[Link]]:
+        """See `Registry`."""
+        return self._run(succession_sql.successions, name, key)
+
+    def succeed(self, name: Name, link: Link) -> Deferred[list[Link]]:
+        """See `Registry`."""
+        return self._run(succession_sql.succeed, name, link)
 
     def block(self, blocker: Name, blocked: Name) -> Deferred[None]:
         """See `Registry`."""

@@ -102,12 +102,22 @@ class StandardConnection(Connection):
         if not self._reception.sessions.is_open:
             raise refusals.ServerFull()
         blocks = yield self._reception.blocks(user.name)
+        chain = yield self._reception.chain(user, key)
         if self.is_closing:
             raise refusals.ServerTrouble("the client is gone")
         ident, request_key = tls.session_id(self.tls), tls.request_key(self.tls)
         reception = self._reception
         session = Session(
-            user.name, key, ident, request_key, self, reception.switchboard, blocks, reception.dial
+            user.name,
+            key,
+            chain,
+            ident,
+            request_key,
+            self,
+            reception.switchboard,
+            blocks,
+            reception.dial,
+            reception.key_changes.change,
         )
         reception.sessions.open(session, takeover)
         self._session = self.phase = session
