@@ -87,7 +87,6 @@ class Lines(Protocol):
         answer = self._secrets.ask()
         if not answer.called:
             self.show(SecretWanted(question))
-            self._clock.callLater(0, self._read)
         return answer
 
     def begin(self, role: Role, first: list[Order]) -> None:
@@ -146,7 +145,7 @@ class Lines(Protocol):
         while self._takes_lines(self._orders) and self._read_line(self._orders):
             pass
         self._is_reading = False
-        if self._has_ended and self._input.is_empty:
+        if self._has_ended:
             self._secrets.give_up(NotNow("the input ended, and no pass phrase was given"))
         if not self._has_room(self._orders):
             self._pause("orders")
