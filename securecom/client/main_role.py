@@ -20,6 +20,7 @@ from securecom.client.coordination.station import Station
 from securecom.client.events import Blocked, BlockList, Online, Requests, User, Users
 from securecom.client.keys import Keys
 from securecom.client.presence import Presence
+from securecom.client.rotation import Rotation
 from securecom.client.terms import Pause, Terms, seconds_of_day
 from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong, WireError
 from securecom.identity import Name, server_fingerprint
@@ -33,6 +34,7 @@ _ALL = "all"
 class MainRole:
     """The client as its person sees it.
 
+    :param rotation: makes new keys.
     :param available: whether the person wants to be available once on line.
     :param time_of_day: seconds since midnight, here.
     :param leave: ends the session and the client; fires when all is closed.
@@ -42,6 +44,7 @@ class MainRole:
         self,
         station: Station,
         coordinator: Coordinator,
+        rotation: Rotation,
         available: bool,
         leave: Callable[[], Deferred[None]],
         time_of_day: Callable[[], int] = seconds_of_day,
@@ -51,7 +54,7 @@ class MainRole:
         self._leave = leave
         self._holds = False
         #: What the person asks and says about keys.
-        self.keys = Keys(station, coordinator)
+        self.keys = Keys(station, coordinator, rotation)
 
     # --- facts, for prompts -----------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from securecom.client.events import (
     BlockList,
     Fingerprints,
+    KeyRenewed,
     KeyTaken,
     Requests,
     SafetyCode,
@@ -135,6 +136,10 @@ class ScriptedKeys:
     def own(self) -> Fingerprints:
         self._role._called("own")
         return Fingerprints("alice", "SHA256:a", "K7QD")
+
+    def renew(self) -> Deferred[KeyRenewed]:
+        self._role._called("renew")
+        return self._role._later("renew")
 
     def whois(self, name: Name) -> Whois:
         self._role._called("whois", name)

@@ -101,7 +101,7 @@ class Coordinator:
         A changed key is accepted by nobody who has not taken it before, in so many words.
         """
         offer = self.offer
-        if offer is not None and not self._station.contacts.may_be(offer.caller, offer.key):
+        if offer is not None and not self._may_be(offer):
             return fail(outcomes.key_changed(offer.caller, offer.key))
         return _told(self._life.accept)
 
@@ -130,7 +130,8 @@ class Coordinator:
     def offered(self, offer: Offer) -> Deferred[Answer]:
         """Answer by ourselves, or ask the person."""
         try:
-            offer = replace(offer, trust=self._station.contacts.trust(offer.caller, offer.key))
+            trust = self._station.contacts.trust(offer.caller, offer.key, offer.chain)
+            offer = replace(offer, trust=trust)
         except SecurecomError as error:  # pins that cannot be read vouch for nobody
             self._station.show(problem(error))
             offer.reply("unavailable")
@@ -155,6 +156,9 @@ class Coordinator:
         """Nobody waits for our answers any more. One that was given may have arrived."""
         if self._asked.held is not None or self._asked.open is not None:
             self._life.withdrawn("gone")
+
+    def _may_be(self, offer: Offer) -> bool:
+        return self._station.contacts.may_be(offer.caller, offer.key, offer.chain)
 
     def _is_available_to(self, caller: Name) -> bool:
         admitted = self.audience is None or caller in self.audience

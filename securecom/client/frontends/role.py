@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from securecom.client.events import (
     BlockList,
     Fingerprints,
+    KeyRenewed,
     KeyTaken,
     Requests,
     SafetyCode,
@@ -30,6 +31,9 @@ class Keys(Protocol):
 
     def own(self) -> Fingerprints:
         """Our key and the server's."""
+
+    def renew(self) -> Deferred[KeyRenewed]:
+        """Sign over to a new key, which is ours from then on."""
 
     def whois(self, name: Name) -> Whois:
         """What is pinned for a name."""

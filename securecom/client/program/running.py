@@ -12,6 +12,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.stdio import StandardIO
+from twisted.internet.threads import deferToThreadPool
 
 from securecom import __version__, limits
 from securecom.client.channels.enrol import enrol
@@ -24,12 +25,14 @@ from securecom.client.frontends.language import Language
 from securecom.client.frontends.lines import Lines
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
+from securecom.client.profile.own_key import OwnKey
 from securecom.client.profile.profile import RequestMode
 from securecom.client.program import account, standard_io
 from securecom.client.program.account import Member, Newcomer
 from securecom.client.program.joining import NameHeard, join
 from securecom.client.program.sockets import Route
 from securecom.client.program.visit import Visit
+from securecom.client.rotation import Keeping
 from securecom.client.service import Client
 from securecom.identity import Identity, Name
 
@@ -131,6 +134,7 @@ class Run:
             _Told(self.lines, self.heard),
             route,
             mode=profile.request,
+            keeping=Keeping(OwnKey(profile), self._elsewhere, member.coming),
             available=profile.available,
             takeover=self._arguments.takeover,
             attempts=self._attempts,
@@ -162,6 +166,9 @@ class Run:
             random=random.SystemRandom().random,
             **settings,
         )
+
+    def _elsewhere(self, call: Callable[[], Any]) -> Deferred[Any]:
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), call)
 
     # --- enrolment --------------------------------------------------------------------------
 
