@@ -85,7 +85,8 @@ class Contacts:
         if self.pin(name) is None:
             raise BadArgument(f"you have never met {name}, so there is no key to replace")
         for other, pin in self._pins_here():
-            if pin.key.fingerprint == fingerprint:
+            keys = [pin.key] if other == name else _keys(pin)
+            if fingerprint in [key.fingerprint for key in keys]:
                 raise BadArgument(f"that is the key of {other}, and known to you as theirs")
         self._taken[name] = fingerprint
 
@@ -153,7 +154,7 @@ class Contacts:
     def _owner_of(self, key: PublicKey) -> str | None:
         """Whose pin it is, or was before it signed over to the present one."""
         for name, pin in self._pins_here():
-            if key == pin.key or key in [old.key for old in pin.earlier if old.signed_over]:
+            if key in _keys(pin):
                 return name
         return None
 
@@ -243,6 +244,11 @@ def _bounded(data: bytes, path: Path) -> bytes:
     if len(data) > limits.MAX_KNOWN_PEERS_FILE:
         raise StateDamaged(f"{path} would be longer than {limits.MAX_KNOWN_PEERS_FILE} bytes")
     return data
+
+
+def _keys(pin: Pin) -> list[PublicKey]:
+    """The pinned key, and those that signed over until it was there."""
+    return [pin.key, *(old.key for old in pin.earlier if old.signed_over)]
 
 
 def _behind(pin: Pin | None, now: int, signed_over: bool) -> tuple[OldKey, ...]:
