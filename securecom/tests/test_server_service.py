@@ -220,7 +220,7 @@ class ClockTests(ServiceCase):
         self.network.advance(1, step=limits.REGISTRY_POLL)
         self.assertEqual(hand.said("goodbye"), ["disabled"])
 
-    def test_recheck_is_two_queries(self) -> None:
+    def test_a_recheck_is_three_queries(self) -> None:
         """However many are on line."""
         self.start()
         hands = [self.hand(name) for name in ("a", "b", "c")]
@@ -234,7 +234,7 @@ class ClockTests(ServiceCase):
         self.patch(self.registry._pool, "runInteraction", counted)
         self.patch(self.registry, "version", lambda: succeed(99))
         self.network.advance(limits.REGISTRY_POLL)
-        self.assertEqual(len(queries), 2)  # users, blocks
+        self.assertEqual(len(queries), 3)  # users, blocks, names in quarantine
         self.assertEqual([hand.said("goodbye") for hand in hands], [[], [], []])
 
     def test_certificate_is_renewed(self) -> None:

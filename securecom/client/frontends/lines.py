@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from securecom import limits
-from securecom.client.events import ChatOver, Event, Message, Notice, Problem
+from securecom.client.events import ChatOver, Event, Message, MyData, Notice, Problem
 from securecom.client.frontends.language import Language
 from securecom.client.frontends.orders import Order, Orders
 from securecom.client.frontends.output import Output
@@ -29,8 +29,9 @@ from securecom.client.frontends.role import Role
 from securecom.client.frontends.splitter import Splitter
 from securecom.errors import CannotReach, NotAnswered, SecurecomError
 
-#: What a slow reader misses nothing of: the peer has our receipt, or somebody waits for it.
-_KEPT = (Message, ChatOver, Problem)
+#: What a slow reader misses nothing of: the peer has our receipt, or somebody waits for it, all of
+#: it.
+_KEPT = (Message, ChatOver, Problem, MyData)
 
 
 @implementer(IHalfCloseableProtocol)
