@@ -38,7 +38,8 @@ class Account:
             facts += page["facts"]
             size += sum(len(fact_bytes(fact)) for fact in page["facts"])
             if size > limits.MAX_MY_DATA or (page["more"] and not page["facts"]):
-                raise WireError("the server tells of us without end")
+                hint = "Nothing was shown. Tell the server's admin."
+                raise WireError("the server tells of you without end", hint)
             further, more = True, page["more"]
         return MyData(self._station.name, [DataFact(*fact) for fact in facts])
 
