@@ -35,7 +35,8 @@ class KeyChanges:
         seconds: Callable[[], float],
     ) -> None:
         self._registry, self._server, self._switchboard = registry, server, switchboard
-        self._rate = Rate(limits.NEW_KEYS, limits.NEW_KEY_WINDOW, seconds)
+        #: How often people have had new keys.
+        self.rate = Rate[Name](limits.NEW_KEYS, limits.NEW_KEY_WINDOW, seconds)
         self._under_way: set[Name] = set()
 
     def chain(self, name: Name, key: PublicKey) -> Deferred[bytes]:
@@ -66,11 +67,11 @@ class KeyChanges:
         party.key, party.succession = link.new, encode(chain)
 
     def _write(self, name: Name, link: Link) -> Deferred[list[Link]]:
-        if not self._rate.allow(name):
+        if not self.rate.allow(name):
             raise refusals.TooManyRequests()
         written = self._registry.succeed(name, link).addErrback(told)
         return written.addErrback(self._not_counted, name)
 
     def _not_counted(self, failure: Any, name: Name) -> Any:
-        self._rate.forget(name)
+        self.rate.forget(name)
         return failure

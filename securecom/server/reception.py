@@ -9,11 +9,13 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from securecom import refusals
+from securecom import limits, refusals
 from securecom.errors import NoSuchUser
 from securecom.identity import Name, PublicKey
+from securecom.server.account import LOOKS, Account
 from securecom.server.blocks import Blocks
 from securecom.server.key_changes import KeyChanges
+from securecom.server.rates import Rate
 from securecom.server.registry import Registry, User, told
 from securecom.server.session import Dial, Session
 from securecom.server.sessions import Sessions
@@ -46,6 +48,8 @@ class Reception:
         self.dial_port: int | None = None
         self._now = now
         self._registry = registry
+        looks = Rate[Name](limits.MY_DATA_BY_PERSON, limits.REQUEST_WINDOW, clock.seconds)
+        self._rates = {LOOKS: looks, "new keys": self.key_changes.rate}
 
     def find(self, key: PublicKey) -> Deferred[User]:
         """The user of this key. Fails with `NotEnrolled`, `Disabled` or `ServerTrouble`."""
@@ -66,6 +70,17 @@ class Reception:
         Fails with `NotEnrolled`, or with `ServerTrouble`: also while the key is being changed.
         """
         return self.key_changes.chain(user.name, key).addErrback(_theirs)
+
+    def account(self, name: Name) -> Account:
+        """What this user may ask about themselves."""
+        return Account(name, self._registry, self._rates, self._now, self.sessions.recheck)
+
+    def forget(self, names: frozenset[Name]) -> Deferred[None]:
+        """Remember nothing of names that are nobody's any more."""
+        for name in names:
+            for rate in self._rates.values():
+                rate.forget(name)
+        return self.switchboard.forget(names)
 
     def welcome(self, session: Session) -> dict[str, Any]:
         """The answer to a log-in."""

@@ -11,10 +11,18 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from securecom import limits
-from securecom.errors import BadKey, BadName, NameTaken, NoSuchInvitation, NoSuchUser, StateDamaged
+from securecom.errors import (
+    BadKey,
+    BadName,
+    NameInQuarantine,
+    NameTaken,
+    NoSuchInvitation,
+    NoSuchUser,
+    StateDamaged,
+)
 from securecom.identity import Name, PublicKey
 from securecom.refusals import BadInvitation, KeyTaken, ListFull
-from securecom.server.registry import OpenInvitation, User
+from securecom.server.registry import OpenInvitation, Quarantined, User
 
 _PEOPLE = (
     """CREATE TABLE users (
@@ -41,21 +49,26 @@ _BLOCKS = (
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX blocks_by_blocked ON blocks (blocked)",
 )
+# Names that nobody may have until then; whose they were is gone.
+_QUARANTINE = (
+    "CREATE TABLE quarantine (name TEXT PRIMARY KEY NOT NULL, until REAL NOT NULL) STRICT",
+)
 # A key that signed itself away is nobody's again: the old ones are unique, and so are the new ones.
 _SUCCESSIONS = (
     """CREATE TABLE successions (
-        number INTEGER PRIMARY KEY NOT NULL,
         name TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
         old_key BLOB NOT NULL UNIQUE CHECK (length(old_key) = 32),
         new_key BLOB NOT NULL UNIQUE CHECK (length(new_key) = 32),
         old_signature BLOB NOT NULL CHECK (length(old_signature) = 64),
-        new_signature BLOB NOT NULL CHECK (length(new_signature) = 64)
-    ) STRICT""",
-    "CREATE INDEX successions_by_name ON successions (name)",
+        new_signature BLOB NOT NULL CHECK (length(new_signature) = 64),
+        PRIMARY KEY (name, number)
+    ) STRICT, WITHOUT ROWID""",
 )
 #: The schema, step by step: each made a version of what was there before, from version 1 on. A new
-#: table is a new step at the end; what has been on a disk somewhere never changes.
-STEPS: tuple[tuple[str, ...], ...] = (_PEOPLE, _BLOCKS, _SUCCESSIONS)
+#: table is a new step at the end; what has been on a disk somewhere never changes. What a table
+#: or column holds about people is declared in `personal`.
+STEPS: tuple[tuple[str, ...], ...] = (_PEOPLE, _BLOCKS, _QUARANTINE, _SUCCESSIONS)
 
 
 class Cursor(Protocol):
@@ -79,6 +92,7 @@ class Cursor(Protocol):
 
 _USERS = "SELECT name, key, disabled, created FROM users "
 _INVITATIONS = "SELECT number, name, expires FROM invitations "
+_QUARANTINED = "SELECT name, until FROM quarantine "
 
 
 def user(cursor: Cursor, name: Name) -> User | None:
@@ -115,6 +129,12 @@ def blocks(cursor: Cursor) -> dict[Name, list[Name]]:
     for blocker, who in cursor.fetchall():
         found.setdefault(_name(blocker), []).append(_name(who))
     return found
+
+
+def quarantined(cursor: Cursor, which: str, *values: str | float) -> list[Quarantined]:
+    """Names that nobody may have."""
+    cursor.execute(_QUARANTINED + which, values)
+    return [Quarantined(_name(name), until) for name, until in cursor.fetchall()]
 
 
 def version(cursor: Cursor) -> int:
@@ -169,6 +189,8 @@ def spend(cursor: Cursor, token_hash: bytes, key: PublicKey, now: float) -> Name
         raise BadInvitation
     check_free(cursor, key)
     name = open_now[0].name
+    if quarantined(cursor, "WHERE name = ?", str(name)):  # likewise one that should not be left
+        raise BadInvitation
     cursor.execute(
         "INSERT INTO users (name, key, created) VALUES (?, ?, ?) "
         "ON CONFLICT (name) DO UPDATE SET key = excluded.key WHERE key IS NULL",
@@ -186,6 +208,8 @@ def invite(cursor: Cursor, name: Name, token_hash: bytes, expires: float) -> Ope
     present = user(cursor, name)
     if present is not None and present.key is not None:
         raise NameTaken(f"{name} has a key already")
+    for one in quarantined(cursor, "WHERE name = ?", str(name)):
+        raise NameInQuarantine(one.told)
     cursor.execute(
         "INSERT INTO invitations (name, token_hash, expires) VALUES (?, ?, ?)",
         (str(name), token_hash, expires),
@@ -212,15 +236,6 @@ def set_disabled(cursor: Cursor, name: Name, disabled: bool) -> None:
     lock(cursor)
     cursor.execute("UPDATE users SET disabled = ? WHERE name = ?", (int(disabled), str(name)))
     _must_have_met(cursor, name)
-
-
-def remove(cursor: Cursor, name: Name) -> None:
-    """See `Registry.remove`."""
-    lock(cursor)
-    cursor.execute("DELETE FROM users WHERE name = ?", (str(name),))
-    _must_have_met(cursor, name)
-    cursor.execute("DELETE FROM invitations WHERE name = ?", (str(name),))
-    cursor.execute("DELETE FROM blocks WHERE blocked = ?", (str(name),))  # those by it are gone
 
 
 def reset_key(cursor: Cursor, name: Name) -> None:

@@ -116,6 +116,7 @@ class StandardConnection(Connection):
             self,
             reception.switchboard,
             blocks,
+            reception.account(user.name),
             reception.dial,
             reception.key_changes.change,
         )

@@ -36,15 +36,13 @@ def succeed(cursor: sql.Cursor, name: Name, link: Link) -> list[Link]:
     )
     if cursor.rowcount != 1:
         raise NoSuchUser(f"there is no user {name} with this key")
+    cursor.execute("SELECT coalesce(max(number), 0) FROM successions WHERE name = ?", (str(name),))
+    number = cursor.fetchone()[0] + 1
+    row = (link.old.raw, link.new.raw, link.old_signature, link.new_signature)
+    cursor.execute("INSERT INTO successions VALUES (?, ?, ?, ?, ?, ?)", (str(name), number, *row))
     cursor.execute(
-        "INSERT INTO successions (name, old_key, new_key, old_signature, new_signature) "
-        "VALUES (?, ?, ?, ?, ?)",
-        (str(name), link.old.raw, link.new.raw, link.old_signature, link.new_signature),
-    )
-    cursor.execute(
-        "DELETE FROM successions WHERE name = ? AND number NOT IN "
-        "(SELECT number FROM successions WHERE name = ? ORDER BY number DESC LIMIT ?)",
-        (str(name), str(name), limits.MAX_SUCCESSIONS),
+        "DELETE FROM successions WHERE name = ? AND number <= ?",
+        (str(name), number - limits.MAX_SUCCESSIONS),
     )
     return successions(cursor, name, link.new)
 

@@ -140,8 +140,9 @@ class SuccessionContract(RegistryCase):
     def test_with_the_user_goes_the_chain(self) -> None:
         self.enrol_as(ALICE, self.keys[0])
         self.succeed(0, 1)
-        self.done(self.registry.remove(ALICE))
+        self.done(self.registry.remove(ALICE, NOW))
         self.enrol_as(BOB, self.keys[0], 2)
+        self.done(self.registry.release(ALICE))
         self.enrol_as(ALICE, self.keys[2], 3)
         self.assertEqual(self.chain(2), [])
 

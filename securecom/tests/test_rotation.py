@@ -573,7 +573,7 @@ class OwnFileTests(RotationCase):
 
     def test_the_next_new_key_is_the_profiles_own(self) -> None:
         self.renew()
-        self.house.reception.key_changes._rate.forget(ALICE)
+        self.house.reception.key_changes.rate.forget(ALICE)
         self.old = read_identity_file(self.identity).unlock(None)
         (event,) = self.renew()
         self.check_new(event)

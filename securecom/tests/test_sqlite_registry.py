@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from securecom import limits
 from securecom.errors import StateBusy, StateDamaged, StateUnusable
 from securecom.identity import Name, PublicKey
 from securecom.refusals import BadInvitation
@@ -110,17 +111,18 @@ class LastDefenceTests(InFile):
     def test_a_succession_of_nobody_of_another_shape_or_twice(self) -> None:
         insert = "INSERT INTO successions VALUES (?, ?, ?, ?, ?, ?)"
         old, new, signature = new_key().raw, new_key().raw, bytes(64)
-        self.refused(insert, 1, "nobody", old, new, signature, signature)
-        self.refused(insert, 1, "alice", b"short", new, signature, signature)
-        self.refused(insert, 1, "alice", old, b"short", signature, signature)
-        self.refused(insert, 1, "alice", old, new, b"short", signature)
-        self.refused(insert, 1, "alice", old, new, signature, b"short")
-        self.connect().execute(insert, (1, "alice", old, new, signature, signature))
-        self.refused(insert, 2, "alice", old, new_key().raw, signature, signature)
-        self.refused(insert, 2, "alice", new_key().raw, new, signature, signature)
+        self.refused(insert, "nobody", 1, old, new, signature, signature)
+        self.refused(insert, "alice", 1, b"short", new, signature, signature)
+        self.refused(insert, "alice", 1, old, b"short", signature, signature)
+        self.refused(insert, "alice", 1, old, new, b"short", signature)
+        self.refused(insert, "alice", 1, old, new, signature, b"short")
+        self.connect().execute(insert, ("alice", 1, old, new, signature, signature))
+        self.refused(insert, "alice", 2, old, new_key().raw, signature, signature)
+        self.refused(insert, "alice", 2, new_key().raw, new, signature, signature)
+        self.refused(insert, "alice", 1, new_key().raw, new_key().raw, signature, signature)
 
     def test_a_link_with_a_key_that_is_none(self) -> None:
-        insert = "INSERT INTO successions VALUES (1, 'alice', ?, ?, ?, ?)"
+        insert = "INSERT INTO successions VALUES ('alice', 1, ?, ?, ?, ?)"
         values = (bytes(32), self.key, bytes(64), bytes(64))
         self.connect().execute(insert, values)
         found = self.open().successions(ALICE, PublicKey(self.key))
@@ -133,6 +135,13 @@ class LastDefenceTests(InFile):
         self.failureResultOf(self.open().spend(hashed(1), new_key(), NOW), BadInvitation)
         user = self.successResultOf(self.open().user(ALICE))
         self.assertEqual(user and user.key and user.key.raw, self.key)
+
+    def test_an_invitation_left_over_for_a_name_in_quarantine(self) -> None:
+        self.connect().execute(
+            "INSERT INTO invitations VALUES (1, 'carol', ?, ?)", (hashed(1), LATER)
+        )
+        self.connect().execute("INSERT INTO quarantine VALUES ('carol', ?)", (LATER,))
+        self.failureResultOf(self.open().spend(hashed(1), new_key(), NOW), BadInvitation)
 
     def test_a_name_that_is_none(self) -> None:
         self.connect().execute("UPDATE users SET name = 'A l i c e'")
@@ -376,9 +385,12 @@ class ConnectionTests(InFile):
         self.assertIn(key.raw, self.path.read_bytes())
         self.successResultOf(registry.block(Name("mallory-the-marked"), Name("victim-the-marked")))
         self.assertIn(b"victim-the-marked", self.path.read_bytes())
-        self.successResultOf(registry.remove(Name("mallory-the-marked")))
-        for gone in (key.raw, hashed(1), b"mallory-the-marked", b"victim-the-marked"):
-            self.assertNotIn(gone, self.path.read_bytes())
+        self.successResultOf(registry.remove(Name("mallory-the-marked"), NOW))
+        for gone in (key.raw, hashed(1), b"victim-the-marked"):
+            self.assertFalse(gone in self.path.read_bytes())
+        self.assertEqual(self.path.read_bytes().count(b"mallory-the-marked"), 2)  # and its index
+        self.successResultOf(registry.end_quarantines(NOW + limits.NAME_QUARANTINE))
+        self.assertFalse(b"mallory-the-marked" in self.path.read_bytes())
 
     def test_the_file_is_private(self) -> None:
         self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
