@@ -34,7 +34,16 @@ from securecom.client.events.keys import (
     SafetyNumber,
     Whois,
 )
-from securecom.client.events.program import Hello, Help, HelpLine, Left, Notice, Problem, problem
+from securecom.client.events.program import (
+    Hello,
+    Help,
+    HelpLine,
+    Left,
+    Notice,
+    Problem,
+    SecretWanted,
+    problem,
+)
 from securecom.client.events.requests import (
     Asked,
     AskedOver,
@@ -84,6 +93,7 @@ __all__ = [
     "SafetyCode",
     "SafetyNumber",
     "Said",
+    "SecretWanted",
     "Trust",
     "User",
     "Users",
