@@ -35,7 +35,7 @@ from securecom.client.coordination.station import Station
 from securecom.client.daemon_role import DaemonRole
 from securecom.client.events import Connecting, Offline
 from securecom.client.frontend import Frontend
-from securecom.client.main_role import MainRole
+from securecom.client.main_role import BackUp, MainRole
 from securecom.errors import (
     ConnectionWasLost,
     LoginRefused,
@@ -58,6 +58,7 @@ class Client:
     :param random: uniform in [0, 1).
     :param available: be available as soon as on line.
     :param takeover: end a session that this identity has in another client.
+    :param back_up: writes a backup of the profile.
     :param attempts: give up after so many failures in a row; None: never.
     """
 
@@ -77,6 +78,7 @@ class Client:
         random: Callable[[], float],
         available: bool = False,
         takeover: bool = False,
+        back_up: BackUp | None = None,
         attempts: int | None = None,
     ) -> None:
         #: Fires when the client is done: logged out, or failed for good with the reason.
@@ -84,7 +86,7 @@ class Client:
         self._station = Station(identity, server, contacts, frontend, clock)
         self._coordinator = Coordinator(self._station)
         self._daemon = DaemonRole(self._station, self._coordinator, way, Backoff(random))
-        self.main = MainRole(self._station, self._coordinator, available, self.leave)
+        self.main = MainRole(self._station, self._coordinator, available, self.leave, back_up)
         self._name = name
         self._host, self._port, self._endpoint = host, port, endpoint
         self._takeover, self._attempts = takeover, attempts

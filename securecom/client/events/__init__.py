@@ -35,6 +35,7 @@ from securecom.client.events.keys import (
     Whois,
 )
 from securecom.client.events.program import (
+    BackedUp,
     Hello,
     Help,
     HelpLine,
@@ -62,6 +63,7 @@ __all__ = [
     "AskedOver",
     "Asking",
     "Availability",
+    "BackedUp",
     "BlockList",
     "Blocked",
     "ChatOpening",

@@ -61,6 +61,7 @@ _DOES: dict[Command, Callable[[Role, str | None], Any]] = {
     commands.TRUST: lambda role, pin: _trust(role, pin or ""),
     commands.WHOIS: lambda role, name: role.keys.whois(Name(name or "")),
     commands.FINGERPRINT: lambda role, _: role.keys.own(),
+    commands.BACKUP: lambda role, file: role.backup(file or ""),
     commands.AVAILABLE: lambda role, text: role.set_available(read_terms(text or "")),
     commands.AWAY: lambda role, text: role.set_away(read_pause(text or "")),
 }
