@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -22,10 +23,9 @@ from securecom.client.frontends.lines import Lines
 from securecom.client.frontends.plain import Plain
 from securecom.client.profile import private_files
 from securecom.client.profile.backup import unpacked
-from securecom.client.profile.profile import read_profile
+from securecom.client.profile.profile import Profile, read_profile
 from securecom.client.profile.profiles import Profiles
 from securecom.client.profile.sealed import read_sealed_file
-from securecom.client.profile.vault import Vault
 from securecom.client.program.backing_up import Backups
 from securecom.client.program.sealing import seal_in_a_process
 from securecom.errors import (
@@ -64,10 +64,7 @@ class BackingUpCase(SynchronousTestCase):
         return maybeDeferred(call)
 
     def make(self, file: str | None = None) -> Deferred[BackedUp]:
-        vault = Vault(self.profile.identity_path, self.notes.ask_secret, self.elsewhere)
-        backups = Backups(
-            self.profile.folder, vault, self.notes.ask_secret, self.elsewhere, quickly
-        )
+        backups = Backups(self.profile.folder, self.notes.ask_secret, self.elsewhere, quickly)
         return backups.make(str(self.file) if file is None else file)
 
     def refused(
@@ -121,6 +118,12 @@ class MakingTests(BackingUpCase):
         backup = unpacked(self.file, read_sealed_file(self.file).unseal(PHRASE.encode()))
         self.assertEqual(backup.identity, own.read_bytes())
         self.assertIn(b'identity = "identity"\n', backup.profile)
+
+    def test_of_every_setting_it_is_known_whether_it_goes_along(self) -> None:
+        """What another machine must not take over from a file, a program to run say, must not."""
+        here = {"folder", "identity"}
+        along = {"name", "host", "port", "server", "request", "available"}
+        self.assertEqual({field.name for field in dataclasses.fields(Profile)}, here | along)
 
     def test_who_has_met_nobody_has_a_backup_too(self) -> None:
         self.profile.known_peers.unlink()
@@ -235,7 +238,7 @@ class DamagedTests(BackingUpCase):
 
     def test_the_settings(self) -> None:
         (self.profile.folder / "profile.toml").write_text("rubbish")
-        self.refused(ProfileProblem, asked=2)
+        self.refused(ProfileProblem)
 
     def test_the_identity(self) -> None:
         self.profile.identity_path.write_bytes(b"rubbish")

@@ -20,7 +20,7 @@ from securecom.client.known_peers import Pins
 from securecom.client.profile import private_files
 from securecom.client.profile.backup import Backup
 from securecom.client.profile.identity_file import read_identity_file
-from securecom.client.profile.profile import IDENTITY_FILE, read_profile
+from securecom.client.profile.profile import IDENTITY_FILE, Profile, read_profile
 from securecom.client.profile.vault import AskSecret, Elsewhere, Vault
 from securecom.errors import BackupProblem, PassPhraseProblem, StateDamaged
 
@@ -37,21 +37,20 @@ class Backups:
     def __init__(
         self,
         folder: Path,
-        vault: Vault,
         ask: AskSecret,
         elsewhere: Elsewhere,
         seal: Callable[[bytes, str], bytes],
     ) -> None:
-        self._folder, self._vault = folder, vault
-        self._ask, self._elsewhere, self._seal = ask, elsewhere, seal
+        self._folder, self._ask = folder, ask
+        self._elsewhere, self._seal = elsewhere, seal
 
     @inlineCallbacks
     def make(self, file: str) -> Generator[Deferred[Any], Any, BackedUp]:
         """Write one. Fails with a `SecurecomError`; then there is no new file."""
-        path = _place(file)
-        yield self._vault.pass_phrase()
+        path, profile = _place(file), read_profile(self._folder)
+        yield Vault(profile.identity_path, self._ask, self._elsewhere).pass_phrase()
         phrase = yield self._agree_on_one(path)
-        backup, pins = _collected(self._folder)
+        backup, pins = _collected(profile)
         yield self._elsewhere(lambda: _write(path, self._seal(backup.packed(), phrase)))
         return BackedUp(str(path), len(pins))
 
@@ -100,9 +99,8 @@ def _check(phrase: str) -> None:
         raise PassPhraseProblem("that is too long for a pass phrase", _NOTHING)
 
 
-def _collected(folder: Path) -> tuple[Backup, Pins]:
+def _collected(profile: Profile) -> tuple[Backup, Pins]:
     """What is on the disk, and the pins in it. :raises SecurecomError: what a log-in would too."""
-    profile = read_profile(folder)
     identity = read_identity_file(profile.identity_path)
     try:
         data, _ = private_files.read(profile.known_peers, limits.MAX_KNOWN_PEERS_FILE)

@@ -26,7 +26,6 @@ from securecom.client.frontends.lines import Lines
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
 from securecom.client.profile.profile import Profile, RequestMode
-from securecom.client.profile.vault import Vault
 from securecom.client.program import account, standard_io
 from securecom.client.program.account import Member, Newcomer
 from securecom.client.program.backing_up import Backups
@@ -169,9 +168,7 @@ class Run:
         )
 
     def _backups(self, profile: Profile) -> Backups:
-        ask, elsewhere = self.lines.ask_secret, self._elsewhere
-        vault = Vault(profile.identity_path, ask, elsewhere)
-        return Backups(profile.folder, vault, ask, elsewhere, seal_in_a_process)
+        return Backups(profile.folder, self.lines.ask_secret, self._elsewhere, seal_in_a_process)
 
     def _elsewhere(self, call: Callable[[], Any]) -> Deferred[Any]:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), call)
