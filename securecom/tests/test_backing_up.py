@@ -7,11 +7,12 @@ import errno
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -255,36 +256,40 @@ class DamagedTests(BackingUpCase):
 
 
 class CommandTests(BackingUpCase):
-    """As it is typed, and as a program says it."""
+    """As it is typed, and as a program says it: all lines at once, and nothing is instant."""
+
+    pass_phrase = b"mine"
 
     def say(self, language: Language, *lines: str) -> list[str]:
         clock, transport, role = Clock(), StringTransport(), ScriptedRole()
         front_end = Lines(language, clock, lambda: None, patient=False)
         self.notes = front_end  # type: ignore[assignment]
+        self.elsewhere = partial(deferLater, clock, 0)  # type: ignore[method-assign]
         role.backup = self.make  # type: ignore[method-assign]
         role.begin_chat("bob")
         front_end.makeConnection(transport)
         front_end.begin(role, [])
-        for line in lines:
-            front_end.dataReceived(line.encode() + b"\n")
+        front_end.dataReceived("".join(f"{line}\n" for line in lines).encode())
+        for _ in range(2 * len(lines)):
             clock.advance(0)
         self.assertEqual(role.calls, [], "nothing was said to bob")
         return list(transport.value().decode().splitlines())
 
     def test_a_person_types_it_in_the_middle_of_a_chat(self) -> None:
-        first, second, *told = self.say(
-            Plain(lambda: "08:05"), f"/backup {self.file}", PHRASE, PHRASE
+        own, new, again, *told = self.say(
+            Plain(lambda: "08:05"), f"/backup {self.file}", "mine", PHRASE, PHRASE
         )
-        self.assertIn("a pass phrase for the backup kept.age", first)
-        self.assertIn("the same again", second)
+        self.assertIn("the pass phrase of", own)
+        self.assertIn("a pass phrase for the backup kept.age", new)
+        self.assertIn("the same again", again)
         self.assertIn(f"the backup is written: {self.file}", told[0])
-        self.assertNotIn(PHRASE, "".join((first, second, *told)))
+        self.assertNotIn(PHRASE, "".join(told))
         read_sealed_file(self.file).unseal(PHRASE.encode())
 
     def test_a_program_says_it(self) -> None:
-        secret = json.dumps({"secret": PHRASE})
         command = {"command": "backup", "file": str(self.file), "id": 1}
-        *_, event, result = map(json.loads, self.say(Json(), json.dumps(command), secret, secret))
+        secrets = [{"secret": phrase} for phrase in ("mine", PHRASE, PHRASE)]
+        *_, event, result = map(json.loads, self.say(Json(), *map(json.dumps, [command, *secrets])))
         self.assertEqual(event, {"event": "backed-up", "file": str(self.file), "people": 1})
         self.assertEqual(result, {"event": "result", "id": 1, "command": "backup", "ok": True})
 

@@ -97,6 +97,8 @@ class StrangeTarTests(SynchronousTestCase):
         some = [member(*one) for one in FILES.items()]
         self.refused(tar_of(reversed(some)), "does not begin")
         self.refused(self.changed(version=b"securecom backup one\n"), "does not begin")
+        first = member("profile.toml", FILES["securecom-backup"])
+        self.refused(tar_of([first, *some[:1], *some[2:]]), "does not begin")
 
     def test_a_newer_version_says_so_whatever_else_is_in_it(self) -> None:
         newer = [member("securecom-backup", b"securecom backup 2\n"), member("new", b"")]

@@ -227,6 +227,14 @@ class PassPhraseTests(RestoringCase):
         path = self.home / "pass"
         private_files.write(path, b"right\nmine\nmore\n")
         self.assertEqual(self.restore(source=Given(lines_of(path))).profile.name, "alice")
+        longest = [letter * limits.MAX_PASS for letter in (b"a", b"b")]
+        private_files.write(path, b"\r\n".join([*longest, b""]))
+        read = lines_of(path)
+        self.assertEqual([read(), read()], longest)
+        private_files.write(path, b"a\n" + b"b" * (2 * limits.MAX_PASS))
+        read = lines_of(path)
+        self.assertEqual(read(), b"a")
+        self.assertRaises(PassPhraseProblem, read)
 
     def test_a_descriptor_has_a_line_for_each(self) -> None:
         here, there = os.pipe()
