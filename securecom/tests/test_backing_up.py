@@ -121,7 +121,7 @@ class MakingTests(BackingUpCase):
         self.assertIn(b'identity = "identity"\n', backup.profile)
 
     def test_of_every_setting_it_is_known_whether_it_goes_along(self) -> None:
-        """What another machine must not take over from a file, a program to run say, must not."""
+        """Another machine must not take over what names a file, as `Profile.portable` says."""
         here = {"folder", "identity"}
         along = {"name", "host", "port", "server", "request", "available"}
         self.assertEqual({field.name for field in dataclasses.fields(Profile)}, here | along)

@@ -66,6 +66,13 @@ class Profile:
         new = self if request is None else replace(self, request=request)
         return new if available is None else replace(new, available=available)
 
+    @property
+    def portable(self) -> Profile:
+        """What of it goes into a backup, and may come out of one: nothing that names a file of a
+        machine, be it a key or a program.
+        """
+        return replace(self, identity=Path(IDENTITY_FILE))
+
     def written(self) -> bytes:
         """The file."""
         return _to_toml(self).encode("utf-8")

@@ -7,7 +7,6 @@ that they choose; a file that is there already is never replaced.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from securecom.client.known_peers import Pins
 from securecom.client.profile import private_files
 from securecom.client.profile.backup import Backup
 from securecom.client.profile.identity_file import read_identity_file
-from securecom.client.profile.profile import IDENTITY_FILE, Profile, read_profile
+from securecom.client.profile.profile import Profile, read_profile
 from securecom.client.profile.vault import AskSecret, Elsewhere, Vault
 from securecom.errors import BackupProblem, PassPhraseProblem, StateDamaged
 
@@ -109,8 +108,7 @@ def _collected(profile: Profile) -> tuple[Backup, Pins]:
     except OSError as error:
         raise StateDamaged(f"{profile.known_peers} cannot be used ({error.strerror})") from None
     pins = known_peers.parse(data, profile.known_peers)
-    settings = replace(profile, identity=Path(IDENTITY_FILE))
-    return Backup(settings.written(), identity.data, data), pins
+    return Backup(profile.portable.written(), identity.data, data), pins
 
 
 def _write(path: Path, data: bytes) -> None:

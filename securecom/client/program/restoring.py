@@ -37,7 +37,7 @@ def restore(path: Path, name: str | None, profiles: Profiles, source: PassPhrase
         known_peers.parse(backup.known_peers, path / KNOWN_PEERS_FILE)
     except SecurecomError as error:
         raise damaged(path, error.what) from None
-    if profile.identity != Path(IDENTITY_FILE):
-        raise damaged(path, "its profile uses a key that is not in it")
+    if profile != profile.portable:
+        raise damaged(path, "its profile.toml names a file that is not in it")
     files = {IDENTITY_FILE: backup.identity, KNOWN_PEERS_FILE: backup.known_peers}
     return profiles.restore(profile, files, name)
