@@ -210,6 +210,13 @@ BACKUP = Command(
     argument=Argument("file", Kind.FILE, required=True),
     asks=True,
 )
+MY_DATA = Command("mydata", "all that the server holds about you", ONLINE)
+FORGET_ME = Command(
+    "forget-me",
+    "what it is to leave this server for good; with your own NAME, do it",
+    frozenset({State.IDLE, State.ASKED}),
+    argument=_ANY_NAME,
+)
 HELP = Command(
     "help",
     "this list, or what one command does",
@@ -222,7 +229,8 @@ EXIT = Command("exit", "leave", ANY, also=("quit",), original="!exit")
 #: In the order in which help shows them.
 COMMANDS = (
     *(USERS, CHAT, CANCEL, ACCEPT, REFUSE, DISMISS, SAY, VERIFY, STOP, AVAILABLE, AWAY),
-    *(REQUESTS, BLOCK, UNBLOCK, BLOCKED, WHOIS, FINGERPRINT, TRUST, BACKUP, HELP, EXIT),
+    *(REQUESTS, BLOCK, UNBLOCK, BLOCKED, WHOIS, FINGERPRINT, TRUST),
+    *(BACKUP, MY_DATA, FORGET_ME, HELP, EXIT),
 )
 #: What can be typed behind a slash.
 TYPED = tuple(command for command in COMMANDS if command is not SAY)
