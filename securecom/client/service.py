@@ -36,7 +36,7 @@ from securecom.client.coordination.station import Station
 from securecom.client.daemon_role import DaemonRole
 from securecom.client.events import Connecting, Offline
 from securecom.client.frontend import Frontend
-from securecom.client.main_role import MainRole
+from securecom.client.main_role import BackUp, MainRole
 from securecom.client.rotation import Keeping, Rotation
 from securecom.errors import (
     ConnectionWasLost,
@@ -61,6 +61,7 @@ class Client:
     :param keeping: where the identity is kept, if it is on a disk.
     :param available: be available as soon as on line.
     :param takeover: end a session that this identity has in another client.
+    :param back_up: writes a backup of the profile.
     :param attempts: give up after so many failures in a row; None: never.
     """
 
@@ -81,6 +82,7 @@ class Client:
         keeping: Keeping | None = None,
         available: bool = False,
         takeover: bool = False,
+        back_up: BackUp | None = None,
         attempts: int | None = None,
     ) -> None:
         #: Fires when the client is done: logged out, or failed for good with the reason.
@@ -92,7 +94,13 @@ class Client:
         self._rotation = Rotation(self._station, self._coordinator, keeping, self._now_are)
         account = Account(self._station, self._forgotten)
         self.main = MainRole(
-            self._station, self._coordinator, self._rotation, available, account, self.leave
+            self._station,
+            self._coordinator,
+            self._rotation,
+            available,
+            account,
+            self.leave,
+            back_up,
         )
         self._name = name
         self._host, self._port, self._endpoint = host, port, endpoint

@@ -308,14 +308,23 @@ class PlainTests(SynchronousTestCase):
             self.assertIn("old: SHA256:old", old)
 
     def test_a_new_key_of_ours(self) -> None:
-        told, new, old, where = plain().lines(e.KeyRenewed("SHA256:old", "SHA256:new", None))
+        told, new, old, where, keep = plain().lines(e.KeyRenewed("SHA256:old", "SHA256:new", None))
         self.assertIn("you have a NEW KEY", told)
         self.assertTrue(new.endswith("new: SHA256:new") and old.endswith("old: SHA256:old"))
         self.assertIn("erased from this disk; copies of it, snapshots and what an SSD", where)
-        *_, where = plain().lines(e.KeyRenewed("SHA256:old", "SHA256:new", "/home/a/key"))
+        self.assertIn("make a new /backup", keep)
+        *_, where, _ = plain().lines(e.KeyRenewed("SHA256:old", "SHA256:new", "/home/a/key"))
         self.assertIn("the old private key is still in /home/a/key", where)
         [line] = plain().lines(e.KeyNotRenewed("SHA256:old"))
         self.assertIn("erased, and your key is what it was, SHA256:old", line)
+
+    def test_a_backup_says_what_is_in_it_and_what_is_not(self) -> None:
+        written, inside, keep, back = plain().lines(e.BackedUp("/usb/kept.age", 2))
+        self.assertIn("the backup is written: /usb/kept.age", written)
+        self.assertIn("your key, your settings, the keys of 2 people; no messages", inside)
+        self.assertIn("as good as your key", keep)
+        self.assertIn("securecom --restore FILE", back)
+        self.assertIn("the keys of 1 person;", plain().lines(e.BackedUp("x", 1))[1])
 
     def test_a_pin_with_its_history_the_latest_first(self) -> None:
         old = [

@@ -39,6 +39,7 @@ from securecom.client.events.keys import (
     Whois,
 )
 from securecom.client.events.program import (
+    BackedUp,
     Hello,
     Help,
     HelpLine,
@@ -66,6 +67,7 @@ __all__ = [
     "AskedOver",
     "Asking",
     "Availability",
+    "BackedUp",
     "BlockList",
     "Blocked",
     "ChatOpening",

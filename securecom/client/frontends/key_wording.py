@@ -1,4 +1,4 @@
-"""Events about keys in words: safety numbers, comparisons, pins (`wording.py` has the others)."""
+"""Events about keys in words: comparisons, pins, copies (`wording.py` has the others)."""
 
 from __future__ import annotations
 
@@ -78,6 +78,7 @@ def _(event: e.KeyRenewed) -> list[Line]:
         (FACT, f"    new: {event.fingerprint}"),
         (FACT, f"    old: {event.former}"),
         (FACT, f"the old private key is {old}"),
+        (FACT, "backups of before hold the old key, which is good no more: make a new /backup"),
     ]
 
 
@@ -109,6 +110,17 @@ def _(event: e.OldKey) -> list[Line]:
     span = f"{_day(event.first_seen)} to {_day(event.until)}"
     end = ", which signed over to the next" if event.signed_over else ""
     return [(FACT, f"    before: {state}, {span}, {event.fingerprint}{end}")]
+
+
+@words.register
+def _(event: e.BackedUp) -> list[Line]:
+    people = "1 person" if event.people == 1 else f"{event.people} people"
+    return [
+        (FACT, f"the backup is written: {event.file}"),
+        (FACT, f"in it, encrypted: your key, your settings, the keys of {people}; no messages"),
+        (FACT, "it is as good as your key: keep it, and its pass phrase, where only you come"),
+        (FACT, "on another machine: securecom --restore FILE"),
+    ]
 
 
 def _day(seconds: int) -> str:

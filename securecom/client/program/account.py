@@ -22,9 +22,15 @@ from securecom.client.profile.own_key import Both, OwnKey
 from securecom.client.profile.passphrase import PassPhrases
 from securecom.client.profile.profile import IDENTITY_FILE, Profile
 from securecom.client.profile.profiles import Profiles
+from securecom.client.program.restoring import restore
+from securecom.errors import SecurecomError
 from securecom.identity import Identity, Name
 from securecom.invitation import Host, Invitation
 
+_TWO_MACHINES = (
+    "the same key may be on another machine now: it has one session at a time, and --takeover "
+    "ends the other one"
+)
 _RESUMED = "the key of an enrolment that was not finished"
 
 
@@ -32,7 +38,7 @@ _RESUMED = "the key of an enrolment that was not finished"
 class Member:
     """Somebody whom the server knows.
 
-    :param notices: what to tell them about their new profile.
+    :param notices: what to tell them about a profile that is new.
     :param coming: a new key, which may have taken the identity's place when they were last here.
     """
 
@@ -96,7 +102,7 @@ def pass_phrases(arguments: Namespace, *, is_terminal: bool) -> PassPhrases:
     if arguments.pass_fd is not None:
         return passphrase.Given(partial(passphrase.from_descriptor, arguments.pass_fd))
     if arguments.pass_file is not None:
-        return passphrase.Given(partial(passphrase.from_file, arguments.pass_file))
+        return passphrase.Given(passphrase.lines_of(arguments.pass_file))
     return passphrase.Terminal() if is_terminal else passphrase.Nowhere()
 
 
@@ -117,6 +123,22 @@ def _identities(profile: Profile, source: PassPhrases) -> tuple[Identity, Identi
     return (
         (source.unlock(present), None) if coming is None else source.unlock(Both(present, coming))
     )
+
+
+def restored(arguments: Namespace, profiles: Profiles, source: PassPhrases) -> Member:
+    """Who brings a backup: its profile is on the shelf, and chosen, when this returns.
+
+    :raises SecurecomError: if it cannot be restored; or if it was, and its identity is not opened.
+    """
+    profile = restore(arguments.restore, arguments.profile, profiles, source)
+    name, start = profile.folder.name, profiles.start(profile)
+    arguments.profile = name
+    try:
+        someone = member(arguments, profiles, source)
+    except SecurecomError as error:
+        error.hint = f"{error.hint} The backup was restored as {name}; next time: {start}"
+        raise
+    return replace(someone, notices=(f"restored as {name}; next time: {start}", _TWO_MACHINES))
 
 
 def newcomer(arguments: Namespace, profiles: Profiles, source: PassPhrases) -> Newcomer:

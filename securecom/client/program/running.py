@@ -26,10 +26,12 @@ from securecom.client.frontends.lines import Lines
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
 from securecom.client.profile.own_key import OwnKey
-from securecom.client.profile.profile import RequestMode
+from securecom.client.profile.profile import Profile, RequestMode
 from securecom.client.program import account, standard_io
 from securecom.client.program.account import Member, Newcomer
+from securecom.client.program.backing_up import Backups
 from securecom.client.program.joining import NameHeard, join
+from securecom.client.program.sealing import seal_in_a_process
 from securecom.client.program.sockets import Route
 from securecom.client.program.visit import Visit
 from securecom.client.rotation import Keeping
@@ -137,6 +139,7 @@ class Run:
             keeping=Keeping(OwnKey(profile), self._elsewhere, member.coming),
             available=profile.available,
             takeover=self._arguments.takeover,
+            back_up=self._backups(profile).make,
             attempts=self._attempts,
         )
 
@@ -166,6 +169,9 @@ class Run:
             random=random.SystemRandom().random,
             **settings,
         )
+
+    def _backups(self, profile: Profile) -> Backups:
+        return Backups(profile.folder, self.lines.ask_secret, self._elsewhere, seal_in_a_process)
 
     def _elsewhere(self, call: Callable[[], Any]) -> Deferred[Any]:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), call)
