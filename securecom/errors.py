@@ -152,6 +152,20 @@ class PassPhraseProblem(IdentityProblem):
     code = 213
 
 
+class NoProgram(Mistake):
+    """The program that is to answer chat requests is not there, or may not be run."""
+
+    code = 214
+    hint = "Nothing was sent. Name a program with its path, or '' for none: docs/bots.md."
+
+
+class ProgramFailed(Mistake):
+    """The program that is to answer chat requests gave no answer."""
+
+    code = 215
+    hint = "You are asked instead."
+
+
 # --- the admin's ----------------------------------------------------------------------------
 
 

@@ -30,6 +30,7 @@ from securecom.client.channels.reaching import cannot_reach, farewell, login_ref
 from securecom.client.channels.request_ways import Way
 from securecom.client.channels.standard_channel import Session, StandardChannel
 from securecom.client.contacts import Contacts
+from securecom.client.coordination.consent import ASK_THE_PERSON, Consent
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import Station
 from securecom.client.daemon_role import DaemonRole
@@ -56,6 +57,7 @@ class Client:
     :param server: the server's id (32 bytes).
     :param host, port: where `endpoint` connects, for people to read.
     :param random: uniform in [0, 1).
+    :param consent: is consulted before the person is asked for a chat.
     :param available: be available as soon as on line.
     :param takeover: end a session that this identity has in another client.
     :param attempts: give up after so many failures in a row; None: never.
@@ -75,6 +77,7 @@ class Client:
         way: Way,
         clock: IReactorTime,
         random: Callable[[], float],
+        consent: Consent = ASK_THE_PERSON,
         available: bool = False,
         takeover: bool = False,
         attempts: int | None = None,
@@ -82,7 +85,7 @@ class Client:
         #: Fires when the client is done: logged out, or failed for good with the reason.
         self.done: Deferred[None] = Deferred()
         self._station = Station(identity, server, contacts, frontend, clock)
-        self._coordinator = Coordinator(self._station)
+        self._coordinator = Coordinator(self._station, consent)
         self._daemon = DaemonRole(self._station, self._coordinator, way, Backoff(random))
         self.main = MainRole(self._station, self._coordinator, available, self.leave)
         self._name = name

@@ -36,6 +36,7 @@ from securecom.client.events.keys import (
 )
 from securecom.client.events.program import Hello, Help, HelpLine, Left, Notice, Problem, problem
 from securecom.client.events.requests import (
+    AnsweredForYou,
     Asked,
     AskedOver,
     Asking,
@@ -49,6 +50,7 @@ from securecom.client.events.requests import (
 )
 
 __all__ = [
+    "AnsweredForYou",
     "Asked",
     "AskedOver",
     "Asking",

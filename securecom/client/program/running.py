@@ -16,6 +16,7 @@ from twisted.internet.stdio import StandardIO
 from securecom import __version__, limits
 from securecom.client.channels.enrol import enrol
 from securecom.client.contacts import Contacts
+from securecom.client.coordination.consent import ASK_THE_PERSON, Consent
 from securecom.client.events import Event, Hello
 from securecom.client.frontend import Frontend
 from securecom.client.frontends import commands
@@ -27,6 +28,7 @@ from securecom.client.frontends.plain import Plain
 from securecom.client.profile.profile import RequestMode
 from securecom.client.program import account, standard_io
 from securecom.client.program.account import Member, Newcomer
+from securecom.client.program.deciding import Program
 from securecom.client.program.joining import NameHeard, join
 from securecom.client.program.sockets import Route
 from securecom.client.program.visit import Visit
@@ -130,10 +132,18 @@ class Run:
             _Told(self.lines, self.heard),
             route,
             mode=profile.request,
+            consent=self._consent(profile.on_request),
             available=profile.available,
             takeover=self._arguments.takeover,
             attempts=self._attempts,
         )
+
+    def _consent(self, command: tuple[str, ...]) -> Consent:
+        if not command:
+            return ASK_THE_PERSON
+        program = Program(self._reactor, command, os.environ)
+        self._reactor.addSystemEventTrigger("before", "shutdown", program.end)
+        return program
 
     def client(
         self,
