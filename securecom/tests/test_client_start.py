@@ -34,6 +34,7 @@ from securecom.demo import Partner
 from securecom.errors import (
     BadArgument,
     IdentityProblem,
+    NoProgram,
     NotNow,
     PassPhraseProblem,
     ProfileProblem,
@@ -157,6 +158,30 @@ class AccountTests(StartCase):
         self.assertEqual(self.profiles.load(None).request, "listen")
         account.member(self.parse(*words, "--save"), self.profiles, NoPassPhrase())
         self.assertTrue(self.profiles.load(None).available)
+
+    def test_a_program_that_answers_is_a_setting_too(self) -> None:
+        self.newcomer().enrolled(Name("alice"))
+        words = ("--on-request", "sh -c 'exit 3'")
+        member = account.member(self.parse(*words), self.profiles, NoPassPhrase())
+        program, *rest = member.profile.on_request
+        self.assertEqual((Path(program).name, rest), ("sh", ["-c", "exit 3"]))
+        self.assertEqual(self.profiles.load(None).on_request, ())
+        account.member(self.parse(*words, "--save"), self.profiles, NoPassPhrase())
+        member = account.member(self.parse(), self.profiles, NoPassPhrase())
+        self.assertEqual(member.profile.on_request, (program, *rest))
+        none = account.member(self.parse("--on-request", ""), self.profiles, NoPassPhrase())
+        self.assertEqual(none.profile.on_request, ())
+
+    def test_a_program_that_is_not_there_any_more_is_told_at_once(self) -> None:
+        profile = self.newcomer().enrolled(Name("alice")).profile
+        profile.with_settings(on_request=("/none",)).save()
+        error = self.assertRaises(
+            NoProgram, account.member, self.parse(), self.profiles, NoPassPhrase()
+        )
+        self.assertIn("docs/bots.md", error.hint)
+        words = ("--on-request", "")
+        member = account.member(self.parse(*words), self.profiles, NoPassPhrase())
+        self.assertEqual(member.profile.on_request, ())
 
     def test_settings_at_enrolment(self) -> None:
         joined = self.newcomer().enrolled(Name("alice"))
