@@ -22,6 +22,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import limits
 from securecom.client.__main__ import main
 from securecom.client.channels.request_ways import ServerDials, ServerListens
+from securecom.client.coordination.consent import ASK_THE_PERSON
 from securecom.client.events import Asked, Message, Online
 from securecom.client.profile import private_files
 from securecom.client.profile.identity_file import read_identity_file
@@ -29,6 +30,7 @@ from securecom.client.profile.passphrase import Given, NoPassPhrase, Nowhere, Te
 from securecom.client.profile.profiles import Profiles
 from securecom.client.program import account, logs, running, standard_io
 from securecom.client.program.arguments import parser
+from securecom.client.program.deciding import Program
 from securecom.client.program.sockets import Route
 from securecom.demo import Partner
 from securecom.errors import (
@@ -182,6 +184,16 @@ class AccountTests(StartCase):
         words = ("--on-request", "")
         member = account.member(self.parse(*words), self.profiles, NoPassPhrase())
         self.assertEqual(member.profile.on_request, ())
+
+    def test_what_decides_ends_with_the_client(self) -> None:
+        reactor = MemoryReactorClock()
+        run = running.Run(self.parse(), reactor, [])
+        self.assertIs(run._consent(()), ASK_THE_PERSON)
+        self.assertEqual(reactor.triggers, {})
+        program = run._consent(("/usr/bin/decide",))
+        assert isinstance(program, Program)
+        ((end, *_),) = reactor.triggers["before"]["shutdown"]
+        self.assertEqual(end, program.end)
 
     def test_settings_at_enrolment(self) -> None:
         joined = self.newcomer().enrolled(Name("alice"))
