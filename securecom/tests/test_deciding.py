@@ -111,6 +111,16 @@ class AnswerTests(DecidingCase):
         self.network.advance(1)
         self.assertEqual(answer, ["unavailable"])
 
+    def test_the_time_of_one_request_is_not_that_of_the_next(self) -> None:
+        self.offer(seconds=40)
+        self.decide("refuse")
+        self.network.advance(20, step=1)
+        answer = self.offer(OTHER_CHAT, "carol", seconds=40)
+        self.network.advance(30, step=1)
+        self.assertEqual(answer, [])
+        self.decide("accept")
+        self.assertEqual(answer, ["accept"])
+
     def test_no_answer_means_ask_and_says_why(self) -> None:
         answer = self.offer()
         self.consent.decision.errback(Failure(ProgramFailed("it fell over")))

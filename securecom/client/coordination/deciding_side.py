@@ -37,9 +37,7 @@ class DecidingSide:
         self._timer = self._station.clock.callLater(offer.seconds, self.life.expired)
         self._decision = decision = maybeDeferred(self._consent.decide, self._facts(offer))
         decision.addCallback(self._checked, offer)
-        decision.addCallbacks(
-            self._decided, self._failed, callbackArgs=(offer,), errbackArgs=(offer,)
-        )
+        decision.addCallbacks(self._decided, self._failed, errbackArgs=(offer,))
         decision.addErrback(lambda failure: _log.failure("a decision broke", failure))
 
     def take(self) -> Offer:
@@ -92,9 +90,8 @@ class DecidingSide:
             offer.trust = self._station.contacts.trust(offer.caller, offer.key)
         return "ask" if decision == "accept" and offer.trust == "changed" else decision
 
-    def _decided(self, decision: Decision, offer: Offer) -> None:
-        if offer is not self.offer:
-            return
+    def _decided(self, decision: Decision) -> None:
+        """If the offer is gone meanwhile, `life` knows."""
         if decision == "ask":
             self.life.undecided()
         elif decision == "accept":
