@@ -8,8 +8,12 @@ from twisted.internet.defer import Deferred, succeed
 
 from securecom.client.events import (
     BlockList,
+    DataFact,
     Fingerprints,
+    ForgetMeMeans,
+    Forgotten,
     KeyTaken,
+    MyData,
     Requests,
     SafetyCode,
     SafetyNumber,
@@ -37,6 +41,7 @@ class ScriptedRole:
         self.error: Exception | None = None
         self.is_held = False
         self.keys = ScriptedKeys(self)
+        self.account = ScriptedAccount(self)
 
     def users(self, text: str = "") -> Deferred[Users]:
         self._called("users", text)
@@ -154,6 +159,25 @@ class ScriptedKeys:
     def take(self, name: Name, fingerprint: str) -> KeyTaken:
         self._role._called("take", name, fingerprint)
         return KeyTaken(name, fingerprint)
+
+
+class ScriptedAccount:
+    """An `Account`, likewise."""
+
+    def __init__(self, role: ScriptedRole) -> None:
+        self._role = role
+
+    def my_data(self) -> Deferred[MyData]:
+        self._role._called("my_data")
+        return succeed(MyData("alice", [DataFact("account", "name", "alice")]))
+
+    def means(self) -> ForgetMeMeans:
+        self._role._called("means")
+        return ForgetMeMeans("alice", 90)
+
+    def forget_me(self, name: Name) -> Deferred[Forgotten]:
+        self._role._called("forget_me", name)
+        return succeed(Forgotten(name, 90, None))
 
 
 class Failing(SecurecomError):

@@ -7,6 +7,7 @@ and goes through `securecom.text.shown` wherever a terminal may see it.
 
 from __future__ import annotations
 
+from securecom.client.events.account import DataFact, ForgetMeMeans, Forgotten, MyData
 from securecom.client.events.chat import (
     ChatOpening,
     ChatOver,
@@ -34,7 +35,16 @@ from securecom.client.events.keys import (
     SafetyNumber,
     Whois,
 )
-from securecom.client.events.program import Hello, Help, HelpLine, Left, Notice, Problem, problem
+from securecom.client.events.program import (
+    Hello,
+    Help,
+    HelpLine,
+    Left,
+    Notice,
+    Problem,
+    SecretWanted,
+    problem,
+)
 from securecom.client.events.requests import (
     AnsweredForYou,
     Asked,
@@ -62,10 +72,13 @@ __all__ = [
     "ChatStarted",
     "Compared",
     "Connecting",
+    "DataFact",
     "Delivered",
     "Ending",
     "Event",
     "Fingerprints",
+    "ForgetMeMeans",
+    "Forgotten",
     "Hello",
     "Help",
     "HelpLine",
@@ -74,6 +87,7 @@ __all__ = [
     "Message",
     "Missed",
     "MissedRequest",
+    "MyData",
     "Notice",
     "Offline",
     "OldKey",
@@ -86,6 +100,7 @@ __all__ = [
     "SafetyCode",
     "SafetyNumber",
     "Said",
+    "SecretWanted",
     "Trust",
     "User",
     "Users",

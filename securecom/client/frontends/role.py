@@ -14,7 +14,10 @@ from twisted.internet.defer import Deferred
 from securecom.client.events import (
     BlockList,
     Fingerprints,
+    ForgetMeMeans,
+    Forgotten,
     KeyTaken,
+    MyData,
     Requests,
     SafetyCode,
     SafetyNumber,
@@ -47,6 +50,19 @@ class Keys(Protocol):
         """Let a changed key take the pinned one's place, once it is proved."""
 
 
+class Account(Protocol):
+    """What a person can ask and say about what the server holds."""
+
+    def my_data(self) -> Deferred[MyData]:
+        """All of it."""
+
+    def means(self) -> ForgetMeMeans:
+        """What being forgotten would be."""
+
+    def forget_me(self, name: Name) -> Deferred[Forgotten]:
+        """Be forgotten, and leave; `name` has to be our own."""
+
+
 class Role(Protocol):
     """The main role as its person sees it. In which of its states it is, the properties say."""
 
@@ -73,6 +89,10 @@ class Role(Protocol):
     @property
     def keys(self) -> Keys:
         """What there is to ask and say about keys."""
+
+    @property
+    def account(self) -> Account:
+        """What there is to ask and say about what the server holds."""
 
     def users(self, text: str = "") -> Deferred[Users]:
         """Who is available, `text` in the name."""
