@@ -219,20 +219,14 @@ class EchoTests(TownCase):
             env=environment(self.home, PATH=folder),
         )
         alice = await self.client("alice", server).online()
-        await self._is_there(alice, "bob")
+        await bot.text("^available$")
         await alice.do("chat", name="bob")
         for text in ("is there an echo?", "zwei\nZeilen, ä \x1b[2J"):
             await alice.do("say", text=text)
             await alice.event("message", name="bob", text=text)
         bot.signal(signal.SIGKILL)
         await alice.event("chat-over", name="bob")
-        self.assertEqual(bot.errors, "")
-
-    async def _is_there(self, alice: Client, name: str) -> None:
-        while True:
-            await alice.do("users", text=name)
-            if alice.told("users")[-1]["users"]:
-                return
+        self.assertEqual(bot.errors, "available\n")
 
 
 class JsonBotTests(TownCase):

@@ -26,6 +26,8 @@ def heard(event: dict[str, Any], client: IO[str]) -> None:
             do(client, "accept", name=event["name"])
         case "message":
             do(client, "say", text=event["text"])
+        case "availability" if event["available"]:
+            print("available", file=sys.stderr)
         case "problem":
             print(f"SC-{event['code']} {event['what']}", file=sys.stderr)
         case "result" if not event["ok"]:
