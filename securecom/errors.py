@@ -152,17 +152,24 @@ class PassPhraseProblem(IdentityProblem):
     code = 213
 
 
+class BackupProblem(Mistake):
+    """A backup cannot be written there, or cannot be restored from that."""
+
+    code = 214
+    hint = "Nothing was changed or sent."
+
+
 class NoProgram(Mistake):
     """The program that is to answer chat requests is not there, or may not be run."""
 
-    code = 214
+    code = 215
     hint = "Nothing was sent. Name a program with its path, or '' for none: docs/bots.md."
 
 
 class ProgramFailed(Mistake):
     """The program that is to answer chat requests gave no answer."""
 
-    code = 215
+    code = 216
     hint = "You are asked instead."
 
 

@@ -126,7 +126,7 @@ class AnswerTests(DecidingCase):
         self.consent.decision.errback(Failure(ProgramFailed("it fell over")))
         self.assertEqual(
             self.notes.events,
-            [Problem(215, "it fell over", "You are asked instead."), self.asked()],
+            [Problem(216, "it fell over", "You are asked instead."), self.asked()],
         )
         self.told(self.alice.accept())
         self.assertEqual(answer, ["accept"])
