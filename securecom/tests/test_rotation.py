@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from securecom.client.profile.passphrase import Given
 from securecom.client.profile.profile import IDENTITY_FILE, Profile, read_profile
 from securecom.client.profile.profiles import Profiles
 from securecom.client.program import account
+from securecom.client.program.arguments import parser
 from securecom.client.rotation import Keeping
 from securecom.errors import (
     ConnectionWasLost,
@@ -104,7 +104,7 @@ class RotationCase(SynchronousTestCase):
 
     def start(self, **settings: Any) -> Person:
         """A client of Alice's, from the disk."""
-        asked = Namespace(profile=None, request=None, available=None, save=False)
+        asked = parser().parse_args([])
         source = Given(lambda: self.pass_phrase or b"")
         member = account.member(asked, Profiles(self.data), source)
         keeping = Keeping(OwnKey(member.profile), self._elsewhere, member.coming)

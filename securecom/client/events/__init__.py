@@ -50,6 +50,7 @@ from securecom.client.events.program import (
     problem,
 )
 from securecom.client.events.requests import (
+    AnsweredForYou,
     Asked,
     AskedOver,
     Asking,
@@ -63,6 +64,7 @@ from securecom.client.events.requests import (
 )
 
 __all__ = [
+    "AnsweredForYou",
     "Asked",
     "AskedOver",
     "Asking",

@@ -36,7 +36,14 @@ _STARTED = {
 }
 _UNVERIFIED = (FRAME, "NOT VERIFIED: /verify, both, while you talk on the phone")
 _VERIFIED = ("verified", "followed-verified")
-_USER = {"new": "never met", "met": "met", "verified": "verified", "changed": "KEY CHANGED"}
+_USER = {
+    "new": "never met",
+    "met": "met",
+    "verified": "verified",
+    "followed": "NEW KEY of the one you know",
+    "followed-verified": "NEW KEY of the verified one",
+    "changed": "KEY CHANGED",
+}
 _ASKED_OVER = {
     "refused": "{name} was refused",
     "dismissed": "dismissed: {name} sees what they would see if you were not there",
@@ -44,6 +51,11 @@ _ASKED_OVER = {
     "expired": "the request of {name} expired without your answer",
     "gone": "{name} is gone, and the request with them",
     "crossed": "{name} and you asked each other: that is a yes",
+}
+_ANSWERED = {
+    "accept": "accepted",
+    "refuse": "refused",
+    "dismiss": "dismissed them: they see what they would see if you were not there",
 }
 _ENDINGS = {
     "by-me": "you ended the chat with {name}; its keys are gone",
@@ -141,6 +153,12 @@ def _changed(name: str, trust: e.Trust, fingerprint: str) -> list[Line]:
 def _(event: e.AskedOver) -> list[Line]:
     text = _ASKED_OVER.get(event.reason)  # accepted: the opening chat says it
     return [] if text is None else [(FACT, text.format(name=event.name))]
+
+
+@words.register
+def _(event: e.AnsweredForYou) -> list[Line]:
+    answer = _ANSWERED[event.answer]
+    return [(FACT, f"{event.name} asked ({_USER[event.trust]}): your program {answer}")]
 
 
 @words.register
