@@ -167,6 +167,16 @@ class PlainTests(SynchronousTestCase):
             e.Offline("refused.", 4.2): "off line: refused. Trying again in 4 s",
             e.Offline("refused", None): "off line",
             e.RefusedForYou("bob", "busy"): "bob asked: refused for you (busy)",
+            e.AnsweredForYou(
+                "bob", "accept", "new", "SHA256:f"
+            ): "bob asked (never met): your program accepted",
+            e.AnsweredForYou(
+                "bob", "refuse", "changed", "SHA256:f"
+            ): "bob asked (KEY CHANGED): your program refused",
+            e.AnsweredForYou(
+                "bob", "dismiss", "met", "SHA256:f"
+            ): "bob asked (met): your program dismissed them: they see what they would see if you "
+            "were not there",
             e.RefusedForYou("bob", "own-key"): "your own key for theirs",
             e.Blocked("bob", True): "bob is blocked and cannot ask you",
             e.Blocked("bob", False): "bob is no longer blocked",

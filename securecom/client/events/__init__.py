@@ -47,6 +47,7 @@ from securecom.client.events.program import (
     problem,
 )
 from securecom.client.events.requests import (
+    AnsweredForYou,
     Asked,
     AskedOver,
     Asking,
@@ -60,6 +61,7 @@ from securecom.client.events.requests import (
 )
 
 __all__ = [
+    "AnsweredForYou",
     "Asked",
     "AskedOver",
     "Asking",
