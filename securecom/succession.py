@@ -101,7 +101,7 @@ def leads(chain: bytes, server: bytes, name: Name, known: PublicKey, offered: Pu
         links = decode(chain)
     except WireError:
         return False
-    if not links or links[-1].new != offered or known not in [link.old for link in links]:
+    if known not in [link.old for link in links] or links[-1].new != offered:
         return False
     keys = [links[0].old, *(link.new for link in links)]
     is_line = all(one.new == next_one.old for one, next_one in pairwise(links))

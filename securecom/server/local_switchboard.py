@@ -40,11 +40,8 @@ class Chat:
     relay: Relay
 
 
-@dataclass(eq=False)
 class Held:
     """Somebody who is in nothing, and is to stay so for a moment."""
-
-    party: Party
 
 
 class LocalSwitchboard:
@@ -81,11 +78,9 @@ class LocalSwitchboard:
         engagement = self._engaged.get(party.name)
         if isinstance(engagement, Chat):
             self._end(engagement, party)
-        elif isinstance(engagement, Held):
-            self.release(party)
-        elif engagement is not None and engagement.caller is party:
+        elif isinstance(engagement, Request) and engagement.caller is party:
             engagement.machine.abandon()
-        elif engagement is not None:
+        elif isinstance(engagement, Request):
             engagement.machine.excuse()
         return succeed(None)
 
@@ -243,13 +238,12 @@ class LocalSwitchboard:
         """See the interface."""
         if party.name in self._engaged:
             return fail(refusals.Occupied())
-        self._engaged[party.name] = Held(party)
+        self._engaged[party.name] = Held()
         return succeed(None)
 
     def release(self, party: Party) -> None:
         """See the interface."""
-        held = self._engaged.get(party.name)
-        if isinstance(held, Held) and held.party is party:
+        if isinstance(self._engaged.get(party.name), Held):
             del self._engaged[party.name]
 
     # --- chats ------------------------------------------------------------------------------

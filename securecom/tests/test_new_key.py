@@ -304,6 +304,21 @@ class UnderWayTests(NewKeyCase):
         failure = self.failureResultOf(logging_in)
         self.assertTrue(failure.check(refusals.ServerTrouble, refusals.NotEnrolled), failure)
 
+    def test_a_key_that_was_replaced_while_it_logs_in_is_no_key_any_more(self) -> None:
+        logging_in = self.log_in(self.old)
+        self.pool.work()  # it was found, and is not asked for again yet
+        self.ask(self.link())
+        self.settle()
+        self.failureResultOf(logging_in, refusals.NotEnrolled)
+        self.assertEqual(self.session_key(), self.new.public_key)
+
+    def test_a_log_in_while_the_disk_fails_is_no_verdict(self) -> None:
+        busy = fail(StateBusy("another process is writing"))
+        self.patch(self.house.registry, "successions", lambda *_: busy)
+        logging_in = self.log_in(self.old)
+        self.settle()
+        self.failureResultOf(logging_in, refusals.ServerTrouble)
+
     def race(self, steps: int, first: str) -> tuple[bool, bool]:
         """The old key logs in, with takeover, and signs over, the second after so many steps."""
         self.setUp()

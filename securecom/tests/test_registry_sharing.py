@@ -12,10 +12,11 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred
 
 from securecom.errors import NameTaken, StateBusy
-from securecom.identity import Name
+from securecom.identity import Identity, Name
 from securecom.refusals import BadInvitation, KeyTaken
 from securecom.server.database import SynchronousPool
 from securecom.server.sqlite_registry import SQLiteRegistry
+from securecom.succession import Link
 from securecom.tests.registry_case import ALICE, LATER, NOW, hashed, new_key
 from securecom.tests.test_sqlite_registry import InFile, outcome
 
@@ -23,6 +24,8 @@ T = TypeVar("T")
 
 #: Statements of a spend that succeeds, BEGIN among them.
 SPEND_STATEMENTS = 5
+#: The same of a new key.
+SUCCEED_STATEMENTS = 7
 
 
 class SharingTests(InFile):
@@ -130,6 +133,25 @@ class SharingTests(InFile):
                 look,
             )
         self.assertEqual(seen, [(before, 1) for before in range(SPEND_STATEMENTS)])
+
+    def test_a_new_key_is_written_with_its_link_or_not_at_all(self) -> None:
+        """From the first statement on nobody else writes: no reset comes in between."""
+        old, new = Identity.generate(), Identity.generate()
+        self.invite(ALICE, 1)
+        self.done(self.open().spend(hashed(1), old.public_key, NOW))
+        link = Link.signed(b"s" * 32, ALICE, old, new)
+        told: list[object] = []
+        other = self.open()
+        for at in range(2, SUCCEED_STATEMENTS + 1):
+            written = self.disturbed(
+                lambda registry: outcome(registry.succeed(ALICE, link)),
+                at,
+                lambda: told.append(outcome(other.reset_key(ALICE))),
+            )
+            self.assertEqual(written, [link])
+            self.connect().execute("UPDATE users SET key = ?", (old.public_key.raw,))
+            self.connect().execute("DELETE FROM successions")
+        self.assertEqual(told, [StateBusy] * (SUCCEED_STATEMENTS - 1))
 
     def test_the_version_tells_of_others_changes(self) -> None:
         server, admin = self.open(), self.open()
