@@ -25,6 +25,7 @@ from securecom.refusals import (
     AlreadyOnline,
     BadInvitation,
     BadProof,
+    Busy,
     Cancelled,
     Disabled,
     KeyTaken,
@@ -89,22 +90,31 @@ class SetAvailability(amp.Command):
     """Available (online) or away (offline). A new session is away.
 
     `seconds`: then the server ends it; absent: with the session. `audience`: those who may ask;
-    absent: everybody. Both mean nothing with `available` False.
+    absent: everybody. `busy_to`: those of them who are told when we are busy; absent: nobody.
+    All mean nothing with `available` False.
     """
 
     arguments = [
         (b"available", amp.Boolean()),
         (b"seconds", Number(1, limits.MAX_LEASE, optional=True)),
         (b"audience", NamesArgument(optional=True)),
+        (b"busy_to", NamesArgument(optional=True)),
     ]
     errors = by_word(ListFull)
 
 
 class ListAvailable(amp.Command):
-    """A page of the names who are available, in order, those after `after`, with `text` in them."""
+    """A page of the names who are available, in order, those after `after`, with `text` in them.
+
+    `busy`: those of them who are, and let us see it; absent: nobody.
+    """
 
     arguments = [(b"after", amp.String()), (b"text", amp.String())]
-    response = [(b"names", NamesArgument()), (b"more", amp.Boolean())]
+    response = [
+        (b"names", NamesArgument()),
+        (b"more", amp.Boolean()),
+        (b"busy", NamesArgument(optional=True)),
+    ]
     errors = by_word(TooManyRequests)
 
 
@@ -122,7 +132,7 @@ class RequestChat(amp.Command):
         (b"key", KeyArgument()),
         (b"role", Word("caller", "callee")),
     ]
-    errors = by_word(NoAnswer, Refused, TooSoon, Cancelled, Occupied, TooManyRequests)
+    errors = by_word(NoAnswer, Busy, Refused, TooSoon, Cancelled, Occupied, TooManyRequests)
 
 
 class CancelRequest(amp.Command):
@@ -213,7 +223,8 @@ class ProveSession(amp.Command):
 class OfferChat(amp.Command):
     """Somebody asks for a chat; answered by the daemon role or, through it, by the person.
 
-    `seconds`: how long the request stands. `busy` and `unavailable` look alike to the caller.
+    `seconds`: how long the request stands. `busy` and `unavailable` look alike to a caller who is
+    not to see the former.
     """
 
     arguments = [

@@ -57,6 +57,11 @@ class Leases:
         audience = running.lease.audience
         return audience is None or asker in audience
 
+    def shows_busy(self, name: Name, asker: Name) -> bool:
+        """This person is available to the asker, and lets them see when they are busy."""
+        running = self._running.get(name)
+        return running is not None and asker in running.lease.busy_to and self.admits(name, asker)
+
     def after(self, name: str) -> Iterator[Name]:
         """Everybody who is available to anybody, behind a name, in order."""
         for at in range(bisect_right(self._names, name), len(self._names)):
