@@ -115,7 +115,8 @@ LISTS_BY_ASKER = 120
 REQUEST_WINDOW = 60.0
 #: The longest that one may be available without saying so again.
 MAX_LEASE = 7 * 24 * 3600
-#: Names to which one may be available.
+#: Names to which one may be available, and names that may be told that one is busy: both lists
+#: fit one frame.
 MAX_AUDIENCE = 200
 #: Names one person may block: a list that fits one answer.
 MAX_BLOCKED = 200

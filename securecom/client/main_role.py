@@ -14,18 +14,20 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from securecom import commands, limits, refusals
+from securecom.client.choices import Kept
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.requests import Offer
 from securecom.client.coordination.station import Station
 from securecom.client.events import Blocked, BlockList, Online, Requests, User, Users
 from securecom.client.keys import Keys
 from securecom.client.presence import Presence
+from securecom.client.settings import Settings
 from securecom.client.terms import Pause, Terms, seconds_of_day
 from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong, WireError
 from securecom.identity import Name, server_fingerprint
 
 _HOLDER = "front-end"
-_ANYBODY, _FOR_GOOD = Terms(), Pause()
+_ANYBODY, _FOR_GOOD, _NOT_KEPT = Terms(), Pause(), Kept()
 #: Somebody may be called so; who means all means them too.
 _ALL = "all"
 
@@ -36,6 +38,7 @@ class MainRole:
     :param available: whether the person wants to be available once on line.
     :param time_of_day: seconds since midnight, here.
     :param leave: ends the session and the client; fires when all is closed.
+    :param kept: the person's settings.
     """
 
     def __init__(
@@ -45,13 +48,16 @@ class MainRole:
         available: bool,
         leave: Callable[[], Deferred[None]],
         time_of_day: Callable[[], int] = seconds_of_day,
+        kept: Kept = _NOT_KEPT,
     ) -> None:
         self._station, self._coordinator = station, coordinator
-        self._presence = Presence(station, coordinator, available, time_of_day)
+        self._presence = Presence(station, coordinator, available, kept.choices, time_of_day)
         self._leave = leave
         self._holds = False
         #: What the person asks and says about keys.
         self.keys = Keys(station, coordinator)
+        #: What the person has chosen for good.
+        self.settings = Settings(station, self._presence, kept)
 
     # --- facts, for prompts -----------------------------------------------------------------
 
@@ -99,6 +105,7 @@ class MainRole:
         if len(wanted) > limits.MAX_NAME:
             raise BadArgument(f"no name is longer than {limits.MAX_NAME} characters")
         names: list[Name] = []
+        busy: set[str] = set()
         more = True
         while more and len(names) < limits.MAX_USERS_SHOWN:
             after = names[-1] if names else ""
@@ -107,10 +114,11 @@ class MainRole:
             )
             _check_page(page["names"], after)
             names += page["names"]
+            busy.update(page["busy"] or ())
             more = page["more"] and bool(page["names"])
         names, more = names[: limits.MAX_USERS_SHOWN], more or len(names) > limits.MAX_USERS_SHOWN
-        contacts = self._station.contacts
-        return Users([User(name, contacts.trust(name)) for name in names], text, more)
+        users = [self._station.user(name) for name in names]
+        return Users(users, text, more, [name for name in names if name in busy])
 
     def request_chat(self, name: Name) -> Deferred[None]:
         """Ask for a chat; fires when it stands. If they ask us already, it is our yes."""
@@ -164,7 +172,10 @@ class MainRole:
 
     def blocked(self) -> Deferred[BlockList]:
         """Whom we have blocked."""
-        return self._told(commands.ListBlocked).addCallback(lambda box: BlockList(box["names"]))
+        listed = self._told(commands.ListBlocked)
+        return listed.addCallback(
+            lambda box: BlockList(list(map(self._station.user, box["names"])))
+        )
 
     def say(self, text: str) -> int:
         """Send a message, or keep it until the caller has spoken; its number.
@@ -187,8 +198,10 @@ class MainRole:
 
     def requests(self) -> Requests:
         """What is open in both directions, and who asked in vain."""
-        asked_by = None if self.offer is None else self.offer.caller
-        return Requests(self.asking, asked_by, self._station.missed.all())
+        asking = None if self.asking is None else self._station.user(self.asking)
+        offer = self.offer
+        asked_by = None if offer is None else User(offer.caller, offer.trust)
+        return Requests(asking, asked_by, self._station.missed.all())
 
     def log_out(self) -> Deferred[None]:
         """End the chat, the session and the client; never fails."""

@@ -29,6 +29,7 @@ from securecom.client.channels.backoff import Backoff
 from securecom.client.channels.reaching import cannot_reach, farewell, login_refused
 from securecom.client.channels.request_ways import Way
 from securecom.client.channels.standard_channel import Session, StandardChannel
+from securecom.client.choices import Kept
 from securecom.client.contacts import Contacts
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import Station
@@ -46,6 +47,7 @@ from securecom.errors import (
 from securecom.identity import Identity, Name
 
 _FINAL = (ServerMismatch, LoginRefused, OurFault)
+_NOT_KEPT = Kept()
 
 
 @implementer(IStreamClientEndpoint)
@@ -59,6 +61,7 @@ class Client:
     :param available: be available as soon as on line.
     :param takeover: end a session that this identity has in another client.
     :param attempts: give up after so many failures in a row; None: never.
+    :param kept: the person's settings.
     """
 
     def __init__(
@@ -78,13 +81,14 @@ class Client:
         available: bool = False,
         takeover: bool = False,
         attempts: int | None = None,
+        kept: Kept = _NOT_KEPT,
     ) -> None:
         #: Fires when the client is done: logged out, or failed for good with the reason.
         self.done: Deferred[None] = Deferred()
         self._station = Station(identity, server, contacts, frontend, clock)
         self._coordinator = Coordinator(self._station)
         self._daemon = DaemonRole(self._station, self._coordinator, way, Backoff(random))
-        self.main = MainRole(self._station, self._coordinator, available, self.leave)
+        self.main = MainRole(self._station, self._coordinator, available, self.leave, kept=kept)
         self._name = name
         self._host, self._port, self._endpoint = host, port, endpoint
         self._takeover, self._attempts = takeover, attempts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from securecom import limits, refusals
-from securecom.client.events import AskedOver, Blocked, BlockList
+from securecom.client.events import AskedOver, Blocked, BlockList, User
 from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong
 from securecom.tests.engaged import ALICE, BOB, CAROL, STATES, AliceTestCase
 
@@ -55,7 +55,8 @@ class BlockTests(AliceTestCase):
         self.assertEqual(self.alice.peer, BOB)
 
     def test_the_list(self) -> None:
-        self.assertEqual(self.told(self.alice.blocked()), [BlockList([BOB, CAROL])])
+        listed = BlockList([User(BOB, "new"), User(CAROL, "new")])
+        self.assertEqual(self.told(self.alice.blocked()), [listed])
 
     def test_nobody_blocks_themselves(self) -> None:
         self.fails(self.told(self.alice.block(ALICE)), BadArgument)

@@ -100,6 +100,13 @@ class TypedTests(SynchronousTestCase):
         self.assertIn("yes, no or qr", str(error))
         self.assertRaises(BadName, self.typed.read, "/trust SHA256:x bob")
 
+    def test_settings(self) -> None:
+        self.assertEqual(self.read("/set"), ("set", None))
+        self.assertEqual(self.read("/set busy  to Bob "), ("set", "busy  to Bob"))
+        for line in ("/set x", "/set ask", "/set ask bob", "/set busy bob"):
+            self.assertRaises(BadArgument, self.typed.read, line)
+        self.assertEqual(commands.SET.usage, "/set [SETTING VALUE]")
+
     def test_usages_show_what_can_be_said(self) -> None:
         self.assertEqual(commands.VERIFY.usage, "/verify [yes|no|qr]")
         self.assertEqual(commands.TRUST.usage, "/trust NAME FINGERPRINT")

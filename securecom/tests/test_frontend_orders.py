@@ -108,6 +108,8 @@ class AtOnceTests(OrdersCase):
         self.take(commands.WHOIS, "carol")
         self.take(commands.FINGERPRINT)
         self.take(commands.TRUST, "carol SHA256:x")
+        self.take(commands.SET)
+        self.take(commands.SET, "ask people")
         self.assertEqual(
             role.calls,
             [
@@ -132,6 +134,8 @@ class AtOnceTests(OrdersCase):
                 ("whois", "carol"),
                 ("own",),
                 ("take", "carol", "SHA256:x"),
+                ("settings",),
+                ("set", "ask people"),
             ],
         )
 

@@ -60,6 +60,8 @@ class OpenChat:
     def peer_proved(self) -> None:
         """Pin the key, or see that it is the pinned one."""
         self._station.contacts.meet(self.peer, self._agreement.peer_key)
+        if self._trust == "new":
+            self._station.met_somebody()
 
     def chat_stands(self) -> None:
         """Say so; then the person may speak."""

@@ -47,6 +47,7 @@ from securecom.client.events.requests import (
     RequestOver,
     Requests,
 )
+from securecom.client.events.settings import Setting, Settings
 
 __all__ = [
     "Asked",
@@ -84,6 +85,8 @@ __all__ = [
     "SafetyCode",
     "SafetyNumber",
     "Said",
+    "Setting",
+    "Settings",
     "Trust",
     "User",
     "Users",

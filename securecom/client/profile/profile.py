@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from securecom import limits
+from securecom.client.choices import NOBODY, Ask, Busy, Choices, read_ask, read_busy
 from securecom.client.profile import private_files
 from securecom.errors import Mistake, ProfileProblem
 from securecom.identity import Name
@@ -40,6 +41,8 @@ class Profile:
     :param identity: the identity file; relative paths are in the profile's folder.
     :param request: how the request channel comes to be.
     :param available: log-in makes one available.
+    :param ask: who may ask at all.
+    :param busy: who is told that one is busy.
     """
 
     folder: Path
@@ -50,6 +53,13 @@ class Profile:
     identity: Path
     request: RequestMode = "listen"
     available: bool = False
+    ask: Ask = "anyone"
+    busy: Busy = NOBODY
+
+    @property
+    def choices(self) -> Choices:
+        """What `/set` shows."""
+        return Choices(self.ask, self.busy)
 
     @property
     def identity_path(self) -> Path:
@@ -65,6 +75,13 @@ class Profile:
         """The same, but for the settings that are given."""
         new = self if request is None else replace(self, request=request)
         return new if available is None else replace(new, available=available)
+
+    def keep(self, choices: Choices) -> None:
+        """Write these into `profile.toml`, and leave what it says of everything else.
+
+        :raises ProfileProblem: if it cannot be read or written; then it is as it was.
+        """
+        replace(read_profile(self.folder), ask=choices.ask, busy=choices.busy).save()
 
     def save(self) -> None:
         """Write `profile.toml`. :raises ProfileProblem: if that cannot be done."""
@@ -96,6 +113,10 @@ identity = {_quoted(str(profile.identity))}
 request = {_quoted(profile.request)}
 # Whether people may ask for a chat as soon as we are on line.
 available = {str(profile.available).lower()}
+# Who may ever ask for a chat: "anyone", "people" (whose key is known here) or "nobody".
+ask = {_quoted(profile.ask)}
+# Who of them is told that one is busy: "nobody", "people", or "to bob carol".
+busy = {_quoted(str(profile.busy))}
 """
 
 
@@ -139,7 +160,11 @@ _KEYS: dict[str, tuple[type, Callable[[Any], Any]]] = {
     "identity": (str, Path),
     "request": (str, _mode),
     "available": (bool, bool),
+    "ask": (str, read_ask),
+    "busy": (str, read_busy),
 }
+#: Profiles from before there were these have none of them.
+_MAY_BE_MISSING = frozenset({"ask", "busy"})
 
 
 def read_profile(folder: Path) -> Profile:
@@ -171,7 +196,7 @@ def _values(path: Path, data: bytes) -> dict[str, Any]:
         if key not in _KEYS:
             raise _damaged(path, _line_of(key, text), f"there is no setting {shown(key)}")
     for key in _KEYS:
-        if key not in told:
+        if key not in told and key not in _MAY_BE_MISSING:
             raise _damaged(path, None, f"{key} is missing")
     return {key: _value(path, key, value, text) for key, value in told.items()}
 

@@ -15,6 +15,7 @@ from twisted.internet.stdio import StandardIO
 
 from securecom import __version__, limits
 from securecom.client.channels.enrol import enrol
+from securecom.client.choices import Kept
 from securecom.client.contacts import Contacts
 from securecom.client.events import Event, Hello
 from securecom.client.frontend import Frontend
@@ -133,6 +134,7 @@ class Run:
             available=profile.available,
             takeover=self._arguments.takeover,
             attempts=self._attempts,
+            kept=Kept(profile.choices, profile.keep),
         )
 
     def client(
