@@ -155,7 +155,7 @@ class Block(amp.Command):
     """
 
     arguments = [(b"name", NameArgument())]
-    errors = by_word(ListFull, ServerTrouble)
+    errors = by_word(ListFull, TooManyRequests, ServerTrouble)
 
 
 class Unblock(amp.Command):
@@ -163,14 +163,14 @@ class Unblock(amp.Command):
 
     arguments = [(b"name", NameArgument())]
     response = [(b"changed", amp.Boolean())]
-    errors = by_word(ServerTrouble)
+    errors = by_word(TooManyRequests, ServerTrouble)
 
 
 class ListBlocked(amp.Command):
     """All names that we have blocked, in order."""
 
     response = [(b"names", NamesArgument())]
-    errors = by_word(ServerTrouble)
+    errors = by_word(TooManyRequests, ServerTrouble)
 
 
 class DialMe(amp.Command):

@@ -14,6 +14,7 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from securecom import commands, limits, refusals
+from securecom.client import listing
 from securecom.client.choices import Kept
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.requests import Offer
@@ -23,7 +24,7 @@ from securecom.client.keys import Keys
 from securecom.client.presence import Presence
 from securecom.client.settings import Settings
 from securecom.client.terms import Pause, Terms, seconds_of_day
-from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong, WireError
+from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong, TooOften
 from securecom.identity import Name, server_fingerprint
 
 _HOLDER = "front-end"
@@ -98,27 +99,9 @@ class MainRole:
 
     # --- what the person wants --------------------------------------------------------------
 
-    @inlineCallbacks
-    def users(self, text: str = "") -> Generator[Deferred[Any], Any, Users]:
-        """Who is available, `text` in the name; at most `limits.MAX_USERS_SHOWN`."""
-        wanted = text.lower().encode("utf-8", "replace")
-        if len(wanted) > limits.MAX_NAME:
-            raise BadArgument(f"no name is longer than {limits.MAX_NAME} characters")
-        names: list[Name] = []
-        busy: set[str] = set()
-        more = True
-        while more and len(names) < limits.MAX_USERS_SHOWN:
-            after = names[-1] if names else ""
-            page = yield self._station.line.ask(
-                commands.ListAvailable, after=after.encode("ascii"), text=wanted
-            )
-            _check_page(page["names"], after)
-            names += page["names"]
-            busy.update(page["busy"] or ())
-            more = page["more"] and bool(page["names"])
-        names, more = names[: limits.MAX_USERS_SHOWN], more or len(names) > limits.MAX_USERS_SHOWN
-        users = [self._station.user(name) for name in names]
-        return Users(users, text, more, [name for name in names if name in busy])
+    def users(self, text: str = "") -> Deferred[Users]:
+        """Who is available, `text` in the name."""
+        return listing.available(self._station, self._told, text)
 
     def request_chat(self, name: Name) -> Deferred[None]:
         """Ask for a chat; fires when it stands. If they ask us already, it is our yes."""
@@ -241,19 +224,13 @@ class MainRole:
         return fail(NotNow(f"{name} is not asking you"))
 
 
-def _check_page(names: list[Name], after: str) -> None:
-    """Pages go on, or a server could keep us listing for ever."""
-    for name in names:
-        if name <= after:
-            raise WireError("the server's list is out of order")
-        after = name
-
-
 def _readable(failure: Failure) -> Failure:
     """What the server's own limits and troubles mean."""
     if failure.check(refusals.ListFull):
         full = TooLong(f"you have blocked {limits.MAX_BLOCKED} names", "First /unblock one.")
         return Failure(full)
+    if failure.check(refusals.TooManyRequests):
+        return Failure(TooOften("the server does not do that so often"))
     if failure.check(refusals.ServerTrouble):
         return Failure(ServerInTrouble("the server could not do it"))
     return failure

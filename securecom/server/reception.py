@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
@@ -40,6 +41,7 @@ class Reception:
         self.dial_port: int | None = None
         self._now = now
         self._registry = registry
+        self._blocks: WeakValueDictionary[Name, Blocks] = WeakValueDictionary()
 
     def find(self, key: PublicKey) -> Deferred[User]:
         """The user of this key. Fails with `NotEnrolled`, `Disabled` or `ServerTrouble`."""
@@ -50,8 +52,13 @@ class Reception:
         return self._registry.spend(token_hash, key, self._now()).addErrback(told)
 
     def blocks(self, owner: Name) -> Deferred[Blocks]:
-        """Whom this user has blocked. Fails with `ServerTrouble`."""
-        blocks = Blocks(self._registry, owner)
+        """Whom this user has blocked. Fails with `ServerTrouble`.
+
+        One list a person: or what a session blocks at the moment when another takes it over would
+        be missing in the other's.
+        """
+        new = Blocks(self._registry, owner, self.clock.seconds)
+        blocks = self._blocks.setdefault(owner, new)
         return blocks.load().addErrback(told).addCallback(lambda _: blocks)
 
     def welcome(self, session: Session) -> dict[str, Any]:

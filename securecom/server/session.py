@@ -245,7 +245,7 @@ class Session(amp.CommandLocator):
     @commands.ListBlocked.responder
     def list_blocked(self) -> Deferred[dict[str, Any]]:
         """All that we have blocked."""
-        return self.blocks.load().addErrback(told).addCallback(lambda names: {"names": names})
+        return self.blocks.listed().addErrback(told).addCallback(lambda names: {"names": names})
 
     @commands.DialMe.responder
     def dial_me(self, port: int) -> Deferred[dict[str, Any]]:
