@@ -309,6 +309,12 @@ class OfAFriendToWhomBusyIsSaidTooLate(SaysBusy):
         super().meanwhile()
 
 
+class OfAFriendLeftOutTooLate(OfAFriendToWhomBusyIsSaidTooLate):
+    def meanwhile(self) -> None:
+        self.befriend(self.bob, "alice", audience=[Name("carol")])
+        self.bob.answer(self.word)
+
+
 PATHS = (
     Silent,
     Unknown,
@@ -336,6 +342,7 @@ PATHS = (
     OfAFriendWhileBeingAsked,
     OfAFriendDismissed,
     OfAFriendToWhomBusyIsSaidTooLate,
+    OfAFriendLeftOutTooLate,
 )
 
 
