@@ -123,6 +123,14 @@ MAX_LEASE = 7 * 24 * 3600
 MAX_AUDIENCE = 200
 #: Names one person may block: a list that fits one answer.
 MAX_BLOCKED = 200
+#: Looks at all that the server holds about one, of one person in REQUEST_WINDOW: each reads the
+#: registry and goes through all that is remembered.
+MY_DATA_BY_PERSON = 6
+#: Bytes of facts in one answer to that; the rest comes page by page.
+MY_DATA_PAGE = 16 * 1024
+#: Bytes of facts that a client takes for one /mydata: some forty thousand, more than a person can
+#: cause.
+MAX_MY_DATA = 2 * 1024 * 1024
 #: Names in one answer to "who is available"; the rest comes page by page.
 USERS_PAGE = 200
 #: Names a client fetches for one /users.
@@ -159,7 +167,7 @@ CERTIFICATE_DAYS = 90
 RENEW_DAYS = 30
 #: Certificates begin this many days before they are made, for clients whose clock is behind.
 BACKDATED_DAYS = 1
-#: Between looks at the certificate's age.
+#: Between looks at the certificate's age, and at names whose quarantine is over.
 RENEW_CHECK = 6 * 3600.0
 #: Bytes of a key, certificate or settings file that are read at all.
 MAX_STATE_FILE = 64 * 1024
@@ -169,6 +177,9 @@ INVITATION_HOURS = 24
 MAX_INVITATION_HOURS = 30 * 24
 #: The shortest, in minutes: time enough to open a link.
 MIN_INVITATION_MINUTES = 1
+#: How long nobody may have the name of a person who is forgotten, so that nobody takes the next one
+#: for them: a season in which those who knew them hear of it. Longer than any invitation is good.
+NAME_QUARANTINE = 90 * 24 * 3600.0
 #: For SQLite to wait for another process's write.
 DATABASE_BUSY = 5.0
 
@@ -208,6 +219,13 @@ FINISH_DEADLINE = REQUEST_EXPIRES + CHAT_HANDSHAKE_DEADLINE
 MAX_PROFILE_FILE = 16 * 1024
 #: Bytes of a profile's pins that are read or written at all: some twenty thousand people.
 MAX_KNOWN_PEERS_FILE = 4 * 1024 * 1024
+#: Bytes of a backup that is opened at all: the longest pins, and room for the rest around them.
+MAX_BACKUP_FILE = MAX_KNOWN_PEERS_FILE + 256 * 1024
+#: What a backup's pass phrase may cost to try, as scrypt's N in powers of two. pyrage takes what
+#: lasts about a second, 19 or 20 today; 21 takes 2 GiB of memory and some ten seconds.
+MAX_SCRYPT_WORK = 21
+#: For the process that encrypts a backup: it needs a few seconds.
+SEAL_DEADLINE = 60.0
 #: Times that the pins' lock is tried, all at once: who has it writes for a few milliseconds, and
 #: nobody may wait in the reactor's thread.
 LOCK_TRIES = 3

@@ -66,8 +66,7 @@ class Presence:
 
     def restore(self) -> None:
         """On line: what was wanted counts again."""
-        is_possible = self._hindrance(self._terms) is None
-        self._coordinator.is_available = self._is_wanted and is_possible
+        self._coordinator.is_available = self._is_wanted
         self._coordinator.askers = self._askers()
         self._coordinator.audience = self._audience()
 

@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from securecom import commands, limits, tls
+from securecom.client.account import Account
 from securecom.client.channels.backoff import Backoff
 from securecom.client.channels.reaching import cannot_reach, farewell, login_refused
 from securecom.client.channels.request_ways import Way
@@ -36,7 +37,7 @@ from securecom.client.coordination.station import Station
 from securecom.client.daemon_role import DaemonRole
 from securecom.client.events import Connecting, Offline
 from securecom.client.frontend import Frontend
-from securecom.client.main_role import MainRole
+from securecom.client.main_role import BackUp, MainRole
 from securecom.errors import (
     ConnectionWasLost,
     LoginRefused,
@@ -60,6 +61,7 @@ class Client:
     :param random: uniform in [0, 1).
     :param available: be available as soon as on line.
     :param takeover: end a session that this identity has in another client.
+    :param back_up: writes a backup of the profile.
     :param attempts: give up after so many failures in a row; None: never.
     :param kept: the person's settings.
     """
@@ -80,6 +82,7 @@ class Client:
         random: Callable[[], float],
         available: bool = False,
         takeover: bool = False,
+        back_up: BackUp | None = None,
         attempts: int | None = None,
         kept: Kept = _NOT_KEPT,
     ) -> None:
@@ -88,7 +91,10 @@ class Client:
         self._station = Station(identity, server, contacts, frontend, clock)
         self._coordinator = Coordinator(self._station)
         self._daemon = DaemonRole(self._station, self._coordinator, way, Backoff(random))
-        self.main = MainRole(self._station, self._coordinator, available, self.leave, kept=kept)
+        account = Account(self._station, self._forgotten)
+        self.main = MainRole(
+            self._station, self._coordinator, available, account, self.leave, back_up, kept=kept
+        )
         self._name = name
         self._host, self._port, self._endpoint = host, port, endpoint
         self._takeover, self._attempts = takeover, attempts
@@ -118,6 +124,11 @@ class Client:
             polite.addTimeout(limits.EXIT_DEADLINE, clock).addErrback(lambda _: None)
             polite.addCallback(lambda _: clock.callLater(0, self._finish, None))
         return left
+
+    def _forgotten(self) -> None:
+        """The server knows us no more: nothing is left to say to it."""
+        self._is_leaving = True
+        self._station.clock.callLater(0, self._finish, None)
 
     # --- reaching ---------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ class Blocks:
 
     def __init__(self, registry: Registry, owner: Name, seconds: Callable[[], float]) -> None:
         self._registry, self._owner = registry, owner
-        self._rate = Rate(limits.BLOCKS_BY_PERSON, limits.REQUEST_WINDOW, seconds)
+        self._rate = Rate[Name](limits.BLOCKS_BY_PERSON, limits.REQUEST_WINDOW, seconds)
         self._names: frozenset[Name] = frozenset()
 
     def __contains__(self, name: object) -> bool:
@@ -53,6 +53,11 @@ class Blocks:
         """What the person asks for: the list, in order."""
         self._count()
         return self.load()
+
+    @property
+    def looks(self) -> int:
+        """How often the person did any of this lately."""
+        return self._rate.count(self._owner)
 
     def _count(self) -> None:
         if not self._rate.allow(self._owner):

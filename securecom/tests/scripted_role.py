@@ -7,9 +7,14 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 
 from securecom.client.events import (
+    BackedUp,
     BlockList,
+    DataFact,
     Fingerprints,
+    ForgetMeMeans,
+    Forgotten,
     KeyTaken,
+    MyData,
     Requests,
     SafetyCode,
     SafetyNumber,
@@ -40,6 +45,7 @@ class ScriptedRole:
         self.is_held = False
         self.keys = ScriptedKeys(self)
         self.settings = ScriptedSettings(self)
+        self.account = ScriptedAccount(self)
 
     def users(self, text: str = "") -> Deferred[Users]:
         self._called("users", text)
@@ -91,6 +97,10 @@ class ScriptedRole:
 
     def set_away(self, pause: Pause) -> None:
         self._called("set_away", pause)
+
+    def backup(self, file: str) -> Deferred[BackedUp]:
+        self._called("backup", file)
+        return self._later("backup")
 
     def hold_incoming(self) -> None:
         self.is_held = True
@@ -172,6 +182,25 @@ class ScriptedSettings:
     def change(self, text: str) -> Deferred[Settings]:
         self._role._called("set", text)
         return succeed(Settings([Setting("ask", "people", "who may ask you")]))
+
+
+class ScriptedAccount:
+    """An `Account`, likewise."""
+
+    def __init__(self, role: ScriptedRole) -> None:
+        self._role = role
+
+    def my_data(self) -> Deferred[MyData]:
+        self._role._called("my_data")
+        return succeed(MyData("alice", [DataFact("account", "name", "alice")]))
+
+    def means(self) -> ForgetMeMeans:
+        self._role._called("means")
+        return ForgetMeMeans("alice", 90)
+
+    def forget_me(self, name: Name) -> Deferred[Forgotten]:
+        self._role._called("forget_me", name)
+        return succeed(Forgotten(name, 90, None))
 
 
 class Failing(SecurecomError):

@@ -91,7 +91,7 @@ class RateTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.now = 0.0
 
-    def rate(self, keys: int = 10) -> Rate:
+    def rate(self, keys: int = 10) -> Rate[str]:
         return Rate(2, 10.0, lambda: self.now, keys)
 
     def test_window_slides(self) -> None:
@@ -120,3 +120,10 @@ class RateTests(SynchronousTestCase):
             rate.allow(key)
         self.assertFalse(rate.allow("b"))
         self.assertTrue(rate.allow("a"))
+
+    def test_who_was_there_first_is_not_forgotten_for_that(self) -> None:
+        """Nor is who was refused: or trying on would be a way to be forgotten."""
+        rate = self.rate(keys=2)
+        for key in "aabac":
+            rate.allow(key)
+        self.assertFalse(rate.allow("a"))

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, fail
 from securecom import commands, limits, refusals
 from securecom.errors import StateBusy
 from securecom.identity import Name
-from securecom.tests.house import Hand, chatting, result
+from securecom.tests.house import NOW, Hand, chatting, result
 from securecom.tests.test_chat_requests import RequestCase
 
 ALICE, BOB = Name("alice"), Name("bob")
@@ -120,7 +120,8 @@ class BlockingTests(BlockCase):
 
     def test_one_who_asks_without_end_is_told(self) -> None:
         """Each is work for the one thread that reads and writes the disk."""
-        session = self.house.reception.sessions._by_name[BOB]
+        session = self.house.reception.sessions.of(BOB)
+        assert session is not None
         self.patch(session.blocks._rate, "_count", 3)
         self.block(self.bob, "alice")
         self.bob.done(self.bob.ask(commands.Unblock, name=ALICE))
@@ -174,11 +175,13 @@ class LastingTests(BlockCase):
         self.assertEqual(bob.said("offer"), [])
 
     def test_a_change_of_the_registry_from_outside_counts(self) -> None:
-        """The admin removed the name that was blocked: its next owner is somebody else."""
+        """The quarantine of a name that was blocked is over: its next owner is somebody else."""
         self.block(self.bob, "alice")
-        result(self.house.registry.remove(ALICE))
+        result(self.house.registry.remove(ALICE, NOW))
         result(self.house.reception.sessions.recheck())
         self.house.network.advance(limits.CLOSE_DEADLINE)
+        result(self.house.registry.end_quarantines(NOW + limits.NAME_QUARANTINE))
+        result(self.house.reception.sessions.recheck())
         chatting(self.house.hand("alice"), self.bob, "bob")
 
     def test_a_broken_disk_is_told_and_changes_nothing(self) -> None:
@@ -192,7 +195,7 @@ class LastingTests(BlockCase):
         chatting(self.alice, self.bob, "bob")
 
     def test_a_user_removed_a_moment_ago_blocks_nobody(self) -> None:
-        result(self.house.registry.remove(BOB))
+        result(self.house.registry.remove(BOB, NOW))
         self.failureResultOf(self.bob.ask(commands.Block, name=ALICE), refusals.ServerTrouble)
 
     def test_who_cannot_be_asked_for_their_blocks_is_not_logged_in(self) -> None:

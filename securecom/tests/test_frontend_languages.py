@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import limits
 from securecom.client import events as e
 from securecom.client.frontends import commands, rows
+from securecom.client.frontends.account_wording import words
 from securecom.client.frontends.jsonl import Json
-from securecom.client.frontends.key_wording import words
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
 from securecom.client.frontends.qr import qr_rows
@@ -300,6 +300,14 @@ class PlainTests(SynchronousTestCase):
         self.assertIn("*  your key: SHA256:abc", own)
         [line] = plain().lines(e.Whois("bob", "new", None, None, []))
         self.assertIn("bob: never met", line)
+
+    def test_a_backup_says_what_is_in_it_and_what_is_not(self) -> None:
+        written, inside, keep, back = plain().lines(e.BackedUp("/usb/kept.age", 2))
+        self.assertIn("the backup is written: /usb/kept.age", written)
+        self.assertIn("your key, your settings, the keys of 2 people; no messages", inside)
+        self.assertIn("as good as your key", keep)
+        self.assertIn("securecom --restore FILE", back)
+        self.assertIn("the keys of 1 person;", plain().lines(e.BackedUp("x", 1))[1])
 
     def test_a_pin_with_its_history_the_latest_first(self) -> None:
         old = [

@@ -128,6 +128,17 @@ class KeepingTests(AliceTestCase):
         self.assertIn("more than 1", self.notes.last(Problem).what)
         self.assertEqual(self.notes.last(Availability), Availability(False))
 
+    def test_more_of_them_when_we_are_back_than_the_server_takes(self) -> None:
+        self.patch(limits, "MAX_AUDIENCE", 1)
+        self.person.contacts.meet(BOB, self.bob.public_key)
+        self.told(self.alice.set_available(Terms(people=True)))
+        self.told(self.alice.set_away(Pause(60)))
+        self.person.contacts.meet(CAROL, self.carol.public_key)
+        self.network.advance(60)
+        self.assertFalse(self.alice.is_available)
+        self.assertEqual(self.last(), (False, (None, None)))
+        self.assertIn("more than 1", self.notes.last(Problem).what)
+
     def test_others_are_refused_here_too_whatever_the_server_thinks(self) -> None:
         self.told(self.alice.set_available(Terms(names=(CAROL,))))
         self.assertEqual(self.offer(caller="bob"), ["unavailable"])

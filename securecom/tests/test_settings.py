@@ -68,6 +68,7 @@ class NobodyTests(SettingsCase):
         self.assertFalse(self.alice.is_available)
         self.assertEqual(self.last(), (False, None, None))
         self.assertEqual(self.notes.last(Availability), Availability(False))
+        self.assertEqual(self.notes.of(Problem), [], "it was asked for")
         self.assertEqual(self.offer(), ["unavailable"])
 
     def test_nor_does_it_come_back_by_itself(self) -> None:
@@ -75,7 +76,9 @@ class NobodyTests(SettingsCase):
         self.assertFalse(self.alice.is_available)
         self.told(self.alice.set_away(Pause(60)))
         self.set("ask nobody")
+        self.notes.events.clear()
         self.network.advance(61)
+        self.assertEqual(self.notes.events, [])
         self.assertFalse(self.alice.is_available)
         self.assertEqual(self.again().said("available"), [])
 
@@ -172,10 +175,14 @@ class PeopleTests(SettingsCase):
     def test_more_than_the_server_takes(self) -> None:
         self.patch(limits, "MAX_AUDIENCE", 1)
         self.meet(CAROL)
+        self.told(self.alice.set_available(Terms(60)))
         self.set("ask people")
         self.assertFalse(self.alice.is_available)
         self.assertEqual(self.last(), (False, None, None))
         self.assertIn("more than 1", self.notes.last(Problem).what)
+        count = len(self.end.heard)
+        self.network.advance(60)
+        self.assertEqual(len(self.end.heard), count, "the end of a lease that is over is none")
         self.told(self.alice.set_available(Terms(names=(BOB,))))
         self.assertEqual(self.last(), (True, [BOB], None))
 

@@ -37,7 +37,7 @@ BEHIND = {
     "blocked": "a name, which need not exist; block-list says it",
 }
 #: Their name is our own, or none of a person.
-NOT_OTHERS = {"online", "fingerprints", "setting"}
+NOT_OTHERS = {"online", "fingerprints", "setting", "my-data", "forget-me-means", "forgotten"}
 
 
 class EventTests(SynchronousTestCase):

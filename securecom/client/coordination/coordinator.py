@@ -40,7 +40,7 @@ class Coordinator:
         self._asking.life = self._asked.life = self._chats.life = self._life
         #: The person is there to be asked. The daemon role never takes the server's word for it.
         self.is_available = False
-        #: Those who may ask while we are available; None: everybody.
+        #: Those who may ask while we are available, all of them among `askers`; None: everybody.
         self.audience: frozenset[Name] | None = None
         #: Those who may ask at all, and so those whose requests can be missed; None: anybody.
         self.askers: frozenset[Name] | None = None
@@ -160,8 +160,8 @@ class Coordinator:
             self._life.withdrawn("gone")
 
     def _is_available_to(self, caller: Name) -> bool:
-        is_admitted = _is_among(self.askers, caller) and _is_among(self.audience, caller)
-        return self.is_available and is_admitted and caller != self._station.known_name
+        is_admitted = self.is_available and _is_among(self.audience, caller)
+        return is_admitted and caller != self._station.known_name
 
     def _classify(self, offer: Offer) -> None:
         own_key = self._station.identity.public_key

@@ -7,6 +7,7 @@ and goes through `securecom.text.shown` wherever a terminal may see it.
 
 from __future__ import annotations
 
+from securecom.client.events.account import DataFact, ForgetMeMeans, Forgotten, MyData
 from securecom.client.events.chat import (
     ChatOpening,
     ChatOver,
@@ -34,7 +35,17 @@ from securecom.client.events.keys import (
     SafetyNumber,
     Whois,
 )
-from securecom.client.events.program import Hello, Help, HelpLine, Left, Notice, Problem, problem
+from securecom.client.events.program import (
+    BackedUp,
+    Hello,
+    Help,
+    HelpLine,
+    Left,
+    Notice,
+    Problem,
+    SecretWanted,
+    problem,
+)
 from securecom.client.events.requests import (
     Asked,
     AskedOver,
@@ -54,6 +65,7 @@ __all__ = [
     "AskedOver",
     "Asking",
     "Availability",
+    "BackedUp",
     "BlockList",
     "Blocked",
     "ChatOpening",
@@ -61,10 +73,13 @@ __all__ = [
     "ChatStarted",
     "Compared",
     "Connecting",
+    "DataFact",
     "Delivered",
     "Ending",
     "Event",
     "Fingerprints",
+    "ForgetMeMeans",
+    "Forgotten",
     "Hello",
     "Help",
     "HelpLine",
@@ -73,6 +88,7 @@ __all__ = [
     "Message",
     "Missed",
     "MissedRequest",
+    "MyData",
     "Notice",
     "Offline",
     "OldKey",
@@ -85,6 +101,7 @@ __all__ = [
     "SafetyCode",
     "SafetyNumber",
     "Said",
+    "SecretWanted",
     "Setting",
     "Settings",
     "Trust",

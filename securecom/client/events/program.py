@@ -54,6 +54,23 @@ def problem(error: SecurecomError) -> Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretWanted(Event):
+    """The next line of the input is the answer, a pass phrase, and is not shown."""
+
+    kind: ClassVar[str] = "secret-wanted"
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUp(Event):
+    """A backup is written, with our key and the keys of so many people."""
+
+    kind: ClassVar[str] = "backed-up"
+    file: str
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
 class Notice(Event):
     """A fact that asks for nothing."""
 

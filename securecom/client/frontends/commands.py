@@ -43,6 +43,7 @@ class Kind(Enum):
     TERMS = "how long and to whom"
     PAUSE = "how long"
     SETTING = "a setting and its value"
+    FILE = "a file"
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Command:
     :param states: where it makes sense.
     :param otherwise: what to say elsewhere; the state's own words if empty.
     :param instead: what to do then; "Nothing was sent." if empty.
+    :param asks: it asks for pass phrases: until it is done a line is an answer, and no command.
     """
 
     word: str
@@ -86,6 +88,7 @@ class Command:
     argument: Argument | None = None
     otherwise: str = ""
     instead: str = ""
+    asks: bool = False
 
     @property
     def usage(self) -> str:
@@ -207,6 +210,20 @@ SET = Command(
     ANY,
     argument=Argument("setting", Kind.SETTING, required=False, shape="SETTING VALUE"),
 )
+BACKUP = Command(
+    "backup",
+    "copy your key and the people you know into FILE, encrypted, for another machine; no messages",
+    ANY,
+    argument=Argument("file", Kind.FILE, required=True),
+    asks=True,
+)
+MY_DATA = Command("mydata", "all that the server holds about you", ONLINE)
+FORGET_ME = Command(
+    "forget-me",
+    "what it is to leave this server for good; with your own NAME, do it",
+    frozenset({State.IDLE, State.ASKED}),
+    argument=_ANY_NAME,
+)
 HELP = Command(
     "help",
     "this list, or what one command does",
@@ -219,7 +236,8 @@ EXIT = Command("exit", "leave", ANY, also=("quit",), original="!exit")
 #: In the order in which help shows them.
 COMMANDS = (
     *(USERS, CHAT, CANCEL, ACCEPT, REFUSE, DISMISS, SAY, VERIFY, STOP, AVAILABLE, AWAY, SET),
-    *(REQUESTS, BLOCK, UNBLOCK, BLOCKED, WHOIS, FINGERPRINT, TRUST, HELP, EXIT),
+    *(REQUESTS, BLOCK, UNBLOCK, BLOCKED, WHOIS, FINGERPRINT, TRUST),
+    *(BACKUP, MY_DATA, FORGET_ME, HELP, EXIT),
 )
 #: What can be typed behind a slash.
 TYPED = tuple(command for command in COMMANDS if command is not SAY)

@@ -11,7 +11,7 @@ from typing import Any
 
 from securecom import limits
 from securecom.client.events import Delivered, Event, Notice, RequestChannel, Said, problem
-from securecom.client.frontends.key_wording import words
+from securecom.client.frontends.account_wording import words
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.rows import FEWEST, broken
 from securecom.client.frontends.typed import Typed
@@ -46,6 +46,10 @@ class Plain:
         """Language."""
         what = self._typed.read(line)
         return Notice(what) if isinstance(what, str) else what
+
+    def secret(self, line: str) -> str:
+        """Language: all of the line, blanks too."""
+        return line
 
     def answer(self, order: Order, result: Any, error: SecurecomError | None) -> list[Event]:
         """Language: failures, and what was asked for; that the rest was done, events tell."""

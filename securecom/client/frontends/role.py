@@ -13,9 +13,13 @@ from twisted.internet.defer import Deferred
 
 from securecom.client import events
 from securecom.client.events import (
+    BackedUp,
     BlockList,
     Fingerprints,
+    ForgetMeMeans,
+    Forgotten,
     KeyTaken,
+    MyData,
     Requests,
     SafetyCode,
     SafetyNumber,
@@ -58,6 +62,19 @@ class Settings(Protocol):
         """Choose something else; fires when it counts."""
 
 
+class Account(Protocol):
+    """What a person can ask and say about what the server holds."""
+
+    def my_data(self) -> Deferred[MyData]:
+        """All of it."""
+
+    def means(self) -> ForgetMeMeans:
+        """What being forgotten would be."""
+
+    def forget_me(self, name: Name) -> Deferred[Forgotten]:
+        """Be forgotten, and leave; `name` has to be our own."""
+
+
 class Role(Protocol):
     """The main role as its person sees it. In which of its states it is, the properties say."""
 
@@ -88,6 +105,10 @@ class Role(Protocol):
     @property
     def settings(self) -> Settings:
         """What the person has chosen for good."""
+
+    @property
+    def account(self) -> Account:
+        """What there is to ask and say about what the server holds."""
 
     def users(self, text: str = "") -> Deferred[Users]:
         """Who is available, `text` in the name."""
@@ -130,6 +151,9 @@ class Role(Protocol):
 
     def set_away(self, pause: Pause) -> Deferred[None] | None:
         """Be asked by nobody, as long as the pause lasts."""
+
+    def backup(self, file: str) -> Deferred[BackedUp]:
+        """Write our identity and the pins into a new file, encrypted."""
 
     def hold_incoming(self) -> None:
         """Take nothing more from the server: what it would have us show waits."""
