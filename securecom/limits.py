@@ -203,6 +203,12 @@ RECONNECT_JITTER = 0.3
 MAX_LINE = 64 * 1024
 #: Names whose missed requests a client remembers.
 MAX_MISSED = 100
+#: For a program that answers a chat request: the person still has most of the time if it does not.
+PROGRAM_DEADLINE = 5.0
+#: Bytes of its answer: a word in JSON, and room for white space.
+MAX_PROGRAM_ANSWER = 1024
+#: Such programs that have not ended. One is needed; others may be on their way out, killed.
+MAX_PROGRAMS = 4
 #: Bytes waiting for a slow terminal or pipe before reading from the server pauses.
 MAX_UNSHOWN = 256 * 1024
 #: Bytes waiting in all when messages, the end of a chat and problems are still taken: what one read

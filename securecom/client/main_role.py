@@ -157,9 +157,7 @@ class MainRole:
         """Never be asked by `name` again; what they ask just now is dismissed."""
         if name == self.name:
             raise BadArgument("that is you")
-        offer = self.offer
-        if offer is not None and offer.caller == name:
-            self._coordinator.dismiss()
+        self._coordinator.hush(name)
         yield self._told(commands.Block, name=name)
         self._station.show(Blocked(name, True))
 

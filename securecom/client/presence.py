@@ -69,6 +69,7 @@ class Presence:
         self._coordinator.is_available = self._is_wanted
         self._coordinator.askers = self._askers()
         self._coordinator.audience = self._audience()
+        self._coordinator.reconsider()
 
     def announce(self, again: bool) -> None:
         """And the server is told; who is away hears it at the first log-in."""

@@ -32,6 +32,7 @@ from securecom.client.channels.request_ways import Way
 from securecom.client.channels.standard_channel import Session, StandardChannel
 from securecom.client.choices import Kept
 from securecom.client.contacts import Contacts
+from securecom.client.coordination.consent import ASK_THE_PERSON, Consent
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import Station
 from securecom.client.daemon_role import DaemonRole
@@ -59,6 +60,7 @@ class Client:
     :param server: the server's id (32 bytes).
     :param host, port: where `endpoint` connects, for people to read.
     :param random: uniform in [0, 1).
+    :param consent: is consulted before the person is asked for a chat.
     :param available: be available as soon as on line.
     :param takeover: end a session that this identity has in another client.
     :param back_up: writes a backup of the profile.
@@ -80,6 +82,7 @@ class Client:
         way: Way,
         clock: IReactorTime,
         random: Callable[[], float],
+        consent: Consent = ASK_THE_PERSON,
         available: bool = False,
         takeover: bool = False,
         back_up: BackUp | None = None,
@@ -89,7 +92,7 @@ class Client:
         #: Fires when the client is done: logged out, or failed for good with the reason.
         self.done: Deferred[None] = Deferred()
         self._station = Station(identity, server, contacts, frontend, clock)
-        self._coordinator = Coordinator(self._station)
+        self._coordinator = Coordinator(self._station, consent)
         self._daemon = DaemonRole(self._station, self._coordinator, way, Backoff(random))
         account = Account(self._station, self._forgotten)
         self.main = MainRole(

@@ -120,9 +120,16 @@ class MakingTests(BackingUpCase):
         self.assertEqual(backup.identity, own.read_bytes())
         self.assertIn(b'identity = "identity"\n', backup.profile)
 
+    def test_a_program_that_answers_requests_stays_here(self) -> None:
+        self.profile = self.profile.with_settings(on_request=("/bin/decide",))
+        self.profile.save()
+        self.successResultOf(self.make())
+        backup = unpacked(self.file, read_sealed_file(self.file).unseal(PHRASE.encode()))
+        self.assertIn(b'on_request = ""\n', backup.profile)
+
     def test_of_every_setting_it_is_known_whether_it_goes_along(self) -> None:
         """Another machine must not take over what names a file, as `Profile.portable` says."""
-        here = {"folder", "identity"}
+        here = {"folder", "identity", "on_request"}
         along = {"name", "host", "port", "server", "request", "available", "ask", "busy"}
         self.assertEqual({field.name for field in dataclasses.fields(Profile)}, here | along)
 

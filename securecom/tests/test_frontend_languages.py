@@ -174,6 +174,16 @@ class PlainTests(SynchronousTestCase):
                 "bob", "verified", "busy"
             ): "bob (verified) asked: refused for you (busy)",
             e.RefusedForYou("bob", "new", "own-key"): "your own key for theirs",
+            e.AnsweredForYou(
+                "bob", "accept", "new", "SHA256:f"
+            ): "bob asked (never met): your program accepted",
+            e.AnsweredForYou(
+                "bob", "refuse", "changed", "SHA256:f"
+            ): "bob asked (KEY CHANGED): your program refused",
+            e.AnsweredForYou(
+                "bob", "dismiss", "met", "SHA256:f"
+            ): "bob asked (met): your program dismissed them: they see what they would see if you "
+            "were not there",
             e.Blocked("bob", True): "bob is blocked and cannot ask you",
             e.Blocked("bob", False): "bob is no longer blocked",
             e.BlockList((bob, carol)): "2 blocked: bob (verified), carol (never met)",  # type: ignore[arg-type]
@@ -302,12 +312,13 @@ class PlainTests(SynchronousTestCase):
         self.assertIn("bob: never met", line)
 
     def test_a_backup_says_what_is_in_it_and_what_is_not(self) -> None:
-        written, inside, keep, back = plain().lines(e.BackedUp("/usb/kept.age", 2))
+        written, inside, outside, keep, back = plain().lines(e.BackedUp("/usb/kept.age", 2))
         self.assertIn("the backup is written: /usb/kept.age", written)
-        self.assertIn("your key, your settings, the keys of 2 people; no messages", inside)
+        self.assertIn("your key, your settings, the keys of 2 people", inside)
+        self.assertIn("not in it: messages, logs of chats", outside)
         self.assertIn("as good as your key", keep)
         self.assertIn("securecom --restore FILE", back)
-        self.assertIn("the keys of 1 person;", plain().lines(e.BackedUp("x", 1))[1])
+        self.assertIn("the keys of 1 person", plain().lines(e.BackedUp("x", 1))[1])
 
     def test_a_pin_with_its_history_the_latest_first(self) -> None:
         old = [

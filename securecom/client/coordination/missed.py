@@ -36,13 +36,17 @@ class MissedRequests:
         """We have spoken since."""
         self._missed.pop(name, None)
 
+    def of(self, name: Name) -> MissedRequest | None:
+        """One person's."""
+        return self._told(name) if name in self._missed else None
+
     def all(self) -> list[MissedRequest]:
         """The latest first."""
-        now = self._seconds()
-        return [
-            MissedRequest(name, self._trust(name), count, int(now - at))
-            for name, (count, at) in reversed(self._missed.items())
-        ]
+        return [self._told(name) for name in reversed(self._missed)]
+
+    def _told(self, name: Name) -> MissedRequest:
+        count, at = self._missed[name]
+        return MissedRequest(name, self._trust(name), count, int(self._seconds() - at))
 
     def news(self) -> list[MissedRequest]:
         """All, if one has come since this was last asked."""

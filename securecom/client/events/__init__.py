@@ -47,6 +47,7 @@ from securecom.client.events.program import (
     problem,
 )
 from securecom.client.events.requests import (
+    AnsweredForYou,
     Asked,
     AskedOver,
     Asking,
@@ -61,6 +62,7 @@ from securecom.client.events.requests import (
 from securecom.client.events.settings import Setting, Settings
 
 __all__ = [
+    "AnsweredForYou",
     "Asked",
     "AskedOver",
     "Asking",

@@ -80,7 +80,8 @@ def _(event: e.BackedUp) -> list[Line]:
     people = "1 person" if event.people == 1 else f"{event.people} people"
     return [
         (FACT, f"the backup is written: {event.file}"),
-        (FACT, f"in it, encrypted: your key, your settings, the keys of {people}; no messages"),
+        (FACT, f"in it, encrypted: your key, your settings, the keys of {people}"),
+        (FACT, "not in it: messages, logs of chats"),
         (FACT, "it is as good as your key: keep it, and its pass phrase, where only you come"),
         (FACT, "on another machine: securecom --restore FILE"),
     ]

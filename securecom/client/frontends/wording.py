@@ -41,6 +41,11 @@ _ASKED_OVER = {
     "gone": "{name} is gone, and the request with them",
     "crossed": "{name} and you asked each other: that is a yes",
 }
+_ANSWERED = {
+    "accept": "accepted",
+    "refuse": "refused",
+    "dismiss": "dismissed them: they see what they would see if you were not there",
+}
 _ENDINGS = {
     "by-me": "you ended the chat with {name}; its keys are gone",
     "by-peer": "{name} ended the chat; its keys are gone",
@@ -143,6 +148,12 @@ def _changed(name: str, trust: e.Trust, fingerprint: str) -> list[Line]:
 def _(event: e.AskedOver) -> list[Line]:
     text = _ASKED_OVER.get(event.reason)  # accepted: the opening chat says it
     return [] if text is None else [(FACT, text.format(name=event.name))]
+
+
+@words.register
+def _(event: e.AnsweredForYou) -> list[Line]:
+    answer = _ANSWERED[event.answer]
+    return [(FACT, f"{event.name} asked ({_USER[event.trust]}): your program {answer}")]
 
 
 @words.register

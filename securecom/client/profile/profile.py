@@ -8,6 +8,7 @@ is named with its line and never written over.
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -41,6 +42,7 @@ class Profile:
     :param identity: the identity file; relative paths are in the profile's folder.
     :param request: how the request channel comes to be.
     :param available: log-in makes one available.
+    :param on_request: the program that answers chat requests, and its arguments; empty: none.
     :param ask: who may ask at all.
     :param busy: who is told that one is busy.
     """
@@ -53,6 +55,7 @@ class Profile:
     identity: Path
     request: RequestMode = "listen"
     available: bool = False
+    on_request: tuple[str, ...] = ()
     ask: Ask = "anyone"
     busy: Busy = NOBODY
 
@@ -71,10 +74,16 @@ class Profile:
         """Where the pins are."""
         return self.folder / KNOWN_PEERS_FILE
 
-    def with_settings(self, request: RequestMode | None, available: bool | None) -> Profile:
+    def with_settings(
+        self,
+        request: RequestMode | None = None,
+        available: bool | None = None,
+        on_request: tuple[str, ...] | None = None,
+    ) -> Profile:
         """The same, but for the settings that are given."""
-        new = self if request is None else replace(self, request=request)
-        return new if available is None else replace(new, available=available)
+        told = {"request": request, "available": available, "on_request": on_request}
+        given: dict[str, Any] = {key: value for key, value in told.items() if value is not None}
+        return replace(self, **given)
 
     def keep(self, choices: Choices) -> None:
         """Write these into `profile.toml`, and leave what it says of everything else.
@@ -88,7 +97,7 @@ class Profile:
         """What of it goes into a backup, and may come out of one: nothing that names a file of a
         machine, be it a key or a program.
         """
-        return replace(self, identity=Path(IDENTITY_FILE))
+        return replace(self, identity=Path(IDENTITY_FILE), on_request=())
 
     def written(self) -> bytes:
         """The file."""
@@ -124,6 +133,8 @@ identity = {_quoted(str(profile.identity))}
 request = {_quoted(profile.request)}
 # Whether people may ask for a chat as soon as we are on line.
 available = {str(profile.available).lower()}
+# A program that answers chat requests (docs/bots.md); "": you do.
+on_request = {_quoted(shlex.join(profile.on_request))}
 # Who may ever ask for a chat: "anyone", "people" (whose key is known here) or "nobody".
 ask = {_quoted(profile.ask)}
 # Who of them is told that one is busy: "nobody", "people", or "to bob carol".
@@ -155,6 +166,10 @@ def _mode(value: str) -> RequestMode:
     return cast(RequestMode, value)
 
 
+def _command(value: str) -> tuple[str, ...]:
+    return tuple(shlex.split(value))
+
+
 def _version(value: int) -> int:
     if value != VERSION:
         raise ValueError("another version of securecom wrote this")
@@ -173,9 +188,10 @@ _KEYS: dict[str, tuple[type, Callable[[Any], Any]]] = {
     "available": (bool, bool),
     "ask": (str, read_ask),
     "busy": (str, read_busy),
+    "on_request": (str, _command),
 }
-#: Profiles from before there were these have none of them.
-_MAY_BE_MISSING = frozenset({"ask", "busy"})
+#: Keys that a file may lack: an earlier version wrote it.
+_LATER = frozenset({"on_request", "ask", "busy"})
 
 
 def read_profile(folder: Path) -> Profile:
@@ -213,7 +229,7 @@ def _values(path: Path, data: bytes) -> dict[str, Any]:
         if key not in _KEYS:
             raise _damaged(path, _line_of(key, text), f"there is no setting {shown(key)}")
     for key in _KEYS:
-        if key not in told and key not in _MAY_BE_MISSING:
+        if key not in told and key not in _LATER:
             raise _damaged(path, None, f"{key} is missing")
     return {key: _value(path, key, value, text) for key, value in told.items()}
 

@@ -21,6 +21,7 @@ from securecom.client.profile.identity_file import make_identity_file, read_iden
 from securecom.client.profile.passphrase import PassPhrases
 from securecom.client.profile.profile import IDENTITY_FILE, Profile
 from securecom.client.profile.profiles import Profiles
+from securecom.client.program import on_request
 from securecom.client.program.restoring import restore
 from securecom.errors import SecurecomError
 from securecom.identity import Identity, Name
@@ -103,7 +104,7 @@ def pass_phrases(arguments: Namespace, *, is_terminal: bool) -> PassPhrases:
 def member(arguments: Namespace, profiles: Profiles, source: PassPhrases) -> Member:
     """Who has a profile. :raises SecurecomError: if it, or its identity, cannot be used."""
     profile = profiles.load(arguments.profile)
-    profile = profile.with_settings(arguments.request, arguments.available)
+    profile = _settled(profile, arguments)
     Contacts(profile.known_peers, profile.server, time.time)  # damaged pins are told at once
     identity = source.unlock(read_identity_file(profile.identity_path))
     if arguments.save:
@@ -149,7 +150,13 @@ def newcomer(arguments: Namespace, profiles: Profiles, source: PassPhrases) -> N
 
 def settled(someone: Member, arguments: Namespace) -> Member:
     """A member fresh from enrolment, with the settings of the command line."""
-    profile = someone.profile.with_settings(arguments.request, arguments.available)
+    profile = _settled(someone.profile, arguments)
     if arguments.save:
         profile.save()
     return replace(someone, profile=profile)
+
+
+def _settled(profile: Profile, arguments: Namespace) -> Profile:
+    """With the command line's settings. :raises NoProgram: if what is to answer is not there."""
+    profile = profile.with_settings(arguments.request, arguments.available, arguments.on_request)
+    return replace(profile, on_request=on_request.resolved(profile.on_request))

@@ -18,6 +18,7 @@ from securecom import __version__, limits
 from securecom.client.channels.enrol import enrol
 from securecom.client.choices import Kept
 from securecom.client.contacts import Contacts
+from securecom.client.coordination.consent import ASK_THE_PERSON, Consent
 from securecom.client.events import Event, Hello
 from securecom.client.frontend import Frontend
 from securecom.client.frontends import commands
@@ -30,6 +31,7 @@ from securecom.client.profile.profile import Profile, RequestMode
 from securecom.client.program import account, standard_io
 from securecom.client.program.account import Member, Newcomer
 from securecom.client.program.backing_up import Backups
+from securecom.client.program.deciding import Program
 from securecom.client.program.joining import NameHeard, join
 from securecom.client.program.sealing import seal_in_a_process
 from securecom.client.program.sockets import Route
@@ -135,12 +137,20 @@ class Run:
             _Told(self.lines, self.heard),
             route,
             mode=profile.request,
+            consent=self._consent(profile.on_request),
             available=profile.available,
             takeover=self._arguments.takeover,
             back_up=self._backups(profile).make,
             attempts=self._attempts,
             kept=Kept(profile.choices, profile.keep),
         )
+
+    def _consent(self, command: tuple[str, ...]) -> Consent:
+        if not command:
+            return ASK_THE_PERSON
+        program = Program(self._reactor, command, os.environ)
+        self._reactor.addSystemEventTrigger("before", "shutdown", program.end)
+        return program
 
     def client(
         self,
