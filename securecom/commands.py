@@ -13,6 +13,7 @@ from securecom.arguments import (
     CHAT_ID,
     MAC,
     PORT,
+    SIGNATURE,
     STREAM,
     FactsArgument,
     FixedBytes,
@@ -124,7 +125,8 @@ class RequestChat(amp.Command):
     """Ask for a chat; answered when the callee's stream is open.
 
     `key`: the callee's at this server (a pin goes before it). `role`: whose turn it is to speak;
-    two requests that crossed make the smaller name the caller.
+    two requests that crossed make the smaller name the caller. `succession`: the chain that led to
+    the key (`succession.encode`), if there is one.
     """
 
     arguments = [(b"callee", NameArgument())]
@@ -133,6 +135,7 @@ class RequestChat(amp.Command):
         (b"stream", STREAM),
         (b"key", KeyArgument()),
         (b"role", Word("caller", "callee")),
+        (b"succession", amp.String(optional=True)),
     ]
     errors = by_word(NoAnswer, Busy, Refused, TooSoon, Cancelled, Occupied, TooManyRequests)
 
@@ -173,6 +176,17 @@ class ListBlocked(amp.Command):
 
     response = [(b"names", NamesArgument())]
     errors = by_word(TooManyRequests, ServerTrouble)
+
+
+class NewKey(amp.Command):
+    """Our key signs over to this one, which is ours from the answer on (`succession.Link`)."""
+
+    arguments = [
+        (b"key", KeyArgument()),
+        (b"old_signature", SIGNATURE),
+        (b"new_signature", SIGNATURE),
+    ]
+    errors = by_word(KeyTaken, BadProof, Occupied, TooManyRequests, ServerTrouble)
 
 
 class MyData(amp.Command):
@@ -251,6 +265,7 @@ class OfferChat(amp.Command):
 
     `seconds`: how long the request stands. `busy` and `unavailable` look alike to a caller who is
     not to see the former.
+    `succession`: the chain that led to the caller's key, if there is one.
     """
 
     arguments = [
@@ -258,6 +273,7 @@ class OfferChat(amp.Command):
         (b"caller", NameArgument()),
         (b"key", KeyArgument()),
         (b"seconds", Number(1, 3600)),
+        (b"succession", amp.String(optional=True)),
     ]
     response = [(b"answer", Word("accept", "refuse", "busy", "unavailable"))]
 

@@ -44,6 +44,13 @@ MAX_LABEL = 63
 MAX_LINK = 512
 #: bcrypt rounds of the identity file: about half a second on a small machine.
 BCRYPT_ROUNDS = 64
+#: Links of a chain of keys that a server keeps for a name and a client follows: who has not met
+#: somebody for eight new keys sees a changed one. 1536 bytes in a request.
+MAX_SUCCESSIONS = 8
+#: New keys of one person in NEW_KEY_WINDOW: each is a write to the disk, and moves an old link out.
+NEW_KEYS = 1
+#: The window of that rate.
+NEW_KEY_WINDOW = 300.0
 #: Bytes of an identity file that is read at all.
 MAX_IDENTITY_FILE = 16 * 1024
 

@@ -31,6 +31,7 @@ from securecom.client.events import (
 )
 from securecom.client.keys import Keys
 from securecom.client.presence import Presence
+from securecom.client.rotation import Rotation
 from securecom.client.settings import Settings
 from securecom.client.terms import Pause, Terms, seconds_of_day
 from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong, TooOften
@@ -48,6 +49,7 @@ _ALL = "all"
 class MainRole:
     """The client as its person sees it.
 
+    :param rotation: makes new keys.
     :param available: whether the person wants to be available once on line.
     :param back_up: writes a backup; None: there is nothing on a disk.
     :param time_of_day: seconds since midnight, here.
@@ -60,6 +62,7 @@ class MainRole:
         self,
         station: Station,
         coordinator: Coordinator,
+        rotation: Rotation,
         available: bool,
         account: Account,
         leave: Callable[[], Deferred[None]],
@@ -72,7 +75,7 @@ class MainRole:
         self._leave, self._back_up = leave, back_up
         self._holds = False
         #: What the person asks and says about keys.
-        self.keys = Keys(station, coordinator)
+        self.keys = Keys(station, coordinator, rotation)
         #: What there is to ask and say about what the server holds.
         self.account = account
         #: What the person has chosen for good.

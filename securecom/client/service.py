@@ -24,7 +24,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from securecom import commands, limits, tls
+from securecom import commands, limits, refusals, tls
 from securecom.client.account import Account
 from securecom.client.channels.backoff import Backoff
 from securecom.client.channels.reaching import cannot_reach, farewell, login_refused
@@ -39,6 +39,7 @@ from securecom.client.daemon_role import DaemonRole
 from securecom.client.events import Connecting, Offline
 from securecom.client.frontend import Frontend
 from securecom.client.main_role import BackUp, MainRole
+from securecom.client.rotation import Keeping, Rotation
 from securecom.errors import (
     ConnectionWasLost,
     LoginRefused,
@@ -60,6 +61,7 @@ class Client:
     :param server: the server's id (32 bytes).
     :param host, port: where `endpoint` connects, for people to read.
     :param random: uniform in [0, 1).
+    :param keeping: where the identity is kept, if it is on a disk.
     :param consent: is consulted before the person is asked for a chat.
     :param available: be available as soon as on line.
     :param takeover: end a session that this identity has in another client.
@@ -82,6 +84,7 @@ class Client:
         way: Way,
         clock: IReactorTime,
         random: Callable[[], float],
+        keeping: Keeping | None = None,
         consent: Consent = ASK_THE_PERSON,
         available: bool = False,
         takeover: bool = False,
@@ -94,9 +97,18 @@ class Client:
         self._station = Station(identity, server, contacts, frontend, clock)
         self._coordinator = Coordinator(self._station, consent)
         self._daemon = DaemonRole(self._station, self._coordinator, way, Backoff(random))
+        self._secure = tls.standard_client(identity, server)
+        self._rotation = Rotation(self._station, self._coordinator, keeping, self._now_are)
         account = Account(self._station, self._forgotten)
         self.main = MainRole(
-            self._station, self._coordinator, available, account, self.leave, back_up, kept=kept
+            self._station,
+            self._coordinator,
+            self._rotation,
+            available,
+            account,
+            self.leave,
+            back_up,
+            kept=kept,
         )
         self._name = name
         self._host, self._port, self._endpoint = host, port, endpoint
@@ -105,9 +117,9 @@ class Client:
         self._channel: StandardChannel | None = None
         self._trouble: SecurecomError | None = None
         self._was_online = self._is_leaving = self._is_finished = False
+        self._is_again = False  # the next attempt is at once, and no news
         self._waiting: list[Deferred[None]] = []
-        secure = tls.standard_client(identity, server)
-        factory = TLSMemoryBIOFactory(secure, True, _Channels(self._new_channel), clock)
+        factory = TLSMemoryBIOFactory(self._secure, True, _Channels(self._new_channel), clock)
         self._service = ClientService(self, factory, self._wait, clock)
 
     def start(self) -> None:
@@ -164,6 +176,7 @@ class Client:
         self._backoff.succeeded()
         self._trouble = None
         self._station.arrive(session.name, channel)
+        self._rotation.logged_in()
         self._daemon.start(session).addCallback(lambda _: self._ready())
 
     def _ready(self) -> None:
@@ -173,7 +186,12 @@ class Client:
 
     def _not_logged_in(self, failure: Failure) -> None:
         where = f"{self._host}:{self._port}"
+        self._is_again = bool(failure.check(refusals.NotEnrolled)) and self._rotation.use_other()
         self._trouble = login_refused(failure) or cannot_reach(failure, where)
+
+    def _now_are(self, identity: Identity) -> None:
+        """Connections from now on show this identity."""
+        self._secure.renew(tls.Credentials.of(identity))
 
     # --- standard_channel.Guest -------------------------------------------------------------
 
@@ -194,6 +212,9 @@ class Client:
 
     def _wait(self, _: int) -> float:
         """ClientService's retry policy: seconds until the next attempt, if there is one."""
+        if self._is_again:
+            self._is_again = False
+            return 0.0
         trouble = self._trouble or ConnectionWasLost("the connection to the server was lost")
         seconds = self._backoff.failed()
         if self._is_leaving or self._is_finished:

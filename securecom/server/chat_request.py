@@ -126,9 +126,9 @@ class Request:
             "unavailable": self.machine.excuse,
         }
         lasts = self._ends - self._clock.seconds()
-        self.asked.offer(self.chat, self.caller.name, self.caller.key, lasts).addCallbacks(
-            lambda answer: answers[answer](), lambda _: self.machine.excuse()
-        )
+        caller = self.caller
+        offered = self.asked.offer(self.chat, caller.name, caller.key, caller.succession, lasts)
+        offered.addCallbacks(lambda word: answers[word](), lambda _: self.machine.excuse())
 
     def _busy(self) -> None:
         """So says the callee's daemon role: for most callers that is as good as nobody there."""

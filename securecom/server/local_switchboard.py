@@ -41,6 +41,13 @@ class Chat:
     relay: Relay
 
 
+@dataclass(eq=False)
+class Held:
+    """Somebody who is in nothing, and is to stay so for a moment."""
+
+    party: Party
+
+
 class LocalSwitchboard:
     """See `securecom.server.switchboard.Switchboard`.
 
@@ -51,7 +58,7 @@ class LocalSwitchboard:
         self._clock, self._random = clock, random
         self._parties: dict[Name, Party] = {}
         self._leases = Leases(clock)
-        self._engaged: dict[Name, Request | Chat] = {}
+        self._engaged: dict[Name, Request | Chat | Held] = {}
         window = limits.REQUEST_WINDOW
         self._by_caller = Rate[Name](limits.REQUESTS_BY_CALLER, window, clock.seconds)
         self._lists = Rate[Name](limits.LISTS_BY_ASKER, window, clock.seconds)
@@ -75,6 +82,8 @@ class LocalSwitchboard:
         engagement = self._engaged.get(party.name)
         if isinstance(engagement, Chat):
             self._end(engagement, party)
+        elif isinstance(engagement, Held):
+            self.release(party)
         elif engagement is not None and engagement.caller is party:
             engagement.machine.abandon()
         elif engagement is not None:
@@ -120,9 +129,8 @@ class LocalSwitchboard:
         if not self._leases.shows_busy(name, asker.name) or not self._is_open_to(asker, name):
             return False
         engagement = self._engaged.get(name)
-        return isinstance(engagement, Chat) or (
-            engagement is not None and engagement.caller.name == name
-        )
+        is_asking = isinstance(engagement, Request) and engagement.caller.name == name
+        return is_asking or isinstance(engagement, Chat)
 
     # --- what is remembered -----------------------------------------------------------------
 
@@ -141,7 +149,7 @@ class LocalSwitchboard:
         if isinstance(engagement, Chat):
             names = (engagement.caller.name, engagement.callee.name)
             return remembered.chat(name, names, engagement.relay.stream)
-        if engagement is None:
+        if not isinstance(engagement, Request):
             return []
         return remembered.request(name, engagement.caller.name, engagement.wanted)
 
@@ -255,6 +263,19 @@ class LocalSwitchboard:
         if self._engaged.get(party.name) is request:
             del self._engaged[party.name]
 
+    def hold(self, party: Party) -> Deferred[None]:
+        """See the interface."""
+        if party.name in self._engaged:
+            return fail(refusals.Occupied())
+        self._engaged[party.name] = Held(party)
+        return succeed(None)
+
+    def release(self, party: Party) -> None:
+        """See the interface."""
+        held = self._engaged.get(party.name)
+        if isinstance(held, Held) and held.party is party:
+            del self._engaged[party.name]
+
     # --- chats ------------------------------------------------------------------------------
 
     def end(self, party: Party, stream: int) -> Deferred[None]:
@@ -298,4 +319,4 @@ def _role(calls: bool) -> Role:
 
 
 def _opened(request: Request, peer: Party, role: Role) -> Opened:
-    return Opened(request.chat, request.stream, peer.key, role)
+    return Opened(request.chat, request.stream, peer.key, role, peer.succession)

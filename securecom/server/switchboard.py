@@ -28,6 +28,7 @@ class Opened:
     stream: int
     key: PublicKey
     role: Role
+    succession: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class Party(Protocol):
 
     name: Name
     key: PublicKey
+    #: The chain that led to the key (`succession.encode`); for the two of a request, nobody else.
+    succession: bytes
 
     @property
     def leg(self) -> Leg:
@@ -68,9 +71,12 @@ class Party(Protocol):
     def admits(self, asker: Name) -> bool:
         """Has not blocked this person."""
 
-    def offer(self, chat: bytes, caller: Name, key: PublicKey, lasts: float) -> Deferred[Answer]:
+    def offer(
+        self, chat: bytes, caller: Name, key: PublicKey, succession: bytes, lasts: float
+    ) -> Deferred[Answer]:
         """Ask this person over their request channel; fails if the channel goes.
 
+        :param succession: the chain that led to the caller's key.
         :param lasts: seconds until the offer is withdrawn.
         """
 
@@ -131,6 +137,12 @@ class Switchboard(Protocol):
 
     def silence(self, party: Party, caller: Name) -> Deferred[None]:
         """An open request of this caller to the party gets no answer."""
+
+    def hold(self, party: Party) -> Deferred[None]:
+        """Keep the party out of everything until `release`. Fails with `Occupied`."""
+
+    def release(self, party: Party) -> None:
+        """They may be in a request again."""
 
     def end(self, party: Party, stream: int) -> Deferred[None]:
         """End the party's chat. Fails with `NothingToEnd`."""

@@ -24,6 +24,8 @@ from securecom.client.frontends.lines import Lines
 from securecom.client.frontends.plain import Plain
 from securecom.client.profile import private_files
 from securecom.client.profile.backup import unpacked
+from securecom.client.profile.identity_file import make_identity_file
+from securecom.client.profile.own_key import NEXT_FILE
 from securecom.client.profile.profile import Profile, read_profile
 from securecom.client.profile.profiles import Profiles
 from securecom.client.profile.sealed import read_sealed_file
@@ -251,6 +253,12 @@ class DamagedTests(BackingUpCase):
     def test_the_identity(self) -> None:
         self.profile.identity_path.write_bytes(b"rubbish")
         self.refused(IdentityProblem)
+
+    def test_a_new_key_of_which_nobody_knows_whether_the_server_has_it(self) -> None:
+        """The backup might hold a key that is no good any more, and nothing else."""
+        make_identity_file(self.profile.folder / NEXT_FILE, None)
+        error = self.refused(BackupProblem, asked=2)
+        self.assertIn("a new key is on its way", error.what)
 
     def test_the_pins(self) -> None:
         self.profile.known_peers.write_bytes(PINS + b"rubbish")

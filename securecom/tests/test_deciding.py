@@ -18,6 +18,7 @@ from securecom.client.events import (
 from securecom.client.terms import Terms
 from securecom.errors import ChatFailed, NotNow, PeerKeyChanged, ProgramFailed, StateDamaged
 from securecom.identity import Identity
+from securecom.succession import Link
 from securecom.tests.engaged import BOB, CAROL, OTHER_CHAT, AliceTestCase
 
 
@@ -188,6 +189,19 @@ class NeverTests(DecidingCase):
         self.offer()
         self.decide("accept")
         self.assertEqual(self.notes.last(Asked).trust, "changed")
+
+    def test_a_key_that_the_verified_one_signed_over_to_may_be_accepted(self) -> None:
+        """A program is told that it is a new one, and whose."""
+        old = Identity.generate()
+        self.person.contacts.meet(BOB, old.public_key)
+        self.person.contacts.compared(BOB, old.public_key, same=True)
+        link = Link.signed(self.server.pin, BOB, old, self.bob)
+        answer = self.offer(succession=link.encoded())
+        self.assertEqual(self.consent.asked[0].trust, "followed-verified")
+        self.decide("accept")
+        self.assertEqual(answer, ["accept"])
+        (told,) = self.notes.of(AnsweredForYou)
+        self.assertEqual(told.trust, "followed-verified")
 
     def test_a_changed_key_may_be_refused(self) -> None:
         self.person.contacts.meet(BOB, Identity.generate().public_key)

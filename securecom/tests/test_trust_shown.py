@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import get_args
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -24,7 +25,7 @@ from securecom.errors import StateDamaged
 from securecom.identity import Name
 from securecom.tests.engaged import BOB, CAROL, OTHER_CHAT, AliceTestCase
 
-TRUSTS: tuple[Trust, ...] = ("new", "met", "verified", "changed")
+TRUSTS: tuple[Trust, ...] = get_args(Trust)
 #: Their line stands behind one of the same person that says it.
 BEHIND = {
     "asked-over": "asked",

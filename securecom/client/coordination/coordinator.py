@@ -115,7 +115,7 @@ class Coordinator:
         A changed key is accepted by nobody who has not taken it before, in so many words.
         """
         offer = self.offer
-        if offer is not None and not self._station.contacts.may_be(offer.caller, offer.key):
+        if offer is not None and not self._may_be(offer):
             return fail(outcomes.key_changed(offer.caller, offer.key))
         return _told(self._life.accept)
 
@@ -156,7 +156,8 @@ class Coordinator:
     def offered(self, offer: Offer) -> Deferred[Answer]:
         """Answer by ourselves, or ask the person."""
         try:
-            offer = replace(offer, trust=self._station.contacts.trust(offer.caller, offer.key))
+            trust = self._station.contacts.trust(offer.caller, offer.key, offer.chain)
+            offer = replace(offer, trust=trust)
         except SecurecomError as error:  # pins that cannot be read vouch for nobody
             self._station.show(problem(error))
             offer.reply("unavailable")
@@ -184,6 +185,9 @@ class Coordinator:
         asked = self._asked
         if any(offer is not None for offer in (asked.held, self._deciding.offer, asked.open)):
             self._life.withdrawn("gone")
+
+    def _may_be(self, offer: Offer) -> bool:
+        return self._station.contacts.may_be(offer.caller, offer.key, offer.chain)
 
     def _ask_person_about(self, name: Name) -> None:
         """The person has a word for `name` already: nothing else need decide."""

@@ -87,7 +87,7 @@ class DecidingSide:
     def _checked(self, decision: Decision, offer: Offer) -> Decision:
         """A changed key is for the person alone; pins may have changed meanwhile."""
         if decision == "accept":
-            offer.trust = self._station.contacts.trust(offer.caller, offer.key)
+            offer.trust = self._station.contacts.trust(offer.caller, offer.key, offer.chain)
         return "ask" if decision == "accept" and offer.trust == "changed" else decision
 
     def _decided(self, decision: Decision) -> None:

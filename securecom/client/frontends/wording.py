@@ -21,6 +21,8 @@ TRUST = {
     "new": "first meeting, not verified",
     "met": "the one you know, not verified",
     "verified": "verified",
+    "followed": "a NEW one, signed over by the one you know, not verified",
+    "followed-verified": "a NEW one, signed over by the verified one you know",
     "changed": "NOT THE ONE YOU KNOW",
 }
 #: A chat with a changed key is one with the key that was taken for the known one.
@@ -28,10 +30,20 @@ _STARTED = {
     "new": "first meeting",
     "met": "the one you know",
     "verified": "verified",
+    "followed": "the NEW one, signed over by the one you knew",
+    "followed-verified": "the NEW one, signed over by the verified one",
     "changed": "the NEW one that you took",
 }
 _UNVERIFIED = (FRAME, "NOT VERIFIED: /verify, both, while you talk on the phone")
-_USER = {"new": "never met", "met": "met", "verified": "verified", "changed": "KEY CHANGED"}
+_VERIFIED = ("verified", "followed-verified")
+_USER = {
+    "new": "never met",
+    "met": "met",
+    "verified": "verified",
+    "followed": "NEW KEY of the one you know",
+    "followed-verified": "NEW KEY of the verified one",
+    "changed": "KEY CHANGED",
+}
 _TO_NOBODY = "nobody: none of them is among the people whom you have met"
 _ASKED_OVER = {
     "refused": "{name} was refused",
@@ -216,7 +228,7 @@ def _(event: e.ChatStarted) -> list[Line]:
     return [
         (FRAME, f"chat with {event.name}, end-to-end encrypted; /stop ends it"),
         (FRAME, f"their key: {_STARTED[event.trust]}, {event.fingerprint}"),
-        *([] if event.trust == "verified" else [_UNVERIFIED]),
+        *([] if event.trust in _VERIFIED else [_UNVERIFIED]),
         (FRAME, starts),
     ]
 

@@ -27,6 +27,7 @@ from securecom.client.frontends.language import Language
 from securecom.client.frontends.lines import Lines
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
+from securecom.client.profile.own_key import OwnKey
 from securecom.client.profile.profile import Profile, RequestMode
 from securecom.client.program import account, standard_io
 from securecom.client.program.account import Member, Newcomer
@@ -36,6 +37,7 @@ from securecom.client.program.joining import NameHeard, join
 from securecom.client.program.sealing import seal_in_a_process
 from securecom.client.program.sockets import Route
 from securecom.client.program.visit import Visit
+from securecom.client.rotation import Keeping
 from securecom.client.service import Client
 from securecom.identity import Identity, Name
 
@@ -137,6 +139,7 @@ class Run:
             _Told(self.lines, self.heard),
             route,
             mode=profile.request,
+            keeping=Keeping(OwnKey(profile), self._elsewhere, member.coming),
             consent=self._consent(profile.on_request),
             available=profile.available,
             takeover=self._arguments.takeover,
