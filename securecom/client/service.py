@@ -30,6 +30,7 @@ from securecom.client.channels.backoff import Backoff
 from securecom.client.channels.reaching import cannot_reach, farewell, login_refused
 from securecom.client.channels.request_ways import Way
 from securecom.client.channels.standard_channel import Session, StandardChannel
+from securecom.client.choices import Kept
 from securecom.client.contacts import Contacts
 from securecom.client.coordination.consent import ASK_THE_PERSON, Consent
 from securecom.client.coordination.coordinator import Coordinator
@@ -49,6 +50,7 @@ from securecom.errors import (
 from securecom.identity import Identity, Name
 
 _FINAL = (ServerMismatch, LoginRefused, OurFault)
+_NOT_KEPT = Kept()
 
 
 @implementer(IStreamClientEndpoint)
@@ -65,6 +67,7 @@ class Client:
     :param takeover: end a session that this identity has in another client.
     :param back_up: writes a backup of the profile.
     :param attempts: give up after so many failures in a row; None: never.
+    :param kept: the person's settings.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class Client:
         takeover: bool = False,
         back_up: BackUp | None = None,
         attempts: int | None = None,
+        kept: Kept = _NOT_KEPT,
     ) -> None:
         #: Fires when the client is done: logged out, or failed for good with the reason.
         self.done: Deferred[None] = Deferred()
@@ -104,6 +108,7 @@ class Client:
             account,
             self.leave,
             back_up,
+            kept=kept,
         )
         self._name = name
         self._host, self._port, self._endpoint = host, port, endpoint
@@ -137,7 +142,6 @@ class Client:
 
     def _forgotten(self) -> None:
         """The server knows us no more: nothing is left to say to it."""
-        self._is_leaving = True
         self._station.clock.callLater(0, self._finish, None)
 
     # --- reaching ---------------------------------------------------------------------------

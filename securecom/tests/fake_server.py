@@ -205,9 +205,10 @@ class StandardEnd(Ponged):
         return {}
 
     @commands.SetAvailability.responder
-    def set_availability(self, available: bool, seconds: Any, audience: Any) -> Any:
+    def set_availability(self, available: bool, seconds: Any, audience: Any, busy_to: Any) -> Any:
         self.person.heard.append(("available", available))
         self.person.heard.append(("terms", (seconds, audience)))
+        self.person.heard.append(("busy_to", busy_to))
         return {}
 
     @commands.ListAvailable.responder
@@ -245,6 +246,10 @@ class StandardEnd(Ponged):
     @commands.ForgetMe.responder
     def forget_me(self, name: Name) -> Any:
         self._changes("forget me", name)
+        return self.forgets()
+
+    def forgets(self) -> Any:
+        """What it answers to who wants to be forgotten."""
         return {}
 
     def _changes(self, word: str, fact: Any) -> None:

@@ -19,6 +19,8 @@ from securecom.client.events import (
     Requests,
     SafetyCode,
     SafetyNumber,
+    Setting,
+    Settings,
     User,
     Users,
     Whois,
@@ -43,6 +45,7 @@ class ScriptedRole:
         self.error: Exception | None = None
         self.is_held = False
         self.keys = ScriptedKeys(self)
+        self.settings = ScriptedSettings(self)
         self.account = ScriptedAccount(self)
 
     def users(self, text: str = "") -> Deferred[Users]:
@@ -80,7 +83,7 @@ class ScriptedRole:
 
     def blocked(self) -> Deferred[BlockList]:
         self._called("blocked")
-        return succeed(BlockList(["bob"]))
+        return succeed(BlockList([User("bob", "met")]))
 
     def say(self, text: str) -> int:
         self._called("say", text)
@@ -169,6 +172,21 @@ class ScriptedKeys:
     def take(self, name: Name, fingerprint: str) -> KeyTaken:
         self._role._called("take", name, fingerprint)
         return KeyTaken(name, fingerprint)
+
+
+class ScriptedSettings:
+    """A `Settings`, likewise."""
+
+    def __init__(self, role: ScriptedRole) -> None:
+        self._role = role
+
+    def all(self) -> Settings:
+        self._role._called("settings")
+        return Settings([Setting("ask", "anyone", "who may ask you")])
+
+    def change(self, text: str) -> Deferred[Settings]:
+        self._role._called("set", text)
+        return succeed(Settings([Setting("ask", "people", "who may ask you")]))
 
 
 class ScriptedAccount:

@@ -96,7 +96,8 @@ class AskingSide:
 
     def _ask(self, callee: Name) -> Deferred[dict[str, Any]]:
         line = self._station.line
-        self._station.show(Asking(callee, int(limits.REQUEST_EXPIRES)))
+        trust = self._station.trust(callee)
+        self._station.show(Asking(callee, trust, int(limits.REQUEST_EXPIRES)))
         return line.ask(commands.RequestChat, _PATIENCE, callee=callee)
 
     def _answered(self, answer: dict[str, Any], request: Request) -> None:

@@ -62,6 +62,7 @@ from securecom.client.events.requests import (
     RequestOver,
     Requests,
 )
+from securecom.client.events.settings import Setting, Settings
 
 __all__ = [
     "AnsweredForYou",
@@ -109,6 +110,8 @@ __all__ = [
     "SafetyNumber",
     "Said",
     "SecretWanted",
+    "Setting",
+    "Settings",
     "Trust",
     "User",
     "Users",

@@ -42,6 +42,7 @@ class Kind(Enum):
     PIN = "a name and a fingerprint"
     TERMS = "how long and to whom"
     PAUSE = "how long"
+    SETTING = "a setting and its value"
     FILE = "a file"
 
 
@@ -209,6 +210,12 @@ AWAY = Command(
     also=("busy", "dnd"),
     argument=Argument("pause", Kind.PAUSE, required=False),
 )
+SET = Command(
+    "set",
+    "your settings, for good: /set ask anyone|people|nobody, /set busy nobody|people|to NAME NAME",
+    ANY,
+    argument=Argument("setting", Kind.SETTING, required=False, shape="SETTING VALUE"),
+)
 BACKUP = Command(
     "backup",
     "copy your key and the people you know into FILE, encrypted, for another machine; no messages",
@@ -234,7 +241,7 @@ EXIT = Command("exit", "leave", ANY, also=("quit",), original="!exit")
 
 #: In the order in which help shows them.
 COMMANDS = (
-    *(USERS, CHAT, CANCEL, ACCEPT, REFUSE, DISMISS, SAY, VERIFY, STOP, AVAILABLE, AWAY),
+    *(USERS, CHAT, CANCEL, ACCEPT, REFUSE, DISMISS, SAY, VERIFY, STOP, AVAILABLE, AWAY, SET),
     *(REQUESTS, BLOCK, UNBLOCK, BLOCKED, WHOIS, FINGERPRINT, TRUST, NEWKEY),
     *(BACKUP, MY_DATA, FORGET_ME, HELP, EXIT),
 )

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
+from securecom.client import events
 from securecom.client.events import (
     BackedUp,
     BlockList,
@@ -55,6 +56,16 @@ class Keys(Protocol):
         """Let a changed key take the pinned one's place, once it is proved."""
 
 
+class Settings(Protocol):
+    """What a person has chosen for good."""
+
+    def all(self) -> events.Settings:
+        """As it is."""
+
+    def change(self, text: str) -> Deferred[events.Settings]:
+        """Choose something else; fires when it counts."""
+
+
 class Account(Protocol):
     """What a person can ask and say about what the server holds."""
 
@@ -94,6 +105,10 @@ class Role(Protocol):
     @property
     def keys(self) -> Keys:
         """What there is to ask and say about keys."""
+
+    @property
+    def settings(self) -> Settings:
+        """What the person has chosen for good."""
 
     @property
     def account(self) -> Account:

@@ -16,6 +16,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from securecom import __version__, limits
 from securecom.client.channels.enrol import enrol
+from securecom.client.choices import Kept
 from securecom.client.contacts import Contacts
 from securecom.client.coordination.consent import ASK_THE_PERSON, Consent
 from securecom.client.events import Event, Hello
@@ -144,6 +145,7 @@ class Run:
             takeover=self._arguments.takeover,
             back_up=self._backups(profile).make,
             attempts=self._attempts,
+            kept=Kept(profile.choices, profile.keep),
         )
 
     def _consent(self, command: tuple[str, ...]) -> Consent:
