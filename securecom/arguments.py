@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from twisted.protocols import amp
 
+from securecom import limits
 from securecom.errors import BadKey, BadName, WireError
 from securecom.identity import Name, PublicKey
 
@@ -103,3 +104,4 @@ PORT = Number(0, 65535)
 STREAM = Number(1, 2**32 - 1)
 CHAT_ID = FixedBytes(16)
 MAC = FixedBytes(32)
+CHAT_SECONDS = Number(limits.MIN_CHAT_SECONDS, limits.MAX_CHAT_SECONDS, optional=True)

@@ -11,6 +11,7 @@ from twisted.protocols import amp
 from securecom import limits
 from securecom.arguments import (
     CHAT_ID,
+    CHAT_SECONDS,
     MAC,
     PORT,
     STREAM,
@@ -113,14 +114,18 @@ class RequestChat(amp.Command):
 
     `key`: the callee's at this server (a pin goes before it). `role`: whose turn it is to speak;
     two requests that crossed make the smaller name the caller.
+
+    `chat_seconds`: how long the chat may last; absent: until somebody ends it. `their_seconds`:
+    what the other asked, if the two crossed and one of them asked for an end; 0: they did not.
     """
 
-    arguments = [(b"callee", NameArgument())]
+    arguments = [(b"callee", NameArgument()), (b"chat_seconds", CHAT_SECONDS)]
     response = [
         (b"chat", CHAT_ID),
         (b"stream", STREAM),
         (b"key", KeyArgument()),
         (b"role", Word("caller", "callee")),
+        (b"their_seconds", Number(0, limits.MAX_CHAT_SECONDS, optional=True)),
     ]
     errors = by_word(NoAnswer, Refused, TooSoon, Cancelled, Occupied, TooManyRequests)
 
@@ -213,7 +218,8 @@ class ProveSession(amp.Command):
 class OfferChat(amp.Command):
     """Somebody asks for a chat; answered by the daemon role or, through it, by the person.
 
-    `seconds`: how long the request stands. `busy` and `unavailable` look alike to the caller.
+    `seconds`: how long the request stands; `chat_seconds`: how long the chat may last, if it has
+    an end. `busy` and `unavailable` look alike to the caller.
     """
 
     arguments = [
@@ -221,6 +227,7 @@ class OfferChat(amp.Command):
         (b"caller", NameArgument()),
         (b"key", KeyArgument()),
         (b"seconds", Number(1, 3600)),
+        (b"chat_seconds", CHAT_SECONDS),
     ]
     response = [(b"answer", Word("accept", "refuse", "busy", "unavailable"))]
 

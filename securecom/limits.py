@@ -89,6 +89,15 @@ OPENING_DEADLINE = 10.0
 CHAT_HANDSHAKE_DEADLINE = 15.0
 #: For the answer to BYE.
 BYE_DEADLINE = 3.0
+#: How long a chat may last that is asked for with an end: the least leaves time to say something,
+#: the most is a day, which people can still think of as one chat.
+MIN_CHAT_SECONDS = 60
+MAX_CHAT_SECONDS = 24 * 3600
+#: So long before that end both are told.
+TIME_WARNING = 60.0
+#: Two clocks and a network between them: a peer that ends a chat so little before its end did not
+#: cut it short.
+TIME_UP_MARGIN = 10.0
 #: Between fresh keys of a chat, in time and in bytes of TLS in either direction: what a thief of
 #: the keys in memory could read of it.
 REKEY_AFTER = 15 * 60.0

@@ -131,9 +131,9 @@ def lie_to_callee() -> None:
     false = Identity.generate().public_key
 
     def offer(
-        session: Session, chat: bytes, caller: Name, key: PublicKey, lasts: float
+        session: Session, chat: bytes, caller: Name, key: PublicKey, lasts: float, *more: Any
     ) -> Deferred[Answer]:
-        return _offer(session, chat, caller, false if _armed else key, lasts)
+        return _offer(session, chat, caller, false if _armed else key, lasts, *more)
 
     Session.offer = offer  # type: ignore[method-assign, assignment]
 
@@ -151,9 +151,10 @@ def call_alice_carol() -> None:
     """Whom alice asks is told that it is carol, with alice's key."""
 
     def offer(
-        session: Session, chat: bytes, caller: Name, key: PublicKey, lasts: float
+        session: Session, chat: bytes, caller: Name, key: PublicKey, lasts: float, *more: Any
     ) -> Deferred[Answer]:
-        return _offer(session, chat, Name("carol") if caller == "alice" else caller, key, lasts)
+        said = Name("carol") if caller == "alice" else caller
+        return _offer(session, chat, said, key, lasts, *more)
 
     Session.offer = offer  # type: ignore[method-assign, assignment]
 

@@ -112,8 +112,10 @@ class MainRole:
         contacts = self._station.contacts
         return Users([User(name, contacts.trust(name)) for name in names], text, more)
 
-    def request_chat(self, name: Name) -> Deferred[None]:
-        """Ask for a chat; fires when it stands. If they ask us already, it is our yes."""
+    def request_chat(self, name: Name, chat_seconds: int | None = None) -> Deferred[None]:
+        """Ask for a chat, perhaps with an end; fires when it stands. If they ask us already, it is
+        our yes.
+        """
         if not self.is_online:
             return fail(_offline())
         if name == self.name:
@@ -121,7 +123,7 @@ class MainRole:
         if self.offer is not None and self.offer.caller != name:
             what, hint = f"{self.offer.caller} is asking you", "/accept or /refuse first."
             return fail(NotNow(what, f"Nothing was sent. {hint}"))
-        return self._coordinator.request(name)
+        return self._coordinator.request(name, chat_seconds)
 
     def cancel(self) -> Deferred[None]:
         """Withdraw our request, which fails with `WasCancelled`; fires when it is over."""

@@ -127,14 +127,21 @@ class Session(amp.CommandLocator):
         """Has not blocked this person."""
         return asker not in self.blocks
 
-    def offer(self, chat: bytes, caller: Name, key: PublicKey, lasts: float) -> Deferred[Answer]:
+    def offer(
+        self, chat: bytes, caller: Name, key: PublicKey, lasts: float, chat_seconds: int | None
+    ) -> Deferred[Answer]:
         """Ask over the request channel."""
         if self._request_channel is None:
             return fail(refusals.NoAnswer())
         seconds = math.ceil(lasts)
         channel = self._request_channel
         answer = channel.control.call(
-            commands.OfferChat, chat=chat, caller=caller, key=key, seconds=seconds
+            commands.OfferChat,
+            chat=chat,
+            caller=caller,
+            key=key,
+            seconds=seconds,
+            chat_seconds=chat_seconds,
         )
         self._expect(answer, seconds, channel)
         return answer.addCallback(lambda box: cast(Answer, box["answer"]))
@@ -211,9 +218,9 @@ class Session(amp.CommandLocator):
         return page.addCallback(lambda found: {"names": found[0], "more": found[1]})
 
     @commands.RequestChat.responder
-    def request_chat(self, callee: Name) -> Deferred[dict[str, Any]]:
+    def request_chat(self, callee: Name, chat_seconds: int | None) -> Deferred[dict[str, Any]]:
         """Ask; the answer may take a minute."""
-        return self._switchboard.request(self, callee).addCallback(_opened)
+        return self._switchboard.request(self, callee, chat_seconds).addCallback(_opened)
 
     @commands.CancelRequest.responder
     def cancel_request(self) -> Deferred[dict[str, Any]]:
@@ -255,6 +262,7 @@ def _opened(opened: Opened) -> dict[str, Any]:
         "stream": opened.stream,
         "key": opened.key,
         "role": opened.role,
+        "their_seconds": opened.their_seconds,
     }
 
 

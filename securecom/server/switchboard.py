@@ -27,6 +27,8 @@ class Opened:
     stream: int
     key: PublicKey
     role: Role
+    #: What the other asked, if both asked and one of them for a chat with an end; 0: without.
+    their_seconds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,13 @@ class Party(Protocol):
     def admits(self, asker: Name) -> bool:
         """Has not blocked this person."""
 
-    def offer(self, chat: bytes, caller: Name, key: PublicKey, lasts: float) -> Deferred[Answer]:
+    def offer(
+        self, chat: bytes, caller: Name, key: PublicKey, lasts: float, chat_seconds: int | None
+    ) -> Deferred[Answer]:
         """Ask this person over their request channel; fails if the channel goes.
 
         :param lasts: seconds until the offer is withdrawn.
+        :param chat_seconds: how long the chat is to last, for the two to agree on.
         """
 
     def missed(self, caller: Name) -> None:
@@ -91,7 +96,9 @@ class Switchboard(Protocol):
     def available(self, asker: Party, after: str, text: str) -> Deferred[tuple[list[Name], bool]]:
         """A page of those who may be asked by the asker, busy or not; is there more?"""
 
-    def request(self, caller: Party, callee: Name) -> Deferred[Opened]:
+    def request(
+        self, caller: Party, callee: Name, chat_seconds: int | None = None
+    ) -> Deferred[Opened]:
         """Ask for a chat. Fails with a refusal of `securecom.commands`.
 
         With `NoAnswer` it fails at a time that was drawn before anything was looked up: when
@@ -99,6 +106,8 @@ class Switchboard(Protocol):
         caller is engaged, in one case as in the other.
 
         A request in the other direction that is still open makes both one chat.
+
+        :param chat_seconds: told to the callee, and no business of the server's.
         """
 
     def cancel(self, caller: Party) -> Deferred[None]:

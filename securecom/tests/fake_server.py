@@ -141,11 +141,13 @@ class ServerEnd:
     def ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[Any]:
         return self.standard.control.call(command, **arguments)
 
-    def offer(self, chat: bytes, caller: str, key: PublicKey, seconds: int = 60) -> list[Any]:
+    def offer(
+        self, chat: bytes, caller: str, key: PublicKey, seconds: int = 60, **more: Any
+    ) -> list[Any]:
         """Offer a chat; the list gets the answer."""
         assert self.request is not None
         answer = self.request.control.call(
-            commands.OfferChat, chat=chat, caller=Name(caller), key=key, seconds=seconds
+            commands.OfferChat, chat=chat, caller=Name(caller), key=key, seconds=seconds, **more
         )
         return outcome(answer.addCallback(lambda box: box["answer"]))
 
@@ -153,10 +155,12 @@ class ServerEnd:
         assert self.request is not None
         self.request.control.tell(commands.WithdrawOffer, chat=chat, reason=reason)
 
-    def grant(self, chat: bytes, stream: int, key: PublicKey, role: str = "caller") -> None:
+    def grant(
+        self, chat: bytes, stream: int, key: PublicKey, role: str = "caller", **more: Any
+    ) -> None:
         """Answer the oldest open request with a chat."""
         _, answer = self.requests.pop(0)
-        answer.callback({"chat": chat, "stream": stream, "key": key, "role": role})
+        answer.callback({"chat": chat, "stream": stream, "key": key, "role": role, **more})
 
     def deny(self, refusal: Exception) -> None:
         """Answer the oldest open request with a refusal."""
@@ -235,8 +239,9 @@ class StandardEnd(Ponged):
         self.person.heard.append((word, fact))
 
     @commands.RequestChat.responder
-    def request_chat(self, callee: Name) -> Any:
+    def request_chat(self, callee: Name, chat_seconds: int | None) -> Any:
         answer: Deferred[Any] = Deferred()
+        self.person.heard.append(("chat for", chat_seconds))
         self.person.requests.append((callee, answer))
         return answer
 

@@ -42,8 +42,9 @@ class ScriptedRole:
         self._called("users", text)
         return self._later("users")
 
-    def request_chat(self, name: Name) -> Deferred[None]:
-        self._called("request_chat", name)
+    def request_chat(self, name: Name, chat_seconds: int | None = None) -> Deferred[None]:
+        span = () if chat_seconds is None else (chat_seconds,)
+        self._called("request_chat", name, *span)
         self.asking = name
         return self._later("request_chat")
 

@@ -23,6 +23,7 @@ from securecom.client.chat.epochs import Epochs
 from securecom.client.chat.messages import Outbox
 from securecom.client.chat.rekeying import Rekeying
 from securecom.client.chat.stream import Stream
+from securecom.client.chat.time_limit import TimeLimit
 from securecom.client.events import Compared, Delivered, Ending, Event, Message, Said, Word
 from securecom.connection import Connection
 from securecom.errors import NotNow, ProofRefused, SecurecomError, WireError
@@ -62,6 +63,7 @@ class ChatSession(Connection, amp.CommandLocator):
         self._life: ChatLife = chat_life.machine(self)
         self._epochs = Epochs(self, agreement.role == "caller", clock)
         self._rekeying = Rekeying(agreement, self, self._epochs, clock)
+        self._time = TimeLimit(agreement, clock, owner.show, self._life.leave)
         self._outbox = Outbox()
         self._may_speak = self._has_agreed = self._is_agreed = False
         self._bye_deadline: IDelayedCall | None = None
@@ -176,6 +178,7 @@ class ChatSession(Connection, amp.CommandLocator):
         """The deadline is lifted."""
         self.established()
         self._rekeying.begin()
+        self._time.begin()
         self._may_speak = True
         self._owner.chat_stands()
 
@@ -207,6 +210,8 @@ class ChatSession(Connection, amp.CommandLocator):
         """A "yes" that is said again is not shown again."""
         if word == "no" or not self._is_agreed:
             self._is_agreed = word == "yes"
+            if word == "no":
+                self._time.stop()
             self._owner.show(Compared(self._agreement.peer, "peer", word))
 
     def send_no(self) -> None:
@@ -220,6 +225,7 @@ class ChatSession(Connection, amp.CommandLocator):
     def _send_last(self, command: type[amp.Command], **arguments: Any) -> None:
         """The answer, or the end of our patience, ends the chat."""
         self._may_speak = False
+        self._time.stop()
         call = self.clock.callLater(limits.BYE_DEADLINE, self._life.bye_answered)
         self._bye_deadline = call
         answered = self.control.call(command, **arguments)
@@ -231,7 +237,7 @@ class ChatSession(Connection, amp.CommandLocator):
         self.reason = self.reason or error
         self._cancel("_bye_deadline")
         self._rekeying.end()
-        self.clock.callLater(0, self._report, ending)
+        self.clock.callLater(0, self._report, self._time.ending(ending))
 
     # --- epochs -----------------------------------------------------------------------------
 

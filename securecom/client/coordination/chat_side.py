@@ -64,8 +64,10 @@ class OpenChat:
     def chat_stands(self) -> None:
         """Say so; then the person may speak."""
         self.is_standing = True
-        fingerprint = self._agreement.peer_key.fingerprint
-        self.show(ChatStarted(self.peer, self._agreement.role, self._trust, fingerprint))
+        agreement, fingerprint = self._agreement, self._agreement.peer_key.fingerprint
+        self.show(
+            ChatStarted(self.peer, agreement.role, self._trust, fingerprint, agreement.seconds)
+        )
         self._life.stood()
 
     def show(self, event: Event) -> None:
@@ -155,6 +157,7 @@ class ChatSide:
             identity.public_key,
             peer,
             grant.key,
+            grant.span,
         )
         self._was_asked_for = asked_for
         self._chat = OpenChat(agreement, grant.stream, grant.trust, stands, station, self.life)

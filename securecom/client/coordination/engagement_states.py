@@ -186,7 +186,7 @@ def _expire(_: Engagement, sides: Sides) -> None:
 @accepted.upon(Engagement.stream_opened).to(opening)
 def _open_accepted(_: Engagement, sides: Sides, number: int) -> None:
     offer, stands = sides.asked.take_accepted()
-    grant = Grant(offer.chat, number, offer.key, "callee", offer.trust)
+    grant = Grant(offer.chat, number, offer.key, "callee", offer.trust, offer.span)
     sides.chats.begin(grant, offer.caller, stands, asked_for=False)
 
 

@@ -14,6 +14,7 @@ from securecom.client.events.chat import (
     Delivered,
     Message,
     Said,
+    TimeLeft,
 )
 from securecom.client.events.connection import (
     Availability,
@@ -84,6 +85,7 @@ __all__ = [
     "SafetyCode",
     "SafetyNumber",
     "Said",
+    "TimeLeft",
     "Trust",
     "User",
     "Users",

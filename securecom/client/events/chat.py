@@ -18,13 +18,26 @@ class ChatOpening(Event):
 
 @dataclass(frozen=True, slots=True)
 class ChatStarted(Event):
-    """The end-to-end session stands. The caller is the first to speak."""
+    """The end-to-end session stands. The caller is the first to speak.
+
+    `chat_seconds`: how long it lasts, if it has an end.
+    """
 
     kind: ClassVar[str] = "chat-started"
     name: str
     role: Literal["caller", "callee"]
     trust: Trust
     fingerprint: str
+    chat_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLeft(Event):
+    """The chat ends by itself in so many seconds."""
+
+    kind: ClassVar[str] = "time-left"
+    name: str
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True)

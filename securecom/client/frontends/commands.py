@@ -42,6 +42,7 @@ class Kind(Enum):
     PIN = "a name and a fingerprint"
     TERMS = "how long and to whom"
     PAUSE = "how long"
+    WISH = "a name, and perhaps how long"
 
 
 @dataclass(frozen=True)
@@ -107,11 +108,11 @@ USERS = Command(
 )
 CHAT = Command(
     "chat",
-    "ask somebody for a chat; nothing is sent until they accept",
+    "ask somebody for a chat, which may end by itself; nothing is sent until they accept",
     frozenset({State.IDLE, State.ASKED}),
     also=("ask",),
     original="!chat",
-    argument=_NAME,
+    argument=Argument("name", Kind.WISH, required=True, shape="NAME [for 20m]"),
 )
 CANCEL = Command(
     "cancel",

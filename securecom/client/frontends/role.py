@@ -77,8 +77,8 @@ class Role(Protocol):
     def users(self, text: str = "") -> Deferred[Users]:
         """Who is available, `text` in the name."""
 
-    def request_chat(self, name: Name) -> Deferred[None]:
-        """Ask; fires when the chat stands."""
+    def request_chat(self, name: Name, chat_seconds: int | None = None) -> Deferred[None]:
+        """Ask, perhaps for a chat that ends after so long; fires when the chat stands."""
 
     def cancel(self) -> Deferred[None] | None:
         """Withdraw our request, which then fails with `WasCancelled`."""

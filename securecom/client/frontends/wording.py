@@ -43,6 +43,7 @@ _ASKED_OVER = {
 _ENDINGS = {
     "by-me": "you ended the chat with {name}; its keys are gone",
     "by-peer": "{name} ended the chat; its keys are gone",
+    "time-up": "the time of the chat with {name} is up; its keys are gone",
     "cut-off": "cut off: the chat with {name} just stopped; its keys are gone",
 }
 
@@ -109,14 +110,16 @@ def _(event: e.Users) -> list[Line]:
 
 @words.register
 def _(event: e.Asking) -> list[Line]:
-    return [(FACT, f"asking {event.name}, {event.seconds} s at the most; /cancel withdraws it")]
+    span = _for(event.chat_seconds)
+    what = f"asking {event.name} to chat{span}" if span else f"asking {event.name}"
+    return [(FACT, f"{what}, {event.seconds} s at the most; /cancel withdraws it")]
 
 
 @words.register
 def _(event: e.Asked) -> list[Line]:
-    what = f"{event.name} asks to chat ({event.seconds} s to answer): /accept, /refuse or /dismiss"
+    what = f"{event.name} asks to chat{_for(event.chat_seconds)} ({event.seconds} s to answer)"
     return [
-        (FACT, what),
+        (FACT, f"{what}: /accept, /refuse or /dismiss"),
         (FACT, f"their key: {TRUST[event.trust]}, {event.fingerprint}"),
         *_changed(event.name, event.trust, event.fingerprint),
     ]
@@ -130,6 +133,11 @@ def _changed(name: str, trust: e.Trust, fingerprint: str) -> list[Line]:
         (FACT, "KEY CHANGED. Ask them by another way whether they have a new key; if it is this:"),
         (FACT, f"/trust {name} {fingerprint}"),
     ]
+
+
+def _for(seconds: int | None) -> str:
+    """How long a chat is to last, if it is to have an end."""
+    return "" if seconds is None else f" for {duration(seconds)}"
 
 
 @words.register
@@ -196,12 +204,18 @@ def _(event: e.ChatStarted) -> list[Line]:
     starts = "you start: who asked writes first"
     if event.role == "callee":
         starts = f"{event.name} starts; what you type is kept until then"
+    encrypted = "end-to-end encrypted; /stop ends it"
     return [
-        (FRAME, f"chat with {event.name}, end-to-end encrypted; /stop ends it"),
+        (FRAME, f"chat with {event.name}{_for(event.chat_seconds)}, {encrypted}"),
         (FRAME, f"their key: {_STARTED[event.trust]}, {event.fingerprint}"),
         *([] if event.trust == "verified" else [_UNVERIFIED]),
         (FRAME, starts),
     ]
+
+
+@words.register
+def _(event: e.TimeLeft) -> list[Line]:
+    return [(FRAME, f"{duration(event.seconds)} left: then the chat ends by itself")]
 
 
 @words.register
