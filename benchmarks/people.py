@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from benchmarks.channel import Channel, context
 from benchmarks.loop import Loop
 from benchmarks.process import Server
-from securecom import commands, tls
+from securecom import commands, proofs, tls
 from securecom.identity import Identity, Name
 from securecom.invitation import token_hash
 from securecom.server import database
@@ -102,10 +102,10 @@ class Visit:
             self._loop, _request_context, self.person.source, self._server.request
         )
         await channel.handshake()
-        key, binding = tls.request_key(self.standard.tls), tls.request_binding(channel.tls)
-        proof, session = tls.mac(key, b"daemon", binding), tls.session_id(self.standard.tls)
+        key, binding = proofs.request_key(self.standard.tls), proofs.request_binding(channel.tls)
+        proof, session = proofs.mac(key, b"daemon", binding), proofs.session_id(self.standard.tls)
         answer = await channel.call(commands.ProveSession, session=session, proof=proof)
-        if answer["proof"] != tls.mac(key, b"server", binding):
+        if answer["proof"] != proofs.mac(key, b"server", binding):
             raise RuntimeError("the server's proof is wrong")
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.defer import Deferred, fail, inlineCallbacks
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
@@ -88,6 +88,10 @@ class Partner:
             self._clock.callLater(0, self._accept)
         elif isinstance(event, Message):
             self._clock.callLater(0, self._answer, event.text)
+
+    def ask_secret(self, question: str) -> Deferred[str]:
+        """Frontend: it knows none."""
+        return fail(NotNow("a program has no pass phrase"))
 
     def failed(self, failure: Failure) -> None:
         """It cannot be there."""

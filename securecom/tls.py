@@ -1,6 +1,6 @@
-"""TLS 1.3 as securecom uses it, three times: contexts, verify callbacks, exporters, proofs.
+"""TLS 1.3 as securecom uses it, three times: contexts, and what must hold after a handshake.
 
-Who must be at the other end:
+Who must be at the other end (`securecom.peers` checks it):
 
 - standard channel and enrolment: the client wants the server whose CA it has pinned; the server
   wants a self-signed identity certificate and looks its key up afterwards;
@@ -12,18 +12,12 @@ No resumption anywhere: on resumption the verify callback would not run.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL, crypto
-from service_identity import CertificateError, VerificationError
-from service_identity.cryptography import verify_certificate_hostname
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
     IOpenSSLServerConnectionCreator,
@@ -31,73 +25,18 @@ from twisted.internet.interfaces import (
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from securecom.errors import PeerKeyChanged, SecurecomError, ServerMismatch, TLSRefused, WireError
-from securecom.identity import Identity, PublicKey, certified_key, server_fingerprint, server_id
+from securecom.errors import SecurecomError, TLSRefused, WireError
+from securecom.identity import Identity, PublicKey
+from securecom.peers import Check, any_identity, exactly, pinned_server
 
 ALPN_STANDARD = b"securecom-standard/1"
 ALPN_ENROL = b"securecom-enrol/1"
 ALPN_REQUEST = b"securecom-request/1"
 ALPN_CHAT = b"securecom-chat/1"
 
-#: The one name that every server's certificate bears; the CA behind it is what tells them apart.
-SERVER_NAME = "server.securecom.internal"
 #: Hybrid post-quantum key agreement, and nothing else.
 GROUP = "X25519MLKEM768"
 VERSION = "TLSv1.3"
-
-_LABEL = b"EXPERIMENTAL-SecureCom/1 "
-_X509_REASONS = {
-    7: "its signature is not the CA's",
-    9: "it is not valid yet",
-    10: "it has expired",
-    18: "it is self-signed",
-    19: "its CA is not the one that issued it",
-    20: "no CA came with it",
-    26: "it is not for servers",
-}
-_SELF_SIGNED_IN_CHAIN = 19  # X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN: the CA is not in our store
-
-
-# --- exporters and proofs (docs/protocol.md, "Exporters") -----------------------------------
-
-
-def session_id(tls: SSL.Connection) -> bytes:
-    """The public handle of a standard channel's session (16 bytes)."""
-    return tls.export_keying_material(_LABEL + b"session-id", 16, b"")
-
-
-def request_key(tls: SSL.Connection) -> bytes:
-    """The session key of a standard channel, which authenticates the request channel."""
-    return tls.export_keying_material(_LABEL + b"request-key", 32, b"")
-
-
-def request_binding(tls: SSL.Connection) -> bytes:
-    """What ties a proof to one request channel."""
-    return tls.export_keying_material(_LABEL + b"request-binding", 32, b"")
-
-
-def chat_binding(tls: SSL.Connection) -> bytes:
-    """What ties HELLO to one end-to-end session."""
-    return tls.export_keying_material(_LABEL + b"chat-binding", 32, b"")
-
-
-def chat_rekey(tls: SSL.Connection) -> bytes:
-    """The key under which an epoch of a chat vouches for the next one."""
-    return tls.export_keying_material(_LABEL + b"chat-rekey", 32, b"")
-
-
-def mac(key: bytes, *parts: bytes) -> bytes:
-    """HMAC-SHA256 over the parts, each behind its length in 4 bytes."""
-    code = hmac.new(key, digestmod=hashlib.sha256)
-    for part in parts:
-        code.update(len(part).to_bytes(4, "big") + part)
-    return code.digest()
-
-
-def same(one: bytes, other: bytes) -> bool:
-    """Equality in constant time."""
-    return hmac.compare_digest(one, other)
-
 
 # --- what must hold after every handshake ---------------------------------------------------
 
@@ -112,84 +51,6 @@ def check_handshake(tls: SSL.Connection, alpn: frozenset[bytes]) -> bytes:
     if (group := tls.get_group_name()) != GROUP:
         raise TLSRefused(f"the peer's key agreement is {group}, not {GROUP}")
     return protocol
-
-
-def peer_key(tls: SSL.Connection) -> PublicKey:
-    """The key that the peer has just proved to hold (its certificate passed our callback)."""
-    certificate = tls.get_peer_certificate(as_cryptography=True)
-    if certificate is None:
-        raise WireError("a peer without an identity certificate")
-    return certified_key(certificate)
-
-
-# --- verify callbacks -----------------------------------------------------------------------
-
-#: Certificate, OpenSSL's error number, depth -> nothing, or raises why not.
-Check = Callable[[x509.Certificate, int, int], None]
-
-
-def any_identity(certificate: x509.Certificate, error: int, depth: int) -> None:
-    """One self-signed Ed25519 certificate, whoever's: the registry decides later."""
-    if depth:
-        raise WireError("a chain where one identity certificate belongs")
-    certified_key(certificate)
-
-
-def exactly(expected: PublicKey, own: PublicKey) -> Check:
-    """The identity certificate of this key and no other, and never our own sent back to us."""
-
-    def check(certificate: x509.Certificate, error: int, depth: int) -> None:
-        any_identity(certificate, error, depth)
-        key = certified_key(certificate)
-        if key == own:
-            raise PeerKeyChanged("the peer showed our own key")
-        if key != expected:
-            raise PeerKeyChanged("the peer's key is not the one expected")
-
-    return check
-
-
-def pinned_server(pin: bytes) -> Check:
-    """A leaf for `SERVER_NAME`, issued by the CA whose SHA-256 is `pin` (32 bytes)."""
-
-    def check(certificate: x509.Certificate, error: int, depth: int) -> None:
-        if depth == 1:
-            _check_ca(certificate, error, pin)
-        elif depth == 0 and not error:
-            _check_leaf(certificate)
-        else:
-            reason = _X509_REASONS.get(error, f"X.509 error {error}")
-            raise ServerMismatch(f"the server's certificate does not verify ({reason})")
-
-    return check
-
-
-def _check_ca(certificate: x509.Certificate, error: int, pin: bytes) -> None:
-    if not same(server_id(certificate), pin):
-        raise ServerMismatch(
-            "this is not the server you know: "
-            f"expected {server_fingerprint(pin)}, "
-            f"received {server_fingerprint(server_id(certificate))}"
-        )
-    if error not in (0, _SELF_SIGNED_IN_CHAIN):
-        raise ServerMismatch(f"the server's CA does not verify (X.509 {error})")
-
-
-def _check_leaf(certificate: x509.Certificate) -> None:
-    try:
-        verify_certificate_hostname(certificate, SERVER_NAME)
-        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (CertificateError, VerificationError):
-        raise ServerMismatch("the server's certificate is for another name") from None
-    except (x509.ExtensionNotFound, ValueError):
-        raise ServerMismatch("the server's certificate does not say what it is for") from None
-    if ExtendedKeyUsageOID.SERVER_AUTH not in usage:
-        raise ServerMismatch("the server's certificate is not for servers")
-    if any(
-        isinstance(one.value, x509.BasicConstraints) and one.value.ca
-        for one in certificate.extensions
-    ):
-        raise ServerMismatch("the server's certificate could issue others")
 
 
 # --- contexts -------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 from twisted.protocols import amp
 
-from securecom import commands, framing, refusals, tls
+from securecom import commands, framing, proofs, refusals, tls
 from securecom.tests.pairs import PlainTLS
 from tests.doors import DoorCase
 from tests.programs import Server
@@ -81,23 +81,23 @@ class ProofTests(DoorCase):
     async def test_bad_proofs(self) -> None:
         server = await self.server()
         carol = await self.modified(server, "carol")
-        ident, key = tls.session_id(carol.tls), tls.request_key(carol.tls)
+        ident, key = proofs.session_id(carol.tls), proofs.request_key(carol.tls)
         recorded: list[bytes] = []
         for why in ("wrong", "of another session", "the server's", "replayed", "good"):
             channel = await self._channel(server)
-            binding = tls.request_binding(channel.tls)
-            good = tls.mac(key, b"daemon", binding)
+            binding = proofs.request_binding(channel.tls)
+            good = proofs.mac(key, b"daemon", binding)
             proof = {
                 "wrong": bytes(32),
-                "of another session": tls.mac(bytes(32), b"daemon", binding),
-                "the server's": tls.mac(key, b"server", binding),
+                "of another session": proofs.mac(bytes(32), b"daemon", binding),
+                "the server's": proofs.mac(key, b"server", binding),
                 "replayed": recorded[0] if recorded else bytes(32),
                 "good": good,
             }[why]
             recorded = recorded or [good]
             answer = channel.control.call(commands.ProveSession, session=ident, proof=proof)
             if why == "good":
-                self.assertEqual((await soon(answer))["proof"], tls.mac(key, b"server", binding))
+                self.assertEqual((await soon(answer))["proof"], proofs.mac(key, b"server", binding))
                 continue
             await self.assertFailure(answer, refusals.BadProof)
             await soon(channel.gone)
@@ -106,9 +106,9 @@ class ProofTests(DoorCase):
     async def test_a_proof_that_was_good_on_another_connection(self) -> None:
         server = await self.server()
         carol = await self.modified(server, "carol")
-        ident, key = tls.session_id(carol.tls), tls.request_key(carol.tls)
+        ident, key = proofs.session_id(carol.tls), proofs.request_key(carol.tls)
         first = await self._channel(server)
-        proof = tls.mac(key, b"daemon", tls.request_binding(first.tls))
+        proof = proofs.mac(key, b"daemon", proofs.request_binding(first.tls))
         await soon(first.control.call(commands.ProveSession, session=ident, proof=proof))
         second = await self._channel(server)
         replayed = second.control.call(commands.ProveSession, session=ident, proof=proof)
@@ -119,12 +119,12 @@ class ProofTests(DoorCase):
     async def test_a_session_that_is_over(self) -> None:
         server = await self.server()
         carol = await self.modified(server, "carol")
-        ident, key = tls.session_id(carol.tls), tls.request_key(carol.tls)
+        ident, key = proofs.session_id(carol.tls), proofs.request_key(carol.tls)
         carol.cut()
         await soon(carol.gone)
         await self.client("carol", server).online()  # the server has noticed
         channel = await self._channel(server)
-        proof = tls.mac(key, b"daemon", tls.request_binding(channel.tls))
+        proof = proofs.mac(key, b"daemon", proofs.request_binding(channel.tls))
         answer = channel.control.call(commands.ProveSession, session=ident, proof=proof)
         await self.assertFailure(answer, refusals.BadProof)
         await soon(channel.gone)

@@ -1,6 +1,6 @@
 """The server's two certificates: its private CA, and the leaf that clients meet.
 
-Both are Ed25519. Clients pin the CA's SHA-256 and look for `tls.SERVER_NAME` in the leaf. Key and
+Both are Ed25519. Clients pin the CA's SHA-256 and look for `peers.SERVER_NAME` in the leaf. Key and
 certificate stand in one PEM text, so that they change together. Times are seconds since the epoch.
 """
 
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from securecom import limits, tls
+from securecom import limits, peers
 from securecom.errors import StateDamaged
 from securecom.invitation import Host
 from securecom.tls import Credentials
@@ -43,13 +43,13 @@ def new_ca(now: float) -> Credentials:
 
 
 def new_leaf(ca: Credentials, hosts: Sequence[Host], now: float) -> Credentials:
-    """A server certificate for `tls.SERVER_NAME` and the hosts; it never outlives its CA."""
+    """A server certificate for `peers.SERVER_NAME` and the hosts; it never outlives its CA."""
     key = Ed25519PrivateKey.generate()
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key())
     last = _moment(now) + timedelta(days=limits.CERTIFICATE_DAYS)
     builder = (
         _builder(key, now, min(last, ca.certificate.not_valid_after_utc))
-        .subject_name(_name(tls.SERVER_NAME))
+        .subject_name(_name(peers.SERVER_NAME))
         .issuer_name(ca.certificate.subject)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage("digital_signature"), critical=True)
@@ -96,7 +96,7 @@ def _usage(*uses: str) -> x509.KeyUsage:
 
 
 def _alternatives(hosts: Sequence[Host]) -> x509.SubjectAlternativeName:
-    names: list[x509.GeneralName] = [x509.DNSName(tls.SERVER_NAME)]
+    names: list[x509.GeneralName] = [x509.DNSName(peers.SERVER_NAME)]
     for host in hosts:
         address = host.address
         names.append(x509.DNSName(host) if address is None else x509.IPAddress(address))

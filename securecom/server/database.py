@@ -24,8 +24,8 @@ from securecom.server import files, sql
 
 #: In the file's header, so that another program's database is not taken for ours ("scom").
 APPLICATION = 0x73636F6D
-#: The version of `sql.SCHEMA`.
-VERSION = 2
+#: The version of a registry with all of `sql.STEPS`.
+VERSION = len(sql.STEPS)
 #: The oldest version that can be brought up to it.
 OLDEST = 1
 
@@ -152,25 +152,29 @@ def create(path: Path) -> None:
 
 def _create(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION}")
-    for statement in sql.SCHEMA:
-        connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {VERSION}")
+    _take_steps(connection, 0)
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
     """Bring an older registry up to this version: whole or not at all, by whoever comes first."""
-    if _version(connection) != OLDEST:
+    if not OLDEST <= _version(connection) < VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if _version(connection) == OLDEST:
-            for statement in sql.BLOCKS:
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {VERSION}")
+        if OLDEST <= (version := _version(connection)) < VERSION:
+            _take_steps(connection, version)
         connection.commit()
     except BaseException:
         connection.rollback()
         raise
+
+
+def _take_steps(connection: sqlite3.Connection, version: int) -> None:
+    """From this version, 0 for an empty one, to the present one."""
+    for step in sql.STEPS[version:]:
+        for statement in step:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -199,12 +203,24 @@ def _verify(connection: sqlite3.Connection, path: Path) -> None:
     if version > VERSION:
         hint = "Nothing was changed. Use that version, or a backup from before it."
         raise StateDamaged(f"{path} was written by a newer securecom (registry {version})", hint)
-    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
-    wanted = {"users", "invitations"} | ({"blocks"} if version >= VERSION else set())
-    if version < OLDEST or not tables >= wanted:
+    if version < OLDEST or not _named(connection) >= _wanted(version):
         raise StateDamaged(f"{path} is half a registry")
     if connection.execute("PRAGMA quick_check").fetchall() != [("ok",)]:
         raise StateDamaged(f"{path} is damaged (SQLite's quick_check)")
+
+
+def _named(connection: sqlite3.Connection) -> set[str]:
+    """Its tables and indices."""
+    return {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
+
+
+def _wanted(version: int) -> set[str]:
+    """Those that a whole registry of this version has."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        for step in sql.STEPS[:version]:
+            for statement in step:
+                connection.execute(statement)
+        return _named(connection)
 
 
 # --- errors ---------------------------------------------------------------------------------

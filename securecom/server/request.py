@@ -14,7 +14,7 @@ from twisted.internet.protocol import Factory
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
-from securecom import commands, refusals, tls
+from securecom import commands, proofs, refusals, tls
 from securecom.connection import Connection
 from securecom.errors import ProofRefused, WireError
 from securecom.liveness import Liveness
@@ -49,7 +49,7 @@ class RequestConnection(Connection, amp.CommandLocator):
     @commands.ProveSession.responder
     def prove_session(self, session: bytes, proof: bytes) -> dict[str, Any]:
         """Check that this client holds the key of that session; prove that we do."""
-        binding = tls.request_binding(self.tls)
+        binding = proofs.request_binding(self.tls)
         found = self._find(session, proof, binding)
         if found is None:
             self._is_refused = True
@@ -61,7 +61,7 @@ class RequestConnection(Connection, amp.CommandLocator):
         self._liveness.start()
         found.channel_opened(self)
         self.proven.callback(None)
-        return {"proof": tls.mac(found.request_key, b"server", binding)}
+        return {"proof": proofs.mac(found.request_key, b"server", binding)}
 
     @commands.Ping.responder
     def ping(self) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class RequestConnection(Connection, amp.CommandLocator):
             return None
         if found is None or self._only not in (None, found):
             return None
-        if not tls.same(proof, tls.mac(found.request_key, b"daemon", binding)):
+        if not proofs.same(proof, proofs.mac(found.request_key, b"daemon", binding)):
             return None
         return found
 

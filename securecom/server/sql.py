@@ -16,16 +16,7 @@ from securecom.identity import Name, PublicKey
 from securecom.refusals import BadInvitation, KeyTaken, ListFull
 from securecom.server.registry import OpenInvitation, User
 
-#: What version 2 added to version 1. No reference for `blocked`: it may be nobody's name, yet.
-BLOCKS = (
-    """CREATE TABLE blocks (
-        blocker TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
-        blocked TEXT NOT NULL CHECK (blocked <> blocker),
-        PRIMARY KEY (blocker, blocked)
-    ) STRICT, WITHOUT ROWID""",
-    "CREATE INDEX blocks_by_blocked ON blocks (blocked)",
-)
-SCHEMA = (
+_PEOPLE = (
     """CREATE TABLE users (
         name TEXT PRIMARY KEY NOT NULL,
         key BLOB UNIQUE CHECK (length(key) = 32),
@@ -40,8 +31,19 @@ SCHEMA = (
         expires REAL NOT NULL
     ) STRICT""",
     "CREATE INDEX invitations_by_name ON invitations (name)",
-    *BLOCKS,
 )
+# No reference for `blocked`: it may be nobody's name, yet.
+_BLOCKS = (
+    """CREATE TABLE blocks (
+        blocker TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+        blocked TEXT NOT NULL CHECK (blocked <> blocker),
+        PRIMARY KEY (blocker, blocked)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX blocks_by_blocked ON blocks (blocked)",
+)
+#: The schema, step by step: each made a version of what was there before, from version 1 on. A new
+#: table is a new step at the end; what has been on a disk somewhere never changes.
+STEPS: tuple[tuple[str, ...], ...] = (_PEOPLE, _BLOCKS)
 
 
 class Cursor(Protocol):

@@ -15,7 +15,7 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from securecom import commands, framing, refusals, tls
+from securecom import commands, framing, peers, proofs, refusals, tls
 from securecom.connection import Connection
 from securecom.errors import PeerFault, PeerSilent, WireError
 from securecom.identity import Name
@@ -97,14 +97,14 @@ class StandardConnection(Connection):
     @inlineCallbacks
     def log_in(self, takeover: bool) -> Any:
         """Find the key's user, open the session, answer with the welcome."""
-        key = tls.peer_key(self.tls)
+        key = peers.peer_key(self.tls)
         user = yield self._reception.find(key)
         if not self._reception.sessions.is_open:
             raise refusals.ServerFull()
         blocks = yield self._reception.blocks(user.name)
         if self.is_closing:
             raise refusals.ServerTrouble("the client is gone")
-        ident, request_key = tls.session_id(self.tls), tls.request_key(self.tls)
+        ident, request_key = proofs.session_id(self.tls), proofs.request_key(self.tls)
         reception = self._reception
         session = Session(
             user.name, key, ident, request_key, self, reception.switchboard, blocks, reception.dial
@@ -119,7 +119,7 @@ class StandardConnection(Connection):
     @inlineCallbacks
     def enrol(self, token: bytes) -> Any:
         """Spend the invitation; the client comes back with the other ALPN to log in."""
-        name: Name = yield self._reception.spend(token_hash(token), tls.peer_key(self.tls))
+        name: Name = yield self._reception.spend(token_hash(token), peers.peer_key(self.tls))
         return {"name": name}
 
     # --- the session ------------------------------------------------------------------------

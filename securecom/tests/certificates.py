@@ -9,7 +9,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
-from securecom.tls import SERVER_NAME, Credentials
+from securecom.peers import SERVER_NAME
+from securecom.tls import Credentials
 
 SERVER = (ExtendedKeyUsageOID.SERVER_AUTH,)
 CLIENT = (ExtendedKeyUsageOID.CLIENT_AUTH,)

@@ -11,7 +11,7 @@ from twisted.protocols import amp
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
-from securecom import commands, framing, refusals, tls
+from securecom import commands, framing, peers, proofs, refusals, tls
 from securecom.connection import Connection
 from securecom.identity import Identity, Name, PublicKey, server_id
 from securecom.testing import Network
@@ -190,9 +190,9 @@ class StandardEnd(Ponged):
         if self.server.instead is not None:
             return self.server.instead(self) or Deferred()
         self.established()
-        name = self.server.names[tls.peer_key(self.tls)]
+        name = self.server.names[peers.peer_key(self.tls)]
         self.person = self.server.people[name] = ServerEnd(name, self)
-        self.server.by_session[tls.session_id(self.tls)] = self.person
+        self.server.by_session[proofs.session_id(self.tls)] = self.person
         answer = {"name": name, "request_port": REQUEST}
         if self.server.dial_port is not None:
             answer["dial_port"] = self.server.dial_port
@@ -284,12 +284,12 @@ class RequestEnd(Ponged):
         if self.server.refusal is not None:
             raise refusals.BadProof()
         person = self.server.by_session[session]
-        binding, key = tls.request_binding(self.tls), tls.request_key(person.standard.tls)
-        if not tls.same(proof, tls.mac(key, b"daemon", binding)):
+        binding, key = proofs.request_binding(self.tls), proofs.request_key(person.standard.tls)
+        if not proofs.same(proof, proofs.mac(key, b"daemon", binding)):
             raise refusals.BadProof()
         person.request = self
         self.established()
-        return {"proof": self.server.proof(tls.mac(key, b"server", binding))}
+        return {"proof": self.server.proof(proofs.mac(key, b"server", binding))}
 
 
 def outcome(deferred: Deferred[T]) -> list[Any]:

@@ -13,7 +13,7 @@ from twisted.protocols import amp
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
-from securecom import commands, framing, limits, refusals, tls
+from securecom import commands, framing, limits, proofs, refusals, tls
 from securecom.connection import Connection
 from securecom.identity import Identity, Name, server_id
 from securecom.invitation import token_hash
@@ -211,9 +211,9 @@ class Hand:
     def proof(self, channel: HandConnection) -> dict[str, bytes]:
         """What `ProveSession` takes on this channel."""
         mine = self.standard.tls
-        binding = tls.request_binding(channel.tls)
-        proof = tls.mac(tls.request_key(mine), b"daemon", binding)
-        return {"session": tls.session_id(mine), "proof": proof}
+        binding = proofs.request_binding(channel.tls)
+        proof = proofs.mac(proofs.request_key(mine), b"daemon", binding)
+        return {"session": proofs.session_id(mine), "proof": proof}
 
     def prove(self) -> HandConnection:
         """A proven request channel."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from securecom.client.channels.request_ways import ServerDials, ServerListens, Way
 from securecom.client.contacts import Contacts
 from securecom.client.events import Event
 from securecom.client.service import Client
+from securecom.errors import NotNow
 from securecom.identity import Identity, Name
 from securecom.testing import Network
 from securecom.tests.fake_server import STANDARD, outcome
@@ -23,11 +25,20 @@ class Notebook:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.secrets: list[str] = []
+        self.questions: list[str] = []
         self.on_event: Callable[[Event], object] = lambda event: None
 
     def show(self, event: Event) -> None:
         self.events.append(event)
         self.on_event(event)
+
+    def ask_secret(self, question: str) -> Deferred[str]:
+        """Answered by what stands in `secrets`, in order."""
+        self.questions.append(question)
+        if not self.secrets:
+            return fail(NotNow("nobody says it"))
+        return succeed(self.secrets.pop(0))
 
     def of(self, kind: type[E]) -> list[E]:
         """The events of one class, in order."""

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import limits, tls
+from securecom import limits, peers
 from securecom.errors import StateDamaged
 from securecom.identity import Identity, server_id
 from securecom.invitation import Host
@@ -49,7 +49,7 @@ class CertificateTests(SynchronousTestCase):
         self.assertEqual(list(usage), [ExtendedKeyUsageOID.SERVER_AUTH])
         names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         self.assertEqual(
-            names.get_values_for_type(x509.DNSName), [tls.SERVER_NAME, "chat.example.org"]
+            names.get_values_for_type(x509.DNSName), [peers.SERVER_NAME, "chat.example.org"]
         )
         addresses = map(str, names.get_values_for_type(x509.IPAddress))
         self.assertEqual(list(addresses), ["192.0.2.7", "2001:db8::7"])

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.protocols.amp import AmpBox
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, framing, limits, refusals, tls
+from securecom import commands, framing, limits, peers, proofs, refusals
 from securecom.client.chat.agreement import Agreement
 from securecom.client.events import Event, Message
 from securecom.errors import (
@@ -171,7 +171,7 @@ class StandingTests(SynchronousTestCase):
 
     def test_the_very_same_hello_again_ends_it_too(self) -> None:
         agreement = self.pair.agreement("callee")
-        proof = agreement.hello(tls.chat_binding(self.bob.session.tls), "callee")
+        proof = agreement.hello(proofs.chat_binding(self.bob.session.tls), "callee")
         (refusal,) = self.send(self.bob, commands.Hello, proof=proof)
         self.assertIsInstance(refusal, refusals.BadProof)
         self.assertEqual(self.alice.over, [("cut-off", [])])
@@ -463,7 +463,7 @@ class OpeningTests(SynchronousTestCase):
         """Should TLS ever let another key through: HELLO alone does not make a pin."""
         pair = Pair()
         other = Identity.generate().public_key
-        self.patch(tls, "peer_key", lambda _: other)
+        self.patch(peers, "peer_key", lambda _: other)
         pair.open()
         self.check_never_stood(pair)
 

@@ -12,7 +12,7 @@ from twisted.protocols import amp
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import securecom
-from securecom import arguments, commands, limits, refusals, tls
+from securecom import arguments, commands, limits, peers, refusals, tls
 from securecom.server import standard
 
 ROOT = Path(securecom.__file__).parent.parent
@@ -163,7 +163,7 @@ class LabelTests(DocumentCase):
         self.assertEqual(
             set(re.findall(r"`(securecom-\w+/\d)`", text)), {a.decode() for a in alpns}
         )
-        for word in (tls.SERVER_NAME, tls.GROUP):
+        for word in (peers.SERVER_NAME, tls.GROUP):
             self.assertIn(f"`{word}`", text)
 
 

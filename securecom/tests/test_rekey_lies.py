@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, framing, limits, refusals, tls
+from securecom import commands, framing, limits, peers, proofs, refusals, tls
 from securecom.client.chat.agreement import Role
 from securecom.client.chat.epoch import Epoch
 from securecom.errors import NotRekeyed, PeerKeyChanged, ProofRefused, TLSRefused, WireError
@@ -174,7 +174,7 @@ class PeerTests(RekeyCase):
         own = self.pair.alice_key
         self.take_key(self.bob, own, own)
         epochs(self.bob).options = tls.TLSOptions(
-            (tls.ALPN_CHAT,), tls.Credentials.of(own), tls.any_identity
+            (tls.ALPN_CHAT,), tls.Credentials.of(own), peers.any_identity
         )
         self.rekey()
         self.check_not_rekeyed(PeerKeyChanged, self.alice)
@@ -182,7 +182,7 @@ class PeerTests(RekeyCase):
 
     def test_the_key_of_the_handshake_is_looked_at_again(self) -> None:
         other = Identity.generate().public_key
-        self.patch(tls, "peer_key", lambda _: other)
+        self.patch(peers, "peer_key", lambda _: other)
         self.rekey()
         self.assertIsInstance(self.alice.error or self.bob.error, ProofRefused)
         self.assertTrue(self.alice.over and self.bob.over)
@@ -210,7 +210,7 @@ class PeerTests(RekeyCase):
     def test_another_present_epoch(self) -> None:
         """The handshake is good, but whoever vouches for it is not in the present epoch."""
         secrets = [b"a" * 32, b"b" * 32]
-        self.patch(tls, "chat_rekey", lambda _: secrets.pop() if secrets else b"c" * 32)
+        self.patch(proofs, "chat_rekey", lambda _: secrets.pop() if secrets else b"c" * 32)
         self.rekey()
         refused = (self.alice.error, self.bob.error)
         self.assertTrue(any(isinstance(one, ProofRefused) for one in refused), refused)
@@ -218,7 +218,7 @@ class PeerTests(RekeyCase):
     def test_another_next_epoch(self) -> None:
         """Whoever is in the present epoch vouches for another handshake than this."""
         bindings = [b"a" * 32, b"b" * 32]
-        self.patch(tls, "chat_binding", lambda _: bindings.pop() if bindings else b"c" * 32)
+        self.patch(proofs, "chat_binding", lambda _: bindings.pop() if bindings else b"c" * 32)
         self.rekey()
         refused = (self.alice.error, self.bob.error)
         self.assertTrue(any(isinstance(one, ProofRefused) for one in refused), refused)

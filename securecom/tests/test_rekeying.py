@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import limits, tls
+from securecom import limits, proofs
 from securecom.errors import NotRekeyed
 from securecom.tests.chat_pairs import End, Pair
 from securecom.tests.rekeys import Relay, due, epoch, epochs, first, honest
@@ -323,13 +323,13 @@ class OldKeysTests(RekeyCase):
 
     def test_no_exporters_key_is_kept(self) -> None:
         secrets: list[bytes] = []
-        made = tls.chat_rekey
+        made = proofs.chat_rekey
 
         def watched(session: Any) -> bytes:
             secrets.append(made(session))
             return secrets[-1]
 
-        self.patch(tls, "chat_rekey", watched)
+        self.patch(proofs, "chat_rekey", watched)
         self.pair.advance(limits.REKEY_AFTER)
         self.check_epoch(1)
         self.assertEqual(len(set(secrets)), 1)
@@ -352,10 +352,11 @@ class OldKeysTests(RekeyCase):
         self.assertEqual([one() for one in watched], [None, None])
 
     def test_the_next_epoch_has_keys_of_its_own(self) -> None:
-        before = tls.chat_binding(epoch(self.alice).tls), tls.chat_rekey(epoch(self.alice).tls)
+        old = epoch(self.alice).tls
+        before = proofs.chat_binding(old), proofs.chat_rekey(old)
         self.pair.advance(limits.REKEY_AFTER)
-        after = tls.chat_binding(epoch(self.alice).tls), tls.chat_rekey(epoch(self.alice).tls)
-        self.assertEqual(after[0], tls.chat_binding(epoch(self.bob).tls))
+        after = proofs.chat_binding(epoch(self.alice).tls), proofs.chat_rekey(epoch(self.alice).tls)
+        self.assertEqual(after[0], proofs.chat_binding(epoch(self.bob).tls))
         self.assertEqual(len({*before, *after}), 4)
 
 

@@ -9,7 +9,7 @@ from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits, refusals, tls
+from securecom import commands, limits, proofs, refusals, tls
 from securecom.identity import Name
 from securecom.tests.house import Hand, HandConnection, House
 
@@ -45,14 +45,15 @@ class ChannelCases(SynchronousTestCase):
         """The server proves that it has the key too, on this connection."""
         channel = self.open()
         answer = self.successResultOf(self.prove(channel, **self.hand.proof(channel)))
-        key, binding = tls.request_key(self.hand.standard.tls), tls.request_binding(channel.tls)
-        self.assertEqual(answer["proof"], tls.mac(key, b"server", binding))
+        key = proofs.request_key(self.hand.standard.tls)
+        binding = proofs.request_binding(channel.tls)
+        self.assertEqual(answer["proof"], proofs.mac(key, b"server", binding))
         self.assertTrue(self.session().reachable)
 
     def test_wrong_key(self) -> None:
         channel = self.open()
         proof = self.hand.proof(channel)
-        proof["proof"] = tls.mac(bytes(32), b"daemon", tls.request_binding(channel.tls))
+        proof["proof"] = proofs.mac(bytes(32), b"daemon", proofs.request_binding(channel.tls))
         self.refused(channel, **proof)
 
     def test_proof_for_another_connection(self) -> None:
@@ -63,9 +64,10 @@ class ChannelCases(SynchronousTestCase):
 
     def test_servers_own_proof_sent_back(self) -> None:
         channel = self.open()
-        key, binding = tls.request_key(self.hand.standard.tls), tls.request_binding(channel.tls)
+        key = proofs.request_key(self.hand.standard.tls)
+        binding = proofs.request_binding(channel.tls)
         proof = self.hand.proof(channel)
-        proof["proof"] = tls.mac(key, b"server", binding)
+        proof["proof"] = proofs.mac(key, b"server", binding)
         self.refused(channel, **proof)
 
     def test_bad_proof_then_a_good_one(self) -> None:

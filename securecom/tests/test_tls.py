@@ -9,14 +9,14 @@ from cryptography import x509
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import tls
+from securecom import peers, proofs, tls
 from securecom.errors import ServerMismatch, WireError
 from securecom.identity import Identity
 from securecom.tests.certificates import Authority
 from securecom.tests.handshakes import TLSCase
 from securecom.tests.pairs import Plain, PlainTLS, Recorder
 
-EXPORTERS = (tls.session_id, tls.request_key, tls.request_binding, tls.chat_binding)
+EXPORTERS = (proofs.session_id, proofs.request_key, proofs.request_binding, proofs.chat_binding)
 
 
 class GoodHandshakeTests(TLSCase):
@@ -24,21 +24,21 @@ class GoodHandshakeTests(TLSCase):
         client, server = self.ours(), self.ours()
         self.meet(client, self.client_tls(), server, self.server_tls())
         self.assertEqual((client.protocols, server.protocols), ([tls.ALPN_STANDARD],) * 2)
-        self.assertEqual(tls.peer_key(server.tls), self.identity.public_key)
+        self.assertEqual(peers.peer_key(server.tls), self.identity.public_key)
 
     def test_enrolment_is_the_same_port(self) -> None:
         client, server = self.ours(), self.ours()
         client_tls = tls.enrol_client(self.identity, self.pin)
         self.meet(client, client_tls, server, self.server_tls())
         self.assertEqual((client.protocols, server.protocols), ([tls.ALPN_ENROL],) * 2)
-        self.assertEqual(tls.peer_key(server.tls), self.identity.public_key)
+        self.assertEqual(peers.peer_key(server.tls), self.identity.public_key)
 
     def test_request_channel_needs_no_certificate_of_the_client(self) -> None:
         client, server = self.ours(), self.ours()
         client_tls = tls.request_client(self.pin)
         self.meet(client, client_tls, server, tls.request_server(self.credentials))
         self.assertEqual((client.protocols, server.protocols), ([tls.ALPN_REQUEST],) * 2)
-        self.assertRaises(WireError, tls.peer_key, server.tls)
+        self.assertRaises(WireError, peers.peer_key, server.tls)
 
     def test_chat(self) -> None:
         caller, callee = Identity.generate(), Identity.generate()
@@ -46,8 +46,8 @@ class GoodHandshakeTests(TLSCase):
         here_tls = tls.chat_end(caller, callee.public_key)
         self.meet(here, here_tls, there, tls.chat_end(callee, caller.public_key))
         self.assertEqual((here.protocols, there.protocols), ([tls.ALPN_CHAT],) * 2)
-        self.assertEqual(tls.peer_key(here.tls), callee.public_key)
-        self.assertEqual(tls.peer_key(there.tls), caller.public_key)
+        self.assertEqual(peers.peer_key(here.tls), callee.public_key)
+        self.assertEqual(peers.peer_key(there.tls), caller.public_key)
 
     def test_of_two_offers_the_server_prefers_its_first(self) -> None:
         offers = (tls.ALPN_ENROL, tls.ALPN_STANDARD)
@@ -71,13 +71,13 @@ class ResumptionTests(TLSCase):
             self.assertTrue(client.received)
             assert client_tls.last is not None
             self.assertFalse(session_reused(client_tls.last))
-            self.assertEqual(tls.peer_key(server.tls), own.public_key)
+            self.assertEqual(peers.peer_key(server.tls), own.public_key)
             client_tls.session = client_tls.last.get_session()
             self.assertIsNotNone(client_tls.session)
 
     def test_a_client_offers_nothing_to_resume(self) -> None:
         client_tls, checked = self.client_tls(), []
-        check = tls.pinned_server(self.pin)
+        check = peers.pinned_server(self.pin)
 
         def noting(certificate: x509.Certificate, error: int, depth: int) -> None:
             checked.append(depth)
@@ -202,23 +202,23 @@ class MacTests(SynchronousTestCase):
     def test_a_known_value(self) -> None:
         """HMAC-SHA256 over the parts, each behind its length; computed with `openssl mac`."""
         known = "afd369fd7cec01c2263aaf33588a5100dce19b770d39a00e3dadfd76641bc9b2"
-        self.assertEqual(tls.mac(b"k" * 32, b"daemon", b"", b"xyz").hex(), known)
+        self.assertEqual(proofs.mac(b"k" * 32, b"daemon", b"", b"xyz").hex(), known)
 
     def test_parts_cannot_be_shifted(self) -> None:
         key = b"k" * 32
         macs = [
-            tls.mac(key),
-            tls.mac(key, b""),
-            tls.mac(key, b"ab"),
-            tls.mac(key, b"a", b"b"),
-            tls.mac(key, b"", b"ab"),
-            tls.mac(key, b"ab", b""),
-            tls.mac(key, struct.pack("!I", 2) + b"ab"),
-            tls.mac(b"K" * 32, b"ab"),
+            proofs.mac(key),
+            proofs.mac(key, b""),
+            proofs.mac(key, b"ab"),
+            proofs.mac(key, b"a", b"b"),
+            proofs.mac(key, b"", b"ab"),
+            proofs.mac(key, b"ab", b""),
+            proofs.mac(key, struct.pack("!I", 2) + b"ab"),
+            proofs.mac(b"K" * 32, b"ab"),
         ]
         self.assertEqual(len(set(macs)), len(macs))
 
     def test_same(self) -> None:
-        self.assertTrue(tls.same(b"ab", b"ab"))
+        self.assertTrue(proofs.same(b"ab", b"ab"))
         for one, other in ((b"ab", b"ac"), (b"ab", b"abc"), (b"", b"a")):
-            self.assertFalse(tls.same(one, other))
+            self.assertFalse(proofs.same(one, other))

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL, crypto
 
-from securecom import tls
+from securecom import peers, tls
 from securecom.errors import PeerKeyChanged, ServerMismatch, WireError
 from securecom.identity import Identity, server_fingerprint, server_id
 from securecom.tests.certificates import Authority, bad_servers, self_signed
@@ -82,7 +82,7 @@ class PinnedServerTests(TLSCase):
         self.assert_refused(client, ServerMismatch, "self-signed")
 
     def test_a_server_that_has_the_name_among_others(self) -> None:
-        names = ("chat.example.org", tls.SERVER_NAME)
+        names = ("chat.example.org", peers.SERVER_NAME)
         client, server = self.ours(), self.ours()
         credentials = self.authority.credentials(names=names)
         self.meet(client, self.client_tls(), server, tls.standard_server(credentials))
@@ -90,7 +90,7 @@ class PinnedServerTests(TLSCase):
 
     def test_a_leaf_is_checked_again_by_its_own_text(self) -> None:
         """Whatever OpenSSL says, a leaf for another name, or for no servers, does not pass."""
-        check = tls.pinned_server(self.pin)
+        check = peers.pinned_server(self.pin)
         cases = bad_servers(self.authority)
         for case in ("no name", "wrong name", "no usage", "for clients", "a CA itself"):
             self.assertRaises(ServerMismatch, check, cases[case][0].certificate, 0, 0)
@@ -111,7 +111,7 @@ class IdentityTests(TLSCase):
     def test_an_identity(self) -> None:
         identity = Identity.generate()
         _, server = self.show(identity.certificate, key=identity.private_key)
-        self.assertEqual(tls.peer_key(server.tls), identity.public_key)
+        self.assertEqual(peers.peer_key(server.tls), identity.public_key)
 
     def test_no_certificate(self) -> None:
         client, server = Plain(), self.ours()
@@ -135,7 +135,7 @@ class IdentityTests(TLSCase):
     def test_a_certificate_that_came_along_for_nothing_is_not_looked_at(self) -> None:
         identity, ca = Identity.generate(), Authority().certificate
         _, server = self.show(identity.certificate, ca, key=identity.private_key)
-        self.assertEqual(tls.peer_key(server.tls), identity.public_key)
+        self.assertEqual(peers.peer_key(server.tls), identity.public_key)
 
     def test_a_bad_signature(self) -> None:
         identity = Identity.generate()
@@ -144,7 +144,7 @@ class IdentityTests(TLSCase):
 
     def test_a_key_of_small_order(self) -> None:
         certificate = small_order_certificate()
-        error = self.assertRaises(WireError, tls.any_identity, certificate, 18, 0)
+        error = self.assertRaises(WireError, peers.any_identity, certificate, 18, 0)
         self.assertIn("small order", str(error))
 
     def test_a_certificate_that_cannot_be_read(self) -> None:
@@ -203,7 +203,7 @@ class ExactKeyTests(TLSCase):
 
     def test_the_right_key_in_a_certificate_that_another_made(self) -> None:
         key, certificate, ca = issued_by_another()
-        check = tls.exactly(Identity(key).public_key, self.caller.public_key)
+        check = peers.exactly(Identity(key).public_key, self.caller.public_key)
         self.assertRaises(WireError, check, certificate, 20, 0)
         self.assertRaises(WireError, check, ca, 19, 1)
 

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.protocols import amp
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from securecom import commands, control, framing, limits, tls
+from securecom import commands, control, framing, limits, proofs
 from securecom.client.chat.agreement import Agreement, Role
 from securecom.errors import BadKey, BadLink, BadName, WireError
 from securecom.identity import Identity, Name, PublicKey, server_fingerprint, server_id
@@ -49,7 +49,7 @@ class VectorTests(SynchronousTestCase):
 
     def test_mac(self) -> None:
         for one in self.vectors["mac"]:
-            made = tls.mac(_hex(one["key"]), *map(_hex, one["parts"]))
+            made = proofs.mac(_hex(one["key"]), *map(_hex, one["parts"]))
             self.assertEqual(made.hex(), one["mac"])
 
     def test_names(self) -> None:
@@ -130,7 +130,7 @@ class VectorTests(SynchronousTestCase):
     def test_request_proofs(self) -> None:
         one = {key: _hex(value) for key, value in self.vectors["request_proofs"].items()}
         for role in ("daemon", "server"):
-            made = tls.mac(one["request_key"], role.encode(), one["request_binding"])
+            made = proofs.mac(one["request_key"], role.encode(), one["request_binding"])
             self.assertEqual(made, one[role])
 
     def test_hello(self) -> None:
@@ -199,11 +199,11 @@ class VectorTests(SynchronousTestCase):
             for one in map(
                 Exported,
                 (
-                    tls.session_id,
-                    tls.request_key,
-                    tls.request_binding,
-                    tls.chat_binding,
-                    tls.chat_rekey,
+                    proofs.session_id,
+                    proofs.request_key,
+                    proofs.request_binding,
+                    proofs.chat_binding,
+                    proofs.chat_rekey,
                 ),
             )
         }

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
-from securecom import commands, tls
+from securecom import commands, proofs, tls
 from securecom.client.channels.standard_channel import Session
 from securecom.client.coordination.requests import Answer, Offer, Withdrawn
 from securecom.connection import Connection
@@ -55,13 +55,13 @@ class RequestChannel(Connection, amp.CommandLocator):
 
     def secured(self, alpn: bytes) -> None:
         """TLS stands, and it is the pinned server: prove that the session is ours."""
-        proof = tls.mac(self._session.key, b"daemon", tls.request_binding(self.tls))
+        proof = proofs.mac(self._session.key, b"daemon", proofs.request_binding(self.tls))
         answer = self.control.call(commands.ProveSession, session=self._session.ident, proof=proof)
         answer.addCallbacks(self._check, self._refused)
 
     def _check(self, answer: dict[str, Any]) -> None:
-        expected = tls.mac(self._session.key, b"server", tls.request_binding(self.tls))
-        if not tls.same(answer["proof"], expected):
+        expected = proofs.mac(self._session.key, b"server", proofs.request_binding(self.tls))
+        if not proofs.same(answer["proof"], expected):
             self.fault(ProofRefused("the server does not know the session key"))
             return
         self.is_proven = True

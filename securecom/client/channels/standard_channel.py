@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
-from securecom import commands, framing, limits, tls
+from securecom import commands, framing, limits, proofs, tls
 from securecom.client.chat.stream import Stream
 from securecom.connection import Connection
 from securecom.errors import ConnectionWasLost, PeerSilent
@@ -79,8 +79,8 @@ class StandardChannel(Connection, amp.CommandLocator):
         self._liveness.start()
         session = Session(
             answer["name"],
-            tls.session_id(self.tls),
-            tls.request_key(self.tls),
+            proofs.session_id(self.tls),
+            proofs.request_key(self.tls),
             answer["request_port"],
             answer.get("dial_port"),
         )

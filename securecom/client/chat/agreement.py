@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from securecom import tls
+from securecom import proofs
 from securecom.identity import Name, PublicKey
 from securecom.safety_number import safety_number
 
@@ -59,19 +59,19 @@ class Agreement:
     def hello(self, binding: bytes, role: Role) -> bytes:
         """The proof that the one in `role` means this chat, over this end-to-end session.
 
-        :param binding: `tls.chat_binding` of the session (32 bytes).
+        :param binding: `proofs.chat_binding` of the session (32 bytes).
         """
-        return tls.mac(binding, b"hello", *self._parts(role))
+        return proofs.mac(binding, b"hello", *self._parts(role))
 
     def rekey_hello(self, secret: bytes, number: int, binding: bytes, role: Role) -> bytes:
         """The proof that the one in `role` goes on with this chat in its next epoch.
 
-        :param secret: `tls.chat_rekey` of the present epoch (32 bytes).
+        :param secret: `proofs.chat_rekey` of the present epoch (32 bytes).
         :param number: the next epoch's; the first epoch of a chat is 0.
-        :param binding: `tls.chat_binding` of the next epoch (32 bytes).
+        :param binding: `proofs.chat_binding` of the next epoch (32 bytes).
         """
         place = number.to_bytes(4, "big")
-        return tls.mac(secret, b"rekey", place, binding, *self._parts(role))
+        return proofs.mac(secret, b"rekey", place, binding, *self._parts(role))
 
     def _parts(self, role: Role) -> tuple[bytes, ...]:
         own, peer = (self.own, self.own_key), (self.peer, self.peer_key)

@@ -14,7 +14,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
-from securecom import commands, framing, limits, tls
+from securecom import commands, framing, limits, peers, proofs, tls
 from securecom.client.chat import rekey_life
 from securecom.client.chat.agreement import Agreement, Role
 from securecom.client.chat.epoch import Epoch, EpochOver
@@ -76,9 +76,9 @@ class Rekeying:
         following = self._next
         if following is None or not following.is_open:
             raise ProofRefused("a HELLO for no epoch")
-        if tls.peer_key(following.tls) != self._agreement.peer_key:
+        if peers.peer_key(following.tls) != self._agreement.peer_key:
             raise ProofRefused("the peer's key is not the one of the chat")
-        if not tls.same(proof, self._proof(following, self._agreement.peer_role)):
+        if not proofs.same(proof, self._proof(following, self._agreement.peer_role)):
             raise ProofRefused("the peer of the next epoch is not the one of this")
         self._life.good_hello()
 
@@ -158,8 +158,8 @@ class Rekeying:
             self._session.send(framing.encode(framing.EPOCH, data))
 
     def _proof(self, following: Epoch, role: Role) -> bytes:
-        secret = tls.chat_rekey(self._epochs.present.tls)
-        binding = tls.chat_binding(following.tls)
+        secret = proofs.chat_rekey(self._epochs.present.tls)
+        binding = proofs.chat_binding(following.tls)
         return self._agreement.rekey_hello(secret, following.number, binding, role)
 
     def _not_taken(self, failure: Failure) -> None:

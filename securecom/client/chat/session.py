@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
-from securecom import commands, framing, limits, refusals, tls
+from securecom import commands, framing, limits, peers, proofs, refusals, tls
 from securecom.client.chat import chat_life
 from securecom.client.chat.agreement import Agreement
 from securecom.client.chat.chat_life import ChatLife, Heard
@@ -160,10 +160,10 @@ class ChatSession(Connection, amp.CommandLocator):
 
     def _check_hello(self, proof: bytes) -> None:
         agreement = self._agreement
-        if tls.peer_key(self.tls) != agreement.peer_key:
+        if peers.peer_key(self.tls) != agreement.peer_key:
             raise ProofRefused("the peer's key is not the one of the handshake")
-        expected = agreement.hello(tls.chat_binding(self.tls), agreement.peer_role)
-        if not tls.same(proof, expected):
+        expected = agreement.hello(proofs.chat_binding(self.tls), agreement.peer_role)
+        if not proofs.same(proof, expected):
             raise ProofRefused("the peer does not mean this chat")
         self._owner.peer_proved()
 
@@ -171,7 +171,7 @@ class ChatSession(Connection, amp.CommandLocator):
 
     def send_hello(self) -> None:
         """Ours is the first command, so what else we send comes after it."""
-        proof = self._agreement.hello(tls.chat_binding(self.tls), self._agreement.role)
+        proof = self._agreement.hello(proofs.chat_binding(self.tls), self._agreement.role)
         self.control.call(commands.Hello, proof=proof).addErrback(self._not_taken)
 
     def stand(self) -> None:

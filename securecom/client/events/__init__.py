@@ -35,7 +35,16 @@ from securecom.client.events.keys import (
     SafetyNumber,
     Whois,
 )
-from securecom.client.events.program import Hello, Help, HelpLine, Left, Notice, Problem, problem
+from securecom.client.events.program import (
+    Hello,
+    Help,
+    HelpLine,
+    Left,
+    Notice,
+    Problem,
+    SecretWanted,
+    problem,
+)
 from securecom.client.events.requests import (
     Asked,
     AskedOver,
@@ -85,6 +94,7 @@ __all__ = [
     "SafetyCode",
     "SafetyNumber",
     "Said",
+    "SecretWanted",
     "TimeLeft",
     "Trust",
     "User",

@@ -54,6 +54,14 @@ def problem(error: SecurecomError) -> Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretWanted(Event):
+    """The next line of the input is the answer, a pass phrase, and is not shown."""
+
+    kind: ClassVar[str] = "secret-wanted"
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice(Event):
     """A fact that asks for nothing."""
 

@@ -6,7 +6,10 @@ protocol. `Silent` shows nothing and is whole: bots and tests may use it.
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred, fail
+
 from securecom.client.events import Event
+from securecom.errors import NotNow
 
 
 class Silent:
@@ -14,3 +17,7 @@ class Silent:
 
     def show(self, event: Event) -> None:
         """Nothing."""
+
+    def ask_secret(self, question: str) -> Deferred[str]:
+        """Nobody is there."""
+        return fail(NotNow("there is nobody to ask for a pass phrase"))

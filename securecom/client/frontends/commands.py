@@ -76,6 +76,7 @@ class Command:
     :param states: where it makes sense.
     :param otherwise: what to say elsewhere; the state's own words if empty.
     :param instead: what to do then; "Nothing was sent." if empty.
+    :param asks: it asks for pass phrases: until it is done a line is an answer, and no command.
     """
 
     word: str
@@ -86,6 +87,7 @@ class Command:
     argument: Argument | None = None
     otherwise: str = ""
     instead: str = ""
+    asks: bool = False
 
     @property
     def usage(self) -> str:

@@ -57,6 +57,14 @@ class Json:
         command = commands.named(word)
         return Order(command, _argument(command, told), tag)
 
+    def secret(self, line: str) -> str:
+        """Language: `{"secret": "…"}` and nothing else."""
+        told = _object(line)
+        secret = told.pop("secret", None)
+        if told or not isinstance(secret, str):
+            raise BadArgument('a pass phrase is asked for: {"secret": "…"}, "" for none')
+        return secret
+
     def answer(self, order: Order, result: Any, error: SecurecomError | None) -> list[Event]:
         """Language: a result for every command, behind the event that was asked for."""
         word = order.command.word

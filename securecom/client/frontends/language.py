@@ -18,6 +18,12 @@ class Language(Protocol):
         :raises SecurecomError: if nothing can be done with it.
         """
 
+    def secret(self, line: str) -> str:
+        """The pass phrase that a line answers with; empty: none is given.
+
+        :raises SecurecomError: if the line is no such answer.
+        """
+
     def lines(self, event: Event) -> list[str]:
         """An event, fit for any terminal."""
 

@@ -5,6 +5,7 @@ Rules of this interface:
 - What is shown is never changed afterwards; nothing depends on the place of a cursor. A half-typed
   line stays the terminal's, so no event can eat it.
 - Nothing here waits: a slow reader makes us stop reading, from the server and from the input.
+- A pass phrase that is asked for is the next line, never shown; no other is read meanwhile.
 - The end of the input is not the end of what was asked for: that is finished first, in bounded
   time. The end of the output is the end.
 """
@@ -21,16 +22,17 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from securecom import limits
-from securecom.client.events import ChatOver, Event, Message, Notice, Problem
+from securecom.client.events import ChatOver, Event, Message, Notice, Problem, SecretWanted
 from securecom.client.frontends.language import Language
 from securecom.client.frontends.orders import Order, Orders
 from securecom.client.frontends.output import Output
 from securecom.client.frontends.role import Role
+from securecom.client.frontends.secrets import Secrets
 from securecom.client.frontends.splitter import Splitter
-from securecom.errors import CannotReach, NotAnswered, SecurecomError
+from securecom.errors import CannotReach, NotAnswered, NotNow, SecurecomError
 
 #: What a slow reader misses nothing of: the peer has our receipt, or somebody waits for it.
-_KEPT = (Message, ChatOver, Problem)
+_KEPT = (Message, ChatOver, Problem, SecretWanted)
 
 
 @implementer(IHalfCloseableProtocol)
@@ -40,6 +42,7 @@ class Lines(Protocol):
     :param leave: called when the input, the output or an order says that it is time to go.
     :param patient: orders wait for their time (input that is no terminal).
     :param stay: the input's end does not mean leaving.
+    :param hide: stops showing what is typed, or shows it again (a terminal).
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Lines(Protocol):
         *,
         patient: bool,
         stay: bool = False,
+        hide: Callable[[bool], None] | None = None,
     ) -> None:
         self._language = language
         self._clock = clock
@@ -59,6 +63,7 @@ class Lines(Protocol):
         self._orders: Orders | None = None
         self._output = Output(self._output_full, self._missing)
         self._input = Splitter()
+        self._secrets = Secrets(hide)
         self._pauses: set[str] = set()
         self._is_reading = False  # inside _read: orders may call back into it
         self._has_ended = False
@@ -76,6 +81,13 @@ class Lines(Protocol):
         self._output.write(self._language.lines(event), kept=isinstance(event, _KEPT))
         if self._orders is not None:
             self._orders.heard(event)
+
+    def ask_secret(self, question: str) -> Deferred[str]:
+        """Frontend: the next line answers."""
+        answer = self._secrets.ask()
+        if not answer.called:
+            self.show(SecretWanted(question))
+        return answer
 
     def begin(self, role: Role, first: list[Order]) -> None:
         """The main role is there: take `first`, then lines."""
@@ -96,6 +108,7 @@ class Lines(Protocol):
         """We are leaving: take no more orders. Events are still shown."""
         self._pause("closing")
         self._stop_waiting()
+        self._secrets.give_up(NotNow("you are leaving", "Nothing was sent or changed."))
         if self._orders is not None:
             self._orders.abandon()
 
@@ -132,7 +145,9 @@ class Lines(Protocol):
         while self._takes_lines(self._orders) and self._read_line(self._orders):
             pass
         self._is_reading = False
-        if self._orders.is_full:
+        if self._has_ended:
+            self._secrets.give_up(NotNow("the input ended, and no pass phrase was given"))
+        if not self._has_room(self._orders):
             self._pause("orders")
         else:
             self._resume("orders")
@@ -140,7 +155,10 @@ class Lines(Protocol):
             self._finish_or_wait(self._orders)
 
     def _takes_lines(self, orders: Orders) -> bool:
-        return not orders.is_full and "closing" not in self._pauses
+        return self._has_room(orders) and "closing" not in self._pauses
+
+    def _has_room(self, orders: Orders) -> bool:
+        return self._secrets.is_wanted or not orders.is_full
 
     def _read_line(self, orders: Orders) -> bool:
         line = ""
@@ -149,6 +167,9 @@ class Lines(Protocol):
             if read is None:
                 return False
             line = read
+            if self._secrets.is_wanted:
+                self._secrets.answered(self._language.secret(line))
+                return True
             told = self._language.read(line)
         except SecurecomError as error:
             orders.refused(error)

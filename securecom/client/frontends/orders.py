@@ -82,6 +82,7 @@ class Orders:
         self._changed = changed
         self._queue: deque[Order] = deque()
         self._running = 0
+        self._alone = 0  # of these, those behind which no line is read
         self._undelivered: set[int] = set()
         self._was_online = False
         self._is_over = False
@@ -104,8 +105,8 @@ class Orders:
 
     @property
     def is_full(self) -> bool:
-        """Orders wait: better take no more lines for now."""
-        return self.patient and bool(self._queue)
+        """Orders wait, or one that asks for a pass phrase is not done: take no more lines now."""
+        return bool(self._alone) or (self.patient and bool(self._queue))
 
     @property
     def is_done(self) -> bool:
@@ -179,6 +180,7 @@ class Orders:
 
     def _carry_out(self, order: Order) -> None:
         self._running += 1
+        self._alone += order.command.asks
         d: Deferred[Any] = maybeDeferred(self._do, order)
         d.addCallbacks(lambda result: (result, None), lambda failure: (None, readable(failure)))
         d.addCallback(self._finished, order)
@@ -186,6 +188,7 @@ class Orders:
 
     def _finished(self, outcome: tuple[Any, SecurecomError | None], order: Order) -> None:
         self._running -= 1
+        self._alone -= order.command.asks
         self.progress += 1
         result, error = outcome
         if error is not None:

@@ -47,6 +47,10 @@ class Plain:
         what = self._typed.read(line)
         return Notice(what) if isinstance(what, str) else what
 
+    def secret(self, line: str) -> str:
+        """Language: all of the line, blanks too."""
+        return line
+
     def answer(self, order: Order, result: Any, error: SecurecomError | None) -> list[Event]:
         """Language: failures, and what was asked for; that the rest was done, events tell."""
         if error is not None:

@@ -275,6 +275,11 @@ def _(event: e.Problem) -> list[Line]:
 
 
 @words.register
+def _(event: e.SecretWanted) -> list[Line]:
+    return [(FACT, f"{event.question} (not shown; an empty line: leave it)")]
+
+
+@words.register
 def _(event: e.Notice) -> list[Line]:
     return [(FACT, event.text)]
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
-from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.defer import Deferred, fail, inlineCallbacks
 from twisted.python.failure import Failure
 
 from securecom.client.events import Event, Online
 from securecom.client.program.account import Member, Newcomer
-from securecom.errors import LoginRefused, SecurecomError
+from securecom.errors import LoginRefused, NotNow, SecurecomError
 from securecom.identity import Name
 
 
@@ -28,6 +28,10 @@ class NameHeard:
         """Frontend."""
         if isinstance(event, Online) and not self.name.called:
             self.name.callback(Name(event.name))
+
+    def ask_secret(self, question: str) -> Deferred[str]:
+        """Frontend."""
+        return fail(NotNow("nobody can be asked while enrolling"))
 
     def failed(self, failure: Failure) -> None:
         """There will be no log-in."""

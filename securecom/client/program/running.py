@@ -74,6 +74,7 @@ class Run:
             self.wants_to_leave,
             patient=is_patient,
             stay=arguments.stay,
+            hide=standard_io.hide_typing if self.is_terminal else None,
         )
 
     def until_over(self, someone: Member | Newcomer | None) -> int:
@@ -206,6 +207,10 @@ class _Told:
         """Frontend."""
         self._lines.show(event)
         self._heard(event)
+
+    def ask_secret(self, question: str) -> Deferred[str]:
+        """Frontend."""
+        return self._lines.ask_secret(question)
 
 
 def _attempts(arguments: Namespace, is_terminal: bool) -> int | None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 INPUT, OUTPUT, ERROR = 0, 1, 2
 _NUMBERS = (INPUT, OUTPUT, ERROR)
+_LOCAL = 3  # the local modes, in what termios gives
 
 
 def fill_missing() -> None:
@@ -36,16 +38,30 @@ def _open_null(number: int) -> None:
 
 @contextmanager
 def modes_kept() -> Iterator[None]:
-    """Afterwards the descriptors block, or do not, as before."""
+    """Afterwards the descriptors block, or do not, as before, and typing shows."""
     modes = {number: fcntl.fcntl(number, fcntl.F_GETFL) for number in _NUMBERS}
     try:
         yield
     finally:
+        hide_typing(False)
         for number, mode in modes.items():
             try:
                 fcntl.fcntl(number, fcntl.F_SETFL, mode)
             except OSError:  # closed meanwhile: nobody minds
                 continue
+
+
+def hide_typing(hidden: bool) -> None:
+    """What is typed at the terminal does not show, or shows again; its line feed always does."""
+    if not os.isatty(INPUT):
+        return
+    mode = termios.tcgetattr(INPUT)
+    is_hidden = not mode[_LOCAL] & termios.ECHO
+    if is_hidden == hidden:
+        return
+    mode[_LOCAL] ^= termios.ECHO
+    mode[_LOCAL] |= termios.ECHONL
+    termios.tcsetattr(INPUT, termios.TCSANOW, mode)
 
 
 def first_line(most: int) -> str:

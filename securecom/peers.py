@@ -1,0 +1,107 @@
+"""Who may be at the other end: checks of the certificates that a TLS handshake shows.
+
+A check runs inside the handshake, so whoever fails it gets nothing of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from OpenSSL import SSL
+from service_identity import CertificateError, VerificationError
+from service_identity.cryptography import verify_certificate_hostname
+
+from securecom.errors import PeerKeyChanged, ServerMismatch, WireError
+from securecom.identity import PublicKey, certified_key, server_fingerprint, server_id
+from securecom.proofs import same
+
+#: The one name that every server's certificate bears; the CA behind it is what tells them apart.
+SERVER_NAME = "server.securecom.internal"
+
+_X509_REASONS = {
+    7: "its signature is not the CA's",
+    9: "it is not valid yet",
+    10: "it has expired",
+    18: "it is self-signed",
+    19: "its CA is not the one that issued it",
+    20: "no CA came with it",
+    26: "it is not for servers",
+}
+_SELF_SIGNED_IN_CHAIN = 19  # X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN: the CA is not in our store
+
+#: Certificate, OpenSSL's error number, depth -> nothing, or raises why not.
+Check = Callable[[x509.Certificate, int, int], None]
+
+
+def any_identity(certificate: x509.Certificate, error: int, depth: int) -> None:
+    """One self-signed Ed25519 certificate, whoever's: the registry decides later."""
+    if depth:
+        raise WireError("a chain where one identity certificate belongs")
+    certified_key(certificate)
+
+
+def exactly(expected: PublicKey, own: PublicKey) -> Check:
+    """The identity certificate of this key and no other, and never our own sent back to us."""
+
+    def check(certificate: x509.Certificate, error: int, depth: int) -> None:
+        any_identity(certificate, error, depth)
+        key = certified_key(certificate)
+        if key == own:
+            raise PeerKeyChanged("the peer showed our own key")
+        if key != expected:
+            raise PeerKeyChanged("the peer's key is not the one expected")
+
+    return check
+
+
+def pinned_server(pin: bytes) -> Check:
+    """A leaf for `SERVER_NAME`, issued by the CA whose SHA-256 is `pin` (32 bytes)."""
+
+    def check(certificate: x509.Certificate, error: int, depth: int) -> None:
+        if depth == 1:
+            _check_ca(certificate, error, pin)
+        elif depth == 0 and not error:
+            _check_leaf(certificate)
+        else:
+            reason = _X509_REASONS.get(error, f"X.509 error {error}")
+            raise ServerMismatch(f"the server's certificate does not verify ({reason})")
+
+    return check
+
+
+def _check_ca(certificate: x509.Certificate, error: int, pin: bytes) -> None:
+    if not same(server_id(certificate), pin):
+        raise ServerMismatch(
+            "this is not the server you know: "
+            f"expected {server_fingerprint(pin)}, "
+            f"received {server_fingerprint(server_id(certificate))}"
+        )
+    if error not in (0, _SELF_SIGNED_IN_CHAIN):
+        raise ServerMismatch(f"the server's CA does not verify (X.509 {error})")
+
+
+def _check_leaf(certificate: x509.Certificate) -> None:
+    try:
+        verify_certificate_hostname(certificate, SERVER_NAME)
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except (CertificateError, VerificationError):
+        raise ServerMismatch("the server's certificate is for another name") from None
+    except (x509.ExtensionNotFound, ValueError):
+        raise ServerMismatch("the server's certificate does not say what it is for") from None
+    if ExtendedKeyUsageOID.SERVER_AUTH not in usage:
+        raise ServerMismatch("the server's certificate is not for servers")
+    if any(
+        isinstance(one.value, x509.BasicConstraints) and one.value.ca
+        for one in certificate.extensions
+    ):
+        raise ServerMismatch("the server's certificate could issue others")
+
+
+def peer_key(tls: SSL.Connection) -> PublicKey:
+    """The key that the peer has just proved to hold (its certificate passed our callback)."""
+    certificate = tls.get_peer_certificate(as_cryptography=True)
+    if certificate is None:
+        raise WireError("a peer without an identity certificate")
+    return certified_key(certificate)
