@@ -281,6 +281,15 @@ class Compared(amp.Command):
     arguments = [(b"word", Word("yes", "no"))]
 
 
+class Log(amp.Command):
+    """My person wants a log of this chat, kept by both, or does not, or no longer, want one.
+
+    Answered at once: it was heard. Only when both said "on" does either client write.
+    """
+
+    arguments = [(b"word", Word("on", "off"))]
+
+
 class Switch(amp.Command):
     """My last word in this epoch; what follows is in the next one. Wants no answer."""
 

@@ -107,6 +107,8 @@ EPOCH_SECONDS = 2 * REKEY_AFTER
 EPOCH_BYTES = 2 * REKEY_BYTES
 #: From the first byte of a rekey to its last: it waits behind all that is under way already.
 REKEY_DEADLINE = 300.0
+#: Times that one side may ask for, or agree to, a log in one chat; a peer that floods is cut.
+MAX_LOG_ASKS = 50
 #: Ended streams a session remembers: late frames of these are dropped, others are an attack.
 ENDED_STREAMS = 64
 #: Requests of one caller in REQUEST_WINDOW.
@@ -216,6 +218,8 @@ MAX_KNOWN_PEERS_FILE = 4 * 1024 * 1024
 #: Times that the pins' lock is tried, all at once: who has it writes for a few milliseconds, and
 #: nobody may wait in the reactor's thread.
 LOCK_TRIES = 3
+#: Bytes of the log of one chat; a longer one ends, and another may be agreed to.
+MAX_LOG_BYTES = 16 * 1024 * 1024
 #: Bytes of a pass phrase, so that a file given by mistake is not read to its end.
 MAX_PASS = 1024
 #: Keys that a pin has replaced, kept for each name: enough to see a history, and no more.

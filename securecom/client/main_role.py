@@ -14,6 +14,7 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from securecom import commands, limits, refusals
+from securecom.client.chat.agreed_log import AgreedLog
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.requests import Offer
 from securecom.client.coordination.station import Station
@@ -89,6 +90,11 @@ class MainRole:
     def peer(self) -> Name | None:
         """With whom the chat is that stands."""
         return self._coordinator.peer
+
+    @property
+    def log(self) -> AgreedLog:
+        """The log of the chat that stands. :raises NotNow: if none does."""
+        return self._coordinator.session.log
 
     # --- what the person wants --------------------------------------------------------------
 

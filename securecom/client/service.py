@@ -29,6 +29,7 @@ from securecom.client.channels.backoff import Backoff
 from securecom.client.channels.reaching import cannot_reach, farewell, login_refused
 from securecom.client.channels.request_ways import Way
 from securecom.client.channels.standard_channel import Session, StandardChannel
+from securecom.client.chat.transcript import Logs
 from securecom.client.contacts import Contacts
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import Station
@@ -59,6 +60,7 @@ class Client:
     :param available: be available as soon as on line.
     :param takeover: end a session that this identity has in another client.
     :param attempts: give up after so many failures in a row; None: never.
+    :param logs: where logs go that both people of a chat agreed to; None: to none.
     """
 
     def __init__(
@@ -78,10 +80,11 @@ class Client:
         available: bool = False,
         takeover: bool = False,
         attempts: int | None = None,
+        logs: Logs | None = None,
     ) -> None:
         #: Fires when the client is done: logged out, or failed for good with the reason.
         self.done: Deferred[None] = Deferred()
-        self._station = Station(identity, server, contacts, frontend, clock)
+        self._station = Station(identity, server, contacts, frontend, clock, logs)
         self._coordinator = Coordinator(self._station)
         self._daemon = DaemonRole(self._station, self._coordinator, way, Backoff(random))
         self.main = MainRole(self._station, self._coordinator, available, self.leave)

@@ -10,6 +10,7 @@ from securecom.client.events import (
     BlockList,
     Fingerprints,
     KeyTaken,
+    Log,
     Requests,
     SafetyCode,
     SafetyNumber,
@@ -37,6 +38,7 @@ class ScriptedRole:
         self.error: Exception | None = None
         self.is_held = False
         self.keys = ScriptedKeys(self)
+        self.log = ScriptedLog(self)
 
     def users(self, text: str = "") -> Deferred[Users]:
         self._called("users", text)
@@ -155,6 +157,23 @@ class ScriptedKeys:
     def take(self, name: Name, fingerprint: str) -> KeyTaken:
         self._role._called("take", name, fingerprint)
         return KeyTaken(name, fingerprint)
+
+
+class ScriptedLog:
+    """A `ChatLog`: what came is among the role's calls."""
+
+    def __init__(self, role: ScriptedRole) -> None:
+        self._role = role
+
+    def status(self) -> Log:
+        self._role._called("log")
+        return Log("bob", "off", "off")
+
+    def on(self) -> None:
+        self._role._called("log", "on")
+
+    def off(self) -> None:
+        self._role._called("log", "off")
 
 
 class Failing(SecurecomError):

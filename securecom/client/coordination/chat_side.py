@@ -46,7 +46,7 @@ class OpenChat:
         self.peer = agreement.peer
         self.stands = stands
         self.is_standing = False
-        self.session = ChatSession(agreement, self, station.clock)
+        self.session = ChatSession(agreement, self, station.clock, station.logs)
         self._agreement, self._trust = agreement, trust
         self._station, self._life = station, life
         self._line = station.line
@@ -100,7 +100,7 @@ class OpenChat:
             hint = "Nothing was sent. /verify shows it; compare all of it."
             raise NotNow("you have not seen the safety number of this chat", hint)
         self._station.contacts.compared(self.peer, self._agreement.peer_key, same=True)
-        self.session.agree()
+        self.session.comparing.agree()
         self.show(Compared(self.peer, "me", "yes"))
 
     def different(self) -> None:

@@ -12,6 +12,7 @@ from securecom.client.events.chat import (
     ChatOver,
     ChatStarted,
     Delivered,
+    Log,
     Message,
     Said,
     TimeLeft,
@@ -25,7 +26,7 @@ from securecom.client.events.connection import (
     User,
     Users,
 )
-from securecom.client.events.event import Ending, Event, Trust, Word
+from securecom.client.events.event import Ending, Event, LogState, Trust, Word
 from securecom.client.events.keys import (
     Compared,
     Fingerprints,
@@ -79,6 +80,8 @@ __all__ = [
     "HelpLine",
     "KeyTaken",
     "Left",
+    "Log",
+    "LogState",
     "Message",
     "Missed",
     "MissedRequest",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from securecom.client.events.event import Ending, Event, Trust
+from securecom.client.events.event import Ending, Event, LogState, Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,23 @@ class TimeLeft(Event):
     kind: ClassVar[str] = "time-left"
     name: str
     seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Log(Event):
+    """How the log stands, and stood `before`. `by`: who changed it; None: nobody, or the chat's
+    end.
+
+    `file` and `since` (Unix seconds) are those of the log that is kept, or has just ended.
+    """
+
+    kind: ClassVar[str] = "log"
+    name: str
+    state: LogState
+    before: LogState
+    by: Literal["me", "peer"] | None = None
+    file: str | None = None
+    since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

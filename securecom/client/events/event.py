@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Literal
 Trust = Literal["new", "met", "verified", "changed"]
 #: What somebody found who compared the safety numbers: the same, or not.
 Word = Literal["yes", "no"]
+#: How the log of a chat stands. It is kept only while it is "on".
+LogState = Literal["off", "asked-by-me", "asked-by-peer", "on"]
 #: How a chat came to its end: one of us said so inside it, the time that both had agreed to was
 #: over, or it just stopped.
 Ending = Literal["by-me", "by-peer", "time-up", "cut-off"]

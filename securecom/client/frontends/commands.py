@@ -181,6 +181,14 @@ VERIFY = Command(
     otherwise="there is no chat whose keys could be compared",
     instead="/chat NAME asks for one; then both type /verify.",
 )
+LOG = Command(
+    "log",
+    "is this chat logged? on asks for a log, or agrees; off ends it for both. It binds clients "
+    "that keep their word: a changed one, or a camera, asks nobody",
+    frozenset({State.CHAT}),
+    argument=Argument("word", Kind.WORD, required=False, words=("on", "off")),
+    otherwise="there is no chat that could be logged",
+)
 TRUST = Command(
     "trust",
     "take a changed key, once its owner told you by another way that it is theirs",
@@ -214,7 +222,7 @@ EXIT = Command("exit", "leave", ANY, also=("quit",), original="!exit")
 
 #: In the order in which help shows them.
 COMMANDS = (
-    *(USERS, CHAT, CANCEL, ACCEPT, REFUSE, DISMISS, SAY, VERIFY, STOP, AVAILABLE, AWAY),
+    *(USERS, CHAT, CANCEL, ACCEPT, REFUSE, DISMISS, SAY, VERIFY, LOG, STOP, AVAILABLE, AWAY),
     *(REQUESTS, BLOCK, UNBLOCK, BLOCKED, WHOIS, FINGERPRINT, TRUST, HELP, EXIT),
 )
 #: What can be typed behind a slash.

@@ -58,6 +58,7 @@ _DOES: dict[Command, Callable[[Role, str | None], Any]] = {
     commands.SAY: lambda role, text: role.say(text or ""),
     commands.STOP: lambda role, _: role.stop(),
     commands.VERIFY: lambda role, word: _verify(role, word or ""),
+    commands.LOG: lambda role, word: _log(role, word or ""),
     commands.TRUST: lambda role, pin: _trust(role, pin or ""),
     commands.WHOIS: lambda role, name: role.keys.whois(Name(name or "")),
     commands.FINGERPRINT: lambda role, _: role.keys.own(),
@@ -73,6 +74,17 @@ def _verify(role: Role, word: str) -> Any:
         case "yes" | "no":
             return role.keys.compared(word == "yes")
     return role.keys.safety_number()
+
+
+def _log(role: Role, word: str) -> Event | None:
+    match word:
+        case "on":
+            role.log.on()
+        case "off":
+            role.log.off()
+        case _:
+            return role.log.status()
+    return None
 
 
 def _trust(role: Role, pin: str) -> Event:

@@ -15,6 +15,7 @@ from securecom.client.events import (
     BlockList,
     Fingerprints,
     KeyTaken,
+    Log,
     Requests,
     SafetyCode,
     SafetyNumber,
@@ -47,6 +48,19 @@ class Keys(Protocol):
         """Let a changed key take the pinned one's place, once it is proved."""
 
 
+class ChatLog(Protocol):
+    """What a person can ask and say about a log of the chat."""
+
+    def status(self) -> Log:
+        """How it stands."""
+
+    def on(self) -> None:
+        """Ask for it, or agree to it."""
+
+    def off(self) -> None:
+        """End it, or the question, for both."""
+
+
 class Role(Protocol):
     """The main role as its person sees it. In which of its states it is, the properties say."""
 
@@ -73,6 +87,10 @@ class Role(Protocol):
     @property
     def keys(self) -> Keys:
         """What there is to ask and say about keys."""
+
+    @property
+    def log(self) -> ChatLog:
+        """What there is to ask and say about a log; while there is a chat."""
 
     def users(self, text: str = "") -> Deferred[Users]:
         """Who is available, `text` in the name."""

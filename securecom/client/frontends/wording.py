@@ -204,7 +204,7 @@ def _(event: e.ChatStarted) -> list[Line]:
     starts = "you start: who asked writes first"
     if event.role == "callee":
         starts = f"{event.name} starts; what you type is kept until then"
-    encrypted = "end-to-end encrypted; /stop ends it"
+    encrypted = "end-to-end encrypted; log off; /stop ends it"
     return [
         (FRAME, f"chat with {event.name}{_for(event.chat_seconds)}, {encrypted}"),
         (FRAME, f"their key: {_STARTED[event.trust]}, {event.fingerprint}"),

@@ -24,6 +24,7 @@ from securecom.client.frontends.language import Language
 from securecom.client.frontends.lines import Lines
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
+from securecom.client.profile.log_files import LogFiles
 from securecom.client.profile.profile import RequestMode
 from securecom.client.program import account, standard_io
 from securecom.client.program.account import Member, Newcomer
@@ -134,6 +135,7 @@ class Run:
             available=profile.available,
             takeover=self._arguments.takeover,
             attempts=self._attempts,
+            logs=LogFiles(profile.folder, time.time),
         )
 
     def client(
