@@ -48,7 +48,8 @@ class LogCase(SynchronousTestCase):
     """A chat in which both have spoken."""
 
     def setUp(self) -> None:
-        self.pair = LoggedPair().open()
+        self.pair = LoggedPair()
+        self.pair.open()
         self.alice, self.bob = self.pair.alice, self.pair.bob
         self.logs = (self.pair.logs["caller"], self.pair.logs["callee"])
         self.say(self.alice, "before")
@@ -133,7 +134,7 @@ class AgreeingTests(LogCase):
             ],
         )
         status = self.alice.session.log.status()
-        self.assertEqual(status, Log("bob", "on", "on", None, "bob-1.txt", since))
+        self.assertEqual(status, Log("bob", "on", "on", "nobody", "bob-1.txt", since))
         self.off(self.alice)
         ended = [self.told(end)[-1] for end in (self.alice, self.bob)]
         self.assertEqual(ended[0], Log("bob", "off", "on", "me", "bob-1.txt", since))
@@ -182,6 +183,16 @@ class AgreeingTests(LogCase):
         self.assertEqual(len(rows), 2 + limits.MAX_LINES_SHOWN + 1)
         self.assertTrue(all(c == "\n" or c.isprintable() for c in data))
 
+    def test_its_size_tells_nothing(self) -> None:
+        """A word about a log, and a message, look alike to the server."""
+        sizes = set()
+        for send in (self.alice.session.log.on, partial(self.alice.session.say, "hello")):
+            send()
+            self.pair.clock.advance(0)
+            sizes.add(len(self.alice.leg.outgoing))
+            self.pair.pump()
+        self.assertEqual(len(sizes), 1)
+
     def test_a_message_of_ours_is_kept_when_it_has_arrived(self) -> None:
         self.agree()
         self.pair.tap = lambda source, data: b"" if source is self.bob else data
@@ -205,7 +216,7 @@ class AgreeingTests(LogCase):
         for which, end in enumerate((self.alice, self.bob)):
             self.assertEqual(self.rows(which)[0][1:], ["-- the log ends: the chat is over"])
             ended = self.told(end)[-1]
-            self.assertEqual((ended.state, ended.before, ended.by), ("off", "on", None))
+            self.assertEqual((ended.state, ended.before, ended.by), ("off", "on", "nobody"))
         self.assertTrue(all(logs.files[0].is_closed for logs in self.logs))
 
     def test_and_with_a_chat_that_just_stops(self) -> None:
@@ -453,7 +464,7 @@ class WordingTests(SynchronousTestCase):
             "bob does not agree": told("off", "asked-by-me", "peer"),
             "bob no longer asks": told("off", "asked-by-peer", "peer"),
             "bob ended it for both; yours is in F": told("off", "on", "peer", "F", 0),
-            "ends with the chat; it is in F": told("off", "on", None, "F", 0),
+            "ends with the chat; it is in F": told("off", "on", "nobody", "F", 0),
             "nothing of this chat is written": told("off", "off"),
             "has not answered": told("asked-by-me", "asked-by-me"),
         }
@@ -462,7 +473,7 @@ class WordingTests(SynchronousTestCase):
 
     def test_the_status_says_since_when_and_where(self) -> None:
         at = time.strftime("%H:%M", time.localtime(1_800_000_000))
-        text = self.lines(Log("bob", "on", "on", None, "F", 1_800_000_000))
+        text = self.lines(Log("bob", "on", "on", "nobody", "F", 1_800_000_000))
         self.assertIn(f"log on since {at}", text)
         self.assertIn("F;", text)
 

@@ -20,7 +20,7 @@ from securecom.errors import LogFailed, NotNow, WireError
 from securecom.identity import Name
 
 Word = Literal["on", "off"]
-By = Literal["me", "peer"]
+By = Literal["me", "peer", "nobody"]
 
 
 class Session(Protocol):
@@ -57,7 +57,7 @@ class AgreedLog(amp.CommandLocator):
 
     def status(self) -> Log:
         """How it stands."""
-        return self._event(self._consent.state, None, self._transcript)
+        return self._event(self._consent.state, "nobody", self._transcript)
 
     def on(self) -> None:
         """Ask for a log, or agree to the one that the peer asks for.
@@ -147,7 +147,9 @@ class AgreedLog(amp.CommandLocator):
         self._is_over = True
         kept = self._finish("the chat is over")
         if kept is not None:
-            self._person.show(Log(self._agreement.peer, "off", "on", None, kept.path, kept.since))
+            self._person.show(
+                Log(self._agreement.peer, "off", "on", "nobody", kept.path, kept.since)
+            )
 
     # --- insides ----------------------------------------------------------------------------
 
@@ -189,7 +191,7 @@ class AgreedLog(amp.CommandLocator):
     def _tell(self, before: LogState, by: By, kept: Transcript | None) -> None:
         self._person.show(self._event(before, by, kept))
 
-    def _event(self, before: LogState, by: By | None, kept: Transcript | None) -> Log:
+    def _event(self, before: LogState, by: By, kept: Transcript | None) -> Log:
         path, since = (None, None) if kept is None else (kept.path, kept.since)
         return Log(self._agreement.peer, self._consent.state, before, by, path, since)
 

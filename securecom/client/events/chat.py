@@ -42,8 +42,8 @@ class TimeLeft(Event):
 
 @dataclass(frozen=True, slots=True)
 class Log(Event):
-    """How the log stands, and stood `before`. `by`: who changed it; None: nobody, or the chat's
-    end.
+    """How the log stands, and stood `before`. `by`: who changed it, or nobody: it was asked
+    for, or the chat ended.
 
     `file` and `since` (Unix seconds) are those of the log that is kept, or has just ended.
     """
@@ -52,7 +52,7 @@ class Log(Event):
     name: str
     state: LogState
     before: LogState
-    by: Literal["me", "peer"] | None = None
+    by: Literal["me", "peer", "nobody"] = "nobody"
     file: str | None = None
     since: int | None = None
 

@@ -31,7 +31,7 @@ _CHANGES = {
     ("peer", "asked-by-me", "off"): "log off: {name} does not agree to one",
     ("peer", "asked-by-peer", "off"): "log off: {name} no longer asks for one",
     ("peer", "on", "off"): "log off: {name} ended it for both; yours is in {file}",
-    (None, "on", "off"): "log off: it ends with the chat; it is in {file}",
+    ("nobody", "on", "off"): "log off: it ends with the chat; it is in {file}",
 }
 _ASKING = {"asked-by-me": _ASKED, "asked-by-peer": _ASKS, "on": _ON}
 

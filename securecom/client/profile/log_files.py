@@ -79,10 +79,6 @@ def _create(folder: int, at: str) -> tuple[str, int]:
     """A file that was not there: two logs may begin in one second, one after the other."""
     for count in range(1, limits.MAX_LOG_ASKS + 1):
         name = f"{at}.txt" if count == 1 else f"{at}-{count}.txt"
-        try:
-            number = os.open(name, _NEW, FILE_MODE, dir_fd=folder)
-        except FileExistsError:
-            continue
-        os.fchmod(number, FILE_MODE)
-        return name, number
+        with suppress(FileExistsError):
+            return name, os.open(name, _NEW, FILE_MODE, dir_fd=folder)
     raise FileExistsError(f"{at}.txt and those after it are there already")
