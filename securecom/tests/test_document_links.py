@@ -58,7 +58,15 @@ class ReferenceTests(DocumentCase):
             for name in re.findall(r"`(?:securecom\.tests\.)?(test_\w+[\w.]*)`", prose(page)):
                 seen += 1
                 self.check(page, f"securecom.tests.{name}")
+            for name in re.findall(r"`(tests\.test_\w+[\w.]*)`", prose(page)):
+                self.check(page, name)
         self.assertGreater(seen, 80)
+
+    def test_every_promise_of_consent_has_its_test(self) -> None:
+        found = list(rows(self.text("consent.md")))
+        self.assertGreater(len(found), 30)
+        for row in found:
+            self.assertRegex(row[-1], r"`(tests\.)?test_\w+\.\w+\.test_\w+`", row[0])
 
     def test_every_cannot_has_its_function_and_its_test(self) -> None:
         table = rows((DOCS / "threat-model.md").read_text("utf-8"))
