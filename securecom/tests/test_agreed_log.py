@@ -173,6 +173,22 @@ class AgreeingTests(LogCase):
         self.assertRaises(NotNow, self.alice.session.log.on)
         self.assertRaises(NotNow, self.alice.session.log.off)
 
+    def test_a_chat_that_is_ending_begins_no_log(self) -> None:
+        self.on(self.bob)
+        self.alice.session.leave()
+        self.assertRaises(NotNow, self.alice.session.log.on)
+        self.pair.pump()
+        self.assertEqual((self.rows(0), self.rows(1)), ([], []))
+
+    def test_what_they_said_before_they_knew_of_our_yes_is_not_kept(self) -> None:
+        self.on(self.alice)
+        self.bob.session.log.on()
+        self.alice.session.say("does not know yet")
+        self.pair.pump()
+        self.say(self.alice, "knows")
+        for which in (0, 1):
+            self.assertEqual(self.rows(which)[0][1:], ["alice| knows"])
+
     def test_a_peers_text_cannot_stand_in_anothers_place(self) -> None:
         self.agree()
         self.say(self.bob, HOSTILE.replace("\ud800", ""))
@@ -369,6 +385,13 @@ class PeerTests(LogCase):
         self.assertEqual(len(self.told(self.alice)), 1)  # what changes nothing is not shown
         self.send("on")
         self.check_cut()
+
+    def test_a_word_that_was_said_already_begins_nothing(self) -> None:
+        self.agree()
+        self.send("on")
+        self.say(self.bob, "one file")
+        self.assertEqual(len(self.rows(0)), 1)
+        self.assertEqual(self.rows(0)[0][1:], ["bob| one file"])
 
     def test_ending_without_end(self) -> None:
         self.send("on")

@@ -36,12 +36,14 @@ class LogFilesTests(SynchronousTestCase):
         return place
 
     def test_a_file_of_its_own_each_time(self) -> None:
+        before = len(os.listdir("/proc/self/fd"))
         for name in (f"{AT}.txt", f"{AT}-2.txt", f"{AT}-3.txt"):
             file = self.logs.open(BOB)
             self.assertEqual(file.path, str(self.folder / name))
             file.append(name.encode())
             file.close()
             self.assertEqual((self.folder / name).read_text(), name)
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
 
     def test_nobody_else_may_read_it_even_with_a_careless_umask(self) -> None:
         self.addCleanup(os.umask, os.umask(0))

@@ -148,6 +148,13 @@ class TimeTests(SynchronousTestCase):
         self.pair.advance(limits.PEER_GONE)
         self.assertEqual(len(self.alice.over), 1)
 
+    def test_also_when_it_stops_while_our_goodbye_is_out(self) -> None:
+        self.pair.tap = lambda source, data: b""
+        self.pair.advance(MINUTES)
+        self.alice.stream.lost()
+        self.pair.pump()
+        self.assertEqual(self.alice.over, [("cut-off", [])])
+
     def test_a_chat_without_an_end_has_none(self) -> None:
         pair = Pair().open()
         for _ in range(12):
