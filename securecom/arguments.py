@@ -5,11 +5,16 @@ What is none of its type is a `WireError`. docs/protocol.md, "Arguments", has th
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from twisted.protocols import amp
 
 from securecom import limits
 from securecom.errors import BadKey, BadName, WireError
 from securecom.identity import Name, PublicKey
+
+#: What parts facts and their texts is no part of them.
+_PARTING = {ord("\t"): " ", ord("\n"): " "}
 
 
 class NameArgument(amp.Argument):
@@ -47,6 +52,36 @@ class NamesArgument(amp.Argument):
 
     def toString(self, inObject: list[Name]) -> bytes:
         return " ".join(inObject).encode("ascii")
+
+
+class Fact(NamedTuple):
+    """One thing that a server holds about a person: of what it is a part, what it is, its value."""
+
+    part: str
+    what: str
+    value: str
+
+
+class FactsArgument(amp.Argument):
+    """A list of facts, a line feed between two, tabs between the texts of one."""
+
+    def fromString(self, inString: bytes) -> list[Fact]:
+        try:
+            text = inString.decode("utf-8")
+        except UnicodeDecodeError:
+            raise WireError("facts that are no UTF-8") from None
+        rows = [row.split("\t") for row in text.split("\n")] if text else []
+        if any(len(row) != len(Fact._fields) for row in rows):
+            raise WireError("a fact that is none")
+        return [Fact(*row) for row in rows]
+
+    def toString(self, inObject: list[Fact]) -> bytes:
+        return b"\n".join(map(fact_bytes, inObject))
+
+
+def fact_bytes(fact: Fact) -> bytes:
+    """A fact on the wire."""
+    return "\t".join(text.translate(_PARTING) for text in fact).encode("utf-8")
 
 
 class FixedBytes(amp.Argument):

@@ -15,6 +15,7 @@ from securecom.arguments import (
     MAC,
     PORT,
     STREAM,
+    FactsArgument,
     FixedBytes,
     KeyArgument,
     NameArgument,
@@ -34,6 +35,7 @@ from securecom.refusals import (
     NotDialling,
     NotEnrolled,
     NothingToEnd,
+    NotYou,
     Occupied,
     OutOfTurn,
     Refused,
@@ -168,6 +170,27 @@ class ListBlocked(amp.Command):
     errors = by_word(ServerTrouble)
 
 
+class MyData(amp.Command):
+    """All that the server holds about us, page by page.
+
+    `further`: the page behind the last one, of the same moment; False: begin, as it is now.
+    """
+
+    arguments = [(b"further", amp.Boolean())]
+    response = [(b"facts", FactsArgument()), (b"more", amp.Boolean())]
+    errors = by_word(TooManyRequests, ServerTrouble)
+
+
+class ForgetMe(amp.Command):
+    """Erase all that is ours, and end the session; nobody may have our name for a while.
+
+    `name`: our own, so that this is not sent by mistake.
+    """
+
+    arguments = [(b"name", NameArgument())]
+    errors = by_word(NotYou, ServerTrouble)
+
+
 class DialMe(amp.Command):
     """Open the request channel to this port of our address; answered when it is proven."""
 
@@ -196,7 +219,10 @@ class Goodbye(amp.Command):
     """Why the server ends this session. Wants no answer."""
 
     arguments = [
-        (b"reason", Word("taken-over", "disabled", "shutdown", "violation", "logged-out")),
+        (
+            b"reason",
+            Word("taken-over", "disabled", "shutdown", "violation", "logged-out", "forgotten"),
+        ),
     ]
     requiresAnswer = False
 

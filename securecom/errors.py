@@ -183,6 +183,23 @@ class NotConfirmed(Mistake):
     hint = "Nothing was changed. Say it again with --yes."
 
 
+class NameInQuarantine(Mistake):
+    """The name was somebody's not long ago, so it cannot be invited."""
+
+    code = 226
+    hint = (
+        "Nothing was changed. Old friends would take its next owner for the last one: choose "
+        "another name, wait, or see securecom-admin release."
+    )
+
+
+class NotInQuarantine(Mistake):
+    """A name that is not held back from anybody."""
+
+    code = 227
+    hint = "Nothing was changed. securecom-admin quarantine shows all that are."
+
+
 # --- the network and the server -------------------------------------------------------------
 
 

@@ -130,6 +130,14 @@ MAX_LEASE = 7 * 24 * 3600
 MAX_AUDIENCE = 200
 #: Names one person may block: a list that fits one answer.
 MAX_BLOCKED = 200
+#: Looks at all that the server holds about one, of one person in REQUEST_WINDOW: each reads the
+#: registry and goes through all that is remembered.
+MY_DATA_BY_PERSON = 6
+#: Bytes of facts in one answer to that; the rest comes page by page.
+MY_DATA_PAGE = 16 * 1024
+#: Bytes of facts that a client takes for one /mydata: some forty thousand, more than a person can
+#: cause.
+MAX_MY_DATA = 2 * 1024 * 1024
 #: Names in one answer to "who is available"; the rest comes page by page.
 USERS_PAGE = 200
 #: Names a client fetches for one /users.
@@ -166,7 +174,7 @@ CERTIFICATE_DAYS = 90
 RENEW_DAYS = 30
 #: Certificates begin this many days before they are made, for clients whose clock is behind.
 BACKDATED_DAYS = 1
-#: Between looks at the certificate's age.
+#: Between looks at the certificate's age, and at names whose quarantine is over.
 RENEW_CHECK = 6 * 3600.0
 #: Bytes of a key, certificate or settings file that are read at all.
 MAX_STATE_FILE = 64 * 1024
@@ -176,6 +184,9 @@ INVITATION_HOURS = 24
 MAX_INVITATION_HOURS = 30 * 24
 #: The shortest, in minutes: time enough to open a link.
 MIN_INVITATION_MINUTES = 1
+#: How long nobody may have the name of a person who is forgotten, so that nobody takes the next one
+#: for them: a season in which those who knew them hear of it. Longer than any invitation is good.
+NAME_QUARANTINE = 90 * 24 * 3600.0
 #: For SQLite to wait for another process's write.
 DATABASE_BUSY = 5.0
 

@@ -120,6 +120,12 @@ class NothingToEnd(Refusal):
     wire = b"NOTHING_TO_END"
 
 
+class NotYou(Refusal):
+    """The name is not the asker's own. Whether it is anybody's is not told."""
+
+    wire = b"NOT_YOU"
+
+
 class OutOfTurn(Refusal):
     """A message before HELLO, or from the callee before the caller spoke."""
 

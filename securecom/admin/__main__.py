@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from securecom.admin.arguments import parser
-from securecom.admin.commands import COMMANDS, Answer, Desk, Surroundings
+from securecom.admin.commands import COMMANDS, Desk
+from securecom.admin.desk import Answer, Surroundings, done
 from securecom.errors import SecurecomError
 from securecom.server import database
 from securecom.server.sqlite_registry import SQLiteRegistry
@@ -35,6 +36,7 @@ def answer(argv: Sequence[str], around: Surroundings) -> Answer:
     state = read_state(asked.state or default_state_folder(), around.now())
     pool = database.SynchronousPool(database.connect(state.registry_path))
     with contextlib.closing(SQLiteRegistry(pool)) as registry:
+        done(registry.end_quarantines(around.now()))
         return COMMANDS[asked.command](Desk(state, registry, around), asked)
 
 

@@ -113,15 +113,17 @@ def _add_invitations(add: Callable[[str, str], argparse.ArgumentParser]) -> None
 
 def _add_users(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     _add_json(add("users", "list the users and their keys"))
+    _add_json(add("quarantine", "list the names of users who are gone, which nobody may have yet"))
     for command, text in (
         ("disable", "log a user out, and in no more"),
         ("enable", "undo disable"),
-        ("remove", "forget a user, the key and the name's invitations"),
+        ("remove", "forget a user, key, blocks and invitations; nobody gets the name for 90 days"),
+        ("release", "let a name go from quarantine: others may have it, and nobody blocks it"),
         ("reset-key", "take a user's key away; the next invitation enrols a new one"),
     ):
         about_one = add(command, text)
         about_one.add_argument("name", metavar="NAME", type=_name)
-        if command == "remove":
+        if command in ("remove", "release"):
             about_one.add_argument("--yes", action="store_true", help="do not ask")
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
-
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
+from collections.abc import Callable
 
 from securecom import limits
 from securecom.admin.arguments import invitation_id
+from securecom.admin.desk import Answer, Surroundings, done
+from securecom.admin.leaving import Leaving
 from securecom.admin.output import day_and_time, iso, json_lines, qr_code, table
-from securecom.errors import NameTaken, NoSuchUser, NotConfirmed
+from securecom.errors import NameTaken
 from securecom.identity import Name
 from securecom.invitation import Host, Invitation, token_hash
 from securecom.server import certificates
@@ -21,42 +18,6 @@ from securecom.server.registry import OpenInvitation, Registry, User
 from securecom.server.state import StoredState
 
 _HERE = Host("127.0.0.1")
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What the command needs of the world.
-
-    :param now: seconds since the epoch.
-    :param random: so many bytes that nobody can guess.
-    :param confirm: asks the person a question; None when there is nobody to ask.
-    :param encoding: of standard output.
-    """
-
-    now: Callable[[], float]
-    random: Callable[[int], bytes]
-    confirm: Callable[[str], bool] | None
-    encoding: str
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Lines for standard output, and what the person should know besides."""
-
-    lines: Sequence[str]
-    note: str = ""
-
-
-def done(result: Deferred[T]) -> T:
-    """What a registry that works at once has answered; its error is raised."""
-    outcome: list[T | Failure] = []
-    result.addBoth(outcome.append)
-    (only,) = outcome
-    if isinstance(only, Failure):
-        only.raiseException()
-    return only
 
 
 class Desk:
@@ -66,6 +27,8 @@ class Desk:
         self._state = state
         self._registry = registry
         self._around = around
+        #: The commands about names that are nobody's any more.
+        self.leaving = Leaving(registry, around)
 
     # --- invitations ------------------------------------------------------------------------
 
@@ -76,6 +39,7 @@ class Desk:
             user = done(self._registry.user(name))
             if user is not None and user.key is not None:
                 raise NameTaken(f"{name} has a key already")
+            self.leaving.check(name)
         host, port, note = self._public_address(asked.host)
         expires = float(int(self._around.now() + asked.expires))
         made = [self._invite_one(name, host, port, expires) for name in names]
@@ -163,23 +127,11 @@ class Desk:
         done(self._registry.enable(asked.name))
         return Answer([f"{asked.name} is enabled"])
 
-    def remove(self, asked: Namespace) -> Answer:
-        """Forget a user, once somebody has said yes."""
-        if done(self._registry.user(asked.name)) is None:
-            raise NoSuchUser(f"there is no user {asked.name}")
-        if not asked.yes and not self._is_confirmed(f"Remove {asked.name} for good?"):
-            raise NotConfirmed(f"{asked.name} was not removed")
-        done(self._registry.remove(asked.name))
-        return Answer([f"{asked.name} is removed"])
-
     def reset_key(self, asked: Namespace) -> Answer:
         """Take a user's key away."""
         done(self._registry.reset_key(asked.name))
         note = f"Next: securecom-admin invite {asked.name}"
         return Answer([f"{asked.name} has no key any more"], note)
-
-    def _is_confirmed(self, question: str) -> bool:
-        return self._around.confirm is not None and self._around.confirm(question)
 
     # --- the server -------------------------------------------------------------------------
 
@@ -192,13 +144,18 @@ class Desk:
         now, state = self._around.now(), self._state
         users, invitations = done(self._registry.users()), done(self._registry.invitations())
         is_open = sum(one.expires > now for one in invitations)
+        held_back = len(done(self._registry.quarantine()))
         leaf = certificates.days_left(state.credentials.certificate, now)
         hosts = ", ".join(state.public_hosts) or "this machine only"
         rows = [
             ("state", f"{state.path}: private, whole"),
             ("CA", f"{state.fingerprint}, {certificates.days_left(state.ca, now):.0f} days left"),
             ("certificate", f"of this CA, for {hosts}; {_days(leaf)}"),
-            ("registry", f"whole; users: {len(users)}, open invitations: {is_open}"),
+            (
+                "registry",
+                f"whole; users: {len(users)}, open invitations: {is_open}, "
+                f"names in quarantine: {held_back}",
+            ),
         ]
         return Answer([*table(("CHECKED", "FOUND"), rows), "all in order"])
 
@@ -211,8 +168,10 @@ COMMANDS: dict[str, Callable[[Desk, Namespace], Answer]] = {
     "users": Desk.users,
     "disable": Desk.disable,
     "enable": Desk.enable,
-    "remove": Desk.remove,
     "reset-key": Desk.reset_key,
+    "remove": lambda desk, asked: desk.leaving.remove(asked),
+    "quarantine": lambda desk, asked: desk.leaving.quarantine(asked),
+    "release": lambda desk, asked: desk.leaving.release(asked),
     "fingerprint": Desk.fingerprint,
     "check": Desk.check,
 }

@@ -39,6 +39,11 @@ class Contacts:
         self._taken: dict[Name, str] = {}
         self._refresh()
 
+    @property
+    def folder(self) -> Path | None:
+        """Where the pins are kept, and what else is the profile's."""
+        return None if self._path is None else self._path.parent
+
     def pin(self, name: Name) -> Pin | None:
         """What we know of a name. :raises StateDamaged: if the file cannot be read."""
         self._refresh()

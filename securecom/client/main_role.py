@@ -14,6 +14,7 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from securecom import commands, limits, refusals
+from securecom.client.account import Account
 from securecom.client.chat.agreed_log import AgreedLog
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.requests import Offer
@@ -36,6 +37,7 @@ class MainRole:
 
     :param available: whether the person wants to be available once on line.
     :param time_of_day: seconds since midnight, here.
+    :param account: what the server holds about us.
     :param leave: ends the session and the client; fires when all is closed.
     """
 
@@ -44,6 +46,7 @@ class MainRole:
         station: Station,
         coordinator: Coordinator,
         available: bool,
+        account: Account,
         leave: Callable[[], Deferred[None]],
         time_of_day: Callable[[], int] = seconds_of_day,
     ) -> None:
@@ -53,6 +56,8 @@ class MainRole:
         self._holds = False
         #: What the person asks and says about keys.
         self.keys = Keys(station, coordinator)
+        #: What there is to ask and say about what the server holds.
+        self.account = account
 
     # --- facts, for prompts -----------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from securecom import commands, limits, tls
+from securecom.client.account import Account
 from securecom.client.channels.backoff import Backoff
 from securecom.client.channels.reaching import cannot_reach, farewell, login_refused
 from securecom.client.channels.request_ways import Way
@@ -87,7 +88,8 @@ class Client:
         self._station = Station(identity, server, contacts, frontend, clock, logs)
         self._coordinator = Coordinator(self._station)
         self._daemon = DaemonRole(self._station, self._coordinator, way, Backoff(random))
-        self.main = MainRole(self._station, self._coordinator, available, self.leave)
+        account = Account(self._station, self._forgotten)
+        self.main = MainRole(self._station, self._coordinator, available, account, self.leave)
         self._name = name
         self._host, self._port, self._endpoint = host, port, endpoint
         self._takeover, self._attempts = takeover, attempts
@@ -117,6 +119,11 @@ class Client:
             polite.addTimeout(limits.EXIT_DEADLINE, clock).addErrback(lambda _: None)
             polite.addCallback(lambda _: clock.callLater(0, self._finish, None))
         return left
+
+    def _forgotten(self) -> None:
+        """The server knows us no more: nothing is left to say to it."""
+        self._is_leaving = True
+        self._station.clock.callLater(0, self._finish, None)
 
     # --- reaching ---------------------------------------------------------------------------
 

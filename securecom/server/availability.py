@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right, insort
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,6 +57,14 @@ class Leases:
             return False
         audience = running.lease.audience
         return audience is None or asker in audience
+
+    def of(self, name: Name) -> Lease | None:
+        """This person's, with the seconds that are left of it."""
+        running = self._running.get(name)
+        if running is None or running.timer is None:
+            return None if running is None else running.lease
+        left = math.ceil(running.timer.getTime() - self._clock.seconds())
+        return Lease(left, running.lease.audience)
 
     def after(self, name: str) -> Iterator[Name]:
         """Everybody who is available to anybody, behind a name, in order."""

@@ -54,6 +54,17 @@ class Cooldowns:
         self._refusals.pop((one, other), None)
         self._refusals.pop((other, one), None)
 
+    def of(self, name: Name) -> list[tuple[Name, Name, int]]:
+        """What is remembered of this person: caller, callee, whole seconds left (0: none)."""
+        pairs = [pair for pair in self._refusals if name in pair]
+        told = [(*pair, self.left(*pair)) for pair in pairs]
+        return [one for one in told if one[:2] in self._refusals]  # others are forgotten by now
+
+    def forget_all(self, names: frozenset[Name]) -> None:
+        """These people are gone, whoever refused whom."""
+        for pair in [pair for pair in self._refusals if not names.isdisjoint(pair)]:
+            del self._refusals[pair]
+
     def _latest(self, caller: Name, callee: Name) -> _No | None:
         latest = self._refusals.get((caller, callee))
         if latest is not None and self._seconds() - latest.at >= limits.COOLDOWN_FORGOTTEN:

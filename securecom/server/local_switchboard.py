@@ -13,13 +13,17 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from securecom import limits, refusals
+from securecom.arguments import Fact
 from securecom.identity import Name
+from securecom.server import remembered
 from securecom.server.availability import Leases
 from securecom.server.chat_request import Request
 from securecom.server.cooldowns import Cooldowns
 from securecom.server.rates import Rate
 from securecom.server.relay import Relay
 from securecom.server.switchboard import Lease, Opened, Party, Role
+
+Pair = tuple[Name, Name]
 
 _CHAT_BYTES = 16
 _STREAM_BYTES = 4
@@ -48,11 +52,11 @@ class LocalSwitchboard:
         self._leases = Leases(clock)
         self._engaged: dict[Name, Request | Chat] = {}
         window = limits.REQUEST_WINDOW
-        self._by_caller = Rate(limits.REQUESTS_BY_CALLER, window, clock.seconds)
-        self._lists = Rate(limits.LISTS_BY_ASKER, window, clock.seconds)
+        self._by_caller = Rate[Name](limits.REQUESTS_BY_CALLER, window, clock.seconds)
+        self._lists = Rate[Name](limits.LISTS_BY_ASKER, window, clock.seconds)
         self._cooldowns = Cooldowns(clock.seconds)
-        self._by_pair = Rate(limits.REQUESTS_BY_PAIR, limits.PAIR_WINDOW, clock.seconds)
-        self._to_callee = Rate(limits.REQUESTS_TO_CALLEE, window, clock.seconds)
+        self._by_pair = Rate[Pair](limits.REQUESTS_BY_PAIR, limits.PAIR_WINDOW, clock.seconds)
+        self._to_callee = Rate[Name](limits.REQUESTS_TO_CALLEE, window, clock.seconds)
 
     # --- presence ---------------------------------------------------------------------------
 
@@ -104,6 +108,38 @@ class LocalSwitchboard:
             return False
         party = self._parties[name]
         return party is not asker and party.reachable and party.admits(asker.name)
+
+    # --- what is remembered -----------------------------------------------------------------
+
+    def held(self, party: Party) -> Deferred[list[Fact]]:
+        """See the interface."""
+        name = party.name
+        facts = remembered.availability(self._leases.of(name))
+        facts += self._engagement(name)
+        facts += remembered.cooldowns(name, self._cooldowns.of(name))
+        counts = (self._by_caller.count(name), self._to_callee.count(name), self._lists.count(name))
+        return succeed(facts + remembered.counts(*counts))
+
+    def _engagement(self, name: Name) -> list[Fact]:
+        """The caller of a request is told nothing of where it is."""
+        engagement = self._engaged.get(name)
+        if isinstance(engagement, Chat):
+            names = (engagement.caller.name, engagement.callee.name)
+            return remembered.chat(name, names, engagement.relay.stream)
+        if engagement is None:
+            return []
+        asked = (engagement.caller.name, engagement.wanted, engagement.chat_seconds)
+        return remembered.request(name, *asked)
+
+    def forget(self, names: frozenset[Name]) -> Deferred[None]:
+        """See the interface."""
+        self._cooldowns.forget_all(names)
+        for rate in (self._by_caller, self._to_callee, self._lists):
+            for name in names:
+                rate.forget(name)
+        for pair in [pair for pair in self._by_pair if not names.isdisjoint(pair)]:
+            self._by_pair.forget(pair)
+        return succeed(None)
 
     # --- requests ---------------------------------------------------------------------------
 

@@ -8,9 +8,11 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 
-from securecom import refusals
+from securecom import limits, refusals
 from securecom.identity import Name, PublicKey
+from securecom.server.account import Account
 from securecom.server.blocks import Blocks
+from securecom.server.rates import Rate
 from securecom.server.registry import Registry, User, told
 from securecom.server.session import Dial, Session
 from securecom.server.sessions import Sessions
@@ -40,6 +42,7 @@ class Reception:
         self.dial_port: int | None = None
         self._now = now
         self._registry = registry
+        self._looks = Rate[Name](limits.MY_DATA_BY_PERSON, limits.REQUEST_WINDOW, clock.seconds)
 
     def find(self, key: PublicKey) -> Deferred[User]:
         """The user of this key. Fails with `NotEnrolled`, `Disabled` or `ServerTrouble`."""
@@ -53,6 +56,16 @@ class Reception:
         """Whom this user has blocked. Fails with `ServerTrouble`."""
         blocks = Blocks(self._registry, owner)
         return blocks.load().addErrback(told).addCallback(lambda _: blocks)
+
+    def account(self, name: Name, key: PublicKey) -> Account:
+        """What this user may ask about themselves."""
+        return Account(name, key, self._registry, self._looks, self._now, self.sessions.recheck)
+
+    def forget(self, names: frozenset[Name]) -> Deferred[None]:
+        """Remember nothing of names that are nobody's any more."""
+        for name in names:
+            self._looks.forget(name)
+        return self.switchboard.forget(names)
 
     def welcome(self, session: Session) -> dict[str, Any]:
         """The answer to a log-in."""

@@ -7,6 +7,7 @@ behind it. Times are seconds since the epoch, as the reactor counts them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -14,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from securecom import refusals
+from securecom.arguments import Fact
 from securecom.errors import NoSuchUser, OurFault
 from securecom.identity import Name, PublicKey
 
@@ -37,6 +39,20 @@ class OpenInvitation:
     number: int
     name: Name
     expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A name whose person is forgotten, and that nobody may have until then."""
+
+    name: Name
+    until: float
+
+    @property
+    def told(self) -> str:
+        """Why the name is not to be had, for the admin."""
+        until = f"{datetime.fromtimestamp(self.until, UTC):%Y-%m-%d %H:%M} UTC"
+        return f"{self.name} was somebody's and is in quarantine until {until}"
 
 
 class Registry(Protocol):
@@ -68,6 +84,7 @@ class Registry(Protocol):
         """Open an invitation; a name may have several, the first that is spent ends the others.
 
         :raises errors.NameTaken: the name has a key.
+        :raises errors.NameInQuarantine: it was somebody's not long ago.
         """
 
     def invitations(self) -> Deferred[list[OpenInvitation]]:
@@ -85,11 +102,31 @@ class Registry(Protocol):
     def enable(self, name: Name) -> Deferred[None]:
         """Undo `disable`. :raises errors.NoSuchUser: there is none."""
 
-    def remove(self, name: Name) -> Deferred[None]:
-        """Forget this user, the name's invitations, and all blocks by it and of it.
+    def held(self, name: Name) -> Deferred[list[Fact]]:
+        """All that is held about the user of this name."""
+
+    def remove(self, name: Name, now: float) -> Deferred[None]:
+        """Forget this user, the name's invitations and blocks by it; the name is in quarantine.
+
+        Other people's blocks of the name stay until that ends.
 
         :raises errors.NoSuchUser: there is none.
         """
+
+    def forget(self, name: Name, key: PublicKey, now: float) -> Deferred[None]:
+        """The same at the user's own wish.
+
+        :raises errors.NoSuchUser: the name is not this key's.
+        """
+
+    def quarantine(self) -> Deferred[list[Quarantined]]:
+        """The names that nobody may have, in order."""
+
+    def end_quarantines(self, now: float) -> Deferred[list[Name]]:
+        """Let those names go whose time is up, and with them other people's blocks of them."""
+
+    def release(self, name: Name) -> Deferred[None]:
+        """Let a name go before its time. :raises errors.NotInQuarantine: it is not held."""
 
     def reset_key(self, name: Name) -> Deferred[None]:
         """Take the user's key away, so that the name can be invited again.

@@ -46,6 +46,11 @@ class RequestConnection(Connection, amp.CommandLocator):
         """Two commands: `ProveSession` first, `Ping` afterwards."""
         return self
 
+    @property
+    def how(self) -> str:
+        """See `channels.RequestChannel`."""
+        return "opened by your client" if self._only is None else "opened by the server"
+
     @commands.ProveSession.responder
     def prove_session(self, session: bytes, proof: bytes) -> dict[str, Any]:
         """Check that this client holds the key of that session; prove that we do."""

@@ -1,4 +1,4 @@
-"""The server as Twisted services: two listening ports and three things done by the clock."""
+"""The server as Twisted services: two listening ports and what is done by the clock."""
 
 from __future__ import annotations
 
@@ -150,6 +150,7 @@ class Server(MultiService):
         for interval, work in (
             (limits.REGISTRY_POLL, self._look_at_registry),
             (limits.RENEW_CHECK, self._renew),
+            (limits.RENEW_CHECK, self._end_quarantines),
         ):
             timer = TimerService(interval, work)
             timer.clock = cast(IReactorCore, self._around.clock)
@@ -195,14 +196,26 @@ class Server(MultiService):
 
     @inlineCallbacks
     def _look_at_registry(self) -> Generator[Deferred[Any], Any, None]:
-        """The admin may have disabled somebody who is on line."""
+        """The admin may have disabled or removed somebody who is on line."""
         try:
             version = yield self._registry.version()
             if version != self._version:
                 yield self.reception.sessions.recheck()
+                gone = yield self._registry.quarantine()
+                yield self.reception.forget(frozenset(one.name for one in gone))
                 self._version = version
         except Exception as error:  # a timer that ends by itself would look no more
             _tell("the registry was not looked at", error)
+
+    @inlineCallbacks
+    def _end_quarantines(self) -> Generator[Deferred[Any], Any, None]:
+        """Names whose time is up may be given again; nobody blocks them any more."""
+        try:
+            over = yield self._registry.end_quarantines(self._around.now())
+            if over:
+                yield self.reception.sessions.recheck()
+        except Exception as error:  # it is tried again at the next look
+            _tell("quarantines were not ended", error)
 
     def _renew(self) -> None:
         """A certificate near its end is replaced; new connections see the new one."""

@@ -8,56 +8,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, cast
 
-from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.protocols import amp
 
 from securecom import commands, limits, refusals
-from securecom.control import ControlLane
 from securecom.errors import PeerSilent
 from securecom.identity import Name, PublicKey
+from securecom.server import remembered
+from securecom.server.account import Account
 from securecom.server.blocks import Blocks
+from securecom.server.channels import RequestChannel, StandardChannel
 from securecom.server.registry import told
-from securecom.server.relay import Leg, Relay
+from securecom.server.relay import Relay
 from securecom.server.streams import Streams
 from securecom.server.switchboard import Answer, Lease, Opened, Switchboard, Withdrawn
 
-Ending = Literal["taken-over", "disabled", "shutdown", "violation", "logged-out"]
+Ending = Literal["taken-over", "disabled", "shutdown", "violation", "logged-out", "forgotten"]
 #: A session and the port of its daemon role -> fires when the channel to there is proven.
 Dial = Callable[["Session", int], Deferred[object]]
-
-
-class RequestChannel(Protocol):
-    """What a session needs of its request channel."""
-
-    control: ControlLane
-
-    def close(self) -> None:
-        """End it."""
-
-    def fault(self, error: Exception) -> None:
-        """Cut it."""
-
-
-class StandardChannel(Leg, Protocol):
-    """What a session needs of its standard channel."""
-
-    clock: IReactorTime
-    control: ControlLane
-
-    def close(self) -> None:
-        """Send what is written and end it."""
-
-    def fault(self, error: Exception) -> None:
-        """Cut it."""
-
-    def leave(self) -> None:
-        """The session is over, before the connection is."""
-
-    def peer_host(self) -> str:
-        """The client's address as the server sees it."""
 
 
 class Session(amp.CommandLocator):
@@ -66,6 +36,7 @@ class Session(amp.CommandLocator):
     :param ident: the session's public handle (16 bytes).
     :param request_key: the session key that proves a request channel (32 bytes).
     :param blocks: whom this person has blocked, loaded.
+    :param account: what the server holds about them.
     :param dial: opens a request channel to this person's machine, if the operator allows it.
     """
 
@@ -78,6 +49,7 @@ class Session(amp.CommandLocator):
         leg: StandardChannel,
         switchboard: Switchboard,
         blocks: Blocks,
+        account: Account,
         dial: Dial,
     ) -> None:
         self.name, self.key = name, key
@@ -86,6 +58,7 @@ class Session(amp.CommandLocator):
         self.streams = Streams(leg)
         self._switchboard = switchboard
         self.blocks = blocks
+        self._account = account
         self._dial = dial
         self._request_channel: RequestChannel | None = None
 
@@ -249,6 +222,32 @@ class Session(amp.CommandLocator):
     def list_blocked(self) -> Deferred[dict[str, Any]]:
         """All that we have blocked."""
         return self.blocks.load().addErrback(told).addCallback(lambda names: {"names": names})
+
+    @commands.MyData.responder
+    def my_data(self, further: bool) -> Deferred[dict[str, Any]]:
+        """A page of all that is held about this person."""
+        if further:
+            return succeed(self._account.next_page())
+        channel = self._request_channel
+        how = "none" if channel is None else channel.how
+        here = remembered.session(self.leg.peer_host(), self.ident, how, self.streams.ended)
+        return self._account.look(here, lambda: self._switchboard.held(self))
+
+    @commands.ForgetMe.responder
+    def forget_me(self, name: Name) -> Deferred[dict[str, Any]]:
+        """Erase this person; the answer goes out before the session ends."""
+        if name != self.name:
+            raise refusals.NotYou()
+        return self._account.erase().addCallback(self._erased)
+
+    def _erased(self, _: None) -> dict[str, Any]:
+        self.leg.clock.callLater(0, self._be_forgotten)
+        return {}
+
+    def _be_forgotten(self) -> None:
+        self.end("forgotten")
+        self._switchboard.forget(frozenset({self.name}))
+        self._account.erased()
 
     @commands.DialMe.responder
     def dial_me(self, port: int) -> Deferred[dict[str, Any]]:

@@ -11,10 +11,18 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from securecom import limits
-from securecom.errors import BadKey, BadName, NameTaken, NoSuchInvitation, NoSuchUser, StateDamaged
+from securecom.errors import (
+    BadKey,
+    BadName,
+    NameInQuarantine,
+    NameTaken,
+    NoSuchInvitation,
+    NoSuchUser,
+    StateDamaged,
+)
 from securecom.identity import Name, PublicKey
 from securecom.refusals import BadInvitation, KeyTaken, ListFull
-from securecom.server.registry import OpenInvitation, User
+from securecom.server.registry import OpenInvitation, Quarantined, User
 
 _PEOPLE = (
     """CREATE TABLE users (
@@ -41,9 +49,14 @@ _BLOCKS = (
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX blocks_by_blocked ON blocks (blocked)",
 )
+# Names that nobody may have until then; whose they were is gone.
+_QUARANTINE = (
+    "CREATE TABLE quarantine (name TEXT PRIMARY KEY NOT NULL, until REAL NOT NULL) STRICT",
+)
 #: The schema, step by step: each made a version of what was there before, from version 1 on. A new
-#: table is a new step at the end; what has been on a disk somewhere never changes.
-STEPS: tuple[tuple[str, ...], ...] = (_PEOPLE, _BLOCKS)
+#: table is a new step at the end; what has been on a disk somewhere never changes. What a table
+#: or column holds about people is declared in `personal`.
+STEPS: tuple[tuple[str, ...], ...] = (_PEOPLE, _BLOCKS, _QUARANTINE)
 
 
 class Cursor(Protocol):
@@ -67,6 +80,7 @@ class Cursor(Protocol):
 
 _USERS = "SELECT name, key, disabled, created FROM users "
 _INVITATIONS = "SELECT number, name, expires FROM invitations "
+_QUARANTINED = "SELECT name, until FROM quarantine "
 
 
 def user(cursor: Cursor, name: Name) -> User | None:
@@ -103,6 +117,12 @@ def blocks(cursor: Cursor) -> dict[Name, list[Name]]:
     for blocker, who in cursor.fetchall():
         found.setdefault(_name(blocker), []).append(_name(who))
     return found
+
+
+def quarantined(cursor: Cursor, which: str, *values: str | float) -> list[Quarantined]:
+    """Names that nobody may have."""
+    cursor.execute(_QUARANTINED + which, values)
+    return [Quarantined(_name(name), until) for name, until in cursor.fetchall()]
 
 
 def version(cursor: Cursor) -> int:
@@ -151,13 +171,15 @@ def _name(text: str) -> Name:
 
 def spend(cursor: Cursor, token_hash: bytes, key: PublicKey, now: float) -> Name:
     """See `Registry.spend`."""
-    _lock(cursor)
+    lock(cursor)
     open_now = _some_invitations(cursor, "WHERE token_hash = ? AND expires > ?", token_hash, now)
     if not open_now:
         raise BadInvitation
     if user_by_key(cursor, key) is not None:
         raise KeyTaken
     name = open_now[0].name
+    if quarantined(cursor, "WHERE name = ?", str(name)):  # likewise one that should not be left
+        raise BadInvitation
     cursor.execute(
         "INSERT INTO users (name, key, created) VALUES (?, ?, ?) "
         "ON CONFLICT (name) DO UPDATE SET key = excluded.key WHERE key IS NULL",
@@ -171,10 +193,12 @@ def spend(cursor: Cursor, token_hash: bytes, key: PublicKey, now: float) -> Name
 
 def invite(cursor: Cursor, name: Name, token_hash: bytes, expires: float) -> OpenInvitation:
     """See `Registry.invite`."""
-    _lock(cursor)
+    lock(cursor)
     present = user(cursor, name)
     if present is not None and present.key is not None:
         raise NameTaken(f"{name} has a key already")
+    for one in quarantined(cursor, "WHERE name = ?", str(name)):
+        raise NameInQuarantine(one.told)
     cursor.execute(
         "INSERT INTO invitations (name, token_hash, expires) VALUES (?, ?, ?)",
         (str(name), token_hash, expires),
@@ -184,7 +208,7 @@ def invite(cursor: Cursor, name: Name, token_hash: bytes, expires: float) -> Ope
 
 def revoke(cursor: Cursor, which: Name | int) -> list[OpenInvitation]:
     """See `Registry.revoke`."""
-    _lock(cursor)
+    lock(cursor)
     if isinstance(which, int):
         closed = _some_invitations(cursor, "WHERE number = ?", which)
     else:
@@ -198,30 +222,21 @@ def revoke(cursor: Cursor, which: Name | int) -> list[OpenInvitation]:
 
 def set_disabled(cursor: Cursor, name: Name, disabled: bool) -> None:
     """See `Registry.disable` and `Registry.enable`."""
-    _lock(cursor)
+    lock(cursor)
     cursor.execute("UPDATE users SET disabled = ? WHERE name = ?", (int(disabled), str(name)))
     _must_have_met(cursor, name)
 
 
-def remove(cursor: Cursor, name: Name) -> None:
-    """See `Registry.remove`."""
-    _lock(cursor)
-    cursor.execute("DELETE FROM users WHERE name = ?", (str(name),))
-    _must_have_met(cursor, name)
-    cursor.execute("DELETE FROM invitations WHERE name = ?", (str(name),))
-    cursor.execute("DELETE FROM blocks WHERE blocked = ?", (str(name),))  # those by it are gone
-
-
 def reset_key(cursor: Cursor, name: Name) -> None:
     """See `Registry.reset_key`."""
-    _lock(cursor)
+    lock(cursor)
     cursor.execute("UPDATE users SET key = NULL WHERE name = ?", (str(name),))
     _must_have_met(cursor, name)
 
 
 def block(cursor: Cursor, blocker: Name, who: Name) -> None:
     """See `Registry.block`."""
-    _lock(cursor)
+    lock(cursor)
     if user(cursor, blocker) is None:
         raise NoSuchUser(f"there is no user {blocker}")
     names = blocked(cursor, blocker)
@@ -234,12 +249,13 @@ def block(cursor: Cursor, blocker: Name, who: Name) -> None:
 
 def unblock(cursor: Cursor, blocker: Name, who: Name) -> bool:
     """See `Registry.unblock`."""
-    _lock(cursor)
+    lock(cursor)
     cursor.execute("DELETE FROM blocks WHERE blocker = ? AND blocked = ?", (str(blocker), str(who)))
     return cursor.rowcount == 1
 
 
-def _lock(cursor: Cursor) -> None:
+def lock(cursor: Cursor) -> None:
+    """Begin a transaction that writes."""
     cursor.execute("BEGIN IMMEDIATE")
 
 

@@ -9,9 +9,10 @@ from typing import Concatenate, ParamSpec, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from securecom.arguments import Fact
 from securecom.identity import Name, PublicKey
-from securecom.server import database, sql
-from securecom.server.registry import OpenInvitation, User
+from securecom.server import database, leaving_sql, personal, sql
+from securecom.server.registry import OpenInvitation, Quarantined, User
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -68,9 +69,29 @@ class SQLiteRegistry:
         """See `Registry`."""
         return self._run(sql.set_disabled, name, False)
 
-    def remove(self, name: Name) -> Deferred[None]:
+    def held(self, name: Name) -> Deferred[list[Fact]]:
         """See `Registry`."""
-        return self._run(sql.remove, name)
+        return self._run(personal.held, name)
+
+    def remove(self, name: Name, now: float) -> Deferred[None]:
+        """See `Registry`."""
+        return self._run(leaving_sql.remove, name, now)
+
+    def forget(self, name: Name, key: PublicKey, now: float) -> Deferred[None]:
+        """See `Registry`."""
+        return self._run(leaving_sql.forget, name, key, now)
+
+    def quarantine(self) -> Deferred[list[Quarantined]]:
+        """See `Registry`."""
+        return self._run(leaving_sql.quarantine)
+
+    def end_quarantines(self, now: float) -> Deferred[list[Name]]:
+        """See `Registry`."""
+        return self._run(leaving_sql.end_quarantines, now)
+
+    def release(self, name: Name) -> Deferred[None]:
+        """See `Registry`."""
+        return self._run(leaving_sql.release, name)
 
     def reset_key(self, name: Name) -> Deferred[None]:
         """See `Registry`."""

@@ -107,7 +107,15 @@ class StandardConnection(Connection):
         ident, request_key = proofs.session_id(self.tls), proofs.request_key(self.tls)
         reception = self._reception
         session = Session(
-            user.name, key, ident, request_key, self, reception.switchboard, blocks, reception.dial
+            user.name,
+            key,
+            ident,
+            request_key,
+            self,
+            reception.switchboard,
+            blocks,
+            reception.account(user.name, key),
+            reception.dial,
         )
         reception.sessions.open(session, takeover)
         self._session = self.phase = session

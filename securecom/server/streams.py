@@ -24,6 +24,11 @@ class Streams:
         self._open: Relay | None = None
         self._ended: deque[int] = deque(maxlen=limits.ENDED_STREAMS)
 
+    @property
+    def ended(self) -> int:
+        """How many ended ones are remembered."""
+        return len(self._ended)
+
     def open(self, relay: Relay) -> None:
         """The relay's stream is this person's from now on."""
         self._open = relay

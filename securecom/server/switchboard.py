@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 from twisted.internet.defer import Deferred
 
+from securecom.arguments import Fact
 from securecom.identity import Name, PublicKey
 from securecom.server.relay import Leg, Relay
 
@@ -95,6 +96,16 @@ class Switchboard(Protocol):
 
     def available(self, asker: Party, after: str, text: str) -> Deferred[tuple[list[Name], bool]]:
         """A page of those who may be asked by the asker, busy or not; is there more?"""
+
+    def held(self, party: Party) -> Deferred[list[Fact]]:
+        """All that is remembered about somebody, for their own eyes.
+
+        Of a request that they made it tells what they knew already, and nothing of what becomes
+        of it: a silent one looks like any other.
+        """
+
+    def forget(self, names: frozenset[Name]) -> Deferred[None]:
+        """Remember nothing of names that are nobody's any more, and whose owners have left."""
 
     def request(
         self, caller: Party, callee: Name, chat_seconds: int | None = None

@@ -234,6 +234,19 @@ class StandardEnd(Ponged):
         self._changes("blocked", None)
         return {"names": [Name("bob"), Name("carol")]}
 
+    #: What it tells somebody of themselves: a page, or the further ones.
+    data: Callable[[bool], Any] = staticmethod(lambda further: {"facts": [], "more": False})
+
+    @commands.MyData.responder
+    def my_data(self, further: bool) -> Any:
+        self._changes("my data", further)
+        return self.data(further)
+
+    @commands.ForgetMe.responder
+    def forget_me(self, name: Name) -> Any:
+        self._changes("forget me", name)
+        return {}
+
     def _changes(self, word: str, fact: Any) -> None:
         self._refuse()
         self.person.heard.append((word, fact))

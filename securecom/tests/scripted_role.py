@@ -8,9 +8,13 @@ from twisted.internet.defer import Deferred, succeed
 
 from securecom.client.events import (
     BlockList,
+    DataFact,
     Fingerprints,
+    ForgetMeMeans,
+    Forgotten,
     KeyTaken,
     Log,
+    MyData,
     Requests,
     SafetyCode,
     SafetyNumber,
@@ -39,6 +43,7 @@ class ScriptedRole:
         self.is_held = False
         self.keys = ScriptedKeys(self)
         self.log = ScriptedLog(self)
+        self.account = ScriptedAccount(self)
 
     def users(self, text: str = "") -> Deferred[Users]:
         self._called("users", text)
@@ -174,6 +179,25 @@ class ScriptedLog:
 
     def off(self) -> None:
         self._role._called("log", "off")
+
+
+class ScriptedAccount:
+    """An `Account`, likewise."""
+
+    def __init__(self, role: ScriptedRole) -> None:
+        self._role = role
+
+    def my_data(self) -> Deferred[MyData]:
+        self._role._called("my_data")
+        return succeed(MyData("alice", [DataFact("account", "name", "alice")]))
+
+    def means(self) -> ForgetMeMeans:
+        self._role._called("means")
+        return ForgetMeMeans("alice", 90)
+
+    def forget_me(self, name: Name) -> Deferred[Forgotten]:
+        self._role._called("forget_me", name)
+        return succeed(Forgotten(name, 90, None))
 
 
 class Failing(SecurecomError):

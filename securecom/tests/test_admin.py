@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
 from securecom.admin.__main__ import run
-from securecom.admin.commands import Surroundings
+from securecom.admin.desk import Surroundings
 from securecom.identity import Identity, Name, PublicKey
 from securecom.invitation import Invitation, token_hash
 from securecom.server.database import SynchronousPool, connect
@@ -272,7 +272,11 @@ class UsersTests(AdminCase):
 
     def test_removed(self) -> None:
         self.enrol(ALICE)
-        self.assertEqual(self.says("remove", "alice", "--yes"), "alice is removed\n")
+        until = "2027-02-20 12:45 UTC"
+        self.assertEqual(
+            self.says("remove", "alice", "--yes"),
+            f"alice is removed; nobody can have the name until {until}\n",
+        )
         self.assertIsNone(self.successResultOf(self.registry.user(ALICE)))
 
     def test_not_removed_without_a_yes(self) -> None:
@@ -291,3 +295,68 @@ class UsersTests(AdminCase):
         self.confirm = lambda question: True
         self.says("remove", "alice")
         self.assertIsNone(self.successResultOf(self.registry.user(ALICE)))
+
+
+class QuarantineTests(AdminCase):
+    """Names of people who are gone."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for name in (ALICE, BOB):
+            self.enrol(name)
+        self.says("remove", "alice", "--yes")
+
+    def test_listed(self) -> None:
+        until = "2027-02-20 12:45 UTC"
+        self.assertEqual(self.says("quarantine"), f"NAME   NOBODY'S UNTIL\nalice  {until}\n")
+        self.assertEqual(
+            self.objects("quarantine", "--json"),
+            [{"name": "alice", "until": "2027-02-20T12:45:00Z"}],
+        )
+        self.assertIn("users: 1, open invitations: 0, names in quarantine: 1", self.says("check"))
+
+    def test_none(self) -> None:
+        self.run_command("release", "alice", "--yes")
+        self.assertEqual(self.says("quarantine"), "no names in quarantine\n")
+        self.assertEqual(self.says("quarantine", "--json"), "")
+
+    def test_not_invited_and_the_admin_hears_why_and_until_when(self) -> None:
+        said = self.refuses("invite", "carol", "alice")
+        self.assertIn("SC-226 alice was somebody's", said)
+        self.assertIn("in quarantine until 2027-02-20 12:45 UTC", said)
+        self.assertEqual(self.says("invites"), "no open invitations\n")
+
+    def test_it_ends_by_itself_when_the_admin_looks(self) -> None:
+        self.now += limits.NAME_QUARANTINE - 1
+        self.refuses("invite", "alice")
+        self.now += 1
+        self.assertEqual(self.says("quarantine"), "no names in quarantine\n")
+        self.says("invite", "alice")
+
+    def test_released(self) -> None:
+        self.successResultOf(self.registry.block(BOB, ALICE))
+        output, note = self.run_command("release", "alice", "--yes")
+        self.assertEqual(output, "alice is released\n")
+        self.assertIn("securecom-admin invite alice", note)
+        self.assertEqual(self.successResultOf(self.registry.blocked(BOB)), [])
+        self.says("invite", "alice")
+
+    def test_not_released_without_a_yes(self) -> None:
+        self.assertIn("--yes", self.refuses("release", "alice"))
+        asked: list[str] = []
+
+        def no(question: str) -> bool:
+            asked.append(question)
+            return False
+
+        self.confirm = no
+        self.assertIn("alice was not released", self.refuses("release", "alice"))
+        self.assertIn("nobody blocks alice any more", asked[0])
+        self.refuses("invite", "alice")
+        self.confirm = lambda question: True
+        self.run_command("release", "alice")
+        self.says("invite", "alice")
+
+    def test_nothing_to_release(self) -> None:
+        self.assertIn("SC-227 bob is not in quarantine", self.refuses("release", "bob", "--yes"))
+        self.assertIn("bob is not in quarantine", self.refuses("release", "bob"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from securecom import __version__, limits
 from securecom.admin.__main__ import main, run
-from securecom.admin.commands import Surroundings
+from securecom.admin.desk import Surroundings
 from securecom.server.database import connect
 from securecom.tests.test_admin import ALICE, DAY, AdminCase
 

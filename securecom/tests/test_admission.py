@@ -91,7 +91,7 @@ class RateTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.now = 0.0
 
-    def rate(self, keys: int = 10) -> Rate:
+    def rate(self, keys: int = 10) -> Rate[str]:
         return Rate(2, 10.0, lambda: self.now, keys)
 
     def test_window_slides(self) -> None:

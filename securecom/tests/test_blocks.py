@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, fail
 from securecom import commands, limits, refusals
 from securecom.errors import StateBusy
 from securecom.identity import Name
-from securecom.tests.house import Hand, chatting, result
+from securecom.tests.house import NOW, Hand, chatting, result
 from securecom.tests.test_chat_requests import RequestCase
 
 ALICE, BOB = Name("alice"), Name("bob")
@@ -132,11 +132,13 @@ class LastingTests(BlockCase):
         self.assertEqual(bob.said("offer"), [])
 
     def test_a_change_of_the_registry_from_outside_counts(self) -> None:
-        """The admin removed the name that was blocked: its next owner is somebody else."""
+        """The quarantine of a name that was blocked is over: its next owner is somebody else."""
         self.block(self.bob, "alice")
-        result(self.house.registry.remove(ALICE))
+        result(self.house.registry.remove(ALICE, NOW))
         result(self.house.reception.sessions.recheck())
         self.house.network.advance(limits.CLOSE_DEADLINE)
+        result(self.house.registry.end_quarantines(NOW + limits.NAME_QUARANTINE))
+        result(self.house.reception.sessions.recheck())
         chatting(self.house.hand("alice"), self.bob, "bob")
 
     def test_a_broken_disk_is_told_and_changes_nothing(self) -> None:
@@ -150,7 +152,7 @@ class LastingTests(BlockCase):
         chatting(self.alice, self.bob, "bob")
 
     def test_a_user_removed_a_moment_ago_blocks_nobody(self) -> None:
-        result(self.house.registry.remove(BOB))
+        result(self.house.registry.remove(BOB, NOW))
         self.failureResultOf(self.bob.ask(commands.Block, name=ALICE), refusals.ServerTrouble)
 
     def test_who_cannot_be_asked_for_their_blocks_is_not_logged_in(self) -> None:

@@ -10,7 +10,16 @@ from twisted.protocols import amp
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import commands, refusals
-from securecom.arguments import FixedBytes, KeyArgument, NameArgument, NamesArgument, Number, Word
+from securecom.arguments import (
+    Fact,
+    FactsArgument,
+    FixedBytes,
+    KeyArgument,
+    NameArgument,
+    NamesArgument,
+    Number,
+    Word,
+)
 from securecom.errors import WireError
 from securecom.identity import Identity, Name
 
@@ -41,6 +50,16 @@ class ArgumentTests(SynchronousTestCase):
         self.assert_round_trip(NamesArgument(), [], b"")
         self.assert_refused(NamesArgument(), b" ", b"al  bo", b"al bo ", b"al Bo", b"al\nbo")
 
+    def test_facts(self) -> None:
+        facts = [Fact("account", "name", "bob"), Fact("", "", "\u00fc")]
+        self.assert_round_trip(FactsArgument(), facts, b"account\tname\tbob\n\t\t\xc3\xbc")
+        self.assert_round_trip(FactsArgument(), [], b"")
+        wrong = (b"a", b"a\tb", b"a\tb\tc\td", b"a\tb\tc\n", b"\na\tb\tc", b"a\tb\t\xff")
+        self.assert_refused(FactsArgument(), *wrong)
+
+    def test_what_parts_facts_is_no_part_of_one(self) -> None:
+        self.assertEqual(FactsArgument().toString([Fact("a\n", "b\tc", "d")]), b"a \tb c\td")
+
     def test_keys(self) -> None:
         key = Identity.generate().public_key
         self.assert_round_trip(KeyArgument(), key, key.raw)
@@ -63,7 +82,7 @@ class ArgumentTests(SynchronousTestCase):
 
     @given(st.binary(max_size=70))
     def test_junk_raises_only_wire_errors(self, junk: bytes) -> None:
-        names = [NameArgument(), NamesArgument(), KeyArgument()]
+        names = [NameArgument(), NamesArgument(), KeyArgument(), FactsArgument()]
         for argument in (*names, FixedBytes(16), Number(0, 65535), Word("yes", "no")):
             try:
                 argument.fromString(junk)

@@ -64,7 +64,7 @@ class ReferenceTests(DocumentCase):
 
     def test_every_promise_of_consent_has_its_test(self) -> None:
         found = list(rows(self.text("consent.md")))
-        self.assertGreater(len(found), 30)
+        self.assertGreater(len(found), 20)
         for row in found:
             self.assertRegex(row[-1], r"`(tests\.)?test_\w+\.\w+\.test_\w+`", row[0])
 
@@ -104,9 +104,11 @@ class LinkTests(DocumentCase):
                 link = f"({page.relative_to(DOCS)})"
                 self.assertIn(link, index, "add it to a table of docs/architecture.md")
 
-    def test_decisions_are_numbered_without_a_gap(self) -> None:
+    def test_decisions_are_numbered(self) -> None:
+        """From 1, no number twice; one that was kept free for a decision may be missing."""
         numbers = [int(page.name[:4]) for page in sorted((DOCS / "decisions").glob("*.md"))]
-        self.assertEqual(numbers, list(range(1, len(numbers) + 1)))
+        self.assertEqual(sorted(set(numbers)), numbers)
+        self.assertEqual(numbers[0], 1)
         for page in (DOCS / "decisions").glob("*.md"):
             for head in ("## Context", "## Decision", "## Consequences"):
                 self.assertIn(f"\n{head}\n", page.read_text("utf-8"), page.name)

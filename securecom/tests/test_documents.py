@@ -60,6 +60,7 @@ def kind(argument: amp.Argument) -> str:
         arguments.NameArgument: "name",
         arguments.KeyArgument: "key",
         arguments.NamesArgument: "names",
+        arguments.FactsArgument: "facts",
         amp.Boolean: "boolean",
         amp.String: "bytes",
         amp.Unicode: "text",

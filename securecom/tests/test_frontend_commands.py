@@ -100,6 +100,14 @@ class TypedTests(SynchronousTestCase):
         self.assertIn("yes, no or qr", str(error))
         self.assertRaises(BadName, self.typed.read, "/trust SHA256:x bob")
 
+    def test_forget_me_is_not_typed_by_accident(self) -> None:
+        self.assertEqual(self.read("/forget-me"), ("forget-me", None))
+        self.assertEqual(self.read("/forget-me Alice"), ("forget-me", "alice"))
+        for line in ("/forget-me yes please", "/forget-me !", "/forget-me alice bob"):
+            self.assertRaises(BadName, self.typed.read, line)
+        for line in ("/forget", "/forgetme alice", "/forget-me-not"):
+            self.assertRaises(UnknownCommand, self.typed.read, line)
+
     def test_usages_show_what_can_be_said(self) -> None:
         self.assertEqual(commands.VERIFY.usage, "/verify [yes|no|qr]")
         self.assertEqual(commands.TRUST.usage, "/trust NAME FINGERPRINT")

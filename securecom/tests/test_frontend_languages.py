@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import limits
 from securecom.client import events as e
 from securecom.client.frontends import commands, rows
+from securecom.client.frontends.account_wording import words
 from securecom.client.frontends.jsonl import Json
-from securecom.client.frontends.key_wording import words
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
 from securecom.client.frontends.qr import qr_rows

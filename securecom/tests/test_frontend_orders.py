@@ -12,7 +12,10 @@ from securecom.client.events import (
     ChatOver,
     Delivered,
     Fingerprints,
+    ForgetMeMeans,
+    Forgotten,
     Help,
+    MyData,
     Notice,
     Online,
     SafetyCode,
@@ -142,6 +145,20 @@ class AtOnceTests(OrdersCase):
             self.take(command, argument)
         kinds = [type(result) for _, result, _ in self.reports]
         self.assertEqual(kinds, [SafetyNumber, SafetyCode, Whois, Fingerprints])
+
+    def test_what_the_server_holds(self) -> None:
+        self.take(commands.MY_DATA)
+        self.take(commands.FORGET_ME)
+        self.take(commands.FORGET_ME, "alice")
+        self.assertEqual(self.role.calls, [("my_data",), ("means",), ("forget_me", "alice")])
+        kinds = [type(result) for _, result, _ in self.reports]
+        self.assertEqual(kinds, [MyData, ForgetMeMeans, Forgotten])
+
+    def test_nobody_is_forgotten_in_the_middle_of_something(self) -> None:
+        for self.role.peer, self.role.asking in ((Name("bob"), None), (None, Name("bob"))):
+            self.take(commands.FORGET_ME, "alice")
+            self.assertIsInstance(self.reports.pop()[2], NotNow)
+        self.assertEqual(self.role.calls, [])
 
     def test_keys_can_be_looked_at_off_line_too(self) -> None:
         self.role.is_online = False

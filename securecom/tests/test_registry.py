@@ -11,12 +11,18 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.errors import NameTaken, NoSuchInvitation, NoSuchUser
+from securecom.errors import (
+    NameInQuarantine,
+    NameTaken,
+    NoSuchInvitation,
+    NoSuchUser,
+    NotInQuarantine,
+)
 from securecom.identity import Identity, Name, PublicKey
 from securecom.invitation import token_hash
 from securecom.refusals import BadInvitation, KeyTaken, ListFull
 from securecom.server.database import SynchronousPool, in_memory
-from securecom.server.registry import Registry, User
+from securecom.server.registry import Quarantined, Registry, User
 from securecom.server.sqlite_registry import SQLiteRegistry
 
 ALICE, BOB, CAROL = Name("alice"), Name("bob"), Name("carol")
@@ -191,7 +197,7 @@ class RegistryContract(_Case):
         self.done(self.registry.reset_key(ALICE))
         self.invite(ALICE, 2)
         self.invite(BOB, 3)
-        self.done(self.registry.remove(ALICE))
+        self.done(self.registry.remove(ALICE, NOW))
         self.assertEqual(self.done(self.registry.users()), [])
         self.assertEqual([i.name for i in self.done(self.registry.invitations())], [BOB])
         self.assertIsNone(self.done(self.registry.user_by_key(key)))
@@ -226,8 +232,10 @@ class RegistryContract(_Case):
 
     def test_nobody_of_that_name(self) -> None:
         self.invite(ALICE)  # invited, but not a user yet
-        for change in ("disable", "enable", "remove", "reset_key"):
+        for change in ("disable", "enable", "reset_key"):
             self.refused(getattr(self.registry, change)(ALICE), NoSuchUser)
+        self.refused(self.registry.remove(ALICE, NOW), NoSuchUser)
+        self.assertEqual(self.done(self.registry.quarantine()), [])
         self.assertEqual(len(self.done(self.registry.invitations())), 1)
 
     # --- blocks -----------------------------------------------------------------------------
@@ -264,19 +272,90 @@ class RegistryContract(_Case):
         self.enrol(ALICE, 2)
         self.assertEqual(self.done(self.registry.blocked(ALICE)), [BOB])
 
-    def test_who_is_removed_blocks_nobody_and_is_blocked_by_nobody(self) -> None:
-        """Whoever gets the name next is somebody else."""
+    # --- leaving ----------------------------------------------------------------------------
+
+    def test_who_is_removed_blocks_nobody_and_stays_blocked(self) -> None:
+        """Or a harasser could be forgotten and come back."""
+        self.people_with_blocks()
+        self.done(self.registry.remove(BOB, NOW))
+        self.assertEqual(self.done(self.registry.blocks()), {ALICE: [BOB], CAROL: [ALICE, BOB]})
+
+    def people_with_blocks(self) -> None:
         for number, name in enumerate((ALICE, BOB, CAROL)):
             self.enrol(name, number)
-        self.done(self.registry.block(ALICE, BOB))
-        self.done(self.registry.block(BOB, ALICE))
-        self.done(self.registry.block(CAROL, BOB))
-        self.done(self.registry.block(CAROL, ALICE))
-        self.done(self.registry.remove(BOB))
-        self.assertEqual(self.done(self.registry.blocked(ALICE)), [])
-        self.assertEqual(self.done(self.registry.blocked(CAROL)), [ALICE])
+        for blocker, who in ((ALICE, BOB), (BOB, ALICE), (CAROL, BOB), (CAROL, ALICE)):
+            self.done(self.registry.block(blocker, who))
+
+    def test_a_name_that_is_left_is_nobodys_for_a_while(self) -> None:
+        self.people_with_blocks()
+        self.done(self.registry.remove(BOB, NOW))
+        until = NOW + limits.NAME_QUARANTINE
+        self.assertEqual(self.done(self.registry.quarantine()), [Quarantined(BOB, until)])
+        error = self.failureResultOf(
+            self.registry.invite(BOB, hashed(9), LATER), NameInQuarantine
+        ).value
+        self.assertIn("until 1970-04-12 13:46 UTC", str(error))
+        self.assertEqual(self.done(self.registry.end_quarantines(until - 1)), [])
+        self.refused(self.registry.invite(BOB, hashed(9), LATER), NameInQuarantine)
+        self.assertEqual(self.done(self.registry.end_quarantines(until)), [BOB])
+        self.assertEqual(self.done(self.registry.quarantine()), [])
+
+    def test_when_that_is_over_nobody_blocks_the_next_owner(self) -> None:
+        self.people_with_blocks()
+        self.done(self.registry.remove(BOB, NOW))
+        self.done(self.registry.end_quarantines(NOW + limits.NAME_QUARANTINE))
+        self.assertEqual(self.done(self.registry.blocks()), {CAROL: [ALICE]})
         self.enrol(BOB, 9)
         self.assertEqual(self.done(self.registry.blocked(BOB)), [])
+
+    def test_released_before_its_time(self) -> None:
+        self.people_with_blocks()
+        self.done(self.registry.remove(BOB, NOW))
+        self.done(self.registry.release(BOB))
+        self.assertEqual(self.done(self.registry.quarantine()), [])
+        self.assertEqual(self.done(self.registry.blocks()), {CAROL: [ALICE]})
+        self.enrol(BOB, 9)
+
+    def test_only_what_is_held_back_is_released(self) -> None:
+        """Or a slip of the admin's would take away blocks of somebody who is there."""
+        self.people_with_blocks()
+        self.refused(self.registry.release(BOB), NotInQuarantine)
+        self.assertEqual(self.done(self.registry.blocked(ALICE)), [BOB])
+
+    def test_an_invitation_made_before_is_gone(self) -> None:
+        self.enrol(ALICE)
+        self.done(self.registry.reset_key(ALICE))
+        self.invite(ALICE, 2)
+        self.done(self.registry.remove(ALICE, NOW))
+        self.assertEqual(self.done(self.registry.invitations()), [])
+        self.refused(self.registry.spend(hashed(2), new_key(), NOW), BadInvitation)
+
+    def test_forgotten_at_ones_own_wish(self) -> None:
+        key = self.enrol(ALICE)
+        self.done(self.registry.block(ALICE, CAROL))
+        self.done(self.registry.forget(ALICE, key, NOW))
+        self.assertIsNone(self.done(self.registry.user_by_key(key)))
+        self.assertEqual(self.done(self.registry.users()), [])
+        self.assertEqual(self.done(self.registry.blocks()), {})
+        self.assertEqual([one.name for one in self.done(self.registry.quarantine())], [ALICE])
+
+    def test_only_by_the_key_of_the_moment(self) -> None:
+        """It was reset and given to somebody else: the last one ends nothing of theirs."""
+        old = self.enrol(ALICE)
+        self.done(self.registry.reset_key(ALICE))
+        self.refused(self.registry.forget(ALICE, old, NOW), NoSuchUser)
+        self.enrol(ALICE, 2)
+        self.refused(self.registry.forget(ALICE, old, NOW), NoSuchUser)
+        self.refused(self.registry.forget(BOB, old, NOW), NoSuchUser)
+        self.assertEqual(len(self.done(self.registry.users())), 1)
+        self.assertEqual(self.done(self.registry.quarantine()), [])
+
+    def test_the_same_key_may_come_back_under_another_name(self) -> None:
+        """It is erased: nobody can know it any more."""
+        key = self.enrol(ALICE)
+        self.done(self.registry.forget(ALICE, key, NOW))
+        self.invite(BOB, 2)
+        self.assertEqual(self.done(self.registry.spend(hashed(2), key, NOW)), BOB)
 
     # --- others -----------------------------------------------------------------------------
 

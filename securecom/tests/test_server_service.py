@@ -220,7 +220,7 @@ class ClockTests(ServiceCase):
         self.network.advance(1, step=limits.REGISTRY_POLL)
         self.assertEqual(hand.said("goodbye"), ["disabled"])
 
-    def test_recheck_is_two_queries(self) -> None:
+    def test_a_recheck_is_three_queries(self) -> None:
         """However many are on line."""
         self.start()
         hands = [self.hand(name) for name in ("a", "b", "c")]
@@ -234,7 +234,7 @@ class ClockTests(ServiceCase):
         self.patch(self.registry._pool, "runInteraction", counted)
         self.patch(self.registry, "version", lambda: succeed(99))
         self.network.advance(limits.REGISTRY_POLL)
-        self.assertEqual(len(queries), 2)  # users, blocks
+        self.assertEqual(len(queries), 3)  # users, blocks, names in quarantine
         self.assertEqual([hand.said("goodbye") for hand in hands], [[], [], []])
 
     def test_certificate_is_renewed(self) -> None:
@@ -268,6 +268,60 @@ class ClockTests(ServiceCase):
             self.network.advance(2 * limits.RENEW_CHECK, step=limits.RENEW_CHECK)
             self.assertEqual(len(tries), 2)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
+
+class QuarantineTests(ServiceCase):
+    """Names of people who are gone, by the server's clock."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(limits, "PEER_GONE", float("inf"))  # nobody pings here
+        self.reception = self.start().reception
+        self.alice, self.bob = self.hand("alice"), self.hand("bob")
+        self.bob.done(self.bob.ask(commands.Block, name=Name("alice")))
+
+    def blocked(self) -> list[Name]:
+        """Whom Bob's session keeps away."""
+        return sorted(self.reception.sessions._by_name[Name("bob")].blocks._names)
+
+    def admin_removes(self, name: str) -> None:
+        admin = SQLiteRegistry(SynchronousPool(connect(self.state.registry_path)))
+        result(admin.remove(Name(name), NOW))
+        admin.close()
+        self.network.advance(1, step=limits.REGISTRY_POLL)
+
+    def test_whom_the_admin_removes_is_not_remembered_either(self) -> None:
+        switchboard: Any = self.reception.switchboard
+        self.alice.done(self.alice.ask(commands.ListAvailable, after=b"", text=b""))
+        self.alice.done(self.alice.ask(commands.MyData, further=False))
+        looks = self.reception._looks
+        self.admin_removes("alice")
+        self.assertEqual(self.alice.said("goodbye"), ["disabled"])
+        self.assertEqual((list(switchboard._lists), list(looks)), ([], []))
+        self.assertEqual(self.blocked(), ["alice"])
+
+    def test_the_time_is_up(self) -> None:
+        """With it go the blocks, also those of who is on line."""
+        self.admin_removes("alice")
+        self.wall = NOW + limits.NAME_QUARANTINE - 1
+        self.network.advance(limits.RENEW_CHECK, step=limits.RENEW_CHECK)
+        self.assertEqual(len(result(self.registry.quarantine())), 1)
+        self.wall += 1
+        self.network.advance(limits.RENEW_CHECK, step=limits.RENEW_CHECK)
+        self.assertEqual(result(self.registry.quarantine()), [])
+        self.assertEqual(result(self.registry.blocks()), {})
+        self.assertEqual(self.blocked(), [])
+
+    def test_trouble_passes(self) -> None:
+        self.admin_removes("alice")
+        self.wall = NOW + limits.NAME_QUARANTINE
+        for error in (StateBusy("busy"), ZeroDivisionError()):
+            trouble = self.patch(self.registry, "end_quarantines", lambda _, e=error: fail(e))
+            self.network.advance(limits.RENEW_CHECK, step=limits.RENEW_CHECK)
+            trouble.restore()
+        self.assertTrue(self.flushLoggedErrors(ZeroDivisionError))
+        self.network.advance(limits.RENEW_CHECK, step=limits.RENEW_CHECK)
+        self.assertEqual(result(self.registry.quarantine()), [])
 
 
 class DialEndpointTests(SynchronousTestCase):

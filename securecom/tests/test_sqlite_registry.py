@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from securecom import limits
 from securecom.errors import StateBusy, StateDamaged, StateUnusable
 from securecom.identity import Name, PublicKey
 from securecom.refusals import BadInvitation
@@ -112,6 +113,13 @@ class LastDefenceTests(InFile):
         self.failureResultOf(self.open().spend(hashed(1), new_key(), NOW), BadInvitation)
         user = self.successResultOf(self.open().user(ALICE))
         self.assertEqual(user and user.key and user.key.raw, self.key)
+
+    def test_an_invitation_left_over_for_a_name_in_quarantine(self) -> None:
+        self.connect().execute(
+            "INSERT INTO invitations VALUES (1, 'carol', ?, ?)", (hashed(1), LATER)
+        )
+        self.connect().execute("INSERT INTO quarantine VALUES ('carol', ?)", (LATER,))
+        self.failureResultOf(self.open().spend(hashed(1), new_key(), NOW), BadInvitation)
 
     def test_a_name_that_is_none(self) -> None:
         self.connect().execute("UPDATE users SET name = 'A l i c e'")
@@ -352,9 +360,12 @@ class ConnectionTests(InFile):
         self.assertIn(key.raw, self.path.read_bytes())
         self.successResultOf(registry.block(Name("mallory-the-marked"), Name("victim-the-marked")))
         self.assertIn(b"victim-the-marked", self.path.read_bytes())
-        self.successResultOf(registry.remove(Name("mallory-the-marked")))
-        for gone in (key.raw, hashed(1), b"mallory-the-marked", b"victim-the-marked"):
-            self.assertNotIn(gone, self.path.read_bytes())
+        self.successResultOf(registry.remove(Name("mallory-the-marked"), NOW))
+        for gone in (key.raw, hashed(1), b"victim-the-marked"):
+            self.assertFalse(gone in self.path.read_bytes())
+        self.assertEqual(self.path.read_bytes().count(b"mallory-the-marked"), 2)  # and its index
+        self.successResultOf(registry.end_quarantines(NOW + limits.NAME_QUARANTINE))
+        self.assertFalse(b"mallory-the-marked" in self.path.read_bytes())
 
     def test_the_file_is_private(self) -> None:
         self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)

@@ -13,7 +13,7 @@ from securecom.errors import StateBusy
 from securecom.identity import Identity, Name
 from securecom.invitation import token_hash
 from securecom.server.database import in_memory
-from securecom.tests.house import Hand, HandConnection, House
+from securecom.tests.house import NOW, Hand, HandConnection, House
 
 TOKEN = b"t" * limits.TOKEN_BYTES
 
@@ -223,7 +223,7 @@ class SessionTests(SynchronousTestCase):
     def test_key_reset_or_user_removed_while_on_line(self) -> None:
         alice, bob = self.house.hand("alice"), self.house.hand("bob")
         self.house.registry.reset_key(Name("alice"))
-        self.house.registry.remove(Name("bob"))
+        self.house.registry.remove(Name("bob"), NOW)
         self.house.reception.sessions.recheck()
         self.house.network.pump()
         self.assertEqual(alice.said("goodbye"), ["disabled"])

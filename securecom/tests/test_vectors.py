@@ -12,6 +12,7 @@ from twisted.protocols import amp
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from securecom import commands, control, framing, limits, proofs
+from securecom.arguments import Fact, FactsArgument
 from securecom.client.chat.agreement import Agreement, Role
 from securecom.errors import BadKey, BadLink, BadName, WireError
 from securecom.identity import Identity, Name, PublicKey, server_fingerprint, server_id
@@ -122,6 +123,14 @@ class VectorTests(SynchronousTestCase):
     def test_commands(self) -> None:
         for one in self.vectors["commands"]:
             self.check_command(one, pad_to=0)
+
+    def test_facts(self) -> None:
+        one = self.vectors["facts"]
+        facts = [Fact(*texts) for texts in one["facts"]]
+        self.assertEqual(FactsArgument().toString(facts).hex(), one["bytes"])
+        self.assertEqual(FactsArgument().fromString(_hex(one["bytes"])), facts)
+        for refused in one["refused"]:
+            self.assertRaises(WireError, FactsArgument().fromString, _hex(refused))
 
     def test_padded_commands(self) -> None:
         for one in self.vectors["padded_commands"]:

@@ -90,6 +90,8 @@ def farewell(reason: str | None, cut: Exception | None) -> SecurecomError:
                 "the admin has ended your access here",
                 "You are disabled or removed, or your key was reset. Ask the server's admin.",
             )
+        case "forgotten":
+            return LoginRefused("the server has forgotten you", "You asked it to.")
         case "logged-out":
             return LoginRefused("the server logged you out")
         case "violation":

@@ -7,6 +7,7 @@ and goes through `securecom.text.shown` wherever a terminal may see it.
 
 from __future__ import annotations
 
+from securecom.client.events.account import DataFact, ForgetMeMeans, Forgotten, MyData
 from securecom.client.events.chat import (
     ChatOpening,
     ChatOver,
@@ -71,10 +72,13 @@ __all__ = [
     "ChatStarted",
     "Compared",
     "Connecting",
+    "DataFact",
     "Delivered",
     "Ending",
     "Event",
     "Fingerprints",
+    "ForgetMeMeans",
+    "Forgotten",
     "Hello",
     "Help",
     "HelpLine",
@@ -85,6 +89,7 @@ __all__ = [
     "Message",
     "Missed",
     "MissedRequest",
+    "MyData",
     "Notice",
     "Offline",
     "OldKey",

@@ -211,6 +211,13 @@ AWAY = Command(
     also=("busy", "dnd"),
     argument=Argument("pause", Kind.PAUSE, required=False),
 )
+MY_DATA = Command("mydata", "all that the server holds about you", ONLINE)
+FORGET_ME = Command(
+    "forget-me",
+    "what it is to leave this server for good; with your own NAME, do it",
+    frozenset({State.IDLE, State.ASKED}),
+    argument=_ANY_NAME,
+)
 HELP = Command(
     "help",
     "this list, or what one command does",
@@ -223,7 +230,8 @@ EXIT = Command("exit", "leave", ANY, also=("quit",), original="!exit")
 #: In the order in which help shows them.
 COMMANDS = (
     *(USERS, CHAT, CANCEL, ACCEPT, REFUSE, DISMISS, SAY, VERIFY, LOG, STOP, AVAILABLE, AWAY),
-    *(REQUESTS, BLOCK, UNBLOCK, BLOCKED, WHOIS, FINGERPRINT, TRUST, HELP, EXIT),
+    *(REQUESTS, BLOCK, UNBLOCK, BLOCKED, WHOIS, FINGERPRINT, TRUST),
+    *(MY_DATA, FORGET_ME, HELP, EXIT),
 )
 #: What can be typed behind a slash.
 TYPED = tuple(command for command in COMMANDS if command is not SAY)

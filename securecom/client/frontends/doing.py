@@ -62,6 +62,8 @@ _DOES: dict[Command, Callable[[Role, str | None], Any]] = {
     commands.TRUST: lambda role, pin: _trust(role, pin or ""),
     commands.WHOIS: lambda role, name: role.keys.whois(Name(name or "")),
     commands.FINGERPRINT: lambda role, _: role.keys.own(),
+    commands.MY_DATA: lambda role, _: role.account.my_data(),
+    commands.FORGET_ME: lambda role, name: _forget_me(role, _name(name)),
     commands.AVAILABLE: lambda role, text: role.set_available(read_terms(text or "")),
     commands.AWAY: lambda role, text: role.set_away(read_pause(text or "")),
 }
@@ -90,6 +92,10 @@ def _log(role: Role, word: str) -> Event | None:
 def _trust(role: Role, pin: str) -> Event:
     name, _, fingerprint = pin.partition(" ")
     return role.keys.take(Name(name), fingerprint)
+
+
+def _forget_me(role: Role, name: Name | None) -> Any:
+    return role.account.means() if name is None else role.account.forget_me(name)
 
 
 def help_lines(topic: str | None, state: State) -> Help:

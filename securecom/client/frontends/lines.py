@@ -22,7 +22,15 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from securecom import limits
-from securecom.client.events import ChatOver, Event, Message, Notice, Problem, SecretWanted
+from securecom.client.events import (
+    ChatOver,
+    Event,
+    Message,
+    MyData,
+    Notice,
+    Problem,
+    SecretWanted,
+)
 from securecom.client.frontends.language import Language
 from securecom.client.frontends.orders import Order, Orders
 from securecom.client.frontends.output import Output
@@ -31,8 +39,9 @@ from securecom.client.frontends.secrets import Secrets
 from securecom.client.frontends.splitter import Splitter
 from securecom.errors import CannotReach, NotAnswered, NotNow, SecurecomError
 
-#: What a slow reader misses nothing of: the peer has our receipt, or somebody waits for it.
-_KEPT = (Message, ChatOver, Problem, SecretWanted)
+#: What a slow reader misses nothing of: the peer has our receipt, or somebody waits for it, all of
+#: it.
+_KEPT = (Message, ChatOver, Problem, SecretWanted, MyData)
 
 
 @implementer(IHalfCloseableProtocol)

@@ -14,8 +14,11 @@ from twisted.internet.defer import Deferred
 from securecom.client.events import (
     BlockList,
     Fingerprints,
+    ForgetMeMeans,
+    Forgotten,
     KeyTaken,
     Log,
+    MyData,
     Requests,
     SafetyCode,
     SafetyNumber,
@@ -61,6 +64,19 @@ class ChatLog(Protocol):
         """End it, or the question, for both."""
 
 
+class Account(Protocol):
+    """What a person can ask and say about what the server holds."""
+
+    def my_data(self) -> Deferred[MyData]:
+        """All of it."""
+
+    def means(self) -> ForgetMeMeans:
+        """What being forgotten would be."""
+
+    def forget_me(self, name: Name) -> Deferred[Forgotten]:
+        """Be forgotten, and leave; `name` has to be our own."""
+
+
 class Role(Protocol):
     """The main role as its person sees it. In which of its states it is, the properties say."""
 
@@ -91,6 +107,10 @@ class Role(Protocol):
     @property
     def log(self) -> ChatLog:
         """What there is to ask and say about a log; while there is a chat."""
+
+    @property
+    def account(self) -> Account:
+        """What there is to ask and say about what the server holds."""
 
     def users(self, text: str = "") -> Deferred[Users]:
         """Who is available, `text` in the name."""

@@ -1,0 +1,46 @@
+"""Events about what the server holds, in words (`wording.py`, `key_wording.py`: the rest)."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from securecom.client import events as e
+from securecom.client.frontends.key_wording import words
+from securecom.client.frontends.wording import FACT, Line
+
+__all__ = ["words"]
+
+
+@words.register
+def _(event: e.MyData) -> list[Line]:
+    lines = [(FACT, f"what the server holds about you, {event.name}, by its own word:")]
+    for part, facts in groupby(event.facts, lambda fact: fact.part):
+        lines.append((FACT, f"{part}:"))
+        lines += [line for fact in facts for line in words(fact)]
+    return lines
+
+
+@words.register
+def _(event: e.DataFact) -> list[Line]:
+    return [(FACT, f"    {event.what}: {event.value}")]
+
+
+@words.register
+def _(event: e.ForgetMeMeans) -> list[Line]:
+    return [
+        (FACT, "the server erases your key, your blocks and what it remembers of you: for good"),
+        (FACT, f"for {event.days} days nobody can have the name {event.name}, not even you"),
+        (FACT, "who has blocked it still does so long; others keep what they know of you"),
+        (FACT, "your files on this machine stay"),
+        (FACT, f"to do it: /forget-me {event.name}"),
+    ]
+
+
+@words.register
+def _(event: e.Forgotten) -> list[Line]:
+    days = f"for {event.days} days nobody can have that name"
+    lines = [(FACT, f"the server has forgotten {event.name}; {days}")]
+    if event.folder is not None:
+        what = "your key, unless it is a file of your own elsewhere, and whom you have met"
+        lines.append((FACT, f"left on this machine, for you to delete: {event.folder} ({what})"))
+    return lines

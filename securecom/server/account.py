@@ -1,0 +1,93 @@
+"""What a person who is logged in may ask of the server about themselves: all of it, or its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.logger import Logger
+
+from securecom import limits, refusals
+from securecom.arguments import Fact, fact_bytes
+from securecom.identity import Name, PublicKey
+from securecom.server import remembered
+from securecom.server.rates import Rate
+from securecom.server.registry import Registry, told
+
+_log = Logger()
+
+
+class Account:
+    """One person's.
+
+    :param looks: how often people have looked; one for all accounts.
+    :param now: the wall clock (seconds since 1970).
+    :param recheck: ends the sessions of who is no user any more.
+    """
+
+    def __init__(
+        self,
+        name: Name,
+        key: PublicKey,
+        registry: Registry,
+        looks: Rate[Name],
+        now: Callable[[], float],
+        recheck: Callable[[], Deferred[None]],
+    ) -> None:
+        self._name, self._key, self._registry = name, key, registry
+        self._looks, self._now, self._recheck = looks, now, recheck
+        self._pages: list[list[Fact]] = []
+
+    # --- all of it --------------------------------------------------------------------------
+
+    def look(
+        self, session: list[Fact], switchboard: Callable[[], Deferred[list[Fact]]]
+    ) -> Deferred[dict[str, Any]]:
+        """The first page of what registry, session and switchboard hold at this moment."""
+        if not self._looks.allow(self._name):
+            return fail(refusals.TooManyRequests())
+        facts = self._registry.held(self._name).addErrback(told)
+        facts.addCallback(lambda kept: switchboard().addCallback(partial(_joined, kept, session)))
+        return facts.addCallback(self._cut)
+
+    def next_page(self) -> dict[str, Any]:
+        """The page behind the last one, of the same moment; an empty one if there is none."""
+        facts = self._pages.pop(0) if self._pages else []
+        return {"facts": facts, "more": bool(self._pages)}
+
+    def _cut(self, facts: list[Fact]) -> dict[str, Any]:
+        looks = Fact("counted lately", "looks at this", str(self._looks.count(self._name)))
+        self._pages = _pages([*facts, looks, *remembered.NOT_SHOWN])
+        return self.next_page()
+
+    # --- its end ----------------------------------------------------------------------------
+
+    def erase(self) -> Deferred[None]:
+        """Out of the registry; the name is in quarantine. Fails with `ServerTrouble`."""
+        return self._registry.forget(self._name, self._key, self._now()).addErrback(told)
+
+    def erased(self) -> None:
+        """And out of what is remembered here. A log-in that was under way is caught, too."""
+        self._pages = []
+        self._looks.forget(self._name)
+        self._recheck().addErrback(lambda failure: _log.failure("no recheck", failure))
+
+
+def _joined(kept: list[Fact], session: list[Fact], others: list[Fact]) -> list[Fact]:
+    return kept + session + others
+
+
+def _pages(facts: list[Fact]) -> list[list[Fact]]:
+    """In order, each of `limits.MY_DATA_PAGE` bytes at the most."""
+    pages: list[list[Fact]] = [[]]
+    room = limits.MY_DATA_PAGE
+    for fact in facts:
+        size = len(fact_bytes(fact)) + 1  # and the line feed
+        if size > room:
+            pages.append([])
+            room = limits.MY_DATA_PAGE
+        pages[-1].append(fact)
+        room -= size
+    return pages

@@ -1,0 +1,83 @@
+"""What the server remembers of a person, in the words in which they are shown it.
+
+Other people's names are in it only where the person was told them when it happened. `NOT_SHOWN`
+says in words what is kept back: it belongs to somebody else, or would break their silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from securecom.arguments import Fact
+from securecom.identity import Name
+from securecom.server.switchboard import Lease
+
+#: What is kept back, and why.
+NOT_SHOWN = tuple(
+    Fact("not shown", what, why)
+    for what, why in (
+        ("who has blocked you, if anybody", "other people's block lists are theirs"),
+        ("who is available to you by name", "other people's availability is theirs"),
+        ("who asks you while you are not asked", "such a request is theirs; missed ones are told"),
+        ("whether your request reached anybody", "that is the silence of the one you ask"),
+        ("when your request ends without an answer", "drawn by chance; it is the same silence"),
+        ("how many connections come from your address", "it may be your neighbours' too"),
+        ("the keys of your connections", "your client has them; nobody should read them"),
+    )
+)
+
+
+def session(address: str, handle: bytes, request_channel: str, ended: int) -> list[Fact]:
+    """A log-in."""
+    return [
+        Fact("session", "your address", address),
+        Fact("session", "handle", handle.hex()),
+        Fact("session", "request channel", request_channel),
+        Fact("session", "chats ended, whose late frames are dropped", str(ended)),
+    ]
+
+
+def availability(lease: Lease | None) -> list[Fact]:
+    """Who may ask, and how long."""
+    if lease is None:
+        return [Fact("availability", "you are", "away")]
+    until = "the session ends" if lease.seconds is None else f"{lease.seconds:.0f} s from now"
+    facts = [Fact("availability", "you are", "available"), Fact("availability", "until", until)]
+    if lease.audience is None:
+        return [*facts, Fact("availability", "to", "everybody")]
+    return facts + [Fact("availability", "to", str(name)) for name in sorted(lease.audience)]
+
+
+def request(own: Name, caller: Name, wanted: Name, chat_seconds: int | None) -> list[Fact]:
+    """A request that is open, as both its people know it."""
+    span = [] if chat_seconds is None else [Fact("request", "for", f"{chat_seconds} s")]
+    if caller == own:
+        return [Fact("request", "you ask", str(wanted)), *span]
+    return [Fact("request", "asks you", str(caller)), *span]
+
+
+def chat(own: Name, names: tuple[Name, Name], stream: int) -> list[Fact]:
+    """A chat."""
+    peer = names[1] if names[0] == own else names[0]
+    return [Fact("chat", "with", str(peer)), Fact("chat", "stream", str(stream))]
+
+
+def cooldowns(own: Name, pairs: Sequence[tuple[Name, Name, int]]) -> list[Fact]:
+    """Refusals, by and of this person, as long as they are remembered."""
+    facts = []
+    for caller, callee, left in pairs:
+        wait = f"{left} s from now" if left else "now; one more no takes longer"
+        if caller == own:
+            facts.append(Fact("refusals", f"{callee} refused you, you may ask again", wait))
+        else:
+            facts.append(Fact("refusals", f"you refused {caller}, who may ask again", wait))
+    return facts
+
+
+def counts(by_you: int, to_you: int, lists: int) -> list[Fact]:
+    """How often, for the limits on that."""
+    return [
+        Fact("counted lately", "requests by you", str(by_you)),
+        Fact("counted lately", "requests to you", str(to_you)),
+        Fact("counted lately", "pages of the list of people", str(lists)),
+    ]

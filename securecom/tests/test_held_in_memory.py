@@ -1,0 +1,220 @@
+"""What the server has in memory about people: every attribute of its objects is declared here.
+
+Whoever adds an attribute to a class of the server's says what it is: shown by /mydata and in which
+part, kept back and how that is told, or nobody's. A server full of people is walked through to see
+that nothing was left out, and that nobody's name is in what is nobody's.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom import commands, limits, refusals
+from securecom.identity import Name
+from securecom.server.remembered import NOT_SHOWN
+from securecom.tests.held import Holding, held, is_in
+from securecom.tests.house import Hand, House, chatting
+from securecom.tests.test_my_data import HouseCase
+
+#: Attribute -> the part of /mydata that shows it.
+SHOWN = {
+    "Account._key": "account",
+    "Account._name": "account",
+    "Blocks._names": "blocked by you",
+    "Blocks._owner": "account",
+    "Chat.callee": "chat",
+    "Chat.caller": "chat",
+    "Chat.relay": "chat",
+    "Cooldowns._refusals": "refusals",
+    "Lease.audience": "availability",
+    "Lease.seconds": "availability",
+    "Leases._names": "availability",
+    "Leases._running": "availability",
+    "LocalSwitchboard._by_caller": "counted lately",
+    "LocalSwitchboard._engaged": "request",
+    "LocalSwitchboard._leases": "availability",
+    "LocalSwitchboard._lists": "counted lately",
+    "LocalSwitchboard._parties": "session",
+    "LocalSwitchboard._to_callee": "counted lately",
+    "Rate._events": "counted lately",
+    "Reception._looks": "counted lately",
+    "Relay._other": "chat",
+    "Relay.stream": "chat",
+    "Request.caller": "request",
+    "Request.chat_seconds": "request",
+    "Request.wanted": "request",
+    "RequestConnection._only": "session",
+    "RequestConnection._session": "session",
+    "Session._request_channel": "session",
+    "Session.blocks": "blocked by you",
+    "Session.ident": "session",
+    "Session.key": "account",
+    "Session.leg": "session",
+    "Session.name": "account",
+    "Session.streams": "session",
+    "Sessions._by_id": "session",
+    "Sessions._by_name": "session",
+    "StandardConnection._session": "session",
+    "StandardConnection.phase": "session",
+    "Streams._ended": "session",
+    "Streams._open": "chat",
+    "_No.at": "refusals",
+    "_No.wait": "refusals",
+    "_Running.lease": "availability",
+    "_Running.timer": "availability",
+}
+_SILENCE = "whether your request reached anybody"
+_TIME = "when your request ends without an answer"
+_ADDRESS = "how many connections come from your address"
+#: Attribute -> what /mydata says instead of showing it.
+KEPT_BACK = {
+    "AdmittingFactory._by_site": _ADDRESS,
+    "AdmittingFactory._pending": _ADDRESS,
+    "AdmittingFactory._sites": _ADDRESS,
+    "LocalSwitchboard._by_pair": _SILENCE,
+    "Request._ends": _TIME,
+    "Request._timer": _TIME,
+    "Request.answer": _SILENCE,
+    "Request.callee": _SILENCE,
+    "Request.chat": _SILENCE,
+    "Request.crossing": _SILENCE,
+    "Request.is_crossed": _SILENCE,
+    "Request.machine": _SILENCE,
+    "Request.stream": _SILENCE,
+    "Session.request_key": "the keys of your connections",
+}
+#: Held while the person's own command waits: a dialled channel, the pages that they did not fetch,
+#: how long a chat is to last in the moment in which two requests cross.
+PASSING = frozenset({"Account._pages", "Dialler._dialling", "Request.crossing_seconds"})
+#: Class -> clocks, settings, other parts of the program.
+_NOBODYS = {
+    "Account": "_looks _now _recheck _registry",
+    "AdmittingFactory": "_clock _creatorCallable protocols wrappedFactory",
+    "Blocks": "_registry",
+    "Cooldowns": "_pairs _seconds",
+    "Dialler": "_allowed _clock _endpoint _options",
+    "Leases": "_clock",
+    "LocalSwitchboard": "_clock _cooldowns _random",
+    "Rate": "_count _keys _seconds _window",
+    "Reception": "_now _registry clock dial dial_port request_port sessions switchboard",
+    "Request": "_board _clock",
+    "RequestConnection": "_is_refused _liveness _reception proven",
+    "RequestFactory": "_only _reception",
+    "SQLiteRegistry": "_pool",
+    "SynchronousPool": "_connection",
+    "Session": "_account _dial _switchboard",
+    "Sessions": "_registry is_open",
+    "StandardConnection": "_liveness _reception",
+    "StandardFactory": "_reception",
+    "Streams": "_leg",
+}
+NOBODYS = frozenset(f"{kind}.{name}" for kind, names in _NOBODYS.items() for name in names.split())
+
+
+class FullHouse:
+    """Somebody in every state: a chat, a request, refusals, blocks, audiences."""
+
+    def __init__(self) -> None:
+        self.house = house = House()
+        names = ("alice", "bob", "carol", "dave", "erin", "frank")
+        self.hands: dict[str, Hand] = {name: house.hand(name) for name in names}
+        alice, bob, carol, dave, erin, frank = self.hands.values()
+        for command, more in (
+            (commands.Block, {"name": Name("mallory")}),
+            (commands.ListAvailable, {"after": b"", "text": b""}),
+            (commands.MyData, {"further": False}),
+        ):
+            for hand in self.hands.values():
+                hand.done(hand.ask(command, **more))
+        self.refuse(erin, frank, "frank")
+        self.refuse(frank, alice, "alice")
+        stream = chatting(alice, bob, "bob")
+        alice.done(alice.ask(commands.EndChat, stream=stream))
+        chatting(alice, bob, "bob")
+        carol.ask(commands.RequestChat, callee=Name("dave")).addErrback(lambda _: None)
+        lease = {"available": True, "seconds": 600, "audience": [Name("alice"), Name("dave")]}
+        dave.done(dave.ask(commands.SetAvailability, **lease))
+
+    @staticmethod
+    def refuse(caller: Hand, callee: Hand, name: str) -> None:
+        asked = caller.ask(commands.RequestChat, callee=Name(name))
+        callee.answer("refuse")
+        asked.addErrback(lambda failure: failure.trap(refusals.Refused))
+
+    def holdings(self) -> list[Holding]:
+        return held(self.house)
+
+
+class DeclaredTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.full = FullHouse()
+
+    def test_every_attribute_is_declared(self) -> None:
+        found = {holding.where for holding in self.full.holdings()}
+        kinds = (SHOWN, KEPT_BACK, PASSING, NOBODYS)
+        declared = {where for kind in kinds for where in kind}
+        missed = sorted(found - declared)
+        hint = "say in SHOWN, KEPT_BACK, PASSING or NOBODYS of this test what it holds about people"
+        self.assertEqual(missed, [], hint)
+        self.assertEqual(sorted(declared - found), [], "declared, and not there (any more)")
+        self.assertEqual(len(declared), sum(map(len, kinds)), "declared twice")
+
+    def test_nobodys_attributes_name_nobody(self) -> None:
+        people = [Name(name) for name in (*self.full.hands, "mallory")]
+        keys = [hand.identity.public_key for hand in self.full.hands.values()]
+        for where, value in self.full.holdings():
+            for mark in (*people, *keys, "192.0.2.1"):
+                if is_in(mark, value):
+                    self.assertNotIn(where, NOBODYS, f"{where} holds {mark}")
+
+    def test_the_walk_finds_what_it_has_to_find(self) -> None:
+        named = {where for where, value in self.full.holdings() if is_in(Name("mallory"), value)}
+        self.assertEqual(named, {"Blocks._names", "Account._pages"} & named)
+        self.assertIn("Blocks._names", named)
+
+    def test_what_is_kept_back_is_said(self) -> None:
+        said = {fact.what for fact in NOT_SHOWN}
+        self.assertEqual(set(KEPT_BACK.values()) - said, set())
+
+
+class ShownTests(HouseCase):
+    def test_every_part_is_shown_to_somebody_whom_it_concerns(self) -> None:
+        full = FullHouse()
+        parts = {fact.part for hand in full.hands.values() for fact in self.facts(hand)}
+        self.assertEqual({*SHOWN.values()} - parts, set())
+
+
+class ForgottenTests(SynchronousTestCase):
+    def test_no_trace_of_the_name_is_left_but_in_other_peoples_lists(self) -> None:
+        full = FullHouse()
+        hands = full.hands
+        bob = hands["bob"]
+        bob.done(bob.ask(commands.Block, name=Name("alice")))
+        for hand in hands.values():  # what they did not fetch is theirs, and not looked at here
+            hand.done(hand.ask(commands.MyData, further=True))
+        self.patch(limits, "PEER_GONE", float("inf"))  # nobody pings here
+        for name in ("alice", "frank", "dave"):
+            hand = hands[name]
+            hand.done(hand.ask(commands.ForgetMe, name=Name(name)))
+            full.house.network.pump()
+            self.assertEqual(hand.said("goodbye"), ["forgotten"])
+            full.house.network.advance(limits.REQUEST_EXPIRES)  # of who asked them
+            traces = {where for where, value in full.holdings() if is_in(Name(name), value)}
+            self.assertLessEqual(traces, {"Blocks._names", "Lease.audience"}, name)
+            key = hand.identity.public_key
+            self.assertFalse(any(is_in(key, value) for _, value in full.holdings()), name)
+
+    def test_what_is_remembered_of_others_stays(self) -> None:
+        full = FullHouse()
+        switchboard = full.house.switchboard
+        erin, frank, zed = Name("erin"), Name("frank"), Name("zed")
+        switchboard._cooldowns.refused(erin, zed)
+        hand = full.hands["frank"]
+        hand.done(hand.ask(commands.ForgetMe, name=frank))
+        full.house.network.pump()
+        self.assertEqual(switchboard._cooldowns.of(frank), [])
+        self.assertEqual([one[:2] for one in switchboard._cooldowns.of(erin)], [(erin, zed)])
+        self.assertEqual(switchboard._by_caller.count(frank), 0)
+        self.assertEqual(switchboard._by_caller.count(erin), 1)
+        self.assertEqual(list(switchboard._by_pair), [("carol", "dave")])
+        self.assertEqual(full.hands["erin"].said("goodbye"), [])
