@@ -152,6 +152,13 @@ class PassPhraseProblem(IdentityProblem):
     code = 213
 
 
+class BackupProblem(Mistake):
+    """A backup cannot be written there, or cannot be restored from that."""
+
+    code = 214
+    hint = "Nothing was changed or sent."
+
+
 # --- the admin's ----------------------------------------------------------------------------
 
 

@@ -226,6 +226,13 @@ FINISH_DEADLINE = REQUEST_EXPIRES + CHAT_HANDSHAKE_DEADLINE
 MAX_PROFILE_FILE = 16 * 1024
 #: Bytes of a profile's pins that are read or written at all: some twenty thousand people.
 MAX_KNOWN_PEERS_FILE = 4 * 1024 * 1024
+#: Bytes of a backup that is opened at all: the longest pins, and room for the rest around them.
+MAX_BACKUP_FILE = MAX_KNOWN_PEERS_FILE + 256 * 1024
+#: What a backup's pass phrase may cost to try, as scrypt's N in powers of two. pyrage takes what
+#: lasts about a second, 19 or 20 today; 21 takes 2 GiB of memory and some ten seconds.
+MAX_SCRYPT_WORK = 21
+#: For the process that encrypts a backup: it needs a few seconds.
+SEAL_DEADLINE = 60.0
 #: Times that the pins' lock is tried, all at once: who has it writes for a few milliseconds, and
 #: nobody may wait in the reactor's thread.
 LOCK_TRIES = 3

@@ -39,6 +39,8 @@ def _check(arguments: Namespace, arguments_parser: ArgumentParser) -> None:
         arguments_parser.error("--identity is for enrolling: give the link too")
     if arguments.demo and arguments.link is not None:
         arguments_parser.error("--demo needs no link: it has a server of its own")
+    if arguments.restore is not None and (arguments.demo or arguments.link is not None):
+        arguments_parser.error("--restore brings a profile: leave the link, or --demo, away")
 
 
 def _run(arguments: Namespace) -> int:
@@ -51,8 +53,10 @@ def _run(arguments: Namespace) -> int:
     if arguments.link == STANDARD_INPUT:
         arguments.link = Invitation.parse(standard_io.first_line(limits.MAX_LINK))
     source = account.pass_phrases(arguments, is_terminal=os.isatty(standard_io.INPUT))
-    if arguments.link is None:
-        someone: account.Member | account.Newcomer = account.member(arguments, profiles, source)
+    if arguments.restore is not None:
+        someone: account.Member | account.Newcomer = account.restored(arguments, profiles, source)
+    elif arguments.link is None:
+        someone = account.member(arguments, profiles, source)
     else:
         someone = account.newcomer(arguments, profiles, source)
 

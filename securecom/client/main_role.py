@@ -19,12 +19,23 @@ from securecom.client.chat.agreed_log import AgreedLog
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.requests import Offer
 from securecom.client.coordination.station import Station
-from securecom.client.events import Blocked, BlockList, Online, Requests, User, Users
+from securecom.client.events import (
+    BackedUp,
+    Blocked,
+    BlockList,
+    Online,
+    Requests,
+    User,
+    Users,
+)
 from securecom.client.keys import Keys
 from securecom.client.presence import Presence
 from securecom.client.terms import Pause, Terms, seconds_of_day
 from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong, WireError
 from securecom.identity import Name, server_fingerprint
+
+#: Writes a backup into a new file.
+BackUp = Callable[[str], Deferred[BackedUp]]
 
 _HOLDER = "front-end"
 _ANYBODY, _FOR_GOOD = Terms(), Pause()
@@ -36,6 +47,7 @@ class MainRole:
     """The client as its person sees it.
 
     :param available: whether the person wants to be available once on line.
+    :param back_up: writes a backup; None: there is nothing on a disk.
     :param time_of_day: seconds since midnight, here.
     :param account: what the server holds about us.
     :param leave: ends the session and the client; fires when all is closed.
@@ -48,11 +60,12 @@ class MainRole:
         available: bool,
         account: Account,
         leave: Callable[[], Deferred[None]],
+        back_up: BackUp | None = None,
         time_of_day: Callable[[], int] = seconds_of_day,
     ) -> None:
         self._station, self._coordinator = station, coordinator
         self._presence = Presence(station, coordinator, available, time_of_day)
-        self._leave = leave
+        self._leave, self._back_up = leave, back_up
         self._holds = False
         #: What the person asks and says about keys.
         self.keys = Keys(station, coordinator)
@@ -202,6 +215,12 @@ class MainRole:
         """What is open in both directions, and who asked in vain."""
         asked_by = None if self.offer is None else self.offer.caller
         return Requests(self.asking, asked_by, self._station.missed.all())
+
+    def backup(self, file: str) -> Deferred[BackedUp]:
+        """Write our identity and the pins into a new file, encrypted."""
+        if self._back_up is None:
+            return fail(NotNow("there is no profile here that could be backed up"))
+        return self._back_up(file)
 
     def log_out(self) -> Deferred[None]:
         """End the chat, the session and the client; never fails."""

@@ -37,7 +37,7 @@ from securecom.client.coordination.station import Station
 from securecom.client.daemon_role import DaemonRole
 from securecom.client.events import Connecting, Offline
 from securecom.client.frontend import Frontend
-from securecom.client.main_role import MainRole
+from securecom.client.main_role import BackUp, MainRole
 from securecom.errors import (
     ConnectionWasLost,
     LoginRefused,
@@ -60,6 +60,7 @@ class Client:
     :param random: uniform in [0, 1).
     :param available: be available as soon as on line.
     :param takeover: end a session that this identity has in another client.
+    :param back_up: writes a backup of the profile.
     :param attempts: give up after so many failures in a row; None: never.
     :param logs: where logs go that both people of a chat agreed to; None: to none.
     """
@@ -80,6 +81,7 @@ class Client:
         random: Callable[[], float],
         available: bool = False,
         takeover: bool = False,
+        back_up: BackUp | None = None,
         attempts: int | None = None,
         logs: Logs | None = None,
     ) -> None:
@@ -89,7 +91,9 @@ class Client:
         self._coordinator = Coordinator(self._station)
         self._daemon = DaemonRole(self._station, self._coordinator, way, Backoff(random))
         account = Account(self._station, self._forgotten)
-        self.main = MainRole(self._station, self._coordinator, available, account, self.leave)
+        self.main = MainRole(
+            self._station, self._coordinator, available, account, self.leave, back_up
+        )
         self._name = name
         self._host, self._port, self._endpoint = host, port, endpoint
         self._takeover, self._attempts = takeover, attempts

@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 
 from securecom.client.events import (
+    BackedUp,
     BlockList,
     DataFact,
     Fingerprints,
@@ -96,6 +97,10 @@ class ScriptedRole:
 
     def set_away(self, pause: Pause) -> None:
         self._called("set_away", pause)
+
+    def backup(self, file: str) -> Deferred[BackedUp]:
+        self._called("backup", file)
+        return self._later("backup")
 
     def hold_incoming(self) -> None:
         self.is_held = True

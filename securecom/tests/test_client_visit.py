@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -412,7 +413,14 @@ class FailureTests(VisitCase):
         guest = Guest(self.house)
         guest.begin(self.member("alice", Identity.generate()))
         guest.finish()
-        self.assertEqual(guest.seen().count("does not know this key"), 1)
+        seen = guest.seen()
+        self.assertEqual(seen.count("does not know this key"), 1)
+        self.assertIn("one from a backup may be older", seen)
+
+    def test_what_there_is_to_say_of_a_new_profile_is_said_before_it_is_used(self) -> None:
+        guest = Guest(self.house)
+        guest.begin(replace(self.member("alice"), notices=("restored as alice",)))
+        self.assertRegex(guest.seen(), r"(?s)\*  restored as alice\n.*on line as alice")
 
     def test_what_fails_before_the_log_in_is_told_and_the_end(self) -> None:
         guest = Guest(self.house)

@@ -304,6 +304,14 @@ class PlainTests(SynchronousTestCase):
         [line] = plain().lines(e.Whois("bob", "new", None, None, []))
         self.assertIn("bob: never met", line)
 
+    def test_a_backup_says_what_is_in_it_and_what_is_not(self) -> None:
+        written, inside, keep, back = plain().lines(e.BackedUp("/usb/kept.age", 2))
+        self.assertIn("the backup is written: /usb/kept.age", written)
+        self.assertIn("your key, your settings, the keys of 2 people; no messages", inside)
+        self.assertIn("as good as your key", keep)
+        self.assertIn("securecom --restore FILE", back)
+        self.assertIn("the keys of 1 person;", plain().lines(e.BackedUp("x", 1))[1])
+
     def test_a_pin_with_its_history_the_latest_first(self) -> None:
         old = [
             e.OldKey("SHA256:one", 0, 86400, "verified"),

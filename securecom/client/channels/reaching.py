@@ -61,11 +61,17 @@ def _is_taken(reason: error.CannotListenError) -> bool:
     return getattr(reason.socketError, "errno", None) in (None, errno.EADDRINUSE)
 
 
+_UNKNOWN_KEY = (
+    "You were removed, or have another key now: one from a backup may be older than that. "
+    "Ask the server's admin."
+)
+
+
 def login_refused(failure: Failure) -> SecurecomError | None:
     """The refusals of a log-in that another attempt does not change."""
     match failure.value:
         case refusals.NotEnrolled():
-            return LoginRefused("the server does not know this key")
+            return LoginRefused("the server does not know this key", _UNKNOWN_KEY)
         case refusals.Disabled():
             return LoginRefused("the server's admin has disabled you")
         case refusals.AlreadyOnline():

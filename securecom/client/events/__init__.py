@@ -38,6 +38,7 @@ from securecom.client.events.keys import (
     Whois,
 )
 from securecom.client.events.program import (
+    BackedUp,
     Hello,
     Help,
     HelpLine,
@@ -65,6 +66,7 @@ __all__ = [
     "AskedOver",
     "Asking",
     "Availability",
+    "BackedUp",
     "BlockList",
     "Blocked",
     "ChatOpening",

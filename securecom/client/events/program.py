@@ -62,6 +62,15 @@ class SecretWanted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class BackedUp(Event):
+    """A backup is written, with our key and the keys of so many people."""
+
+    kind: ClassVar[str] = "backed-up"
+    file: str
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
 class Notice(Event):
     """A fact that asks for nothing."""
 

@@ -43,6 +43,7 @@ class Kind(Enum):
     TERMS = "how long and to whom"
     PAUSE = "how long"
     WISH = "a name, and perhaps how long"
+    FILE = "a file"
 
 
 @dataclass(frozen=True)
@@ -211,6 +212,13 @@ AWAY = Command(
     also=("busy", "dnd"),
     argument=Argument("pause", Kind.PAUSE, required=False),
 )
+BACKUP = Command(
+    "backup",
+    "copy your key and the people you know into FILE, encrypted, for another machine; no messages",
+    ANY,
+    argument=Argument("file", Kind.FILE, required=True),
+    asks=True,
+)
 MY_DATA = Command("mydata", "all that the server holds about you", ONLINE)
 FORGET_ME = Command(
     "forget-me",
@@ -231,7 +239,7 @@ EXIT = Command("exit", "leave", ANY, also=("quit",), original="!exit")
 COMMANDS = (
     *(USERS, CHAT, CANCEL, ACCEPT, REFUSE, DISMISS, SAY, VERIFY, LOG, STOP, AVAILABLE, AWAY),
     *(REQUESTS, BLOCK, UNBLOCK, BLOCKED, WHOIS, FINGERPRINT, TRUST),
-    *(MY_DATA, FORGET_ME, HELP, EXIT),
+    *(BACKUP, MY_DATA, FORGET_ME, HELP, EXIT),
 )
 #: What can be typed behind a slash.
 TYPED = tuple(command for command in COMMANDS if command is not SAY)

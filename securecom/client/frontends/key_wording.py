@@ -1,4 +1,4 @@
-"""Events about keys in words: safety numbers, comparisons, pins (`wording.py` has the others)."""
+"""Events about keys in words: comparisons, pins, copies (`wording.py` has the others)."""
 
 from __future__ import annotations
 
@@ -73,6 +73,17 @@ def _(event: e.OldKey) -> list[Line]:
     state = "verified" if event.trust == "verified" else "not verified"
     span = f"{_day(event.first_seen)} to {_day(event.until)}"
     return [(FACT, f"    before: {state}, {span}, {event.fingerprint}")]
+
+
+@words.register
+def _(event: e.BackedUp) -> list[Line]:
+    people = "1 person" if event.people == 1 else f"{event.people} people"
+    return [
+        (FACT, f"the backup is written: {event.file}"),
+        (FACT, f"in it, encrypted: your key, your settings, the keys of {people}; no messages"),
+        (FACT, "it is as good as your key: keep it, and its pass phrase, where only you come"),
+        (FACT, "on another machine: securecom --restore FILE"),
+    ]
 
 
 def _day(seconds: int) -> str:

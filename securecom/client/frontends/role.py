@@ -12,6 +12,7 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 
 from securecom.client.events import (
+    BackedUp,
     BlockList,
     Fingerprints,
     ForgetMeMeans,
@@ -153,6 +154,9 @@ class Role(Protocol):
 
     def set_away(self, pause: Pause) -> Deferred[None] | None:
         """Be asked by nobody, as long as the pause lasts."""
+
+    def backup(self, file: str) -> Deferred[BackedUp]:
+        """Write our identity and the pins into a new file, encrypted."""
 
     def hold_incoming(self) -> None:
         """Take nothing more from the server: what it would have us show waits."""

@@ -81,15 +81,21 @@ def read_identity_file(path: Path) -> IdentityFile:
         data, is_open = private_files.read(path, limits.MAX_IDENTITY_FILE)
     except OSError as error:
         raise _unusable(path, (error.strerror or "unreadable").lower()) from None
+    file = parse_identity_file(path, data)
+    if is_open:
+        what = f"others on this machine may read the identity file {path}; it was not used"
+        raise IdentityProblem(what, f"Nothing was sent. Type: chmod 600 {path}")
+    return file
+
+
+def parse_identity_file(path: Path, data: bytes) -> IdentityFile:
+    """The same of bytes that are, or will be, in a file. :raises IdentityProblem:"""
     if len(data) > limits.MAX_IDENTITY_FILE:
         raise _unusable(path, "it is too long for a key")
     cipher, kind = _outer_part(path, data)
     if kind != _KIND:
         what = f"it holds a key of the kind {shown(kind.decode('ascii', 'replace')[:40])}"
         raise _unusable(path, what, "Make one with: ssh-keygen -t ed25519")
-    if is_open:
-        what = f"others on this machine may read the identity file {path}; it was not used"
-        raise IdentityProblem(what, f"Nothing was sent. Type: chmod 600 {path}")
     return IdentityFile(path, data, cipher != b"none")
 
 

@@ -1,7 +1,8 @@
-"""Where the pass phrase of an identity file comes from. Never from the command line.
+"""Where pass phrases come from, of an identity file or a backup. Never from the command line.
 
 A terminal is asked before the reactor runs. A bot names a file, a file descriptor, or says that
-there is none; a new key is then not protected by anything but the file's mode.
+there is none; a new key is then not protected by anything but the file's mode. Where two are
+needed, a backup's and then that of the identity in it, they are two lines.
 """
 
 from __future__ import annotations
@@ -10,15 +11,21 @@ import getpass
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from securecom import limits
 from securecom.client.profile import private_files
 from securecom.client.profile.identity_file import IdentityFile
+from securecom.client.profile.sealed import SealedFile
 from securecom.errors import PassPhraseProblem
 from securecom.identity import Identity
 
+T = TypeVar("T")
+
+#: Bytes of two pass phrases with their ends of line.
+_TWO_LINES = 2 * (limits.MAX_PASS + len("\r\n"))
 _OPTIONS = "Use a terminal, or --pass-fd N or --pass-file FILE."
 _OPTIONS_FOR_NEW = "Use a terminal, or --pass-fd N, --pass-file FILE or --no-pass."
 
@@ -28,6 +35,9 @@ class PassPhrases(Protocol):
 
     def unlock(self, file: IdentityFile) -> Identity:
         """The identity of a file. :raises IdentityProblem:"""
+
+    def unseal(self, file: SealedFile) -> bytes:
+        """What is in a backup. :raises PassPhraseProblem, BackupProblem:"""
 
     def new(self) -> bytes | None:
         """For a key to be made; None leaves it without. :raises PassPhraseProblem:"""
@@ -44,6 +54,11 @@ class NoPassPhrase:
             raise PassPhraseProblem(what, f"Nothing was sent. {_OPTIONS}")
         return file.unlock(None)
 
+    def unseal(self, file: SealedFile) -> bytes:
+        """PassPhrases."""
+        what = "a backup has a pass phrase, and --no-pass says that there is none"
+        raise PassPhraseProblem(what, f"Nothing was changed or sent. {_OPTIONS}")
+
     def new(self) -> bytes | None:
         """PassPhrases."""
         return None
@@ -51,13 +66,17 @@ class NoPassPhrase:
 
 @dataclass(frozen=True)
 class Given:
-    """`--pass-fd` and `--pass-file`: the first line of something."""
+    """`--pass-fd` and `--pass-file`: a line of something, each time the next."""
 
     read: Callable[[], bytes]
 
     def unlock(self, file: IdentityFile) -> Identity:
         """PassPhrases."""
         return file.unlock(self.read() if file.is_protected else None)
+
+    def unseal(self, file: SealedFile) -> bytes:
+        """PassPhrases."""
+        return file.unseal(self.read())
 
     def new(self) -> bytes | None:
         """PassPhrases."""
@@ -74,6 +93,11 @@ class Nowhere:
             what = f"{file.called} has a pass phrase, and there is no terminal to ask for it"
             raise PassPhraseProblem(what, f"Nothing was sent. {_OPTIONS}")
         return file.unlock(None)
+
+    def unseal(self, file: SealedFile) -> bytes:
+        """PassPhrases."""
+        what = "a backup has a pass phrase, and there is no terminal to ask for it"
+        raise PassPhraseProblem(what, f"Nothing was changed or sent. {_OPTIONS}")
 
     def new(self) -> bytes | None:
         """PassPhrases."""
@@ -93,12 +117,11 @@ class Terminal:
         """PassPhrases: a few attempts."""
         if not file.is_protected:
             return file.unlock(None)
-        for _ in range(limits.PASS_ATTEMPTS - 1):
-            try:
-                return file.unlock(self._secret(f"Pass phrase of {file.called}: "))
-            except PassPhraseProblem as error:
-                self.tell(str(error))
-        return file.unlock(self._secret(f"Pass phrase of {file.called}: "))
+        return self._attempts(f"Pass phrase of {file.called}: ", file.unlock)
+
+    def unseal(self, file: SealedFile) -> bytes:
+        """PassPhrases: a few attempts."""
+        return self._attempts(f"Pass phrase of the backup {file.path}: ", file.unseal)
 
     def new(self) -> bytes | None:
         """PassPhrases: twice, and none only if that is meant."""
@@ -113,6 +136,14 @@ class Terminal:
                 self.tell("These were two different ones.")
         raise PassPhraseProblem("no pass phrase was agreed on; nothing was made")
 
+    def _attempts(self, prompt: str, use: Callable[[bytes], T]) -> T:
+        for _ in range(limits.PASS_ATTEMPTS - 1):
+            try:
+                return use(self._secret(prompt))
+            except PassPhraseProblem as error:
+                self.tell(str(error))
+        return use(self._secret(prompt))
+
     def _wants_none(self) -> bool:
         self.tell("Without one, whoever can read the file can be you.")
         return self.ask("Really no pass phrase? [y/N] ").strip().lower() in ("y", "yes")
@@ -121,16 +152,25 @@ class Terminal:
         return self.secret(prompt).encode("utf-8", "surrogateescape")
 
 
-def from_file(path: Path) -> bytes:
-    """A file's first line. :raises PassPhraseProblem: if others may read it, or it has none."""
+def lines_of(path: Path) -> Callable[[], bytes]:
+    """Calls of `from_file`, each time for the next line."""
+    numbers = count()
+    return lambda: from_file(path, next(numbers))
+
+
+def from_file(path: Path, number: int = 0) -> bytes:
+    """One of the first two lines of a file.
+
+    :raises PassPhraseProblem: if others may read it, or it has no such line.
+    """
     try:
-        data, is_open = private_files.read(path, limits.MAX_PASS)
+        data, is_open = private_files.read(path, _TWO_LINES)
     except OSError as error:
         raise PassPhraseProblem(f"{path} cannot be read ({error.strerror})") from None
     if is_open:
         what = f"others on this machine may read {path}; it was not used"
         raise PassPhraseProblem(what, f"Nothing was sent. Type: chmod 600 {path}")
-    return _first_line(data, str(path))
+    return _line(b"".join(data.split(b"\n")[number : number + 1]), str(path))
 
 
 def from_descriptor(number: int) -> bytes:
@@ -145,11 +185,11 @@ def from_descriptor(number: int) -> bytes:
     except OSError as error:
         what = f"file descriptor {number} cannot be read ({error.strerror})"
         raise PassPhraseProblem(what) from None
-    return _first_line(bytes(data), f"file descriptor {number}")
+    return _line(bytes(data), f"file descriptor {number}")
 
 
-def _first_line(data: bytes, where: str) -> bytes:
-    line = data.split(b"\n", 1)[0].removesuffix(b"\r")
+def _line(line: bytes, where: str) -> bytes:
+    line = line.removesuffix(b"\r")
     if not line:
         raise PassPhraseProblem(f"{where} holds no pass phrase")
     if len(line) > limits.MAX_PASS:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import stat
 from pathlib import Path
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 _OTHERS = 0o077
+#: What filesystems say that know no hard links, FAT on a memory stick for one.
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -29,6 +33,34 @@ def write(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
     new.replace(path)
     sync_folder(path.parent)
+
+
+def write_beside(path: Path, data: bytes) -> None:
+    """A new file, whole or not at all, in the place of none. :raises OSError: also if one is there.
+
+    Nothing that stands there is followed or replaced, a link that leads nowhere neither.
+    """
+    new = path.with_name(f".{secrets.token_hex(8)}.new")
+    try:
+        with os.fdopen(os.open(new, _NEW | os.O_EXCL, FILE_MODE), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        _put(new, path)
+    finally:
+        new.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def _put(new: Path, path: Path) -> None:
+    """Give a file its name, if nobody has it. :raises OSError:"""
+    try:
+        os.link(new, path, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        os.close(os.open(path, _NEW | os.O_EXCL, FILE_MODE))  # now the name is ours
+        new.replace(path)
 
 
 def sync_folder(path: Path) -> None:

@@ -66,10 +66,21 @@ class Profile:
         new = self if request is None else replace(self, request=request)
         return new if available is None else replace(new, available=available)
 
+    @property
+    def portable(self) -> Profile:
+        """What of it goes into a backup, and may come out of one: nothing that names a file of a
+        machine, be it a key or a program.
+        """
+        return replace(self, identity=Path(IDENTITY_FILE))
+
+    def written(self) -> bytes:
+        """The file."""
+        return _to_toml(self).encode("utf-8")
+
     def save(self) -> None:
         """Write `profile.toml`. :raises ProfileProblem: if that cannot be done."""
         try:
-            private_files.write(self.folder / PROFILE_FILE, _to_toml(self).encode("utf-8"))
+            private_files.write(self.folder / PROFILE_FILE, self.written())
         except OSError as error:
             raise unusable(self.folder / PROFILE_FILE, error) from None
 
@@ -152,6 +163,12 @@ def read_profile(folder: Path) -> Profile:
     if is_open:
         what = f"others on this machine may use {path}; it was not read"
         raise ProfileProblem(what, f"Nothing was sent. Type: chmod 600 {path}")
+    return parse_profile(folder, data)
+
+
+def parse_profile(folder: Path, data: bytes) -> Profile:
+    """The same of bytes that are, or will be, in the folder's file. :raises ProfileProblem:"""
+    path = folder / PROFILE_FILE
     if len(data) > limits.MAX_PROFILE_FILE:
         raise _damaged(path, None, "it is too long for a profile")
     values = _values(path, data)

@@ -2,13 +2,16 @@
 
 While an enrolment is under way its key stands in `enrolling/`, one for each invitation, so that a
 second try after a failed one uses the same key, and two at once keep apart; a finished one is
-renamed into its place in `profiles/`, whole. Profiles whose key was reset end in `former/`.
+renamed into its place in `profiles/`, whole, and so is what comes from a backup, made in
+`restoring/`. Profiles whose key was reset end in `former/`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import secrets
+import shutil
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -25,6 +28,7 @@ from securecom.invitation import Invitation
 from securecom.text import shown
 
 _PENDING_NAME = 32  # hexadecimal digits
+_INSTEAD_OF_A_LINK = "Leave the link away to use it, or name another one."
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._:-]{0,199}")
 
 
@@ -66,14 +70,18 @@ class Profiles:
         name = hashlib.sha256(invitation.server + invitation.token).hexdigest()[:_PENDING_NAME]
         return self._folder / "enrolling" / name
 
-    def check_new(self, name: str) -> None:
-        """:raises ProfileProblem: if a new profile cannot have this name."""
+    def check_new(self, name: str, instead: str = _INSTEAD_OF_A_LINK) -> None:
+        """:raises ProfileProblem: if a new profile cannot have this name.
+
+        :param instead: what to do where there is one.
+        """
         if not _PROFILE_NAME.fullmatch(name):
             hint = "Nothing was sent. Letters, digits and any of @._:- will do."
             raise ProfileProblem("that is no name for a profile", hint)
         if self._place(name).exists():
-            hint = "Nothing was sent. Leave the link away to use it, or name another one."
-            raise ProfileProblem(f"there is a profile {name} already", hint)
+            raise ProfileProblem(
+                f"there is a profile {name} already", f"Nothing was sent. {instead}"
+            )
 
     def add(self, profile: Profile, name: str | None) -> Profile:
         """Give an enrolment's folder its place on the shelf, named after person and server."""
@@ -92,13 +100,35 @@ class Profiles:
             raise unusable(place, error) from None
         return replace(profile, folder=place)
 
+    def restore(self, new: Profile, files: dict[str, bytes], name: str | None) -> Profile:
+        """Give a profile with these files beside it its place, all of it or nothing.
+
+        :raises ProfileProblem: if it cannot be written, or its person has a profile already.
+        """
+        for old in self._same_person(new):
+            hint = f"Nothing was changed or sent. To use it: securecom --profile {old.folder.name}"
+            what = f"there is a profile of {new.name} at that server already, {old.folder.name}"
+            raise ProfileProblem(what, hint)
+        folder = self._folder / "restoring" / secrets.token_hex(_PENDING_NAME // 2)
+        try:
+            private_files.make_folder(folder)
+            for file, data in files.items():
+                private_files.write(folder / file, data)
+            return self.add(replace(new, folder=folder), name)
+        except OSError as error:
+            raise unusable(folder, error) from None
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)  # not there any more if all went well
+
     def set_aside(self, new: Profile) -> list[Path]:
         """Take profiles of the same person at the same server off the shelf: the server knows one
         key of each. Their pins stay good, so the new profile has them too. Where they are now.
 
         :raises ProfileProblem: if that cannot be done.
         """
-        return [self._retire(old, new) for old in self._same_person(new)]
+        key = new.identity_path.absolute()
+        old = [one for one in self._same_person(new) if one.identity_path.absolute() != key]
+        return [self._retire(one, new) for one in old]
 
     def _same_person(self, new: Profile) -> list[Profile]:
         found = []
@@ -107,8 +137,7 @@ class Profiles:
                 old = read_profile(self._place(name))
             except ProfileProblem:  # told to whoever uses it
                 continue
-            is_same = (old.name, old.server) == (new.name, new.server)
-            if is_same and old.identity_path.absolute() != new.identity_path.absolute():
+            if (old.name, old.server) == (new.name, new.server):
                 found.append(old)
         return found
 

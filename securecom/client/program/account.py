@@ -21,15 +21,21 @@ from securecom.client.profile.identity_file import make_identity_file, read_iden
 from securecom.client.profile.passphrase import PassPhrases
 from securecom.client.profile.profile import IDENTITY_FILE, Profile
 from securecom.client.profile.profiles import Profiles
+from securecom.client.program.restoring import restore
+from securecom.errors import SecurecomError
 from securecom.identity import Identity, Name
 from securecom.invitation import Host, Invitation
 
+_TWO_MACHINES = (
+    "the same key may be on another machine now: it has one session at a time, and --takeover "
+    "ends the other one"
+)
 _RESUMED = "the key of an enrolment that was not finished"
 
 
 @dataclass(frozen=True)
 class Member:
-    """Somebody whom the server knows. `notices`: what to tell them about their new profile."""
+    """Somebody whom the server knows. `notices`: what to tell them about a profile that is new."""
 
     profile: Profile
     identity: Identity
@@ -90,7 +96,7 @@ def pass_phrases(arguments: Namespace, *, is_terminal: bool) -> PassPhrases:
     if arguments.pass_fd is not None:
         return passphrase.Given(partial(passphrase.from_descriptor, arguments.pass_fd))
     if arguments.pass_file is not None:
-        return passphrase.Given(partial(passphrase.from_file, arguments.pass_file))
+        return passphrase.Given(passphrase.lines_of(arguments.pass_file))
     return passphrase.Terminal() if is_terminal else passphrase.Nowhere()
 
 
@@ -103,6 +109,22 @@ def member(arguments: Namespace, profiles: Profiles, source: PassPhrases) -> Mem
     if arguments.save:
         profile.save()
     return Member(profile, identity)
+
+
+def restored(arguments: Namespace, profiles: Profiles, source: PassPhrases) -> Member:
+    """Who brings a backup: its profile is on the shelf, and chosen, when this returns.
+
+    :raises SecurecomError: if it cannot be restored; or if it was, and its identity is not opened.
+    """
+    profile = restore(arguments.restore, arguments.profile, profiles, source)
+    name, start = profile.folder.name, profiles.start(profile)
+    arguments.profile = name
+    try:
+        someone = member(arguments, profiles, source)
+    except SecurecomError as error:
+        error.hint = f"{error.hint} The backup was restored as {name}; next time: {start}"
+        raise
+    return replace(someone, notices=(f"restored as {name}; next time: {start}", _TWO_MACHINES))
 
 
 def newcomer(arguments: Namespace, profiles: Profiles, source: PassPhrases) -> Newcomer:

@@ -97,12 +97,23 @@ def _add_profile(group: argparse._ArgumentGroup) -> None:
         help="enrol with this OpenSSH Ed25519 key instead of a new one; it stays where it is",
     )
     identity.complete = shtab.FILE  # type: ignore[attr-defined]
+    backup = group.add_argument(
+        "--restore",
+        type=Path,
+        metavar="FILE",
+        help="make a profile from this backup (/backup wrote it) and be on line with it; --profile "
+        "names it. The backup's pass phrase comes first, then the identity's, if it has one",
+    )
+    backup.complete = shtab.FILE  # type: ignore[attr-defined]
     source = group.add_mutually_exclusive_group()
     source.add_argument(
-        "--pass-fd", type=_count, metavar="N", help="the pass phrase is a line from descriptor N"
+        "--pass-fd", type=_count, metavar="N", help="a pass phrase is a line from descriptor N"
     )
     file = source.add_argument(
-        "--pass-file", type=Path, metavar="FILE", help="the pass phrase is this file's first line"
+        "--pass-file",
+        type=Path,
+        metavar="FILE",
+        help="the pass phrase is this file's first line, a second one its second",
     )
     file.complete = shtab.FILE  # type: ignore[attr-defined]
     source.add_argument(

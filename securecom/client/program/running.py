@@ -12,6 +12,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.stdio import StandardIO
+from twisted.internet.threads import deferToThreadPool
 
 from securecom import __version__, limits
 from securecom.client.channels.enrol import enrol
@@ -25,10 +26,12 @@ from securecom.client.frontends.lines import Lines
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
 from securecom.client.profile.log_files import LogFiles
-from securecom.client.profile.profile import RequestMode
+from securecom.client.profile.profile import Profile, RequestMode
 from securecom.client.program import account, standard_io
 from securecom.client.program.account import Member, Newcomer
+from securecom.client.program.backing_up import Backups
 from securecom.client.program.joining import NameHeard, join
+from securecom.client.program.sealing import seal_in_a_process
 from securecom.client.program.sockets import Route
 from securecom.client.program.visit import Visit
 from securecom.client.service import Client
@@ -134,6 +137,7 @@ class Run:
             mode=profile.request,
             available=profile.available,
             takeover=self._arguments.takeover,
+            back_up=self._backups(profile).make,
             attempts=self._attempts,
             logs=LogFiles(profile.folder, time.time),
         )
@@ -164,6 +168,12 @@ class Run:
             random=random.SystemRandom().random,
             **settings,
         )
+
+    def _backups(self, profile: Profile) -> Backups:
+        return Backups(profile.folder, self.lines.ask_secret, self._elsewhere, seal_in_a_process)
+
+    def _elsewhere(self, call: Callable[[], Any]) -> Deferred[Any]:
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), call)
 
     # --- enrolment --------------------------------------------------------------------------
 

@@ -108,13 +108,13 @@ class Visit:
     def _joined(self, someone: Member) -> None:
         if self._lines is not None:
             self._lines.show(Notice(f"you are {someone.profile.name}; the invitation is spent"))
-            for notice in someone.notices:
-                self._lines.show(Notice(notice))
         self._log_in(someone)
 
     def _log_in(self, someone: Member) -> None:
         if self._lines is None or self._deadline is not None:
             return
+        for notice in someone.notices:
+            self._lines.show(Notice(notice))
         self._core = self._make_core(someone)
         self._core.done.addCallbacks(lambda _: self.leave(), self._failed)
         self._core.start()

@@ -1,0 +1,119 @@
+"""`/backup`: the identity, the settings and the pins, into one encrypted file.
+
+Whoever has just given the identity's pass phrase may take a copy of it along, under a pass phrase
+that they choose; a file that is there already is never replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, inlineCallbacks
+
+from securecom import limits
+from securecom.client import known_peers
+from securecom.client.events import BackedUp
+from securecom.client.known_peers import Pins
+from securecom.client.profile import private_files
+from securecom.client.profile.backup import Backup
+from securecom.client.profile.identity_file import read_identity_file
+from securecom.client.profile.profile import Profile, read_profile
+from securecom.client.profile.vault import AskSecret, Elsewhere, Vault
+from securecom.errors import BackupProblem, PassPhraseProblem, StateDamaged
+
+_NOTHING = "Nothing was written."
+
+
+class Backups:
+    """Backups of one profile.
+
+    :param folder: the profile's.
+    :param seal: encrypts bytes under a pass phrase, which takes a second.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        ask: AskSecret,
+        elsewhere: Elsewhere,
+        seal: Callable[[bytes, str], bytes],
+    ) -> None:
+        self._folder, self._ask = folder, ask
+        self._elsewhere, self._seal = elsewhere, seal
+
+    @inlineCallbacks
+    def make(self, file: str) -> Generator[Deferred[Any], Any, BackedUp]:
+        """Write one. Fails with a `SecurecomError`; then there is no new file."""
+        path, profile = _place(file), read_profile(self._folder)
+        yield Vault(profile.identity_path, self._ask, self._elsewhere).pass_phrase()
+        phrase = yield self._agree_on_one(path)
+        backup, pins = _collected(profile)
+        yield self._elsewhere(lambda: _write(path, self._seal(backup.packed(), phrase)))
+        return BackedUp(str(path), len(pins))
+
+    @inlineCallbacks
+    def _agree_on_one(self, path: Path) -> Generator[Deferred[Any], Any, str]:
+        """The backup's own pass phrase, twice the same."""
+        phrase: str = yield self._ask(f"a pass phrase for the backup {path.name}")
+        _check(phrase)
+        again = yield self._ask("the same again")
+        if again != phrase:
+            raise PassPhraseProblem("these were two different pass phrases", _NOTHING)
+        return phrase
+
+
+def _place(file: str) -> Path:
+    """Where it goes. :raises BackupProblem: if something is there already, or no folder is."""
+    try:
+        path = Path(file).expanduser().absolute()
+        if _is_there(path):
+            hint = f"{_NOTHING} Name a file that is not there yet."
+            raise BackupProblem(f"{path} is there already", hint)
+        if not path.parent.is_dir():
+            raise BackupProblem(f"there is no folder {path.parent}", f"{_NOTHING} Make it first.")
+    except (OSError, RuntimeError, ValueError):  # too long; ~ of nobody; a zero byte
+        raise BackupProblem("that cannot be the name of a file", _NOTHING) from None
+    return path
+
+
+def _is_there(path: Path) -> bool:
+    """Anything, a link that leads nowhere too. :raises OSError, ValueError: if that is no path."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def _check(phrase: str) -> None:
+    if not phrase:
+        raise PassPhraseProblem("a backup needs a pass phrase", _NOTHING)
+    try:
+        length = len(phrase.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise PassPhraseProblem("that pass phrase is not UTF-8", _NOTHING) from None
+    if length > limits.MAX_PASS:
+        raise PassPhraseProblem("that is too long for a pass phrase", _NOTHING)
+
+
+def _collected(profile: Profile) -> tuple[Backup, Pins]:
+    """What is on the disk, and the pins in it. :raises SecurecomError: what a log-in would too."""
+    identity = read_identity_file(profile.identity_path)
+    try:
+        data, _ = private_files.read(profile.known_peers, limits.MAX_KNOWN_PEERS_FILE)
+    except FileNotFoundError:  # nobody was met yet
+        data = known_peers.written({})
+    except OSError as error:
+        raise StateDamaged(f"{profile.known_peers} cannot be used ({error.strerror})") from None
+    pins = known_peers.parse(data, profile.known_peers)
+    return Backup(profile.portable.written(), identity.data, data), pins
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        private_files.write_beside(path, data)
+    except OSError as error:
+        why = (error.strerror or "unwritable").lower()
+        raise BackupProblem(f"{path} cannot be written ({why})", _NOTHING) from None
