@@ -14,6 +14,7 @@ from securecom.arguments import (
     CHAT_SECONDS,
     MAC,
     PORT,
+    SIGNATURE,
     STREAM,
     FactsArgument,
     FixedBytes,
@@ -115,7 +116,8 @@ class RequestChat(amp.Command):
     """Ask for a chat; answered when the callee's stream is open.
 
     `key`: the callee's at this server (a pin goes before it). `role`: whose turn it is to speak;
-    two requests that crossed make the smaller name the caller.
+    two requests that crossed make the smaller name the caller. `succession`: the chain that led to
+    the key (`succession.encode`), if there is one.
 
     `chat_seconds`: how long the chat may last; absent: until somebody ends it. `their_seconds`:
     what the other asked, if the two crossed and one of them asked for an end; 0: they did not.
@@ -128,6 +130,7 @@ class RequestChat(amp.Command):
         (b"key", KeyArgument()),
         (b"role", Word("caller", "callee")),
         (b"their_seconds", Number(0, limits.MAX_CHAT_SECONDS, optional=True)),
+        (b"succession", amp.String(optional=True)),
     ]
     errors = by_word(NoAnswer, Refused, TooSoon, Cancelled, Occupied, TooManyRequests)
 
@@ -168,6 +171,17 @@ class ListBlocked(amp.Command):
 
     response = [(b"names", NamesArgument())]
     errors = by_word(ServerTrouble)
+
+
+class NewKey(amp.Command):
+    """Our key signs over to this one, which is ours from the answer on (`succession.Link`)."""
+
+    arguments = [
+        (b"key", KeyArgument()),
+        (b"old_signature", SIGNATURE),
+        (b"new_signature", SIGNATURE),
+    ]
+    errors = by_word(KeyTaken, BadProof, Occupied, TooManyRequests, ServerTrouble)
 
 
 class MyData(amp.Command):
@@ -246,6 +260,7 @@ class OfferChat(amp.Command):
 
     `seconds`: how long the request stands; `chat_seconds`: how long the chat may last, if it has
     an end. `busy` and `unavailable` look alike to the caller.
+    `succession`: the chain that led to the caller's key, if there is one.
     """
 
     arguments = [
@@ -254,6 +269,7 @@ class OfferChat(amp.Command):
         (b"key", KeyArgument()),
         (b"seconds", Number(1, 3600)),
         (b"chat_seconds", CHAT_SECONDS),
+        (b"succession", amp.String(optional=True)),
     ]
     response = [(b"answer", Word("accept", "refuse", "busy", "unavailable"))]
 

@@ -159,6 +159,20 @@ class BackupProblem(Mistake):
     hint = "Nothing was changed or sent."
 
 
+class NoProgram(Mistake):
+    """The program that is to answer chat requests is not there, or may not be run."""
+
+    code = 215
+    hint = "Nothing was sent. Name a program with its path, or '' for none: docs/bots.md."
+
+
+class ProgramFailed(Mistake):
+    """The program that is to answer chat requests gave no answer."""
+
+    code = 216
+    hint = "You are asked instead."
+
+
 # --- the admin's ----------------------------------------------------------------------------
 
 

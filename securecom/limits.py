@@ -44,6 +44,13 @@ MAX_LABEL = 63
 MAX_LINK = 512
 #: bcrypt rounds of the identity file: about half a second on a small machine.
 BCRYPT_ROUNDS = 64
+#: Links of a chain of keys that a server keeps for a name and a client follows: who has not met
+#: somebody for eight new keys sees a changed one. 1536 bytes in a request.
+MAX_SUCCESSIONS = 8
+#: New keys of one person in NEW_KEY_WINDOW: each is a write to the disk, and moves an old link out.
+NEW_KEYS = 1
+#: The window of that rate.
+NEW_KEY_WINDOW = 300.0
 #: Bytes of an identity file that is read at all.
 MAX_IDENTITY_FILE = 16 * 1024
 
@@ -210,6 +217,12 @@ RECONNECT_JITTER = 0.3
 MAX_LINE = 64 * 1024
 #: Names whose missed requests a client remembers.
 MAX_MISSED = 100
+#: For a program that answers a chat request: the person still has most of the time if it does not.
+PROGRAM_DEADLINE = 5.0
+#: Bytes of its answer: a word in JSON, and room for white space.
+MAX_PROGRAM_ANSWER = 1024
+#: Such programs that have not ended. One is needed; others may be on their way out, killed.
+MAX_PROGRAMS = 4
 #: Bytes waiting for a slow terminal or pipe before reading from the server pauses.
 MAX_UNSHOWN = 256 * 1024
 #: Bytes waiting in all when messages, the end of a chat and problems are still taken: what one read

@@ -55,13 +55,13 @@ class BadInvitation(Refusal):
 
 
 class KeyTaken(Refusal):
-    """This key belongs to a user already."""
+    """This key is a user's, or was and has signed over to another."""
 
     wire = b"KEY_TAKEN"
 
 
 class BadProof(Refusal):
-    """No live session with this id, or a proof that is not its key's."""
+    """A proof that does not prove: of a session, of a new key, of a chat."""
 
     wire = b"BAD_PROOF"
 
@@ -97,7 +97,7 @@ class Cancelled(Refusal):
 
 
 class Occupied(Refusal):
-    """The asker has a request or a chat already."""
+    """The asker is in a request or a chat."""
 
     wire = b"OCCUPIED"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -118,7 +119,7 @@ def lie_to_caller() -> None:
     false = Identity.generate().public_key
 
     def lie(opened: Opened) -> Opened:
-        return Opened(opened.chat, opened.stream, false, opened.role) if _armed else opened
+        return replace(opened, key=false) if _armed else opened
 
     def request(board: LocalSwitchboard, caller: Any, callee: Name, *more: Any) -> Deferred[Opened]:
         return _request(board, caller, callee, *more).addCallback(lie)
@@ -131,9 +132,9 @@ def lie_to_callee() -> None:
     false = Identity.generate().public_key
 
     def offer(
-        session: Session, chat: bytes, caller: Name, key: PublicKey, lasts: float, *more: Any
+        session: Session, chat: bytes, caller: Name, key: PublicKey, *rest: Any
     ) -> Deferred[Answer]:
-        return _offer(session, chat, caller, false if _armed else key, lasts, *more)
+        return _offer(session, chat, caller, false if _armed else key, *rest)
 
     Session.offer = offer  # type: ignore[method-assign, assignment]
 
@@ -151,11 +152,8 @@ def lead_to_carol() -> None:
 def call_alice_carol() -> None:
     """Whom alice asks is told that it is carol, with alice's key."""
 
-    def offer(
-        session: Session, chat: bytes, caller: Name, key: PublicKey, lasts: float, *more: Any
-    ) -> Deferred[Answer]:
-        said = Name("carol") if caller == "alice" else caller
-        return _offer(session, chat, said, key, lasts, *more)
+    def offer(session: Session, chat: bytes, caller: Name, *rest: Any) -> Deferred[Answer]:
+        return _offer(session, chat, Name("carol") if caller == "alice" else caller, *rest)
 
     Session.offer = offer  # type: ignore[method-assign, assignment]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 
-from tests.programs import Client
+from tests.processes import environment
+from tests.programs import CLIENT, Client
 from tests.town import TownCase
 
-KEY_CHANGED = 701
+KEY_CHANGED, WRONG_PASS_PHRASE = 701, 213
 
 
 class KeysTests(TownCase):
@@ -48,9 +50,10 @@ class KeysTests(TownCase):
         new = await self.enrolling(link, "bob2", "--no-pass", "--available", "--stay").online()
         asking = alice.send("chat", name="bob")
         await new.event("asked", trust="new")
-        new.send("accept")
+        accepting = new.send("accept")
         failed = await alice.answer(asking)
         self.assertEqual(failed["code"], KEY_CHANGED)
+        await new.answer(accepting)  # till then they are busy
         (pin,) = re.findall(r"/trust (bob SHA256:\S+)$", failed["hint"])
         await alice.do("trust", pin=pin)
         await self.chat(alice, new, "bob", "alice")
@@ -60,6 +63,73 @@ class KeysTests(TownCase):
         whois = alice.told("whois")[-1]
         self.assertEqual((whois["trust"], len(whois["earlier"])), ("met", 1))
         self.assertEqual(whois["fingerprint"], pin.split()[1])
+
+    async def test_a_new_key_is_followed_and_a_reset_one_is_not(self) -> None:
+        server = await self.server()
+        alice, bob = await self.clients(server, "alice", "bob")
+        await self.chat(alice, bob, "bob", "alice")
+        for client in (alice, bob):
+            await client.do("verify")
+            await client.do("verify", word="yes")
+        await self.stop(alice, bob)
+        await bob.do("newkey")
+        (renewed,) = bob.told("key-renewed")
+        told = {key: renewed[key] for key in ("former", "fingerprint")}
+        followed = {"event": "key-followed", "name": "bob", "trust": "verified", **told}
+        await self._talk(alice, bob, "followed-verified")
+        self.assertEqual(alice.told("key-followed"), [followed])
+        for client in (alice, bob):
+            client.send("exit")
+            self.assertEqual(await client.ended(), 0)
+        alice, bob = await self.clients(server, "alice", "bob")
+        await self._talk(alice, bob, "verified")
+        self.assertEqual(alice.told("key-followed"), [])
+        await self._reset(alice, bob)
+
+    async def _talk(self, alice: Client, bob: Client, trust: str) -> None:
+        await self.chat(alice, bob, "bob", "alice")
+        self.assertEqual(alice.told("chat-started")[-1]["trust"], trust)
+        await self.say(alice, bob, "still you")
+        await self.stop(alice, bob)
+        self.assertEqual(await self._trust(alice, "bob"), "verified")
+
+    async def _reset(self, alice: Client, bob: Client) -> None:
+        """The admin gives bob's name another key: nothing leads there, and nothing is sent."""
+        await self.admin("reset-key", "bob")
+        await bob.ended()
+        (link,) = await self.invite("bob")
+        new = await self.enrolling(link, "bob2", "--no-pass", "--available", "--stay").online()
+        before = len(alice.told("chat-started"))
+        asking = alice.send("chat", name="bob")
+        await new.event("asked", trust="new")
+        new.send("accept")
+        self.assertEqual((await alice.answer(asking))["code"], KEY_CHANGED)
+        self.assertEqual(len(alice.told("chat-started")), before)
+        self.assertEqual(alice.told("key-followed"), [])
+        self.assertEqual(new.told("chat-started") + new.told("message"), [])
+
+    async def test_a_new_key_has_the_pass_phrase_of_the_old_one(self) -> None:
+        server = await self.server()
+        (link,) = await self.invite("dora")
+        phrase = self.home / "phrase"
+        phrase.write_text("correct horse\n")
+        phrase.chmod(0o600)
+        given = ("--pass-file", str(phrase))
+        dora = await self.enrolling(link, "dora", *given, "--stay").online()
+        for typed, code in (("battery staple", WRONG_PASS_PHRASE), ("correct horse", None)):
+            renewing = dora.send("newkey")
+            await dora.event("secret-wanted")
+            dora.type(json.dumps({"secret": typed}) + "\n")
+            self.assertEqual((await dora.answer(renewing)).get("code"), code)
+        dora.send("exit")
+        self.assertEqual(await dora.ended(), 0)
+        self.point("dora", server.standard)
+        argv = [*CLIENT, "--json", "--data-dir", str(self.home / "dora"), *given]
+        again: Client = self.started(Client(argv, environment(self.home)))
+        await again.online()
+        await again.do("fingerprint")
+        fingerprint = again.told("fingerprints")[-1]["fingerprint"]
+        self.assertEqual(fingerprint, dora.told("key-renewed")[-1]["fingerprint"])
 
     async def _number(self, client: Client) -> str:
         await client.do("verify")

@@ -22,6 +22,7 @@ from securecom.client.known_peers import Kept, OldKey, Pin, Pins
 from securecom.client.profile import private_files
 from securecom.errors import BadArgument, PeerKeyChanged, StateBusy, StateDamaged
 from securecom.identity import Name, PublicKey
+from securecom.succession import leads
 
 
 class Contacts:
@@ -54,25 +55,30 @@ class Contacts:
         self._refresh()
         return sorted(Name(name) for server, name in self._pins if server == self._server)
 
-    def trust(self, name: Name, key: PublicKey | None = None) -> Trust:
+    def trust(self, name: Name, key: PublicKey | None = None, chain: bytes = b"") -> Trust:
         """How a name stands, or how it stands with the key that is claimed to be its own.
 
+        :param chain: what is said to lead to that key; one that is not right is none.
         :raises PeerKeyChanged: if the key is pinned, but as somebody else's.
         """
         pin = self.pin(name)
         if pin is None:
             self._check_nobody_elses(key)
             return "new"
-        if key is not None and key != pin.key:
-            return "changed"
-        return "verified" if pin.trust == "verified" else "met"
+        is_verified = pin.trust == "verified"
+        if key is None or key == pin.key:
+            return "verified" if is_verified else "met"
+        if self._is_followed(name, pin, key, chain):
+            return "followed-verified" if is_verified else "followed"
+        return "changed"
 
-    def may_be(self, name: Name, key: PublicKey) -> bool:
-        """The key is the pin, the first one, or one that the person took in its place.
+    def may_be(self, name: Name, key: PublicKey, chain: bytes = b"") -> bool:
+        """The key is the pin, the first one, one that the pin signed over to, or one that the
+        person took in its place.
 
         :raises PeerKeyChanged: if it is pinned as somebody else's, and no key for this name.
         """
-        return self.trust(name, key) != "changed" or self._took(name, key)
+        return self.trust(name, key, chain) != "changed" or self._took(name, key)
 
     def take(self, name: Name, fingerprint: str) -> None:
         """The person takes the key with this fingerprint for the name's, as soon as it is proved.
@@ -83,31 +89,38 @@ class Contacts:
         """
         if self.pin(name) is None:
             raise BadArgument(f"you have never met {name}, so there is no key to replace")
-        for (server, other), pin in self._pins.items():
-            if server == self._server and pin.key.fingerprint == fingerprint:
+        for other, pin in self._pins_here():
+            keys = [pin.key] if other == name else _keys(pin)
+            if fingerprint in [key.fingerprint for key in keys]:
                 raise BadArgument(f"that is the key of {other}, and known to you as theirs")
         self._taken[name] = fingerprint
 
-    def meet(self, name: Name, key: PublicKey) -> None:
-        """The peer has proved to hold this key: pin it, if it is the first or was taken.
+    def meet(self, name: Name, key: PublicKey, chain: bytes = b"") -> Pin | None:
+        """The peer has proved to hold this key: pin it, if it is the first, was taken, or if the
+        chain leads from the pin to it.
 
-        A key that it replaces is kept as an old one; the new one was not compared.
+        A key that it replaces is kept as an old one. One that was taken was not compared; one that
+        a verified key signed over to is verified.
 
-        :raises PeerKeyChanged: if another key is pinned and this one was not taken, or if this one
-            is pinned under another name.
+        :returns: the pin that was followed to the new one, if it was.
+        :raises PeerKeyChanged: if another key is pinned and this one was not taken and does not
+            follow, or if this one is or was pinned under another name.
         :raises StateDamaged: if the file cannot be read or written.
         :raises StateBusy: if another process is writing.
         """
         with self._locked():
             pin = self.pin(name)
             if pin is not None and pin.key == key:
-                return
-            if pin is not None and not self._took(name, key):
+                return None
+            followed = pin if pin and self._is_followed(name, pin, key, chain) else None
+            if pin is not None and followed is None and not self._took(name, key):
                 raise PeerKeyChanged(f"{name}'s key is not the one you know")
             self._check_nobody_elses(key)
             now = int(self._now())
-            self._keep(name, Pin(key, now, "tofu", _behind(pin, now)))
+            trust: Kept = "tofu" if followed is None else followed.trust
+            self._keep(name, Pin(key, now, trust, _behind(pin, now, followed is not None)))
             self._taken.pop(name, None)
+            return followed
 
     def compared(self, name: Name, key: PublicKey, same: bool) -> None:
         """Our person compared this very key, or found that it does not compare.
@@ -131,13 +144,27 @@ class Contacts:
         self._pins[(self._server, name)] = pin
         self._write()
 
+    def _is_followed(self, name: Name, pin: Pin, key: PublicKey, chain: bytes) -> bool:
+        """The pin signed over to this key, which is nobody else's, and none of before."""
+        is_known = key in [old.key for old in pin.earlier] or self._owner_of(key) is not None
+        return not is_known and leads(chain, self._server, name, pin.key, key)
+
     def _check_nobody_elses(self, key: PublicKey | None) -> None:
         """A key that we know is not new because it comes under a name that is."""
-        for (server, name), pin in self._pins.items():
-            if server == self._server and pin.key == key:
-                what = f"this key is known to you as {name}"
-                hint = "Nothing was sent. Ask them by another way why they have another name."
-                raise PeerKeyChanged(what, hint)
+        if key is not None and (owner := self._owner_of(key)) is not None:
+            what = f"this key is known to you as {owner}"
+            hint = "Nothing was sent. Ask them by another way why they have another name."
+            raise PeerKeyChanged(what, hint)
+
+    def _owner_of(self, key: PublicKey) -> str | None:
+        """Whose pin it is, or was before it signed over to the present one."""
+        for name, pin in self._pins_here():
+            if key in _keys(pin):
+                return name
+        return None
+
+    def _pins_here(self) -> list[tuple[str, Pin]]:
+        return [(name, pin) for (server, name), pin in self._pins.items() if server == self._server]
 
     # --- the file ---------------------------------------------------------------------------
 
@@ -224,9 +251,14 @@ def _bounded(data: bytes, path: Path) -> bytes:
     return data
 
 
-def _behind(pin: Pin | None, now: int) -> tuple[OldKey, ...]:
+def _keys(pin: Pin) -> list[PublicKey]:
+    """The pinned key, and those that signed over until it was there."""
+    return [pin.key, *(old.key for old in pin.earlier if old.signed_over)]
+
+
+def _behind(pin: Pin | None, now: int, signed_over: bool) -> tuple[OldKey, ...]:
     """The old keys of a pin that is replaced now, itself the last of them."""
     if pin is None:
         return ()
-    replaced = OldKey(pin.key, pin.first_seen, pin.trust, now)
+    replaced = OldKey(pin.key, pin.first_seen, pin.trust, now, signed_over)
     return (*pin.earlier, replaced)[-limits.MAX_OLD_KEYS :]

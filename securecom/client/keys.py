@@ -14,6 +14,7 @@ from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import Station
 from securecom.client.events import (
     Fingerprints,
+    KeyRenewed,
     KeyTaken,
     OldKey,
     SafetyCode,
@@ -23,6 +24,7 @@ from securecom.client.events import (
 )
 from securecom.client.known_peers import Kept
 from securecom.client.known_peers import OldKey as Old
+from securecom.client.rotation import Rotation
 from securecom.errors import BadArgument
 from securecom.identity import Name, server_fingerprint
 from securecom.safety_number import in_groups
@@ -35,14 +37,18 @@ _TRUST: dict[Kept, Trust] = {"tofu": "met", "verified": "verified"}
 class Keys:
     """Whatever cannot be done fails with a `SecurecomError`, and then nothing was sent."""
 
-    def __init__(self, station: Station, coordinator: Coordinator) -> None:
-        self._station, self._coordinator = station, coordinator
+    def __init__(self, station: Station, coordinator: Coordinator, rotation: Rotation) -> None:
+        self._station, self._coordinator, self._rotation = station, coordinator, rotation
 
     def own(self) -> Fingerprints:
         """Our key and the server's."""
         station = self._station
         key = station.identity.public_key
         return Fingerprints(station.known_name, key.fingerprint, server_fingerprint(station.server))
+
+    def renew(self) -> Deferred[KeyRenewed]:
+        """Sign over to a new key; fires when the server has it, and the disk."""
+        return self._rotation.renew()
 
     def whois(self, name: Name) -> Whois:
         """What is pinned for a name. :raises BadArgument: for our own."""
@@ -92,4 +98,6 @@ class Keys:
 
 
 def _old(one: Old) -> OldKey:
-    return OldKey(one.key.fingerprint, one.first_seen, one.until, _TRUST[one.trust])
+    return OldKey(
+        one.key.fingerprint, one.first_seen, one.until, _TRUST[one.trust], one.signed_over
+    )

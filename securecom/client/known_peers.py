@@ -4,9 +4,11 @@ Its first line names the version; every other line is the key of somebody at som
 
     <server id, 64 hex> <name> ssh-ed25519 <key> <first seen> tofu|verified
     <server id, 64 hex> <name> ssh-ed25519 <key> <first seen> was-tofu|was-verified <until>
+    <server id, 64 hex> <name> ssh-ed25519 <key> <first seen> signed-tofu|signed-verified <until>
 
-The first kind is the pin, one for each name. The second kind stands behind its pin and is a key
-that the pin replaced, the oldest first. Moments are Unix seconds.
+The first kind is the pin, one for each name. The others stand behind their pin and are keys that
+were replaced, the oldest first: by one that the person took, or by one that it signed over to.
+Moments are Unix seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ FIRST_LINE = "securecom known_peers 1"
 
 _SERVER_HEX = 64
 _FIELDS = 6
-_WAS = "was-"
+_WAS, _SIGNED = "was-", "signed-"
 #: The year 10000, from which on a moment cannot be written as a date.
 _END_OF_TIME = 253402300800
 
@@ -32,12 +34,16 @@ Kept = Literal["tofu", "verified"]
 
 @dataclass(frozen=True, slots=True)
 class OldKey:
-    """A key that a pin has replaced, from when until when it was the pin."""
+    """A key that a pin has replaced, from when until when it was the pin.
+
+    :param signed_over: it signed over to the one that replaced it.
+    """
 
     key: PublicKey
     first_seen: int
     trust: Kept
     until: int
+    signed_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,7 @@ def parse(data: bytes, path: Path) -> Pins:
 def _line(server: bytes, name: str, one: Pin | OldKey) -> str:
     head = f"{server.hex()} {name} {one.key.to_openssh()} {one.first_seen}"
     if isinstance(one, OldKey):
-        return f"{head} {_WAS}{one.trust} {one.until}"
+        return f"{head} {_SIGNED if one.signed_over else _WAS}{one.trust} {one.until}"
     return f"{head} {one.trust}"
 
 
@@ -102,11 +108,14 @@ def _parse_line(line: str) -> tuple[bytes, Name, Pin | OldKey]:
         raise ValueError("not the fields of a pin")
     server, name = bytes.fromhex(words[0]), Name(words[1])
     key = PublicKey.from_openssh(f"{words[2]} {words[3]}")
-    trust = words[5].removeprefix(_WAS) if is_old else words[5]
+    signed_over = words[5].startswith(_SIGNED)
+    trust = words[5].removeprefix(_SIGNED if signed_over else _WAS) if is_old else words[5]
     if trust not in ("tofu", "verified"):
         raise ValueError("not a kind of trust")
     kept, seen = cast(Kept, trust), _moment(words[4])
-    one = OldKey(key, seen, kept, _moment(words[6])) if is_old else Pin(key, seen, kept)
+    one: Pin | OldKey = Pin(key, seen, kept)
+    if is_old:
+        one = OldKey(key, seen, kept, _moment(words[6]), signed_over)
     if _line(server, name, one) != line:
         raise ValueError("not as we write it")
     return server, name, one

@@ -30,6 +30,7 @@ from securecom.client.events import (
 )
 from securecom.client.keys import Keys
 from securecom.client.presence import Presence
+from securecom.client.rotation import Rotation
 from securecom.client.terms import Pause, Terms, seconds_of_day
 from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong, WireError
 from securecom.identity import Name, server_fingerprint
@@ -46,6 +47,7 @@ _ALL = "all"
 class MainRole:
     """The client as its person sees it.
 
+    :param rotation: makes new keys.
     :param available: whether the person wants to be available once on line.
     :param back_up: writes a backup; None: there is nothing on a disk.
     :param time_of_day: seconds since midnight, here.
@@ -57,6 +59,7 @@ class MainRole:
         self,
         station: Station,
         coordinator: Coordinator,
+        rotation: Rotation,
         available: bool,
         account: Account,
         leave: Callable[[], Deferred[None]],
@@ -68,7 +71,7 @@ class MainRole:
         self._leave, self._back_up = leave, back_up
         self._holds = False
         #: What the person asks and says about keys.
-        self.keys = Keys(station, coordinator)
+        self.keys = Keys(station, coordinator, rotation)
         #: What there is to ask and say about what the server holds.
         self.account = account
 
@@ -174,9 +177,7 @@ class MainRole:
         """Never be asked by `name` again; what they ask just now is dismissed."""
         if name == self.name:
             raise BadArgument("that is you")
-        offer = self.offer
-        if offer is not None and offer.caller == name:
-            self._coordinator.dismiss()
+        self._coordinator.hush(name)
         yield self._told(commands.Block, name=name)
         self._station.show(Blocked(name, True))
 

@@ -53,6 +53,7 @@ class Presence:
         """On line: what was wanted counts again."""
         self._coordinator.is_available = self._is_wanted
         self._coordinator.audience = self._audience()
+        self._coordinator.reconsider()
 
     def announce(self, again: bool) -> None:
         """And the server is told; who is away hears it at the first log-in."""

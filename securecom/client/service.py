@@ -24,7 +24,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from securecom import commands, limits, tls
+from securecom import commands, limits, refusals, tls
 from securecom.client.account import Account
 from securecom.client.channels.backoff import Backoff
 from securecom.client.channels.reaching import cannot_reach, farewell, login_refused
@@ -32,12 +32,14 @@ from securecom.client.channels.request_ways import Way
 from securecom.client.channels.standard_channel import Session, StandardChannel
 from securecom.client.chat.transcript import Logs
 from securecom.client.contacts import Contacts
+from securecom.client.coordination.consent import ASK_THE_PERSON, Consent
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import Station
 from securecom.client.daemon_role import DaemonRole
 from securecom.client.events import Connecting, Offline
 from securecom.client.frontend import Frontend
 from securecom.client.main_role import BackUp, MainRole
+from securecom.client.rotation import Keeping, Rotation
 from securecom.errors import (
     ConnectionWasLost,
     LoginRefused,
@@ -58,6 +60,8 @@ class Client:
     :param server: the server's id (32 bytes).
     :param host, port: where `endpoint` connects, for people to read.
     :param random: uniform in [0, 1).
+    :param keeping: where the identity is kept, if it is on a disk.
+    :param consent: is consulted before the person is asked for a chat.
     :param available: be available as soon as on line.
     :param takeover: end a session that this identity has in another client.
     :param back_up: writes a backup of the profile.
@@ -79,6 +83,8 @@ class Client:
         way: Way,
         clock: IReactorTime,
         random: Callable[[], float],
+        keeping: Keeping | None = None,
+        consent: Consent = ASK_THE_PERSON,
         available: bool = False,
         takeover: bool = False,
         back_up: BackUp | None = None,
@@ -88,11 +94,19 @@ class Client:
         #: Fires when the client is done: logged out, or failed for good with the reason.
         self.done: Deferred[None] = Deferred()
         self._station = Station(identity, server, contacts, frontend, clock, logs)
-        self._coordinator = Coordinator(self._station)
+        self._coordinator = Coordinator(self._station, consent)
         self._daemon = DaemonRole(self._station, self._coordinator, way, Backoff(random))
+        self._secure = tls.standard_client(identity, server)
+        self._rotation = Rotation(self._station, self._coordinator, keeping, self._now_are)
         account = Account(self._station, self._forgotten)
         self.main = MainRole(
-            self._station, self._coordinator, available, account, self.leave, back_up
+            self._station,
+            self._coordinator,
+            self._rotation,
+            available,
+            account,
+            self.leave,
+            back_up,
         )
         self._name = name
         self._host, self._port, self._endpoint = host, port, endpoint
@@ -101,9 +115,9 @@ class Client:
         self._channel: StandardChannel | None = None
         self._trouble: SecurecomError | None = None
         self._was_online = self._is_leaving = self._is_finished = False
+        self._is_again = False  # the next attempt is at once, and no news
         self._waiting: list[Deferred[None]] = []
-        secure = tls.standard_client(identity, server)
-        factory = TLSMemoryBIOFactory(secure, True, _Channels(self._new_channel), clock)
+        factory = TLSMemoryBIOFactory(self._secure, True, _Channels(self._new_channel), clock)
         self._service = ClientService(self, factory, self._wait, clock)
 
     def start(self) -> None:
@@ -160,6 +174,7 @@ class Client:
         self._backoff.succeeded()
         self._trouble = None
         self._station.arrive(session.name, channel)
+        self._rotation.logged_in()
         self._daemon.start(session).addCallback(lambda _: self._ready())
 
     def _ready(self) -> None:
@@ -169,7 +184,12 @@ class Client:
 
     def _not_logged_in(self, failure: Failure) -> None:
         where = f"{self._host}:{self._port}"
+        self._is_again = bool(failure.check(refusals.NotEnrolled)) and self._rotation.use_other()
         self._trouble = login_refused(failure) or cannot_reach(failure, where)
+
+    def _now_are(self, identity: Identity) -> None:
+        """Connections from now on show this identity."""
+        self._secure.renew(tls.Credentials.of(identity))
 
     # --- standard_channel.Guest -------------------------------------------------------------
 
@@ -190,6 +210,9 @@ class Client:
 
     def _wait(self, _: int) -> float:
         """ClientService's retry policy: seconds until the next attempt, if there is one."""
+        if self._is_again:
+            self._is_again = False
+            return 0.0
         trouble = self._trouble or ConnectionWasLost("the connection to the server was lost")
         seconds = self._backoff.failed()
         if self._is_leaving or self._is_finished:

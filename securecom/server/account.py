@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -18,11 +18,14 @@ from securecom.server.registry import Registry, told
 
 _log = Logger()
 
+#: How often somebody asked for all of it.
+LOOKS = "looks at this"
+
 
 class Account:
     """One person's.
 
-    :param looks: how often people have looked; one for all accounts.
+    :param rates: what is counted of people, by what it is called; `LOOKS` among them.
     :param now: the wall clock (seconds since 1970).
     :param recheck: ends the sessions of who is no user any more.
     """
@@ -30,14 +33,13 @@ class Account:
     def __init__(
         self,
         name: Name,
-        key: PublicKey,
         registry: Registry,
-        looks: Rate[Name],
+        rates: Mapping[str, Rate[Name]],
         now: Callable[[], float],
         recheck: Callable[[], Deferred[None]],
     ) -> None:
-        self._name, self._key, self._registry = name, key, registry
-        self._looks, self._now, self._recheck = looks, now, recheck
+        self._name, self._registry = name, registry
+        self._rates, self._now, self._recheck = rates, now, recheck
         self._pages: list[list[Fact]] = []
 
     # --- all of it --------------------------------------------------------------------------
@@ -46,7 +48,7 @@ class Account:
         self, session: list[Fact], switchboard: Callable[[], Deferred[list[Fact]]]
     ) -> Deferred[dict[str, Any]]:
         """The first page of what registry, session and switchboard hold at this moment."""
-        if not self._looks.allow(self._name):
+        if not self._rates[LOOKS].allow(self._name):
             return fail(refusals.TooManyRequests())
         facts = self._registry.held(self._name).addErrback(told)
         facts.addCallback(lambda kept: switchboard().addCallback(partial(_joined, kept, session)))
@@ -58,20 +60,27 @@ class Account:
         return {"facts": facts, "more": bool(self._pages)}
 
     def _cut(self, facts: list[Fact]) -> dict[str, Any]:
-        looks = Fact("counted lately", "looks at this", str(self._looks.count(self._name)))
-        self._pages = _pages([*facts, looks, *remembered.NOT_SHOWN])
+        counts = [
+            Fact("counted lately", what, str(rate.count(self._name)))
+            for what, rate in self._rates.items()
+        ]
+        self._pages = _pages([*facts, *counts, *remembered.NOT_SHOWN])
         return self.next_page()
 
     # --- its end ----------------------------------------------------------------------------
 
-    def erase(self) -> Deferred[None]:
-        """Out of the registry; the name is in quarantine. Fails with `ServerTrouble`."""
-        return self._registry.forget(self._name, self._key, self._now()).addErrback(told)
+    def erase(self, key: PublicKey) -> Deferred[None]:
+        """Out of the registry, if this is their key; the name is in quarantine.
+
+        Fails with `ServerTrouble`.
+        """
+        return self._registry.forget(self._name, key, self._now()).addErrback(told)
 
     def erased(self) -> None:
         """And out of what is remembered here. A log-in that was under way is caught, too."""
         self._pages = []
-        self._looks.forget(self._name)
+        for rate in self._rates.values():
+            rate.forget(self._name)
         self._recheck().addErrback(lambda failure: _log.failure("no recheck", failure))
 
 

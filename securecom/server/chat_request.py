@@ -125,10 +125,10 @@ class Request:
             "unavailable": self.machine.excuse,
         }
         lasts = self._ends - self._clock.seconds()
-        answer = self.asked.offer(
-            self.chat, self.caller.name, self.caller.key, lasts, self.chat_seconds
-        )
-        answer.addCallbacks(lambda word: answers[word](), lambda _: self.machine.excuse())
+        caller = self.caller
+        facts = (caller.name, caller.key, caller.succession, lasts, self.chat_seconds)
+        offered = self.asked.offer(self.chat, *facts)
+        offered.addCallbacks(lambda word: answers[word](), lambda _: self.machine.excuse())
 
     def announce(self) -> None:
         """Accepted: callee's stream first."""

@@ -40,6 +40,13 @@ class Chat:
     relay: Relay
 
 
+@dataclass(eq=False)
+class Held:
+    """Somebody who is in nothing, and is to stay so for a moment."""
+
+    party: Party
+
+
 class LocalSwitchboard:
     """See `securecom.server.switchboard.Switchboard`.
 
@@ -50,7 +57,7 @@ class LocalSwitchboard:
         self._clock, self._random = clock, random
         self._parties: dict[Name, Party] = {}
         self._leases = Leases(clock)
-        self._engaged: dict[Name, Request | Chat] = {}
+        self._engaged: dict[Name, Request | Chat | Held] = {}
         window = limits.REQUEST_WINDOW
         self._by_caller = Rate[Name](limits.REQUESTS_BY_CALLER, window, clock.seconds)
         self._lists = Rate[Name](limits.LISTS_BY_ASKER, window, clock.seconds)
@@ -74,6 +81,8 @@ class LocalSwitchboard:
         engagement = self._engaged.get(party.name)
         if isinstance(engagement, Chat):
             self._end(engagement, party)
+        elif isinstance(engagement, Held):
+            self.release(party)
         elif engagement is not None and engagement.caller is party:
             engagement.machine.abandon()
         elif engagement is not None:
@@ -126,7 +135,7 @@ class LocalSwitchboard:
         if isinstance(engagement, Chat):
             names = (engagement.caller.name, engagement.callee.name)
             return remembered.chat(name, names, engagement.relay.stream)
-        if engagement is None:
+        if not isinstance(engagement, Request):
             return []
         asked = (engagement.caller.name, engagement.wanted, engagement.chat_seconds)
         return remembered.request(name, *asked)
@@ -237,6 +246,19 @@ class LocalSwitchboard:
         if self._engaged.get(party.name) is request:
             del self._engaged[party.name]
 
+    def hold(self, party: Party) -> Deferred[None]:
+        """See the interface."""
+        if party.name in self._engaged:
+            return fail(refusals.Occupied())
+        self._engaged[party.name] = Held(party)
+        return succeed(None)
+
+    def release(self, party: Party) -> None:
+        """See the interface."""
+        held = self._engaged.get(party.name)
+        if isinstance(held, Held) and held.party is party:
+            del self._engaged[party.name]
+
     # --- chats ------------------------------------------------------------------------------
 
     def end(self, party: Party, stream: int) -> Deferred[None]:
@@ -285,4 +307,4 @@ def _opened(
 ) -> Opened:
     """`theirs` of two that crossed: nothing if neither asked for a chat with an end."""
     told = None if own is theirs is None else theirs or 0
-    return Opened(request.chat, request.stream, peer.key, role, told)
+    return Opened(request.chat, request.stream, peer.key, role, told, peer.succession)

@@ -104,6 +104,17 @@ TABLES: Mapping[str, Table | Exempt] = {
         },
     ),
     "blocks": Table("blocked by you", {"blocker": Owner(), "blocked": Shown("name")}),
+    "successions": Table(
+        "earlier key",
+        {
+            "name": Owner(),
+            "number": Shown("number"),
+            "old_key": Shown("key", _key),
+            "new_key": Shown("signed over to", _key),
+            "old_signature": Shown("its signature", bytes.hex),
+            "new_signature": Shown("the new key's signature", bytes.hex),
+        },
+    ),
     "quarantine": Exempt("a name in quarantine is nobody's: there is no person who could ask"),
     "sqlite_sequence": Exempt("SQLite's count of all invitations ever made"),
 }

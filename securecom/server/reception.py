@@ -7,11 +7,14 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from securecom import limits, refusals
+from securecom.errors import NoSuchUser
 from securecom.identity import Name, PublicKey
-from securecom.server.account import Account
+from securecom.server.account import LOOKS, Account
 from securecom.server.blocks import Blocks
+from securecom.server.key_changes import KeyChanges
 from securecom.server.rates import Rate
 from securecom.server.registry import Registry, User, told
 from securecom.server.session import Dial, Session
@@ -23,6 +26,7 @@ class Reception:
     """The one thing that every connection of this server knows.
 
     :param now: the wall clock, for invitations (seconds since 1970).
+    :param server: the server's id (32 bytes).
     """
 
     def __init__(
@@ -31,10 +35,12 @@ class Reception:
         now: Callable[[], float],
         registry: Registry,
         switchboard: Switchboard,
+        server: bytes,
     ) -> None:
         self.clock = clock
         self.switchboard = switchboard
         self.sessions = Sessions(registry)
+        self.key_changes = KeyChanges(registry, server, switchboard, clock.seconds)
         #: Opens request channels towards clients; `Dialler.dial` where the operator allows it.
         self.dial: Dial = _no_dialling
         #: Told to clients at log-in; known when the ports are open.
@@ -42,7 +48,8 @@ class Reception:
         self.dial_port: int | None = None
         self._now = now
         self._registry = registry
-        self._looks = Rate[Name](limits.MY_DATA_BY_PERSON, limits.REQUEST_WINDOW, clock.seconds)
+        looks = Rate[Name](limits.MY_DATA_BY_PERSON, limits.REQUEST_WINDOW, clock.seconds)
+        self._rates = {LOOKS: looks, "new keys": self.key_changes.rate}
 
     def find(self, key: PublicKey) -> Deferred[User]:
         """The user of this key. Fails with `NotEnrolled`, `Disabled` or `ServerTrouble`."""
@@ -57,14 +64,22 @@ class Reception:
         blocks = Blocks(self._registry, owner)
         return blocks.load().addErrback(told).addCallback(lambda _: blocks)
 
-    def account(self, name: Name, key: PublicKey) -> Account:
+    def chain(self, user: User, key: PublicKey) -> Deferred[bytes]:
+        """What led this user to this key; the last question of a log-in, for it asks again whose.
+
+        Fails with `NotEnrolled`, or with `ServerTrouble`: also while the key is being changed.
+        """
+        return self.key_changes.chain(user.name, key).addErrback(_theirs)
+
+    def account(self, name: Name) -> Account:
         """What this user may ask about themselves."""
-        return Account(name, key, self._registry, self._looks, self._now, self.sessions.recheck)
+        return Account(name, self._registry, self._rates, self._now, self.sessions.recheck)
 
     def forget(self, names: frozenset[Name]) -> Deferred[None]:
         """Remember nothing of names that are nobody's any more."""
         for name in names:
-            self._looks.forget(name)
+            for rate in self._rates.values():
+                rate.forget(name)
         return self.switchboard.forget(names)
 
     def welcome(self, session: Session) -> dict[str, Any]:
@@ -74,6 +89,11 @@ class Reception:
             "request_port": self.request_port,
             "dial_port": self.dial_port,
         }
+
+
+def _theirs(failure: Failure) -> Failure:
+    """Another key took this one's place, or the admin took it away, while they logged in."""
+    return Failure(refusals.NotEnrolled()) if failure.check(NoSuchUser) else told(failure)
 
 
 def _no_dialling(_session: Session, _port: int) -> Deferred[object]:

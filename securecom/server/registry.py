@@ -18,6 +18,7 @@ from securecom import refusals
 from securecom.arguments import Fact
 from securecom.errors import NoSuchUser, OurFault
 from securecom.identity import Name, PublicKey
+from securecom.succession import Link
 
 _log = Logger()
 
@@ -77,7 +78,8 @@ class Registry(Protocol):
         All other invitations of that name are gone with it.
 
         :raises refusals.BadInvitation: it is spent, expired, revoked, or never was.
-        :raises refusals.KeyTaken: the key is somebody's; the invitation stays open.
+        :raises refusals.KeyTaken: the key is somebody's, or was and signed over to another; the
+            invitation stays open.
         """
 
     def invite(self, name: Name, token_hash: bytes, expires: float) -> Deferred[OpenInvitation]:
@@ -106,7 +108,7 @@ class Registry(Protocol):
         """All that is held about the user of this name."""
 
     def remove(self, name: Name, now: float) -> Deferred[None]:
-        """Forget this user, the name's invitations and blocks by it; the name is in quarantine.
+        """Forget this user, their chain, the name's invitations, blocks by it; it is in quarantine.
 
         Other people's blocks of the name stay until that ends.
 
@@ -129,9 +131,24 @@ class Registry(Protocol):
         """Let a name go before its time. :raises errors.NotInQuarantine: it is not held."""
 
     def reset_key(self, name: Name) -> Deferred[None]:
-        """Take the user's key away, so that the name can be invited again.
+        """Take the user's key and chain away, so that the name can be invited again.
 
         :raises errors.NoSuchUser: there is none.
+        """
+
+    def successions(self, name: Name, key: PublicKey) -> Deferred[list[Link]]:
+        """The chain that led this user to this key, the oldest link first.
+
+        :raises errors.NoSuchUser: this is not the user's key (any more).
+        """
+
+    def succeed(self, name: Name, link: Link) -> Deferred[list[Link]]:
+        """Replace the user's key, which is the link's old one, by its new one; the chain now.
+
+        Of a name's links the last `limits.MAX_SUCCESSIONS` are kept.
+
+        :raises refusals.KeyTaken: the new key is somebody's, or was and signed over to another.
+        :raises errors.NoSuchUser: the old one is not the user's key (any more).
         """
 
     def block(self, blocker: Name, blocked: Name) -> Deferred[None]:

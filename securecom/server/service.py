@@ -130,7 +130,7 @@ class Server(MultiService):
         self._standard_tls = tls.standard_server(state.credentials)
         self._request_tls = tls.request_server(state.credentials)
         switchboard = LocalSwitchboard(around.clock, around.random)
-        self.reception = Reception(around.clock, around.now, registry, switchboard)
+        self.reception = Reception(around.clock, around.now, registry, switchboard, state.server_id)
         dialler = Dialler(around.clock, around.dial_endpoint, self._request_tls, settings.dial)
         self.reception.dial = partial(dialler.dial, self.reception)
         self.reception.dial_port = settings.dial

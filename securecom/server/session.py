@@ -24,15 +24,19 @@ from securecom.server.registry import told
 from securecom.server.relay import Relay
 from securecom.server.streams import Streams
 from securecom.server.switchboard import Answer, Lease, Opened, Switchboard, Withdrawn
+from securecom.succession import Link
 
 Ending = Literal["taken-over", "disabled", "shutdown", "violation", "logged-out", "forgotten"]
 #: A session and the port of its daemon role -> fires when the channel to there is proven.
 Dial = Callable[["Session", int], Deferred[object]]
+#: A session and the statement for its new key -> fires when that is its key.
+ChangeKey = Callable[["Session", Link], Deferred[None]]
 
 
 class Session(amp.CommandLocator):
     """The server's side of one log-in.
 
+    :param succession: the chain that led to the key.
     :param ident: the session's public handle (16 bytes).
     :param request_key: the session key that proves a request channel (32 bytes).
     :param blocks: whom this person has blocked, loaded.
@@ -44,6 +48,7 @@ class Session(amp.CommandLocator):
         self,
         name: Name,
         key: PublicKey,
+        succession: bytes,
         ident: bytes,
         request_key: bytes,
         leg: StandardChannel,
@@ -51,15 +56,16 @@ class Session(amp.CommandLocator):
         blocks: Blocks,
         account: Account,
         dial: Dial,
+        change_key: ChangeKey,
     ) -> None:
-        self.name, self.key = name, key
+        self.name, self.key, self.succession = name, key, succession
         self.ident, self.request_key = ident, request_key
         self.leg = leg
         self.streams = Streams(leg)
         self._switchboard = switchboard
         self.blocks = blocks
         self._account = account
-        self._dial = dial
+        self._dial, self._change_key = dial, change_key
         self._request_channel: RequestChannel | None = None
 
     # --- the end ----------------------------------------------------------------------------
@@ -101,7 +107,13 @@ class Session(amp.CommandLocator):
         return asker not in self.blocks
 
     def offer(
-        self, chat: bytes, caller: Name, key: PublicKey, lasts: float, chat_seconds: int | None
+        self,
+        chat: bytes,
+        caller: Name,
+        key: PublicKey,
+        succession: bytes,
+        lasts: float,
+        chat_seconds: int | None,
     ) -> Deferred[Answer]:
         """Ask over the request channel."""
         if self._request_channel is None:
@@ -115,6 +127,7 @@ class Session(amp.CommandLocator):
             key=key,
             seconds=seconds,
             chat_seconds=chat_seconds,
+            succession=succession or None,
         )
         self._expect(answer, seconds, channel)
         return answer.addCallback(lambda box: cast(Answer, box["answer"]))
@@ -223,6 +236,14 @@ class Session(amp.CommandLocator):
         """All that we have blocked."""
         return self.blocks.load().addErrback(told).addCallback(lambda names: {"names": names})
 
+    @commands.NewKey.responder
+    def new_key(
+        self, key: PublicKey, old_signature: bytes, new_signature: bytes
+    ) -> Deferred[dict[str, Any]]:
+        """Our key signs over to a new one, which is ours from the answer on."""
+        link = Link(self.key, key, old_signature, new_signature)
+        return self._change_key(self, link).addCallback(lambda _: {})
+
     @commands.MyData.responder
     def my_data(self, further: bool) -> Deferred[dict[str, Any]]:
         """A page of all that is held about this person."""
@@ -238,7 +259,7 @@ class Session(amp.CommandLocator):
         """Erase this person; the answer goes out before the session ends."""
         if name != self.name:
             raise refusals.NotYou()
-        return self._account.erase().addCallback(self._erased)
+        return self._account.erase(self.key).addCallback(self._erased)
 
     def _erased(self, _: None) -> dict[str, Any]:
         self.leg.clock.callLater(0, self._be_forgotten)
@@ -262,6 +283,7 @@ def _opened(opened: Opened) -> dict[str, Any]:
         "key": opened.key,
         "role": opened.role,
         "their_seconds": opened.their_seconds,
+        "succession": opened.succession or None,
     }
 
 

@@ -53,10 +53,22 @@ _BLOCKS = (
 _QUARANTINE = (
     "CREATE TABLE quarantine (name TEXT PRIMARY KEY NOT NULL, until REAL NOT NULL) STRICT",
 )
+# A key that signed itself away is nobody's again: the old ones are unique, and so are the new ones.
+_SUCCESSIONS = (
+    """CREATE TABLE successions (
+        name TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        old_key BLOB NOT NULL UNIQUE CHECK (length(old_key) = 32),
+        new_key BLOB NOT NULL UNIQUE CHECK (length(new_key) = 32),
+        old_signature BLOB NOT NULL CHECK (length(old_signature) = 64),
+        new_signature BLOB NOT NULL CHECK (length(new_signature) = 64),
+        PRIMARY KEY (name, number)
+    ) STRICT, WITHOUT ROWID""",
+)
 #: The schema, step by step: each made a version of what was there before, from version 1 on. A new
 #: table is a new step at the end; what has been on a disk somewhere never changes. What a table
 #: or column holds about people is declared in `personal`.
-STEPS: tuple[tuple[str, ...], ...] = (_PEOPLE, _BLOCKS, _QUARANTINE)
+STEPS: tuple[tuple[str, ...], ...] = (_PEOPLE, _BLOCKS, _QUARANTINE, _SUCCESSIONS)
 
 
 class Cursor(Protocol):
@@ -175,8 +187,7 @@ def spend(cursor: Cursor, token_hash: bytes, key: PublicKey, now: float) -> Name
     open_now = _some_invitations(cursor, "WHERE token_hash = ? AND expires > ?", token_hash, now)
     if not open_now:
         raise BadInvitation
-    if user_by_key(cursor, key) is not None:
-        raise KeyTaken
+    check_free(cursor, key)
     name = open_now[0].name
     if quarantined(cursor, "WHERE name = ?", str(name)):  # likewise one that should not be left
         raise BadInvitation
@@ -232,6 +243,7 @@ def reset_key(cursor: Cursor, name: Name) -> None:
     lock(cursor)
     cursor.execute("UPDATE users SET key = NULL WHERE name = ?", (str(name),))
     _must_have_met(cursor, name)
+    cursor.execute("DELETE FROM successions WHERE name = ?", (str(name),))  # perhaps a thief's
 
 
 def block(cursor: Cursor, blocker: Name, who: Name) -> None:
@@ -254,8 +266,18 @@ def unblock(cursor: Cursor, blocker: Name, who: Name) -> bool:
     return cursor.rowcount == 1
 
 
+def check_free(cursor: Cursor, key: PublicKey) -> None:
+    """:raises KeyTaken: if it is somebody's key, or was and has signed itself away."""
+    cursor.execute(
+        "SELECT 1 FROM users WHERE key = ? UNION ALL SELECT 1 FROM successions WHERE old_key = ?",
+        (key.raw, key.raw),
+    )
+    if cursor.fetchone() is not None:
+        raise KeyTaken
+
+
 def lock(cursor: Cursor) -> None:
-    """Begin a transaction that writes."""
+    """Nobody else writes until the transaction is over."""
     cursor.execute("BEGIN IMMEDIATE")
 
 

@@ -11,8 +11,9 @@ from twisted.python.failure import Failure
 
 from securecom.arguments import Fact
 from securecom.identity import Name, PublicKey
-from securecom.server import database, leaving_sql, personal, sql
+from securecom.server import database, leaving_sql, personal, sql, succession_sql
 from securecom.server.registry import OpenInvitation, Quarantined, User
+from securecom.succession import Link
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -96,6 +97,14 @@ class SQLiteRegistry:
     def reset_key(self, name: Name) -> Deferred[None]:
         """See `Registry`."""
         return self._run(sql.reset_key, name)
+
+    def successions(self, name: Name, key: PublicKey) -> Deferred[list[Link]]:
+        """See `Registry`."""
+        return self._run(succession_sql.successions, name, key)
+
+    def succeed(self, name: Name, link: Link) -> Deferred[list[Link]]:
+        """See `Registry`."""
+        return self._run(succession_sql.succeed, name, link)
 
     def block(self, blocker: Name, blocked: Name) -> Deferred[None]:
         """See `Registry`."""

@@ -102,6 +102,7 @@ class StandardConnection(Connection):
         if not self._reception.sessions.is_open:
             raise refusals.ServerFull()
         blocks = yield self._reception.blocks(user.name)
+        chain = yield self._reception.chain(user, key)
         if self.is_closing:
             raise refusals.ServerTrouble("the client is gone")
         ident, request_key = proofs.session_id(self.tls), proofs.request_key(self.tls)
@@ -109,13 +110,15 @@ class StandardConnection(Connection):
         session = Session(
             user.name,
             key,
+            chain,
             ident,
             request_key,
             self,
             reception.switchboard,
             blocks,
-            reception.account(user.name, key),
+            reception.account(user.name),
             reception.dial,
+            reception.key_changes.change,
         )
         reception.sessions.open(session, takeover)
         self._session = self.phase = session

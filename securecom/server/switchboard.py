@@ -30,6 +30,7 @@ class Opened:
     role: Role
     #: What the other asked, if both asked and one of them for a chat with an end; 0: without.
     their_seconds: int | None = None
+    succession: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Party(Protocol):
 
     name: Name
     key: PublicKey
+    #: The chain that led to the key (`succession.encode`); for the two of a request, nobody else.
+    succession: bytes
 
     @property
     def leg(self) -> Leg:
@@ -58,10 +61,17 @@ class Party(Protocol):
         """Has not blocked this person."""
 
     def offer(
-        self, chat: bytes, caller: Name, key: PublicKey, lasts: float, chat_seconds: int | None
+        self,
+        chat: bytes,
+        caller: Name,
+        key: PublicKey,
+        succession: bytes,
+        lasts: float,
+        chat_seconds: int | None,
     ) -> Deferred[Answer]:
         """Ask this person over their request channel; fails if the channel goes.
 
+        :param succession: the chain that led to the caller's key.
         :param lasts: seconds until the offer is withdrawn.
         :param chat_seconds: how long the chat is to last, for the two to agree on.
         """
@@ -126,6 +136,12 @@ class Switchboard(Protocol):
 
     def silence(self, party: Party, caller: Name) -> Deferred[None]:
         """An open request of this caller to the party gets no answer."""
+
+    def hold(self, party: Party) -> Deferred[None]:
+        """Keep the party out of everything until `release`. Fails with `Occupied`."""
+
+    def release(self, party: Party) -> None:
+        """They may be in a request again."""
 
     def end(self, party: Party, stream: int) -> Deferred[None]:
         """End the party's chat. Fails with `NothingToEnd`."""

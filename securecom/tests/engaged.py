@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import commands, framing
 from securecom.client.chat.agreement import Agreement, Role
+from securecom.client.coordination.consent import Decision, Facts
 from securecom.identity import Identity, Name
 from securecom.tests.chat_pairs import STREAM, End
 from securecom.tests.fake_server import FakeServer, outcome
@@ -15,6 +17,30 @@ from securecom.tests.people import Person
 
 CHAT, OTHER_CHAT = b"c" * 16, b"d" * 16
 ALICE, BOB, CAROL = Name("alice"), Name("bob"), Name("carol")
+
+
+class ScriptedConsent:
+    """Lets the person decide, or takes its time and decides as the test says.
+
+    `is_stubborn`: told to stop, it says yes.
+    """
+
+    def __init__(self) -> None:
+        self.is_slow = self.is_stubborn = False
+        self.asked: list[Facts] = []
+        self.cancelled = 0
+
+    def decide(self, facts: Facts) -> Deferred[Decision]:
+        if not self.is_slow:
+            return succeed("ask")
+        self.asked.append(facts)
+        self.decision: Deferred[Decision] = Deferred(self._cancel)
+        return self.decision
+
+    def _cancel(self, decision: Deferred[Decision]) -> None:
+        self.cancelled += 1
+        if self.is_stubborn:
+            decision.callback("accept")
 
 
 class AliceTestCase(SynchronousTestCase):
@@ -27,8 +53,13 @@ class AliceTestCase(SynchronousTestCase):
         self.server = FakeServer()
         self.network = self.server.network
         self.bob, self.carol = Identity.generate(), Identity.generate()
+        self.consent = ScriptedConsent()
         self.person = Person(
-            self.network, self.server.enrol(self.name), self.server.pin, how=self.how
+            self.network,
+            self.server.enrol(self.name),
+            self.server.pin,
+            how=self.how,
+            consent=self.consent,
         ).start()
         self.alice, self.notes = self.person.main, self.person.notes
         self.end = self.server.people[Name(self.name)]
@@ -98,7 +129,8 @@ class AliceTestCase(SynchronousTestCase):
             self.offer()
         if state == "withdrawing":
             self.told(self.alice.cancel())
-        if state in ("considering", "accepted", "opening", "chatting"):
+        self.consent.is_slow = state == "deciding"
+        if state in ("deciding", "considering", "accepted", "opening", "chatting"):
             self.offer()
         if state in ("accepted", "opening", "chatting"):
             came = self.told(self.alice.accept())
@@ -116,6 +148,7 @@ STATES = (
     "asking",
     "crossing",
     "withdrawing",
+    "deciding",
     "considering",
     "accepted",
     "opening",

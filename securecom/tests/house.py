@@ -55,7 +55,7 @@ class House:
         self.credentials = certificates.new_leaf(ca, [], time.time())
         self.registry = SQLiteRegistry(SynchronousPool(in_memory()))
         self.switchboard = LocalSwitchboard(clock, numbered())
-        self.reception = Reception(clock, lambda: NOW, self.registry, self.switchboard)
+        self.reception = Reception(clock, lambda: NOW, self.registry, self.switchboard, self.pin)
         self.reception.request_port = REQUEST
         self.reception.dial_port = dial
         standard = tls.standard_server(self.credentials)

@@ -13,6 +13,7 @@ from securecom.client.events import (
     Fingerprints,
     ForgetMeMeans,
     Forgotten,
+    KeyRenewed,
     KeyTaken,
     Log,
     MyData,
@@ -148,6 +149,10 @@ class ScriptedKeys:
     def own(self) -> Fingerprints:
         self._role._called("own")
         return Fingerprints("alice", "SHA256:a", "K7QD")
+
+    def renew(self) -> Deferred[KeyRenewed]:
+        self._role._called("renew")
+        return self._role._later("renew")
 
     def whois(self, name: Name) -> Whois:
         self._role._called("whois", name)

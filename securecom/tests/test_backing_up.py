@@ -24,6 +24,8 @@ from securecom.client.frontends.lines import Lines
 from securecom.client.frontends.plain import Plain
 from securecom.client.profile import private_files
 from securecom.client.profile.backup import unpacked
+from securecom.client.profile.identity_file import make_identity_file
+from securecom.client.profile.own_key import NEXT_FILE
 from securecom.client.profile.profile import Profile, read_profile
 from securecom.client.profile.profiles import Profiles
 from securecom.client.profile.sealed import read_sealed_file
@@ -120,9 +122,16 @@ class MakingTests(BackingUpCase):
         self.assertEqual(backup.identity, own.read_bytes())
         self.assertIn(b'identity = "identity"\n', backup.profile)
 
+    def test_a_program_that_answers_requests_stays_here(self) -> None:
+        self.profile = self.profile.with_settings(on_request=("/bin/decide",))
+        self.profile.save()
+        self.successResultOf(self.make())
+        backup = unpacked(self.file, read_sealed_file(self.file).unseal(PHRASE.encode()))
+        self.assertIn(b'on_request = ""\n', backup.profile)
+
     def test_of_every_setting_it_is_known_whether_it_goes_along(self) -> None:
         """Another machine must not take over what names a file, as `Profile.portable` says."""
-        here = {"folder", "identity"}
+        here = {"folder", "identity", "on_request"}
         along = {"name", "host", "port", "server", "request", "available"}
         self.assertEqual({field.name for field in dataclasses.fields(Profile)}, here | along)
 
@@ -244,6 +253,12 @@ class DamagedTests(BackingUpCase):
     def test_the_identity(self) -> None:
         self.profile.identity_path.write_bytes(b"rubbish")
         self.refused(IdentityProblem)
+
+    def test_a_new_key_of_which_nobody_knows_whether_the_server_has_it(self) -> None:
+        """The backup might hold a key that is no good any more, and nothing else."""
+        make_identity_file(self.profile.folder / NEXT_FILE, None)
+        error = self.refused(BackupProblem, asked=2)
+        self.assertIn("a new key is on its way", error.what)
 
     def test_the_pins(self) -> None:
         self.profile.known_peers.write_bytes(PINS + b"rubbish")

@@ -90,6 +90,8 @@ class ArgumentTests(SynchronousTestCase):
         self.assertIn("whole number", self.refused("--pass-fd", "x"))
         self.assertIn("invalid choice", self.refused("--request", "shout"))
         self.assertNotIn("secret", self.refused("--pass", "secret"))
+        self.assertIn("may not be run", self.refused("--on-request", "/none --at all"))
+        self.assertIn("no closing quotation", self.refused("--on-request", "'sh"))
 
     def test_contradictions(self) -> None:
         self.refused("--available", "--away")

@@ -22,6 +22,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import limits
 from securecom.client.__main__ import main
 from securecom.client.channels.request_ways import ServerDials, ServerListens
+from securecom.client.coordination.consent import ASK_THE_PERSON
 from securecom.client.events import Asked, Message, Online
 from securecom.client.profile import private_files
 from securecom.client.profile.identity_file import read_identity_file
@@ -29,11 +30,13 @@ from securecom.client.profile.passphrase import Given, NoPassPhrase, Nowhere, Te
 from securecom.client.profile.profiles import Profiles
 from securecom.client.program import account, logs, running, standard_io
 from securecom.client.program.arguments import parser
+from securecom.client.program.deciding import Program
 from securecom.client.program.sockets import Route
 from securecom.demo import Partner
 from securecom.errors import (
     BadArgument,
     IdentityProblem,
+    NoProgram,
     NotNow,
     PassPhraseProblem,
     ProfileProblem,
@@ -157,6 +160,40 @@ class AccountTests(StartCase):
         self.assertEqual(self.profiles.load(None).request, "listen")
         account.member(self.parse(*words, "--save"), self.profiles, NoPassPhrase())
         self.assertTrue(self.profiles.load(None).available)
+
+    def test_a_program_that_answers_is_a_setting_too(self) -> None:
+        self.newcomer().enrolled(Name("alice"))
+        words = ("--on-request", "sh -c 'exit 3'")
+        member = account.member(self.parse(*words), self.profiles, NoPassPhrase())
+        program, *rest = member.profile.on_request
+        self.assertEqual((Path(program).name, rest), ("sh", ["-c", "exit 3"]))
+        self.assertEqual(self.profiles.load(None).on_request, ())
+        account.member(self.parse(*words, "--save"), self.profiles, NoPassPhrase())
+        member = account.member(self.parse(), self.profiles, NoPassPhrase())
+        self.assertEqual(member.profile.on_request, (program, *rest))
+        none = account.member(self.parse("--on-request", ""), self.profiles, NoPassPhrase())
+        self.assertEqual(none.profile.on_request, ())
+
+    def test_a_program_that_is_not_there_any_more_is_told_at_once(self) -> None:
+        profile = self.newcomer().enrolled(Name("alice")).profile
+        profile.with_settings(on_request=("/none",)).save()
+        error = self.assertRaises(
+            NoProgram, account.member, self.parse(), self.profiles, NoPassPhrase()
+        )
+        self.assertIn("docs/bots.md", error.hint)
+        words = ("--on-request", "")
+        member = account.member(self.parse(*words), self.profiles, NoPassPhrase())
+        self.assertEqual(member.profile.on_request, ())
+
+    def test_what_decides_ends_with_the_client(self) -> None:
+        reactor = MemoryReactorClock()
+        run = running.Run(self.parse(), reactor, [])
+        self.assertIs(run._consent(()), ASK_THE_PERSON)
+        self.assertEqual(reactor.triggers, {})
+        program = run._consent(("/usr/bin/decide",))
+        assert isinstance(program, Program)
+        ((end, *_),) = reactor.triggers["before"]["shutdown"]
+        self.assertEqual(end, program.end)
 
     def test_settings_at_enrolment(self) -> None:
         joined = self.newcomer().enrolled(Name("alice"))

@@ -11,6 +11,8 @@ from securecom import limits, refusals
 from securecom.client.coordination import engagement_states
 from securecom.client.coordination.asked_side import AskedSide
 from securecom.client.coordination.asking_side import AskingSide
+from securecom.client.coordination.consent import ASK_THE_PERSON
+from securecom.client.coordination.deciding_side import DecidingSide
 from securecom.client.coordination.engagement import Engagement
 from securecom.client.coordination.requests import Grant, Offer, Request
 from securecom.client.events import (
@@ -27,6 +29,9 @@ from securecom.errors import (
 )
 from securecom.tests.chat_pairs import STREAM
 from securecom.tests.engaged import BOB, CAROL, OTHER_CHAT, STATES, AliceTestCase
+
+#: Where no request of ours is open.
+_NOT_ASKING = tuple(one for one in STATES if one not in ("asking", "crossing", "withdrawing"))
 
 
 class CrossingTests(AliceTestCase):
@@ -121,6 +126,7 @@ class NotNowTests(AliceTestCase):
         "asking": {"cancel"},
         "crossing": {"cancel"},
         "withdrawing": {"cancel"},
+        "deciding": set(),
         "considering": {"accept", "refuse"},
         "accepted": {"stop"},
         "opening": {"stop"},
@@ -166,6 +172,7 @@ class NotNowTests(AliceTestCase):
             "asking": (BOB, None, False, None),
             "crossing": (BOB, None, False, None),
             "withdrawing": (BOB, None, False, None),
+            "deciding": (None, None, False, None),
             "considering": (None, BOB, False, None),
             "accepted": (None, None, True, None),
             "opening": (None, None, True, None),
@@ -184,11 +191,14 @@ class CompletenessTests(AliceTestCase):
 
     #: Asked, answered or ended; where nothing is listed nothing is done.
     out_of_turn: ClassVar[dict[str, tuple[str, ...]]] = {
-        "granted": ("free", "considering", "accepted", "opening", "chatting"),
-        "misgranted": ("free", "considering", "accepted", "opening", "chatting"),
-        "denied": ("free", "considering", "accepted", "opening", "chatting"),
+        "granted": _NOT_ASKING,
+        "misgranted": _NOT_ASKING,
+        "denied": _NOT_ASKING,
         "withdrawn": ("free", "asking", "withdrawing", "opening", "chatting"),
         "expired": ("free", "asking", "crossing", "withdrawing", "opening", "chatting"),
+        "undecided": tuple(state for state in STATES if state != "deciding"),
+        "agreed": tuple(state for state in STATES if state != "deciding"),
+        "declined": tuple(state for state in STATES if state != "deciding"),
         "stood": tuple(state for state in STATES if state != "opening"),
         "over": tuple(state for state in STATES if state not in ("opening", "chatting")),
         "stream_opened": tuple(state for state in STATES if state != "accepted"),
@@ -203,6 +213,7 @@ class CompletenessTests(AliceTestCase):
             "error": ChatFailed("a trial"),
             "offer": Offer(OTHER_CHAT, CAROL, self.carol.public_key, 60),
             "reason": "cancelled",
+            "verdict": "refuse",
             "number": STREAM + 1,
             "ending": None,
             "undelivered": [],
@@ -269,3 +280,4 @@ class CompletenessTests(AliceTestCase):
         station: Any = None
         self.assertRaises(NotNow, AskingSide(station).take)
         self.assertRaises(NotNow, AskedSide(station).take_held)
+        self.assertRaises(NotNow, DecidingSide(station, ASK_THE_PERSON).take)

@@ -10,6 +10,7 @@ from securecom.errors import NameInQuarantine, StateBusy
 from securecom.identity import Name
 from securecom.invitation import token_hash
 from securecom.server.session import Session
+from securecom.succession import Link
 from securecom.tests.house import NOW, Hand, House, chatting, result
 from securecom.tests.test_chat_requests import RequestCase
 
@@ -155,16 +156,16 @@ class RaceTests(SynchronousTestCase):
         """The registry answers in the order in which it was asked."""
         house = House()
         alice = house.hand("alice")
-        blocked: Deferred[list[Name]] = Deferred()
+        still_theirs: Deferred[list[Link]] = Deferred()
         users: Deferred[None] = Deferred()
         real_users = house.registry.users
         other = Hand(house, alice.identity)
-        self.patch(house.registry, "blocked", lambda _: blocked)
+        self.patch(house.registry, "successions", lambda *_: still_theirs)
         logging_in = other.ask(commands.LogIn, takeover=True)
         self.patch(house.registry, "users", lambda: users.addCallback(lambda _: real_users()))
         alice.done(alice.ask(commands.ForgetMe, name=Name("alice")))
         house.network.pump()
-        blocked.callback([])
+        still_theirs.callback([])
         other.done(logging_in)
         self.assertEqual(len(house.reception.sessions), 1)
         users.callback(None)

@@ -94,6 +94,8 @@ class TypedTests(SynchronousTestCase):
         self.assertEqual(self.read("/trust Bob  SHA256:aB "), ("trust", "bob SHA256:aB"))
         self.assertEqual(self.read("/whois bob"), ("whois", "bob"))
         self.assertEqual(self.read("/fingerprint"), ("fingerprint", None))
+        self.assertEqual(self.read("/newkey"), ("newkey", None))
+        self.assertRaises(BadArgument, self.read, "/newkey please")
         for line in ("/verify yess", "/verify yes no", "/trust", "/trust bob", "/trust bob a b"):
             self.assertRaises(BadArgument, self.typed.read, line)
         error = self.assertRaises(BadArgument, self.typed.read, "/verify maybe")

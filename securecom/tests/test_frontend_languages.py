@@ -186,6 +186,22 @@ class PlainTests(SynchronousTestCase):
             e.Offline("refused.", 4.2): "off line: refused. Trying again in 4 s",
             e.Offline("refused", None): "off line",
             e.RefusedForYou("bob", "busy"): "bob asked: refused for you (busy)",
+            e.AnsweredForYou(
+                "bob", "accept", "new", "SHA256:f"
+            ): "bob asked (never met): your program accepted",
+            e.AnsweredForYou(
+                "bob", "refuse", "changed", "SHA256:f"
+            ): "bob asked (KEY CHANGED): your program refused",
+            e.AnsweredForYou(
+                "bob", "accept", "followed", "SHA256:f"
+            ): "bob asked (NEW KEY of the one you know): your program accepted",
+            e.AnsweredForYou(
+                "bob", "accept", "followed-verified", "SHA256:f"
+            ): "bob asked (NEW KEY of the verified one): your program accepted",
+            e.AnsweredForYou(
+                "bob", "dismiss", "met", "SHA256:f"
+            ): "bob asked (met): your program dismissed them: they see what they would see if you "
+            "were not there",
             e.RefusedForYou("bob", "own-key"): "your own key for theirs",
             e.Blocked("bob", True): "bob is blocked and cannot ask you",
             e.Blocked("bob", False): "bob is no longer blocked",
@@ -277,9 +293,17 @@ class PlainTests(SynchronousTestCase):
         lines = plain().lines(e.Asked("bob", "changed", "SHA256:abc", 48))
         self.assertIn("KEY CHANGED", lines[-2])
         self.assertTrue(lines[-1].endswith("  /trust bob SHA256:abc"))
-        for trust in ("new", "met", "verified"):
-            told = plain().lines(e.Asked("bob", trust, "SHA256:abc", 48))
-            self.assertNotIn("/trust", "".join(told))
+        for trust in ("new", "met", "verified", "followed", "followed-verified"):
+            event = e.Asked("bob", trust, "SHA256:abc", 48)
+            self.assertNotIn("/trust", "".join(plain().lines(event)))
+
+    def test_a_key_that_was_signed_over_to_is_shown_as_a_new_one(self) -> None:
+        for trust, told in (
+            ("followed", "a NEW one, signed over by the one you know, not verified"),
+            ("followed-verified", "a NEW one, signed over by the verified one you know"),
+        ):
+            event = e.Asked("bob", trust, "SHA256:abc", 48)  # type: ignore[arg-type]
+            self.assertTrue(plain().lines(event)[1].endswith(f"their key: {told}, SHA256:abc"))
 
     def test_a_chat_says_how_the_key_stands(self) -> None:
         for trust, told in (
@@ -287,11 +311,13 @@ class PlainTests(SynchronousTestCase):
             ("met", "their key: the one you know, SHA256:x"),
             ("verified", "their key: verified"),
             ("changed", "their key: the NEW one that you took, SHA256:x"),
+            ("followed", "their key: the NEW one, signed over by the one you knew, SHA256:x"),
+            ("followed-verified", "their key: the NEW one, signed over by the verified one"),
         ):
             event = e.ChatStarted("bob", "caller", trust, "SHA256:x")  # type: ignore[arg-type]
             text = "\n".join(plain().lines(event))
             self.assertIn(told, text)
-            self.assertEqual("NOT VERIFIED: /verify" in text, trust != "verified")
+            self.assertEqual("NOT VERIFIED: /verify" in text, "verified" not in trust)
 
     def test_keys_and_pins(self) -> None:
         [line] = plain().lines(e.KeyTaken("bob", "SHA256:abc"))
@@ -304,23 +330,48 @@ class PlainTests(SynchronousTestCase):
         [line] = plain().lines(e.Whois("bob", "new", None, None, []))
         self.assertIn("bob: never met", line)
 
+    def test_a_key_that_was_followed_is_told_with_both_fingerprints(self) -> None:
+        for trust, state in (
+            ("verified", "; it is verified, as the old one was"),
+            ("met", "; it is not verified, as the old one was not"),
+        ):
+            event = e.KeyFollowed("bob", "SHA256:old", "SHA256:new", trust)  # type: ignore[arg-type]
+            told, new, old = plain().lines(event)
+            self.assertIn("bob has a NEW KEY, which the one you knew signed over to", told)
+            self.assertTrue(told.endswith(state), told)
+            self.assertTrue(new.endswith("new: SHA256:new"))
+            self.assertIn("old: SHA256:old", old)
+
+    def test_a_new_key_of_ours(self) -> None:
+        told, new, old, where, keep = plain().lines(e.KeyRenewed("SHA256:old", "SHA256:new", None))
+        self.assertIn("you have a NEW KEY", told)
+        self.assertTrue(new.endswith("new: SHA256:new") and old.endswith("old: SHA256:old"))
+        self.assertIn("erased from this disk; copies of it, snapshots and what an SSD", where)
+        self.assertIn("make a new /backup", keep)
+        *_, where, _ = plain().lines(e.KeyRenewed("SHA256:old", "SHA256:new", "/home/a/key"))
+        self.assertIn("the old private key is still in /home/a/key", where)
+        [line] = plain().lines(e.KeyNotRenewed("SHA256:old"))
+        self.assertIn("erased, and your key is what it was, SHA256:old", line)
+
     def test_a_backup_says_what_is_in_it_and_what_is_not(self) -> None:
-        written, inside, keep, back = plain().lines(e.BackedUp("/usb/kept.age", 2))
+        written, inside, outside, keep, back = plain().lines(e.BackedUp("/usb/kept.age", 2))
         self.assertIn("the backup is written: /usb/kept.age", written)
-        self.assertIn("your key, your settings, the keys of 2 people; no messages", inside)
+        self.assertIn("your key, your settings, the keys of 2 people", inside)
+        self.assertIn("not in it: messages, logs of chats", outside)
         self.assertIn("as good as your key", keep)
         self.assertIn("securecom --restore FILE", back)
-        self.assertIn("the keys of 1 person;", plain().lines(e.BackedUp("x", 1))[1])
+        self.assertIn("the keys of 1 person", plain().lines(e.BackedUp("x", 1))[1])
 
     def test_a_pin_with_its_history_the_latest_first(self) -> None:
         old = [
             e.OldKey("SHA256:one", 0, 86400, "verified"),
-            e.OldKey("SHA256:two", 86400, 253402300799, "met"),
+            e.OldKey("SHA256:two", 86400, 253402300799, "met", signed_over=True),
         ]
         pin, *before = plain().lines(e.Whois("bob", "met", "SHA256:now", 1795305600, old))
         self.assertIn("bob: NOT VERIFIED, since 2026-11-22, SHA256:now", pin)
         self.assertIn("before: not verified, 1970-01-02 to 9999-12-31, SHA256:two", before[0])
-        self.assertIn("before: verified, 1970-01-01 to 1970-01-02, SHA256:one", before[1])
+        self.assertTrue(before[0].endswith("SHA256:two, which signed over to the next"))
+        self.assertTrue(before[1].endswith("1970-01-01 to 1970-01-02, SHA256:one"), before[1])
         [line] = plain().lines(e.Whois("bob", "verified", "SHA256:now", 0, []))
         self.assertIn("bob: verified, since 1970-01-01", line)
 

@@ -10,15 +10,15 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import commands, limits, refusals
-from securecom.identity import Name
+from securecom.identity import Identity, Name
 from securecom.server.remembered import NOT_SHOWN
+from securecom.succession import Link
 from securecom.tests.held import Holding, held, is_in
 from securecom.tests.house import Hand, House, chatting
 from securecom.tests.test_my_data import HouseCase
 
 #: Attribute -> the part of /mydata that shows it.
 SHOWN = {
-    "Account._key": "account",
     "Account._name": "account",
     "Blocks._names": "blocked by you",
     "Blocks._owner": "account",
@@ -26,6 +26,7 @@ SHOWN = {
     "Chat.caller": "chat",
     "Chat.relay": "chat",
     "Cooldowns._refusals": "refusals",
+    "KeyChanges.rate": "counted lately",
     "Lease.audience": "availability",
     "Lease.seconds": "availability",
     "Leases._names": "availability",
@@ -37,7 +38,7 @@ SHOWN = {
     "LocalSwitchboard._parties": "session",
     "LocalSwitchboard._to_callee": "counted lately",
     "Rate._events": "counted lately",
-    "Reception._looks": "counted lately",
+    "Reception._rates": "counted lately",
     "Relay._other": "chat",
     "Relay.stream": "chat",
     "Request.caller": "request",
@@ -52,6 +53,7 @@ SHOWN = {
     "Session.leg": "session",
     "Session.name": "account",
     "Session.streams": "session",
+    "Session.succession": "earlier key",
     "Sessions._by_id": "session",
     "Sessions._by_name": "session",
     "StandardConnection._session": "session",
@@ -83,26 +85,35 @@ KEPT_BACK = {
     "Request.stream": _SILENCE,
     "Session.request_key": "the keys of your connections",
 }
-#: Held while the person's own command waits: a dialled channel, the pages that they did not fetch,
-#: how long a chat is to last in the moment in which two requests cross.
-PASSING = frozenset({"Account._pages", "Dialler._dialling", "Request.crossing_seconds"})
+#: Held while the person's own command waits: a dialled channel, a new key that is being written; or
+#: the pages that they did not fetch; or, in the moment in which two requests cross, a time.
+PASSING = frozenset(
+    {
+        "Account._pages",
+        "Dialler._dialling",
+        "KeyChanges._under_way",
+        "Request.crossing_seconds",
+    }
+)
 #: Class -> clocks, settings, other parts of the program.
 _NOBODYS = {
-    "Account": "_looks _now _recheck _registry",
+    "Account": "_now _rates _recheck _registry",
     "AdmittingFactory": "_clock _creatorCallable protocols wrappedFactory",
     "Blocks": "_registry",
     "Cooldowns": "_pairs _seconds",
     "Dialler": "_allowed _clock _endpoint _options",
+    "KeyChanges": "_registry _server _switchboard",
     "Leases": "_clock",
     "LocalSwitchboard": "_clock _cooldowns _random",
     "Rate": "_count _keys _seconds _window",
-    "Reception": "_now _registry clock dial dial_port request_port sessions switchboard",
+    "Reception": "_now _registry clock dial dial_port key_changes request_port sessions "
+    "switchboard",
     "Request": "_board _clock",
     "RequestConnection": "_is_refused _liveness _reception proven",
     "RequestFactory": "_only _reception",
     "SQLiteRegistry": "_pool",
     "SynchronousPool": "_connection",
-    "Session": "_account _dial _switchboard",
+    "Session": "_account _change_key _dial _switchboard",
     "Sessions": "_registry is_open",
     "StandardConnection": "_liveness _reception",
     "StandardFactory": "_reception",
@@ -112,7 +123,7 @@ NOBODYS = frozenset(f"{kind}.{name}" for kind, names in _NOBODYS.items() for nam
 
 
 class FullHouse:
-    """Somebody in every state: a chat, a request, refusals, blocks, audiences."""
+    """Somebody in every state: a chat, a request, refusals, blocks, audiences, a new key."""
 
     def __init__(self) -> None:
         self.house = house = House()
@@ -126,6 +137,7 @@ class FullHouse:
         ):
             for hand in self.hands.values():
                 hand.done(hand.ask(command, **more))
+        self.renew(erin, "erin")
         self.refuse(erin, frank, "frank")
         self.refuse(frank, alice, "alice")
         stream = chatting(alice, bob, "bob")
@@ -134,6 +146,11 @@ class FullHouse:
         carol.ask(commands.RequestChat, callee=Name("dave")).addErrback(lambda _: None)
         lease = {"available": True, "seconds": 600, "audience": [Name("alice"), Name("dave")]}
         dave.done(dave.ask(commands.SetAvailability, **lease))
+
+    def renew(self, hand: Hand, name: str) -> None:
+        link = Link.signed(self.house.pin, Name(name), hand.identity, Identity.generate())
+        signatures = {"old_signature": link.old_signature, "new_signature": link.new_signature}
+        hand.done(hand.ask(commands.NewKey, key=link.new, **signatures))
 
     @staticmethod
     def refuse(caller: Hand, callee: Hand, name: str) -> None:

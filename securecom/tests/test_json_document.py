@@ -13,10 +13,13 @@ from typing import Any
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import securecom
+from securecom import limits
 from securecom.client import events
+from securecom.client.coordination.consent import Facts
 from securecom.client.frontends.commands import COMMANDS
 from securecom.client.frontends.jsonl import INTERFACE, Json, Result
-from securecom.client.program import exits
+from securecom.client.program import exits, on_request
+from securecom.errors import ProgramFailed
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 _DOCUMENT = Path(securecom.__file__).parent.parent / "docs" / "json.md"
@@ -76,6 +79,32 @@ class DocumentTests(SynchronousTestCase):
         for row in rows(self.sections["Events"]):
             if row[0].startswith("`"):
                 self.assertTrue(row[2], row)
+
+    def test_what_a_program_that_answers_requests_reads_and_writes(self) -> None:
+        section = self.sections["A program that answers requests"]
+        hints = typing.get_type_hints(Facts)
+        real = [["`event`", "string"], ["`interface`", "integer"]]
+        real += [[f"`{f.name}`", written(hints[f.name])] for f in dataclasses.fields(Facts)]
+        self.assertEqual([row[:2] for row in rows(section)], real)
+        facts = Facts("bob", "new", "SHA256:f", 45, 0, None)
+        told = json.loads(on_request.question(facts))
+        self.assertEqual([f"`{name}`" for name in told], [row[0] for row in real])
+        for word in ("accept", "refuse", "dismiss", "ask"):
+            self.assertIn(f'"{word}"', section)
+        self.assertIn(f"has {limits.PROGRAM_DEADLINE:g} of them", section)
+        self.assertIn(f"most {limits.MAX_PROGRAM_ANSWER} bytes", section)
+        self.assertIn(f"(code {ProgramFailed.code})", section)
+
+    def test_the_guide_to_bots_names_the_same_limits(self) -> None:
+        guide = (_DOCUMENT.parent / "bots.md").read_text("utf-8")
+        for told in (
+            f"longer than {limits.PROGRAM_DEADLINE:g} s",
+            f"more than {limits.MAX_PROGRAM_ANSWER} bytes",
+        ):
+            self.assertIn(told, guide)
+        (line,) = re.findall(r"^echo '(\{.*\})' \|$", guide, re.M)
+        facts = Facts("bob", "met", "SHA256:x", 45, 0, None)
+        self.assertEqual(json.loads(line), json.loads(on_request.question(facts)))
 
     def test_exit_codes(self) -> None:
         told = {

@@ -100,10 +100,13 @@ class Marked:
         self.house.registry = SQLiteRegistry(SynchronousPool(self.connection))
         self.house.reception._registry = self.house.registry
         self.house.reception.sessions._registry = self.house.registry
+        self.house.reception.key_changes._registry = self.house.registry
         self.identity = self.house.enrolled("alice")
         self.house.enrolled("bob")
         key = self.identity.public_key.raw
         special: dict[str, Any] = {"users.key": key, "users.disabled": 0}
+        special["successions.old_signature"] = b"\xb1" * 64
+        special["successions.new_signature"] = b"\xb2" * 64
         self._count = 0
         #: Table and column -> the value there.
         self.markers: dict[tuple[str, str], Any] = {}
@@ -170,7 +173,7 @@ class MarkerTests(SynchronousTestCase):
             where = f"{table}.{column}"
             if isinstance(value, str):
                 self.assertIn(value, text, where)
-            elif isinstance(value, bytes) and column != "key":
+            elif isinstance(value, bytes) and column not in ("key", "old_key", "new_key"):
                 self.assertIn(value.hex(), text, where)
             elif isinstance(value, bytes):
                 self.assertIn(PublicKey(value).to_openssh(), text, where)
@@ -386,6 +389,7 @@ class RememberedTests(HouseCase):
                 "requests to you": "0",
                 "pages of the list of people": "0",
                 "looks at this": "1",
+                "new keys": "0",
             },
         )
         self.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)

@@ -57,6 +57,7 @@ class ProfileTests(ProfileCase):
             self.profile(),
             replace(self.profile(), host=Host("::1"), port=1, request="dial", available=True),
             replace(self.profile(), identity=Path('/a "b"\\c/ä\n\x7f\u202e')),
+            replace(self.profile(), on_request=("/b/decide me", "--for", '"ä"\\\n', "")),
         ):
             profile.save()
             self.assertEqual(read_profile(self.folder), profile)
@@ -92,10 +93,29 @@ class ProfileTests(ProfileCase):
 
     def test_settings_that_are_given_replace_those_that_stand(self) -> None:
         profile = self.profile()
-        self.assertEqual(profile.with_settings(None, None), profile)
+        self.assertEqual(profile.with_settings(), profile)
         changed = profile.with_settings("dial", True)
         self.assertEqual((changed.request, changed.available), ("dial", True))
         self.assertFalse(changed.with_settings(None, False).available)
+        deciding = changed.with_settings(on_request=("/b/decide",))
+        self.assertEqual((deciding.on_request, deciding.available), (("/b/decide",), True))
+        self.assertEqual(deciding.with_settings().on_request, ("/b/decide",))
+        self.assertEqual(deciding.with_settings(on_request=()).on_request, ())
+
+    def test_a_profile_from_before_it_could_name_a_program(self) -> None:
+        self.profile().save()
+        path = self.folder / PROFILE_FILE
+        text = path.read_text()
+        path.write_text(text[: text.index("# A program")])
+        self.assertNotIn("on_request", path.read_text())
+        self.assertEqual(read_profile(self.folder), self.profile())
+
+    def test_a_program_is_split_like_a_shell_does(self) -> None:
+        path = self.folder / PROFILE_FILE
+        text = self.text()
+        path.write_text(text.replace('on_request = ""', "on_request = \"'/b/c d' --e 'f g'\""))
+        self.assertEqual(read_profile(self.folder).on_request, ("/b/c d", "--e", "f g"))
+        self.assertIn("line 14", self.refused(text.replace('request = ""', 'request = "\'x"')))
 
     def test_every_line_is_needed_and_checked(self) -> None:
         text = self.text()
@@ -103,7 +123,8 @@ class ProfileTests(ProfileCase):
             if "=" not in line or line.startswith("#"):
                 continue
             key = line.split(" ")[0]
-            self.assertIn(f"{key} is missing", self.refused(text.replace(line + "\n", "")))
+            if key != "on_request":  # which came later
+                self.assertIn(f"{key} is missing", self.refused(text.replace(line + "\n", "")))
             number = text.splitlines().index(line) + 1
             for bad in ("[]", "3.5"):
                 told = self.refused(text.replace(line, f"{key} = {bad}"))
@@ -127,7 +148,7 @@ class ProfileTests(ProfileCase):
 
     def test_a_setting_that_does_not_exist_is_named_with_its_line(self) -> None:
         self.assertIn(
-            "line 13: there is no setting colour", self.refused(self.text() + "colour=1\n")
+            "line 15: there is no setting colour", self.refused(self.text() + "colour=1\n")
         )
 
     def test_what_is_no_toml_is_named_with_its_line(self) -> None:

@@ -5,9 +5,6 @@ Another implementation runs `RegistryContract` too: it gives `open_registry`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
-
-from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
@@ -18,57 +15,26 @@ from securecom.errors import (
     NoSuchUser,
     NotInQuarantine,
 )
-from securecom.identity import Identity, Name, PublicKey
-from securecom.invitation import token_hash
+from securecom.identity import Name
 from securecom.refusals import BadInvitation, KeyTaken, ListFull
 from securecom.server.database import SynchronousPool, in_memory
 from securecom.server.registry import Quarantined, Registry, User
 from securecom.server.sqlite_registry import SQLiteRegistry
-
-ALICE, BOB, CAROL = Name("alice"), Name("bob"), Name("carol")
-NOW, LATER = 1_000_000.25, 1_000_600.5
-
-T = TypeVar("T")
-if TYPE_CHECKING:
-    _Case = SynchronousTestCase
-else:
-    _Case = object
-
-
-def new_key() -> PublicKey:
-    return Identity.generate().public_key
+from securecom.tests.registry_case import (
+    ALICE,
+    BOB,
+    CAROL,
+    LATER,
+    NOW,
+    RegistryCase,
+    SuccessionContract,
+    hashed,
+    new_key,
+)
 
 
-def hashed(number: int) -> bytes:
-    return token_hash(number.to_bytes(20, "big"))
-
-
-class RegistryContract(_Case):
+class RegistryContract(SuccessionContract, RegistryCase):
     """The cases. A subclass is a `SynchronousTestCase`, too, and says `open_registry`."""
-
-    def open_registry(self) -> Registry:
-        raise NotImplementedError
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.registry = self.open_registry()
-        self.addCleanup(self.registry.close)
-
-    def done(self, result: Deferred[T]) -> T:
-        value: T = self.successResultOf(result)
-        return value
-
-    def refused(self, result: Deferred[T], why: type[Exception]) -> None:
-        self.failureResultOf(result, why)
-
-    def invite(self, name: Name, number: int = 1, expires: float = LATER) -> None:
-        self.done(self.registry.invite(name, hashed(number), expires))
-
-    def enrol(self, name: Name, number: int = 1) -> PublicKey:
-        key = new_key()
-        self.invite(name, number)
-        self.assertEqual(self.done(self.registry.spend(hashed(number), key, NOW)), name)
-        return key
 
     # --- invitations ------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from securecom.identity import Name
 from securecom.refusals import BadInvitation, KeyTaken
 from securecom.server.database import SynchronousPool
 from securecom.server.sqlite_registry import SQLiteRegistry
-from securecom.tests.test_registry import ALICE, LATER, NOW, hashed, new_key
+from securecom.tests.registry_case import ALICE, LATER, NOW, hashed, new_key
 from securecom.tests.test_sqlite_registry import InFile, outcome
 
 T = TypeVar("T")

@@ -192,6 +192,11 @@ class RefusedTests(RestoringCase):
             self.keep(self.with_profile('identity = "identity"', f'identity = "{other}"'))
             self.assertIn("not in it", self.refused(BackupProblem).what)
 
+    def test_a_program_that_would_answer_requests_is_not_taken_over(self) -> None:
+        """Or whoever gives somebody a backup could have anything run there."""
+        self.keep(self.with_profile('on_request = ""', 'on_request = "sh -c true"'))
+        self.assertIn("not in it", self.refused(BackupProblem).what)
+
     def test_an_identity_that_cannot_be_used(self) -> None:
         for data in (b"", b"rubbish", self.backup.identity[:-20]):
             self.keep(replace(self.backup, identity=data))

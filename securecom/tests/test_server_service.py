@@ -294,7 +294,7 @@ class QuarantineTests(ServiceCase):
         switchboard: Any = self.reception.switchboard
         self.alice.done(self.alice.ask(commands.ListAvailable, after=b"", text=b""))
         self.alice.done(self.alice.ask(commands.MyData, further=False))
-        looks = self.reception._looks
+        looks = self.reception._rates["looks at this"]
         self.admin_removes("alice")
         self.assertEqual(self.alice.said("goodbye"), ["disabled"])
         self.assertEqual((list(switchboard._lists), list(looks)), ([], []))

@@ -20,7 +20,9 @@ from securecom.server import database, sql
 from securecom.server.database import SynchronousPool, connect, create, verify
 from securecom.server.registry import Registry, User
 from securecom.server.sqlite_registry import SQLiteRegistry
-from securecom.tests.test_registry import ALICE, BOB, LATER, NOW, RegistryContract, hashed, new_key
+from securecom.succession import Link
+from securecom.tests.registry_case import ALICE, BOB, LATER, NOW, hashed, new_key
+from securecom.tests.test_registry import RegistryContract
 
 #: The tables of version 1, as they were.
 VERSION_1 = (
@@ -105,6 +107,26 @@ class LastDefenceTests(InFile):
         self.refused("INSERT INTO blocks VALUES ('alice', 'alice')")
         self.connect().execute("INSERT INTO blocks VALUES ('alice', 'bob')")
         self.refused("INSERT INTO blocks VALUES ('alice', 'bob')")
+
+    def test_a_succession_of_nobody_of_another_shape_or_twice(self) -> None:
+        insert = "INSERT INTO successions VALUES (?, ?, ?, ?, ?, ?)"
+        old, new, signature = new_key().raw, new_key().raw, bytes(64)
+        self.refused(insert, "nobody", 1, old, new, signature, signature)
+        self.refused(insert, "alice", 1, b"short", new, signature, signature)
+        self.refused(insert, "alice", 1, old, b"short", signature, signature)
+        self.refused(insert, "alice", 1, old, new, b"short", signature)
+        self.refused(insert, "alice", 1, old, new, signature, b"short")
+        self.connect().execute(insert, ("alice", 1, old, new, signature, signature))
+        self.refused(insert, "alice", 2, old, new_key().raw, signature, signature)
+        self.refused(insert, "alice", 2, new_key().raw, new, signature, signature)
+        self.refused(insert, "alice", 1, new_key().raw, new_key().raw, signature, signature)
+
+    def test_a_link_with_a_key_that_is_none(self) -> None:
+        insert = "INSERT INTO successions VALUES ('alice', 1, ?, ?, ?, ?)"
+        values = (bytes(32), self.key, bytes(64), bytes(64))
+        self.connect().execute(insert, values)
+        found = self.open().successions(ALICE, PublicKey(self.key))
+        self.failureResultOf(found, StateDamaged)
 
     def test_an_invitation_left_over_for_a_name_with_a_key(self) -> None:
         self.connect().execute(
@@ -250,6 +272,9 @@ class OlderTests(SynchronousTestCase):
         self.assertEqual((invitation.number, invitation.name), (7, BOB))
         self.successResultOf(registry.block(ALICE, BOB))
         self.assertEqual(self.successResultOf(registry.blocked(ALICE)), [BOB])
+        key, new = PublicKey(ALICES_KEY), new_key()
+        link = Link(key, new, bytes(64), bytes(64))
+        self.assertEqual(self.successResultOf(registry.succeed(ALICE, link)), [link])
         self.assertEqual(self.version(), database.VERSION)
         verify(self.path)
 

@@ -18,6 +18,7 @@ from securecom.errors import BadKey, BadLink, BadName, WireError
 from securecom.identity import Identity, Name, PublicKey, server_fingerprint, server_id
 from securecom.invitation import Host, Invitation, token_hash
 from securecom.safety_number import in_groups, safety_number
+from securecom.succession import Link, encode, leads, statement
 from securecom.tests.test_documents import DOCS
 
 _hex = bytes.fromhex
@@ -202,6 +203,25 @@ class VectorTests(SynchronousTestCase):
             for order in (pairs, pairs[::-1]):
                 self.assertEqual(" ".join(in_groups(safety_number(*order))), one["number"])
 
+    def test_successions(self) -> None:
+        one = self.vectors["successions"]
+        server, name, links = _hex(one["server"]), Name(one["name"]), []
+        for told in one["links"]:
+            seeds = (_hex(told["old_seed"]), _hex(told["new_seed"]))
+            old, new = (Identity(Ed25519PrivateKey.from_private_bytes(seed)) for seed in seeds)
+            link = Link.signed(server, name, old, new)
+            said = statement(server, name, link.old, link.new)
+            self.assertEqual(said.hex(), told["statement"])
+            made = link.old.raw, link.new.raw, link.old_signature, link.new_signature
+            fields = ("old", "new", "old_signature", "new_signature")
+            self.assertEqual([part.hex() for part in made], [told[field] for field in fields])
+            links.append(link)
+        self.assertEqual(encode(links).hex(), one["chain"])
+        for good in one["leads"]:
+            self.assertTrue(_leads({**one, **good}))
+        for bad in one["refused"]:
+            self.assertFalse(_leads(bad), bad["why"])
+
     def test_exporters(self) -> None:
         made = {
             (one.label.decode(), one.length): one.context
@@ -241,12 +261,17 @@ class VectorTests(SynchronousTestCase):
         self.assertEqual(given, arguments)
 
 
+def _leads(told: dict[str, str]) -> bool:
+    known, offered = PublicKey(_hex(told["from"])), PublicKey(_hex(told["to"]))
+    return leads(_hex(told["chain"]), _hex(told["server"]), Name(told["name"]), known, offered)
+
+
 def _on_the_wire(value: bool | int | str) -> bytes:
     """A JSON value as an argument's bytes: hexadecimal where it is so long."""
     text = str(value)
     return (
         _hex(text)
-        if len(text) in (32, 64) and set(text) <= set("0123456789abcdef")
+        if len(text) in (32, 64, 128, 384) and set(text) <= set("0123456789abcdef")
         else text.encode()
     )
 

@@ -69,10 +69,13 @@ class AskedSide:
 
     def accept(self, stands: Deferred[None]) -> None:
         """The person says yes; the stream has to come soon."""
-        offer = self.accepted = self._close("accepted")
-        self._stands = stands
-        self._wait(limits.OPENING_DEADLINE)
-        offer.reply("accept")
+        self._expect(self._close("accepted"), stands)
+
+    def accept_unasked(self, offer: Offer) -> None:
+        """The same in the person's name, who is told if it comes to nothing."""
+        stands: Deferred[None] = Deferred()
+        stands.addErrback(self._station.show_failure)
+        self._expect(offer, stands)
 
     def refuse(self) -> None:
         """The person says no."""
@@ -106,6 +109,11 @@ class AskedSide:
         """Accepted, and then it came to nothing."""
         _, stands = self.take_accepted()
         stands.errback(Failure(error))
+
+    def _expect(self, offer: Offer, stands: Deferred[None]) -> None:
+        self.accepted, self._stands = offer, stands
+        self._wait(limits.OPENING_DEADLINE)
+        offer.reply("accept")
 
     def _close(self, reason: OfferOver) -> Offer:
         self._wait(None)

@@ -129,8 +129,8 @@ class AskingSide:
         """
         if grant.key == self._station.identity.public_key:
             raise PeerKeyChanged(f"the server gives your own key for {callee}'s")
-        trust = self._station.contacts.trust(callee, grant.key)
-        if not self._station.contacts.may_be(callee, grant.key):
+        trust = self._station.contacts.trust(callee, grant.key, grant.chain)
+        if not self._station.contacts.may_be(callee, grant.key, grant.chain):
             raise outcomes.key_changed(callee, grant.key)
         if grant.role == "callee" and self._station.name < callee:
             raise ChatFailed("the server mixed up who asked whom")

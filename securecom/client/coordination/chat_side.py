@@ -18,6 +18,7 @@ from securecom.client.events import (
     Compared,
     Ending,
     Event,
+    KeyFollowed,
     RequestOver,
     Trust,
     problem,
@@ -29,16 +30,14 @@ from securecom.identity import Name
 class OpenChat:
     """A chat that both agreed to, from its open stream on (`chat.ChatOwner`).
 
-    :param number: the stream's.
-    :param trust: what we knew of the peer's key before.
+    :param grant: its stream, what we knew of the peer's key before, and what led to it.
     :param stands: fires when it stands.
     """
 
     def __init__(
         self,
         agreement: Agreement,
-        number: int,
-        trust: Trust,
+        grant: Grant,
         stands: Deferred[None],
         station: Station,
         life: Engagement,
@@ -47,27 +46,31 @@ class OpenChat:
         self.stands = stands
         self.is_standing = False
         self.session = ChatSession(agreement, self, station.clock, station.logs)
-        self._agreement, self._trust = agreement, trust
+        self._agreement, self._grant = agreement, grant
         self._station, self._life = station, life
         self._line = station.line
         self._was_number_seen = False
-        self._stream = self._line.open_stream(number)
+        self._stream = self._line.open_stream(grant.stream)
 
     def begin(self) -> None:
         """Set the end-to-end session up in the stream."""
         self.session.open(self._stream, self._station.identity)
 
     def peer_proved(self) -> None:
-        """Pin the key, or see that it is the pinned one."""
-        self._station.contacts.meet(self.peer, self._agreement.peer_key)
+        """Pin the key, follow the pinned one to it, or see that it is the pinned one."""
+        key = self._agreement.peer_key
+        former = self._station.contacts.meet(self.peer, key, self._grant.chain)
+        if former is not None:
+            trust = self._station.contacts.trust(self.peer, key)
+            old, new = former.key.fingerprint, key.fingerprint
+            self.show(KeyFollowed(self.peer, old, new, trust))
 
     def chat_stands(self) -> None:
         """Say so; then the person may speak."""
         self.is_standing = True
         agreement, fingerprint = self._agreement, self._agreement.peer_key.fingerprint
-        self.show(
-            ChatStarted(self.peer, agreement.role, self._trust, fingerprint, agreement.seconds)
-        )
+        facts = (agreement.role, self._grant.trust, fingerprint, agreement.seconds)
+        self.show(ChatStarted(self.peer, *facts))
         self._life.stood()
 
     def show(self, event: Event) -> None:
@@ -160,7 +163,7 @@ class ChatSide:
             grant.span,
         )
         self._was_asked_for = asked_for
-        self._chat = OpenChat(agreement, grant.stream, grant.trust, stands, station, self.life)
+        self._chat = OpenChat(agreement, grant, stands, station, self.life)
         station.show(ChatOpening(peer))
         self._chat.begin()
 

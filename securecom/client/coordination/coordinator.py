@@ -18,26 +18,33 @@ from securecom.client.coordination import engagement_states, outcomes
 from securecom.client.coordination.asked_side import AskedSide
 from securecom.client.coordination.asking_side import AskingSide
 from securecom.client.coordination.chat_side import ChatSide, OpenChat
+from securecom.client.coordination.consent import Consent
+from securecom.client.coordination.deciding_side import DecidingSide
 from securecom.client.coordination.engagement import Engagement
 from securecom.client.coordination.engagement_states import Sides
 from securecom.client.coordination.requests import Answer, Offer, Request, Withdrawn
 from securecom.client.coordination.station import Station
 from securecom.client.events import RefusedForYou, problem
-from securecom.errors import SecurecomError
+from securecom.errors import NotNow, SecurecomError
 from securecom.identity import Name
 
 
 class Coordinator:
-    """The state that main role and daemon role share."""
+    """The state that main role and daemon role share.
 
-    def __init__(self, station: Station) -> None:
+    :param consent: is consulted before the person is asked.
+    """
+
+    def __init__(self, station: Station, consent: Consent) -> None:
         self._station = station
         self._asking = AskingSide(station)
+        self._deciding = DecidingSide(station, consent)
         self._asked = AskedSide(station)
         self._chats = ChatSide(station)
-        sides = Sides(self._asking, self._asked, self._chats)
+        sides = Sides(self._asking, self._deciding, self._asked, self._chats)
         self._life: Engagement = engagement_states.machine(sides)
-        self._asking.life = self._asked.life = self._chats.life = self._life
+        self._asking.life = self._deciding.life = self._life
+        self._asked.life = self._chats.life = self._life
         #: The person is there to be asked. The daemon role never takes the server's word for it.
         self.is_available = False
         #: Those who may ask while we are available; None: everybody.
@@ -85,6 +92,11 @@ class Coordinator:
 
     def request(self, callee: Name, chat_seconds: int | None = None) -> Deferred[None]:
         """Ask for a chat; fires when it stands. To who asks us it is a yes, to what they ask."""
+        undecided = self._deciding.offer
+        if undecided is not None and undecided.caller != callee:
+            hint = "Nothing was sent. Try again in a moment."
+            return fail(NotNow("somebody is just asking you", hint))
+        self._ask_person_about(callee)
         offer = self.offer
         if offer is not None and offer.caller == callee:
             if chat_seconds in (None, offer.chat_seconds):
@@ -104,7 +116,7 @@ class Coordinator:
         A changed key is accepted by nobody who has not taken it before, in so many words.
         """
         offer = self.offer
-        if offer is not None and not self._station.contacts.may_be(offer.caller, offer.key):
+        if offer is not None and not self._may_be(offer):
             return fail(outcomes.key_changed(offer.caller, offer.key))
         return _told(self._life.accept)
 
@@ -115,6 +127,18 @@ class Coordinator:
     def dismiss(self) -> Deferred[None]:
         """Say nothing to the open offer, and have it gone."""
         return _told(self._life.dismiss)
+
+    def hush(self, caller: Name) -> None:
+        """Dismiss what `caller` asks just now, if they do."""
+        self._ask_person_about(caller)
+        if self.offer is not None and self.offer.caller == caller:
+            self.dismiss()
+
+    def reconsider(self) -> None:
+        """Who may ask us has changed: nothing answers in the place of who is away."""
+        undecided = self._deciding.offer
+        if undecided is not None and not self._is_available_to(undecided.caller):
+            self._life.withdrawn("gone")
 
     def stop(self) -> Deferred[None]:
         """End the chat, standing or not; fires when it is over."""
@@ -133,7 +157,8 @@ class Coordinator:
     def offered(self, offer: Offer) -> Deferred[Answer]:
         """Answer by ourselves, or ask the person."""
         try:
-            offer = replace(offer, trust=self._station.contacts.trust(offer.caller, offer.key))
+            trust = self._station.contacts.trust(offer.caller, offer.key, offer.chain)
+            offer = replace(offer, trust=trust)
         except SecurecomError as error:  # pins that cannot be read vouch for nobody
             self._station.show(problem(error))
             offer.reply("unavailable")
@@ -150,14 +175,25 @@ class Coordinator:
 
     def withdrawn(self, chat: bytes, reason: Withdrawn) -> None:
         """An offer is void; if it is none of ours, it was answered already."""
-        offers = (self._asked.held, self._asked.open, self._asked.accepted)
+        asked = self._asked
+        offers = (asked.held, self._deciding.offer, asked.open, asked.accepted)
         if any(offer is not None and offer.chat == chat for offer in offers):
             self._life.withdrawn(reason)
 
     def request_channel_lost(self) -> None:
         """Nobody waits for our answers any more. One that was given may have arrived."""
-        if self._asked.held is not None or self._asked.open is not None:
+        asked = self._asked
+        if any(offer is not None for offer in (asked.held, self._deciding.offer, asked.open)):
             self._life.withdrawn("gone")
+
+    def _may_be(self, offer: Offer) -> bool:
+        return self._station.contacts.may_be(offer.caller, offer.key, offer.chain)
+
+    def _ask_person_about(self, name: Name) -> None:
+        """The person has a word for `name` already: nothing else need decide."""
+        undecided = self._deciding.offer
+        if undecided is not None and undecided.caller == name:
+            self._life.undecided()
 
     def _is_available_to(self, caller: Name) -> bool:
         admitted = self.audience is None or caller in self.audience

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
+from securecom.client.coordination.consent import Verdict
 from securecom.client.coordination.requests import Grant, Offer, Request, Withdrawn
 from securecom.client.events import Ending
 from securecom.errors import SecurecomError
@@ -40,6 +41,15 @@ class Engagement(Protocol):
 
     def expired(self) -> None:
         """The open offer, or the wait for its stream, took too long."""
+
+    def undecided(self) -> None:
+        """The offer is for the person."""
+
+    def agreed(self) -> None:
+        """A yes to the offer, in the person's name."""
+
+    def declined(self, verdict: Verdict) -> None:
+        """A no, or nothing, likewise."""
 
     def accept(self, done: Deferred[None]) -> None:
         """The person says yes; `done` fires when the chat stands."""

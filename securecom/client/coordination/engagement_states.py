@@ -1,11 +1,15 @@
 """With whom we are in what, as a state machine: one request, one offer or one chat at a time.
 
     free -> asking -> opening -> chatting -> free            we asked
-    free -> considering -> accepted -> opening -> ...        we were asked
+    free -> deciding -> accepted -> opening -> ...           we were asked
+            deciding -> considering -> accepted              and so was the person
     asking -> crossing -> opening                            both asked
 
 `crossing`: the person we ask asks us. The server makes both requests one chat and withdraws the
-offer; if our request ends otherwise, the offer is put to our person.
+offer; if our request ends otherwise, the offer counts.
+
+`deciding`: whoever may answer in the person's name is consulted. Where that is nobody, the person
+is asked in the same moment.
 
 Every input is taken in every state. What the coordinator and the sides let through only where it
 fits is taken elsewhere too: answered, ended at the server, or without effect.
@@ -23,6 +27,8 @@ from securecom import refusals
 from securecom.client.coordination.asked_side import AskedSide
 from securecom.client.coordination.asking_side import AskingSide
 from securecom.client.coordination.chat_side import ChatSide
+from securecom.client.coordination.consent import Verdict
+from securecom.client.coordination.deciding_side import DecidingSide
 from securecom.client.coordination.engagement import Engagement
 from securecom.client.coordination.requests import Grant, Offer, Request, Withdrawn
 from securecom.client.events import Ending
@@ -40,6 +46,7 @@ class Sides:
     """What transitions are carried out by."""
 
     asking: AskingSide
+    deciding: DecidingSide
     asked: AskedSide
     chats: ChatSide
 
@@ -55,6 +62,7 @@ free = builder.state("free")
 asking = builder.state("asking")
 crossing = builder.state("crossing")
 withdrawing = builder.state("withdrawing")
+deciding = builder.state("deciding")
 considering = builder.state("considering")
 accepted = builder.state("accepted")
 opening = builder.state("opening")
@@ -62,7 +70,8 @@ chatting = builder.state("chatting")
 
 _NOT_NOW = NotNow("that makes no sense now")
 
-_all = (free, asking, crossing, withdrawing, considering, accepted, opening, chatting)
+_asked = (deciding, considering, accepted)
+_all = (free, asking, crossing, withdrawing, *_asked, opening, chatting)
 
 # --- we ask ---------------------------------------------------------------------------------
 
@@ -140,20 +149,45 @@ def _drop(_: Engagement, sides: Sides, reason: Withdrawn) -> None:
     sides.asked.drop_held("unavailable")
 
 
-@crossing.upon(Engagement.denied).to(considering)
-def _consider_held(_: Engagement, sides: Sides, error: SecurecomError) -> None:
+@crossing.upon(Engagement.denied).to(deciding)
+def _consult_about_held(_: Engagement, sides: Sides, error: SecurecomError) -> None:
     held = sides.asked.take_held()
     sides.asking.failed(error)
-    sides.asked.consider(held)
+    sides.deciding.consult(held)
 
 
 # --- we are asked ---------------------------------------------------------------------------
 
 
-@free.upon(Engagement.offered).to(considering)
-@free.upon(Engagement.offered_by_callee).to(considering)
-def _consider(_: Engagement, sides: Sides, offer: Offer) -> None:
-    sides.asked.consider(offer)
+@free.upon(Engagement.offered).to(deciding)
+@free.upon(Engagement.offered_by_callee).to(deciding)
+def _consult(_: Engagement, sides: Sides, offer: Offer) -> None:
+    sides.deciding.consult(offer)
+
+
+@deciding.upon(Engagement.undecided).to(considering)
+def _consider(_: Engagement, sides: Sides) -> None:
+    sides.asked.consider(sides.deciding.take())
+
+
+@deciding.upon(Engagement.agreed).to(accepted)
+def _agree(_: Engagement, sides: Sides) -> None:
+    sides.asked.accept_unasked(sides.deciding.agree())
+
+
+@deciding.upon(Engagement.declined).to(free)
+def _decline(_: Engagement, sides: Sides, verdict: Verdict) -> None:
+    sides.deciding.decline(verdict)
+
+
+@deciding.upon(Engagement.withdrawn).to(free)
+def _forget_undecided(_: Engagement, sides: Sides, reason: Withdrawn) -> None:
+    sides.deciding.void(reason)
+
+
+@deciding.upon(Engagement.expired).to(free)
+def _expire_undecided(_: Engagement, sides: Sides) -> None:
+    sides.deciding.void("expired")
 
 
 @considering.upon(Engagement.accept).to(accepted)
@@ -186,7 +220,8 @@ def _expire(_: Engagement, sides: Sides) -> None:
 @accepted.upon(Engagement.stream_opened).to(opening)
 def _open_accepted(_: Engagement, sides: Sides, number: int) -> None:
     offer, stands = sides.asked.take_accepted()
-    grant = Grant(offer.chat, number, offer.key, "callee", offer.trust, offer.span)
+    facts = (offer.trust, offer.chain, offer.span)
+    grant = Grant(offer.chat, number, offer.key, "callee", *facts)
     sides.chats.begin(grant, offer.caller, stands, asked_for=False)
 
 
@@ -241,6 +276,11 @@ def _stop(_: Engagement, sides: Sides, done: Deferred[None]) -> None:
 def _lost_asking(_: Engagement, sides: Sides) -> None:
     sides.asked.drop_held("unavailable")
     sides.asking.lost()
+
+
+@deciding.upon(Engagement.lost).to(free)
+def _lost_deciding(_: Engagement, sides: Sides) -> None:
+    sides.deciding.void("gone")
 
 
 @considering.upon(Engagement.lost).to(free)
@@ -307,10 +347,14 @@ for _state in _all:
         _state.upon(Engagement.granted).loop()(_end_granted)
         _state.upon(Engagement.misgranted).loop()(_end_misgranted)
         _state.upon(Engagement.denied).loop().returns(None)
-    if _state not in (crossing, considering, accepted):
+    if _state not in (crossing, *_asked):
         _state.upon(Engagement.withdrawn).loop().returns(None)
-    if _state not in (considering, accepted):
+    if _state not in _asked:
         _state.upon(Engagement.expired).loop().returns(None)
+    if _state is not deciding:
+        _state.upon(Engagement.undecided).loop().returns(None)
+        _state.upon(Engagement.agreed).loop().returns(None)
+        _state.upon(Engagement.declined).loop().returns(None)
     if _state is not accepted:
         _state.upon(Engagement.stream_opened).loop()(_nothing_accepted)
     if _state is not opening:

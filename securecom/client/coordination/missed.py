@@ -35,6 +35,11 @@ class MissedRequests:
         """We have spoken since."""
         self._missed.pop(name, None)
 
+    def of(self, name: Name) -> MissedRequest | None:
+        """One person's."""
+        count, at = self._missed.get(name, (0, 0.0))
+        return MissedRequest(name, count, int(self._seconds() - at)) if count else None
+
     def all(self) -> list[MissedRequest]:
         """The latest first."""
         now = self._seconds()

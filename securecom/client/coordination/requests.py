@@ -30,19 +30,28 @@ class Request:
 
 @dataclass(frozen=True)
 class Grant:
-    """A chat is ours to open: id, stream, the peer's key, our role, how the key is trusted."""
+    """A chat is ours to open: id, stream, the peer's key, our role, how the key is trusted.
+
+    :param succession: the chain that is said to lead to the key, if the server gave one.
+    """
 
     chat: bytes
     stream: int
     key: PublicKey
     role: Role
     trust: Trust = "new"
+    succession: bytes | None = None
     span: Span = ()
+
+    @property
+    def chain(self) -> bytes:
+        """The chain; an empty one leads nowhere."""
+        return self.succession or b""
 
 
 @dataclass(eq=False)
 class Offer:
-    """Somebody asks us, for so many seconds. The key is what the server says.
+    """Somebody asks us, for so many seconds. The key, and what leads to it, the server says.
 
     `chat_seconds`: how long the chat is to last, if it is to have an end.
     """
@@ -51,6 +60,7 @@ class Offer:
     caller: Name
     key: PublicKey
     seconds: int
+    chain: bytes = b""
     trust: Trust = "new"
     chat_seconds: int | None = None
     answer: Deferred[Answer] = field(default_factory=Deferred)

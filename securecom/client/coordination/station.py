@@ -8,15 +8,17 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.protocols import amp
+from twisted.python.failure import Failure
 
 from securecom import limits
 from securecom.client.chat.stream import Stream
 from securecom.client.chat.transcript import Logs
 from securecom.client.contacts import Contacts
 from securecom.client.coordination.missed import MissedRequests
-from securecom.client.events import Event, Missed
+from securecom.client.events import Event, Missed, problem
 from securecom.client.frontend import Frontend
-from securecom.errors import NotNow
+from securecom.control import our_fault
+from securecom.errors import NotNow, SecurecomError
 from securecom.identity import Identity, Name
 
 
@@ -111,6 +113,12 @@ class Station:
         """The person is back: who asked in vain meanwhile?"""
         if news := self.missed.news():
             self.show(Missed(news))
+
+    def show_failure(self, failure: Failure) -> None:
+        """Tell the person why something failed that no order of theirs waits for."""
+        error = failure.value
+        told = error if isinstance(error, SecurecomError) else our_fault(failure)
+        self.show(problem(told))
 
     def show(self, event: Event) -> None:
         """Tell the person."""

@@ -31,6 +31,9 @@ from securecom.client.events.event import Ending, Event, LogState, Trust, Word
 from securecom.client.events.keys import (
     Compared,
     Fingerprints,
+    KeyFollowed,
+    KeyNotRenewed,
+    KeyRenewed,
     KeyTaken,
     OldKey,
     SafetyCode,
@@ -49,6 +52,7 @@ from securecom.client.events.program import (
     problem,
 )
 from securecom.client.events.requests import (
+    AnsweredForYou,
     Asked,
     AskedOver,
     Asking,
@@ -62,6 +66,7 @@ from securecom.client.events.requests import (
 )
 
 __all__ = [
+    "AnsweredForYou",
     "Asked",
     "AskedOver",
     "Asking",
@@ -84,6 +89,9 @@ __all__ = [
     "Hello",
     "Help",
     "HelpLine",
+    "KeyFollowed",
+    "KeyNotRenewed",
+    "KeyRenewed",
     "KeyTaken",
     "Left",
     "Log",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
-#: What we know of a peer's key: never met, met before (pinned), compared, or not the pinned one.
-Trust = Literal["new", "met", "verified", "changed"]
+#: What we know of a peer's key: never met, met before (pinned), compared; not the pinned one but
+#: one that it signed over to, while it was met or verified; or not the pinned one.
+Trust = Literal["new", "met", "verified", "followed", "followed-verified", "changed"]
 #: What somebody found who compared the safety numbers: the same, or not.
 Word = Literal["yes", "no"]
 #: How the log of a chat stands. It is kept only while it is "on".

@@ -48,6 +48,42 @@ class KeyTaken(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class KeyFollowed(Event):
+    """The pinned key signed over to a new one, which the peer has proved: that is the pin now.
+
+    `former`, `fingerprint`: of the old and the new key; `trust`: of the new one, as of the old.
+    """
+
+    kind: ClassVar[str] = "key-followed"
+    name: str
+    former: str
+    fingerprint: str
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRenewed(Event):
+    """Our own key is a new one, which the old one signed over to, and the server has it.
+
+    `former`, `fingerprint`: of the old and the new key; `kept`: the file where the old private key
+    still is, because it is no file of ours; None: it is erased.
+    """
+
+    kind: ClassVar[str] = "key-renewed"
+    former: str
+    fingerprint: str
+    kept: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNotRenewed(Event):
+    """A new key of which the server never heard is erased. `fingerprint`: our present key's."""
+
+    kind: ClassVar[str] = "key-not-renewed"
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fingerprints(Event):
     """Our own key's and the server's. `name`: None before the first log-in."""
 
@@ -59,13 +95,16 @@ class Fingerprints(Event):
 
 @dataclass(frozen=True, slots=True)
 class OldKey(Event):
-    """A key that was somebody's pin. `first_seen`, `until`: Unix seconds."""
+    """A key that was somebody's pin. `first_seen`, `until`: Unix seconds; `signed_over`: to the
+    next one, which was followed; if not, that one was taken.
+    """
 
     kind: ClassVar[str] = "old-key"
     fingerprint: str
     first_seen: int
     until: int
     trust: Trust
+    signed_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

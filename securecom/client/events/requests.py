@@ -58,6 +58,17 @@ class AskedOver(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredForYou(Event):
+    """The program that answers requests did so; the person was not asked."""
+
+    kind: ClassVar[str] = "answered-for-you"
+    name: str
+    answer: Literal["accept", "refuse", "dismiss"]
+    trust: Trust
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class RefusedForYou(Event):
     """The daemon role refused by itself."""
 

@@ -198,6 +198,12 @@ TRUST = Command(
 )
 WHOIS = Command("whois", "what is known of somebody's key", ANY, argument=_NAME)
 FINGERPRINT = Command("fingerprint", "your own key's fingerprint, and the server's", ANY)
+NEWKEY = Command(
+    "newkey",
+    "take a new key; your old one signs over to it, so who knows you follows, and is erased",
+    frozenset({State.IDLE}),
+    asks=True,
+)
 AVAILABLE = Command(
     "available",
     "let people ask you for a chat; /available 45m people, /available 2h to bob carol",
@@ -238,7 +244,7 @@ EXIT = Command("exit", "leave", ANY, also=("quit",), original="!exit")
 #: In the order in which help shows them.
 COMMANDS = (
     *(USERS, CHAT, CANCEL, ACCEPT, REFUSE, DISMISS, SAY, VERIFY, LOG, STOP, AVAILABLE, AWAY),
-    *(REQUESTS, BLOCK, UNBLOCK, BLOCKED, WHOIS, FINGERPRINT, TRUST),
+    *(REQUESTS, BLOCK, UNBLOCK, BLOCKED, WHOIS, FINGERPRINT, TRUST, NEWKEY),
     *(BACKUP, MY_DATA, FORGET_ME, HELP, EXIT),
 )
 #: What can be typed behind a slash.

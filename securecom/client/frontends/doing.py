@@ -62,6 +62,7 @@ _DOES: dict[Command, Callable[[Role, str | None], Any]] = {
     commands.TRUST: lambda role, pin: _trust(role, pin or ""),
     commands.WHOIS: lambda role, name: role.keys.whois(Name(name or "")),
     commands.FINGERPRINT: lambda role, _: role.keys.own(),
+    commands.NEWKEY: lambda role, _: role.keys.renew(),
     commands.BACKUP: lambda role, file: role.backup(file or ""),
     commands.MY_DATA: lambda role, _: role.account.my_data(),
     commands.FORGET_ME: lambda role, name: _forget_me(role, _name(name)),

@@ -53,6 +53,42 @@ def _(event: e.KeyTaken) -> list[Line]:
 
 
 @words.register
+def _(event: e.KeyFollowed) -> list[Line]:
+    is_verified = event.trust == "verified"
+    state = (
+        "verified, as the old one was" if is_verified else "not verified, as the old one was not"
+    )
+    return [
+        (FACT, f"{event.name} has a NEW KEY, which the one you knew signed over to; it is {state}"),
+        (FACT, f"    new: {event.fingerprint}"),
+        (FACT, f"    old: {event.former}, from now on nobody's"),
+    ]
+
+
+@words.register
+def _(event: e.KeyRenewed) -> list[Line]:
+    old = "erased from this disk; copies of it, snapshots and what an SSD puts aside are not"
+    if event.kept is not None:
+        old = (
+            f"still in {event.kept}, which is your own file: whoever has it can pass for you with "
+        )
+        old += "people who have not met your new key"
+    return [
+        (FACT, "you have a NEW KEY, and your old one signed over to it: who knows you follows"),
+        (FACT, f"    new: {event.fingerprint}"),
+        (FACT, f"    old: {event.former}"),
+        (FACT, f"the old private key is {old}"),
+        (FACT, "backups of before hold the old key, which is good no more: make a new /backup"),
+    ]
+
+
+@words.register
+def _(event: e.KeyNotRenewed) -> list[Line]:
+    what = "the server never took the new key that you had begun to make: it is erased"
+    return [(FACT, f"{what}, and your key is what it was, {event.fingerprint}")]
+
+
+@words.register
 def _(event: e.Fingerprints) -> list[Line]:
     whose = "your key" if event.name is None else f"{event.name}, your key"
     return [(FACT, f"{whose}: {event.fingerprint}"), (FACT, f"the server: {event.server}")]
@@ -72,7 +108,8 @@ def _(event: e.Whois) -> list[Line]:
 def _(event: e.OldKey) -> list[Line]:
     state = "verified" if event.trust == "verified" else "not verified"
     span = f"{_day(event.first_seen)} to {_day(event.until)}"
-    return [(FACT, f"    before: {state}, {span}, {event.fingerprint}")]
+    end = ", which signed over to the next" if event.signed_over else ""
+    return [(FACT, f"    before: {state}, {span}, {event.fingerprint}{end}")]
 
 
 @words.register
@@ -80,7 +117,8 @@ def _(event: e.BackedUp) -> list[Line]:
     people = "1 person" if event.people == 1 else f"{event.people} people"
     return [
         (FACT, f"the backup is written: {event.file}"),
-        (FACT, f"in it, encrypted: your key, your settings, the keys of {people}; no messages"),
+        (FACT, f"in it, encrypted: your key, your settings, the keys of {people}"),
+        (FACT, "not in it: messages, logs of chats"),
         (FACT, "it is as good as your key: keep it, and its pass phrase, where only you come"),
         (FACT, "on another machine: securecom --restore FILE"),
     ]

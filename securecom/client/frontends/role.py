@@ -17,6 +17,7 @@ from securecom.client.events import (
     Fingerprints,
     ForgetMeMeans,
     Forgotten,
+    KeyRenewed,
     KeyTaken,
     Log,
     MyData,
@@ -35,6 +36,9 @@ class Keys(Protocol):
 
     def own(self) -> Fingerprints:
         """Our key and the server's."""
+
+    def renew(self) -> Deferred[KeyRenewed]:
+        """Sign over to a new key, which is ours from then on."""
 
     def whois(self, name: Name) -> Whois:
         """What is pinned for a name."""

@@ -21,6 +21,8 @@ TRUST = {
     "new": "first meeting, not verified",
     "met": "the one you know, not verified",
     "verified": "verified",
+    "followed": "a NEW one, signed over by the one you know, not verified",
+    "followed-verified": "a NEW one, signed over by the verified one you know",
     "changed": "NOT THE ONE YOU KNOW",
 }
 #: A chat with a changed key is one with the key that was taken for the known one.
@@ -28,10 +30,20 @@ _STARTED = {
     "new": "first meeting",
     "met": "the one you know",
     "verified": "verified",
+    "followed": "the NEW one, signed over by the one you knew",
+    "followed-verified": "the NEW one, signed over by the verified one",
     "changed": "the NEW one that you took",
 }
 _UNVERIFIED = (FRAME, "NOT VERIFIED: /verify, both, while you talk on the phone")
-_USER = {"new": "never met", "met": "met", "verified": "verified", "changed": "KEY CHANGED"}
+_VERIFIED = ("verified", "followed-verified")
+_USER = {
+    "new": "never met",
+    "met": "met",
+    "verified": "verified",
+    "followed": "NEW KEY of the one you know",
+    "followed-verified": "NEW KEY of the verified one",
+    "changed": "KEY CHANGED",
+}
 _ASKED_OVER = {
     "refused": "{name} was refused",
     "dismissed": "dismissed: {name} sees what they would see if you were not there",
@@ -39,6 +51,11 @@ _ASKED_OVER = {
     "expired": "the request of {name} expired without your answer",
     "gone": "{name} is gone, and the request with them",
     "crossed": "{name} and you asked each other: that is a yes",
+}
+_ANSWERED = {
+    "accept": "accepted",
+    "refuse": "refused",
+    "dismiss": "dismissed them: they see what they would see if you were not there",
 }
 _ENDINGS = {
     "by-me": "you ended the chat with {name}; its keys are gone",
@@ -147,6 +164,12 @@ def _(event: e.AskedOver) -> list[Line]:
 
 
 @words.register
+def _(event: e.AnsweredForYou) -> list[Line]:
+    answer = _ANSWERED[event.answer]
+    return [(FACT, f"{event.name} asked ({_USER[event.trust]}): your program {answer}")]
+
+
+@words.register
 def _(event: e.RefusedForYou) -> list[Line]:
     reason = "busy" if event.reason == "busy" else "the server gives your own key for theirs"
     return [(FACT, f"{event.name} asked: refused for you ({reason})")]
@@ -208,7 +231,7 @@ def _(event: e.ChatStarted) -> list[Line]:
     return [
         (FRAME, f"chat with {event.name}{_for(event.chat_seconds)}, {encrypted}"),
         (FRAME, f"their key: {_STARTED[event.trust]}, {event.fingerprint}"),
-        *([] if event.trust == "verified" else [_UNVERIFIED]),
+        *([] if event.trust in _VERIFIED else [_UNVERIFIED]),
         (FRAME, starts),
     ]
 

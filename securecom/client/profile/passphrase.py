@@ -17,12 +17,8 @@ from typing import Protocol, TypeVar
 
 from securecom import limits
 from securecom.client.profile import private_files
-from securecom.client.profile.identity_file import IdentityFile
 from securecom.client.profile.sealed import SealedFile
 from securecom.errors import PassPhraseProblem
-from securecom.identity import Identity
-
-T = TypeVar("T")
 
 #: Bytes of two pass phrases with their ends of line.
 _TWO_LINES = 2 * (limits.MAX_PASS + len("\r\n"))
@@ -30,11 +26,30 @@ _OPTIONS = "Use a terminal, or --pass-fd N or --pass-file FILE."
 _OPTIONS_FOR_NEW = "Use a terminal, or --pass-fd N, --pass-file FILE or --no-pass."
 
 
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Locked(Protocol[T_co]):
+    """What a pass phrase opens: an `IdentityFile`, or several at once."""
+
+    @property
+    def is_protected(self) -> bool:
+        """It has one."""
+
+    @property
+    def called(self) -> str:
+        """As a question or an error names it."""
+
+    def unlock(self, pass_phrase: bytes | None) -> T_co:
+        """What is inside. :raises IdentityProblem:"""
+
+
 class PassPhrases(Protocol):
     """One way to come by pass phrases."""
 
-    def unlock(self, file: IdentityFile) -> Identity:
-        """The identity of a file. :raises IdentityProblem:"""
+    def unlock(self, file: Locked[T]) -> T:
+        """What a file holds. :raises IdentityProblem:"""
 
     def unseal(self, file: SealedFile) -> bytes:
         """What is in a backup. :raises PassPhraseProblem, BackupProblem:"""
@@ -47,7 +62,7 @@ class PassPhrases(Protocol):
 class NoPassPhrase:
     """`--no-pass`: files have none."""
 
-    def unlock(self, file: IdentityFile) -> Identity:
+    def unlock(self, file: Locked[T]) -> T:
         """PassPhrases."""
         if file.is_protected:
             what = f"{file.called} has a pass phrase, and --no-pass says that there is none"
@@ -70,7 +85,7 @@ class Given:
 
     read: Callable[[], bytes]
 
-    def unlock(self, file: IdentityFile) -> Identity:
+    def unlock(self, file: Locked[T]) -> T:
         """PassPhrases."""
         return file.unlock(self.read() if file.is_protected else None)
 
@@ -87,7 +102,7 @@ class Given:
 class Nowhere:
     """No terminal and no option."""
 
-    def unlock(self, file: IdentityFile) -> Identity:
+    def unlock(self, file: Locked[T]) -> T:
         """PassPhrases."""
         if file.is_protected:
             what = f"{file.called} has a pass phrase, and there is no terminal to ask for it"
@@ -113,7 +128,7 @@ class Terminal:
     ask: Callable[[str], str] = input
     tell: Callable[[str], None] = print
 
-    def unlock(self, file: IdentityFile) -> Identity:
+    def unlock(self, file: Locked[T]) -> T:
         """PassPhrases: a few attempts."""
         if not file.is_protected:
             return file.unlock(None)

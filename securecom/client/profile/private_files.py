@@ -14,6 +14,7 @@ _OTHERS = 0o077
 #: What filesystems say that know no hard links, FAT on a memory stick for one.
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+_OLD = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def make_folder(path: Path) -> None:
@@ -33,6 +34,37 @@ def write(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
     new.replace(path)
     sync_folder(path.parent)
+
+
+def write_over(path: Path, data: bytes) -> None:
+    """As `write`, and what the file held is then overwritten where it was. :raises OSError:"""
+    old = os.open(path, _OLD)
+    try:
+        write(path, data)
+        _blank(old)
+    finally:
+        os.close(old)
+
+
+def erase(path: Path) -> None:
+    """Overwrite the file where it is, and remove it. :raises OSError:"""
+    file = os.open(path, _OLD)
+    try:
+        path.unlink()
+        _blank(file)
+    finally:
+        os.close(file)
+    sync_folder(path.parent)
+
+
+def _blank(file: int) -> None:
+    """Zeros, on the disk; not in what the disk or its file system has put aside, and not if the
+    file goes by another name too.
+    """
+    facts = os.fstat(file)
+    if not facts.st_nlink:
+        os.pwrite(file, bytes(facts.st_size), 0)
+        os.fsync(file)
 
 
 def write_beside(path: Path, data: bytes) -> None:

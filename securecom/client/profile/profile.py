@@ -8,6 +8,7 @@ is named with its line and never written over.
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -40,6 +41,7 @@ class Profile:
     :param identity: the identity file; relative paths are in the profile's folder.
     :param request: how the request channel comes to be.
     :param available: log-in makes one available.
+    :param on_request: the program that answers chat requests, and its arguments; empty: none.
     """
 
     folder: Path
@@ -50,6 +52,7 @@ class Profile:
     identity: Path
     request: RequestMode = "listen"
     available: bool = False
+    on_request: tuple[str, ...] = ()
 
     @property
     def identity_path(self) -> Path:
@@ -61,17 +64,23 @@ class Profile:
         """Where the pins are."""
         return self.folder / KNOWN_PEERS_FILE
 
-    def with_settings(self, request: RequestMode | None, available: bool | None) -> Profile:
+    def with_settings(
+        self,
+        request: RequestMode | None = None,
+        available: bool | None = None,
+        on_request: tuple[str, ...] | None = None,
+    ) -> Profile:
         """The same, but for the settings that are given."""
-        new = self if request is None else replace(self, request=request)
-        return new if available is None else replace(new, available=available)
+        told = {"request": request, "available": available, "on_request": on_request}
+        given: dict[str, Any] = {key: value for key, value in told.items() if value is not None}
+        return replace(self, **given)
 
     @property
     def portable(self) -> Profile:
         """What of it goes into a backup, and may come out of one: nothing that names a file of a
         machine, be it a key or a program.
         """
-        return replace(self, identity=Path(IDENTITY_FILE))
+        return replace(self, identity=Path(IDENTITY_FILE), on_request=())
 
     def written(self) -> bytes:
         """The file."""
@@ -107,6 +116,8 @@ identity = {_quoted(str(profile.identity))}
 request = {_quoted(profile.request)}
 # Whether people may ask for a chat as soon as we are on line.
 available = {str(profile.available).lower()}
+# A program that answers chat requests (docs/bots.md); "": you do.
+on_request = {_quoted(shlex.join(profile.on_request))}
 """
 
 
@@ -134,6 +145,10 @@ def _mode(value: str) -> RequestMode:
     return cast(RequestMode, value)
 
 
+def _command(value: str) -> tuple[str, ...]:
+    return tuple(shlex.split(value))
+
+
 def _version(value: int) -> int:
     if value != VERSION:
         raise ValueError("another version of securecom wrote this")
@@ -150,7 +165,10 @@ _KEYS: dict[str, tuple[type, Callable[[Any], Any]]] = {
     "identity": (str, Path),
     "request": (str, _mode),
     "available": (bool, bool),
+    "on_request": (str, _command),
 }
+#: Keys that a file may lack: an earlier version wrote it.
+_LATER = frozenset({"on_request"})
 
 
 def read_profile(folder: Path) -> Profile:
@@ -188,7 +206,7 @@ def _values(path: Path, data: bytes) -> dict[str, Any]:
         if key not in _KEYS:
             raise _damaged(path, _line_of(key, text), f"there is no setting {shown(key)}")
     for key in _KEYS:
-        if key not in told:
+        if key not in told and key not in _LATER:
             raise _damaged(path, None, f"{key} is missing")
     return {key: _value(path, key, value, text) for key, value in told.items()}
 

@@ -18,9 +18,11 @@ import platformdirs
 from securecom.client.contacts import Contacts
 from securecom.client.profile import passphrase
 from securecom.client.profile.identity_file import make_identity_file, read_identity_file
+from securecom.client.profile.own_key import Both, OwnKey
 from securecom.client.profile.passphrase import PassPhrases
 from securecom.client.profile.profile import IDENTITY_FILE, Profile
 from securecom.client.profile.profiles import Profiles
+from securecom.client.program import on_request
 from securecom.client.program.restoring import restore
 from securecom.errors import SecurecomError
 from securecom.identity import Identity, Name
@@ -35,11 +37,16 @@ _RESUMED = "the key of an enrolment that was not finished"
 
 @dataclass(frozen=True)
 class Member:
-    """Somebody whom the server knows. `notices`: what to tell them about a profile that is new."""
+    """Somebody whom the server knows.
+
+    :param notices: what to tell them about a profile that is new.
+    :param coming: a new key, which may have taken the identity's place when they were last here.
+    """
 
     profile: Profile
     identity: Identity
     notices: tuple[str, ...] = ()
+    coming: Identity | None = None
 
 
 @dataclass(frozen=True)
@@ -103,12 +110,20 @@ def pass_phrases(arguments: Namespace, *, is_terminal: bool) -> PassPhrases:
 def member(arguments: Namespace, profiles: Profiles, source: PassPhrases) -> Member:
     """Who has a profile. :raises SecurecomError: if it, or its identity, cannot be used."""
     profile = profiles.load(arguments.profile)
-    profile = profile.with_settings(arguments.request, arguments.available)
+    profile = _settled(profile, arguments)
     Contacts(profile.known_peers, profile.server, time.time)  # damaged pins are told at once
-    identity = source.unlock(read_identity_file(profile.identity_path))
+    identity, coming = _identities(profile, source)
     if arguments.save:
         profile.save()
-    return Member(profile, identity)
+    return Member(profile, identity, coming=coming)
+
+
+def _identities(profile: Profile, source: PassPhrases) -> tuple[Identity, Identity | None]:
+    """The profile's, and one that may be about to take its place."""
+    present, coming = read_identity_file(profile.identity_path), OwnKey(profile).coming()
+    return (
+        (source.unlock(present), None) if coming is None else source.unlock(Both(present, coming))
+    )
 
 
 def restored(arguments: Namespace, profiles: Profiles, source: PassPhrases) -> Member:
@@ -149,7 +164,13 @@ def newcomer(arguments: Namespace, profiles: Profiles, source: PassPhrases) -> N
 
 def settled(someone: Member, arguments: Namespace) -> Member:
     """A member fresh from enrolment, with the settings of the command line."""
-    profile = someone.profile.with_settings(arguments.request, arguments.available)
+    profile = _settled(someone.profile, arguments)
     if arguments.save:
         profile.save()
     return replace(someone, profile=profile)
+
+
+def _settled(profile: Profile, arguments: Namespace) -> Profile:
+    """With the command line's settings. :raises NoProgram: if what is to answer is not there."""
+    profile = profile.with_settings(arguments.request, arguments.available, arguments.on_request)
+    return replace(profile, on_request=on_request.resolved(profile.on_request))

@@ -10,6 +10,7 @@ from typing import TypeVar
 import shtab
 
 from securecom import __version__, limits
+from securecom.client.program import on_request
 from securecom.errors import Mistake
 from securecom.identity import Name
 from securecom.invitation import Invitation
@@ -141,9 +142,16 @@ def _add_session(group: argparse._ArgumentGroup) -> None:
         help="nobody may ask you until /available",
     )
     group.add_argument(
+        "--on-request",
+        type=_typed(on_request.split, "command"),
+        metavar="COMMAND",
+        help="this program accepts or refuses chat requests, or has you asked (docs/bots.md); "
+        "'': none",
+    )
+    group.add_argument(
         "--save",
         action="store_true",
-        help="keep --request and --available or --away as this profile's settings",
+        help="keep --request, --available or --away, and --on-request as this profile's settings",
     )
     group.add_argument(
         "--takeover", action="store_true", help="end a session that you have somewhere else"

@@ -19,6 +19,7 @@ from securecom.client.known_peers import Pins
 from securecom.client.profile import private_files
 from securecom.client.profile.backup import Backup
 from securecom.client.profile.identity_file import read_identity_file
+from securecom.client.profile.own_key import OwnKey
 from securecom.client.profile.profile import Profile, read_profile
 from securecom.client.profile.vault import AskSecret, Elsewhere, Vault
 from securecom.errors import BackupProblem, PassPhraseProblem, StateDamaged
@@ -101,6 +102,9 @@ def _check(phrase: str) -> None:
 def _collected(profile: Profile) -> tuple[Backup, Pins]:
     """What is on the disk, and the pins in it. :raises SecurecomError: what a log-in would too."""
     identity = read_identity_file(profile.identity_path)
+    if OwnKey(profile).coming() is not None:
+        hint = f"{_NOTHING} Start again: the log-in tells which key is yours."
+        raise BackupProblem("a new key is on its way, and the backup would hold the old one", hint)
     try:
         data, _ = private_files.read(profile.known_peers, limits.MAX_KNOWN_PEERS_FILE)
     except FileNotFoundError:  # nobody was met yet

@@ -17,6 +17,7 @@ from twisted.internet.threads import deferToThreadPool
 from securecom import __version__, limits
 from securecom.client.channels.enrol import enrol
 from securecom.client.contacts import Contacts
+from securecom.client.coordination.consent import ASK_THE_PERSON, Consent
 from securecom.client.events import Event, Hello
 from securecom.client.frontend import Frontend
 from securecom.client.frontends import commands
@@ -26,14 +27,17 @@ from securecom.client.frontends.lines import Lines
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
 from securecom.client.profile.log_files import LogFiles
+from securecom.client.profile.own_key import OwnKey
 from securecom.client.profile.profile import Profile, RequestMode
 from securecom.client.program import account, standard_io
 from securecom.client.program.account import Member, Newcomer
 from securecom.client.program.backing_up import Backups
+from securecom.client.program.deciding import Program
 from securecom.client.program.joining import NameHeard, join
 from securecom.client.program.sealing import seal_in_a_process
 from securecom.client.program.sockets import Route
 from securecom.client.program.visit import Visit
+from securecom.client.rotation import Keeping
 from securecom.client.service import Client
 from securecom.identity import Identity, Name
 
@@ -135,12 +139,21 @@ class Run:
             _Told(self.lines, self.heard),
             route,
             mode=profile.request,
+            keeping=Keeping(OwnKey(profile), self._elsewhere, member.coming),
+            consent=self._consent(profile.on_request),
             available=profile.available,
             takeover=self._arguments.takeover,
             back_up=self._backups(profile).make,
             attempts=self._attempts,
             logs=LogFiles(profile.folder, time.time),
         )
+
+    def _consent(self, command: tuple[str, ...]) -> Consent:
+        if not command:
+            return ASK_THE_PERSON
+        program = Program(self._reactor, command, os.environ)
+        self._reactor.addSystemEventTrigger("before", "shutdown", program.end)
+        return program
 
     def client(
         self,

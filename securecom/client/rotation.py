@@ -1,0 +1,201 @@
+"""`/newkey`: our own key signs over to a new one.
+
+    on the disk -> said to the server -> taken: in the old one's place | refused: erased
+                                      -> no answer: the next log-in tells
+
+Between saying it and an answer either key may be ours. Then the log-in shows the old one first, the
+new one if the server does not know the old one any more, and what it takes is our key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred, inlineCallbacks
+
+from securecom import commands, limits, refusals
+from securecom.client.coordination.coordinator import Coordinator
+from securecom.client.coordination.station import Line, Station
+from securecom.client.durations import duration
+from securecom.client.events import KeyNotRenewed, KeyRenewed, problem
+from securecom.client.profile.own_key import OwnKey
+from securecom.client.profile.vault import Elsewhere, Vault
+from securecom.errors import (
+    ConnectionWasLost,
+    NotNow,
+    ProfileProblem,
+    SecurecomError,
+    ServerInTrouble,
+    TooOften,
+)
+from securecom.identity import Identity
+from securecom.succession import Link
+
+_NOTHING = "Nothing was changed."
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Where our key is kept.
+
+    :param elsewhere: makes a call that takes its time where nobody waits for it.
+    :param coming: a new key that was said to the server, perhaps, before this client began.
+    """
+
+    files: OwnKey
+    elsewhere: Elsewhere
+    coming: Identity | None = None
+
+
+class Rotation:
+    """Our own key, and one that is to take its place.
+
+    :param keeping: None where keys are not on a disk: then there are no new ones.
+    :param show: connections from now on show this identity.
+    """
+
+    def __init__(
+        self,
+        station: Station,
+        coordinator: Coordinator,
+        keeping: Keeping | None,
+        show: Callable[[Identity], None],
+    ) -> None:
+        self._station, self._coordinator = station, coordinator
+        self._keeping, self._show = keeping, show
+        self._present = station.identity
+        self._coming = None if keeping is None else keeping.coming
+        self._is_under_way = False
+
+    # --- what the person wants --------------------------------------------------------------
+
+    @inlineCallbacks
+    def renew(self) -> Generator[Deferred[Any], Any, KeyRenewed]:
+        """Make a new key, sign over to it, and be known by it.
+
+        Fails with a `SecurecomError`; then the key is what it was, unless the answer got lost.
+        """
+        keeping = self._keeping
+        if keeping is None:
+            raise NotNow("this client has no profile that could keep a new key", _NOTHING)
+        if self._is_under_way or self._coming is not None:
+            raise NotNow("a new key is on its way already", _NOTHING)
+        self._is_under_way = True
+        try:
+            self._coming = yield self._prepared(keeping)
+            yield self._said(self._coming)
+        finally:
+            self._is_under_way = False
+        return self._taken(keeping, self._coming)
+
+    @inlineCallbacks
+    def _prepared(self, keeping: Keeping) -> Generator[Deferred[Any], Any, Identity]:
+        """The new key, on the disk."""
+        files, present = keeping.files, self._station.identity.public_key
+        vault = Vault(files.path, self._station.frontend.ask_secret, keeping.elsewhere)
+        pass_phrase = yield vault.pass_phrase()
+        coming: Identity = yield keeping.elsewhere(lambda: files.prepare(pass_phrase, present))
+        return coming
+
+    @inlineCallbacks
+    def _said(self, coming: Identity) -> Generator[Deferred[Any], Any, None]:
+        """The server has it."""
+        station = self._station
+        try:
+            line = self._free_line()
+            link = Link.signed(station.server, station.name, station.identity, coming)
+            yield line.ask(
+                commands.NewKey,
+                key=link.new,
+                old_signature=link.old_signature,
+                new_signature=link.new_signature,
+            )
+        except ConnectionWasLost as error:
+            hint = "Whether your key is the new one, the next log-in tells."
+            raise ConnectionWasLost(error.what, hint) from None
+        except (NotNow, refusals.Refusal) as refusal:
+            self._drop()
+            raise _readable(refusal) from None
+
+    def _free_line(self) -> Line:
+        """:raises NotNow: if something began, or the line went, while the key was made."""
+        coordinator = self._coordinator
+        if coordinator.is_chatting or coordinator.asking or coordinator.offer:
+            raise NotNow("something else began while the key was made", _NOTHING)
+        return self._station.line
+
+    # --- at a log-in ------------------------------------------------------------------------
+
+    def use_other(self) -> bool:
+        """The server does not know the key that we showed: show the coming one, if there is one."""
+        coming = self._coming
+        if coming is None or self._station.identity is coming:
+            return False
+        self._use(coming)
+        return True
+
+    def logged_in(self) -> None:
+        """The server knows the key that we showed, so it is known which of the two is ours."""
+        coming, keeping = self._coming, self._keeping
+        if coming is None or keeping is None:
+            return
+        try:
+            if self._station.identity is coming:
+                self._station.show(self._taken(keeping, coming))
+            elif self._present.public_key == coming.public_key:
+                self._taken(keeping, coming)  # it was, and all that is left is to tidy up
+            else:
+                self._drop()
+                self._station.show(KeyNotRenewed(self._present.public_key.fingerprint))
+        except SecurecomError as error:
+            self._station.show(problem(error))
+
+    # --- which one it is --------------------------------------------------------------------
+
+    def _taken(self, keeping: Keeping, coming: Identity) -> KeyRenewed:
+        """The new key is ours: in memory at once, then on the disk.
+
+        :raises ProfileProblem: if it cannot be put in its place there.
+        """
+        former, self._present, self._coming = self._present.public_key, coming, None
+        self._use(coming)
+        try:
+            kept = keeping.files.adopt()
+        except ProfileProblem as error:
+            hint = "Your key is the new one all the same: mend that, and start again."
+            raise ProfileProblem(error.what, hint) from None
+        fingerprint = coming.public_key.fingerprint
+        return KeyRenewed(former.fingerprint, fingerprint, None if kept is None else str(kept))
+
+    def _drop(self) -> None:
+        """The new key is nobody's."""
+        self._coming = None
+        if self._keeping is not None:
+            try:
+                self._keeping.files.drop()
+            except ProfileProblem as error:  # the next log-in tries again
+                self._station.show(problem(error))
+
+    def _use(self, identity: Identity) -> None:
+        self._station.identity = identity
+        self._show(identity)
+
+
+def _readable(refusal: NotNow | refusals.Refusal) -> SecurecomError:
+    """Why there is no new key."""
+    match refusal:
+        case NotNow():
+            return refusal
+        case refusals.Occupied():
+            what = "somebody is just asking you, or your last chat is not over yet"
+            return NotNow(what, f"{_NOTHING} Try again in a moment.")
+        case refusals.TooManyRequests():
+            wait = duration(int(limits.NEW_KEY_WINDOW))
+            return TooOften("you have had a new key not long ago", f"{_NOTHING} Wait {wait}.")
+        case refusals.ServerTrouble():
+            return ServerInTrouble("the server could not do it")
+    return ServerInTrouble(
+        f"the server did not take the new key ({refusal.wire.decode()})", _NOTHING
+    )

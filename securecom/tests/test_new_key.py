@@ -1,0 +1,358 @@
+"""New keys at the server: what it takes, what changes with it, and that nothing is in between."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom import commands, limits, refusals
+from securecom.errors import StateBusy
+from securecom.identity import Identity, Name, PublicKey
+from securecom.invitation import token_hash
+from securecom.server.database import SynchronousPool
+from securecom.succession import Link, encode
+from securecom.tests.house import NOW, Hand, House, chatting, result
+
+ALICE, BOB = Name("alice"), Name("bob")
+
+
+class NewKeyCase(SynchronousTestCase):
+    """Alice and Bob are on line, and Alice has a new key ready."""
+
+    def setUp(self) -> None:
+        self.house = House()
+        self.network = self.house.network
+        self.alice, self.bob = self.house.hand("alice"), self.house.hand("bob")
+        self.old, self.new = self.alice.identity, Identity.generate()
+
+    def link(self, new: Identity | None = None, **lies: Any) -> Link:
+        facts = {"server": self.house.pin, "name": ALICE, "old": self.old, **lies}
+        return Link.signed(**facts, new=new or self.new)
+
+    def ask(self, link: Link, hand: Hand | None = None) -> Deferred[Any]:
+        return (hand or self.alice).ask(
+            commands.NewKey,
+            key=link.new,
+            old_signature=link.old_signature,
+            new_signature=link.new_signature,
+        )
+
+    def renew(self) -> Link:
+        link = self.link()
+        self.alice.done(self.ask(link))
+        return link
+
+    def refused(self, asked: Deferred[Any], why: type[Exception]) -> None:
+        self.failureResultOf(asked, why)
+        self.assertEqual(self.key(), self.old.public_key)
+        self.assertEqual(self.session_key(), self.old.public_key)
+
+    def key(self) -> PublicKey | None:
+        user = result(self.house.registry.user(ALICE))
+        key: PublicKey | None = user.key
+        return key
+
+    def session_key(self) -> PublicKey:
+        return self.house.reception.sessions._by_name[ALICE].key
+
+    def wait(self, seconds: float) -> None:
+        """Alice pings."""
+        for _ in range(int(seconds)):
+            self.alice.done(self.alice.ask(commands.Ping))
+            self.network.advance(1)
+
+    def log_in(self, identity: Identity, takeover: bool = True) -> Deferred[Any]:
+        self.again = Hand(self.house, identity)
+        return self.again.ask(commands.LogIn, takeover=takeover)
+
+
+class TakenTests(NewKeyCase):
+    def test_the_session_bears_it_at_once_and_goes_on(self) -> None:
+        link = self.renew()
+        self.assertEqual((self.key(), self.session_key()), (link.new, link.new))
+        self.house.reception.sessions.recheck()
+        self.network.pump()
+        self.assertEqual(self.alice.said("goodbye"), [])
+        chatting(self.bob, self.alice, "alice")
+
+    def test_who_is_asked_gets_the_callers_chain(self) -> None:
+        link = self.renew()
+        self.alice.ask(commands.RequestChat, callee=BOB)
+        (offer,) = self.bob.said("offer")
+        self.assertEqual((offer["key"], offer["succession"]), (link.new, encode([link])))
+
+    def test_who_asks_gets_the_callees_chain(self) -> None:
+        link = self.renew()
+        asked = self.bob.ask(commands.RequestChat, callee=ALICE)
+        self.assertIsNone(self.alice.said("offer")[0]["succession"])
+        self.alice.answer("accept")
+        answer = self.bob.done(asked)
+        self.assertEqual((answer["key"], answer["succession"]), (link.new, encode([link])))
+
+    def test_where_both_ask_each_gets_the_others_chain(self) -> None:
+        link = self.renew()
+        asks = [
+            self.alice.ask(commands.RequestChat, callee=BOB),
+            self.bob.ask(commands.RequestChat, callee=ALICE),
+        ]
+        alices, bobs = (self.alice.done(asked) for asked in asks)
+        self.assertEqual((alices["succession"], bobs["succession"]), (None, encode([link])))
+
+    def test_who_has_had_one_key_has_no_chain(self) -> None:
+        asked = self.alice.ask(commands.RequestChat, callee=BOB)
+        self.assertIsNone(self.bob.said("offer")[0]["succession"])
+        self.bob.answer("accept")
+        self.assertIsNone(self.alice.done(asked)["succession"])
+
+    def test_after_a_new_log_in_too(self) -> None:
+        link = self.renew()
+        again = Hand(self.house, self.new)
+        self.assertEqual(again.log_in(takeover=True)["name"], "alice")
+        again.prove()
+        again.ask(commands.RequestChat, callee=BOB)
+        self.assertEqual(self.bob.said("offer")[-1]["succession"], encode([link]))
+
+    def test_the_old_key_logs_nobody_in(self) -> None:
+        self.renew()
+        self.failureResultOf(self.log_in(self.old), refusals.NotEnrolled)
+        self.assertEqual(self.alice.said("goodbye"), [])
+
+    def test_after_a_reset_there_is_no_chain(self) -> None:
+        """Also not the one that a thief has made."""
+        self.renew()
+        result(self.house.registry.reset_key(ALICE))
+        self.house.reception.sessions.recheck()
+        self.network.pump()
+        self.assertEqual(self.alice.said("goodbye"), ["disabled"])
+        for identity in (self.old, self.new):
+            self.failureResultOf(self.log_in(identity), refusals.NotEnrolled)
+        fresh, ticket = Identity.generate(), token_hash(b"again")
+        self.house.invite("alice", ticket)
+        result(self.house.registry.spend(ticket, fresh.public_key, NOW))
+        alice = Hand(self.house, fresh)
+        alice.log_in()
+        alice.ask(commands.RequestChat, callee=BOB)
+        offer = self.bob.said("offer")[-1]
+        self.assertEqual((offer["key"], offer["succession"]), (fresh.public_key, None))
+
+
+class RefusedTests(NewKeyCase):
+    def test_what_does_not_prove_it(self) -> None:
+        mallory = Identity.generate()
+        for link in (
+            self.link(server=bytes(32)),
+            self.link(name=BOB),
+            self.link(old=mallory),
+            self.link(new=self.old),
+            Link(self.old.public_key, self.new.public_key, bytes(64), self.link().new_signature),
+            Link(self.old.public_key, self.new.public_key, self.link().old_signature, bytes(64)),
+        ):
+            self.refused(self.ask(link), refusals.BadProof)
+
+    def test_somebody_elses_session_proves_nothing(self) -> None:
+        self.failureResultOf(self.ask(self.link(), self.bob), refusals.BadProof)
+        self.assertEqual(self.key(), self.old.public_key)
+
+    def test_a_key_that_is_taken(self) -> None:
+        self.refused(self.ask(self.link(self.bob.identity)), refusals.KeyTaken)
+
+    def test_a_key_that_signed_over(self) -> None:
+        self.renew()
+        self.wait(limits.NEW_KEY_WINDOW)
+        back = self.link(self.old, old=self.new)
+        self.failureResultOf(self.ask(back), refusals.KeyTaken)
+        self.assertEqual(self.key(), self.new.public_key)
+
+    def test_in_a_request_or_chat(self) -> None:
+        asked = self.alice.ask(commands.RequestChat, callee=BOB)
+        self.refused(self.ask(self.link()), refusals.Occupied)
+        self.alice.ask(commands.CancelRequest)
+        self.failureResultOf(asked, refusals.Cancelled)
+        self.bob.ask(commands.RequestChat, callee=ALICE)
+        self.refused(self.ask(self.link()), refusals.Occupied)
+        self.alice.answer("accept")
+        self.refused(self.ask(self.link()), refusals.Occupied)
+        stream = self.alice.said("open")[-1]
+        self.alice.done(self.alice.ask(commands.EndChat, stream=stream))
+        self.renew()
+
+    def test_not_too_often(self) -> None:
+        self.renew()
+        self.old, self.new = self.new, Identity.generate()
+        self.refused(self.ask(self.link()), refusals.TooManyRequests)
+        self.wait(limits.NEW_KEY_WINDOW - 1)
+        self.refused(self.ask(self.link()), refusals.TooManyRequests)
+        self.wait(1)
+        self.renew()
+
+    def test_what_came_to_nothing_does_not_count(self) -> None:
+        self.refused(self.ask(self.link(self.bob.identity)), refusals.KeyTaken)
+        self.renew()
+
+    def test_trouble_with_the_disk_changes_nothing(self) -> None:
+        busy = fail(StateBusy("another process is writing"))
+        self.patch(self.house.registry, "succeed", lambda *_: busy)
+        self.refused(self.ask(self.link()), refusals.ServerTrouble)
+        chatting(self.bob, self.alice, "alice")  # and nobody is held
+
+    def test_a_key_that_the_admin_has_just_taken_away(self) -> None:
+        result(self.house.registry.reset_key(ALICE))
+        self.failureResultOf(self.ask(self.link()), refusals.ServerTrouble)
+        self.assertIsNone(self.key())
+
+    def test_a_key_that_is_none_ends_the_session(self) -> None:
+        lane = self.alice.standard.control
+        small = PublicKey.__new__(PublicKey)
+        object.__setattr__(small, "raw", bytes(32))
+        signatures = {"old_signature": bytes(64), "new_signature": bytes(64)}
+        lane.call(commands.NewKey, key=small, **signatures).addErrback(lambda _: None)
+        self.network.pump()
+        self.assertEqual(self.alice.said("goodbye"), ["violation"])
+
+
+class OneThread(SynchronousPool):
+    """The server's pool: one thread that works in order, its results in the same order.
+
+    `work` does the next thing, `deliver` hands the next result over; in between is the race.
+    """
+
+    def __init__(self, pool: SynchronousPool) -> None:
+        self._pool = pool
+        self.todo: deque[tuple[Any, Any, Deferred[Any]]] = deque()
+        self.done: deque[tuple[Any, Deferred[Any]]] = deque()
+
+    def runInteraction(self, interaction: Any, *args: Any) -> Deferred[Any]:  # noqa: N802
+        answer: Deferred[Any] = Deferred()
+        self.todo.append((interaction, args, answer))
+        return answer
+
+    def work(self) -> bool:
+        if not self.todo:
+            return False
+        interaction, args, answer = self.todo.popleft()
+        found: list[Any] = []
+        self._pool.runInteraction(interaction, *args).addBoth(found.append)
+        self.done.append((found[0], answer))
+        return True
+
+    def deliver(self) -> bool:
+        if not self.done:
+            return False
+        found, answer = self.done.popleft()
+        answer.errback(found) if isinstance(found, Failure) else answer.callback(found)
+        return True
+
+    def settle(self) -> None:
+        while self.work() or self.deliver():
+            pass
+
+
+class UnderWayTests(NewKeyCase):
+    """While the registry writes."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        registry = self.house.registry
+        self.pool = OneThread(registry._pool)  # type: ignore[arg-type]
+        registry._pool = self.pool
+
+    def settle(self) -> None:
+        for _ in range(20):
+            self.pool.settle()
+            self.network.pump()
+
+    def test_nobody_reaches_them_and_they_reach_nobody(self) -> None:
+        renewing = self.ask(self.link())
+        asked = self.bob.ask(commands.RequestChat, callee=ALICE)
+        self.assertEqual((self.alice.said("offer"), self.alice.said("missed")), ([], [BOB]))
+        self.failureResultOf(self.alice.ask(commands.RequestChat, callee=BOB), refusals.Occupied)
+        self.failureResultOf(self.ask(self.link(Identity.generate())), refusals.Occupied)
+        self.assertNoResult(renewing)
+        self.settle()
+        self.assertEqual(self.successResultOf(renewing), {})
+        self.assertNoResult(asked)  # as if nobody had been there
+        self.bob.ask(commands.CancelRequest)
+        self.failureResultOf(asked, refusals.Cancelled)
+        chatting(self.bob, self.alice, "alice")
+
+    def test_who_is_gone_is_held_no_longer(self) -> None:
+        self.ask(self.link()).addErrback(lambda _: None)
+        self.alice.standard_wire.cut()
+        self.network.pump()
+        self.settle()
+        again = Hand(self.house, self.new)
+        logged_in = again.ask(commands.LogIn, takeover=False)
+        self.settle()
+        self.assertEqual(self.successResultOf(logged_in)["name"], "alice")
+        again.ask(commands.RequestChat, callee=BOB)
+        self.assertEqual(len(self.bob.said("offer")), 1)
+
+    def test_who_comes_back_meanwhile_is_told_to_try_again(self) -> None:
+        """Or they would take the old key for good, and throw the new one away."""
+        self.ask(self.link()).addErrback(lambda _: None)
+        self.alice.standard_wire.cut()
+        self.network.pump()
+        logging_in = self.log_in(self.old)
+        self.pool.work()  # the new key is written down
+        self.pool.work()
+        self.assertEqual(len(self.pool.todo), 0)
+        self.settle()
+        failure = self.failureResultOf(logging_in)
+        self.assertTrue(failure.check(refusals.ServerTrouble, refusals.NotEnrolled), failure)
+
+    def race(self, steps: int, first: str) -> tuple[bool, bool]:
+        """The old key logs in, with takeover, and signs over, the second after so many steps."""
+        self.setUp()
+        begins = {
+            "log in": lambda: self.log_in(self.old),
+            "renew": lambda: self.ask(self.link()),
+        }
+        came: dict[str, list[Any]] = {"log in": [], "renew": []}
+        begin = [first, *(word for word in begins if word != first)]
+        begins[begin[0]]().addBoth(came[begin[0]].append)
+        for number in range(steps):
+            (self.pool.work if number % 2 == 0 else self.pool.deliver)()
+            self.network.pump()
+        begins[begin[1]]().addBoth(came[begin[1]].append)
+        self.settle()
+        self.network.advance(limits.CLOSE_DEADLINE)
+        outcomes = [bool(found) and isinstance(found[0], dict) for found in came.values()]
+        return outcomes[0], outcomes[1]
+
+    def test_a_log_in_and_a_new_key_at_once(self) -> None:
+        """At whatever moment: one of the two, and whoever is there then has the key that counts."""
+        seen = set()
+        for first in ("log in", "renew"):
+            for steps in range(10):
+                logged_in, renewed = self.race(steps, first)
+                self.assertNotEqual(logged_in, renewed, (first, steps))
+                seen.add(renewed)
+                sessions = self.house.reception.sessions._by_id.values()
+                alices = [session.key for session in sessions if session.name == ALICE]
+                self.pool.settle()
+                user: list[Any] = []
+                self.house.registry.user(ALICE).addCallback(user.append)
+                self.pool.settle()
+                self.assertEqual(alices, [user[0].key], (first, steps))
+        self.assertEqual(seen, {True, False})
+
+    def test_the_look_at_the_registry_ends_nobody_who_is_just_changing(self) -> None:
+        """It compares keys with sessions: at every moment both are of the same time."""
+        for steps in range(8):
+            for looks_first in (True, False):
+                self.setUp()
+                one, other = self.house.reception.sessions.recheck, lambda: self.ask(self.link())
+                begin = (one, other) if looks_first else (other, one)
+                begin[0]()
+                for number in range(steps):
+                    (self.pool.work if number % 2 == 0 else self.pool.deliver)()
+                begin[1]()
+                while self.pool.work():  # all of it before anything is heard of
+                    pass
+                self.settle()
+                self.assertEqual(self.alice.said("goodbye"), [], (steps, looks_first))
+                self.assertEqual(self.session_key(), self.new.public_key)
