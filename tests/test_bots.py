@@ -115,7 +115,17 @@ print('{{"answer": "refuse"}}')
         request = facts["request"]
         self.assertEqual(
             list(request),
-            ["event", "interface", "name", "trust", "fingerprint", "seconds", "missed", "ago"],
+            [
+                "event",
+                "interface",
+                "name",
+                "trust",
+                "fingerprint",
+                "seconds",
+                "missed",
+                "ago",
+                "chat_seconds",
+            ],
         )
         self.assertEqual((request["name"], request["trust"]), ("alice", "new"))
         self.assertLessEqual(
