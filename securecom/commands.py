@@ -28,6 +28,7 @@ from securecom.refusals import (
     AlreadyOnline,
     BadInvitation,
     BadProof,
+    Busy,
     Cancelled,
     Disabled,
     KeyTaken,
@@ -93,22 +94,31 @@ class SetAvailability(amp.Command):
     """Available (online) or away (offline). A new session is away.
 
     `seconds`: then the server ends it; absent: with the session. `audience`: those who may ask;
-    absent: everybody. Both mean nothing with `available` False.
+    absent: everybody. `busy_to`: those of them who are told when we are busy; absent: nobody.
+    All mean nothing with `available` False.
     """
 
     arguments = [
         (b"available", amp.Boolean()),
         (b"seconds", Number(1, limits.MAX_LEASE, optional=True)),
         (b"audience", NamesArgument(optional=True)),
+        (b"busy_to", NamesArgument(optional=True)),
     ]
     errors = by_word(ListFull)
 
 
 class ListAvailable(amp.Command):
-    """A page of the names who are available, in order, those after `after`, with `text` in them."""
+    """A page of the names who are available, in order, those after `after`, with `text` in them.
+
+    `busy`: those of them who are, and let us see it; absent: nobody.
+    """
 
     arguments = [(b"after", amp.String()), (b"text", amp.String())]
-    response = [(b"names", NamesArgument()), (b"more", amp.Boolean())]
+    response = [
+        (b"names", NamesArgument()),
+        (b"more", amp.Boolean()),
+        (b"busy", NamesArgument(optional=True)),
+    ]
     errors = by_word(TooManyRequests)
 
 
@@ -132,7 +142,7 @@ class RequestChat(amp.Command):
         (b"their_seconds", Number(0, limits.MAX_CHAT_SECONDS, optional=True)),
         (b"succession", amp.String(optional=True)),
     ]
-    errors = by_word(NoAnswer, Refused, TooSoon, Cancelled, Occupied, TooManyRequests)
+    errors = by_word(NoAnswer, Busy, Refused, TooSoon, Cancelled, Occupied, TooManyRequests)
 
 
 class CancelRequest(amp.Command):
@@ -155,7 +165,7 @@ class Block(amp.Command):
     """
 
     arguments = [(b"name", NameArgument())]
-    errors = by_word(ListFull, ServerTrouble)
+    errors = by_word(ListFull, TooManyRequests, ServerTrouble)
 
 
 class Unblock(amp.Command):
@@ -163,14 +173,14 @@ class Unblock(amp.Command):
 
     arguments = [(b"name", NameArgument())]
     response = [(b"changed", amp.Boolean())]
-    errors = by_word(ServerTrouble)
+    errors = by_word(TooManyRequests, ServerTrouble)
 
 
 class ListBlocked(amp.Command):
     """All names that we have blocked, in order."""
 
     response = [(b"names", NamesArgument())]
-    errors = by_word(ServerTrouble)
+    errors = by_word(TooManyRequests, ServerTrouble)
 
 
 class NewKey(amp.Command):
@@ -259,7 +269,7 @@ class OfferChat(amp.Command):
     """Somebody asks for a chat; answered by the daemon role or, through it, by the person.
 
     `seconds`: how long the request stands; `chat_seconds`: how long the chat may last, if it has
-    an end. `busy` and `unavailable` look alike to the caller.
+    an end. `busy` and `unavailable` look alike to a caller who is not to see the former.
     `succession`: the chain that led to the caller's key, if there is one.
     """
 

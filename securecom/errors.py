@@ -306,6 +306,13 @@ class WasCancelled(NotAnswered):
     hint = "Nothing was sent."
 
 
+class IsBusy(NotAnswered):
+    """The other person is in a chat or asks somebody, and lets us see that."""
+
+    code = 604
+    hint = "Nothing was sent. They will see that you asked; try again later."
+
+
 class PeerKeyChanged(SecurecomError):
     """The peer's key is not the pinned one."""
 

@@ -129,11 +129,15 @@ REQUESTS_BY_PAIR = 3
 PAIR_WINDOW = 600.0
 #: Pages of "who is available" to one asker in REQUEST_WINDOW: each goes through all names.
 LISTS_BY_ASKER = 120
-#: The window of the three rates above.
+#: Looks at, and changes of, one's list of blocks in REQUEST_WINDOW: each is some work for the disk,
+#: behind which everybody else's log-in waits.
+BLOCKS_BY_PERSON = 60
+#: The window of the rates above that have none of their own.
 REQUEST_WINDOW = 60.0
 #: The longest that one may be available without saying so again.
 MAX_LEASE = 7 * 24 * 3600
-#: Names to which one may be available.
+#: Names to which one may be available, and names that may be told that one is busy: both lists
+#: fit one frame.
 MAX_AUDIENCE = 200
 #: Names one person may block: a list that fits one answer.
 MAX_BLOCKED = 200

@@ -78,6 +78,12 @@ class NoAnswer(Refusal):
     wire = b"NO_ANSWER"
 
 
+class Busy(Refusal):
+    """The callee is busy, and lets the caller see it."""
+
+    wire = b"BUSY"
+
+
 class Refused(Refusal):
     """The callee said no. The text: seconds until the caller may ask them again."""
 

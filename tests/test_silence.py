@@ -1,4 +1,4 @@
-"""The same time for every reason not to answer, measured at a real server by a real client."""
+"""The same time for every reason not to answer, at a real server, and busy for friends only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.processes import reactor
 from tests.programs import Client
 from tests.town import TownCase
 
-NO_ANSWER = 601
+NO_ANSWER, BUSY = 601, 604
 #: Of each kind of silence.
 SAMPLES = 40
 #: Times drawn anew in each run come out less likely than this once in twenty thousand runs. What
@@ -22,14 +22,19 @@ LIMITS = (
     "REQUESTS_BY_PAIR=100000",
     "REQUESTS_TO_CALLEE=100000",
 )
+#: Seconds that a request stands at the least, where nothing is measured: far more than any answer
+#: takes that comes at once.
+STANDS = 5.0
+PATIENT = (f"REQUEST_STANDS={STANDS}", f"REQUEST_EXPIRES={STANDS + 1}")
+SHORTENED = (sys.executable, "-m", "tests.shortened")
+TWISTD = ("-n", "--pidfile=", "securecom")
 
 
 class SilenceTests(TownCase):
     """Alice asks people who are not there for her, each for a reason of their own."""
 
     async def test_nobody_can_tell_why_there_is_no_answer(self) -> None:
-        command = (sys.executable, "-m", "tests.shortened", *LIMITS)
-        server = await self.server(command=(*command, "-n", "--pidfile=", "securecom"))
+        server = await self.server(command=(*SHORTENED, *LIMITS, *TWISTD))
         alice, bob, carol = await self.clients(server, "alice", "bob", "carol")
         await carol.do("block", name="alice")
         away, gone, dismisses = await self._newcomers("dave", "erin", "frank")
@@ -56,6 +61,29 @@ class SilenceTests(TownCase):
         for client in (carol, away):
             self.assertEqual(client.told("asked"), [])
         self.assertEqual(len(bob.told("asked")), SAMPLES)
+
+    async def test_a_friend_is_told_busy_and_a_stranger_is_not(self) -> None:
+        """By a choice that Bob made in a run before."""
+        server = await self.server(command=(*SHORTENED, *PATIENT, *TWISTD))
+        (bob,) = await self.clients(server, "bob")
+        await bob.do("set", setting="busy to alice")
+        await bob.do("exit")
+        await bob.ended()
+        alice, bob, carol = await self.clients(server, "alice", "bob", "carol")
+        (dave,) = await self._newcomers("dave")
+        await self.chat(bob, carol, "carol", "bob")
+        for asker, code, busy in ((alice, BUSY, ["bob"]), (dave, NO_ANSWER, [])):
+            await asker.do("users")
+            self.assertEqual((await asker.event("users"))["busy"], busy)
+            start = reactor.seconds()
+            result = await asker.ask("chat", name="bob")
+            self.assertEqual(result["code"], code)
+            self.assertEqual(reactor.seconds() - start < STANDS, code == BUSY)
+        await self.say(bob, carol, "nobody disturbs us")
+        await bob.do("requests")
+        missed = (await bob.event("requests"))["missed"]
+        self.assertEqual([one["name"] for one in missed], ["dave", "alice"])
+        self.assertEqual(carol.told("refused-for-you"), [])
 
     async def _newcomers(self, *names: str) -> list[Client]:
         links = await self.invite(*names)

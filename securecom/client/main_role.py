@@ -14,8 +14,10 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from securecom import commands, limits, refusals
+from securecom.client import listing
 from securecom.client.account import Account
 from securecom.client.chat.agreed_log import AgreedLog
+from securecom.client.choices import Kept
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.requests import Offer
 from securecom.client.coordination.station import Station
@@ -31,15 +33,16 @@ from securecom.client.events import (
 from securecom.client.keys import Keys
 from securecom.client.presence import Presence
 from securecom.client.rotation import Rotation
+from securecom.client.settings import Settings
 from securecom.client.terms import Pause, Terms, seconds_of_day
-from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong, WireError
+from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong, TooOften
 from securecom.identity import Name, server_fingerprint
 
 #: Writes a backup into a new file.
 BackUp = Callable[[str], Deferred[BackedUp]]
 
 _HOLDER = "front-end"
-_ANYBODY, _FOR_GOOD = Terms(), Pause()
+_ANYBODY, _FOR_GOOD, _NOT_KEPT = Terms(), Pause(), Kept()
 #: Somebody may be called so; who means all means them too.
 _ALL = "all"
 
@@ -53,6 +56,7 @@ class MainRole:
     :param time_of_day: seconds since midnight, here.
     :param account: what the server holds about us.
     :param leave: ends the session and the client; fires when all is closed.
+    :param kept: the person's settings.
     """
 
     def __init__(
@@ -65,15 +69,18 @@ class MainRole:
         leave: Callable[[], Deferred[None]],
         back_up: BackUp | None = None,
         time_of_day: Callable[[], int] = seconds_of_day,
+        kept: Kept = _NOT_KEPT,
     ) -> None:
         self._station, self._coordinator = station, coordinator
-        self._presence = Presence(station, coordinator, available, time_of_day)
+        self._presence = Presence(station, coordinator, available, kept.choices, time_of_day)
         self._leave, self._back_up = leave, back_up
         self._holds = False
         #: What the person asks and says about keys.
         self.keys = Keys(station, coordinator, rotation)
         #: What there is to ask and say about what the server holds.
         self.account = account
+        #: What the person has chosen for good.
+        self.settings = Settings(station, self._presence, kept)
 
     # --- facts, for prompts -----------------------------------------------------------------
 
@@ -119,25 +126,9 @@ class MainRole:
 
     # --- what the person wants --------------------------------------------------------------
 
-    @inlineCallbacks
-    def users(self, text: str = "") -> Generator[Deferred[Any], Any, Users]:
-        """Who is available, `text` in the name; at most `limits.MAX_USERS_SHOWN`."""
-        wanted = text.lower().encode("utf-8", "replace")
-        if len(wanted) > limits.MAX_NAME:
-            raise BadArgument(f"no name is longer than {limits.MAX_NAME} characters")
-        names: list[Name] = []
-        more = True
-        while more and len(names) < limits.MAX_USERS_SHOWN:
-            after = names[-1] if names else ""
-            page = yield self._station.line.ask(
-                commands.ListAvailable, after=after.encode("ascii"), text=wanted
-            )
-            _check_page(page["names"], after)
-            names += page["names"]
-            more = page["more"] and bool(page["names"])
-        names, more = names[: limits.MAX_USERS_SHOWN], more or len(names) > limits.MAX_USERS_SHOWN
-        contacts = self._station.contacts
-        return Users([User(name, contacts.trust(name)) for name in names], text, more)
+    def users(self, text: str = "") -> Deferred[Users]:
+        """Who is available, `text` in the name."""
+        return listing.available(self._station, self._told, text)
 
     def request_chat(self, name: Name, chat_seconds: int | None = None) -> Deferred[None]:
         """Ask for a chat, perhaps with an end; fires when it stands. If they ask us already, it is
@@ -191,7 +182,10 @@ class MainRole:
 
     def blocked(self) -> Deferred[BlockList]:
         """Whom we have blocked."""
-        return self._told(commands.ListBlocked).addCallback(lambda box: BlockList(box["names"]))
+        listed = self._told(commands.ListBlocked)
+        return listed.addCallback(
+            lambda box: BlockList(list(map(self._station.user, box["names"])))
+        )
 
     def say(self, text: str) -> int:
         """Send a message, or keep it until the caller has spoken; its number.
@@ -214,8 +208,10 @@ class MainRole:
 
     def requests(self) -> Requests:
         """What is open in both directions, and who asked in vain."""
-        asked_by = None if self.offer is None else self.offer.caller
-        return Requests(self.asking, asked_by, self._station.missed.all())
+        asking = None if self.asking is None else self._station.user(self.asking)
+        offer = self.offer
+        asked_by = None if offer is None else User(offer.caller, offer.trust)
+        return Requests(asking, asked_by, self._station.missed.all())
 
     def backup(self, file: str) -> Deferred[BackedUp]:
         """Write our identity and the pins into a new file, encrypted."""
@@ -261,19 +257,13 @@ class MainRole:
         return fail(NotNow(f"{name} is not asking you"))
 
 
-def _check_page(names: list[Name], after: str) -> None:
-    """Pages go on, or a server could keep us listing for ever."""
-    for name in names:
-        if name <= after:
-            raise WireError("the server's list is out of order")
-        after = name
-
-
 def _readable(failure: Failure) -> Failure:
     """What the server's own limits and troubles mean."""
     if failure.check(refusals.ListFull):
         full = TooLong(f"you have blocked {limits.MAX_BLOCKED} names", "First /unblock one.")
         return Failure(full)
+    if failure.check(refusals.TooManyRequests):
+        return Failure(TooOften("the server does not do that so often"))
     if failure.check(refusals.ServerTrouble):
         return Failure(ServerInTrouble("the server could not do it"))
     return failure

@@ -31,6 +31,7 @@ from securecom.client.channels.reaching import cannot_reach, farewell, login_ref
 from securecom.client.channels.request_ways import Way
 from securecom.client.channels.standard_channel import Session, StandardChannel
 from securecom.client.chat.transcript import Logs
+from securecom.client.choices import Kept
 from securecom.client.contacts import Contacts
 from securecom.client.coordination.consent import ASK_THE_PERSON, Consent
 from securecom.client.coordination.coordinator import Coordinator
@@ -50,6 +51,7 @@ from securecom.errors import (
 from securecom.identity import Identity, Name
 
 _FINAL = (ServerMismatch, LoginRefused, OurFault)
+_NOT_KEPT = Kept()
 
 
 @implementer(IStreamClientEndpoint)
@@ -67,6 +69,7 @@ class Client:
     :param back_up: writes a backup of the profile.
     :param attempts: give up after so many failures in a row; None: never.
     :param logs: where logs go that both people of a chat agreed to; None: to none.
+    :param kept: the person's settings.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class Client:
         back_up: BackUp | None = None,
         attempts: int | None = None,
         logs: Logs | None = None,
+        kept: Kept = _NOT_KEPT,
     ) -> None:
         #: Fires when the client is done: logged out, or failed for good with the reason.
         self.done: Deferred[None] = Deferred()
@@ -107,6 +111,7 @@ class Client:
             account,
             self.leave,
             back_up,
+            kept=kept,
         )
         self._name = name
         self._host, self._port, self._endpoint = host, port, endpoint

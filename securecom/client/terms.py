@@ -63,12 +63,17 @@ def read_terms(text: str) -> Terms:
         return Terms(seconds)
     if words == ["people"]:
         return Terms(seconds, people=True)
-    names = tuple(dict.fromkeys(Name(word.lower()) for word in words[1:]))
-    if words[0] != "to" or not names:
+    if words[0] != "to" or words == ["to"]:
         raise BadArgument("that says neither how long nor to whom", _AVAILABLE)
+    return Terms(seconds, names=read_names(words[1:], _AVAILABLE))
+
+
+def read_names(words: list[str], hint: str) -> tuple[Name, ...]:
+    """Each once. :raises BadArgument: if there are too many. :raises BadName: if one is none."""
+    names = tuple(dict.fromkeys(Name(word.lower()) for word in words))
     if len(names) > limits.MAX_AUDIENCE:
-        raise BadArgument(f"that is more than {limits.MAX_AUDIENCE} names", _AVAILABLE)
-    return Terms(seconds, names=names)
+        raise BadArgument(f"that is more than {limits.MAX_AUDIENCE} names", hint)
+    return names
 
 
 def read_pause(text: str) -> Pause:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right, insort
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -58,13 +58,18 @@ class Leases:
         audience = running.lease.audience
         return audience is None or asker in audience
 
+    def shows_busy(self, name: Name, asker: Name) -> bool:
+        """This person is available to the asker, and lets them see when they are busy."""
+        running = self._running.get(name)
+        return running is not None and asker in running.lease.busy_to and self.admits(name, asker)
+
     def of(self, name: Name) -> Lease | None:
         """This person's, with the seconds that are left of it."""
         running = self._running.get(name)
         if running is None or running.timer is None:
             return None if running is None else running.lease
         left = math.ceil(running.timer.getTime() - self._clock.seconds())
-        return Lease(left, running.lease.audience)
+        return replace(running.lease, seconds=left)
 
     def after(self, name: str) -> Iterator[Name]:
         """Everybody who is available to anybody, behind a name, in order."""

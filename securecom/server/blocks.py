@@ -6,17 +6,25 @@ any other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred
 
+from securecom import limits, refusals
 from securecom.identity import Name
+from securecom.server.rates import Rate
 from securecom.server.registry import Registry
 
 
 class Blocks:
-    """One person's list. A change counts once the registry has it."""
+    """One person's list. A change counts once the registry has it.
 
-    def __init__(self, registry: Registry, owner: Name) -> None:
+    :param seconds: a monotonic clock.
+    """
+
+    def __init__(self, registry: Registry, owner: Name, seconds: Callable[[], float]) -> None:
         self._registry, self._owner = registry, owner
+        self._rate = Rate[Name](limits.BLOCKS_BY_PERSON, limits.REQUEST_WINDOW, seconds)
         self._names: frozenset[Name] = frozenset()
 
     def __contains__(self, name: object) -> bool:
@@ -27,14 +35,33 @@ class Blocks:
         return self._registry.blocked(self._owner).addCallback(self.take)
 
     def add(self, name: Name) -> Deferred[list[Name]]:
-        """Block. Fails with `ListFull`. Nobody blocks themselves: that changes nothing."""
+        """Block. Fails with `ListFull`. Nobody blocks themselves: that changes nothing.
+
+        :raises TooManyRequests: as do the two below.
+        """
+        self._count()
         if name == self._owner:
             return self.load()
         return self._registry.block(self._owner, name).addCallback(lambda _: self.load())
 
     def remove(self, name: Name) -> Deferred[bool]:
         """Unblock; whether it was blocked."""
+        self._count()
         return self._registry.unblock(self._owner, name).addCallback(self._reload)
+
+    def listed(self) -> Deferred[list[Name]]:
+        """What the person asks for: the list, in order."""
+        self._count()
+        return self.load()
+
+    @property
+    def looks(self) -> int:
+        """How often the person did any of this lately."""
+        return self._rate.count(self._owner)
+
+    def _count(self) -> None:
+        if not self._rate.allow(self._owner):
+            raise refusals.TooManyRequests()
 
     def _reload(self, changed: bool) -> Deferred[bool]:
         return self.load().addCallback(lambda _: changed)

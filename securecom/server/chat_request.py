@@ -2,8 +2,8 @@
 
 asking --accept--> opening --opened--> settled. Whatever else becomes of the callee, or if there
 never was one, the request is *silent*: it stands on for the caller alone until its time is up, so
-that the caller cannot tell one reason from another. Every input is taken in every state: what
-comes late changes nothing.
+that the caller cannot tell one reason from another; but those whom a callee lets see that they are
+busy are told. Every input is taken in every state: what comes late changes nothing.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ class ChatRequest(Protocol):
     def excuse(self) -> None:
         """The callee's daemon role says busy or unavailable, or the callee is gone."""
 
+    def tell_busy(self) -> None:
+        """The callee's daemon role says busy, and the caller may hear it."""
+
     def dismiss(self) -> None:
         """The callee does not want to be asked by this caller, and says nothing."""
 
@@ -66,6 +69,9 @@ class Board(Protocol):
 
     def refused(self, request: Request) -> int:
         """The callee said no; seconds until the caller may ask them again."""
+
+    def shows_busy(self, request: Request) -> bool:
+        """The callee lets the caller see when they are busy."""
 
     def released(self, request: Request, party: Party) -> None:
         """The party has nothing more to do with the request."""
@@ -121,7 +127,7 @@ class Request:
         answers: dict[Answer, Callable[[], None]] = {
             "accept": self.machine.accept,
             "refuse": self.machine.refuse,
-            "busy": self.machine.excuse,
+            "busy": self._busy,
             "unavailable": self.machine.excuse,
         }
         lasts = self._ends - self._clock.seconds()
@@ -129,6 +135,13 @@ class Request:
         facts = (caller.name, caller.key, caller.succession, lasts, self.chat_seconds)
         offered = self.asked.offer(self.chat, *facts)
         offered.addCallbacks(lambda word: answers[word](), lambda _: self.machine.excuse())
+
+    def _busy(self) -> None:
+        """So says the callee's daemon role: for most callers that is as good as nobody there."""
+        if self._board.shows_busy(self):
+            self.machine.tell_busy()
+        else:
+            self.machine.excuse()
 
     def announce(self) -> None:
         """Accepted: callee's stream first."""
@@ -152,7 +165,7 @@ class Request:
         self.chat, self.stream = self._board.new_chat()
 
     def refuse(self) -> None:
-        """The callee's own no: the only one that comes before the time is up."""
+        """The callee's own no, which does not wait for the time to be up."""
         self.fail(refusals.Refused(str(self._board.refused(self))))
 
     def fail(self, refusal: refusals.Refusal) -> None:
@@ -218,6 +231,11 @@ def _refuse(_: ChatRequest, request: Request) -> None:
 @_asking.upon(ChatRequest.excuse).to(_silent)
 def _excuse(_: ChatRequest, request: Request) -> None:
     request.let_callee_go()
+
+
+@_asking.upon(ChatRequest.tell_busy).to(_settled)
+def _tell_busy(_: ChatRequest, request: Request) -> None:
+    request.fail(refusals.Busy())
 
 
 @_asking.upon(ChatRequest.dismiss).to(_silent)
@@ -296,7 +314,12 @@ def _too_late(_: ChatRequest, request: Request, asker: Party, chat_seconds: int 
     return False
 
 
-_from_callee = (ChatRequest.accept, ChatRequest.refuse, ChatRequest.dismiss)
+_from_callee = (
+    ChatRequest.accept,
+    ChatRequest.refuse,
+    ChatRequest.tell_busy,
+    ChatRequest.dismiss,
+)
 _from_caller = (ChatRequest.cancel, ChatRequest.abandon)
 _late = {
     _silent: (*_from_callee, ChatRequest.excuse, ChatRequest.opened),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -21,7 +22,7 @@ from securecom.server.chat_request import Request
 from securecom.server.cooldowns import Cooldowns
 from securecom.server.rates import Rate
 from securecom.server.relay import Relay
-from securecom.server.switchboard import Lease, Opened, Party, Role
+from securecom.server.switchboard import Lease, Opened, Page, Party, Role
 
 Pair = tuple[Name, Name]
 
@@ -99,17 +100,18 @@ class LocalSwitchboard:
             self._leases.begin(party.name, lease)
         return succeed(None)
 
-    def available(self, asker: Party, after: str, text: str) -> Deferred[tuple[list[Name], bool]]:
+    def available(self, asker: Party, after: str, text: str) -> Deferred[Page]:
         """See the interface."""
         if not self._lists.allow(asker.name):
             return fail(refusals.TooManyRequests())
-        page: list[Name] = []
-        for name in self._leases.after(after):
-            if text in name and self._is_open_to(asker, name):
-                if len(page) == limits.USERS_PAGE:
-                    return succeed((page, True))
-                page.append(name)
-        return succeed((page, False))
+        found = (
+            name
+            for name in self._leases.after(after)
+            if text in name and self._is_open_to(asker, name)
+        )
+        names = list(islice(found, limits.USERS_PAGE))
+        busy = [name for name in names if self._shows_busy(name, asker)]
+        return succeed(Page(names, busy, more=next(found, None) is not None))
 
     def _is_open_to(self, asker: Party, name: Name) -> bool:
         """May be asked by this person, busy or not: that is nobody's business."""
@@ -117,6 +119,18 @@ class LocalSwitchboard:
             return False
         party = self._parties[name]
         return party is not asker and party.reachable and party.admits(asker.name)
+
+    def _shows_busy(self, name: Name, asker: Party) -> bool:
+        """Whoever may ask them may be told, and that is the person's choice.
+
+        In a chat, or asking somebody: what one knows of oneself. Not while being asked, or the
+        one who asks could learn from a third whether their request was put before anybody.
+        """
+        if not self._leases.shows_busy(name, asker.name) or not self._is_open_to(asker, name):
+            return False
+        engagement = self._engaged.get(name)
+        is_asking = isinstance(engagement, Request) and engagement.caller.name == name
+        return is_asking or isinstance(engagement, Chat)
 
     # --- what is remembered -----------------------------------------------------------------
 
@@ -193,6 +207,11 @@ class LocalSwitchboard:
         self, caller: Party, name: Name, lasts: float, chat_seconds: int | None
     ) -> Deferred[Opened]:
         callee = self._whom_to_ask(caller, name)
+        if callee is not None and not self._is_free(callee, caller):
+            callee.missed(caller.name)
+            if self._shows_busy(name, caller):
+                return fail(refusals.Busy())
+            callee = None
         request = Request(self, self._clock, caller, name, callee, lasts, chat_seconds)
         self._engaged[caller.name] = request
         if callee is None:
@@ -203,6 +222,7 @@ class LocalSwitchboard:
         return request.answer
 
     def _whom_to_ask(self, caller: Party, name: Name) -> Party | None:
+        """Whoever is on line and would hear of it, if only later."""
         party = self._parties.get(name)
         if party is None or party is caller or not party.admits(caller.name):
             return None
@@ -210,10 +230,10 @@ class LocalSwitchboard:
             return None
         if not self._by_pair.allow((caller.name, name)) or not self._to_callee.allow(name):
             return None  # the callee is spared, the caller learns nothing
-        if name in self._engaged or not self._is_open_to(caller, name):
-            party.missed(caller.name)
-            return None
         return party
+
+    def _is_free(self, callee: Party, caller: Party) -> bool:
+        return callee.name not in self._engaged and self._is_open_to(caller, callee.name)
 
     def _crosses(self, request: Request, asker: Party, asked: Name) -> bool:
         """It is the request of `asked` to the asker, who is in nothing else."""
@@ -240,6 +260,10 @@ class LocalSwitchboard:
     def refused(self, request: Request) -> int:
         """The next time takes longer."""
         return self._cooldowns.refused(request.caller.name, request.wanted)
+
+    def shows_busy(self, request: Request) -> bool:
+        """The callee lets the caller see it."""
+        return self._leases.shows_busy(request.wanted, request.caller.name)
 
     def released(self, request: Request, party: Party) -> None:
         """Free for others."""

@@ -60,8 +60,15 @@ class Reception:
         return self._registry.spend(token_hash, key, self._now()).addErrback(told)
 
     def blocks(self, owner: Name) -> Deferred[Blocks]:
-        """Whom this user has blocked. Fails with `ServerTrouble`."""
-        blocks = Blocks(self._registry, owner)
+        """Whom this user has blocked. Fails with `ServerTrouble`.
+
+        A session that is there shares its list: or what it blocks at the moment when the new one
+        takes it over would be missing in the new one's.
+        """
+        session = self.sessions.of(owner)
+        blocks = Blocks(self._registry, owner, self.clock.seconds)
+        if session is not None:
+            blocks = session.blocks
         return blocks.load().addErrback(told).addCallback(lambda _: blocks)
 
     def chain(self, user: User, key: PublicKey) -> Deferred[bytes]:

@@ -43,9 +43,10 @@ def availability(lease: Lease | None) -> list[Fact]:
         return [Fact("availability", "you are", "away")]
     until = "the session ends" if lease.seconds is None else f"{lease.seconds:.0f} s from now"
     facts = [Fact("availability", "you are", "available"), Fact("availability", "until", until)]
-    if lease.audience is None:
-        return [*facts, Fact("availability", "to", "everybody")]
-    return facts + [Fact("availability", "to", str(name)) for name in sorted(lease.audience)]
+    to = ["everybody"] if lease.audience is None else sorted(lease.audience)
+    facts += [Fact("availability", "to", str(name)) for name in to]
+    told = "told when you are busy"
+    return facts + [Fact("availability", told, str(name)) for name in sorted(lease.busy_to)]
 
 
 def request(own: Name, caller: Name, wanted: Name, chat_seconds: int | None) -> list[Fact]:
@@ -72,6 +73,11 @@ def cooldowns(own: Name, pairs: Sequence[tuple[Name, Name, int]]) -> list[Fact]:
         else:
             facts.append(Fact("refusals", f"you refused {caller}, who may ask again", wait))
     return facts
+
+
+def looks_at_blocks(count: int) -> Fact:
+    """How often one's list of blocks was looked at or changed."""
+    return Fact("counted lately", "looks at your blocks", str(count))
 
 
 def counts(by_you: int, to_you: int, lists: int) -> list[Fact]:

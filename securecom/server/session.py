@@ -23,7 +23,7 @@ from securecom.server.channels import RequestChannel, StandardChannel
 from securecom.server.registry import told
 from securecom.server.relay import Relay
 from securecom.server.streams import Streams
-from securecom.server.switchboard import Answer, Lease, Opened, Switchboard, Withdrawn
+from securecom.server.switchboard import Answer, Lease, Opened, Page, Switchboard, Withdrawn
 from securecom.succession import Link
 
 Ending = Literal["taken-over", "disabled", "shutdown", "violation", "logged-out", "forgotten"]
@@ -188,20 +188,24 @@ class Session(amp.CommandLocator):
 
     @commands.SetAvailability.responder
     def set_availability(
-        self, available: bool, seconds: int | None, audience: list[Name] | None
+        self,
+        available: bool,
+        seconds: int | None,
+        audience: list[Name] | None,
+        busy_to: list[Name] | None,
     ) -> Deferred[dict[str, Any]]:
-        """May be asked, by whom and how long, or may not."""
-        if audience is not None and len(audience) > limits.MAX_AUDIENCE:
+        """May be asked, by whom and how long, or may not; who sees that we are busy."""
+        if max(len(audience or ()), len(busy_to or ())) > limits.MAX_AUDIENCE:
             raise refusals.ListFull()
         names = None if audience is None else frozenset(audience)
-        lease = Lease(seconds, names) if available else None
+        lease = Lease(seconds, names, frozenset(busy_to or ())) if available else None
         return self._switchboard.set_available(self, lease).addCallback(lambda _: {})
 
     @commands.ListAvailable.responder
     def list_available(self, after: bytes, text: bytes) -> Deferred[dict[str, Any]]:
         """A page of who may be asked."""
         page = self._switchboard.available(self, _word(after), _word(text))
-        return page.addCallback(lambda found: {"names": found[0], "more": found[1]})
+        return page.addCallback(_listed)
 
     @commands.RequestChat.responder
     def request_chat(self, callee: Name, chat_seconds: int | None) -> Deferred[dict[str, Any]]:
@@ -234,7 +238,7 @@ class Session(amp.CommandLocator):
     @commands.ListBlocked.responder
     def list_blocked(self) -> Deferred[dict[str, Any]]:
         """All that we have blocked."""
-        return self.blocks.load().addErrback(told).addCallback(lambda names: {"names": names})
+        return self.blocks.listed().addErrback(told).addCallback(lambda names: {"names": names})
 
     @commands.NewKey.responder
     def new_key(
@@ -252,6 +256,7 @@ class Session(amp.CommandLocator):
         channel = self._request_channel
         how = "none" if channel is None else channel.how
         here = remembered.session(self.leg.peer_host(), self.ident, how, self.streams.ended)
+        here.append(remembered.looks_at_blocks(self.blocks.looks))
         return self._account.look(here, lambda: self._switchboard.held(self))
 
     @commands.ForgetMe.responder
@@ -274,6 +279,11 @@ class Session(amp.CommandLocator):
     def dial_me(self, port: int) -> Deferred[dict[str, Any]]:
         """Open the request channel from here."""
         return self._dial(self, port).addCallback(lambda _: {})
+
+
+def _listed(page: Page) -> dict[str, Any]:
+    """To those to whom nobody in it shows that they are busy there is no such list."""
+    return {"names": page.names, "more": page.more, "busy": page.busy or None}
 
 
 def _opened(opened: Opened) -> dict[str, Any]:

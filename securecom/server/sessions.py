@@ -27,6 +27,10 @@ class Sessions:
         """The live session with this public handle."""
         return self._by_id.get(ident)
 
+    def of(self, name: Name) -> Session | None:
+        """The live session of this person."""
+        return self._by_name.get(name)
+
     def open(self, session: Session, takeover: bool) -> None:
         """A log-in whose key was found.
 

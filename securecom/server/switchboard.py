@@ -35,10 +35,23 @@ class Opened:
 
 @dataclass(frozen=True)
 class Lease:
-    """Availability: for so many seconds (None: as long as the session), to these (None: all)."""
+    """Availability: for so many seconds (None: as long as the session), to these (None: all).
+
+    :param busy_to: who of these is told when the person is busy.
+    """
 
     seconds: float | None = None
     audience: frozenset[Name] | None = None
+    busy_to: frozenset[Name] = frozenset()
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of the list of who may be asked; is there more? `busy`: see `Lease.busy_to`."""
+
+    names: list[Name]
+    busy: list[Name]
+    more: bool
 
 
 class Party(Protocol):
@@ -104,8 +117,8 @@ class Switchboard(Protocol):
     def set_available(self, party: Party, lease: Lease | None) -> Deferred[None]:
         """May be asked by whom the lease names while it lasts, or by nobody."""
 
-    def available(self, asker: Party, after: str, text: str) -> Deferred[tuple[list[Name], bool]]:
-        """A page of those who may be asked by the asker, busy or not; is there more?"""
+    def available(self, asker: Party, after: str, text: str) -> Deferred[Page]:
+        """A page of those who may be asked by the asker, busy or not."""
 
     def held(self, party: Party) -> Deferred[list[Fact]]:
         """All that is remembered about somebody, for their own eyes.
@@ -124,7 +137,8 @@ class Switchboard(Protocol):
 
         With `NoAnswer` it fails at a time that was drawn before anything was looked up: when
         nobody could be asked at all, and when somebody was and stayed silent. Until then the
-        caller is engaged, in one case as in the other.
+        caller is engaged, in one case as in the other. With `Busy` it fails at once, and only if
+        the callee lets the caller see that.
 
         A request in the other direction that is still open makes both one chat.
 

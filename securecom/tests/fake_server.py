@@ -205,9 +205,10 @@ class StandardEnd(Ponged):
         return {}
 
     @commands.SetAvailability.responder
-    def set_availability(self, available: bool, seconds: Any, audience: Any) -> Any:
+    def set_availability(self, available: bool, seconds: Any, audience: Any, busy_to: Any) -> Any:
         self.person.heard.append(("available", available))
         self.person.heard.append(("terms", (seconds, audience)))
+        self.person.heard.append(("busy_to", busy_to))
         return {}
 
     @commands.ListAvailable.responder

@@ -20,6 +20,8 @@ from securecom.client.events import (
     Requests,
     SafetyCode,
     SafetyNumber,
+    Setting,
+    Settings,
     User,
     Users,
     Whois,
@@ -45,6 +47,7 @@ class ScriptedRole:
         self.is_held = False
         self.keys = ScriptedKeys(self)
         self.log = ScriptedLog(self)
+        self.settings = ScriptedSettings(self)
         self.account = ScriptedAccount(self)
 
     def users(self, text: str = "") -> Deferred[Users]:
@@ -83,7 +86,7 @@ class ScriptedRole:
 
     def blocked(self) -> Deferred[BlockList]:
         self._called("blocked")
-        return succeed(BlockList(["bob"]))
+        return succeed(BlockList([User("bob", "met")]))
 
     def say(self, text: str) -> int:
         self._called("say", text)
@@ -189,6 +192,21 @@ class ScriptedLog:
 
     def off(self) -> None:
         self._role._called("log", "off")
+
+
+class ScriptedSettings:
+    """A `Settings`, likewise."""
+
+    def __init__(self, role: ScriptedRole) -> None:
+        self._role = role
+
+    def all(self) -> Settings:
+        self._role._called("settings")
+        return Settings([Setting("ask", "anyone", "who may ask you")])
+
+    def change(self, text: str) -> Deferred[Settings]:
+        self._role._called("set", text)
+        return succeed(Settings([Setting("ask", "people", "who may ask you")]))
 
 
 class ScriptedAccount:

@@ -132,7 +132,7 @@ class MakingTests(BackingUpCase):
     def test_of_every_setting_it_is_known_whether_it_goes_along(self) -> None:
         """Another machine must not take over what names a file, as `Profile.portable` says."""
         here = {"folder", "identity", "on_request"}
-        along = {"name", "host", "port", "server", "request", "available"}
+        along = {"name", "host", "port", "server", "request", "available", "ask", "busy"}
         self.assertEqual({field.name for field in dataclasses.fields(Profile)}, here | along)
 
     def test_who_has_met_nobody_has_a_backup_too(self) -> None:
@@ -244,7 +244,7 @@ class NoLinksTests(BackingUpCase):
 
 
 class DamagedTests(BackingUpCase):
-    """A backup of what could not be used would be found out when it is needed."""
+    """A backup of what could not be used would be found out when it is needed; nobody is asked."""
 
     def test_the_settings(self) -> None:
         (self.profile.folder / "profile.toml").write_text("rubbish")
@@ -257,17 +257,15 @@ class DamagedTests(BackingUpCase):
     def test_a_new_key_of_which_nobody_knows_whether_the_server_has_it(self) -> None:
         """The backup might hold a key that is no good any more, and nothing else."""
         make_identity_file(self.profile.folder / NEXT_FILE, None)
-        error = self.refused(BackupProblem, asked=2)
+        error = self.refused(BackupProblem)
         self.assertIn("a new key is on its way", error.what)
 
     def test_the_pins(self) -> None:
         self.profile.known_peers.write_bytes(PINS + b"rubbish")
-        self.refused(StateDamaged, asked=2)
+        self.refused(StateDamaged)
         self.profile.known_peers.unlink()
         self.profile.known_peers.mkdir()
-        self.notes.questions.clear()
-        self.notes.secrets = [PHRASE, PHRASE]
-        self.refused(StateDamaged, asked=2)
+        self.refused(StateDamaged)
 
 
 class CommandTests(BackingUpCase):

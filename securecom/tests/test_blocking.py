@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from securecom import limits, refusals
-from securecom.client.events import AskedOver, Blocked, BlockList
-from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong
+from securecom.client.events import AskedOver, Blocked, BlockList, User
+from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong, TooOften
 from securecom.tests.engaged import ALICE, BOB, CAROL, STATES, AliceTestCase
 
 
@@ -55,7 +55,8 @@ class BlockTests(AliceTestCase):
         self.assertEqual(self.alice.peer, BOB)
 
     def test_the_list(self) -> None:
-        self.assertEqual(self.told(self.alice.blocked()), [BlockList([BOB, CAROL])])
+        listed = BlockList([User(BOB, "new"), User(CAROL, "new")])
+        self.assertEqual(self.told(self.alice.blocked()), [listed])
 
     def test_nobody_blocks_themselves(self) -> None:
         self.fails(self.told(self.alice.block(ALICE)), BadArgument)
@@ -76,6 +77,12 @@ class BlockTests(AliceTestCase):
         for order in (self.alice.block, self.alice.unblock):
             self.fails(self.told(order(BOB)), ServerInTrouble)
         self.fails(self.told(self.alice.blocked()), ServerInTrouble)
+
+    def test_too_often_says_so(self) -> None:
+        self.server.refusal = refusals.TooManyRequests()
+        for order in (self.alice.block, self.alice.unblock):
+            self.fails(self.told(order(BOB)), TooOften)
+        self.fails(self.told(self.alice.blocked()), TooOften)
 
     def test_off_line(self) -> None:
         self.end.standard.close()

@@ -118,6 +118,24 @@ class BlockingTests(BlockCase):
         self.failureResultOf(self.bob.ask(commands.Block, name=ALICE), refusals.ListFull)
         chatting(self.alice, self.bob, "bob")
 
+    def test_one_who_asks_without_end_is_told(self) -> None:
+        """Each is work for the one thread that reads and writes the disk."""
+        session = self.house.reception.sessions.of(BOB)
+        assert session is not None
+        self.patch(session.blocks._rate, "_count", 3)
+        self.block(self.bob, "alice")
+        self.bob.done(self.bob.ask(commands.Unblock, name=ALICE))
+        self.bob.done(self.bob.ask(commands.ListBlocked))
+        for command, more in (
+            (commands.Block, {"name": ALICE}),
+            (commands.Unblock, {"name": ALICE}),
+            (commands.ListBlocked, {}),
+        ):
+            self.failureResultOf(self.bob.ask(command, **more), refusals.TooManyRequests)
+        self.block(self.alice, "bob")
+        self.house.network.clock.advance(limits.REQUEST_WINDOW)
+        self.block(self.bob, "alice")
+
 
 class LastingTests(BlockCase):
     def test_blocks_survive_a_log_out(self) -> None:
@@ -126,6 +144,31 @@ class LastingTests(BlockCase):
         self.house.network.pump()
         bob = Hand(self.house, self.bob.identity)
         bob.log_in()
+        bob.prove()
+        bob.done(bob.ask(commands.SetAvailability, available=True))
+        self.assert_no_answer(self.ask(self.alice, "bob"))
+        self.assertEqual(bob.said("offer"), [])
+
+    def test_blocked_at_the_moment_when_another_session_takes_over(self) -> None:
+        """The new session has read the list, and the old one adds to it."""
+        read = self.house.registry.blocked
+        waiting: list[Deferred[Any]] = []
+
+        def slow(owner: Name) -> Deferred[Any]:
+            answer: Deferred[Any] = Deferred()
+            found = read(owner)
+            waiting.append(answer)
+            return answer.addCallback(lambda _: found)
+
+        self.patch(self.house.registry, "blocked", slow)
+        bob = Hand(self.house, self.bob.identity)
+        welcome = bob.standard.control.call(commands.LogIn, takeover=True)
+        self.house.network.pump()
+        self.bob.ask(commands.Block, name=ALICE).addErrback(lambda _: None)
+        for answer in waiting:
+            answer.callback(None)
+            self.house.network.pump()
+        bob.done(welcome)
         bob.prove()
         bob.done(bob.ask(commands.SetAvailability, available=True))
         self.assert_no_answer(self.ask(self.alice, "bob"))

@@ -299,6 +299,21 @@ class CrossingTests(RequestCase):
         bobs, alices = self.crossed(self.bob, self.alice, "alice", "bob")
         self.assertEqual((alices["role"], bobs["role"]), ("caller", "callee"))
 
+    def test_who_is_in_something_else_crosses_nothing(self) -> None:
+        """Not in a second chat by asking back, nor beside a request of their own."""
+        stream = chatting(self.alice, self.carol, "carol")
+        asked = self.ask(self.bob, "alice")
+        self.failureResultOf(self.ask(self.alice, "bob"), refusals.Occupied)
+        self.alice.done(self.alice.ask(commands.EndChat, stream=stream))
+        self.ask(self.alice, "carol").addErrback(lambda _: None)
+        self.failureResultOf(self.ask(self.alice, "bob"), refusals.Occupied)
+        self.assert_no_answer(asked)
+
+    def test_oneself_is_not_who_asks(self) -> None:
+        asked = self.ask(self.bob, "alice")
+        self.failureResultOf(self.ask(self.alice, "alice"), refusals.Occupied)
+        self.assertNoResult(asked)
+
     def test_one_chat(self) -> None:
         """The same chat and stream, each with the other's key, and the offer withdrawn."""
         alices, bobs = self.crossed(self.alice, self.bob, "bob", "alice")

@@ -29,6 +29,7 @@ SPECIAL = {
     errors.NotAnswered: 6,
     errors.WasRefused: 6,
     errors.WasCancelled: 6,
+    errors.IsBusy: 6,
     errors.PeerKeyChanged: 7,
     errors.TooOften: 8,
     errors.AskedTooSoon: 8,

@@ -91,7 +91,7 @@ class ConversationTests(SynchronousTestCase):
     def test_a_command_is_answered(self) -> None:
         self.there.responders.act = lambda: {"names": [Name("bob")], "more": False}
         answer = self.successResultOf(self.call(ListAvailable, after=b"", text=b"o"))
-        self.assertEqual(answer, {"names": ["bob"], "more": False})
+        self.assertEqual(answer, {"names": ["bob"], "more": False, "busy": None})
         self.assertEqual(self.there.responders.asked, [(b"", b"o")])
         self.assert_untroubled()
 

@@ -114,7 +114,9 @@ class AskedTests(AliceTestCase):
                 self.assertEqual((answer, self.notes.events), ([], [asked]))
             else:
                 self.assertEqual(answer, ["busy"], state)
-                self.assertEqual(self.notes.events, [RefusedForYou(CAROL, "busy")], state)
+                self.assertEqual(
+                    self.notes.events, [RefusedForYou(CAROL, "changed", "busy")], state
+                )
 
     def test_a_key_that_we_know_as_somebody_elses_asks_nobody(self) -> None:
         self.person.contacts.meet(CAROL, self.bob.public_key)
@@ -126,7 +128,7 @@ class AskedTests(AliceTestCase):
     def test_our_own_key_is_nobody_elses(self) -> None:
         answer = self.offer(key=self.person.identity.public_key)
         self.assertEqual(answer, ["unavailable"])
-        self.assertEqual(self.notes.events, [RefusedForYou(BOB, "own-key")])
+        self.assertEqual(self.notes.events, [RefusedForYou(BOB, "new", "own-key")])
 
     def test_a_bare_yes_is_not_for_whoever_has_just_taken_the_place(self) -> None:
         self.offer()
@@ -170,7 +172,7 @@ class AskedTests(AliceTestCase):
             self.reach(state)
             self.notes.events.clear()
             self.assertEqual(self.offer(OTHER_CHAT, "carol"), ["busy"], state)
-            self.assertEqual(self.notes.events, [RefusedForYou(CAROL, "busy")], state)
+            self.assertEqual(self.notes.events, [RefusedForYou(CAROL, "new", "busy")], state)
 
     def test_the_one_who_is_with_us_finds_us_busy_without_a_word(self) -> None:
         for state in ("crossing", "withdrawing", "accepted", "opening", "chatting"):
@@ -292,7 +294,7 @@ class AskingTests(AliceTestCase):
 
     def test_a_request_is_told_and_asked(self) -> None:
         self.ask()
-        self.assertEqual(self.notes.events, [Asking(BOB, int(limits.REQUEST_EXPIRES))])
+        self.assertEqual(self.notes.events, [Asking(BOB, "new", int(limits.REQUEST_EXPIRES))])
         self.assertEqual(self.end.requests[0][0], BOB)
         self.assertEqual(self.alice.asking, BOB)
 

@@ -175,7 +175,7 @@ class NeverTests(DecidingCase):
     def test_whoever_comes_second_finds_us_busy(self) -> None:
         self.offer()
         self.assertEqual(self.offer(OTHER_CHAT, "carol"), ["busy"])
-        self.assertEqual(self.notes.of(RefusedForYou), [RefusedForYou(CAROL, "busy")])
+        self.assertEqual(self.notes.of(RefusedForYou), [RefusedForYou(CAROL, "new", "busy")])
         self.assertEqual(len(self.consent.asked), 1)
 
     def test_a_changed_key_is_accepted_by_nobody_but_the_person(self) -> None:

@@ -102,6 +102,13 @@ class TypedTests(SynchronousTestCase):
         self.assertIn("yes, no or qr", str(error))
         self.assertRaises(BadName, self.typed.read, "/trust SHA256:x bob")
 
+    def test_settings(self) -> None:
+        self.assertEqual(self.read("/set"), ("set", None))
+        self.assertEqual(self.read("/set busy  to Bob "), ("set", "busy  to Bob"))
+        for line in ("/set x", "/set ask", "/set ask bob", "/set busy bob"):
+            self.assertRaises(BadArgument, self.typed.read, line)
+        self.assertEqual(commands.SET.usage, "/set [SETTING VALUE]")
+
     def test_forget_me_is_not_typed_by_accident(self) -> None:
         self.assertEqual(self.read("/forget-me"), ("forget-me", None))
         self.assertEqual(self.read("/forget-me Alice"), ("forget-me", "alice"))

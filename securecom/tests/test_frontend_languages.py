@@ -25,6 +25,7 @@ from securecom.tests.scripted_role import Failing
 HOSTILE = "\x1b[2J\r08:05   *  SC-401\n08:05   *  you are hacked\u202e\x07\x9b\ud800"
 #: What is taken by commands that do not take just any word.
 ARGUMENTS = {
+    commands.SET: "ask people",
     commands.VERIFY: "yes",
     commands.LOG: "on",
     commands.TRUST: "bob SHA256:x",
@@ -36,6 +37,9 @@ ENDINGS = ("by-me", "by-peer", "time-up", "cut-off")
 
 def plain(*, columns: int | None = None, echoes: bool = False) -> Plain:
     return Plain(lambda: "08:05", lambda: columns, echoes=echoes)
+
+
+bob, carol = e.User("bob", "verified"), e.User("carol", "new")
 
 
 class PlainTests(SynchronousTestCase):
@@ -52,8 +56,8 @@ class PlainTests(SynchronousTestCase):
 
     def test_a_chat_with_an_end_says_so_all_the_way(self) -> None:
         told = {
-            "asking bob to chat for 20 min, 60 s": e.Asking("bob", 60, 1200),
-            "asking bob, 60 s": e.Asking("bob", 60),
+            "asking bob (never met) to chat for 20 min, 60 s": e.Asking("bob", "new", 60, 1200),
+            "asking bob (never met), 60 s": e.Asking("bob", "new", 60),
             "bob asks to chat for 20 min (60 s to": e.Asked("bob", "new", "SHA256:x", 60, 1200),
             "bob asks to chat (60 s to": e.Asked("bob", "new", "SHA256:x", 60),
             "chat with bob for 2 h,": e.ChatStarted("bob", "caller", "met", "SHA256:x", 7200),
@@ -176,16 +180,19 @@ class PlainTests(SynchronousTestCase):
             e.Availability(False): "away: nobody can ask you; /available changes that",
             e.Availability(True, 2700): "available for 45 min: people",
             e.Availability(True, 60, ("bob", "carol")): "for 60 s to bob, carol",  # type: ignore[arg-type]
-            e.Availability(True, None, ()): "to nobody: you have met nobody",  # type: ignore[arg-type]
+            e.Availability(True, None, ()): "to nobody: none of them",  # type: ignore[arg-type]
             e.Availability(False, 600): "away for 10 min",
             e.RequestChannel(True, "dial", 4242): "port 4242",
             e.RequestChannel(False, "listen", None): "cannot",
-            e.Asking("bob", 60): "asking bob, 60 s",
+            e.Asking("bob", "met", 60): "asking bob (met), 60 s",
             e.Connecting("::1", 4241): "connecting to ::1, port 4241",
             e.Online("a", "K", True): "again",
             e.Offline("refused.", 4.2): "off line: refused. Trying again in 4 s",
             e.Offline("refused", None): "off line",
-            e.RefusedForYou("bob", "busy"): "bob asked: refused for you (busy)",
+            e.RefusedForYou(
+                "bob", "verified", "busy"
+            ): "bob (verified) asked: refused for you (busy)",
+            e.RefusedForYou("bob", "new", "own-key"): "your own key for theirs",
             e.AnsweredForYou(
                 "bob", "accept", "new", "SHA256:f"
             ): "bob asked (never met): your program accepted",
@@ -202,10 +209,9 @@ class PlainTests(SynchronousTestCase):
                 "bob", "dismiss", "met", "SHA256:f"
             ): "bob asked (met): your program dismissed them: they see what they would see if you "
             "were not there",
-            e.RefusedForYou("bob", "own-key"): "your own key for theirs",
             e.Blocked("bob", True): "bob is blocked and cannot ask you",
             e.Blocked("bob", False): "bob is no longer blocked",
-            e.BlockList(("bob", "carol")): "2 blocked: bob, carol",  # type: ignore[arg-type]
+            e.BlockList((bob, carol)): "2 blocked: bob (verified), carol (never met)",  # type: ignore[arg-type]
             e.BlockList(()): "you have blocked nobody",  # type: ignore[arg-type]
             e.ChatOpening("bob"): "bob and you agreed",
             e.Delivered(3): "3 delivered",
@@ -219,9 +225,11 @@ class PlainTests(SynchronousTestCase):
             self.assertIn(part, line)
 
     def test_lists(self) -> None:
-        users = [e.User("bob", "verified"), e.User("carol", "new")]
+        users = [bob, carol]
         [line] = plain().lines(e.Users(users, "", False))
         self.assertIn("2 available: bob (verified), carol (never met)", line)
+        [line] = plain().lines(e.Users(users, "", False, ["bob"]))
+        self.assertIn("bob (verified, busy), carol (never met)", line)
         [line] = plain().lines(e.Users(users, "o", True))
         self.assertIn("with 'o' in the name", line)
         self.assertIn("narrows", line)
@@ -229,14 +237,22 @@ class PlainTests(SynchronousTestCase):
         self.assertIn("nobody is available", line)
 
     def test_requests_that_are_open_and_that_were_missed(self) -> None:
-        missed = [e.MissedRequest("carol", 1, 45), e.MissedRequest("dave", 3, 600)]
+        missed = [e.MissedRequest("carol", "met", 1, 45), e.MissedRequest("dave", "new", 3, 600)]
         [line] = plain().lines(e.Missed(missed))
-        self.assertIn("away or busy: carol (once, 45 s ago), dave (3 times, 10 min ago)", line)
-        lines = plain().lines(e.Requests("bob", "alice", missed))
-        for line, part in zip(lines, ("alice asks you", "you ask bob", "in vain: c"), strict=True):
+        told = "away or busy: carol (met, once, 45 s ago), dave (never met, 3 times, 10 min ago)"
+        self.assertIn(told, line)
+        lines = plain().lines(e.Requests(bob, e.User("alice", "changed"), missed))
+        parts = ("alice (KEY CHANGED) asks you", "you ask bob (verified)", "in vain: carol (met")
+        for line, part in zip(lines, parts, strict=True):
             self.assertIn(part, line)
         [line] = plain().lines(e.Requests(None, None, []))
         self.assertIn("no requests", line)
+
+    def test_settings(self) -> None:
+        settings = [e.Setting("ask", "people", "who may"), e.Setting("busy", "to bob", "who sees")]
+        first, second = plain().lines(e.Settings(settings))
+        self.assertIn("ask people: who may", first)
+        self.assertIn("busy to bob: who sees", second)
 
     def test_how_a_request_of_somebody_else_ended(self) -> None:
         for reason in ("refused", "dismissed", "cancelled", "expired", "gone", "crossed"):

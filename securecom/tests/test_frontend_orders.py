@@ -111,6 +111,8 @@ class AtOnceTests(OrdersCase):
         self.take(commands.WHOIS, "carol")
         self.take(commands.FINGERPRINT)
         self.take(commands.TRUST, "carol SHA256:x")
+        self.take(commands.SET)
+        self.take(commands.SET, "ask people")
         self.assertEqual(
             role.calls,
             [
@@ -135,6 +137,8 @@ class AtOnceTests(OrdersCase):
                 ("whois", "carol"),
                 ("own",),
                 ("take", "carol", "SHA256:x"),
+                ("settings",),
+                ("set", "ask people"),
             ],
         )
 

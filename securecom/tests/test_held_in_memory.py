@@ -22,12 +22,14 @@ SHOWN = {
     "Account._name": "account",
     "Blocks._names": "blocked by you",
     "Blocks._owner": "account",
+    "Blocks._rate": "counted lately",
     "Chat.callee": "chat",
     "Chat.caller": "chat",
     "Chat.relay": "chat",
     "Cooldowns._refusals": "refusals",
     "KeyChanges.rate": "counted lately",
     "Lease.audience": "availability",
+    "Lease.busy_to": "availability",
     "Lease.seconds": "availability",
     "Leases._names": "availability",
     "Leases._running": "availability",
@@ -145,6 +147,7 @@ class FullHouse:
         chatting(alice, bob, "bob")
         carol.ask(commands.RequestChat, callee=Name("dave")).addErrback(lambda _: None)
         lease = {"available": True, "seconds": 600, "audience": [Name("alice"), Name("dave")]}
+        lease["busy_to"] = [Name("alice"), Name("frank")]
         dave.done(dave.ask(commands.SetAvailability, **lease))
 
     def renew(self, hand: Hand, name: str) -> None:
@@ -217,7 +220,7 @@ class ForgottenTests(SynchronousTestCase):
             self.assertEqual(hand.said("goodbye"), ["forgotten"])
             full.house.network.advance(limits.REQUEST_EXPIRES)  # of who asked them
             traces = {where for where, value in full.holdings() if is_in(Name(name), value)}
-            self.assertLessEqual(traces, {"Blocks._names", "Lease.audience"}, name)
+            self.assertLessEqual(traces, {"Blocks._names", "Lease.audience", "Lease.busy_to"}, name)
             key = hand.identity.public_key
             self.assertFalse(any(is_in(key, value) for _, value in full.holdings()), name)
 

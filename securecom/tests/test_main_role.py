@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
-from securecom import commands, framing, limits
+from securecom import commands, framing, limits, refusals
 from securecom.client.events import Availability, Offline, Online, User, Users
-from securecom.errors import BadArgument, ConnectionWasLost, NotNow, WireError
+from securecom.errors import BadArgument, ConnectionWasLost, NotNow, TooOften, WireError
 from securecom.identity import Name
 from securecom.tests.engaged import ALICE, BOB, CAROL, AliceTestCase
 from securecom.tests.people import Person
@@ -63,6 +63,10 @@ class UsersTests(AliceTestCase):
         self.page((["bob"], True), ([], True))
         (users,) = self.told(self.alice.users())
         self.assertEqual((len(users.users), users.more), (1, False))
+
+    def test_too_often_says_so(self) -> None:
+        self.end.standard.pages = lambda after, text: fail(refusals.TooManyRequests())
+        self.fails(self.told(self.alice.users()), TooOften)
 
     def test_what_no_name_can_hold_is_not_asked(self) -> None:
         self.fails(self.told(self.alice.users("x" * (limits.MAX_NAME + 1))), BadArgument)

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import commands, limits
 from securecom.client.coordination.missed import MissedRequests
-from securecom.client.events import Missed, MissedRequest, RefusedForYou, Requests
+from securecom.client.events import Missed, MissedRequest, RefusedForYou, Requests, Trust, User
 from securecom.errors import NotNow
 from securecom.identity import Name
 from securecom.tests.engaged import BOB, CAROL, OTHER_CHAT, AliceTestCase
@@ -18,7 +18,11 @@ from securecom.tests.test_chat_requests import RequestCase
 class NotedTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.missed = MissedRequests(self.clock.seconds)
+        self.missed = MissedRequests(self.clock.seconds, self.trust)
+
+    @staticmethod
+    def trust(name: Name) -> Trust:
+        return "verified" if name == BOB else "met"
 
     def test_by_name_the_latest_first(self) -> None:
         self.assertTrue(self.missed.note(BOB))
@@ -27,7 +31,7 @@ class NotedTests(SynchronousTestCase):
         self.clock.advance(5)
         self.assertFalse(self.missed.note(BOB))
         self.clock.advance(2.5)
-        expected = [MissedRequest(BOB, 2, 2), MissedRequest(CAROL, 1, 7)]
+        expected = [MissedRequest(BOB, "verified", 2, 2), MissedRequest(CAROL, "met", 1, 7)]
         self.assertEqual(self.missed.all(), expected)
 
     def test_news_are_told_once_and_with_everything(self) -> None:
@@ -111,7 +115,7 @@ class ClientTests(AliceTestCase):
         self.network.advance(60)
         self.assertEqual(self.notes.of(Missed) + self.notes.of(RefusedForYou), [])
         self.told(self.alice.set_available())
-        self.assertEqual(self.notes.of(Missed), [Missed([MissedRequest(BOB, 2, 60)])])
+        self.assertEqual(self.notes.of(Missed), [Missed([MissedRequest(BOB, "new", 2, 60)])])
         self.told(self.alice.set_available())
         self.assertEqual(len(self.notes.of(Missed)), 1)
 
@@ -119,16 +123,16 @@ class ClientTests(AliceTestCase):
         self.reach("chatting")
         for _ in range(3):
             self.miss(CAROL)
-        self.assertEqual(self.notes.of(RefusedForYou), [RefusedForYou(CAROL, "busy")])
+        self.assertEqual(self.notes.of(RefusedForYou), [RefusedForYou(CAROL, "new", "busy")])
         self.chatting.session.leave()
         self.pump()
-        self.assertEqual(self.notes.of(Missed), [Missed([MissedRequest(CAROL, 3, 0)])])
+        self.assertEqual(self.notes.of(Missed), [Missed([MissedRequest(CAROL, "new", 3, 0)])])
 
     def test_offers_that_ended_without_our_word(self) -> None:
         for reason in ("cancelled", "expired", "gone"):
             self.offer()
             self.withdraw(reason)
-        self.assertEqual(self.requests().missed, [MissedRequest(BOB, 3, 0)])
+        self.assertEqual(self.requests().missed, [MissedRequest(BOB, "new", 3, 0)])
 
     def test_what_we_answered_was_not_missed(self) -> None:
         for answer in (self.alice.refuse, self.alice.dismiss):
@@ -143,7 +147,7 @@ class ClientTests(AliceTestCase):
     def test_refused_for_us_because_we_are_busy(self) -> None:
         self.offer()
         self.offer(OTHER_CHAT, "carol")
-        self.assertEqual(self.requests().missed, [MissedRequest(CAROL, 1, 0)])
+        self.assertEqual(self.requests().missed, [MissedRequest(CAROL, "new", 1, 0)])
 
     def test_a_chat_makes_up_for_it(self) -> None:
         self.miss()
@@ -153,10 +157,10 @@ class ClientTests(AliceTestCase):
     def test_all_that_is_open(self) -> None:
         self.assertEqual(self.requests(), Requests(None, None, []))
         self.offer()
-        self.assertEqual(self.requests(), Requests(None, BOB, []))
+        self.assertEqual(self.requests(), Requests(None, User(BOB, "new"), []))
         self.told(self.alice.refuse())
         self.ask(CAROL)
-        self.assertEqual(self.requests(), Requests(CAROL, None, []))
+        self.assertEqual(self.requests(), Requests(User(CAROL, "new"), None, []))
 
     def test_a_missed_request_of_our_own_is_nonsense(self) -> None:
         self.miss(Name("alice"))

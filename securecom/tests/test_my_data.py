@@ -332,9 +332,10 @@ class RememberedTests(HouseCase):
         everybody = [you_are, ("until", "the session ends"), ("to", "everybody")]
         self.assertEqual(self.of("availability"), everybody)
         lease = {"available": True, "seconds": 100, "audience": [BOB, Name("aron")]}
+        lease["busy_to"] = [BOB]
         self.alice.done(self.alice.ask(commands.SetAvailability, **lease))
         self.house.network.clock.advance(10)
-        to = [("to", "aron"), ("to", "bob")]
+        to = [("to", "aron"), ("to", "bob"), ("told when you are busy", "bob")]
         self.assertEqual(self.of("availability"), [you_are, ("until", "90 s from now"), *to])
         self.alice.done(self.alice.ask(commands.SetAvailability, available=False))
         self.assertEqual(self.of("availability"), [("you are", "away")])
@@ -388,13 +389,16 @@ class RememberedTests(HouseCase):
                 "requests by you": "0",
                 "requests to you": "0",
                 "pages of the list of people": "0",
+                "looks at your blocks": "0",
                 "looks at this": "1",
                 "new keys": "0",
             },
         )
         self.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
         self.alice.done(self.alice.ask(commands.ListAvailable, after=b"", text=b""))
+        self.alice.done(self.alice.ask(commands.ListBlocked))
         told = dict(self.of("counted lately"))
+        self.assertEqual(told["looks at your blocks"], "1")
         self.assertEqual((told["requests by you"], told["requests to you"]), ("1", "0"))
         self.assertEqual(told["pages of the list of people"], "1")
         self.assertEqual(dict(self.of("counted lately", self.bob))["requests to you"], "1")

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client.events import Availability
+from securecom.client.events import Availability, Problem
 from securecom.client.terms import Pause, Terms, read_pause, read_terms, seconds_of_day
 from securecom.errors import BadArgument, BadName
 from securecom.identity import Name
@@ -112,6 +112,32 @@ class KeepingTests(AliceTestCase):
         for name, identity in ((BOB, self.bob), (CAROL, self.carol)):
             self.person.contacts.meet(name, identity.public_key)
         self.fails(self.told(self.alice.set_available(Terms(people=True))), BadArgument)
+
+    def test_more_of_them_at_the_next_log_in_than_the_server_takes(self) -> None:
+        """Rather away, and told so, than available as far as the client knows and nowhere else."""
+        self.patch(limits, "MAX_AUDIENCE", 1)
+        self.person.contacts.meet(BOB, self.bob.public_key)
+        self.told(self.alice.set_available(Terms(people=True)))
+        self.person.contacts.meet(CAROL, self.carol.public_key)
+        self.end.standard.close()
+        self.pump()
+        self.network.advance(limits.RECONNECT_FIRST)
+        self.assertTrue(self.alice.is_online)
+        self.assertFalse(self.alice.is_available)
+        self.assertEqual(self.server.people[Name("alice")].said("available"), [])
+        self.assertIn("more than 1", self.notes.last(Problem).what)
+        self.assertEqual(self.notes.last(Availability), Availability(False))
+
+    def test_more_of_them_when_we_are_back_than_the_server_takes(self) -> None:
+        self.patch(limits, "MAX_AUDIENCE", 1)
+        self.person.contacts.meet(BOB, self.bob.public_key)
+        self.told(self.alice.set_available(Terms(people=True)))
+        self.told(self.alice.set_away(Pause(60)))
+        self.person.contacts.meet(CAROL, self.carol.public_key)
+        self.network.advance(60)
+        self.assertFalse(self.alice.is_available)
+        self.assertEqual(self.last(), (False, (None, None)))
+        self.assertIn("more than 1", self.notes.last(Problem).what)
 
     def test_others_are_refused_here_too_whatever_the_server_thinks(self) -> None:
         self.told(self.alice.set_available(Terms(names=(CAROL,))))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
+from securecom.client.choices import Busy, Choices
 from securecom.client.profile import private_files
 from securecom.client.profile.identity_file import make_identity_file
 from securecom.client.profile.profile import IDENTITY_FILE, PROFILE_FILE, Profile, read_profile
@@ -56,6 +57,8 @@ class ProfileTests(ProfileCase):
         for profile in (
             self.profile(),
             replace(self.profile(), host=Host("::1"), port=1, request="dial", available=True),
+            replace(self.profile(), ask="people", busy=Busy(people=True)),
+            replace(self.profile(), ask="nobody", busy=Busy(names=(Name("bob"), Name("people")))),
             replace(self.profile(), identity=Path('/a "b"\\c/ä\n\x7f\u202e')),
             replace(self.profile(), on_request=("/b/decide me", "--for", '"ä"\\\n', "")),
         ):
@@ -123,12 +126,35 @@ class ProfileTests(ProfileCase):
             if "=" not in line or line.startswith("#"):
                 continue
             key = line.split(" ")[0]
-            if key != "on_request":  # which came later
+            if key not in ("on_request", "ask", "busy"):  # which came later
                 self.assertIn(f"{key} is missing", self.refused(text.replace(line + "\n", "")))
             number = text.splitlines().index(line) + 1
             for bad in ("[]", "3.5"):
                 told = self.refused(text.replace(line, f"{key} = {bad}"))
                 self.assertIn(f"line {number}: {key}", told)
+
+    def test_a_profile_from_before_there_were_choices(self) -> None:
+        lines = [line for line in self.text().splitlines() if not line.startswith(("ask", "busy"))]
+        (self.folder / PROFILE_FILE).write_text("\n".join(lines))
+        self.assertEqual(read_profile(self.folder), self.profile())
+        self.assertEqual(read_profile(self.folder).choices, Choices())
+
+    def test_choices_that_are_kept_leave_everything_else(self) -> None:
+        """Also what was changed meanwhile, by hand or by another client."""
+        profile = self.profile()
+        replace(profile, available=True, port=1).save()
+        profile.keep(Choices("people", Busy(names=(Name("bob"),))))
+        kept = read_profile(self.folder)
+        expected = replace(profile, available=True, port=1, ask="people")
+        self.assertEqual(kept, replace(expected, busy=Busy(names=(Name("bob"),))))
+        self.assertEqual((self.folder / PROFILE_FILE).stat().st_mode & 0o777, 0o600)
+
+    def test_choices_do_not_replace_a_damaged_file(self) -> None:
+        path = self.folder / PROFILE_FILE
+        path.write_text("a diary")
+        path.chmod(0o600)
+        self.assertRaises(ProfileProblem, self.profile().keep, Choices("nobody"))
+        self.assertEqual(path.read_text(), "a diary")
 
     def test_values_that_may_not_be(self) -> None:
         text = self.text()
@@ -143,12 +169,17 @@ class ProfileTests(ProfileCase):
             (SERVER.hex(), "g" * 64),
             ('"listen"', '"shout"'),
             ("false", "0"),
+            ('"anyone"', '"everybody"'),
+            ('"anyone"', '""'),
+            ('"nobody"', '"anyone"'),
+            ('"nobody"', '"to"'),
+            ('"nobody"', '"to b/b"'),
         ):
             self.assertIn("line ", self.refused(text.replace(good, bad)))
 
     def test_a_setting_that_does_not_exist_is_named_with_its_line(self) -> None:
         self.assertIn(
-            "line 15: there is no setting colour", self.refused(self.text() + "colour=1\n")
+            "line 19: there is no setting colour", self.refused(self.text() + "colour=1\n")
         )
 
     def test_what_is_no_toml_is_named_with_its_line(self) -> None:

@@ -74,8 +74,15 @@ class Empty:
         self.alice = house.hand("alice")
 
     def prepare(self) -> None:
-        """Once."""
+        """Once. Bob lets his friends see when he is busy, and Alice is not one of them."""
         self.bob = self.house.hand("bob")
+        self.befriend(self.bob, "frank")
+
+    def befriend(self, who: Hand, *names: str, **terms: Any) -> None:
+        """These see when `who` is busy."""
+        friends = [Name(name) for name in names]
+        terms = {"available": True, "busy_to": friends, **terms}
+        who.done(who.ask(commands.SetAvailability, **terms))
 
     def before(self) -> None:
         """Before each request."""
@@ -241,6 +248,75 @@ class LosesTheRequestChannel(Empty):
         self.house.network.pump()
 
 
+class OfAFriend(InAChat):
+    """Whoever may see that Bob is busy learns it only if they may ask him."""
+
+    listed = False
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.befriend(self.bob, "alice")
+        self.estrange()
+
+    def estrange(self) -> None:
+        """And then something stands in the way."""
+        self.bob.done(self.bob.ask(commands.Block, name=Name("alice")))
+
+
+class OfAFriendWhoIsExcluded(OfAFriend):
+    def estrange(self) -> None:
+        self.befriend(self.bob, "alice", audience=[Name("carol")])
+
+
+class OfAFriendOfOneAway(OfAFriend):
+    def estrange(self) -> None:
+        self.befriend(self.bob, "alice", available=False)
+
+
+class OfAFriendOfOneWithoutRequestChannel(OfAFriend):
+    def estrange(self) -> None:
+        self.bob.request_wire.cut()  # type: ignore[union-attr]
+        self.house.network.pump()
+
+
+class OfAFriendTooOften(OfAFriend):
+    listed = True
+
+    def estrange(self) -> None:
+        self.house.switchboard._to_callee._count = 0
+
+
+class OfAFriendWhileBeingAsked(BeingAsked):
+    """Or Carol could learn from Alice whether Bob has been asked at all."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.befriend(self.bob, "alice")
+
+
+class OfAFriendDismissed(Dismisses):
+    def prepare(self) -> None:
+        super().prepare()
+        self.befriend(self.bob, "alice")
+
+
+class OfAFriendToWhomBusyIsSaidTooLate(SaysBusy):
+    listed = False  # once Bob has gone away
+
+    def before(self) -> None:
+        self.befriend(self.bob, "alice")
+
+    def meanwhile(self) -> None:
+        self.befriend(self.bob, "alice", available=False)
+        super().meanwhile()
+
+
+class OfAFriendLeftOutTooLate(OfAFriendToWhomBusyIsSaidTooLate):
+    def meanwhile(self) -> None:
+        self.befriend(self.bob, "alice", audience=[Name("carol")])
+        self.bob.answer(self.word)
+
+
 PATHS = (
     Silent,
     Unknown,
@@ -260,6 +336,15 @@ PATHS = (
     BlocksMeanwhile,
     AcceptsAndCannot,
     LosesTheRequestChannel,
+    OfAFriend,
+    OfAFriendWhoIsExcluded,
+    OfAFriendOfOneAway,
+    OfAFriendOfOneWithoutRequestChannel,
+    OfAFriendTooOften,
+    OfAFriendWhileBeingAsked,
+    OfAFriendDismissed,
+    OfAFriendToWhomBusyIsSaidTooLate,
+    OfAFriendLeftOutTooLate,
 )
 
 
@@ -359,6 +444,31 @@ class PathTests(SynchronousTestCase):
             dave.ask(commands.RequestChat, callee=Name("alice")).addErrback(lambda _: None)
             self.assertEqual(house.alice.said("offer"), [], path.__name__)
             house.alice.done(house.alice.ask(commands.CancelRequest))
+
+    def test_to_her_own_friends_she_is_busy_whatever_the_path(self) -> None:
+        """So they cannot tell her, either."""
+        for path in PATHS:
+            house = path("friends")
+            dave = house.house.hand("dave")
+            house.befriend(house.alice, "dave")
+            house.before()
+            house.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
+            house.meanwhile()
+            board = house.house.switchboard
+            board._to_callee._count = board._by_pair._count = SAMPLES  # as far as Dave goes
+            asked = dave.ask(commands.RequestChat, callee=Name("alice"))
+            self.failureResultOf(asked, refusals.Busy)
+
+    def test_bobs_friends_see_no_trace_of_her_request(self) -> None:
+        """A list tells them the same before it and while it stands."""
+        for path in PATHS:
+            house = path("traces")
+            frank = house.house.hand("frank")
+            house.before()
+            lists = [frank.done(frank.ask(commands.ListAvailable, after=b"b", text=b"bob"))]
+            house.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
+            lists.append(frank.done(frank.ask(commands.ListAvailable, after=b"b", text=b"bob")))
+            self.assertEqual(lists[1], lists[0], path.__name__)
 
     def test_a_request_can_be_withdrawn_whatever_the_path(self) -> None:
         for path in PATHS:

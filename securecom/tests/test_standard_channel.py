@@ -283,7 +283,7 @@ class UsersTests(SynchronousTestCase):
     def test_others_in_order(self) -> None:
         self.house.hand("carol")
         self.house.hand("bob")
-        self.assertEqual(self.names(), {"names": ["bob", "carol"], "more": False})
+        self.assertEqual(self.names(), {"names": ["bob", "carol"], "more": False, "busy": None})
 
     def test_search(self) -> None:
         self.house.hand("carol")
@@ -295,8 +295,8 @@ class UsersTests(SynchronousTestCase):
         self.patch(limits, "USERS_PAGE", 2)
         for name in ("d", "b", "c"):
             self.house.hand(name)
-        self.assertEqual(self.names(), {"names": ["b", "c"], "more": True})
-        self.assertEqual(self.names(after=b"c"), {"names": ["d"], "more": False})
+        self.assertEqual(self.names(), {"names": ["b", "c"], "more": True, "busy": None})
+        self.assertEqual(self.names(after=b"c"), {"names": ["d"], "more": False, "busy": None})
 
     def test_rate(self) -> None:
         """Each page goes through all names."""

@@ -97,7 +97,7 @@ class AskedSide:
         """Busy. The person hears of it once, unless it is from the one who is with us anyway."""
         offer.reply("busy")
         if not with_us and self._station.missed.note(offer.caller):
-            self._station.show(RefusedForYou(offer.caller, "busy"))
+            self._station.show(RefusedForYou(offer.caller, offer.trust, "busy"))
 
     def take_accepted(self) -> tuple[Offer, Deferred[None]]:
         """Its stream is open."""

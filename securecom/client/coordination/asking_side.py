@@ -97,7 +97,8 @@ class AskingSide:
 
     def _ask(self, request: Request) -> Deferred[dict[str, Any]]:
         line, callee, lasts = self._station.line, request.callee, request.chat_seconds
-        self._station.show(Asking(callee, int(limits.REQUEST_EXPIRES), lasts))
+        trust = self._station.trust(callee)
+        self._station.show(Asking(callee, trust, int(limits.REQUEST_EXPIRES), lasts))
         return line.ask(commands.RequestChat, _PATIENCE, callee=callee, chat_seconds=lasts)
 
     def _answered(self, answer: dict[str, Any], request: Request) -> None:

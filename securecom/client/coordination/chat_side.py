@@ -64,6 +64,8 @@ class OpenChat:
             trust = self._station.contacts.trust(self.peer, key)
             old, new = former.key.fingerprint, key.fingerprint
             self.show(KeyFollowed(self.peer, old, new, trust))
+        if self._grant.trust == "new":
+            self._station.met_somebody()
 
     def chat_stands(self) -> None:
         """Say so; then the person may speak."""

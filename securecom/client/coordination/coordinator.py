@@ -47,8 +47,10 @@ class Coordinator:
         self._asked.life = self._chats.life = self._life
         #: The person is there to be asked. The daemon role never takes the server's word for it.
         self.is_available = False
-        #: Those who may ask while we are available; None: everybody.
+        #: Those who may ask while we are available, all of them among `askers`; None: everybody.
         self.audience: frozenset[Name] | None = None
+        #: Those who may ask at all, and so those whose requests can be missed; None: anybody.
+        self.askers: frozenset[Name] | None = None
 
     # --- facts ------------------------------------------------------------------------------
 
@@ -168,10 +170,11 @@ class Coordinator:
 
     def missed(self, caller: Name) -> None:
         """The server refused for us. In a chat the person hears of the first at once."""
-        if caller == self._station.known_name:
+        if caller == self._station.known_name or not _is_among(self.askers, caller):
             return
         if self._station.missed.note(caller) and self.is_available:
-            self._station.show(RefusedForYou(caller, "busy"))
+            trust = self._station.trust(caller)
+            self._station.show(RefusedForYou(caller, trust, "busy"))
 
     def withdrawn(self, chat: bytes, reason: Withdrawn) -> None:
         """An offer is void; if it is none of ours, it was answered already."""
@@ -196,8 +199,8 @@ class Coordinator:
             self._life.undecided()
 
     def _is_available_to(self, caller: Name) -> bool:
-        admitted = self.audience is None or caller in self.audience
-        return self.is_available and admitted and caller != self._station.known_name
+        is_admitted = self.is_available and _is_among(self.audience, caller)
+        return is_admitted and caller != self._station.known_name
 
     def _classify(self, offer: Offer) -> None:
         own_key = self._station.identity.public_key
@@ -205,7 +208,8 @@ class Coordinator:
             offer.reply("unavailable")
         elif offer.key == own_key:
             offer.reply("unavailable")
-            self._station.show(RefusedForYou(offer.caller, "own-key"))
+            trust = self._station.trust(offer.caller)
+            self._station.show(RefusedForYou(offer.caller, trust, "own-key"))
         elif offer.caller == self._asking.callee:
             self._life.offered_by_callee(offer)
         else:
@@ -223,6 +227,10 @@ class Coordinator:
     def line_lost(self) -> None:
         """The standard channel is gone."""
         self._life.lost()
+
+
+def _is_among(names: frozenset[Name] | None, name: Name) -> bool:
+    return names is None or name in names
 
 
 def _told(order: Callable[[Deferred[None]], None]) -> Deferred[None]:

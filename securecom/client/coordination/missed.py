@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from securecom import limits
-from securecom.client.events import MissedRequest
+from securecom.client.events import MissedRequest, Trust
 from securecom.identity import Name
 
 
@@ -14,10 +14,11 @@ class MissedRequests:
     """By name; the one that was missed longest ago is forgotten first.
 
     :param seconds: a monotonic clock.
+    :param trust: how a name stands now.
     """
 
-    def __init__(self, seconds: Callable[[], float]) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: Callable[[], float], trust: Callable[[Name], Trust]) -> None:
+        self._seconds, self._trust = seconds, trust
         self._missed: OrderedDict[Name, tuple[int, float]] = OrderedDict()
         self._is_news = False
 
@@ -37,16 +38,15 @@ class MissedRequests:
 
     def of(self, name: Name) -> MissedRequest | None:
         """One person's."""
-        count, at = self._missed.get(name, (0, 0.0))
-        return MissedRequest(name, count, int(self._seconds() - at)) if count else None
+        return self._told(name) if name in self._missed else None
 
     def all(self) -> list[MissedRequest]:
         """The latest first."""
-        now = self._seconds()
-        return [
-            MissedRequest(name, count, int(now - at))
-            for name, (count, at) in reversed(self._missed.items())
-        ]
+        return [self._told(name) for name in reversed(self._missed)]
+
+    def _told(self, name: Name) -> MissedRequest:
+        count, at = self._missed[name]
+        return MissedRequest(name, self._trust(name), count, int(self._seconds() - at))
 
     def news(self) -> list[MissedRequest]:
         """All, if one has come since this was last asked."""

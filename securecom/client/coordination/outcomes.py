@@ -9,6 +9,7 @@ from securecom.client.durations import duration
 from securecom.errors import (
     AskedTooSoon,
     ChatFailed,
+    IsBusy,
     NotAnswered,
     NotNow,
     PeerFault,
@@ -20,7 +21,7 @@ from securecom.errors import (
 )
 from securecom.identity import Name, PublicKey
 
-Outcome = Literal["refused", "no-answer", "cancelled", "failed"]
+Outcome = Literal["refused", "no-answer", "busy", "cancelled", "failed"]
 
 
 def denial(refusal: refusals.Refusal, callee: Name) -> SecurecomError:
@@ -28,6 +29,8 @@ def denial(refusal: refusals.Refusal, callee: Name) -> SecurecomError:
     match refusal:
         case refusals.NoAnswer():
             return NotAnswered(f"{callee} did not answer")
+        case refusals.Busy():
+            return IsBusy(f"{callee} is busy")
         case refusals.Refused():
             return _to_wait(WasRefused, f"{callee} said no", refusal.seconds)
         case refusals.TooSoon():
@@ -76,6 +79,8 @@ def word_of(error: SecurecomError) -> Outcome:
             return "refused"
         case WasCancelled():
             return "cancelled"
+        case IsBusy():
+            return "busy"
         case NotAnswered():
             return "no-answer"
     return "failed"

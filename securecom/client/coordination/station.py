@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from securecom.client.chat.stream import Stream
 from securecom.client.chat.transcript import Logs
 from securecom.client.contacts import Contacts
 from securecom.client.coordination.missed import MissedRequests
-from securecom.client.events import Event, Missed, problem
+from securecom.client.events import Event, Missed, Trust, User, problem
 from securecom.client.frontend import Frontend
 from securecom.control import our_fault
 from securecom.errors import NotNow, SecurecomError
@@ -66,11 +67,13 @@ class Station:
     clock: IReactorTime
     logs: Logs | None = None
     missed: MissedRequests = field(init=False)
+    #: Called when somebody's key was pinned whom we had never met.
+    met_somebody: Callable[[], None] = field(default=lambda: None, init=False)
     _name: Name | None = field(default=None, init=False)
     _line: Line | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.missed = MissedRequests(self.clock.seconds)
+        self.missed = MissedRequests(self.clock.seconds, self.trust)
 
     def arrive(self, name: Name, line: Line) -> None:
         """Logged in."""
@@ -108,6 +111,17 @@ class Station:
         if self._line is None:
             raise NotNow("you are not on line")
         return self._line
+
+    def trust(self, name: Name) -> Trust:
+        """How a name stands, wherever it is shown. Pins that cannot be read vouch for nobody."""
+        try:
+            return self.contacts.trust(name)
+        except SecurecomError:
+            return "new"
+
+    def user(self, name: Name) -> User:
+        """Somebody, and how they stand."""
+        return User(name, self.trust(name))
 
     def tell_missed(self) -> None:
         """The person is back: who asked in vain meanwhile?"""

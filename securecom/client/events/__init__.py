@@ -64,6 +64,7 @@ from securecom.client.events.requests import (
     RequestOver,
     Requests,
 )
+from securecom.client.events.settings import Setting, Settings
 
 __all__ = [
     "AnsweredForYou",
@@ -113,6 +114,8 @@ __all__ = [
     "SafetyNumber",
     "Said",
     "SecretWanted",
+    "Setting",
+    "Settings",
     "TimeLeft",
     "Trust",
     "User",

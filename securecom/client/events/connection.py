@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from securecom.client.events.event import Event, Trust
@@ -70,9 +70,13 @@ class User(Event):
 
 @dataclass(frozen=True, slots=True)
 class Users(Event):
-    """Who is available. `more`: the list was cut."""
+    """Who is available. `more`: the list was cut.
+
+    `busy`: the names of those who are, and let us see it.
+    """
 
     kind: ClassVar[str] = "users"
     users: list[User]
     text: str
     more: bool
+    busy: list[str] = field(default_factory=list)

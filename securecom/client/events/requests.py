@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from securecom.client.events.connection import User
 from securecom.client.events.event import Event, Trust
 
 
@@ -17,6 +18,7 @@ class Asking(Event):
 
     kind: ClassVar[str] = "asking"
     name: str
+    trust: Trust
     seconds: int
     chat_seconds: int | None = None
 
@@ -30,7 +32,7 @@ class RequestOver(Event):
 
     kind: ClassVar[str] = "request-over"
     name: str
-    outcome: Literal["refused", "no-answer", "cancelled", "failed"]
+    outcome: Literal["refused", "no-answer", "busy", "cancelled", "failed"]
     wait: int | None = None
 
 
@@ -74,6 +76,7 @@ class RefusedForYou(Event):
 
     kind: ClassVar[str] = "refused-for-you"
     name: str
+    trust: Trust
     reason: Literal["busy", "own-key"]
 
 
@@ -83,6 +86,7 @@ class MissedRequest(Event):
 
     kind: ClassVar[str] = "missed-request"
     name: str
+    trust: Trust
     count: int
     ago: int
 
@@ -100,8 +104,8 @@ class Requests(Event):
     """All requests. `asking`: whom we ask; `asked_by`: who asks us."""
 
     kind: ClassVar[str] = "requests"
-    asking: str | None
-    asked_by: str | None
+    asking: User | None
+    asked_by: User | None
     missed: list[MissedRequest]
 
 
@@ -119,4 +123,4 @@ class BlockList(Event):
     """All that we have blocked, in order."""
 
     kind: ClassVar[str] = "block-list"
-    names: list[str]
+    users: list[User]

@@ -43,6 +43,7 @@ class Kind(Enum):
     TERMS = "how long and to whom"
     PAUSE = "how long"
     WISH = "a name, and perhaps how long"
+    SETTING = "a setting and its value"
     FILE = "a file"
 
 
@@ -218,6 +219,12 @@ AWAY = Command(
     also=("busy", "dnd"),
     argument=Argument("pause", Kind.PAUSE, required=False),
 )
+SET = Command(
+    "set",
+    "your settings, for good: /set ask anyone|people|nobody, /set busy nobody|people|to NAME NAME",
+    ANY,
+    argument=Argument("setting", Kind.SETTING, required=False, shape="SETTING VALUE"),
+)
 BACKUP = Command(
     "backup",
     "copy your key and the people you know into FILE, encrypted, for another machine; no messages",
@@ -244,7 +251,7 @@ EXIT = Command("exit", "leave", ANY, also=("quit",), original="!exit")
 #: In the order in which help shows them.
 COMMANDS = (
     *(USERS, CHAT, CANCEL, ACCEPT, REFUSE, DISMISS, SAY, VERIFY, LOG, STOP, AVAILABLE, AWAY),
-    *(REQUESTS, BLOCK, UNBLOCK, BLOCKED, WHOIS, FINGERPRINT, TRUST, NEWKEY),
+    *(SET, REQUESTS, BLOCK, UNBLOCK, BLOCKED, WHOIS, FINGERPRINT, TRUST, NEWKEY),
     *(BACKUP, MY_DATA, FORGET_ME, HELP, EXIT),
 )
 #: What can be typed behind a slash.

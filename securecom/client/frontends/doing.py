@@ -68,6 +68,7 @@ _DOES: dict[Command, Callable[[Role, str | None], Any]] = {
     commands.FORGET_ME: lambda role, name: _forget_me(role, _name(name)),
     commands.AVAILABLE: lambda role, text: role.set_available(read_terms(text or "")),
     commands.AWAY: lambda role, text: role.set_away(read_pause(text or "")),
+    commands.SET: lambda role, text: _set(role, text or ""),
 }
 
 
@@ -89,6 +90,10 @@ def _log(role: Role, word: str) -> Event | None:
         case _:
             return role.log.status()
     return None
+
+
+def _set(role: Role, text: str) -> Any:
+    return role.settings.change(text) if text else role.settings.all()
 
 
 def _trust(role: Role, pin: str) -> Event:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
+from securecom.client import events
 from securecom.client.events import (
     BackedUp,
     BlockList,
@@ -69,6 +70,16 @@ class ChatLog(Protocol):
         """End it, or the question, for both."""
 
 
+class Settings(Protocol):
+    """What a person has chosen for good."""
+
+    def all(self) -> events.Settings:
+        """As it is."""
+
+    def change(self, text: str) -> Deferred[events.Settings]:
+        """Choose something else; fires when it counts."""
+
+
 class Account(Protocol):
     """What a person can ask and say about what the server holds."""
 
@@ -112,6 +123,10 @@ class Role(Protocol):
     @property
     def log(self) -> ChatLog:
         """What there is to ask and say about a log; while there is a chat."""
+
+    @property
+    def settings(self) -> Settings:
+        """What the person has chosen for good."""
 
     @property
     def account(self) -> Account:

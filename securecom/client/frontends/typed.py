@@ -6,6 +6,7 @@ What looks like a command and is none is never sent to anybody.
 from __future__ import annotations
 
 from securecom import limits
+from securecom.client.choices import Choices
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Argument, Command, Kind
 from securecom.client.frontends.orders import Order
@@ -89,6 +90,8 @@ def checked(argument: Argument, text: str) -> str:
             read_pause(text)
         case Kind.WISH:
             return _wish(text)
+        case Kind.SETTING:
+            Choices().changed(text)
     return _message(text)
 
 

@@ -44,6 +44,7 @@ _USER = {
     "followed-verified": "NEW KEY of the verified one",
     "changed": "KEY CHANGED",
 }
+_TO_NOBODY = "nobody: none of them is among the people whom you have met"
 _ASKED_OVER = {
     "refused": "{name} was refused",
     "dismissed": "dismissed: {name} sees what they would see if you were not there",
@@ -109,7 +110,7 @@ def _(event: e.Availability) -> list[Line]:
         return [(FACT, f"away{lasts}: nobody can ask you{hint}")]
     if event.to is None:
         return [(FACT, f"available{lasts}: people may ask you for a chat")]
-    return [(FACT, f"available{lasts} to {', '.join(event.to) or 'nobody: you have met nobody'}")]
+    return [(FACT, f"available{lasts} to {', '.join(event.to) or _TO_NOBODY}")]
 
 
 @words.register
@@ -117,9 +118,14 @@ def _(event: e.Users) -> list[Line]:
     matching = f" with {event.text!r} in the name" if event.text else ""
     if not event.users:
         return [(FACT, f"nobody{matching} is available")]
-    names = ", ".join(f"{user.name} ({_USER[user.trust]})" for user in event.users)
+    names = ", ".join(_user(user, *["busy"] * (user.name in event.busy)) for user in event.users)
     more = "; there are more: /users TEXT narrows it down" if event.more else ""
     return [(FACT, f"{len(event.users)}{matching} available: {names}{more}")]
+
+
+def _user(someone: e.User | e.Asking | e.RefusedForYou | e.MissedRequest, *more: str) -> str:
+    """A name never stands in a list or a request without what is known of its key."""
+    return f"{someone.name} ({', '.join((_USER[someone.trust], *more))})"
 
 
 # --- requests -------------------------------------------------------------------------------
@@ -127,9 +133,9 @@ def _(event: e.Users) -> list[Line]:
 
 @words.register
 def _(event: e.Asking) -> list[Line]:
-    span = _for(event.chat_seconds)
-    what = f"asking {event.name} to chat{span}" if span else f"asking {event.name}"
-    return [(FACT, f"{what}, {event.seconds} s at the most; /cancel withdraws it")]
+    span = "" if event.chat_seconds is None else f" to chat{_for(event.chat_seconds)}"
+    lasts = f"{event.seconds} s at the most; /cancel withdraws it"
+    return [(FACT, f"asking {_user(event)}{span}, {lasts}")]
 
 
 @words.register
@@ -172,13 +178,12 @@ def _(event: e.AnsweredForYou) -> list[Line]:
 @words.register
 def _(event: e.RefusedForYou) -> list[Line]:
     reason = "busy" if event.reason == "busy" else "the server gives your own key for theirs"
-    return [(FACT, f"{event.name} asked: refused for you ({reason})")]
+    return [(FACT, f"{_user(event)} asked: refused for you ({reason})")]
 
 
 def _missed(requests: list[e.MissedRequest]) -> str:
     return ", ".join(
-        f"{one.name} ({'once' if one.count == 1 else f'{one.count} times'}, "
-        f"{duration(one.ago)} ago)"
+        _user(one, "once" if one.count == 1 else f"{one.count} times", f"{duration(one.ago)} ago")
         for one in requests
     )
 
@@ -192,9 +197,9 @@ def _(event: e.Missed) -> list[Line]:
 def _(event: e.Requests) -> list[Line]:
     told = []
     if event.asked_by is not None:
-        told.append(f"{event.asked_by} asks you: /accept, /refuse or /dismiss")
+        told.append(f"{_user(event.asked_by)} asks you: /accept, /refuse or /dismiss")
     if event.asking is not None:
-        told.append(f"you ask {event.asking}; /cancel withdraws it")
+        told.append(f"you ask {_user(event.asking)}; /cancel withdraws it")
     if event.missed:
         told.append(f"asked in vain: {_missed(event.missed)}")
     return [(FACT, line) for line in told or ["no requests"]]
@@ -209,9 +214,9 @@ def _(event: e.Blocked) -> list[Line]:
 
 @words.register
 def _(event: e.BlockList) -> list[Line]:
-    if not event.names:
+    if not event.users:
         return [(FACT, "you have blocked nobody")]
-    return [(FACT, f"{len(event.names)} blocked: {', '.join(event.names)}")]
+    return [(FACT, f"{len(event.users)} blocked: {', '.join(map(_user, event.users))}")]
 
 
 # --- the chat -------------------------------------------------------------------------------
@@ -273,6 +278,16 @@ def _numbers(numbers: list[int]) -> str:
 
 
 # --- everything else ------------------------------------------------------------------------
+
+
+@words.register
+def _(event: e.Settings) -> list[Line]:
+    return [line for one in event.settings for line in words(one)]
+
+
+@words.register
+def _(event: e.Setting) -> list[Line]:
+    return [(FACT, f"{event.name} {event.value}: {event.about}")]
 
 
 @words.register

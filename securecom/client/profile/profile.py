@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from securecom import limits
+from securecom.client.choices import NOBODY, Ask, Busy, Choices, read_ask, read_busy
 from securecom.client.profile import private_files
 from securecom.errors import Mistake, ProfileProblem
 from securecom.identity import Name
@@ -42,6 +43,8 @@ class Profile:
     :param request: how the request channel comes to be.
     :param available: log-in makes one available.
     :param on_request: the program that answers chat requests, and its arguments; empty: none.
+    :param ask: who may ask at all.
+    :param busy: who is told that one is busy.
     """
 
     folder: Path
@@ -53,6 +56,13 @@ class Profile:
     request: RequestMode = "listen"
     available: bool = False
     on_request: tuple[str, ...] = ()
+    ask: Ask = "anyone"
+    busy: Busy = NOBODY
+
+    @property
+    def choices(self) -> Choices:
+        """What `/set` shows."""
+        return Choices(self.ask, self.busy)
 
     @property
     def identity_path(self) -> Path:
@@ -74,6 +84,13 @@ class Profile:
         told = {"request": request, "available": available, "on_request": on_request}
         given: dict[str, Any] = {key: value for key, value in told.items() if value is not None}
         return replace(self, **given)
+
+    def keep(self, choices: Choices) -> None:
+        """Write these into `profile.toml`, and leave what it says of everything else.
+
+        :raises ProfileProblem: if it cannot be read or written; then it is as it was.
+        """
+        replace(read_profile(self.folder), ask=choices.ask, busy=choices.busy).save()
 
     @property
     def portable(self) -> Profile:
@@ -118,6 +135,10 @@ request = {_quoted(profile.request)}
 available = {str(profile.available).lower()}
 # A program that answers chat requests (docs/bots.md); "": you do.
 on_request = {_quoted(shlex.join(profile.on_request))}
+# Who may ever ask for a chat: "anyone", "people" (whose key is known here) or "nobody".
+ask = {_quoted(profile.ask)}
+# Who of them is told that one is busy: "nobody", "people", or "to bob carol".
+busy = {_quoted(str(profile.busy))}
 """
 
 
@@ -165,10 +186,12 @@ _KEYS: dict[str, tuple[type, Callable[[Any], Any]]] = {
     "identity": (str, Path),
     "request": (str, _mode),
     "available": (bool, bool),
+    "ask": (str, read_ask),
+    "busy": (str, read_busy),
     "on_request": (str, _command),
 }
 #: Keys that a file may lack: an earlier version wrote it.
-_LATER = frozenset({"on_request"})
+_LATER = frozenset({"on_request", "ask", "busy"})
 
 
 def read_profile(folder: Path) -> Profile:

@@ -48,9 +48,9 @@ class Backups:
     def make(self, file: str) -> Generator[Deferred[Any], Any, BackedUp]:
         """Write one. Fails with a `SecurecomError`; then there is no new file."""
         path, profile = _place(file), read_profile(self._folder)
+        backup, pins = _collected(profile)  # whatever is wrong is told before anything is asked
         yield Vault(profile.identity_path, self._ask, self._elsewhere).pass_phrase()
         phrase = yield self._agree_on_one(path)
-        backup, pins = _collected(profile)
         yield self._elsewhere(lambda: _write(path, self._seal(backup.packed(), phrase)))
         return BackedUp(str(path), len(pins))
 

@@ -16,6 +16,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from securecom import __version__, limits
 from securecom.client.channels.enrol import enrol
+from securecom.client.choices import Kept
 from securecom.client.contacts import Contacts
 from securecom.client.coordination.consent import ASK_THE_PERSON, Consent
 from securecom.client.events import Event, Hello
@@ -146,6 +147,7 @@ class Run:
             back_up=self._backups(profile).make,
             attempts=self._attempts,
             logs=LogFiles(profile.folder, time.time),
+            kept=Kept(profile.choices, profile.keep),
         )
 
     def _consent(self, command: tuple[str, ...]) -> Consent:

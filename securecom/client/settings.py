@@ -1,0 +1,52 @@
+"""The person's settings: shown, changed, kept. They count at once."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from securecom import limits
+from securecom.client import events
+from securecom.client.choices import Choices, Kept
+from securecom.client.coordination.station import Station
+from securecom.client.presence import Presence
+from securecom.errors import BadArgument
+
+_ABOUT = {
+    "ask": "who may ask you at all, whatever /available says: anyone, people (whose key you know), "
+    "nobody",
+    "busy": "who of them is told when you are busy; to others it looks as if you were not there: "
+    "nobody, people, to NAME NAME",
+}
+
+
+class Settings:
+    """See the module."""
+
+    def __init__(self, station: Station, presence: Presence, kept: Kept) -> None:
+        self._station, self._presence = station, presence
+        self._keep = kept.keep
+
+    def all(self) -> events.Settings:
+        """What is chosen now."""
+        choices = self._presence.choices
+        values = {"ask": choices.ask, "busy": str(choices.busy)}
+        return events.Settings([events.Setting(n, v, _ABOUT[n]) for n, v in values.items()])
+
+    def change(self, text: str) -> Deferred[events.Settings]:
+        """Choose something else; fires when the server knows, or the line is lost.
+
+        :raises BadArgument: for what is no setting or no value of it.
+        :raises ProfileProblem: if it cannot be kept. In both cases nothing changed.
+        """
+        choices = self._presence.choices.changed(text)
+        self._check(choices)
+        self._keep(choices)
+        return self._presence.choose(choices).addCallback(lambda _: self.all())
+
+    def _check(self, choices: Choices) -> None:
+        is_new = choices.busy != self._presence.choices.busy
+        if not is_new or not choices.busy.people:
+            return
+        if len(self._station.contacts.names()) > limits.MAX_AUDIENCE:
+            hint = "Nothing was changed. Name some: /set busy to NAME NAME."
+            raise BadArgument(f"your people are more than {limits.MAX_AUDIENCE}", hint)

@@ -1,0 +1,55 @@
+"""What may be chosen for good: as people type it and as a profile keeps it."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom import limits
+from securecom.client.choices import NOBODY, Busy, Choices, read_ask, read_busy
+from securecom.errors import BadArgument, BadName
+from securecom.identity import Name
+
+BOB, CAROL = Name("bob"), Name("carol")
+
+
+class ChoicesTests(SynchronousTestCase):
+    def test_by_itself_anyone_may_ask_and_nobody_sees_that_one_is_busy(self) -> None:
+        self.assertEqual(Choices(), Choices("anyone", NOBODY))
+
+    def test_one_is_changed_and_the_other_stays(self) -> None:
+        former = Choices("people", Busy(names=(BOB,)))
+        told = {
+            "ask nobody": Choices("nobody", former.busy),
+            "Ask  Anyone": Choices("anyone", former.busy),
+            "busy nobody": Choices("people", NOBODY),
+            "busy people": Choices("people", Busy(people=True)),
+            " busy to Carol bob carol ": Choices("people", Busy(names=(CAROL, BOB))),
+            "busy to people": Choices("people", Busy(names=(Name("people"),))),
+            "busy to nobody": Choices("people", Busy(names=(Name("nobody"),))),
+        }
+        for text, choices in told.items():
+            self.assertEqual(former.changed(text), choices, text)
+
+    def test_what_changes_nothing(self) -> None:
+        for text in (
+            "",
+            "colour blue",
+            "ask",
+            "ask bob",
+            "ask people nobody",
+            "busy",
+            "busy bob",
+            "busy to",
+            "busy people bob",
+            "busy anyone",
+        ):
+            error = self.assertRaises(BadArgument, Choices().changed, text)
+            self.assertTrue(error.hint.startswith("Nothing was changed."), text)
+        self.assertRaises(BadName, Choices().changed, "busy to b/b")
+        names = " ".join(f"u{number}" for number in range(limits.MAX_AUDIENCE + 1))
+        self.assertRaises(BadArgument, Choices().changed, f"busy to {names}")
+
+    def test_what_is_written_is_read(self) -> None:
+        for busy in (NOBODY, Busy(people=True), Busy(names=(BOB, CAROL))):
+            self.assertEqual(read_busy(str(busy)), busy)
+        self.assertEqual(read_ask("nobody"), "nobody")
