@@ -145,7 +145,6 @@ class Client:
 
     def _forgotten(self) -> None:
         """The server knows us no more: nothing is left to say to it."""
-        self._is_leaving = True
         self._station.clock.callLater(0, self._finish, None)
 
     # --- reaching ---------------------------------------------------------------------------

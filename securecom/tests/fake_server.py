@@ -246,6 +246,10 @@ class StandardEnd(Ponged):
     @commands.ForgetMe.responder
     def forget_me(self, name: Name) -> Any:
         self._changes("forget me", name)
+        return self.forgets()
+
+    def forgets(self) -> Any:
+        """What it answers to who wants to be forgotten."""
         return {}
 
     def _changes(self, word: str, fact: Any) -> None:

@@ -100,6 +100,18 @@ class RateTests(SynchronousTestCase):
         self.now = 10.0
         self.assertTrue(rate.allow("a"))
 
+    def test_counted_as_long_as_it_counts_and_then_forgotten(self) -> None:
+        rate = self.rate()
+        rate.allow("a")
+        self.now = 5.0
+        rate.allow("a")
+        self.assertEqual((rate.count("a"), rate.count("b")), (2, 0))
+        self.now = 10.0
+        self.assertEqual(rate.count("a"), 1)
+        self.now = 15.0
+        self.assertEqual(rate.count("a"), 0)
+        self.assertEqual(list(rate), [])
+
     def test_keys_apart(self) -> None:
         rate = self.rate()
         rate.allow("a")

@@ -14,8 +14,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import limits
 from securecom.client.events import (
     ChatOver,
+    DataFact,
     Delivered,
     Message,
+    MyData,
     Notice,
     Offline,
     Online,
@@ -411,6 +413,18 @@ class TerminalTests(LinesCase):
         self.log_in()
         self.lines.readConnectionLost()
         self.assertEqual(self.leaves, 1)
+
+
+class LongTests(LinesCase):
+    patient = False
+
+    def test_all_that_the_server_holds_is_shown_however_long(self) -> None:
+        self.begin()
+        fact = DataFact("blocked by you", "name", "m" * 1000)
+        count = 3 * limits.MAX_UNSHOWN // 1000
+        self.lines.show(MyData("alice", [fact] * count))
+        self.assertEqual(self.shown().count(fact.value), count)
+        self.assertNotIn("were not shown", self.shown())
 
 
 class StayTests(LinesCase):

@@ -10,6 +10,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import commands, limits, proofs, refusals, tls
+from securecom.arguments import Fact
 from securecom.identity import Name
 from securecom.tests.house import Hand, HandConnection, House
 
@@ -186,6 +187,13 @@ class DialTests(ChannelCases):
         self.listen(4242)
         self.answers.append(self.hand.ask(commands.DialMe, port=4242))
         return self.channels[-1]
+
+    def test_the_person_is_told_how_it_came(self) -> None:
+        """In what the server holds about them."""
+        channel = self.open()
+        self.prove(channel, **self.hand.proof(channel))
+        facts = self.hand.done(self.hand.ask(commands.MyData, further=False))["facts"]
+        self.assertIn(Fact("session", "request channel", "opened by the server"), facts)
 
     def tearDown(self) -> None:
         for answer in self.answers:
