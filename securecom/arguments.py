@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from twisted.protocols import amp
 
+from securecom import limits
 from securecom.errors import BadKey, BadName, WireError
 from securecom.identity import Name, PublicKey
 
@@ -138,4 +139,5 @@ PORT = Number(0, 65535)
 STREAM = Number(1, 2**32 - 1)
 CHAT_ID = FixedBytes(16)
 MAC = FixedBytes(32)
+CHAT_SECONDS = Number(limits.MIN_CHAT_SECONDS, limits.MAX_CHAT_SECONDS, optional=True)
 SIGNATURE = FixedBytes(64)

@@ -11,6 +11,7 @@ from twisted.protocols import amp
 from securecom import limits
 from securecom.arguments import (
     CHAT_ID,
+    CHAT_SECONDS,
     MAC,
     PORT,
     SIGNATURE,
@@ -127,14 +128,18 @@ class RequestChat(amp.Command):
     `key`: the callee's at this server (a pin goes before it). `role`: whose turn it is to speak;
     two requests that crossed make the smaller name the caller. `succession`: the chain that led to
     the key (`succession.encode`), if there is one.
+
+    `chat_seconds`: how long the chat may last; absent: until somebody ends it. `their_seconds`:
+    what the other asked, if the two crossed and one of them asked for an end; 0: they did not.
     """
 
-    arguments = [(b"callee", NameArgument())]
+    arguments = [(b"callee", NameArgument()), (b"chat_seconds", CHAT_SECONDS)]
     response = [
         (b"chat", CHAT_ID),
         (b"stream", STREAM),
         (b"key", KeyArgument()),
         (b"role", Word("caller", "callee")),
+        (b"their_seconds", Number(0, limits.MAX_CHAT_SECONDS, optional=True)),
         (b"succession", amp.String(optional=True)),
     ]
     errors = by_word(NoAnswer, Busy, Refused, TooSoon, Cancelled, Occupied, TooManyRequests)
@@ -263,8 +268,8 @@ class ProveSession(amp.Command):
 class OfferChat(amp.Command):
     """Somebody asks for a chat; answered by the daemon role or, through it, by the person.
 
-    `seconds`: how long the request stands. `busy` and `unavailable` look alike to a caller who is
-    not to see the former.
+    `seconds`: how long the request stands; `chat_seconds`: how long the chat may last, if it has
+    an end. `busy` and `unavailable` look alike to a caller who is not to see the former.
     `succession`: the chain that led to the caller's key, if there is one.
     """
 
@@ -273,6 +278,7 @@ class OfferChat(amp.Command):
         (b"caller", NameArgument()),
         (b"key", KeyArgument()),
         (b"seconds", Number(1, 3600)),
+        (b"chat_seconds", CHAT_SECONDS),
         (b"succession", amp.String(optional=True)),
     ]
     response = [(b"answer", Word("accept", "refuse", "busy", "unavailable"))]
@@ -325,6 +331,15 @@ class Compared(amp.Command):
     """
 
     arguments = [(b"word", Word("yes", "no"))]
+
+
+class Log(amp.Command):
+    """My person wants a log of this chat, kept by both, or does not, or no longer, want one.
+
+    Answered at once: it was heard. Only when both said "on" does either client write.
+    """
+
+    arguments = [(b"word", Word("on", "off"))]
 
 
 class Switch(amp.Command):

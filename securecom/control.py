@@ -116,6 +116,18 @@ class ControlLane:
         return -(limits.FRAME_HEADER + box_length + _PAD_COST) % self._pad_to
 
 
+@implementer(amp.IResponderLocator)
+class Responders:
+    """Several locators as one; each command is of one of them."""
+
+    def __init__(self, *locators: amp.CommandLocator) -> None:
+        self._locators = locators
+
+    def locateResponder(self, name: bytes) -> Any:  # noqa: N802
+        found = (locator.locateResponder(name) for locator in self._locators)
+        return next((responder for responder in found if responder is not None), None)
+
+
 class _Dispatcher(amp.BoxDispatcher):
     """A `BoxDispatcher` that counts, and keeps the peer's words out of the log."""
 

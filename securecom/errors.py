@@ -334,6 +334,13 @@ class NotDelivered(SecurecomError):
     hint = "It may not have arrived."
 
 
+class LogFailed(SecurecomError):
+    """The log that both agreed to cannot be written here."""
+
+    code = 704
+    hint = "No log is kept any more, by neither of you; the chat goes on."
+
+
 class TooOften(SecurecomError):
     """A rate limit."""
 

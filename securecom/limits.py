@@ -96,6 +96,15 @@ OPENING_DEADLINE = 10.0
 CHAT_HANDSHAKE_DEADLINE = 15.0
 #: For the answer to BYE.
 BYE_DEADLINE = 3.0
+#: How long a chat may last that is asked for with an end: the least leaves time to say something,
+#: the most is a day, which people can still think of as one chat.
+MIN_CHAT_SECONDS = 60
+MAX_CHAT_SECONDS = 24 * 3600
+#: So long before that end both are told.
+TIME_WARNING = 60.0
+#: Two clocks and a network between them: a peer that ends a chat so little before its end did not
+#: cut it short.
+TIME_UP_MARGIN = 10.0
 #: Between fresh keys of a chat, in time and in bytes of TLS in either direction: what a thief of
 #: the keys in memory could read of it.
 REKEY_AFTER = 15 * 60.0
@@ -105,6 +114,8 @@ EPOCH_SECONDS = 2 * REKEY_AFTER
 EPOCH_BYTES = 2 * REKEY_BYTES
 #: From the first byte of a rekey to its last: it waits behind all that is under way already.
 REKEY_DEADLINE = 300.0
+#: Times that one side may ask for, or agree to, a log in one chat; a peer that floods is cut.
+MAX_LOG_ASKS = 50
 #: Ended streams a session remembers: late frames of these are dropped, others are an attack.
 ENDED_STREAMS = 64
 #: Requests of one caller in REQUEST_WINDOW.
@@ -242,6 +253,8 @@ SEAL_DEADLINE = 60.0
 #: Times that the pins' lock is tried, all at once: who has it writes for a few milliseconds, and
 #: nobody may wait in the reactor's thread.
 LOCK_TRIES = 3
+#: Bytes of the log of one chat; a longer one ends, and another may be agreed to.
+MAX_LOG_BYTES = 16 * 1024 * 1024
 #: Bytes of a pass phrase, so that a file given by mistake is not read to its end.
 MAX_PASS = 1024
 #: Keys that a pin has replaced, kept for each name: enough to see a history, and no more.

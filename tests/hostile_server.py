@@ -121,8 +121,8 @@ def lie_to_caller() -> None:
     def lie(opened: Opened) -> Opened:
         return replace(opened, key=false) if _armed else opened
 
-    def request(board: LocalSwitchboard, caller: Any, callee: Name) -> Deferred[Opened]:
-        return _request(board, caller, callee).addCallback(lie)
+    def request(board: LocalSwitchboard, caller: Any, callee: Name, *more: Any) -> Deferred[Opened]:
+        return _request(board, caller, callee, *more).addCallback(lie)
 
     LocalSwitchboard.request = request  # type: ignore[method-assign, assignment]
 
@@ -142,8 +142,9 @@ def lie_to_callee() -> None:
 def lead_to_carol() -> None:
     """Who asks bob gets carol, her key under bob's name."""
 
-    def request(board: LocalSwitchboard, caller: Any, callee: Name) -> Deferred[Opened]:
-        return _request(board, caller, Name("carol") if callee == "bob" else callee)
+    def request(board: LocalSwitchboard, caller: Any, callee: Name, *more: Any) -> Deferred[Opened]:
+        asked = Name("carol") if callee == "bob" else callee
+        return _request(board, caller, asked, *more)
 
     LocalSwitchboard.request = request  # type: ignore[method-assign, assignment]
 

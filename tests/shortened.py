@@ -13,6 +13,13 @@ from twisted.scripts.twistd import run
 
 from securecom import limits
 
+#: The client, with limits changed likewise: they stand in front of its own options.
+CLIENT = (
+    sys.executable,
+    "-c",
+    "import sys; from tests.shortened import shorten; sys.argv[1:] = shorten(sys.argv[1:]);"
+    "from securecom.client.__main__ import main; sys.exit(main())",
+)
 #: Nobody has half a minute for a request that comes to nothing, and people here answer at once.
 SILENCE = ("REQUEST_STANDS=6", "REQUEST_EXPIRES=9")
 

@@ -115,7 +115,17 @@ print('{{"answer": "refuse"}}')
         request = facts["request"]
         self.assertEqual(
             list(request),
-            ["event", "interface", "name", "trust", "fingerprint", "seconds", "missed", "ago"],
+            [
+                "event",
+                "interface",
+                "name",
+                "trust",
+                "fingerprint",
+                "seconds",
+                "missed",
+                "ago",
+                "chat_seconds",
+            ],
         )
         self.assertEqual((request["name"], request["trust"]), ("alice", "new"))
         self.assertLessEqual(
@@ -241,7 +251,8 @@ class JsonBotTests(TownCase):
         ):
             asking = alice.send("chat", name="bob")
             asked = await bob.event("asked", name="alice")
-            self.assertEqual(list(asked), ["event", "name", "trust", "fingerprint", "seconds"])
+            told = ["event", "name", "trust", "fingerprint", "seconds", "chat_seconds"]
+            self.assertEqual(list(asked), told)
             await bob.do(word, name="alice")
             await bob.event("asked-over", name="alice", reason=reason)
             self.assertEqual((await alice.answer(asking))["what"], what)

@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-
-from tests.processes import environment
-from tests.programs import Client, Server
 from tests.town import TownCase
 
-_SOON = """
-import sys
-from tests.shortened import shorten
-sys.argv[1:] = shorten(sys.argv[1:])
-from securecom.client.__main__ import main
-sys.exit(main())
-"""
 CUT = 702
 
 
 class RekeyingTests(TownCase):
-    async def person(self, name: str, server: Server, **limits: int) -> Client:
-        """A client on line and available, with limits of its own."""
-        self.point(name, server.standard)
-        shorter = [f"{limit}={value}" for limit, value in limits.items()]
-        argv = [sys.executable, "-c", _SOON, *shorter, "--json", *self.whose(name), "--available"]
-        client: Client = self.started(Client(argv, environment(self.home)))
-        return await client.online()
-
     async def test_a_chat_outlives_its_keys_many_times(self) -> None:
         server, often = await self.server(), {"REKEY_BYTES": 4000, "EPOCH_BYTES": 60_000}
-        alice = await self.person("alice", server, **often)
-        bob = await self.person("bob", server, **often)
+        alice = await self.hasty("alice", server, **often)
+        bob = await self.hasty("bob", server, **often)
         await self.chat(alice, bob, "bob", "alice")
         said = [f"{number}: " + "x" * 1000 for number in range(150)]
         await self.say(alice, bob, "hello")
@@ -46,8 +27,8 @@ class RekeyingTests(TownCase):
 
     async def test_a_caller_that_never_renews_its_keys_is_cut_off(self) -> None:
         server = await self.server()
-        alice = await self.person("alice", server)
-        bob = await self.person("bob", server, EPOCH_BYTES=60_000)
+        alice = await self.hasty("alice", server)
+        bob = await self.hasty("bob", server, EPOCH_BYTES=60_000)
         await self.chat(alice, bob, "bob", "alice")
         for _ in range(60):
             alice.send("say", text="x" * 1000)  # the last of them are refused: the chat is over

@@ -16,6 +16,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import FailTest, TestCase
 
+from tests import shortened
 from tests.processes import Process, environment
 from tests.programs import ADMIN, CLIENT, SERVER, Client, Server
 
@@ -137,6 +138,14 @@ class TownCase(TestCase):
         """Clients on line and available, started at once."""
         starting = [self.client(name, server, "--available") for name in names]
         return [await one.online() for one in starting]
+
+    async def hasty(self, name: str, server: Server, **limits: int) -> Client:
+        """A client on line and available, with limits of its own (`tests.shortened`)."""
+        self.point(name, server.standard)
+        shorter = [f"{limit}={value}" for limit, value in limits.items()]
+        argv = [*shortened.CLIENT, *shorter, "--json", *self.whose(name), "--available"]
+        client: Client = self.started(Client(argv, environment(self.home)))
+        return await client.online()
 
     def plain(self, name: str, server: Server | None, *options: str, **named: Any) -> Process:
         """A client that speaks to people."""

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from securecom import commands, limits, refusals
 from securecom.client import listing
 from securecom.client.account import Account
+from securecom.client.chat.agreed_log import AgreedLog
 from securecom.client.choices import Kept
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.requests import Offer
@@ -118,14 +119,21 @@ class MainRole:
         """With whom the chat is that stands."""
         return self._coordinator.peer
 
+    @property
+    def log(self) -> AgreedLog:
+        """The log of the chat that stands. :raises NotNow: if none does."""
+        return self._coordinator.session.log
+
     # --- what the person wants --------------------------------------------------------------
 
     def users(self, text: str = "") -> Deferred[Users]:
         """Who is available, `text` in the name."""
         return listing.available(self._station, self._told, text)
 
-    def request_chat(self, name: Name) -> Deferred[None]:
-        """Ask for a chat; fires when it stands. If they ask us already, it is our yes."""
+    def request_chat(self, name: Name, chat_seconds: int | None = None) -> Deferred[None]:
+        """Ask for a chat, perhaps with an end; fires when it stands. If they ask us already, it is
+        our yes.
+        """
         if not self.is_online:
             return fail(_offline())
         if name == self.name:
@@ -133,7 +141,7 @@ class MainRole:
         if self.offer is not None and self.offer.caller != name:
             what, hint = f"{self.offer.caller} is asking you", "/accept or /refuse first."
             return fail(NotNow(what, f"Nothing was sent. {hint}"))
-        return self._coordinator.request(name)
+        return self._coordinator.request(name, chat_seconds)
 
     def cancel(self) -> Deferred[None]:
         """Withdraw our request, which fails with `WasCancelled`; fires when it is over."""

@@ -30,6 +30,7 @@ from securecom.client.channels.backoff import Backoff
 from securecom.client.channels.reaching import cannot_reach, farewell, login_refused
 from securecom.client.channels.request_ways import Way
 from securecom.client.channels.standard_channel import Session, StandardChannel
+from securecom.client.chat.transcript import Logs
 from securecom.client.choices import Kept
 from securecom.client.contacts import Contacts
 from securecom.client.coordination.consent import ASK_THE_PERSON, Consent
@@ -67,6 +68,7 @@ class Client:
     :param takeover: end a session that this identity has in another client.
     :param back_up: writes a backup of the profile.
     :param attempts: give up after so many failures in a row; None: never.
+    :param logs: where logs go that both people of a chat agreed to; None: to none.
     :param kept: the person's settings.
     """
 
@@ -90,11 +92,12 @@ class Client:
         takeover: bool = False,
         back_up: BackUp | None = None,
         attempts: int | None = None,
+        logs: Logs | None = None,
         kept: Kept = _NOT_KEPT,
     ) -> None:
         #: Fires when the client is done: logged out, or failed for good with the reason.
         self.done: Deferred[None] = Deferred()
-        self._station = Station(identity, server, contacts, frontend, clock)
+        self._station = Station(identity, server, contacts, frontend, clock, logs)
         self._coordinator = Coordinator(self._station, consent)
         self._daemon = DaemonRole(self._station, self._coordinator, way, Backoff(random))
         self._secure = tls.standard_client(identity, server)

@@ -1,6 +1,7 @@
-"""How long one is available or away, and to whom: what people type, and what it means.
+"""How long one is available, away or in a chat, and with whom: what people type, what it means.
 
     /available [45m] [people | to NAME NAME...]        /away [45m | until 15:00]
+    /chat NAME [for 20m]
 
 `people` are those whose key is pinned. It stands where no name can: names come behind `to`.
 """
@@ -12,6 +13,7 @@ import time
 from dataclasses import dataclass
 
 from securecom import limits
+from securecom.client.durations import duration
 from securecom.errors import BadArgument
 from securecom.identity import Name
 
@@ -20,6 +22,7 @@ _SPAN = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 _DAY = 86_400
 _AVAILABLE = "Nothing was sent. Try /available 45m, /available people, /available 2h to bob carol."
+_CHAT = "Nothing was sent. Try /chat bob, /chat bob for 20m."
 _AWAY = "Nothing was sent. Try /away 45m, /away until 15:00."
 
 
@@ -84,6 +87,23 @@ def read_pause(text: str) -> Pause:
     if at is None:
         raise BadArgument("that does not say how long", _AWAY)
     return Pause(until=int(at[1]) * 3600 + int(at[2]) * 60)
+
+
+def read_wish(text: str) -> tuple[Name, int | None]:
+    """Whom one asks for a chat, and for how many seconds.
+
+    :raises BadArgument: for anything else than the above. :raises BadName: likewise.
+    """
+    name, *span = text.split() or [text]
+    if not span:
+        return Name(name.lower()), None
+    if len(span) != 2 or span[0] != "for" or not _SPAN.fullmatch(span[1]):  # noqa: PLR2004
+        raise BadArgument("that does not say how long", _CHAT)
+    seconds = int(span[1][:-1]) * _UNITS[span[1][-1]]
+    if not limits.MIN_CHAT_SECONDS <= seconds <= limits.MAX_CHAT_SECONDS:
+        least, most = duration(limits.MIN_CHAT_SECONDS), duration(limits.MAX_CHAT_SECONDS)
+        raise BadArgument(f"a chat with an end lasts {least} to {most}", _CHAT)
+    return Name(name.lower()), seconds
 
 
 def _span(word: str) -> int:

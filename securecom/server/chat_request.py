@@ -54,7 +54,7 @@ class ChatRequest(Protocol):
     def expire(self) -> None:
         """Its time is up."""
 
-    def cross(self, asker: Party) -> bool:
+    def cross(self, asker: Party, chat_seconds: int | None) -> bool:
         """The callee asked the caller: two consents. False if it comes too late to matter."""
 
     def opened(self) -> None:
@@ -89,6 +89,8 @@ class Request:
     :param wanted: the name that is asked.
     :param callee: who is to be asked; None: nobody, which the caller must not notice.
     :param lasts: seconds until the caller hears that there was no answer.
+    :param chat_seconds: how long the chat is to last, as the caller asked; `crossing_seconds` is
+        what the callee asked. Nothing here depends on them.
     """
 
     def __init__(
@@ -99,12 +101,15 @@ class Request:
         wanted: Name,
         callee: Party | None,
         lasts: float,
+        chat_seconds: int | None = None,
     ) -> None:
         self.chat, self.stream = board.new_chat()
         self.caller, self.wanted, self.callee = caller, wanted, callee
         self.answer: Deferred[Opened] = Deferred()
         self.crossing: Deferred[Opened] = Deferred()
         self.is_crossed = False
+        self.chat_seconds = chat_seconds
+        self.crossing_seconds: int | None = None
         self._board, self._clock = board, clock
         self._ends = clock.seconds() + lasts
         self.machine: ChatRequest = _machine(self)
@@ -127,7 +132,8 @@ class Request:
         }
         lasts = self._ends - self._clock.seconds()
         caller = self.caller
-        offered = self.asked.offer(self.chat, caller.name, caller.key, caller.succession, lasts)
+        facts = (caller.name, caller.key, caller.succession, lasts, self.chat_seconds)
+        offered = self.asked.offer(self.chat, *facts)
         offered.addCallbacks(lambda word: answers[word](), lambda _: self.machine.excuse())
 
     def _busy(self) -> None:
@@ -149,9 +155,10 @@ class Request:
         self._settle()
         self._board.established(self)
 
-    def cross(self, asker: Party) -> None:
+    def cross(self, asker: Party, chat_seconds: int | None) -> None:
         """The callee, asked or not, asks the caller."""
         self.callee, self.is_crossed = asker, True
+        self.crossing_seconds = chat_seconds
 
     def renew(self) -> None:
         """New numbers: a callee may have seen the former come and go."""
@@ -256,9 +263,9 @@ def _expire(_: ChatRequest, request: Request) -> None:
 
 
 @_asking.upon(ChatRequest.cross).to(_settled)
-def _cross(_: ChatRequest, request: Request, asker: Party) -> bool:
+def _cross(_: ChatRequest, request: Request, asker: Party, chat_seconds: int | None) -> bool:
     request.withdraw("crossed")
-    request.cross(asker)
+    request.cross(asker, chat_seconds)
     request.join()
     return True
 
@@ -275,9 +282,9 @@ def _cancel_silent(_: ChatRequest, request: Request) -> None:
 
 
 @_silent.upon(ChatRequest.cross).to(_settled)
-def _cross_silent(_: ChatRequest, request: Request, asker: Party) -> bool:
+def _cross_silent(_: ChatRequest, request: Request, asker: Party, chat_seconds: int | None) -> bool:
     request.renew()
-    request.cross(asker)
+    request.cross(asker, chat_seconds)
     request.join()
     return True
 
@@ -303,7 +310,7 @@ def _lose_opening(_: ChatRequest, request: Request) -> None:
 
 @_opening.upon(ChatRequest.cross).loop()
 @_settled.upon(ChatRequest.cross).loop()
-def _too_late(_: ChatRequest, request: Request, asker: Party) -> bool:
+def _too_late(_: ChatRequest, request: Request, asker: Party, chat_seconds: int | None) -> bool:
     return False
 
 

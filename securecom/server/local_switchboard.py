@@ -146,7 +146,8 @@ class LocalSwitchboard:
             return remembered.chat(name, names, engagement.relay.stream)
         if not isinstance(engagement, Request):
             return []
-        return remembered.request(name, engagement.caller.name, engagement.wanted)
+        asked = (engagement.caller.name, engagement.wanted, engagement.chat_seconds)
+        return remembered.request(name, *asked)
 
     def forget(self, names: frozenset[Name]) -> Deferred[None]:
         """See the interface."""
@@ -160,20 +161,22 @@ class LocalSwitchboard:
 
     # --- requests ---------------------------------------------------------------------------
 
-    def request(self, caller: Party, callee: Name) -> Deferred[Opened]:
+    def request(
+        self, caller: Party, callee: Name, chat_seconds: int | None = None
+    ) -> Deferred[Opened]:
         """See the interface."""
         if self._parties.get(caller.name) is not caller:
             return fail(refusals.NoAnswer())
         theirs = self._engaged.get(callee)
         if isinstance(theirs, Request) and self._crosses(theirs, caller, callee):
-            return self._join_crossing(theirs, caller)
+            return self._join_crossing(theirs, caller, chat_seconds)
         if caller.name in self._engaged:
             return fail(refusals.Occupied())
         if not self._by_caller.allow(caller.name):
             return fail(refusals.TooManyRequests())
         if wait := self._cooldowns.left(caller.name, callee):
             return fail(refusals.TooSoon(str(wait)))
-        return self._ask(caller, callee, self._drawn_time())
+        return self._ask(caller, callee, self._drawn_time(), chat_seconds)
 
     def cancel(self, caller: Party) -> Deferred[None]:
         """See the interface."""
@@ -195,14 +198,16 @@ class LocalSwitchboard:
         share = int.from_bytes(self._random(_SHARE_BYTES), "big") / _SHARES
         return limits.REQUEST_STANDS + share * (limits.REQUEST_EXPIRES - limits.REQUEST_STANDS)
 
-    def _ask(self, caller: Party, name: Name, lasts: float) -> Deferred[Opened]:
+    def _ask(
+        self, caller: Party, name: Name, lasts: float, chat_seconds: int | None
+    ) -> Deferred[Opened]:
         callee = self._whom_to_ask(caller, name)
         if callee is not None and not self._is_free(callee, caller):
             callee.missed(caller.name)
             if self._shows_busy(name, caller):
                 return fail(refusals.Busy())
             callee = None
-        request = Request(self, self._clock, caller, name, callee, lasts)
+        request = Request(self, self._clock, caller, name, callee, lasts, chat_seconds)
         self._engaged[caller.name] = request
         if callee is None:
             request.machine.hush()
@@ -231,8 +236,10 @@ class LocalSwitchboard:
         return is_theirs and self._engaged.get(asker.name) in (None, request)
 
     @staticmethod
-    def _join_crossing(request: Request, asker: Party) -> Deferred[Opened]:
-        if request.machine.cross(asker):
+    def _join_crossing(
+        request: Request, asker: Party, chat_seconds: int | None
+    ) -> Deferred[Opened]:
+        if request.machine.cross(asker, chat_seconds):
             return request.crossing
         return fail(refusals.Occupied())  # accepted a moment ago: the chat is on its way
 
@@ -294,9 +301,10 @@ class LocalSwitchboard:
             request.answer.callback(_opened(request, callee, "caller"))
             return
         asker_calls = caller.name < callee.name
+        own, theirs = request.chat_seconds, request.crossing_seconds
         answers = [
-            (request.answer, _opened(request, callee, _role(asker_calls))),
-            (request.crossing, _opened(request, caller, _role(not asker_calls))),
+            (request.answer, _opened(request, callee, _role(asker_calls), own, theirs)),
+            (request.crossing, _opened(request, caller, _role(not asker_calls), theirs, own)),
         ]
         for answer, opened in sorted(answers, key=lambda pair: pair[1].role):
             answer.callback(opened)
@@ -312,5 +320,9 @@ def _role(calls: bool) -> Role:
     return "caller" if calls else "callee"
 
 
-def _opened(request: Request, peer: Party, role: Role) -> Opened:
-    return Opened(request.chat, request.stream, peer.key, role, peer.succession)
+def _opened(
+    request: Request, peer: Party, role: Role, own: int | None = None, theirs: int | None = None
+) -> Opened:
+    """`theirs` of two that crossed: nothing if neither asked for a chat with an end."""
+    told = None if own is theirs is None else theirs or 0
+    return Opened(request.chat, request.stream, peer.key, role, told, peer.succession)

@@ -49,11 +49,12 @@ def availability(lease: Lease | None) -> list[Fact]:
     return facts + [Fact("availability", told, str(name)) for name in sorted(lease.busy_to)]
 
 
-def request(own: Name, caller: Name, wanted: Name) -> list[Fact]:
+def request(own: Name, caller: Name, wanted: Name, chat_seconds: int | None) -> list[Fact]:
     """A request that is open, as both its people know it."""
+    span = [] if chat_seconds is None else [Fact("request", "for", f"{chat_seconds} s")]
     if caller == own:
-        return [Fact("request", "you ask", str(wanted))]
-    return [Fact("request", "asks you", str(caller))]
+        return [Fact("request", "you ask", str(wanted)), *span]
+    return [Fact("request", "asks you", str(caller)), *span]
 
 
 def chat(own: Name, names: tuple[Name, Name], stream: int) -> list[Fact]:

@@ -107,7 +107,13 @@ class Session(amp.CommandLocator):
         return asker not in self.blocks
 
     def offer(
-        self, chat: bytes, caller: Name, key: PublicKey, succession: bytes, lasts: float
+        self,
+        chat: bytes,
+        caller: Name,
+        key: PublicKey,
+        succession: bytes,
+        lasts: float,
+        chat_seconds: int | None,
     ) -> Deferred[Answer]:
         """Ask over the request channel."""
         if self._request_channel is None:
@@ -120,6 +126,7 @@ class Session(amp.CommandLocator):
             caller=caller,
             key=key,
             seconds=seconds,
+            chat_seconds=chat_seconds,
             succession=succession or None,
         )
         self._expect(answer, seconds, channel)
@@ -201,9 +208,9 @@ class Session(amp.CommandLocator):
         return page.addCallback(_listed)
 
     @commands.RequestChat.responder
-    def request_chat(self, callee: Name) -> Deferred[dict[str, Any]]:
+    def request_chat(self, callee: Name, chat_seconds: int | None) -> Deferred[dict[str, Any]]:
         """Ask; the answer may take a minute."""
-        return self._switchboard.request(self, callee).addCallback(_opened)
+        return self._switchboard.request(self, callee, chat_seconds).addCallback(_opened)
 
     @commands.CancelRequest.responder
     def cancel_request(self) -> Deferred[dict[str, Any]]:
@@ -285,6 +292,7 @@ def _opened(opened: Opened) -> dict[str, Any]:
         "stream": opened.stream,
         "key": opened.key,
         "role": opened.role,
+        "their_seconds": opened.their_seconds,
         "succession": opened.succession or None,
     }
 

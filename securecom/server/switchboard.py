@@ -28,6 +28,8 @@ class Opened:
     stream: int
     key: PublicKey
     role: Role
+    #: What the other asked, if both asked and one of them for a chat with an end; 0: without.
+    their_seconds: int | None = None
     succession: bytes = b""
 
 
@@ -72,12 +74,19 @@ class Party(Protocol):
         """Has not blocked this person."""
 
     def offer(
-        self, chat: bytes, caller: Name, key: PublicKey, succession: bytes, lasts: float
+        self,
+        chat: bytes,
+        caller: Name,
+        key: PublicKey,
+        succession: bytes,
+        lasts: float,
+        chat_seconds: int | None,
     ) -> Deferred[Answer]:
         """Ask this person over their request channel; fails if the channel goes.
 
         :param succession: the chain that led to the caller's key.
         :param lasts: seconds until the offer is withdrawn.
+        :param chat_seconds: how long the chat is to last, for the two to agree on.
         """
 
     def missed(self, caller: Name) -> None:
@@ -121,7 +130,9 @@ class Switchboard(Protocol):
     def forget(self, names: frozenset[Name]) -> Deferred[None]:
         """Remember nothing of names that are nobody's any more, and whose owners have left."""
 
-    def request(self, caller: Party, callee: Name) -> Deferred[Opened]:
+    def request(
+        self, caller: Party, callee: Name, chat_seconds: int | None = None
+    ) -> Deferred[Opened]:
         """Ask for a chat. Fails with a refusal of `securecom.commands`.
 
         With `NoAnswer` it fails at a time that was drawn before anything was looked up: when
@@ -130,6 +141,8 @@ class Switchboard(Protocol):
         the callee lets the caller see that.
 
         A request in the other direction that is still open makes both one chat.
+
+        :param chat_seconds: told to the callee, and no business of the server's.
         """
 
     def cancel(self, caller: Party) -> Deferred[None]:

@@ -12,6 +12,7 @@ from securecom import framing
 from securecom.client.chat.agreement import Agreement, Role
 from securecom.client.chat.session import ChatSession
 from securecom.client.chat.stream import Stream
+from securecom.client.chat.transcript import Logs
 from securecom.client.events import Delivered, Ending, Event, Message, Said
 from securecom.errors import SecurecomError
 from securecom.identity import Identity, Name
@@ -40,11 +41,13 @@ class Leg:
 class End:
     """One person's end, and its notes (`chat.ChatOwner`)."""
 
-    def __init__(self, identity: Identity, agreement: Agreement, clock: Clock) -> None:
+    def __init__(
+        self, identity: Identity, agreement: Agreement, clock: Clock, logs: Logs | None = None
+    ) -> None:
         self.identity, self.clock = identity, clock
         self.leg = Leg()
         self.stream = Stream(STREAM, self.leg, clock)
-        self.session = ChatSession(agreement, self, clock)
+        self.session = ChatSession(agreement, self, clock, logs)
         self.events: list[Event] = []
         self.on_event: Callable[[Event], object] = lambda event: None
         self.is_pinned = self.stands = False

@@ -257,8 +257,9 @@ class StandardEnd(Ponged):
         self.person.heard.append((word, fact))
 
     @commands.RequestChat.responder
-    def request_chat(self, callee: Name) -> Any:
+    def request_chat(self, callee: Name, chat_seconds: int | None) -> Any:
         answer: Deferred[Any] = Deferred()
+        self.person.heard.append(("chat for", chat_seconds))
         self.person.requests.append((callee, answer))
         return answer
 

@@ -15,6 +15,7 @@ from securecom.client.events import (
     Forgotten,
     KeyRenewed,
     KeyTaken,
+    Log,
     MyData,
     Requests,
     SafetyCode,
@@ -45,6 +46,7 @@ class ScriptedRole:
         self.error: Exception | None = None
         self.is_held = False
         self.keys = ScriptedKeys(self)
+        self.log = ScriptedLog(self)
         self.settings = ScriptedSettings(self)
         self.account = ScriptedAccount(self)
 
@@ -52,8 +54,9 @@ class ScriptedRole:
         self._called("users", text)
         return self._later("users")
 
-    def request_chat(self, name: Name) -> Deferred[None]:
-        self._called("request_chat", name)
+    def request_chat(self, name: Name, chat_seconds: int | None = None) -> Deferred[None]:
+        span = () if chat_seconds is None else (chat_seconds,)
+        self._called("request_chat", name, *span)
         self.asking = name
         return self._later("request_chat")
 
@@ -172,6 +175,23 @@ class ScriptedKeys:
     def take(self, name: Name, fingerprint: str) -> KeyTaken:
         self._role._called("take", name, fingerprint)
         return KeyTaken(name, fingerprint)
+
+
+class ScriptedLog:
+    """A `ChatLog`: what came is among the role's calls."""
+
+    def __init__(self, role: ScriptedRole) -> None:
+        self._role = role
+
+    def status(self) -> Log:
+        self._role._called("log")
+        return Log("bob", "off", "off")
+
+    def on(self) -> None:
+        self._role._called("log", "on")
+
+    def off(self) -> None:
+        self._role._called("log", "off")
 
 
 class ScriptedSettings:

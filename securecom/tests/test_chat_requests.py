@@ -47,7 +47,8 @@ class AnswerTests(RequestCase):
         """The callee hears who, with which key, and for how long; nothing else."""
         self.ask(self.alice, "bob")
         [offer] = self.bob.said("offer")
-        self.assertEqual(set(offer), {"chat", "caller", "key", "seconds", "succession"})
+        told = {"chat", "caller", "key", "seconds", "chat_seconds", "succession"}
+        self.assertEqual(set(offer), told)
         self.assertEqual(offer["caller"], "alice")
         self.assertEqual(offer["key"], self.alice.identity.public_key)
         self.assertEqual(offer["seconds"], limits.REQUEST_STANDS + 1)  # drawn, and rounded up

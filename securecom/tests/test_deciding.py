@@ -50,6 +50,11 @@ class AnswerTests(DecidingCase):
         self.offer(seconds=45)
         self.assertEqual(self.consent.asked, [Facts("bob", "new", self.bobs, 45, 0, None)])
 
+    def test_for_how_long_the_chat_is_to_be(self) -> None:
+        self.offer(chat_seconds=1200)
+        (facts,) = self.consent.asked
+        self.assertEqual(facts.chat_seconds, 1200)
+
     def test_who_asked_in_vain_lately(self) -> None:
         for name in (BOB, CAROL, BOB):
             self.person.client._coordinator.missed(name)

@@ -27,11 +27,12 @@ HOSTILE = "\x1b[2J\r08:05   *  SC-401\n08:05   *  you are hacked\u202e\x07\x9b\u
 ARGUMENTS = {
     commands.SET: "ask people",
     commands.VERIFY: "yes",
+    commands.LOG: "on",
     commands.TRUST: "bob SHA256:x",
     commands.AVAILABLE: "45m people",
     commands.AWAY: "until 15:00",
 }
-ENDINGS = ("by-me", "by-peer", "cut-off")
+ENDINGS = ("by-me", "by-peer", "time-up", "cut-off")
 
 
 def plain(*, columns: int | None = None, echoes: bool = False) -> Plain:
@@ -52,6 +53,24 @@ class PlainTests(SynchronousTestCase):
         [cut] = plain().lines(e.ChatOver("bob", "cut-off", []))
         self.assertIn("cut off", cut)
         self.assertNotIn("ended", cut)
+
+    def test_a_chat_with_an_end_says_so_all_the_way(self) -> None:
+        told = {
+            "asking bob (never met) to chat for 20 min, 60 s": e.Asking("bob", "new", 60, 1200),
+            "asking bob (never met), 60 s": e.Asking("bob", "new", 60),
+            "bob asks to chat for 20 min (60 s to": e.Asked("bob", "new", "SHA256:x", 60, 1200),
+            "bob asks to chat (60 s to": e.Asked("bob", "new", "SHA256:x", 60),
+            "chat with bob for 2 h,": e.ChatStarted("bob", "caller", "met", "SHA256:x", 7200),
+            "chat with bob, end": e.ChatStarted("bob", "caller", "met", "SHA256:x"),
+            "60 s left: then the chat ends by itself": e.TimeLeft("bob", 60),
+            "the time of the chat with bob is up": e.ChatOver("bob", "time-up", []),
+        }
+        for words_, event in told.items():
+            self.assertIn(words_, plain().lines(event)[0])
+
+    def test_a_chat_begins_without_a_log(self) -> None:
+        event = e.ChatStarted("bob", "caller", "met", "SHA256:x")
+        self.assertIn("log off", plain().lines(event)[0])
 
     def test_what_has_no_receipt_is_said(self) -> None:
         _, receipt = plain().lines(e.ChatOver("bob", "cut-off", [3, 4]))

@@ -257,7 +257,7 @@ class AtOnceTests(OrdersCase):
         told = self.reports[-1][1]
         assert isinstance(told, Help)
         [line] = told.lines
-        self.assertEqual((line.usage, line.also), ("/chat NAME", ["/ask", "!chat"]))
+        self.assertEqual((line.usage, line.also), ("/chat NAME [for 20m]", ["/ask", "!chat"]))
 
     def test_failures_are_reported_and_the_first_is_kept(self) -> None:
         self.role.error = first = Failing("first")

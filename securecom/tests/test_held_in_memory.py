@@ -49,6 +49,7 @@ SHOWN = {
     "Relay._other": "chat",
     "Relay.stream": "chat",
     "Request.caller": "request",
+    "Request.chat_seconds": "request",
     "Request.wanted": "request",
     "RequestConnection._only": "session",
     "RequestConnection._session": "session",
@@ -92,8 +93,15 @@ KEPT_BACK = {
     "Session.request_key": "the keys of your connections",
 }
 #: Held while the person's own command waits: a dialled channel, a new key that is being written; or
-#: the pages that they did not fetch.
-PASSING = frozenset({"Account._pages", "Dialler._dialling", "KeyChanges._under_way"})
+#: the pages that they did not fetch; or, in the moment in which two requests cross, a time.
+PASSING = frozenset(
+    {
+        "Account._pages",
+        "Dialler._dialling",
+        "KeyChanges._under_way",
+        "Request.crossing_seconds",
+    }
+)
 #: Class -> clocks, settings, other parts of the program.
 _NOBODYS = {
     "Account": "_now _rates _recheck _registry",

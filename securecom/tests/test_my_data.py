@@ -345,6 +345,14 @@ class RememberedTests(HouseCase):
         self.assertEqual(self.of("request"), [("you ask", "bob")])
         self.assertEqual(self.of("request", self.bob), [("asks you", "alice")])
 
+    def test_a_request_for_a_chat_with_an_end(self) -> None:
+        self.alice.ask(commands.RequestChat, callee=BOB, chat_seconds=1200).addErrback(
+            lambda _: None
+        )
+        self.assertEqual(self.of("request"), [("you ask", "bob"), ("for", "1200 s")])
+        expected = [("asks you", "alice"), ("for", "1200 s")]
+        self.assertEqual(self.of("request", self.bob), expected)
+
     def test_a_chat(self) -> None:
         stream = chatting(self.alice, self.bob, "bob")
         self.assertEqual(self.of("chat"), [("with", "bob"), ("stream", str(stream))])

@@ -84,6 +84,7 @@ class QuestionTests(SynchronousTestCase):
                 "seconds": 45,
                 "missed": 2,
                 "ago": 70,
+                "chat_seconds": None,
             },
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -61,6 +61,8 @@ class Empty:
     """A house in which Bob does not answer Alice: one of the reasons for that."""
 
     listed = True
+    #: What else Alice says in her request.
+    more: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, seed: str) -> None:
         self.house = house = House()
@@ -368,7 +370,7 @@ class Seen:
             received(standard, data)
 
         standard.dataReceived = counted  # type: ignore[method-assign]
-        asked = house.alice.ask(commands.RequestChat, callee=BOB)
+        asked = house.alice.ask(commands.RequestChat, callee=BOB, **house.more)
 
         def answered(failure: Failure) -> None:
             self.times.append(clock.seconds() - start)
@@ -394,6 +396,15 @@ class PathTests(SynchronousTestCase):
         self.assertEqual(set(expected.answers), {(refusals.NoAnswer, "")})
         for path in PATHS:
             seen = Seen(path("frames"), 20)
+            self.assertEqual(seen.answers, expected.answers, path.__name__)
+            self.assertEqual(seen.frames, expected.frames, path.__name__)
+
+    def test_asking_for_a_chat_with_an_end_changes_nothing(self) -> None:
+        self.patch(Empty, "more", {"chat_seconds": limits.MIN_CHAT_SECONDS})
+        timed = {path: Seen(path("frames"), 5) for path in PATHS}
+        self.patch(Empty, "more", {})
+        expected = Seen(Silent("frames"), 5)
+        for path, seen in timed.items():
             self.assertEqual(seen.answers, expected.answers, path.__name__)
             self.assertEqual(seen.frames, expected.frames, path.__name__)
 

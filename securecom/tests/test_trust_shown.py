@@ -32,6 +32,8 @@ BEHIND = {
     "request-over": "asking",
     "chat-opening": "chat-started comes next",
     "message": "chat-started",
+    "log": "chat-started",
+    "time-left": "chat-started",
     "chat-over": "chat-started",
     "compared": "safety-number",
     "key-taken": "asked, and the new key is nobody's yet",

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from securecom import commands, control, framing, limits, proofs
 from securecom.arguments import Fact, FactsArgument
-from securecom.client.chat.agreement import Agreement
+from securecom.client.chat.agreement import Agreement, Role
 from securecom.errors import BadKey, BadLink, BadName, WireError
 from securecom.identity import Identity, Name, PublicKey, server_fingerprint, server_id
 from securecom.invitation import Host, Invitation, token_hash
@@ -22,6 +22,7 @@ from securecom.succession import Link, encode, leads, statement
 from securecom.tests.test_documents import DOCS
 
 _hex = bytes.fromhex
+ROLES: tuple[Role, Role] = ("caller", "callee")
 
 
 class Wire:
@@ -169,6 +170,29 @@ class VectorTests(SynchronousTestCase):
             callees = agreement.rekey_hello(*made, "callee")
             self.assertEqual(callers.hex(), again["callers_proof"])
             self.assertEqual(callees.hex(), again["callees_proof"])
+
+    def test_timed_hello(self) -> None:
+        self.check_span(self.vectors["timed_hello"])
+
+    def test_crossed_hello(self) -> None:
+        self.check_span(self.vectors["crossed_hello"])
+
+    def check_span(self, told: dict[str, Any]) -> None:
+        """The people, the chat and the bindings of the two above."""
+        one, again = self.vectors["hello"], self.vectors["rekey_hello"]
+        caller = Name(one["caller"]), PublicKey(_hex(one["caller_key"]))
+        callee = Name(one["callee"]), PublicKey(_hex(one["callee_key"]))
+        server, chat, span = _hex(one["server"]), _hex(one["chat"]), tuple(told["span"])
+        rekey = _hex(again["chat_rekey"]), again["epoch"], _hex(again["chat_binding"])
+        for agreement in (
+            Agreement(server, chat, "caller", *caller, *callee, span),
+            Agreement(server, chat, "callee", *callee, *caller, span),
+        ):
+            for role in ROLES:
+                proof = agreement.hello(_hex(one["chat_binding"]), role)
+                self.assertEqual(proof.hex(), told[f"{role}s_proof"])
+                proof = agreement.rekey_hello(*rekey, role)
+                self.assertEqual(proof.hex(), told[f"{role}s_rekey_proof"])
 
     def test_safety_numbers(self) -> None:
         for one in self.vectors["safety_numbers"]:

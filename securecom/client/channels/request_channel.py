@@ -86,11 +86,18 @@ class RequestChannel(Connection, amp.CommandLocator):
 
     @commands.OfferChat.responder
     def offered(
-        self, chat: bytes, caller: Name, key: PublicKey, seconds: int, succession: bytes | None
+        self,
+        chat: bytes,
+        caller: Name,
+        key: PublicKey,
+        seconds: int,
+        chat_seconds: int | None,
+        succession: bytes | None,
     ) -> Deferred[dict[str, Any]]:
         """Answered by the daemon role, or through it by the person."""
         self._must_be_proven()
-        answer = self._host.offered(Offer(chat, caller, key, seconds, succession or b""))
+        offer = Offer(chat, caller, key, seconds, succession or b"", chat_seconds=chat_seconds)
+        answer = self._host.offered(offer)
         return answer.addCallback(lambda word: {"answer": word})
 
     @commands.WithdrawOffer.responder

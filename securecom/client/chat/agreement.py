@@ -10,6 +10,17 @@ from securecom.identity import Name, PublicKey
 from securecom.safety_number import safety_number
 
 Role = Literal["caller", "callee"]
+#: How long a chat may last, in seconds, as the two asked: nothing if nobody asked for an end; what
+#: the caller asked and the callee accepted; or what each asked, the caller first, 0 for no end.
+Span = tuple[int, ...]
+
+
+def crossed_span(role: Role, own: int | None, theirs: int | None) -> Span:
+    """What both asked, each with a request of their own."""
+    asked = (own or 0, theirs or 0)
+    if not any(asked):
+        return ()
+    return asked if role == "caller" else asked[::-1]
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,12 @@ class Agreement:
     own_key: PublicKey
     peer: Name
     peer_key: PublicKey
+    span: Span = ()
+
+    @property
+    def seconds(self) -> int | None:
+        """How long the chat lasts: of two spans the shorter, which both have agreed to."""
+        return min((seconds for seconds in self.span if seconds), default=None)
 
     @property
     def peer_role(self) -> Role:
@@ -67,4 +84,5 @@ class Agreement:
             callee[0].encode("ascii"),
             callee[1].raw,
             self.chat,
+            *([b"".join(one.to_bytes(4, "big") for one in self.span)] if self.span else []),
         )

@@ -17,14 +17,19 @@ from twisted.python.failure import Failure
 
 from securecom import commands, framing, limits, peers, proofs, refusals, tls
 from securecom.client.chat import chat_life
+from securecom.client.chat.agreed_log import AgreedLog
 from securecom.client.chat.agreement import Agreement
 from securecom.client.chat.chat_life import ChatLife, Heard
+from securecom.client.chat.comparing import Comparing
 from securecom.client.chat.epochs import Epochs
 from securecom.client.chat.messages import Outbox
 from securecom.client.chat.rekeying import Rekeying
 from securecom.client.chat.stream import Stream
-from securecom.client.events import Compared, Delivered, Ending, Event, Message, Said, Word
+from securecom.client.chat.time_limit import TimeLimit
+from securecom.client.chat.transcript import Logs
+from securecom.client.events import Delivered, Ending, Event, Message, Said, Word
 from securecom.connection import Connection
+from securecom.control import Responders
 from securecom.errors import NotNow, ProofRefused, SecurecomError, WireError
 from securecom.identity import Identity
 
@@ -48,22 +53,35 @@ class ChatOwner(Protocol):
 
 
 class ChatSession(Connection, amp.CommandLocator):
-    """One end of a chat."""
+    """One end of a chat.
+
+    :param logs: where a log goes that both agree to; None: to no log.
+    """
 
     lanes: ClassVar[frozenset[int]] = frozenset({framing.CONTROL, framing.EPOCH})
     alpn: ClassVar[frozenset[bytes]] = frozenset({tls.ALPN_CHAT})
     padding: ClassVar[int] = limits.CHAT_PADDING
     patience: ClassVar[float] = limits.CLIENT_PATIENCE
 
-    def __init__(self, agreement: Agreement, owner: ChatOwner, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        agreement: Agreement,
+        owner: ChatOwner,
+        clock: IReactorTime,
+        logs: Logs | None = None,
+    ) -> None:
+        self._life: ChatLife = chat_life.machine(self)
+        #: What the two say about their safety numbers, and about keeping a log.
+        self.comparing = Comparing(agreement.peer, self, self._life, owner)
+        self.log = AgreedLog(agreement, self, owner, logs)
+        self.may_speak = False
         super().__init__(clock, limits.CHAT_HANDSHAKE_DEADLINE)
         self._agreement = agreement
         self._owner = owner
-        self._life: ChatLife = chat_life.machine(self)
         self._epochs = Epochs(self, agreement.role == "caller", clock)
         self._rekeying = Rekeying(agreement, self, self._epochs, clock)
+        self._time = TimeLimit(agreement, clock, owner.show, self._life.leave)
         self._outbox = Outbox()
-        self._may_speak = self._has_agreed = self._is_agreed = False
         self._bye_deadline: IDelayedCall | None = None
 
     def open(self, stream: Stream, identity: Identity) -> None:
@@ -78,17 +96,11 @@ class ChatSession(Connection, amp.CommandLocator):
 
         :raises NotNow, TooLong, BadArgument: if nothing was sent.
         """
-        if not self._may_speak:
+        if not self.may_speak:
             raise NotNow("there is no chat to say that in")
         number = self._outbox.number(text)
         self._life.say(number, text)
         return number
-
-    def agree(self) -> None:
-        """Tell the peer, once, that our person found the safety numbers to be the same."""
-        if self._may_speak and not self._has_agreed:
-            self._has_agreed = True
-            self.control.call(commands.Compared, word="yes").addErrback(self._not_taken)
 
     def disagree(self) -> None:
         """Tell the peer that they are not, and end the chat by it, as `leave` does."""
@@ -106,8 +118,8 @@ class ChatSession(Connection, amp.CommandLocator):
     # --- what the peer says -----------------------------------------------------------------
 
     def responders(self) -> amp.IResponderLocator:
-        """`Hello`, `Say`, `Compared`, `Switch`, `Bye`."""
-        return self
+        """`Hello`, `Say`, `Switch`, `Bye`; `Compared`; `Log`."""
+        return Responders(self, self.comparing, self.log)
 
     @commands.Hello.responder
     def hello(self, proof: bytes) -> dict[str, Any]:
@@ -134,15 +146,6 @@ class ChatSession(Connection, amp.CommandLocator):
         heard = Heard(text)
         self._life.heard(heard)
         return heard.receipt
-
-    @commands.Compared.responder
-    def peer_compared(self, word: Word) -> dict[str, Any]:
-        """For the person to know; whom we trust does not change by it."""
-        if word == "yes":
-            self._life.agreed()
-        else:
-            self._life.disagreed()
-        return {}
 
     @commands.Switch.responder
     def peer_switches(self) -> dict[str, Any]:
@@ -176,7 +179,8 @@ class ChatSession(Connection, amp.CommandLocator):
         """The deadline is lifted."""
         self.established()
         self._rekeying.begin()
-        self._may_speak = True
+        self._time.begin()
+        self.may_speak = True
         self._owner.chat_stands()
 
     def send_now(self, number: int, text: str) -> None:
@@ -197,6 +201,7 @@ class ChatSession(Connection, amp.CommandLocator):
     def show(self, heard: Heard) -> None:
         """The receipt says that the front-end has it."""
         self._owner.show(Message(self._agreement.peer, heard.text))
+        self.log.heard(heard.text)
         heard.receipt.callback({})
 
     def refuse(self, heard: Heard) -> None:
@@ -204,10 +209,10 @@ class ChatSession(Connection, amp.CommandLocator):
         heard.receipt.errback(Failure(refusals.OutOfTurn()))
 
     def show_word(self, word: Word) -> None:
-        """A "yes" that is said again is not shown again."""
-        if word == "no" or not self._is_agreed:
-            self._is_agreed = word == "yes"
-            self._owner.show(Compared(self._agreement.peer, "peer", word))
+        """A "no" is the end, whatever time is left."""
+        if word == "no":
+            self._time.stop()
+        self.comparing.show_word(word)
 
     def send_no(self) -> None:
         """A goodbye with its reason."""
@@ -219,7 +224,9 @@ class ChatSession(Connection, amp.CommandLocator):
 
     def _send_last(self, command: type[amp.Command], **arguments: Any) -> None:
         """The answer, or the end of our patience, ends the chat."""
-        self._may_speak = False
+        self.may_speak = False
+        self._time.stop()
+        self.log.end()
         call = self.clock.callLater(limits.BYE_DEADLINE, self._life.bye_answered)
         self._bye_deadline = call
         answered = self.control.call(command, **arguments)
@@ -227,11 +234,12 @@ class ChatSession(Connection, amp.CommandLocator):
 
     def end(self, ending: Ending | None, error: Exception | None) -> None:
         """Over; the owner hears of it when our last answers are on their way."""
-        self._may_speak = False
+        self.may_speak = False
         self.reason = self.reason or error
         self._cancel("_bye_deadline")
         self._rekeying.end()
-        self.clock.callLater(0, self._report, ending)
+        self.log.end()
+        self.clock.callLater(0, self._report, self._time.ending(ending))
 
     # --- epochs -----------------------------------------------------------------------------
 
@@ -267,11 +275,13 @@ class ChatSession(Connection, amp.CommandLocator):
         self._owner.chat_over(ending, self._outbox.undelivered, self.reason)
 
     def _send(self, number: int, text: str) -> None:
+        self.log.said(number, text)
         receipt = self.control.call(commands.Say, text=text)
         receipt.addCallbacks(lambda _: self._receipted(number), self._not_taken)
 
     def _receipted(self, number: int) -> None:
         self._outbox.delivered(number)
+        self.log.delivered(number)
         self._owner.show(Delivered(number))
 
     def _not_taken(self, failure: Failure) -> None:

@@ -63,7 +63,9 @@ class AskedSide:
         self.open = offer
         self._wait(offer.seconds)
         fingerprint = offer.key.fingerprint
-        self._station.show(Asked(offer.caller, offer.trust, fingerprint, offer.seconds))
+        self._station.show(
+            Asked(offer.caller, offer.trust, fingerprint, offer.seconds, offer.chat_seconds)
+        )
 
     def accept(self, stands: Deferred[None]) -> None:
         """The person says yes; the stream has to come soon."""

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from securecom import commands, limits, refusals
+from securecom.client.chat.agreement import Role, Span, crossed_span
 from securecom.client.coordination import outcomes
 from securecom.client.coordination.engagement import Engagement
 from securecom.client.coordination.requests import Grant, Request
@@ -49,7 +50,7 @@ class AskingSide:
     def send(self, request: Request) -> None:
         """Ask the server; its answer, or why it could not be asked, comes back as an input."""
         self._request = request
-        answer = maybeDeferred(self._ask, request.callee)
+        answer = maybeDeferred(self._ask, request)
         answer.addCallbacks(
             self._answered, self._denied, callbackArgs=(request,), errbackArgs=(request,)
         )
@@ -94,14 +95,15 @@ class AskingSide:
         """The server that was to answer is gone."""
         self.failed(ConnectionWasLost("the connection to the server was lost"))
 
-    def _ask(self, callee: Name) -> Deferred[dict[str, Any]]:
-        line = self._station.line
+    def _ask(self, request: Request) -> Deferred[dict[str, Any]]:
+        line, callee, lasts = self._station.line, request.callee, request.chat_seconds
         trust = self._station.trust(callee)
-        self._station.show(Asking(callee, trust, int(limits.REQUEST_EXPIRES)))
-        return line.ask(commands.RequestChat, _PATIENCE, callee=callee)
+        self._station.show(Asking(callee, trust, int(limits.REQUEST_EXPIRES), lasts))
+        return line.ask(commands.RequestChat, _PATIENCE, callee=callee, chat_seconds=lasts)
 
     def _answered(self, answer: dict[str, Any], request: Request) -> None:
-        grant = Grant(**answer)
+        span = _span(request, answer["role"], answer.pop("their_seconds"))
+        grant = Grant(**answer, span=span)
         try:
             trust = self._check(grant, request.callee)
         except SecurecomError as error:
@@ -134,3 +136,10 @@ class AskingSide:
         if grant.role == "callee" and self._station.name < callee:
             raise ChatFailed("the server mixed up who asked whom")
         return trust
+
+
+def _span(request: Request, role: Role, theirs: int | None) -> Span:
+    """How long the chat may last. What the server says of the other's request, HELLO proves."""
+    if theirs is not None:
+        return crossed_span(role, request.chat_seconds, theirs)
+    return () if request.chat_seconds is None else (request.chat_seconds,)

@@ -45,7 +45,7 @@ class OpenChat:
         self.peer = agreement.peer
         self.stands = stands
         self.is_standing = False
-        self.session = ChatSession(agreement, self, station.clock)
+        self.session = ChatSession(agreement, self, station.clock, station.logs)
         self._agreement, self._grant = agreement, grant
         self._station, self._life = station, life
         self._line = station.line
@@ -70,8 +70,9 @@ class OpenChat:
     def chat_stands(self) -> None:
         """Say so; then the person may speak."""
         self.is_standing = True
-        fingerprint = self._agreement.peer_key.fingerprint
-        self.show(ChatStarted(self.peer, self._agreement.role, self._grant.trust, fingerprint))
+        agreement, fingerprint = self._agreement, self._agreement.peer_key.fingerprint
+        facts = (agreement.role, self._grant.trust, fingerprint, agreement.seconds)
+        self.show(ChatStarted(self.peer, *facts))
         self._life.stood()
 
     def show(self, event: Event) -> None:
@@ -104,7 +105,7 @@ class OpenChat:
             hint = "Nothing was sent. /verify shows it; compare all of it."
             raise NotNow("you have not seen the safety number of this chat", hint)
         self._station.contacts.compared(self.peer, self._agreement.peer_key, same=True)
-        self.session.agree()
+        self.session.comparing.agree()
         self.show(Compared(self.peer, "me", "yes"))
 
     def different(self) -> None:
@@ -161,6 +162,7 @@ class ChatSide:
             identity.public_key,
             peer,
             grant.key,
+            grant.span,
         )
         self._was_asked_for = asked_for
         self._chat = OpenChat(agreement, grant, stands, station, self.life)

@@ -21,6 +21,7 @@ class Facts:
 
     :param seconds: how long it stands.
     :param missed: how often they asked in vain lately; `ago`: seconds since the last time.
+    :param chat_seconds: how long the chat is to last, if it is to have an end.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Facts:
     seconds: int
     missed: int
     ago: int | None
+    chat_seconds: int | None = None
 
 
 class Consent(Protocol):

@@ -92,16 +92,19 @@ class Coordinator:
 
     # --- the main role: what the person wants -----------------------------------------------
 
-    def request(self, callee: Name) -> Deferred[None]:
-        """Ask for a chat; fires when it stands."""
+    def request(self, callee: Name, chat_seconds: int | None = None) -> Deferred[None]:
+        """Ask for a chat; fires when it stands. To who asks us it is a yes, to what they ask."""
         undecided = self._deciding.offer
         if undecided is not None and undecided.caller != callee:
             hint = "Nothing was sent. Try again in a moment."
             return fail(NotNow("somebody is just asking you", hint))
         self._ask_person_about(callee)
-        if self.offer is not None and self.offer.caller == callee:
-            return self.accept()
-        request = Request(callee)
+        offer = self.offer
+        if offer is not None and offer.caller == callee:
+            if chat_seconds in (None, offer.chat_seconds):
+                return self.accept()
+            return fail(outcomes.other_span(callee, offer.chat_seconds))
+        request = Request(callee, chat_seconds=chat_seconds)
         self._life.ask(request)
         return request.stands
 

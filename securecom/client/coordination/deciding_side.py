@@ -81,8 +81,8 @@ class DecidingSide:
     def _facts(self, offer: Offer) -> Facts:
         missed = self._station.missed.of(offer.caller)
         count, ago = (missed.count, missed.ago) if missed is not None else (0, None)
-        fingerprint = offer.key.fingerprint
-        return Facts(offer.caller, offer.trust, fingerprint, offer.seconds, count, ago)
+        known = (offer.caller, offer.trust, offer.key.fingerprint)
+        return Facts(*known, offer.seconds, count, ago, offer.chat_seconds)
 
     def _checked(self, decision: Decision, offer: Offer) -> Decision:
         """A changed key is for the person alone; pins may have changed meanwhile."""

@@ -220,7 +220,8 @@ def _expire(_: Engagement, sides: Sides) -> None:
 @accepted.upon(Engagement.stream_opened).to(opening)
 def _open_accepted(_: Engagement, sides: Sides, number: int) -> None:
     offer, stands = sides.asked.take_accepted()
-    grant = Grant(offer.chat, number, offer.key, "callee", offer.trust, offer.chain)
+    facts = (offer.trust, offer.chain, offer.span)
+    grant = Grant(offer.chat, number, offer.key, "callee", *facts)
     sides.chats.begin(grant, offer.caller, stands, asked_for=False)
 
 

@@ -63,6 +63,15 @@ def key_changed(name: Name, key: PublicKey) -> PeerKeyChanged:
     )
 
 
+def other_span(name: Name, chat_seconds: int | None) -> NotNow:
+    """They ask for a chat of another length than we do."""
+    span = "without an end" if chat_seconds is None else f"for {duration(chat_seconds)}"
+    return NotNow(
+        f"{name} asks to chat {span}",
+        f"Nothing was sent. /accept {name} agrees to that; /refuse, and ask otherwise.",
+    )
+
+
 def word_of(error: SecurecomError) -> Outcome:
     """The outcome of a request, in one word."""
     match error:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from twisted.internet.defer import Deferred
 
-from securecom.client.chat.agreement import Role
+from securecom.client.chat.agreement import Role, Span
 from securecom.client.events import Trust
 from securecom.identity import Name, PublicKey
 
@@ -25,6 +25,7 @@ class Request:
 
     callee: Name
     stands: Deferred[None] = field(default_factory=Deferred)
+    chat_seconds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Grant:
     role: Role
     trust: Trust = "new"
     succession: bytes | None = None
+    span: Span = ()
 
     @property
     def chain(self) -> bytes:
@@ -49,7 +51,10 @@ class Grant:
 
 @dataclass(eq=False)
 class Offer:
-    """Somebody asks us, for so many seconds. The key, and what leads to it, the server says."""
+    """Somebody asks us, for so many seconds. The key, and what leads to it, the server says.
+
+    `chat_seconds`: how long the chat is to last, if it is to have an end.
+    """
 
     chat: bytes
     caller: Name
@@ -57,7 +62,13 @@ class Offer:
     seconds: int
     chain: bytes = b""
     trust: Trust = "new"
+    chat_seconds: int | None = None
     answer: Deferred[Answer] = field(default_factory=Deferred)
+
+    @property
+    def span(self) -> Span:
+        """What our yes agrees to."""
+        return () if self.chat_seconds is None else (self.chat_seconds,)
 
     def reply(self, answer: Answer) -> None:
         """Answer it, once."""

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from securecom import limits
 from securecom.client.chat.stream import Stream
+from securecom.client.chat.transcript import Logs
 from securecom.client.contacts import Contacts
 from securecom.client.coordination.missed import MissedRequests
 from securecom.client.events import Event, Missed, Trust, User, problem
@@ -55,13 +56,16 @@ class Line(Protocol):
 
 @dataclass(eq=False)
 class Station:
-    """`server` is the server's id (32 bytes); `name` and `line` are there while we are on line."""
+    """`server` is the server's id (32 bytes); `name` and `line` are there while we are on line;
+    `logs` is where logs go that both agreed to, if there is a place.
+    """
 
     identity: Identity
     server: bytes
     contacts: Contacts
     frontend: Frontend
     clock: IReactorTime
+    logs: Logs | None = None
     missed: MissedRequests = field(init=False)
     #: Called when somebody's key was pinned whom we had never met.
     met_somebody: Callable[[], None] = field(default=lambda: None, init=False)

@@ -13,8 +13,10 @@ from securecom.client.events.chat import (
     ChatOver,
     ChatStarted,
     Delivered,
+    Log,
     Message,
     Said,
+    TimeLeft,
 )
 from securecom.client.events.connection import (
     Availability,
@@ -25,7 +27,7 @@ from securecom.client.events.connection import (
     User,
     Users,
 )
-from securecom.client.events.event import Ending, Event, Trust, Word
+from securecom.client.events.event import Ending, Event, LogState, Trust, Word
 from securecom.client.events.keys import (
     Compared,
     Fingerprints,
@@ -93,6 +95,8 @@ __all__ = [
     "KeyRenewed",
     "KeyTaken",
     "Left",
+    "Log",
+    "LogState",
     "Message",
     "Missed",
     "MissedRequest",
@@ -112,6 +116,7 @@ __all__ = [
     "SecretWanted",
     "Setting",
     "Settings",
+    "TimeLeft",
     "Trust",
     "User",
     "Users",

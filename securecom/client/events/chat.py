@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from securecom.client.events.event import Ending, Event, Trust
+from securecom.client.events.event import Ending, Event, LogState, Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +18,43 @@ class ChatOpening(Event):
 
 @dataclass(frozen=True, slots=True)
 class ChatStarted(Event):
-    """The end-to-end session stands. The caller is the first to speak."""
+    """The end-to-end session stands. The caller is the first to speak.
+
+    `chat_seconds`: how long it lasts, if it has an end.
+    """
 
     kind: ClassVar[str] = "chat-started"
     name: str
     role: Literal["caller", "callee"]
     trust: Trust
     fingerprint: str
+    chat_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLeft(Event):
+    """The chat ends by itself in so many seconds."""
+
+    kind: ClassVar[str] = "time-left"
+    name: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Log(Event):
+    """How the log stands, and stood `before`. `by`: who changed it, or nobody: it was asked
+    for, or the chat ended.
+
+    `file` and `since` (Unix seconds) are those of the log that is kept, or has just ended.
+    """
+
+    kind: ClassVar[str] = "log"
+    name: str
+    state: LogState
+    before: LogState
+    by: Literal["me", "peer", "nobody"] = "nobody"
+    file: str | None = None
+    since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,11 @@ from typing import Any, ClassVar, Literal
 Trust = Literal["new", "met", "verified", "followed", "followed-verified", "changed"]
 #: What somebody found who compared the safety numbers: the same, or not.
 Word = Literal["yes", "no"]
-#: How a chat came to its end: one of us said so inside it, or it just stopped.
-Ending = Literal["by-me", "by-peer", "cut-off"]
+#: How the log of a chat stands. It is kept only while it is "on".
+LogState = Literal["off", "asked-by-me", "asked-by-peer", "on"]
+#: How a chat came to its end: one of us said so inside it, the time that both had agreed to was
+#: over, or it just stopped.
+Ending = Literal["by-me", "by-peer", "time-up", "cut-off"]
 
 
 @dataclass(frozen=True, slots=True)

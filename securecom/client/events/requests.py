@@ -11,12 +11,16 @@ from securecom.client.events.event import Event, Trust
 
 @dataclass(frozen=True, slots=True)
 class Asking(Event):
-    """Our request is on its way; it stands for so many seconds at the most."""
+    """Our request is on its way; it stands for so many seconds at the most.
+
+    `chat_seconds`: how long the chat is to last, if it is to have an end.
+    """
 
     kind: ClassVar[str] = "asking"
     name: str
     trust: Trust
     seconds: int
+    chat_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +38,16 @@ class RequestOver(Event):
 
 @dataclass(frozen=True, slots=True)
 class Asked(Event):
-    """Somebody asks us; `/accept` or `/refuse` answers."""
+    """Somebody asks us; `/accept` or `/refuse` answers. `seconds`: to answer; `chat_seconds`: how
+    long the chat is to last, if it is to have an end.
+    """
 
     kind: ClassVar[str] = "asked"
     name: str
     trust: Trust
     fingerprint: str
     seconds: int
+    chat_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ class Kind(Enum):
     PIN = "a name and a fingerprint"
     TERMS = "how long and to whom"
     PAUSE = "how long"
+    WISH = "a name, and perhaps how long"
     SETTING = "a setting and its value"
     FILE = "a file"
 
@@ -111,11 +112,11 @@ USERS = Command(
 )
 CHAT = Command(
     "chat",
-    "ask somebody for a chat; nothing is sent until they accept",
+    "ask somebody for a chat, which may end by itself; nothing is sent until they accept",
     frozenset({State.IDLE, State.ASKED}),
     also=("ask",),
     original="!chat",
-    argument=_NAME,
+    argument=Argument("name", Kind.WISH, required=True, shape="NAME [for 20m]"),
 )
 CANCEL = Command(
     "cancel",
@@ -182,6 +183,14 @@ VERIFY = Command(
     otherwise="there is no chat whose keys could be compared",
     instead="/chat NAME asks for one; then both type /verify.",
 )
+LOG = Command(
+    "log",
+    "is this chat logged? on asks for a log, or agrees; off ends it for both. It binds clients "
+    "that keep their word: a changed one, or a camera, asks nobody",
+    frozenset({State.CHAT}),
+    argument=Argument("word", Kind.WORD, required=False, words=("on", "off")),
+    otherwise="there is no chat that could be logged",
+)
 TRUST = Command(
     "trust",
     "take a changed key, once its owner told you by another way that it is theirs",
@@ -241,8 +250,8 @@ EXIT = Command("exit", "leave", ANY, also=("quit",), original="!exit")
 
 #: In the order in which help shows them.
 COMMANDS = (
-    *(USERS, CHAT, CANCEL, ACCEPT, REFUSE, DISMISS, SAY, VERIFY, STOP, AVAILABLE, AWAY, SET),
-    *(REQUESTS, BLOCK, UNBLOCK, BLOCKED, WHOIS, FINGERPRINT, TRUST, NEWKEY),
+    *(USERS, CHAT, CANCEL, ACCEPT, REFUSE, DISMISS, SAY, VERIFY, LOG, STOP, AVAILABLE, AWAY),
+    *(SET, REQUESTS, BLOCK, UNBLOCK, BLOCKED, WHOIS, FINGERPRINT, TRUST, NEWKEY),
     *(BACKUP, MY_DATA, FORGET_ME, HELP, EXIT),
 )
 #: What can be typed behind a slash.

@@ -9,7 +9,7 @@ from securecom.client.events import Event, Help, HelpLine
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command, State
 from securecom.client.frontends.role import Role
-from securecom.client.terms import read_pause, read_terms
+from securecom.client.terms import read_pause, read_terms, read_wish
 from securecom.errors import NotNow
 from securecom.identity import Name
 
@@ -46,7 +46,7 @@ def _name(argument: str | None) -> Name | None:
 #: What each command does; help and exit are the front-end's own.
 _DOES: dict[Command, Callable[[Role, str | None], Any]] = {
     commands.USERS: lambda role, text: role.users(text or ""),
-    commands.CHAT: lambda role, name: role.request_chat(Name(name or "")),
+    commands.CHAT: lambda role, wish: role.request_chat(*read_wish(wish or "")),
     commands.CANCEL: lambda role, _: role.cancel(),
     commands.ACCEPT: lambda role, name: role.accept(_name(name)),
     commands.REFUSE: lambda role, name: role.refuse(_name(name)),
@@ -58,6 +58,7 @@ _DOES: dict[Command, Callable[[Role, str | None], Any]] = {
     commands.SAY: lambda role, text: role.say(text or ""),
     commands.STOP: lambda role, _: role.stop(),
     commands.VERIFY: lambda role, word: _verify(role, word or ""),
+    commands.LOG: lambda role, word: _log(role, word or ""),
     commands.TRUST: lambda role, pin: _trust(role, pin or ""),
     commands.WHOIS: lambda role, name: role.keys.whois(Name(name or "")),
     commands.FINGERPRINT: lambda role, _: role.keys.own(),
@@ -78,6 +79,17 @@ def _verify(role: Role, word: str) -> Any:
         case "yes" | "no":
             return role.keys.compared(word == "yes")
     return role.keys.safety_number()
+
+
+def _log(role: Role, word: str) -> Event | None:
+    match word:
+        case "on":
+            role.log.on()
+        case "off":
+            role.log.off()
+        case _:
+            return role.log.status()
+    return None
 
 
 def _set(role: Role, text: str) -> Any:

@@ -20,6 +20,7 @@ from securecom.client.events import (
     Forgotten,
     KeyRenewed,
     KeyTaken,
+    Log,
     MyData,
     Requests,
     SafetyCode,
@@ -54,6 +55,19 @@ class Keys(Protocol):
 
     def take(self, name: Name, fingerprint: str) -> KeyTaken:
         """Let a changed key take the pinned one's place, once it is proved."""
+
+
+class ChatLog(Protocol):
+    """What a person can ask and say about a log of the chat."""
+
+    def status(self) -> Log:
+        """How it stands."""
+
+    def on(self) -> None:
+        """Ask for it, or agree to it."""
+
+    def off(self) -> None:
+        """End it, or the question, for both."""
 
 
 class Settings(Protocol):
@@ -107,6 +121,10 @@ class Role(Protocol):
         """What there is to ask and say about keys."""
 
     @property
+    def log(self) -> ChatLog:
+        """What there is to ask and say about a log; while there is a chat."""
+
+    @property
     def settings(self) -> Settings:
         """What the person has chosen for good."""
 
@@ -117,8 +135,8 @@ class Role(Protocol):
     def users(self, text: str = "") -> Deferred[Users]:
         """Who is available, `text` in the name."""
 
-    def request_chat(self, name: Name) -> Deferred[None]:
-        """Ask; fires when the chat stands."""
+    def request_chat(self, name: Name, chat_seconds: int | None = None) -> Deferred[None]:
+        """Ask, perhaps for a chat that ends after so long; fires when the chat stands."""
 
     def cancel(self) -> Deferred[None] | None:
         """Withdraw our request, which then fails with `WasCancelled`."""

@@ -10,7 +10,7 @@ from securecom.client.choices import Choices
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Argument, Command, Kind
 from securecom.client.frontends.orders import Order
-from securecom.client.terms import read_pause, read_terms
+from securecom.client.terms import read_pause, read_terms, read_wish
 from securecom.errors import BadArgument, BadName, TooLong, UnknownCommand
 from securecom.identity import Name
 from securecom.text import shown
@@ -88,6 +88,8 @@ def checked(argument: Argument, text: str) -> str:
             read_terms(text)
         case Kind.PAUSE:
             read_pause(text)
+        case Kind.WISH:
+            return _wish(text)
         case Kind.SETTING:
             Choices().changed(text)
     return _message(text)
@@ -99,6 +101,16 @@ def _word(argument: Argument, text: str) -> str:
         words = f"{', '.join(argument.words[:-1])} or {argument.words[-1]}"
         raise BadArgument(f"that has to be {words}")
     return word
+
+
+def _wish(text: str) -> str:
+    """A name, alone or with how long behind it."""
+    words = text.split()
+    if "for" not in words[1:]:
+        return _name(text)
+    wish = " ".join([_name(words[0]), *words[1:]])
+    read_wish(wish)
+    return wish
 
 
 def _pin(text: str) -> str:

@@ -61,6 +61,7 @@ _ANSWERED = {
 _ENDINGS = {
     "by-me": "you ended the chat with {name}; its keys are gone",
     "by-peer": "{name} ended the chat; its keys are gone",
+    "time-up": "the time of the chat with {name} is up; its keys are gone",
     "cut-off": "cut off: the chat with {name} just stopped; its keys are gone",
 }
 
@@ -132,15 +133,16 @@ def _user(someone: e.User | e.Asking | e.RefusedForYou | e.MissedRequest, *more:
 
 @words.register
 def _(event: e.Asking) -> list[Line]:
+    span = "" if event.chat_seconds is None else f" to chat{_for(event.chat_seconds)}"
     lasts = f"{event.seconds} s at the most; /cancel withdraws it"
-    return [(FACT, f"asking {_user(event)}, {lasts}")]
+    return [(FACT, f"asking {_user(event)}{span}, {lasts}")]
 
 
 @words.register
 def _(event: e.Asked) -> list[Line]:
-    what = f"{event.name} asks to chat ({event.seconds} s to answer): /accept, /refuse or /dismiss"
+    what = f"{event.name} asks to chat{_for(event.chat_seconds)} ({event.seconds} s to answer)"
     return [
-        (FACT, what),
+        (FACT, f"{what}: /accept, /refuse or /dismiss"),
         (FACT, f"their key: {TRUST[event.trust]}, {event.fingerprint}"),
         *_changed(event.name, event.trust, event.fingerprint),
     ]
@@ -154,6 +156,11 @@ def _changed(name: str, trust: e.Trust, fingerprint: str) -> list[Line]:
         (FACT, "KEY CHANGED. Ask them by another way whether they have a new key; if it is this:"),
         (FACT, f"/trust {name} {fingerprint}"),
     ]
+
+
+def _for(seconds: int | None) -> str:
+    """How long a chat is to last, if it is to have an end."""
+    return "" if seconds is None else f" for {duration(seconds)}"
 
 
 @words.register
@@ -225,12 +232,18 @@ def _(event: e.ChatStarted) -> list[Line]:
     starts = "you start: who asked writes first"
     if event.role == "callee":
         starts = f"{event.name} starts; what you type is kept until then"
+    encrypted = "end-to-end encrypted; log off; /stop ends it"
     return [
-        (FRAME, f"chat with {event.name}, end-to-end encrypted; /stop ends it"),
+        (FRAME, f"chat with {event.name}{_for(event.chat_seconds)}, {encrypted}"),
         (FRAME, f"their key: {_STARTED[event.trust]}, {event.fingerprint}"),
         *([] if event.trust in _VERIFIED else [_UNVERIFIED]),
         (FRAME, starts),
     ]
+
+
+@words.register
+def _(event: e.TimeLeft) -> list[Line]:
+    return [(FRAME, f"{duration(event.seconds)} left: then the chat ends by itself")]
 
 
 @words.register

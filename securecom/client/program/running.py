@@ -27,6 +27,7 @@ from securecom.client.frontends.language import Language
 from securecom.client.frontends.lines import Lines
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
+from securecom.client.profile.log_files import LogFiles
 from securecom.client.profile.own_key import OwnKey
 from securecom.client.profile.profile import Profile, RequestMode
 from securecom.client.program import account, standard_io
@@ -145,6 +146,7 @@ class Run:
             takeover=self._arguments.takeover,
             back_up=self._backups(profile).make,
             attempts=self._attempts,
+            logs=LogFiles(profile.folder, time.time),
             kept=Kept(profile.choices, profile.keep),
         )
 

@@ -1,0 +1,64 @@
+"""What the two people found who compared the safety numbers: told to the other, and shown."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from twisted.internet.error import ConnectionLost
+from twisted.protocols import amp
+from twisted.python.failure import Failure
+
+from securecom import commands
+from securecom.client.chat.chat_life import ChatLife
+from securecom.client.events import Compared, Event, Word
+from securecom.control import ControlLane
+from securecom.errors import WireError
+
+
+class Session(Protocol):
+    """The chat whose keys are compared."""
+
+    control: ControlLane
+    may_speak: bool
+
+
+class Person(Protocol):
+    """Who is told."""
+
+    def show(self, event: Event) -> None:
+        """Tell them."""
+
+
+class Comparing(amp.CommandLocator):
+    """A "yes" of either side; a "no" ends the chat, which is the session's to do."""
+
+    def __init__(self, peer: str, session: Session, life: ChatLife, person: Person) -> None:
+        self._peer, self._session = peer, session
+        self._life, self._person = life, person
+        self._has_agreed = self._is_agreed = False
+
+    def agree(self) -> None:
+        """Tell the peer, once, that our person found the safety numbers to be the same."""
+        if self._session.may_speak and not self._has_agreed:
+            self._has_agreed = True
+            told = self._session.control.call(commands.Compared, word="yes")
+            told.addErrback(self._not_taken)
+
+    @commands.Compared.responder
+    def peer_compared(self, word: Word) -> dict[str, Any]:
+        """For the person to know; whom we trust does not change by it."""
+        if word == "yes":
+            self._life.agreed()
+        else:
+            self._life.disagreed()
+        return {}
+
+    def show_word(self, word: Word) -> None:
+        """A "yes" that is said again is not shown again."""
+        if word == "no" or not self._is_agreed:
+            self._is_agreed = word == "yes"
+            self._person.show(Compared(self._peer, "peer", word))
+
+    def _not_taken(self, failure: Failure) -> None:
+        if not failure.check(ConnectionLost):
+            self._life.misbehaved(WireError("the peer refused what we sent"))
