@@ -105,8 +105,7 @@ class RotationCase(SynchronousTestCase):
             member.profile.server,
             name=ALICE,
             keeping=keeping,
-            takeover=True,
-            **settings,
+            **{"takeover": True, **settings},
         )
         return person.start()
 

@@ -16,7 +16,7 @@ from securecom.client.events import (
     Problem,
 )
 from securecom.client.profile import private_files
-from securecom.client.profile.identity_file import read_identity_file
+from securecom.client.profile.identity_file import make_identity_file, read_identity_file
 from securecom.client.profile.profile import IDENTITY_FILE, Profile, read_profile
 from securecom.errors import (
     ConnectionWasLost,
@@ -135,6 +135,23 @@ class InterruptedTests(RotationCase):
         self.assertEqual(self.alice.notes.of(Offline), [])
         self.check_new(self.settled(KeyRenewed))
 
+    def test_afterwards_a_lost_line_is_news_again(self) -> None:
+        self.before_the_answer()
+        self.comes_back()
+        before = len(self.alice.notes.of(Offline))
+        self.cut_alices()
+        self.network.pump()
+        self.assertEqual(len(self.alice.notes.of(Offline)), before + 1)
+        self.assertGreater(self.alice.notes.last(Offline).retry_in or 0, 0)
+
+    def test_another_refusal_says_nothing_about_keys(self) -> None:
+        """Who is on line already is that, with whichever key."""
+        make_identity_file(self.coming, None)
+        again = self.start(takeover=False)
+        self.assertIn("on line already", str(self.fails(again.done, LoginRefused)))
+        self.assertEqual(len(again.notes.of(Connecting)), 1)
+        self.assertTrue(self.coming.exists())
+
     def test_when_the_server_knows_neither(self) -> None:
         """Both files stay: whoever can mend it may need them."""
         self.before_the_answer()
@@ -167,7 +184,8 @@ class InterruptedTests(RotationCase):
         self.assertEqual(self.on_disk(), self.at_server())
         self.starts_again()
         self.assertFalse(self.coming.exists())
-        self.assertEqual(self.alice.notes.of(KeyRenewed) + self.alice.notes.of(Problem), [])
+        for kind in (KeyRenewed, KeyNotRenewed, Problem):
+            self.assertEqual(self.alice.notes.of(kind), [])
         self.assertEqual(self.on_disk(), self.at_server())
         self.check_talks()
 
