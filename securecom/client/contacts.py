@@ -63,7 +63,7 @@ class Contacts:
         """
         pin = self.pin(name)
         if pin is None:
-            self._check_nobody_elses(key)
+            self._check_nobody_elses(name, key)
             return "new"
         is_verified = pin.trust == "verified"
         if key is None or key == pin.key:
@@ -115,7 +115,7 @@ class Contacts:
             followed = pin if pin and self._is_followed(name, pin, key, chain) else None
             if pin is not None and followed is None and not self._took(name, key):
                 raise PeerKeyChanged(f"{name}'s key is not the one you know")
-            self._check_nobody_elses(key)
+            self._check_nobody_elses(name, key)
             now = int(self._now())
             trust: Kept = "tofu" if followed is None else followed.trust
             self._keep(name, Pin(key, now, trust, _behind(pin, now, followed is not None)))
@@ -146,21 +146,21 @@ class Contacts:
 
     def _is_followed(self, name: Name, pin: Pin, key: PublicKey, chain: bytes) -> bool:
         """The pin signed over to this key, which is nobody else's, and none of before."""
-        is_known = key in [old.key for old in pin.earlier] or self._owner_of(key) is not None
+        is_known = key in [old.key for old in pin.earlier] or self._owner_of(key, name) is not None
         return not is_known and leads(chain, self._server, name, pin.key, key)
 
-    def _check_nobody_elses(self, key: PublicKey | None) -> None:
+    def _check_nobody_elses(self, name: Name, key: PublicKey | None) -> None:
         """A key that we know is not new because it comes under a name that is."""
-        if key is not None and (owner := self._owner_of(key)) is not None:
+        if key is not None and (owner := self._owner_of(key, name)) is not None:
             what = f"this key is known to you as {owner}"
             hint = "Nothing was sent. Ask them by another way why they have another name."
             raise PeerKeyChanged(what, hint)
 
-    def _owner_of(self, key: PublicKey) -> str | None:
-        """Whose pin it is, or was before it signed over to the present one."""
-        for name, pin in self._pins_here():
-            if key in _keys(pin):
-                return name
+    def _owner_of(self, key: PublicKey, name: Name) -> str | None:
+        """Who else's pin it is, or was before it signed over to the present one."""
+        for other, pin in self._pins_here():
+            if other != name and key in _keys(pin):
+                return other
         return None
 
     def _pins_here(self) -> list[tuple[str, Pin]]:

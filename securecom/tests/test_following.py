@@ -110,6 +110,19 @@ class ContactsTests(SynchronousTestCase):
         self.assertEqual(self.trust(self.old, self.new, self.old), "changed")
         self.assertRaises(PeerKeyChanged, self.follow, self.old, self.new, self.old)
 
+    def test_nor_to_a_key_that_the_person_replaced(self) -> None:
+        self.contacts.take(BOB, self.new.public_key.fingerprint)
+        self.contacts.meet(BOB, self.new.public_key)
+        self.assertEqual(self.trust(self.old, self.new, self.old), "changed")
+
+    def test_unless_the_person_says_so(self) -> None:
+        """After a reset its owner may have gone back to a key that they had kept."""
+        self.follow(self.new, self.old, self.new)
+        self.contacts.take(BOB, self.old.public_key.fingerprint)
+        self.contacts.meet(BOB, self.old.public_key)
+        self.assertEqual(self.contacts.trust(BOB, self.old.public_key), "met")
+        self.assertEqual(self.trust(self.new, self.old, self.new), "changed")
+
     def test_who_followed_one_branch_sees_the_other_as_changed(self) -> None:
         self.follow(self.new, self.old, self.new)
         self.assertEqual(self.trust(self.mallory, self.old, self.mallory), "changed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from securecom.client.events import (
 )
 from securecom.client.profile import private_files
 from securecom.client.profile.identity_file import make_identity_file, read_identity_file
-from securecom.client.profile.own_key import NEXT_FILE, OwnKey
+from securecom.client.profile.own_key import NEXT_FILE, Both, OwnKey
 from securecom.client.profile.passphrase import Given
 from securecom.client.profile.profile import IDENTITY_FILE, Profile, read_profile
 from securecom.client.profile.profiles import Profiles
@@ -288,6 +289,18 @@ class ProtectedTests(RotationCase):
     def test_and_none_changes_nothing(self) -> None:
         self.check_old(self.renew(), NotNow)
 
+    def test_either_may_be_without(self) -> None:
+        """Somebody took the pass phrase off one of them meanwhile."""
+        bare = self.data / "bare"
+        new = make_identity_file(bare, None)
+        files = [read_identity_file(path) for path in (self.identity, bare)]
+        keys = [self.old.public_key, new.public_key]
+        for present, coming, expected in ((0, 1, keys), (1, 0, keys[::-1])):
+            both = Both(files[present], files[coming])
+            self.assertTrue(both.is_protected)
+            self.assertEqual([one.public_key for one in both.unlock(PHRASE)], expected)
+        self.assertFalse(Both(files[1], files[1]).is_protected)
+
     def test_one_question_at_a_start_opens_both_files(self) -> None:
         make_identity_file(self.coming, PHRASE)
         self.end()
@@ -318,6 +331,17 @@ class RefusedTests(RotationCase):
             self.refuse(why)
             error = self.check_old(self.renew(), ServerInTrouble)
             self.assertIn(why.wire.decode(), str(error))
+
+    def test_the_new_file_is_overwritten_where_it_was(self) -> None:
+        with ExitStack() as opened:
+
+            def change(*_: Any) -> Any:
+                self.seen = opened.enter_context(self.coming.open("rb"))
+                raise refusals.ServerTrouble
+
+            self.patch(KeyChanges, "_write", change)
+            self.fails(self.renew(), ServerInTrouble)
+            self.assertEqual(set(self.seen.read()), {0})
 
     def test_somebody_asks_at_that_moment(self) -> None:
         self.refuse(refusals.Occupied())
