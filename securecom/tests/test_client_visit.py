@@ -159,7 +159,7 @@ class TwoPeopleTests(VisitCase):
         bob.type("/help\n")
         self.assertIn("let people ask you", bob.seen())
         bob.type("/available\n")
-        self.assertIn("available: people may ask you", bob.seen())
+        self.assertIn("available: anybody here may ask you", bob.seen())
         alice.type("/users\n")
         self.assertIn("1 available: bob (never met)", alice.seen())
         alice.type("/chat bob\n")

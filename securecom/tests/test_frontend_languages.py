@@ -178,7 +178,7 @@ class PlainTests(SynchronousTestCase):
         told = {
             e.Availability(True): "available",
             e.Availability(False): "away: nobody can ask you; /available changes that",
-            e.Availability(True, 2700): "available for 45 min: people",
+            e.Availability(True, 2700): "available for 45 min: anybody here",
             e.Availability(True, 60, ("bob", "carol")): "for 60 s to bob, carol",  # type: ignore[arg-type]
             e.Availability(True, None, ()): "to nobody: none of them",  # type: ignore[arg-type]
             e.Availability(False, 600): "away for 10 min",
