@@ -454,10 +454,9 @@ class PathTests(SynchronousTestCase):
             house.before()
             house.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
             house.meanwhile()
-            board = house.house.switchboard
-            board.restraints.to_callee._count = board.restraints.by_pair._count = (
-                SAMPLES  # as far as Dave goes
-            )
+            restraints = house.house.switchboard.restraints
+            restraints.to_callee._count = SAMPLES  # as far as Dave goes
+            restraints.by_pair._count = SAMPLES
             asked = dave.ask(commands.RequestChat, callee=Name("alice"))
             self.failureResultOf(asked, refusals.Busy)
 
