@@ -251,8 +251,8 @@ class PlainTests(SynchronousTestCase):
     def test_settings(self) -> None:
         settings = [e.Setting("ask", "people", "who may"), e.Setting("busy", "to bob", "who sees")]
         first, second = plain().lines(e.Settings(settings))
-        self.assertIn("ask people: who may", first)
-        self.assertIn("busy to bob: who sees", second)
+        self.assertIn("ask is people; it says who may", first)
+        self.assertIn("busy is to bob; it says who sees", second)
 
     def test_how_a_request_of_somebody_else_ended(self) -> None:
         for reason in ("refused", "dismissed", "cancelled", "expired", "gone", "crossed"):

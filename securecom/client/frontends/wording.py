@@ -289,7 +289,7 @@ def _(event: e.Settings) -> list[Line]:
 
 @words.register
 def _(event: e.Setting) -> list[Line]:
-    return [(FACT, f"{event.name} {event.value}: {event.about}")]
+    return [(FACT, f"{event.name} is {event.value}; it says {event.about}")]
 
 
 @words.register
