@@ -150,7 +150,8 @@ class ProgramTests(AskingCase):
 
     def test_a_command_is_no_answer_and_is_not_carried_out(self) -> None:
         self.start()
-        wrong = ('{"command": "users"}', '{"secret": 5}', '{"secret": "x", "id": 1}', "x")
+        half = r'{"secret": "\ud800"}'
+        wrong = ('{"command": "users"}', '{"secret": 5}', '{"secret": "x", "id": 1}', "x", half)
         for line in wrong:
             self.type(f"{line}\n")
         self.assertEqual((self.heard, self.role.calls), ([], []))
