@@ -77,6 +77,16 @@ class TerminalTests(AskingCase):
         self.type(f"{PHRASE}\n")
         self.assertEqual(self.hidden, [True, False])
 
+    def test_it_is_hidden_again_after_a_stop(self) -> None:
+        """The shell that had the terminal meanwhile left it as it wants it."""
+        self.lines.continued()
+        self.start()
+        self.lines.continued()
+        self.assertEqual(self.hidden, [True, True])
+        self.type(f"{PHRASE}\n")
+        self.lines.continued()
+        self.assertEqual(self.hidden, [True, True, False])
+
     def test_what_is_typed_before_the_question_is_no_command(self) -> None:
         self.role.peer = "bob"  # type: ignore[assignment]
         self.type(f"{PHRASE}\n")
