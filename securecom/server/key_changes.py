@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.python.failure import Failure
 
 from securecom import limits, refusals
 from securecom.identity import Name, PublicKey
@@ -72,6 +73,10 @@ class KeyChanges:
         written = self._registry.succeed(name, link).addErrback(told)
         return written.addErrback(self._not_counted, name)
 
-    def _not_counted(self, failure: Any, name: Name) -> Any:
-        self.rate.forget(name)
+    def _not_counted(self, failure: Failure, name: Name) -> Failure:
+        """Our own trouble is forgiven. A key that is taken is not: to try one is work for the disk,
+        behind which everybody else's log-in waits.
+        """
+        if failure.check(refusals.ServerTrouble):
+            self.rate.forget(name)
         return failure

@@ -189,9 +189,16 @@ class RefusedTests(NewKeyCase):
         self.wait(1)
         self.renew()
 
-    def test_what_came_to_nothing_does_not_count(self) -> None:
-        self.refused(self.ask(self.link(self.bob.identity)), refusals.KeyTaken)
+    def test_what_the_server_could_not_do_does_not_count(self) -> None:
+        patch = self.patch(self.house.registry, "succeed", lambda *_: fail(StateBusy("")))
+        self.refused(self.ask(self.link()), refusals.ServerTrouble)
+        patch.restore()
         self.renew()
+
+    def test_a_key_that_is_taken_is_not_tried_again_and_again(self) -> None:
+        taken = self.link(self.bob.identity)
+        self.refused(self.ask(taken), refusals.KeyTaken)
+        self.refused(self.ask(taken), refusals.TooManyRequests)
 
     def test_trouble_with_the_disk_changes_nothing(self) -> None:
         busy = fail(StateBusy("another process is writing"))
