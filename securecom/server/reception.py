@@ -21,6 +21,9 @@ from securecom.server.session import Dial, Session
 from securecom.server.sessions import Sessions
 from securecom.server.switchboard import Switchboard
 
+#: How often somebody looked at their list of blocks, or changed it.
+_BLOCKS = "looks at your blocks"
+
 
 class Reception:
     """The one thing that every connection of this server knows.
@@ -48,8 +51,13 @@ class Reception:
         self.dial_port: int | None = None
         self._now = now
         self._registry = registry
-        looks = Rate[Name](limits.MY_DATA_BY_PERSON, limits.REQUEST_WINDOW, clock.seconds)
-        self._rates = {LOOKS: looks, "new keys": self.key_changes.rate}
+        window = limits.REQUEST_WINDOW
+        self._rates = {
+            LOOKS: Rate[Name](limits.MY_DATA_BY_PERSON, window, clock.seconds),
+            _BLOCKS: Rate[Name](limits.BLOCKS_BY_PERSON, window, clock.seconds),
+            "new keys": self.key_changes.rate,
+            "tries for a new key": self.key_changes.tries,
+        }
 
     def find(self, key: PublicKey) -> Deferred[User]:
         """The user of this key. Fails with `NotEnrolled`, `Disabled` or `ServerTrouble`."""
@@ -66,7 +74,7 @@ class Reception:
         takes it over would be missing in the new one's.
         """
         session = self.sessions.of(owner)
-        blocks = Blocks(self._registry, owner, self.clock.seconds)
+        blocks = Blocks(self._registry, owner, self._rates[_BLOCKS])
         if session is not None:
             blocks = session.blocks
         return blocks.load().addErrback(told).addCallback(lambda _: blocks)

@@ -120,9 +120,7 @@ class BlockingTests(BlockCase):
 
     def test_one_who_asks_without_end_is_told(self) -> None:
         """Each is work for the one thread that reads and writes the disk."""
-        session = self.house.reception.sessions.of(BOB)
-        assert session is not None
-        self.patch(session.blocks._rate, "_count", 3)
+        self.patch(self.house.reception._rates["looks at your blocks"], "_count", 3)
         self.block(self.bob, "alice")
         self.bob.done(self.bob.ask(commands.Unblock, name=ALICE))
         self.bob.done(self.bob.ask(commands.ListBlocked))
@@ -135,6 +133,15 @@ class BlockingTests(BlockCase):
         self.block(self.alice, "bob")
         self.house.network.clock.advance(limits.REQUEST_WINDOW)
         self.block(self.bob, "alice")
+
+    def test_and_another_session_does_not_help(self) -> None:
+        self.patch(self.house.reception._rates["looks at your blocks"], "_count", 1)
+        self.block(self.bob, "alice")
+        self.bob.standard_wire.cut()
+        self.house.network.pump()
+        bob = Hand(self.house, self.bob.identity)
+        bob.log_in()
+        self.failureResultOf(bob.ask(commands.ListBlocked), refusals.TooManyRequests)
 
 
 class LastingTests(BlockCase):

@@ -33,6 +33,7 @@ SHOWN = {
     "Chat.relay": "chat",
     "Cooldowns._refusals": "refusals",
     "KeyChanges.rate": "counted lately",
+    "KeyChanges.tries": "counted lately",
     "Lease.audience": "availability",
     "Lease.busy_to": "availability",
     "Lease.seconds": "availability",
