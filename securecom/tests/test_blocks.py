@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, fail
 
 from securecom import commands, limits, refusals
 from securecom.errors import StateBusy
-from securecom.identity import Name
+from securecom.identity import Name, PublicKey
 from securecom.tests.house import NOW, Hand, chatting, result
 from securecom.tests.test_chat_requests import RequestCase
 
@@ -180,6 +180,29 @@ class LastingTests(BlockCase):
         bob.done(bob.ask(commands.SetAvailability, available=True))
         self.assert_no_answer(self.ask(self.alice, "bob"))
         self.assertEqual(bob.said("offer"), [])
+
+    def test_two_who_log_in_at_once_have_one_list(self) -> None:
+        """The second has read it, and the first, who is in, adds to it before it is taken over."""
+        self.bob.standard_wire.cut()
+        self.house.network.pump()
+        one, other = Hand(self.house, self.bob.identity), Hand(self.house, self.bob.identity)
+        read, waiting = self.house.registry.successions, Deferred[Any]()
+
+        def slow(name: Name, key: PublicKey) -> Deferred[Any]:
+            found = read(name, key)
+            return waiting.addCallback(lambda _: found)
+
+        delayed = self.patch(self.house.registry, "successions", slow)
+        welcome = other.ask(commands.LogIn, takeover=True)
+        delayed.restore()
+        one.log_in()
+        self.block(one, "alice")
+        waiting.callback(None)
+        other.done(welcome)
+        other.prove()
+        other.done(other.ask(commands.SetAvailability, available=True))
+        self.assert_no_answer(self.ask(self.alice, "bob"))
+        self.assertEqual(other.said("offer"), [])
 
     def test_a_change_of_the_registry_from_outside_counts(self) -> None:
         """The quarantine of a name that was blocked is over: its next owner is somebody else."""
