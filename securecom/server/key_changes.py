@@ -11,7 +11,6 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks
-from twisted.python.failure import Failure
 
 from securecom import limits, refusals
 from securecom.identity import Name, PublicKey
@@ -38,6 +37,8 @@ class KeyChanges:
         self._registry, self._server, self._switchboard = registry, server, switchboard
         #: How often people have had new keys.
         self.rate = Rate[Name](limits.NEW_KEYS, limits.NEW_KEY_WINDOW, seconds)
+        #: How often they have asked for one.
+        self.tries = Rate[Name](limits.NEW_KEY_TRIES, limits.NEW_KEY_WINDOW, seconds)
         self._under_way: set[Name] = set()
 
     def chain(self, name: Name, key: PublicKey) -> Deferred[bytes]:
@@ -56,6 +57,8 @@ class KeyChanges:
     @inlineCallbacks
     def change(self, party: Party, link: Link) -> Generator[Deferred[Any], Any, None]:
         """The link's new key is the party's. Fails with a refusal; then nothing has changed."""
+        if not self.tries.allow(party.name):
+            raise refusals.TooManyRequests()
         if not link.holds(self._server, party.name):
             raise refusals.BadProof()
         yield self._switchboard.hold(party)
@@ -73,10 +76,6 @@ class KeyChanges:
         written = self._registry.succeed(name, link).addErrback(told)
         return written.addErrback(self._not_counted, name)
 
-    def _not_counted(self, failure: Failure, name: Name) -> Failure:
-        """Our own trouble is forgiven. A key that is taken is not: to try one is work for the disk,
-        behind which everybody else's log-in waits.
-        """
-        if failure.check(refusals.ServerTrouble):
-            self.rate.forget(name)
+    def _not_counted(self, failure: Any, name: Name) -> Any:
+        self.rate.forget(name)
         return failure
