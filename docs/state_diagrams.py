@@ -13,7 +13,7 @@ from automat import TypeMachine
 
 from securecom.client.chat import chat_life, rekey_life
 from securecom.client.coordination import engagement_states
-from securecom.server import chat_request
+from securecom.server import request_life
 
 _HEAD = """\
 # State machines
@@ -29,8 +29,8 @@ MACHINES: tuple[tuple[str, str, str, Any], ...] = (
     (
         "A chat request, on the server",
         "From `RequestChat` to the caller's answer; both people are reserved until `settled`.",
-        "securecom/server/chat_request.py",
-        chat_request._machine,
+        "securecom/server/request_life.py",
+        request_life.machine,
     ),
     (
         "With whom one is in what, on the client",

@@ -255,8 +255,9 @@ SEAL_DEADLINE = 60.0
 LOCK_TRIES = 3
 #: Bytes of the log of one chat; a longer one ends, and another may be agreed to.
 MAX_LOG_BYTES = 16 * 1024 * 1024
-#: Bytes of a pass phrase, so that a file given by mistake is not read to its end.
-MAX_PASS = 1024
+#: Bytes of a pass phrase, so that a file given by mistake is not read to its end; and the library
+#: that writes identity files takes no more.
+MAX_PASS = 1023
 #: Keys that a pin has replaced, kept for each name: enough to see a history, and no more.
 MAX_OLD_KEYS = 8
 #: Wrong pass phrases that a terminal may try.

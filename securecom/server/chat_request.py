@@ -1,64 +1,19 @@
-"""The life of one chat request on the server, as a state machine.
-
-asking --accept--> opening --opened--> settled. Whatever else becomes of the callee, or if there
-never was one, the request is *silent*: it stands on for the caller alone until its time is up, so
-that the caller cannot tell one reason from another; but those whom a callee lets see that they are
-busy are told. Every input is taken in every state: what comes late changes nothing.
-"""
+"""One chat request on the server: its facts, and what becomes of them; `request_life` says when."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Protocol
 
-from automat import TypeMachineBuilder
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from securecom import limits, refusals
 from securecom.identity import Name
-from securecom.server.switchboard import Answer, Opened, Party, Withdrawn
-
-
-class ChatRequest(Protocol):
-    """What can happen to a chat request."""
-
-    def ask(self) -> None:
-        """The callee is to be asked. First input, or `hush` is."""
-
-    def hush(self) -> None:
-        """There is nobody to ask."""
-
-    def accept(self) -> None:
-        """The callee says yes."""
-
-    def refuse(self) -> None:
-        """The callee says no."""
-
-    def excuse(self) -> None:
-        """The callee's daemon role says busy or unavailable, or the callee is gone."""
-
-    def tell_busy(self) -> None:
-        """The callee's daemon role says busy, and the caller may hear it."""
-
-    def dismiss(self) -> None:
-        """The callee does not want to be asked by this caller, and says nothing."""
-
-    def cancel(self) -> None:
-        """The caller withdraws."""
-
-    def abandon(self) -> None:
-        """The caller is gone."""
-
-    def expire(self) -> None:
-        """Its time is up."""
-
-    def cross(self, asker: Party, chat_seconds: int | None) -> bool:
-        """The callee asked the caller: two consents. False if it comes too late to matter."""
-
-    def opened(self) -> None:
-        """The callee's client is ready for the stream."""
+from securecom.server import request_life
+from securecom.server.request_life import ChatRequest
+from securecom.server.switchboard import Answer, Opened, Party, Role, Withdrawn
 
 
 class Board(Protocol):
@@ -112,7 +67,7 @@ class Request:
         self.crossing_seconds: int | None = None
         self._board, self._clock = board, clock
         self._ends = clock.seconds() + lasts
-        self.machine: ChatRequest = _machine(self)
+        self.machine: ChatRequest = request_life.machine(self)
         self._timer = clock.callLater(lasts, self.machine.expire)
 
     @property
@@ -187,6 +142,31 @@ class Request:
         self.callee = None
         self._expire_in(max(0.0, self._ends - self._clock.seconds()))
 
+    def tell_opened(self) -> None:
+        """Whoever asked hears that it is a chat; if both did, the callee first, to hear the caller.
+
+        Of two requests that crossed, the one of the smaller name is the caller's.
+        """
+        caller, callee = self.caller, self.asked
+        if not self.is_crossed:
+            self.answer.callback(self._opened(callee, "caller"))
+            return
+        asker_calls = caller.name < callee.name
+        own, theirs = self.chat_seconds, self.crossing_seconds
+        answers = [
+            (self.answer, self._opened(callee, _role(asker_calls), own, theirs)),
+            (self.crossing, self._opened(caller, _role(not asker_calls), theirs, own)),
+        ]
+        for answer, opened in sorted(answers, key=lambda pair: pair[1].role):
+            answer.callback(opened)
+
+    def _opened(
+        self, peer: Party, role: Role, own: int | None = None, theirs: int | None = None
+    ) -> Opened:
+        """`theirs` of two that crossed: nothing if neither asked for a chat with an end."""
+        told = None if own is theirs is None else theirs or 0
+        return Opened(self.chat, self.stream, peer.key, role, told, peer.succession)
+
     def _expire_in(self, seconds: float) -> None:
         if self._timer.active():
             self._timer.cancel()
@@ -200,140 +180,5 @@ class Request:
                 self._board.released(self, party)
 
 
-_builder = TypeMachineBuilder(ChatRequest, Request)
-_created = _builder.state("created")
-_asking = _builder.state("asking")
-_silent = _builder.state("silent")
-_opening = _builder.state("opening")
-_settled = _builder.state("settled")
-
-
-@_created.upon(ChatRequest.ask).to(_asking)
-def _ask(_: ChatRequest, request: Request) -> None:
-    request.offer()
-
-
-@_created.upon(ChatRequest.hush).to(_silent)
-def _hush(_: ChatRequest, request: Request) -> None:
-    pass
-
-
-@_asking.upon(ChatRequest.accept).to(_opening)
-def _accept(_: ChatRequest, request: Request) -> None:
-    request.announce()
-
-
-@_asking.upon(ChatRequest.refuse).to(_settled)
-def _refuse(_: ChatRequest, request: Request) -> None:
-    request.refuse()
-
-
-@_asking.upon(ChatRequest.excuse).to(_silent)
-def _excuse(_: ChatRequest, request: Request) -> None:
-    request.let_callee_go()
-
-
-@_asking.upon(ChatRequest.tell_busy).to(_settled)
-def _tell_busy(_: ChatRequest, request: Request) -> None:
-    request.fail(refusals.Busy())
-
-
-@_asking.upon(ChatRequest.dismiss).to(_silent)
-def _dismiss(_: ChatRequest, request: Request) -> None:
-    request.withdraw("gone")
-    request.let_callee_go()
-
-
-@_asking.upon(ChatRequest.cancel).to(_settled)
-def _cancel(_: ChatRequest, request: Request) -> None:
-    request.withdraw("cancelled")
-    request.fail(refusals.Cancelled())
-
-
-@_asking.upon(ChatRequest.abandon).to(_settled)
-def _abandon(_: ChatRequest, request: Request) -> None:
-    request.withdraw("gone")
-    request.fail(refusals.Cancelled())
-
-
-@_asking.upon(ChatRequest.expire).to(_settled)
-def _expire(_: ChatRequest, request: Request) -> None:
-    request.withdraw("expired")
-    request.fail(refusals.NoAnswer())
-
-
-@_asking.upon(ChatRequest.cross).to(_settled)
-def _cross(_: ChatRequest, request: Request, asker: Party, chat_seconds: int | None) -> bool:
-    request.withdraw("crossed")
-    request.cross(asker, chat_seconds)
-    request.join()
-    return True
-
-
-@_silent.upon(ChatRequest.expire).to(_settled)
-def _expire_silent(_: ChatRequest, request: Request) -> None:
-    request.fail(refusals.NoAnswer())
-
-
-@_silent.upon(ChatRequest.cancel).to(_settled)
-@_silent.upon(ChatRequest.abandon).to(_settled)
-def _cancel_silent(_: ChatRequest, request: Request) -> None:
-    request.fail(refusals.Cancelled())
-
-
-@_silent.upon(ChatRequest.cross).to(_settled)
-def _cross_silent(_: ChatRequest, request: Request, asker: Party, chat_seconds: int | None) -> bool:
-    request.renew()
-    request.cross(asker, chat_seconds)
-    request.join()
-    return True
-
-
-@_opening.upon(ChatRequest.opened).to(_settled)
-def _opened(_: ChatRequest, request: Request) -> None:
-    request.join()
-
-
-@_opening.upon(ChatRequest.cancel).to(_settled)
-@_opening.upon(ChatRequest.abandon).to(_settled)
-def _cancel_opening(_: ChatRequest, request: Request) -> None:
-    request.close_announced()
-    request.fail(refusals.Cancelled())
-
-
-@_opening.upon(ChatRequest.excuse).to(_silent)
-@_opening.upon(ChatRequest.expire).to(_silent)
-def _lose_opening(_: ChatRequest, request: Request) -> None:
-    request.close_announced()
-    request.let_callee_go()
-
-
-@_opening.upon(ChatRequest.cross).loop()
-@_settled.upon(ChatRequest.cross).loop()
-def _too_late(_: ChatRequest, request: Request, asker: Party, chat_seconds: int | None) -> bool:
-    return False
-
-
-_from_callee = (
-    ChatRequest.accept,
-    ChatRequest.refuse,
-    ChatRequest.tell_busy,
-    ChatRequest.dismiss,
-)
-_from_caller = (ChatRequest.cancel, ChatRequest.abandon)
-_late = {
-    _silent: (*_from_callee, ChatRequest.excuse, ChatRequest.opened),
-    _opening: _from_callee,
-    _settled: (
-        *_from_callee,
-        *_from_caller,
-        ChatRequest.excuse,
-        ChatRequest.expire,
-        ChatRequest.opened,
-    ),
-}
-for _state, _inputs in _late.items():
-    for _input in _inputs:
-        _state.upon(_input).loop().returns(None)
-
-_machine = _builder.build()
+def _role(calls: bool) -> Role:
+    return "caller" if calls else "callee"

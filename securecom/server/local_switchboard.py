@@ -19,12 +19,9 @@ from securecom.identity import Name
 from securecom.server import remembered
 from securecom.server.availability import Leases
 from securecom.server.chat_request import Request
-from securecom.server.cooldowns import Cooldowns
-from securecom.server.rates import Rate
 from securecom.server.relay import Relay
-from securecom.server.switchboard import Lease, Opened, Page, Party, Role
-
-Pair = tuple[Name, Name]
+from securecom.server.restraints import Restraints
+from securecom.server.switchboard import Lease, Opened, Page, Party
 
 _CHAT_BYTES = 16
 _STREAM_BYTES = 4
@@ -56,12 +53,7 @@ class LocalSwitchboard:
         self._parties: dict[Name, Party] = {}
         self._leases = Leases(clock)
         self._engaged: dict[Name, Request | Chat | Held] = {}
-        window = limits.REQUEST_WINDOW
-        self._by_caller = Rate[Name](limits.REQUESTS_BY_CALLER, window, clock.seconds)
-        self._lists = Rate[Name](limits.LISTS_BY_ASKER, window, clock.seconds)
-        self._cooldowns = Cooldowns(clock.seconds)
-        self._by_pair = Rate[Pair](limits.REQUESTS_BY_PAIR, limits.PAIR_WINDOW, clock.seconds)
-        self._to_callee = Rate[Name](limits.REQUESTS_TO_CALLEE, window, clock.seconds)
+        self.restraints = Restraints(clock)
 
     # --- presence ---------------------------------------------------------------------------
 
@@ -97,8 +89,8 @@ class LocalSwitchboard:
 
     def available(self, asker: Party, after: str, text: str) -> Deferred[Page]:
         """See the interface."""
-        if not self._lists.allow(asker.name):
-            return fail(refusals.TooManyRequests())
+        if refusal := self.restraints.against_list(asker.name):
+            return fail(refusal)
         found = (
             name
             for name in self._leases.after(after)
@@ -134,9 +126,7 @@ class LocalSwitchboard:
         name = party.name
         facts = remembered.availability(self._leases.of(name))
         facts += self._engagement(name)
-        facts += remembered.cooldowns(name, self._cooldowns.of(name))
-        counts = (self._by_caller.count(name), self._to_callee.count(name), self._lists.count(name))
-        return succeed(facts + remembered.counts(*counts))
+        return succeed(facts + self.restraints.held(name))
 
     def _engagement(self, name: Name) -> list[Fact]:
         """The caller of a request is told nothing of where it is."""
@@ -151,12 +141,7 @@ class LocalSwitchboard:
 
     def forget(self, names: frozenset[Name]) -> Deferred[None]:
         """See the interface."""
-        self._cooldowns.forget_all(names)
-        for rate in (self._by_caller, self._to_callee, self._lists):
-            for name in names:
-                rate.forget(name)
-        for pair in [pair for pair in self._by_pair if not names.isdisjoint(pair)]:
-            self._by_pair.forget(pair)
+        self.restraints.forget(names)
         return succeed(None)
 
     # --- requests ---------------------------------------------------------------------------
@@ -172,10 +157,8 @@ class LocalSwitchboard:
             return self._join_crossing(theirs, caller, chat_seconds)
         if caller.name in self._engaged:
             return fail(refusals.Occupied())
-        if not self._by_caller.allow(caller.name):
-            return fail(refusals.TooManyRequests())
-        if wait := self._cooldowns.left(caller.name, callee):
-            return fail(refusals.TooSoon(str(wait)))
+        if refusal := self.restraints.against_request(caller.name, callee):
+            return fail(refusal)
         return self._ask(caller, callee, self._drawn_time(), chat_seconds)
 
     def cancel(self, caller: Party) -> Deferred[None]:
@@ -223,8 +206,8 @@ class LocalSwitchboard:
             return None
         if self._leases.excludes(name, caller.name):
             return None
-        if not self._by_pair.allow((caller.name, name)) or not self._to_callee.allow(name):
-            return None  # the callee is spared, the caller learns nothing
+        if self.restraints.spare(caller.name, name):
+            return None
         return party
 
     def _is_free(self, callee: Party, caller: Party) -> bool:
@@ -254,7 +237,7 @@ class LocalSwitchboard:
 
     def refused(self, request: Request) -> int:
         """The next time takes longer."""
-        return self._cooldowns.refused(request.caller.name, request.wanted)
+        return self.restraints.cooldowns.refused(request.caller.name, request.wanted)
 
     def shows_busy(self, request: Request) -> bool:
         """The callee lets the caller see it."""
@@ -288,41 +271,18 @@ class LocalSwitchboard:
         return succeed(None)
 
     def established(self, request: Request) -> None:
-        """Both legs are joined, and told: the callee first, so that they hear the caller."""
+        """Both legs are joined, and then told."""
         caller, callee = request.caller, request.asked
         relay = Relay(request.stream, caller.leg, callee.leg)
         chat = Chat(caller, callee, relay)
-        self._cooldowns.forget(caller.name, callee.name)
-        self._by_pair.forget((caller.name, callee.name))
+        self.restraints.lift(caller.name, callee.name)
         for party in (chat.caller, chat.callee):
             self._engaged[party.name] = chat
             party.open_stream(relay)
-        if not request.is_crossed:
-            request.answer.callback(_opened(request, callee, "caller"))
-            return
-        asker_calls = caller.name < callee.name
-        own, theirs = request.chat_seconds, request.crossing_seconds
-        answers = [
-            (request.answer, _opened(request, callee, _role(asker_calls), own, theirs)),
-            (request.crossing, _opened(request, caller, _role(not asker_calls), theirs, own)),
-        ]
-        for answer, opened in sorted(answers, key=lambda pair: pair[1].role):
-            answer.callback(opened)
+        request.tell_opened()
 
     def _end(self, chat: Chat, by: Party) -> None:
         chat.relay.end()
         for party in (chat.caller, chat.callee):
             self._engaged.pop(party.name, None)
             party.close_stream(chat.relay.stream, tell=party is not by)
-
-
-def _role(calls: bool) -> Role:
-    return "caller" if calls else "callee"
-
-
-def _opened(
-    request: Request, peer: Party, role: Role, own: int | None = None, theirs: int | None = None
-) -> Opened:
-    """`theirs` of two that crossed: nothing if neither asked for a chat with an end."""
-    told = None if own is theirs is None else theirs or 0
-    return Opened(request.chat, request.stream, peer.key, role, told, peer.succession)

@@ -170,6 +170,15 @@ class WordingTests(AliceTestCase):
         text = "".join(Plain(lambda: "12:00").lines(event))
         self.assertTrue(text.isprintable(), text)
 
+    def test_none_of_it_can_pass_for_what_the_client_says(self) -> None:
+        question = "the pass phrase of your key (not shown; an empty line: leave it)"
+        event = MyData("al", [DataFact(question, question, f"{' ' * 60}* {question}")])
+        for width in (None, 60, 20):
+            language = Plain(lambda: "12:00", lambda width=width: width)  # type: ignore[misc]
+            ours = language.lines(MyData("al", []))
+            rows = language.lines(event)[len(ours) :]
+            self.assertEqual([row for row in rows if not row[7:].startswith("(s")], [])
+
     def test_what_it_means_and_what_to_type(self) -> None:
         lines = self.lines(ForgetMeMeans("al", 90))
         self.assertIn("for 90 days nobody can have the name al, not even you", lines)

@@ -199,6 +199,30 @@ class AgreeingTests(LogCase):
         for which in (0, 1):
             self.assertEqual(self.rows(which)[0][1:], ["alice| knows"])
 
+    def test_what_was_typed_before_and_waited_for_the_caller_is_not_kept(self) -> None:
+        pair = LoggedPair()
+        pair.open()
+        pair.bob.session.say("not for a file")
+        pair.alice.session.log.on()
+        pair.pump()
+        self.assertRaises(NotNow, pair.bob.session.log.on)
+        pair.alice.session.say("hello")
+        pair.pump()
+        self.assertEqual(pair.alice.messages, ["not for a file"])
+        pair.bob.session.log.on()
+        pair.pump()
+        pair.bob.session.say("for the file")
+        pair.pump()
+        for logs in pair.logs.values():
+            self.assertEqual([file.rows[1:] for file in logs.files], [["bob| for the file"]])
+
+    def test_nor_what_waits_behind_a_question_of_ones_own(self) -> None:
+        pair = LoggedPair()
+        pair.open()
+        self.assertRaises(NotNow, pair.bob.session.log.on)
+        pair.pump()
+        self.assertEqual(pair.alice.session.log.status().state, "off")
+
     def test_a_peers_text_cannot_stand_in_anothers_place(self) -> None:
         self.agree()
         self.say(self.bob, HOSTILE.replace("\ud800", ""))

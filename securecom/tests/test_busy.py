@@ -83,7 +83,7 @@ class ToldTests(BusyCase):
         for _ in range(limits.REQUESTS_BY_PAIR):
             self.failureResultOf(self.ask(self.alice, "bob"), refusals.Busy)
         self.assert_no_answer(self.ask(self.alice, "bob"))
-        self.patch(self.house.switchboard._by_caller, "_count", 0)
+        self.patch(self.house.switchboard.restraints.by_caller, "_count", 0)
         self.failureResultOf(self.ask(self.alice, "bob"), refusals.TooManyRequests)
         self.bob.done(self.bob.ask(commands.EndChat, stream=stream))
 

@@ -9,8 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import commands, limits, refusals
 from securecom.identity import Name
-from securecom.server import chat_request
-from securecom.server.chat_request import ChatRequest
+from securecom.server import request_life
+from securecom.server.request_life import ChatRequest
 from securecom.tests.house import Hand, House, chatting
 
 
@@ -397,7 +397,7 @@ class CompletenessTests(SynchronousTestCase):
     def test_every_input_that_can_come_is_taken(self) -> None:
         """`ask` or `hush` comes first and once, `opened` only after `accept`."""
         taken: dict[str, set[str]] = {}
-        for state, word, *_ in chat_request._machine.__automat_automaton__.allTransitions():
+        for state, word, *_ in request_life.machine.__automat_automaton__.allTransitions():
             taken.setdefault(state.name, set()).add(word)
         later = {word for word in vars(ChatRequest) if not word.startswith("_")} - {"ask", "hush"}
         self.assertEqual(taken.pop("created"), {"ask", "hush"})
@@ -414,7 +414,7 @@ class RateTests(RequestCase):
         self.failureResultOf(asked, refusals.Refused)
 
     def test_by_caller(self) -> None:
-        self.patch(self.house.switchboard._by_caller, "_count", 2)
+        self.patch(self.house.switchboard.restraints.by_caller, "_count", 2)
         self.refused(self.alice, "bob", self.bob)
         self.refused(self.alice, "carol", self.carol)
         self.failureResultOf(self.ask(self.alice, "bob"), refusals.TooManyRequests)
@@ -424,7 +424,7 @@ class RateTests(RequestCase):
 
     def test_names_that_nobody_has_count_too(self) -> None:
         """Or they could be tried one by one."""
-        self.patch(self.house.switchboard._by_caller, "_count", 1)
+        self.patch(self.house.switchboard.restraints.by_caller, "_count", 1)
         self.assert_no_answer(self.ask(self.alice, "x"))
         self.failureResultOf(self.ask(self.alice, "y"), refusals.TooManyRequests)
 
@@ -445,7 +445,7 @@ class RateTests(RequestCase):
 
     def test_to_callee(self) -> None:
         """The callee is spared; the caller cannot tell it from absence."""
-        self.patch(self.house.switchboard._to_callee, "_count", 1)
+        self.patch(self.house.switchboard.restraints.to_callee, "_count", 1)
         self.refused(self.alice, "bob", self.bob)
         self.assert_no_answer(self.ask(self.carol, "bob"))
         self.assertEqual(len(self.bob.said("offer")), 1)

@@ -16,6 +16,7 @@ from securecom.client.events import (
     ChatOver,
     DataFact,
     Delivered,
+    KeyFollowed,
     Message,
     MyData,
     Notice,
@@ -417,6 +418,17 @@ class TerminalTests(LinesCase):
 
 class LongTests(LinesCase):
     patient = False
+
+    def test_a_key_that_was_followed_is_told_whoever_reads_slowly(self) -> None:
+        self.begin()
+        self.reader.pauseProducing()
+        self.lines.show(Notice("x" * (2 * limits.MAX_UNSHOWN - 20)))
+        self.lines.show(Notice("too much"))
+        self.lines.show(KeyFollowed("bob", "SHA256:old", "SHA256:new", "met"))
+        self.reader.resumeProducing()
+        shown = self.shown()
+        self.assertIn("were not shown", shown)
+        self.assertIn("bob has a NEW KEY", shown)
 
     def test_all_that_the_server_holds_is_shown_however_long(self) -> None:
         self.begin()

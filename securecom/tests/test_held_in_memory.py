@@ -38,12 +38,12 @@ SHOWN = {
     "Lease.seconds": "availability",
     "Leases._names": "availability",
     "Leases._running": "availability",
-    "LocalSwitchboard._by_caller": "counted lately",
+    "Restraints.by_caller": "counted lately",
     "LocalSwitchboard._engaged": "request",
     "LocalSwitchboard._leases": "availability",
-    "LocalSwitchboard._lists": "counted lately",
+    "Restraints.lists": "counted lately",
     "LocalSwitchboard._parties": "session",
-    "LocalSwitchboard._to_callee": "counted lately",
+    "Restraints.to_callee": "counted lately",
     "Rate._events": "counted lately",
     "Reception._rates": "counted lately",
     "Relay._other": "chat",
@@ -80,7 +80,7 @@ KEPT_BACK = {
     "AdmittingFactory._by_site": _ADDRESS,
     "AdmittingFactory._pending": _ADDRESS,
     "AdmittingFactory._sites": _ADDRESS,
-    "LocalSwitchboard._by_pair": _SILENCE,
+    "Restraints.by_pair": _SILENCE,
     "Request._ends": _TIME,
     "Request._timer": _TIME,
     "Request.answer": _SILENCE,
@@ -111,7 +111,7 @@ _NOBODYS = {
     "Dialler": "_allowed _clock _endpoint _options",
     "KeyChanges": "_registry _server _switchboard",
     "Leases": "_clock",
-    "LocalSwitchboard": "_clock _cooldowns _random",
+    "LocalSwitchboard": "_clock _random restraints",
     "Rate": "_count _keys _seconds _window",
     "Reception": "_now _registry clock dial dial_port key_changes request_port sessions "
     "switchboard",
@@ -120,6 +120,7 @@ _NOBODYS = {
     "RequestFactory": "_only _reception",
     "SQLiteRegistry": "_pool",
     "SynchronousPool": "_connection",
+    "Restraints": "cooldowns",
     "Session": "_account _change_key _dial _switchboard",
     "Sessions": "_registry is_open",
     "StandardConnection": "_liveness _reception",
@@ -263,13 +264,14 @@ class ForgottenTests(SynchronousTestCase):
         full = FullHouse()
         switchboard = full.house.switchboard
         erin, frank, zed = Name("erin"), Name("frank"), Name("zed")
-        switchboard._cooldowns.refused(erin, zed)
+        switchboard.restraints.cooldowns.refused(erin, zed)
         hand = full.hands["frank"]
         hand.done(hand.ask(commands.ForgetMe, name=frank))
         full.house.network.pump()
-        self.assertEqual(switchboard._cooldowns.of(frank), [])
-        self.assertEqual([one[:2] for one in switchboard._cooldowns.of(erin)], [(erin, zed)])
-        self.assertEqual(switchboard._by_caller.count(frank), 0)
-        self.assertEqual(switchboard._by_caller.count(erin), 1)
-        self.assertEqual(list(switchboard._by_pair), [("carol", "dave")])
+        restraints = switchboard.restraints
+        self.assertEqual(restraints.cooldowns.of(frank), [])
+        self.assertEqual([one[:2] for one in restraints.cooldowns.of(erin)], [(erin, zed)])
+        self.assertEqual(switchboard.restraints.by_caller.count(frank), 0)
+        self.assertEqual(switchboard.restraints.by_caller.count(erin), 1)
+        self.assertEqual(list(switchboard.restraints.by_pair), [("carol", "dave")])
         self.assertEqual(full.hands["erin"].said("goodbye"), [])

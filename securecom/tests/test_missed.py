@@ -79,7 +79,7 @@ class ServerTests(RequestCase):
         self.assertEqual(self.missed(), [])
 
     def test_not_when_asked_too_often(self) -> None:
-        self.patch(self.house.switchboard._to_callee, "_count", 0)
+        self.patch(self.house.switchboard.restraints.to_callee, "_count", 0)
         self.bob.done(self.bob.ask(commands.SetAvailability, available=False))
         self.assertEqual(self.missed(), [])
 

@@ -375,7 +375,7 @@ class RememberedTests(HouseCase):
         self.assertEqual(self.of("refusals"), over)
 
     def test_a_refusal_that_is_forgotten_is_not_held(self) -> None:
-        cooldowns = self.house.switchboard._cooldowns
+        cooldowns = self.house.switchboard.restraints.cooldowns
         cooldowns.refused(ALICE, BOB)
         self.assertEqual(cooldowns.of(ALICE), [(ALICE, BOB, 60)])
         self.patch(limits, "COOLDOWN_FORGOTTEN", 0.0)

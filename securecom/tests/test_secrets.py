@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -77,6 +77,16 @@ class TerminalTests(AskingCase):
         self.type(f"{PHRASE}\n")
         self.assertEqual(self.hidden, [True, False])
 
+    def test_it_is_hidden_again_after_a_stop(self) -> None:
+        """The shell that had the terminal meanwhile left it as it wants it."""
+        self.lines.continued()
+        self.start()
+        self.lines.continued()
+        self.assertEqual(self.hidden, [True, True])
+        self.type(f"{PHRASE}\n")
+        self.lines.continued()
+        self.assertEqual(self.hidden, [True, True, False])
+
     def test_what_is_typed_before_the_question_is_no_command(self) -> None:
         self.role.peer = "bob"  # type: ignore[assignment]
         self.type(f"{PHRASE}\n")
@@ -138,6 +148,61 @@ class ScriptTests(AskingCase):
         self.heard[0].trap(NotNow)
 
 
+class InVainTests(AskingCase):
+    """In a chat, a wrong pass phrase and whatever was typed behind it go to nobody."""
+
+    patient = False
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.role.peer = "bob"  # type: ignore[assignment]
+        self.checked: Deferred[None] = Deferred()
+
+    def ask(self) -> Deferred[Any]:
+        asked = super().ask()
+        asked.addCallback(lambda _: self.checked)
+        return asked.addCallback(lambda _: fail(PassPhraseProblem("that is not it")))
+
+    def typed_wrong(self) -> None:
+        self.start()
+        self.type("wrong\n")
+        self.checked.callback(None)
+        self.clock.advance(0)
+
+    def test_what_is_typed_again_by_reflex_is_no_message(self) -> None:
+        self.typed_wrong()
+        self.type(f"{PHRASE}\n//{PHRASE}\n!{PHRASE}\n")
+        self.assertEqual(self.role.calls, [])
+        self.assertEqual(self.shown().count("SC-203 a pass phrase was asked for"), 3)
+        self.assertNotIn(PHRASE, self.shown())
+
+    def test_nor_is_what_was_typed_ahead(self) -> None:
+        self.start()
+        self.type(f"wrong\n{PHRASE}\n{PHRASE}\n")
+        self.checked.callback(None)
+        self.clock.advance(0)
+        self.assertEqual(self.role.calls, [])
+
+    def test_nor_what_follows_a_command_that_is_none(self) -> None:
+        self.typed_wrong()
+        self.type(f"/bakcup x\n{PHRASE}\n")
+        self.assertEqual(self.role.calls, [])
+
+    def test_after_an_empty_line_it_is(self) -> None:
+        self.typed_wrong()
+        self.type("\nhello\n")
+        self.assertEqual(self.role.calls, [("say", "hello")])
+
+    def test_after_a_command_too(self) -> None:
+        self.typed_wrong()
+        self.type("/users\nhello\n")
+        self.assertEqual(self.role.calls, [("users", ""), ("say", "hello")])
+
+
+class InVainScriptTests(InVainTests):
+    patient = True
+
+
 class ProgramTests(AskingCase):
     def language(self) -> Language:
         return Json()
@@ -150,7 +215,8 @@ class ProgramTests(AskingCase):
 
     def test_a_command_is_no_answer_and_is_not_carried_out(self) -> None:
         self.start()
-        wrong = ('{"command": "users"}', '{"secret": 5}', '{"secret": "x", "id": 1}', "x")
+        half = r'{"secret": "\ud800"}'
+        wrong = ('{"command": "users"}', '{"secret": 5}', '{"secret": "x", "id": 1}', "x", half)
         for line in wrong:
             self.type(f"{line}\n")
         self.assertEqual((self.heard, self.role.calls), ([], []))

@@ -297,7 +297,7 @@ class QuarantineTests(ServiceCase):
         looks = self.reception._rates["looks at this"]
         self.admin_removes("alice")
         self.assertEqual(self.alice.said("goodbye"), ["disabled"])
-        self.assertEqual((list(switchboard._lists), list(looks)), ([], []))
+        self.assertEqual((list(switchboard.restraints.lists), list(looks)), ([], []))
         self.assertEqual(self.blocked(), ["alice"])
 
     def test_the_time_is_up(self) -> None:

@@ -68,7 +68,7 @@ class Empty:
         self.house = house = House()
         house.switchboard = LocalSwitchboard(house.network.clock, random.Random(seed).randbytes)
         house.reception.switchboard = house.switchboard
-        house.switchboard._by_pair._count = 2 * SAMPLES
+        house.switchboard.restraints.by_pair._count = 2 * SAMPLES
         self.clock = house.network.clock
         self.prepare()
         self.alice = house.hand("alice")
@@ -162,13 +162,13 @@ class WithoutRequestChannel(Empty):
 class AskedTooOften(Empty):
     def prepare(self) -> None:
         super().prepare()
-        self.house.switchboard._to_callee._count = 0
+        self.house.switchboard.restraints.to_callee._count = 0
 
 
 class AskedTooOftenByAlice(Empty):
     def prepare(self) -> None:
         super().prepare()
-        self.house.switchboard._by_pair._count = 0
+        self.house.switchboard.restraints.by_pair._count = 0
 
 
 class WithCarol(Empty):
@@ -283,7 +283,7 @@ class OfAFriendTooOften(OfAFriend):
     listed = True
 
     def estrange(self) -> None:
-        self.house.switchboard._to_callee._count = 0
+        self.house.switchboard.restraints.to_callee._count = 0
 
 
 class OfAFriendWhileBeingAsked(BeingAsked):
@@ -462,8 +462,9 @@ class PathTests(SynchronousTestCase):
             house.before()
             house.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
             house.meanwhile()
-            board = house.house.switchboard
-            board._to_callee._count = board._by_pair._count = SAMPLES  # as far as Dave goes
+            restraints = house.house.switchboard.restraints
+            restraints.to_callee._count = SAMPLES  # as far as Dave goes
+            restraints.by_pair._count = SAMPLES
             asked = dave.ask(commands.RequestChat, callee=Name("alice"))
             self.failureResultOf(asked, refusals.Busy)
 

@@ -300,7 +300,7 @@ class UsersTests(SynchronousTestCase):
 
     def test_rate(self) -> None:
         """Each page goes through all names."""
-        self.patch(self.house.switchboard._lists, "_count", 2)
+        self.patch(self.house.switchboard.restraints.lists, "_count", 2)
         self.names()
         self.names()
         self.assertRaises(refusals.TooManyRequests, self.names)

@@ -28,6 +28,7 @@ class Session(Protocol):
 
     control: ControlLane
     is_established: bool
+    awaits_caller: bool
 
 
 class Person(Protocol):
@@ -91,6 +92,9 @@ class AgreedLog(amp.CommandLocator):
             raise NotNow("the log is on already", "/log off ends it, for both.")
         if state == "asked-by-me":
             raise NotNow("you asked for a log already", "It begins when the other agrees.")
+        if self._session.awaits_caller:
+            hint = "Nothing was sent. What you typed until then waits, and would be in the log."
+            raise NotNow(f"{self._agreement.peer} has not written anything yet", hint)
         if self._logs is None:
             hint = "Nothing was sent. Only a client with a profile can keep a log."
             raise NotNow("this client has no place for a log", hint)

@@ -75,6 +75,8 @@ class ChatSession(Connection, amp.CommandLocator):
         self.comparing = Comparing(agreement.peer, self, self._life, owner)
         self.log = AgreedLog(agreement, self, owner, logs)
         self.may_speak = False
+        #: What our person says is held back, the caller's first word not being there yet.
+        self.awaits_caller = agreement.role == "callee"
         super().__init__(clock, limits.CHAT_HANDSHAKE_DEADLINE)
         self._agreement = agreement
         self._owner = owner
@@ -195,6 +197,7 @@ class ChatSession(Connection, amp.CommandLocator):
 
     def send_held(self) -> None:
         """In the order in which it was typed."""
+        self.awaits_caller = False
         for number, text in self._outbox.take_held():
             self._send(number, text)
 

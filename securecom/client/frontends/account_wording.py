@@ -1,4 +1,8 @@
-"""Events about what the server holds, in words (`wording.py`, `key_wording.py`: the rest)."""
+"""Events about what the server holds, in words (`wording.py`, `key_wording.py`: the rest).
+
+The texts of facts are the server's own, so each of their rows bears its mark: none can pass for
+something that this client says, a question for a pass phrase for one.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from itertools import groupby
 
 from securecom.client import events as e
 from securecom.client.frontends.key_wording import words
-from securecom.client.frontends.wording import FACT, Line
+from securecom.client.frontends.wording import FACT, SERVER, Line
 
 __all__ = ["words"]
 
@@ -15,14 +19,14 @@ __all__ = ["words"]
 def _(event: e.MyData) -> list[Line]:
     lines = [(FACT, f"what the server holds about you, {event.name}, by its own word:")]
     for part, facts in groupby(event.facts, lambda fact: fact.part):
-        lines.append((FACT, f"{part}:"))
+        lines.append((SERVER, f"{part}:"))
         lines += [line for fact in facts for line in words(fact)]
     return lines
 
 
 @words.register
 def _(event: e.DataFact) -> list[Line]:
-    return [(FACT, f"    {event.what}: {event.value}")]
+    return [(SERVER, f"    {event.what}: {event.value}")]
 
 
 @words.register

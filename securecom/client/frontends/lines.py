@@ -25,6 +25,7 @@ from securecom import limits
 from securecom.client.events import (
     ChatOver,
     Event,
+    KeyFollowed,
     Message,
     MyData,
     Notice,
@@ -40,8 +41,8 @@ from securecom.client.frontends.splitter import Splitter
 from securecom.errors import CannotReach, NotAnswered, NotNow, SecurecomError
 
 #: What a slow reader misses nothing of: the peer has our receipt, or somebody waits for it, all of
-#: it.
-_KEPT = (Message, ChatOver, Problem, SecretWanted, MyData)
+#: it; or it is told once and never again.
+_KEPT = (Message, ChatOver, Problem, SecretWanted, MyData, KeyFollowed)
 
 
 @implementer(IHalfCloseableProtocol)
@@ -120,6 +121,10 @@ class Lines(Protocol):
         self._secrets.give_up(NotNow("you are leaving", "Nothing was sent or changed."))
         if self._orders is not None:
             self._orders.abandon()
+
+    def continued(self) -> None:
+        """We go on after a stop: an open question is hidden as before."""
+        self._secrets.continued()
 
     def close(self) -> Deferred[None]:
         """Write what is left, then close; fires when that is done."""

@@ -54,6 +54,8 @@ class Plain:
     def answer(self, order: Order, result: Any, error: SecurecomError | None) -> list[Event]:
         """Language: failures, and what was asked for; that the rest was done, events tell."""
         if error is not None:
+            if order.command.asks:
+                self._typed.asked_in_vain()
             return [problem(error)]
         return [result] if isinstance(result, Event) else []
 

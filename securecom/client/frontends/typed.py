@@ -11,16 +11,25 @@ from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Argument, Command, Kind
 from securecom.client.frontends.orders import Order
 from securecom.client.terms import read_pause, read_terms, read_wish
-from securecom.errors import BadArgument, BadName, TooLong, UnknownCommand
+from securecom.errors import BadArgument, BadName, NotNow, TooLong, UnknownCommand
 from securecom.identity import Name
 from securecom.text import shown
 
 
 class Typed:
-    """Reads lines; remembers only that the original's `!chat` has asked for a name."""
+    """Reads lines; remembers only that the original's `!chat` has asked for a name, and that a
+    question for a pass phrase came to nothing.
+    """
 
     def __init__(self) -> None:
         self._wants_name = False
+        self._may_be_secret = False
+
+    def asked_in_vain(self) -> None:
+        """A command that asks for pass phrases has failed: who typed ahead, or types it again as
+        one does at other questions, means none of it for the peer.
+        """
+        self._may_be_secret = True
 
     def read(self, line: str) -> Order | str | None:
         """An order; a question to show; or None for a blank line.
@@ -29,6 +38,11 @@ class Typed:
         """
         wants_name, self._wants_name = self._wants_name, False
         bare = line.strip()
+        told = self._told(line, bare, wants_name)
+        self._may_be_secret = False
+        return told
+
+    def _told(self, line: str, bare: str, wants_name: bool) -> Order | str | None:
         if not bare:
             return None
         if bare == commands.CHAT.original:
@@ -36,7 +50,11 @@ class Typed:
             return "Whom? Type a name; an empty line forgets the question."
         if wants_name and bare[0] not in "/!":
             return order(commands.CHAT, bare)
-        return _command(line, bare) or order(commands.SAY, _text(line))
+        command = _command(line, bare)
+        if command is None and self._may_be_secret:
+            hint = "Nothing was sent. After an empty line, what you type is a message again."
+            raise NotNow("a pass phrase was asked for, and that line may be one", hint)
+        return command or order(commands.SAY, _text(line))
 
 
 def _command(line: str, bare: str) -> Order | None:
@@ -121,11 +139,16 @@ def _pin(text: str) -> str:
     return f"{_name(name)} {fingerprint}"
 
 
-def _message(text: str) -> str:
+def encoded(text: str) -> bytes:
+    """As UTF-8. :raises BadArgument: for what only an escape in JSON can bring in."""
     try:
-        length = len(text.encode("utf-8"))
+        return text.encode("utf-8")
     except UnicodeEncodeError:
         raise BadArgument("the text holds half a character (a lone surrogate)") from None
+
+
+def _message(text: str) -> str:
+    length = len(encoded(text))
     if length > limits.MAX_TEXT:
         raise TooLong(f"a message has at most {limits.MAX_TEXT} bytes, not {length}")
     return text

@@ -1,7 +1,8 @@
 """Events in words: what a person reads, one short line for most, without time or gutter.
 
 A line is a mark and its text. `*` marks facts, `--` what frames a chat, `>` one's own messages,
-`NAME|` a peer's: no name contains `*`, `-` in front, `>` or `|`. Text is raw here.
+`NAME|` a peer's, `(server)` the server's: no name contains `*`, `-` in front, `>`, `|` or `(`.
+Text is raw here.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ Line = tuple[str, str]
 FACT = "*"
 FRAME = "--"
 OWN = ">"
+SERVER = "(server)"
 
 TRUST = {
     "new": "first meeting, not verified",
