@@ -49,7 +49,10 @@ BCRYPT_ROUNDS = 64
 MAX_SUCCESSIONS = 8
 #: New keys of one person in NEW_KEY_WINDOW: each is a write to the disk, and moves an old link out.
 NEW_KEYS = 1
-#: The window of that rate.
+#: Tries of one person in NEW_KEY_WINDOW, whatever comes of them: each is two signatures to check
+#: and a look at the registry, behind which everybody else's log-in waits.
+NEW_KEY_TRIES = 10
+#: The window of these two rates.
 NEW_KEY_WINDOW = 300.0
 #: Bytes of an identity file that is read at all.
 MAX_IDENTITY_FILE = 16 * 1024

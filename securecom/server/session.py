@@ -256,7 +256,6 @@ class Session(amp.CommandLocator):
         channel = self._request_channel
         how = "none" if channel is None else channel.how
         here = remembered.session(self.leg.peer_host(), self.ident, how, self.streams.ended)
-        here.append(remembered.looks_at_blocks(self.blocks.looks))
         return self._account.look(here, lambda: self._switchboard.held(self))
 
     @commands.ForgetMe.responder
