@@ -208,6 +208,8 @@ class AccountTests(StartCase):
         run._open(None)
         handlers[signal.SIGCONT](signal.SIGCONT, None)
         self.assertEqual(called, [run.lines.continued])
+        ended = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
+        self.assertEqual(handlers.keys() - {signal.SIGCONT}, ended)
 
     def test_settings_at_enrolment(self) -> None:
         joined = self.newcomer().enrolled(Name("alice"))
