@@ -49,7 +49,10 @@ BCRYPT_ROUNDS = 64
 MAX_SUCCESSIONS = 8
 #: New keys of one person in NEW_KEY_WINDOW: each is a write to the disk, and moves an old link out.
 NEW_KEYS = 1
-#: The window of that rate.
+#: Tries of one person in NEW_KEY_WINDOW, whatever comes of them: each is two signatures to check
+#: and a look at the registry, behind which everybody else's log-in waits.
+NEW_KEY_TRIES = 10
+#: The window of these two rates.
 NEW_KEY_WINDOW = 300.0
 #: Bytes of an identity file that is read at all.
 MAX_IDENTITY_FILE = 16 * 1024
@@ -255,8 +258,9 @@ SEAL_DEADLINE = 60.0
 LOCK_TRIES = 3
 #: Bytes of the log of one chat; a longer one ends, and another may be agreed to.
 MAX_LOG_BYTES = 16 * 1024 * 1024
-#: Bytes of a pass phrase, so that a file given by mistake is not read to its end.
-MAX_PASS = 1024
+#: Bytes of a pass phrase, so that a file given by mistake is not read to its end; and the library
+#: that writes identity files takes no more.
+MAX_PASS = 1023
 #: Keys that a pin has replaced, kept for each name: enough to see a history, and no more.
 MAX_OLD_KEYS = 8
 #: Wrong pass phrases that a terminal may try.

@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from securecom import commands, framing, tls
 from securecom.connection import Connection
 from securecom.errors import SecurecomError
-from securecom.identity import Identity, Name, PublicKey
+from securecom.identity import Identity, Name
 from tests.processes import DEADLINE, reactor
 
 HOST = "127.0.0.1"
@@ -207,7 +207,7 @@ class Modified(Connection, amp.CommandLocator):
         return {}
 
     @commands.OfferChat.responder
-    def offered(self, chat: bytes, caller: Name, key: PublicKey, seconds: int) -> dict[str, Any]:
+    def offered(self, caller: Name, **_offer: Any) -> dict[str, Any]:
         self.offers.append(caller)
         return {"answer": "accept"}
 

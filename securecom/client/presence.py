@@ -7,14 +7,15 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
 
-from securecom import commands, limits
+from securecom import commands, limits, refusals
 from securecom.client.choices import Choices
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import Station
 from securecom.client.events import Availability, problem
 from securecom.client.terms import Pause, Terms
-from securecom.errors import BadArgument, NotNow, SecurecomError
+from securecom.errors import BadArgument, NotNow, SecurecomError, TooLong
 from securecom.identity import Name
 
 _NOBODY: frozenset[Name] = frozenset()
@@ -79,6 +80,10 @@ class Presence:
             self._tell().addErrback(lambda _: None)  # the loss is told as such
         elif was_wanted or not again:
             self._station.show(Availability(False, self._left()))
+
+    def end(self) -> None:
+        """The client is over."""
+        self._stop_timer()
 
     # --- changes ----------------------------------------------------------------------------
 
@@ -195,6 +200,7 @@ class Presence:
         if wanted:
             more = {"seconds": left, "audience": to, "busy_to": self._busy_to()}
         answer = self._station.line.ask(commands.SetAvailability, available=wanted, **more)
+        answer.addErrback(_readable)
         told = Availability(wanted, left, to)
         return answer.addCallback(lambda _: self._told(told) if is_news else None)
 
@@ -202,3 +208,11 @@ class Presence:
         self._station.show(event)
         if event.available:
             self._station.tell_missed()
+
+
+def _readable(failure: Failure) -> Failure:
+    """A server may take shorter lists than we make."""
+    if not failure.check(refusals.ListFull):
+        return failure
+    hint = "At the server it is as it was before. Name fewer: /available to NAME NAME."
+    return Failure(TooLong("the server takes no list of so many names", hint))

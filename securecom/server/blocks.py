@@ -6,11 +6,9 @@ any other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from twisted.internet.defer import Deferred
 
-from securecom import limits, refusals
+from securecom import refusals
 from securecom.identity import Name
 from securecom.server.rates import Rate
 from securecom.server.registry import Registry
@@ -19,12 +17,11 @@ from securecom.server.registry import Registry
 class Blocks:
     """One person's list. A change counts once the registry has it.
 
-    :param seconds: a monotonic clock.
+    :param rate: how often anybody looks at or changes theirs, whatever session they do it in.
     """
 
-    def __init__(self, registry: Registry, owner: Name, seconds: Callable[[], float]) -> None:
-        self._registry, self._owner = registry, owner
-        self._rate = Rate[Name](limits.BLOCKS_BY_PERSON, limits.REQUEST_WINDOW, seconds)
+    def __init__(self, registry: Registry, owner: Name, rate: Rate[Name]) -> None:
+        self._registry, self._owner, self._rate = registry, owner, rate
         self._names: frozenset[Name] = frozenset()
 
     def __contains__(self, name: object) -> bool:
@@ -53,11 +50,6 @@ class Blocks:
         """What the person asks for: the list, in order."""
         self._count()
         return self.load()
-
-    @property
-    def looks(self) -> int:
-        """How often the person did any of this lately."""
-        return self._rate.count(self._owner)
 
     def _count(self) -> None:
         if not self._rate.allow(self._owner):

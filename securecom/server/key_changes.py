@@ -37,6 +37,8 @@ class KeyChanges:
         self._registry, self._server, self._switchboard = registry, server, switchboard
         #: How often people have had new keys.
         self.rate = Rate[Name](limits.NEW_KEYS, limits.NEW_KEY_WINDOW, seconds)
+        #: How often they have asked for one.
+        self.tries = Rate[Name](limits.NEW_KEY_TRIES, limits.NEW_KEY_WINDOW, seconds)
         self._under_way: set[Name] = set()
 
     def chain(self, name: Name, key: PublicKey) -> Deferred[bytes]:
@@ -55,6 +57,8 @@ class KeyChanges:
     @inlineCallbacks
     def change(self, party: Party, link: Link) -> Generator[Deferred[Any], Any, None]:
         """The link's new key is the party's. Fails with a refusal; then nothing has changed."""
+        if not self.tries.allow(party.name):
+            raise refusals.TooManyRequests()
         if not link.holds(self._server, party.name):
             raise refusals.BadProof()
         yield self._switchboard.hold(party)

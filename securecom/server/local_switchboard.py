@@ -215,6 +215,8 @@ class LocalSwitchboard:
 
     def _crosses(self, request: Request, asker: Party, asked: Name) -> bool:
         """It is the request of `asked` to the asker, who is in nothing else."""
+        if asked == asker.name:  # nobody meets themselves
+            return False
         is_theirs = request.caller.name == asked and request.wanted == asker.name
         return is_theirs and self._engaged.get(asker.name) in (None, request)
 

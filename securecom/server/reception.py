@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
@@ -20,6 +21,9 @@ from securecom.server.registry import Registry, User, told
 from securecom.server.session import Dial, Session
 from securecom.server.sessions import Sessions
 from securecom.server.switchboard import Switchboard
+
+#: How often somebody looked at their list of blocks, or changed it.
+_BLOCKS = "looks at your blocks"
 
 
 class Reception:
@@ -48,8 +52,15 @@ class Reception:
         self.dial_port: int | None = None
         self._now = now
         self._registry = registry
-        looks = Rate[Name](limits.MY_DATA_BY_PERSON, limits.REQUEST_WINDOW, clock.seconds)
-        self._rates = {LOOKS: looks, "new keys": self.key_changes.rate}
+        #: The lists of those who are on line, or just logging in.
+        self._blocks: WeakValueDictionary[Name, Blocks] = WeakValueDictionary()
+        window = limits.REQUEST_WINDOW
+        self._rates = {
+            LOOKS: Rate[Name](limits.MY_DATA_BY_PERSON, window, clock.seconds),
+            _BLOCKS: Rate[Name](limits.BLOCKS_BY_PERSON, window, clock.seconds),
+            "new keys": self.key_changes.rate,
+            "tries for a new key": self.key_changes.tries,
+        }
 
     def find(self, key: PublicKey) -> Deferred[User]:
         """The user of this key. Fails with `NotEnrolled`, `Disabled` or `ServerTrouble`."""
@@ -62,13 +73,12 @@ class Reception:
     def blocks(self, owner: Name) -> Deferred[Blocks]:
         """Whom this user has blocked. Fails with `ServerTrouble`.
 
-        A session that is there shares its list: or what it blocks at the moment when the new one
-        takes it over would be missing in the new one's.
+        All who log in under a name share one list: or what one blocks at the moment when another
+        takes it over would be missing in that one's.
         """
-        session = self.sessions.of(owner)
-        blocks = Blocks(self._registry, owner, self.clock.seconds)
-        if session is not None:
-            blocks = session.blocks
+        blocks = self._blocks.get(owner)
+        if blocks is None:
+            blocks = self._blocks[owner] = Blocks(self._registry, owner, self._rates[_BLOCKS])
         return blocks.load().addErrback(told).addCallback(lambda _: blocks)
 
     def chain(self, user: User, key: PublicKey) -> Deferred[bytes]:

@@ -75,11 +75,6 @@ def cooldowns(own: Name, pairs: Sequence[tuple[Name, Name, int]]) -> list[Fact]:
     return facts
 
 
-def looks_at_blocks(count: int) -> Fact:
-    """How often one's list of blocks was looked at or changed."""
-    return Fact("counted lately", "looks at your blocks", str(count))
-
-
 def counts(by_you: int, to_you: int, lists: int) -> list[Fact]:
     """How often, for the limits on that."""
     return [

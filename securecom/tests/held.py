@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -50,7 +50,7 @@ def _attributes(one: Any) -> Iterator[Holding]:
 
 def _inside(one: Any) -> list[Any]:
     """What a thing that is not the server's own may hold of the server's."""
-    if isinstance(one, dict):
+    if isinstance(one, Mapping):
         return [*one.keys(), *one.values()]
     if isinstance(one, list | tuple | set | frozenset | deque):
         return list(one)
@@ -65,7 +65,7 @@ def _inside(one: Any) -> list[Any]:
 
 def is_in(what: Any, value: Any) -> bool:
     """It is the value, or directly in it, or in what is in it."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return any(is_in(what, one) for one in (*value.keys(), *value.values()))
     if isinstance(value, list | tuple | set | frozenset | deque):
         return any(is_in(what, one) for one in value)

@@ -45,16 +45,21 @@ def numbered() -> Callable[[int], bytes]:
 
 
 class House:
-    """A server on a `Network`: its registry in memory, its two ports open."""
+    """A server on a `Network`: its registry in memory, its two ports open.
 
-    def __init__(self, dial: int | None = 4242) -> None:
+    :param random: the switchboard's; None: different bytes each time, the same in every run.
+    """
+
+    def __init__(
+        self, dial: int | None = 4242, random: Callable[[int], bytes] | None = None
+    ) -> None:
         self.network = Network()
         clock = self.network.clock
         ca = certificates.new_ca(time.time())  # OpenSSL asks the wall clock
         self.pin = server_id(ca.certificate)
         self.credentials = certificates.new_leaf(ca, [], time.time())
         self.registry = SQLiteRegistry(SynchronousPool(in_memory()))
-        self.switchboard = LocalSwitchboard(clock, numbered())
+        self.switchboard = LocalSwitchboard(clock, random or numbered())
         self.reception = Reception(clock, lambda: NOW, self.registry, self.switchboard, self.pin)
         self.reception.request_port = REQUEST
         self.reception.dial_port = dial

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, fail
 
 from securecom import commands, limits, refusals
 from securecom.errors import StateBusy
-from securecom.identity import Name
+from securecom.identity import Name, PublicKey
 from securecom.tests.house import NOW, Hand, chatting, result
 from securecom.tests.test_chat_requests import RequestCase
 
@@ -120,9 +120,7 @@ class BlockingTests(BlockCase):
 
     def test_one_who_asks_without_end_is_told(self) -> None:
         """Each is work for the one thread that reads and writes the disk."""
-        session = self.house.reception.sessions.of(BOB)
-        assert session is not None
-        self.patch(session.blocks._rate, "_count", 3)
+        self.patch(self.house.reception._rates["looks at your blocks"], "_count", 3)
         self.block(self.bob, "alice")
         self.bob.done(self.bob.ask(commands.Unblock, name=ALICE))
         self.bob.done(self.bob.ask(commands.ListBlocked))
@@ -135,6 +133,15 @@ class BlockingTests(BlockCase):
         self.block(self.alice, "bob")
         self.house.network.clock.advance(limits.REQUEST_WINDOW)
         self.block(self.bob, "alice")
+
+    def test_and_another_session_does_not_help(self) -> None:
+        self.patch(self.house.reception._rates["looks at your blocks"], "_count", 1)
+        self.block(self.bob, "alice")
+        self.bob.standard_wire.cut()
+        self.house.network.pump()
+        bob = Hand(self.house, self.bob.identity)
+        bob.log_in()
+        self.failureResultOf(bob.ask(commands.ListBlocked), refusals.TooManyRequests)
 
 
 class LastingTests(BlockCase):
@@ -173,6 +180,29 @@ class LastingTests(BlockCase):
         bob.done(bob.ask(commands.SetAvailability, available=True))
         self.assert_no_answer(self.ask(self.alice, "bob"))
         self.assertEqual(bob.said("offer"), [])
+
+    def test_two_who_log_in_at_once_have_one_list(self) -> None:
+        """The second has read it, and the first, who is in, adds to it before it is taken over."""
+        self.bob.standard_wire.cut()
+        self.house.network.pump()
+        one, other = Hand(self.house, self.bob.identity), Hand(self.house, self.bob.identity)
+        read, waiting = self.house.registry.successions, Deferred[Any]()
+
+        def slow(name: Name, key: PublicKey) -> Deferred[Any]:
+            found = read(name, key)
+            return waiting.addCallback(lambda _: found)
+
+        delayed = self.patch(self.house.registry, "successions", slow)
+        welcome = other.ask(commands.LogIn, takeover=True)
+        delayed.restore()
+        one.log_in()
+        self.block(one, "alice")
+        waiting.callback(None)
+        other.done(welcome)
+        other.prove()
+        other.done(other.ask(commands.SetAvailability, available=True))
+        self.assert_no_answer(self.ask(self.alice, "bob"))
+        self.assertEqual(other.said("offer"), [])
 
     def test_a_change_of_the_registry_from_outside_counts(self) -> None:
         """The quarantine of a name that was blocked is over: its next owner is somebody else."""

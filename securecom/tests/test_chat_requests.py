@@ -314,6 +314,13 @@ class CrossingTests(RequestCase):
         self.failureResultOf(self.ask(self.alice, "alice"), refusals.Occupied)
         self.assertNoResult(asked)
 
+    def test_nobody_meets_themselves(self) -> None:
+        """Who asks themselves hears nothing, and a second time is one too many."""
+        asked = self.ask(self.alice, "alice")
+        self.failureResultOf(self.ask(self.alice, "alice"), refusals.Occupied)
+        self.assert_no_answer(asked)
+        self.assertEqual(self.alice.heard, [])
+
     def test_one_chat(self) -> None:
         """The same chat and stream, each with the other's key, and the offer withdrawn."""
         alices, bobs = self.crossed(self.alice, self.bob, "bob", "alice")

@@ -6,11 +6,13 @@ import contextlib
 import fcntl
 import io
 import os
+import signal
 import subprocess
 import sys
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -194,6 +196,18 @@ class AccountTests(StartCase):
         assert isinstance(program, Program)
         ((end, *_),) = reactor.triggers["before"]["shutdown"]
         self.assertEqual(end, program.end)
+
+    def test_who_goes_on_after_a_stop_looks_after_the_terminal(self) -> None:
+        handlers: dict[int, Any] = {}
+        self.patch(signal, "signal", handlers.__setitem__)
+        self.patch(running, "StandardIO", lambda *_, **__: None)
+        called: list[Any] = []
+        reactor: Any = MemoryReactorClock()
+        reactor.callFromThread = called.append
+        run = running.Run(self.parse(), reactor, [])
+        run._open(None)
+        handlers[signal.SIGCONT](signal.SIGCONT, None)
+        self.assertEqual(called, [run.lines.continued])
 
     def test_settings_at_enrolment(self) -> None:
         joined = self.newcomer().enrolled(Name("alice"))

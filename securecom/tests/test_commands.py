@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.protocols import amp
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, refusals
+from securecom import commands, limits, refusals
 from securecom.arguments import (
     Fact,
     FactsArgument,
@@ -22,11 +22,34 @@ from securecom.arguments import (
 )
 from securecom.errors import WireError
 from securecom.identity import Identity, Name
+from securecom.succession import LINK_BYTES
 
 COMMANDS = [
     one for one in vars(commands).values() if isinstance(one, type) and issubclass(one, amp.Command)
 ]
 REFUSALS = refusals.Refusal.__subclasses__()
+
+
+def longest(argument: amp.Argument) -> Any:
+    """The value that takes the most bytes of those that we write."""
+    name = Name("x" * limits.MAX_NAME)
+    match argument:
+        case FixedBytes():
+            return bytes(argument.length)
+        case Number():
+            return argument.high
+        case Word():
+            return max(argument.words, key=len)
+    lists = max(limits.MAX_AUDIENCE, limits.MAX_BLOCKED, limits.USERS_PAGE)
+    return {
+        NameArgument: name,
+        NamesArgument: [name] * lists,
+        KeyArgument: Identity.generate().public_key,
+        FactsArgument: [Fact("", "", "x" * (limits.MY_DATA_PAGE - 3))],
+        amp.Boolean: False,
+        amp.String: bytes(limits.MAX_SUCCESSIONS * LINK_BYTES),
+        amp.Unicode: "x" * limits.MAX_TEXT,
+    }[type(argument)]
 
 
 class ArgumentTests(SynchronousTestCase):
@@ -114,6 +137,18 @@ class VocabularyTests(SynchronousTestCase):
                 self.assertTrue(issubclass(kind, refusals.Refusal), command)
                 self.assertEqual(word, vars(kind)["wire"], command)
             self.assertEqual(command.fatalErrors, {})
+
+    def test_whatever_may_be_said_fits_a_frame(self) -> None:
+        for command in COMMANDS:
+            asked = {name.decode(): longest(one) for name, one in command.arguments}
+            answered = {name.decode(): longest(one) for name, one in command.response}
+            said = command.makeArguments(asked, None)
+            said[amp.COMMAND], said[amp.ASK] = command.commandName, b"f" * limits.MAX_TAG
+            told = command.makeResponse(answered, None)
+            told[amp.ANSWER] = b"f" * limits.MAX_TAG
+            for box in (said, told):
+                size = len(box.serialize()) + limits.CHAT_PADDING
+                self.assertLessEqual(size, limits.MAX_BODY, command)
 
     def test_what_wants_no_answer_has_none(self) -> None:
         for command in COMMANDS:

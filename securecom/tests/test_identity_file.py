@@ -217,6 +217,16 @@ class PassPhraseTests(IdentityFileCase):
         self.assertIsNone(Person("", answers=("y",)).terminal.new())
         self.assertEqual(Person("", "one", "one", answers=("",)).terminal.new(), b"one")
 
+    def test_a_pass_phrase_is_not_too_long_to_be_written(self) -> None:
+        self.patch(limits, "BCRYPT_ROUNDS", 1)
+        longest = b"x" * limits.MAX_PASS
+        identity = make_identity_file(self.path, longest)
+        opened = read_identity_file(self.path).unlock(longest)
+        self.assertEqual(opened.public_key, identity.public_key)
+        self.path.unlink()
+        self.assertRaises(PassPhraseProblem, make_identity_file, self.path, longest + b"x")
+        self.assertFalse(self.path.exists())
+
     def test_who_never_agrees_gets_no_key(self) -> None:
         person = Person(*"ab" * limits.PASS_ATTEMPTS)
         self.assertRaises(PassPhraseProblem, person.terminal.new)

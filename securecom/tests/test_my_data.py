@@ -389,9 +389,10 @@ class RememberedTests(HouseCase):
                 "requests by you": "0",
                 "requests to you": "0",
                 "pages of the list of people": "0",
-                "looks at your blocks": "0",
                 "looks at this": "1",
+                "looks at your blocks": "0",
                 "new keys": "0",
+                "tries for a new key": "0",
             },
         )
         self.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)

@@ -193,6 +193,24 @@ class RefusedTests(NewKeyCase):
         self.refused(self.ask(self.link(self.bob.identity)), refusals.KeyTaken)
         self.renew()
 
+    def test_tries_do(self) -> None:
+        """Each is work, also one that proves nothing; another session does not help."""
+        taken, forged = self.link(self.bob.identity), self.link(server=bytes(32))
+        for number in range(limits.NEW_KEY_TRIES):
+            lie, why = [(taken, refusals.KeyTaken), (forged, refusals.BadProof)][number % 2]
+            self.refused(self.ask(lie), why)
+        self.patch(Link, "holds", lambda *_: self.fail("signatures were looked at"))
+        self.refused(self.ask(self.link()), refusals.TooManyRequests)
+        again = Hand(self.house, self.old)
+        again.log_in(takeover=True)
+        self.refused(self.ask(self.link(), again), refusals.TooManyRequests)
+
+    def test_tries_are_forgotten_in_time(self) -> None:
+        for _ in range(limits.NEW_KEY_TRIES):
+            self.refused(self.ask(self.link(self.bob.identity)), refusals.KeyTaken)
+        self.wait(limits.NEW_KEY_WINDOW)
+        self.renew()
+
     def test_trouble_with_the_disk_changes_nothing(self) -> None:
         busy = fail(StateBusy("another process is writing"))
         self.patch(self.house.registry, "succeed", lambda *_: busy)

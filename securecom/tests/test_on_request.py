@@ -57,8 +57,8 @@ class CommandTests(SynchronousTestCase):
         for text in (f"'{self.program}'", "/none", str(self.folder), "''", "'open", "a\0b"):
             self.assertRaises(NoProgram, on_request.split, text)
 
-    def test_what_the_system_would_not_take(self) -> None:
-        for command in (("a\0b",), ("true", "a\0b")):
+    def test_what_the_system_or_a_profile_would_not_take(self) -> None:
+        for command in (("a\0b",), ("true", "a\0b"), ("true", "\udcff")):
             self.assertRaises(NoProgram, on_request.resolved, command)
 
     def test_the_shell_is_not_asked(self) -> None:

@@ -77,6 +77,16 @@ class TerminalTests(AskingCase):
         self.type(f"{PHRASE}\n")
         self.assertEqual(self.hidden, [True, False])
 
+    def test_it_is_hidden_again_after_a_stop(self) -> None:
+        """The shell that had the terminal meanwhile left it as it wants it."""
+        self.lines.continued()
+        self.start()
+        self.lines.continued()
+        self.assertEqual(self.hidden, [True, True])
+        self.type(f"{PHRASE}\n")
+        self.lines.continued()
+        self.assertEqual(self.hidden, [True, True, False])
+
     def test_what_is_typed_before_the_question_is_no_command(self) -> None:
         self.role.peer = "bob"  # type: ignore[assignment]
         self.type(f"{PHRASE}\n")
@@ -205,7 +215,8 @@ class ProgramTests(AskingCase):
 
     def test_a_command_is_no_answer_and_is_not_carried_out(self) -> None:
         self.start()
-        wrong = ('{"command": "users"}', '{"secret": 5}', '{"secret": "x", "id": 1}', "x")
+        half = r'{"secret": "\ud800"}'
+        wrong = ('{"command": "users"}', '{"secret": 5}', '{"secret": "x", "id": 1}', "x", half)
         for line in wrong:
             self.type(f"{line}\n")
         self.assertEqual((self.heard, self.role.calls), ([], []))

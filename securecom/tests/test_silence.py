@@ -7,12 +7,13 @@ import random
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import commands, limits, refusals
-from securecom.identity import Name
-from securecom.server.local_switchboard import LocalSwitchboard
+from securecom.identity import Identity, Name
+from securecom.succession import Link
 from securecom.tests.distributions import distance, probability
 from securecom.tests.house import Hand, House, chatting
 
@@ -65,9 +66,7 @@ class Empty:
     more: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, seed: str) -> None:
-        self.house = house = House()
-        house.switchboard = LocalSwitchboard(house.network.clock, random.Random(seed).randbytes)
-        house.reception.switchboard = house.switchboard
+        self.house = house = House(random=random.Random(seed).randbytes)
         house.switchboard.restraints.by_pair._count = 2 * SAMPLES
         self.clock = house.network.clock
         self.prepare()
@@ -150,6 +149,25 @@ class Blocking(Empty):
         self.bob.done(self.bob.ask(commands.Block, name=Name("alice")))
 
 
+class Excluding(Empty):
+    listed = False
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.befriend(self.bob, "frank", audience=[Name("frank")])
+
+
+class Forgotten(Empty):
+    """He was here, and nobody may have his name yet."""
+
+    listed = False
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.bob.done(self.bob.ask(commands.ForgetMe, name=BOB))
+        self.house.network.advance(limits.CLOSE_DEADLINE)
+
+
 class WithoutRequestChannel(Empty):
     listed = False
 
@@ -194,6 +212,24 @@ class Asking(WithCarol):
         asked.addErrback(lambda _: None)
 
 
+class HavingANewKeyWritten(Empty):
+    """For as long as the disk takes."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.writing: Deferred[Any] = Deferred()
+        self.house.registry.succeed = lambda *_: self.writing  # type: ignore[method-assign]
+        link = Link.signed(self.house.pin, BOB, self.bob.identity, Identity.generate())
+        signatures = {"old_signature": link.old_signature, "new_signature": link.new_signature}
+        self.bob.ask(commands.NewKey, key=link.new, **signatures).addErrback(lambda _: None)
+
+
+class OfAFriendHavingANewKeyWritten(HavingANewKeyWritten):
+    def prepare(self) -> None:
+        super().prepare()
+        self.befriend(self.bob, "alice")
+
+
 class SaysBusy(Empty):
     word = "busy"
 
@@ -229,6 +265,31 @@ class BlocksMeanwhile(Empty):
 
     def meanwhile(self) -> None:
         self.bob.done(self.bob.ask(commands.Block, name=Name("alice")))
+
+
+class AvailableNotForLong(Empty):
+    """His time is up while he is asked, and that ends nothing."""
+
+    def before(self) -> None:
+        self.befriend(self.bob, "frank", seconds=7)
+
+
+class GoesAwayMeanwhile(Empty):
+    listed = False  # once Bob has
+
+    def before(self) -> None:
+        self.befriend(self.bob, "frank")
+
+    def meanwhile(self) -> None:
+        self.befriend(self.bob, "frank", available=False)
+
+
+class AcceptsAndOpensTooLate(Empty):
+    def meanwhile(self) -> None:
+        ready: Deferred[Any] = Deferred()
+        self.clock.callLater(limits.OPENING_DEADLINE + 1, ready.callback, {})
+        self.bob.opens = lambda: ready
+        self.bob.answer("accept")
 
 
 class AcceptsAndCannot(Empty):
@@ -323,18 +384,24 @@ PATHS = (
     Offline,
     Away,
     Blocking,
+    Excluding,
+    Forgotten,
     WithoutRequestChannel,
     AskedTooOften,
     AskedTooOftenByAlice,
     InAChat,
     BeingAsked,
     Asking,
+    HavingANewKeyWritten,
     SaysBusy,
     Dismisses,
     DismissesLater,
     TalksNonsense,
     BlocksMeanwhile,
+    AvailableNotForLong,
+    GoesAwayMeanwhile,
     AcceptsAndCannot,
+    AcceptsAndOpensTooLate,
     LosesTheRequestChannel,
     OfAFriend,
     OfAFriendWhoIsExcluded,
@@ -342,6 +409,7 @@ PATHS = (
     OfAFriendOfOneWithoutRequestChannel,
     OfAFriendTooOften,
     OfAFriendWhileBeingAsked,
+    OfAFriendHavingANewKeyWritten,
     OfAFriendDismissed,
     OfAFriendToWhomBusyIsSaidTooLate,
     OfAFriendLeftOutTooLate,

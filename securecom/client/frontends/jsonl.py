@@ -13,7 +13,7 @@ from securecom.client.events import Event, problem
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command
 from securecom.client.frontends.orders import Order
-from securecom.client.frontends.typed import checked
+from securecom.client.frontends.typed import checked, encoded
 from securecom.errors import BadArgument, SecurecomError
 from securecom.text import shown
 
@@ -63,6 +63,7 @@ class Json:
         secret = told.pop("secret", None)
         if told or not isinstance(secret, str):
             raise BadArgument('a pass phrase is asked for: {"secret": "…"}, "" for none')
+        encoded(secret)
         return secret
 
     def answer(self, order: Order, result: Any, error: SecurecomError | None) -> list[Event]:

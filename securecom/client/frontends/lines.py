@@ -122,6 +122,10 @@ class Lines(Protocol):
         if self._orders is not None:
             self._orders.abandon()
 
+    def continued(self) -> None:
+        """We go on after a stop: an open question is hidden as before."""
+        self._secrets.continued()
+
     def close(self) -> Deferred[None]:
         """Write what is left, then close; fires when that is done."""
         self.stop()

@@ -47,6 +47,11 @@ class Secrets:
         if (answer := self._take()) is not None:
             answer.errback(Failure(error))
 
+    def continued(self) -> None:
+        """We had been stopped, and a shell has made what is typed show meanwhile."""
+        if self._answer is not None:
+            self._show_typing(False)
+
     def _take(self) -> Deferred[str] | None:
         answer, self._answer = self._answer, None
         if answer is not None:

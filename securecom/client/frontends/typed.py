@@ -139,11 +139,16 @@ def _pin(text: str) -> str:
     return f"{_name(name)} {fingerprint}"
 
 
-def _message(text: str) -> str:
+def encoded(text: str) -> bytes:
+    """As UTF-8. :raises BadArgument: for what only an escape in JSON can bring in."""
     try:
-        length = len(text.encode("utf-8"))
+        return text.encode("utf-8")
     except UnicodeEncodeError:
         raise BadArgument("the text holds half a character (a lone surrogate)") from None
+
+
+def _message(text: str) -> str:
+    length = len(encoded(text))
     if length > limits.MAX_TEXT:
         raise TooLong(f"a message has at most {limits.MAX_TEXT} bytes, not {length}")
     return text

@@ -100,7 +100,14 @@ def parse_identity_file(path: Path, data: bytes) -> IdentityFile:
 
 
 def make_identity_file(path: Path, pass_phrase: bytes | None) -> Identity:
-    """A new key, written before it is used for anything. :raises IdentityProblem: if it cannot."""
+    """A new key, written before it is used for anything.
+
+    :raises PassPhraseProblem: if that is too long for one. :raises IdentityProblem: if it cannot be
+        written.
+    """
+    if pass_phrase and len(pass_phrase) > limits.MAX_PASS:
+        what = f"a pass phrase has at most {limits.MAX_PASS} bytes, not {len(pass_phrase)}"
+        raise PassPhraseProblem(what, "Nothing was made.")
     identity = Identity.generate()
     protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if pass_phrase:

@@ -44,6 +44,6 @@ class Vault:
         return asked.addCallback(self._checked, file)
 
     def _checked(self, typed: str, file: IdentityFile) -> Deferred[bytes | None]:
-        phrase = typed.encode("utf-8", "surrogateescape")
+        phrase = typed.encode("utf-8")
         opened = self._elsewhere(lambda: file.unlock(phrase))
         return opened.addCallback(lambda _: phrase)

@@ -40,11 +40,19 @@ def resolved(command: Command) -> Command:
     """The same with the program's whole path. :raises NoProgram: see above."""
     if not command:
         return command
-    is_text = "\0" not in "".join(command)
+    is_text = _is_text("".join(command))
     found = shutil.which(os.path.expanduser(command[0])) if is_text else None
     if found is None:
         raise NoProgram("the program of on_request is not there, or may not be run")
     return (os.path.abspath(found), *command[1:])
+
+
+def _is_text(text: str) -> bool:
+    """What a profile can hold, and the system takes: a command line need not be UTF-8."""
+    try:
+        return b"\0" not in text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
 
 
 def environment(ours: Mapping[str, str]) -> dict[str, str]:

@@ -119,12 +119,16 @@ class Run:
     def _open(self, someone: Member | Newcomer | None) -> None:
         for number in _SIGNALS:
             signal.signal(number, self._signalled)
+        signal.signal(signal.SIGCONT, self._continued)
         StandardIO(self.lines, reactor=self._reactor)
         self.lines.show(Hello(INTERFACE, __version__))
         self.begin(someone)
 
     def _signalled(self, number: int, _: object) -> None:
         self._reactor.callFromThread(self.visit.signalled, number)
+
+    def _continued(self, _number: int, _: object) -> None:
+        self._reactor.callFromThread(self.lines.continued)
 
     # --- the core ---------------------------------------------------------------------------
 

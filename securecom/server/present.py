@@ -1,0 +1,130 @@
+"""One person who is on line, as the switchboard sees them: what is sent over their two channels.
+
+The standard channel is there from the beginning to the end. The request channel comes and goes;
+without one the person cannot be asked.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred, fail
+
+from securecom import commands, limits, refusals
+from securecom.errors import PeerSilent
+from securecom.identity import Name, PublicKey
+from securecom.server.blocks import Blocks
+from securecom.server.channels import RequestChannel, StandardChannel
+from securecom.server.relay import Relay
+from securecom.server.streams import Streams
+from securecom.server.switchboard import Answer, Withdrawn
+
+
+class Present:
+    """See `switchboard.Party`.
+
+    :param succession: the chain that led to the key.
+    :param leg: the standard channel.
+    :param blocks: whom this person has blocked, loaded.
+    """
+
+    def __init__(
+        self, name: Name, key: PublicKey, succession: bytes, leg: StandardChannel, blocks: Blocks
+    ) -> None:
+        self.name, self.key, self.succession = name, key, succession
+        self.leg = leg
+        self.streams = Streams(leg)
+        self.blocks = blocks
+        self.request_channel: RequestChannel | None = None
+
+    # --- the request channel ----------------------------------------------------------------
+
+    def channel_opened(self, channel: RequestChannel) -> None:
+        """A request channel was proven; a former one is replaced."""
+        former, self.request_channel = self.request_channel, channel
+        if former is not None:
+            former.close()
+
+    def channel_lost(self, channel: RequestChannel) -> None:
+        """A request channel is gone."""
+        if self.request_channel is channel:
+            self.request_channel = None
+
+    # --- Party ------------------------------------------------------------------------------
+
+    @property
+    def reachable(self) -> bool:
+        """Has a live request channel."""
+        return self.request_channel is not None
+
+    def admits(self, asker: Name) -> bool:
+        """Has not blocked this person."""
+        return asker not in self.blocks
+
+    def offer(
+        self,
+        chat: bytes,
+        caller: Name,
+        key: PublicKey,
+        succession: bytes,
+        lasts: float,
+        chat_seconds: int | None,
+    ) -> Deferred[Answer]:
+        """Ask over the request channel."""
+        if self.request_channel is None:
+            return fail(refusals.NoAnswer())
+        seconds = math.ceil(lasts)
+        channel = self.request_channel
+        answer = channel.control.call(
+            commands.OfferChat,
+            chat=chat,
+            caller=caller,
+            key=key,
+            seconds=seconds,
+            chat_seconds=chat_seconds,
+            succession=succession or None,
+        )
+        self._expect(answer, seconds, channel)
+        return answer.addCallback(lambda box: cast(Answer, box["answer"]))
+
+    def missed(self, caller: Name) -> None:
+        """Somebody asked in vain: for the person to see when they are back."""
+        if self.request_channel is not None:
+            self.request_channel.control.tell(commands.MissedRequest, caller=caller)
+
+    def withdraw(self, chat: bytes, reason: Withdrawn) -> None:
+        """The offer no longer stands."""
+        if self.request_channel is not None:
+            self.request_channel.control.tell(commands.WithdrawOffer, chat=chat, reason=reason)
+
+    def announce_stream(self, chat: bytes, stream: int) -> Deferred[object]:
+        """Tell the callee's client which stream the chat will have."""
+        answer = self.leg.control.call(commands.OpenStream, chat=chat, stream=stream)
+        self._expect(answer, limits.OPENING_DEADLINE, self.leg)
+        return cast(Deferred[object], answer)
+
+    def open_stream(self, relay: Relay) -> None:
+        """Chat frames of this stream are welcome."""
+        self.streams.open(relay)
+
+    def close_stream(self, stream: int, *, tell: bool) -> None:
+        """And no longer."""
+        self.streams.close(stream)
+        if tell:
+            self.leg.control.tell(commands.StreamClosed, stream=stream)
+
+    def _expect(
+        self, answer: Deferred[Any], seconds: float, channel: RequestChannel | StandardChannel
+    ) -> None:
+        """A channel that leaves a command unanswered long after its time is no good any more."""
+        error = PeerSilent("a command was not answered")
+        wait = seconds + limits.ANSWER_DEADLINE
+        timer = self.leg.clock.callLater(wait, channel.fault, error)
+
+        def answered(result: Any) -> Any:
+            if timer.active():
+                timer.cancel()
+            return result
+
+        answer.addBoth(answered)

@@ -1,0 +1,57 @@
+"""Each refusal that a command of the person's can end with is an error that they can read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import fail
+from twisted.protocols import amp
+
+from securecom import commands
+from securecom.client.channels.standard_channel import StandardChannel
+from securecom.errors import OurFault, SecurecomError
+from securecom.tests.engaged import ALICE, BOB, AliceTestCase
+from securecom.tests.test_commands import COMMANDS
+
+#: Commands that no person waits for, or whose refusals are looked at one by one elsewhere.
+ELSEWHERE = {
+    commands.LogIn: "test_client_service",
+    commands.Enrol: "test_enrol",
+    commands.NewKey: "test_rotation",
+    commands.DialMe: "test_daemon_role",
+    commands.ProveSession: "test_request_channel",
+    commands.CancelRequest: "what it is about ends by itself",
+    commands.EndChat: "likewise",
+    commands.OpenStream: "the server's",
+    commands.Hello: "ends the chat: test_chat",
+    commands.Say: "likewise",
+}
+
+
+class RefusalsTests(AliceTestCase):
+    def orders(self) -> dict[type[amp.Command], Callable[[], Any]]:
+        """What sends each of the others."""
+        alice = self.alice
+        return {
+            commands.SetAvailability: alice.set_available,
+            commands.ListAvailable: alice.users,
+            commands.RequestChat: lambda: alice.request_chat(BOB),
+            commands.Block: lambda: alice.block(BOB),
+            commands.Unblock: lambda: alice.unblock(BOB),
+            commands.ListBlocked: alice.blocked,
+            commands.MyData: alice.account.my_data,
+            commands.ForgetMe: lambda: alice.account.forget_me(ALICE),
+        }
+
+    def test_every_command_that_can_be_refused_is_here(self) -> None:
+        refusing = {command for command in COMMANDS if command.errors}
+        self.assertEqual(refusing, self.orders().keys() | ELSEWHERE.keys())
+
+    def test_none_is_a_mistake_of_ours(self) -> None:
+        for command, order in self.orders().items():
+            for refusal in command.errors:
+                self.patch(StandardChannel, "ask", lambda *_, why=refusal, **__: fail(why()))
+                (error,) = self.told(order())
+                self.assertIsInstance(error, SecurecomError, (command, refusal))
+                self.assertFalse(isinstance(error, OurFault), (command, refusal))
