@@ -34,6 +34,7 @@ from securecom.identity import Identity
 from securecom.succession import Link
 
 _NOTHING = "Nothing was changed."
+_OPEN = "Whether your key is the new one, the next log-in tells."
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,9 @@ class Rotation:
                 new_signature=link.new_signature,
             )
         except ConnectionWasLost as error:
-            hint = "Whether your key is the new one, the next log-in tells."
-            raise ConnectionWasLost(error.what, hint) from None
+            raise ConnectionWasLost(error.what, _OPEN) from None
+        except refusals.ServerTrouble:  # a disk that failed may have it all the same
+            raise ServerInTrouble("the server could not do it, or not say so", _OPEN) from None
         except (NotNow, refusals.Refusal) as refusal:
             self._drop()
             raise _readable(refusal) from None
@@ -194,8 +196,6 @@ def _readable(refusal: NotNow | refusals.Refusal) -> SecurecomError:
         case refusals.TooManyRequests():
             wait = duration(int(limits.NEW_KEY_WINDOW))
             return TooOften("you have had a new key not long ago", f"{_NOTHING} Wait {wait}.")
-        case refusals.ServerTrouble():
-            return ServerInTrouble("the server could not do it")
     return ServerInTrouble(
         f"the server did not take the new key ({refusal.wire.decode()})", _NOTHING
     )

@@ -322,10 +322,6 @@ class RefusedTests(RotationCase):
         error = self.check_old(self.renew(), TooOften)
         self.assertTrue(str(error).endswith("Nothing was changed. Wait 5 min."), str(error))
 
-    def test_trouble(self) -> None:
-        self.refuse(refusals.ServerTrouble())
-        self.check_old(self.renew(), ServerInTrouble)
-
     def test_no_proof_and_taken(self) -> None:
         for why in (refusals.BadProof(), refusals.KeyTaken()):
             self.refuse(why)
@@ -337,7 +333,7 @@ class RefusedTests(RotationCase):
 
             def change(*_: Any) -> Any:
                 self.seen = opened.enter_context(self.coming.open("rb"))
-                raise refusals.ServerTrouble
+                raise refusals.BadProof
 
             self.patch(KeyChanges, "_write", change)
             self.fails(self.renew(), ServerInTrouble)

@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from securecom import refusals
 from securecom.client.events import (
     Connecting,
     KeyNotRenewed,
@@ -24,6 +25,7 @@ from securecom.errors import (
     LoginRefused,
     NotNow,
     ProfileProblem,
+    ServerInTrouble,
 )
 from securecom.server.session import Session
 from securecom.succession import Link
@@ -82,6 +84,20 @@ class InterruptedTests(RotationCase):
         self.session._change_key = lose
         self.lost()
 
+    def troubled(self, has_it: bool) -> None:
+        """The server's disk fails, before or after the new key was on it."""
+        change = self.session._change_key
+
+        def fail(session: Session, link: Link) -> Deferred[None]:
+            if has_it:
+                result(change(session, link))
+            raise refusals.ServerTrouble
+
+        self.session._change_key = fail
+        error = self.fails(self.renew(), ServerInTrouble)
+        self.assertIn("the next log-in tells", str(error))
+        self.assertTrue(self.coming.exists())
+
     def lost(self) -> None:
         error = self.fails(self.renew(), ConnectionWasLost)
         self.assertIn("the next log-in tells", str(error))
@@ -126,6 +142,16 @@ class InterruptedTests(RotationCase):
         self.before_the_answer()
         self.starts_again()
         self.check_new(self.settled(KeyRenewed))
+
+    def test_a_server_in_trouble_that_has_it_all_the_same(self) -> None:
+        self.troubled(has_it=True)
+        self.starts_again()
+        self.check_new(self.settled(KeyRenewed))
+
+    def test_a_server_in_trouble_that_has_it_not(self) -> None:
+        self.troubled(has_it=False)
+        self.starts_again()
+        self.check_dropped()
 
     def test_the_second_try_is_at_once_and_no_news(self) -> None:
         self.before_the_answer()
