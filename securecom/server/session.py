@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Literal, cast
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.protocols import amp
 
 from securecom import commands, limits, refusals
@@ -18,6 +18,7 @@ from securecom.errors import PeerSilent
 from securecom.identity import Name, PublicKey
 from securecom.server import remembered
 from securecom.server.account import Account
+from securecom.server.aside import Aside
 from securecom.server.blocks import Blocks
 from securecom.server.channels import RequestChannel, StandardChannel
 from securecom.server.registry import told
@@ -42,6 +43,7 @@ class Session(amp.CommandLocator):
     :param blocks: whom this person has blocked, loaded.
     :param account: what the server holds about them.
     :param dial: opens a request channel to this person's machine, if the operator allows it.
+    :param pause: seconds until what another's request brings is told to this person.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Session(amp.CommandLocator):
         account: Account,
         dial: Dial,
         change_key: ChangeKey,
+        pause: Callable[[], float],
     ) -> None:
         self.name, self.key, self.succession = name, key, succession
         self.ident, self.request_key = ident, request_key
@@ -67,6 +70,7 @@ class Session(amp.CommandLocator):
         self._account = account
         self._dial, self._change_key = dial, change_key
         self._request_channel: RequestChannel | None = None
+        self._aside = Aside(leg.clock, pause)
 
     # --- the end ----------------------------------------------------------------------------
 
@@ -116,31 +120,39 @@ class Session(amp.CommandLocator):
         chat_seconds: int | None,
     ) -> Deferred[Answer]:
         """Ask over the request channel."""
-        if self._request_channel is None:
-            return fail(refusals.NoAnswer())
+        answer: Deferred[Answer] = Deferred()
         seconds = math.ceil(lasts)
+        facts = {
+            "chat": chat,
+            "caller": caller,
+            "key": key,
+            "seconds": seconds,
+            "chat_seconds": chat_seconds,
+            "succession": succession or None,
+        }
+        self._aside.do(lambda: self._offer(answer, seconds, facts))
+        return answer
+
+    def _offer(self, answer: Deferred[Answer], seconds: float, facts: dict[str, Any]) -> None:
         channel = self._request_channel
-        answer = channel.control.call(
-            commands.OfferChat,
-            chat=chat,
-            caller=caller,
-            key=key,
-            seconds=seconds,
-            chat_seconds=chat_seconds,
-            succession=succession or None,
-        )
-        self._expect(answer, seconds, channel)
-        return answer.addCallback(lambda box: cast(Answer, box["answer"]))
+        if channel is None:
+            answer.errback(refusals.NoAnswer())
+            return
+        box = channel.control.call(commands.OfferChat, **facts)
+        self._expect(box, seconds, channel)
+        box.addCallback(lambda box: cast(Answer, box["answer"])).chainDeferred(answer)
 
     def missed(self, caller: Name) -> None:
         """Somebody asked in vain: for the person to see when they are back."""
-        if self._request_channel is not None:
-            self._request_channel.control.tell(commands.MissedRequest, caller=caller)
+        self._aside.do(lambda: self._tell(commands.MissedRequest, caller=caller))
 
     def withdraw(self, chat: bytes, reason: Withdrawn) -> None:
         """The offer no longer stands."""
+        self._aside.do(lambda: self._tell(commands.WithdrawOffer, chat=chat, reason=reason))
+
+    def _tell(self, command: type[amp.Command], **facts: Any) -> None:
         if self._request_channel is not None:
-            self._request_channel.control.tell(commands.WithdrawOffer, chat=chat, reason=reason)
+            self._request_channel.control.tell(command, **facts)
 
     def announce_stream(self, chat: bytes, stream: int) -> Deferred[object]:
         """Tell the callee's client which stream the chat will have."""
