@@ -37,11 +37,14 @@ class SilenceTests(TownCase):
         server = await self.server(command=(*SHORTENED, *LIMITS, *TWISTD))
         alice, bob, carol = await self.clients(server, "alice", "bob", "carol")
         await carol.do("block", name="alice")
-        away, gone, dismisses = await self._newcomers("dave", "erin", "frank")
+        names = ("dave", "erin", "frank", "grace", "heidi")
+        away, gone, dismisses, busy, heidi = await self._newcomers(*names)
         await away.do("away")
         await gone.do("exit")
         await gone.ended()
+        await self.chat(busy, heidi, "heidi", "grace")
         reasons = {"bob": bob, "carol": carol, "dave": away, "erin": gone, "frank": dismisses}
+        reasons["grace"] = busy
         times: dict[str, list[float]] = {name: [] for name in (*reasons, "nobody")}
         answers = set()
         for _ in range(SAMPLES):
@@ -58,7 +61,7 @@ class SilenceTests(TownCase):
         for name, taken in times.items():
             others = [time for other in times if other != name for time in times[other]]
             self.assertGreater(probability(taken, others), SIGNIFICANT, name)
-        for client in (carol, away):
+        for client in (carol, away, busy):
             self.assertEqual(client.told("asked"), [])
         self.assertEqual(len(bob.told("asked")), SAMPLES)
 

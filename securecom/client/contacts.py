@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from securecom import limits
+from securecom import limits, whole_files
 from securecom.client import known_peers
 from securecom.client.events import Trust
 from securecom.client.known_peers import Kept, OldKey, Pin, Pins
@@ -193,7 +193,7 @@ class Contacts:
             lock = os.open(
                 self._path.with_name(self._path.name + ".lock"),
                 _LOCK_FLAGS,
-                private_files.FILE_MODE,
+                whole_files.FILE_MODE,
             )
         except OSError as error:
             raise _unusable(self._path, error) from None

@@ -44,5 +44,6 @@ def _check_page(names: list[Name], after: str) -> None:
     """Pages go on, or a server could keep us listing for ever."""
     for name in names:
         if name <= after:
-            raise WireError("the server's list is out of order")
+            hint = "Nothing was shown. Tell the server's admin."
+            raise WireError("the server's list is out of order", hint)
         after = name

@@ -246,6 +246,10 @@ class MainRole:
             self.hold_incoming()
         self._presence.announce(again)
 
+    def end(self) -> None:
+        """The client is over: nothing is due any more."""
+        self._presence.end()
+
     def _told(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
         """The server's answer, or an error that people can read."""
         return self._station.line.ask(command, **arguments).addErrback(_readable)

@@ -81,6 +81,10 @@ class Presence:
         elif was_wanted or not again:
             self._station.show(Availability(False, self._left()))
 
+    def end(self) -> None:
+        """The client is over."""
+        self._stop_timer()
+
     # --- changes ----------------------------------------------------------------------------
 
     def _change(self, wanted: bool, seconds: int | None) -> Deferred[None]:

@@ -241,6 +241,7 @@ class Client:
         if self._is_finished:
             return
         self._is_finished = True
+        self.main.end()
         self._daemon.stop()
         if self._channel is not None:
             self._channel.close()

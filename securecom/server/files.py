@@ -11,12 +11,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from securecom import limits
+from securecom import limits, whole_files
 from securecom.errors import StateDamaged, StateUnusable
-
-FOLDER_MODE = 0o700
-FILE_MODE = 0o600
-_OTHERS = 0o077
+from securecom.whole_files import FILE_MODE, FOLDER_MODE, is_open_to_others
 
 
 @contextlib.contextmanager
@@ -64,7 +61,7 @@ def _check_owner(path: Path, facts: os.stat_result) -> None:
 
 
 def _check_mode(path: Path, mode: int, wanted: int) -> None:
-    if mode & _OTHERS:
+    if is_open_to_others(mode):
         raise StateDamaged(
             f"others on this machine may use {path}; it was not read",
             f"If nobody did, type: chmod {wanted:o} {path}",
@@ -91,28 +88,10 @@ def _without_following(path: str, flags: int) -> int:
 def create(path: Path, data: bytes) -> None:
     """A new private file, safe on the disk. :raises StateUnusable: also if there is one."""
     with telling(path):
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, FILE_MODE)
-        with open(number, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(number)
+        whole_files.create(path, data)
 
 
 def replace(path: Path, data: bytes) -> None:
-    """A private file with new content: after a crash either the old or the new, never a mix."""
-    new = path.with_name(f".{path.name}.new")
-    with telling(new):
-        new.unlink(missing_ok=True)
-    create(new, data)
+    """A private file with new content, whole or not at all. :raises StateUnusable: if not."""
     with telling(path):
-        new.rename(path)
-        sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-    """Renamed and new names in a folder reach the disk."""
-    number = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
+        whole_files.replace(path, data)

@@ -1,30 +1,26 @@
-"""One person, logged in: the commands of the standard channel, and what the switchboard needs.
+"""One person, logged in: the commands of the standard channel.
 
-A session lives as long as its standard channel. Its request channel comes and goes; without one
-the person cannot be asked.
+A session lives as long as its standard channel. What the switchboard needs of the person is in
+`present`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.protocols import amp
 
 from securecom import commands, limits, refusals
-from securecom.errors import PeerSilent
 from securecom.identity import Name, PublicKey
 from securecom.server import remembered
 from securecom.server.account import Account
-from securecom.server.aside import Aside
 from securecom.server.blocks import Blocks
-from securecom.server.channels import RequestChannel, StandardChannel
+from securecom.server.channels import StandardChannel
+from securecom.server.present import Present
 from securecom.server.registry import told
-from securecom.server.relay import Relay
-from securecom.server.streams import Streams
-from securecom.server.switchboard import Answer, Lease, Opened, Page, Switchboard, Withdrawn
+from securecom.server.switchboard import Lease, Opened, Page, Switchboard
 from securecom.succession import Link
 
 Ending = Literal["taken-over", "disabled", "shutdown", "violation", "logged-out", "forgotten"]
@@ -34,16 +30,13 @@ Dial = Callable[["Session", int], Deferred[object]]
 ChangeKey = Callable[["Session", Link], Deferred[None]]
 
 
-class Session(amp.CommandLocator):
+class Session(Present, amp.CommandLocator):
     """The server's side of one log-in.
 
-    :param succession: the chain that led to the key.
     :param ident: the session's public handle (16 bytes).
     :param request_key: the session key that proves a request channel (32 bytes).
-    :param blocks: whom this person has blocked, loaded.
     :param account: what the server holds about them.
     :param dial: opens a request channel to this person's machine, if the operator allows it.
-    :param pause: seconds until what another's request brings is told to this person.
     """
 
     def __init__(
@@ -61,16 +54,11 @@ class Session(amp.CommandLocator):
         change_key: ChangeKey,
         pause: Callable[[], float],
     ) -> None:
-        self.name, self.key, self.succession = name, key, succession
+        super().__init__(name, key, succession, leg, blocks, pause)
         self.ident, self.request_key = ident, request_key
-        self.leg = leg
-        self.streams = Streams(leg)
         self._switchboard = switchboard
-        self.blocks = blocks
         self._account = account
         self._dial, self._change_key = dial, change_key
-        self._request_channel: RequestChannel | None = None
-        self._aside = Aside(leg.clock, pause)
 
     # --- the end ----------------------------------------------------------------------------
 
@@ -82,108 +70,9 @@ class Session(amp.CommandLocator):
 
     def gone(self) -> None:
         """The standard channel is over, and everything that hangs on it."""
-        if self._request_channel is not None:
-            self._request_channel.close()
+        if self.request_channel is not None:
+            self.request_channel.close()
         self._switchboard.leave(self)
-
-    # --- the request channel ----------------------------------------------------------------
-
-    def channel_opened(self, channel: RequestChannel) -> None:
-        """A request channel was proven; a former one is replaced."""
-        former, self._request_channel = self._request_channel, channel
-        if former is not None:
-            former.close()
-
-    def channel_lost(self, channel: RequestChannel) -> None:
-        """A request channel is gone."""
-        if self._request_channel is channel:
-            self._request_channel = None
-
-    # --- as the switchboard sees this person (Party) ----------------------------------------
-
-    @property
-    def reachable(self) -> bool:
-        """Has a live request channel."""
-        return self._request_channel is not None
-
-    def admits(self, asker: Name) -> bool:
-        """Has not blocked this person."""
-        return asker not in self.blocks
-
-    def offer(
-        self,
-        chat: bytes,
-        caller: Name,
-        key: PublicKey,
-        succession: bytes,
-        lasts: float,
-        chat_seconds: int | None,
-    ) -> Deferred[Answer]:
-        """Ask over the request channel."""
-        answer: Deferred[Answer] = Deferred()
-        seconds = math.ceil(lasts)
-        facts = {
-            "chat": chat,
-            "caller": caller,
-            "key": key,
-            "seconds": seconds,
-            "chat_seconds": chat_seconds,
-            "succession": succession or None,
-        }
-        self._aside.do(lambda: self._offer(answer, seconds, facts))
-        return answer
-
-    def _offer(self, answer: Deferred[Answer], seconds: float, facts: dict[str, Any]) -> None:
-        channel = self._request_channel
-        if channel is None:
-            answer.errback(refusals.NoAnswer())
-            return
-        box = channel.control.call(commands.OfferChat, **facts)
-        self._expect(box, seconds, channel)
-        box.addCallback(lambda box: cast(Answer, box["answer"])).chainDeferred(answer)
-
-    def missed(self, caller: Name) -> None:
-        """Somebody asked in vain: for the person to see when they are back."""
-        self._aside.do(lambda: self._tell(commands.MissedRequest, caller=caller))
-
-    def withdraw(self, chat: bytes, reason: Withdrawn) -> None:
-        """The offer no longer stands."""
-        self._aside.do(lambda: self._tell(commands.WithdrawOffer, chat=chat, reason=reason))
-
-    def _tell(self, command: type[amp.Command], **facts: Any) -> None:
-        if self._request_channel is not None:
-            self._request_channel.control.tell(command, **facts)
-
-    def announce_stream(self, chat: bytes, stream: int) -> Deferred[object]:
-        """Tell the callee's client which stream the chat will have."""
-        answer = self.leg.control.call(commands.OpenStream, chat=chat, stream=stream)
-        self._expect(answer, limits.OPENING_DEADLINE, self.leg)
-        return cast(Deferred[object], answer)
-
-    def open_stream(self, relay: Relay) -> None:
-        """Chat frames of this stream are welcome."""
-        self.streams.open(relay)
-
-    def close_stream(self, stream: int, *, tell: bool) -> None:
-        """And no longer."""
-        self.streams.close(stream)
-        if tell:
-            self.leg.control.tell(commands.StreamClosed, stream=stream)
-
-    def _expect(
-        self, answer: Deferred[Any], seconds: float, channel: RequestChannel | StandardChannel
-    ) -> None:
-        """A channel that leaves a command unanswered long after its time is no good any more."""
-        error = PeerSilent("a command was not answered")
-        wait = seconds + limits.ANSWER_DEADLINE
-        timer = self.leg.clock.callLater(wait, channel.fault, error)
-
-        def answered(result: Any) -> Any:
-            if timer.active():
-                timer.cancel()
-            return result
-
-        answer.addBoth(answered)
 
     # --- commands ---------------------------------------------------------------------------
 
@@ -265,7 +154,7 @@ class Session(amp.CommandLocator):
         """A page of all that is held about this person."""
         if further:
             return succeed(self._account.next_page())
-        channel = self._request_channel
+        channel = self.request_channel
         how = "none" if channel is None else channel.how
         here = remembered.session(self.leg.peer_host(), self.ident, how, self.streams.ended)
         return self._account.look(here, lambda: self._switchboard.held(self))

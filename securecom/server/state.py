@@ -25,6 +25,7 @@ import platformdirs
 from cryptography import x509
 from twisted.internet.interfaces import IReactorThreads
 
+from securecom import whole_files
 from securecom.errors import NoState, StateBusy, StateDamaged
 from securecom.identity import server_fingerprint, server_id
 from securecom.invitation import Host
@@ -220,7 +221,7 @@ def open_registry(state: StoredState, reactor: IReactorThreads | None = None) ->
 def _prepare(root: Path) -> None:
     """Make the folder if need be; one that holds anything else than a state is refused."""
     with files.telling(root):
-        root.mkdir(files.FOLDER_MODE, parents=True, exist_ok=True)
+        root.mkdir(whole_files.FOLDER_MODE, parents=True, exist_ok=True)
         names = {entry.name for entry in root.iterdir()}
     if _WHOLE in names:
         return
@@ -228,14 +229,14 @@ def _prepare(root: Path) -> None:
         hint = "Nothing was changed. Name an empty folder, or one that does not exist yet."
         raise StateDamaged(f"{root} is not empty and holds no state of securecom", hint)
     with files.telling(root):
-        root.chmod(files.FOLDER_MODE)
+        root.chmod(whole_files.FOLDER_MODE)
 
 
 def _take_lock(root: Path) -> int:
     path = root / _LOCK
     with files.telling(path):
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-        lock = os.open(path, flags, files.FILE_MODE)
+        lock = os.open(path, flags, whole_files.FILE_MODE)
     try:
         # Not lockf: a POSIX lock would be lost when twistd forks to the background.
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -257,6 +258,6 @@ def _provision(root: Path, hosts: tuple[Host, ...], now: float) -> None:
         files.create(new / _LEAF, certificates.to_pem(leaf))
         files.create(new / _SETTINGS, Settings(hosts).to_json())
         database.create(new / _REGISTRY)
-        files.sync_folder(new)
+        whole_files.sync_folder(new)
         new.rename(root / _WHOLE)
-        files.sync_folder(root)
+        whole_files.sync_folder(root)

@@ -153,6 +153,16 @@ class AgreeingTests(LogCase):
         again = [first("alice", "bob", "bob", "alice"), "bob| for the second file"]
         self.assertEqual(self.rows(0)[1], again)
 
+    def test_who_ended_it_cannot_go_on_alone(self) -> None:
+        self.agree()
+        self.off(self.alice)
+        self.on(self.alice)
+        self.say(self.alice, "not for a file")
+        self.say(self.bob, "nor is this")
+        self.assertEqual(self.states, ("asked-by-me", "asked-by-peer"))
+        ended = "-- the log ends: alice ended it"
+        self.assertEqual([rows[1:] for rows in self.rows(0) + self.rows(1)], [[ended], [ended]])
+
     def test_declining_and_withdrawing(self) -> None:
         self.on(self.alice)
         self.off(self.bob)

@@ -28,7 +28,7 @@ class BlockingTests(BlockCase):
     def test_who_is_blocked_is_not_heard_and_sees_nobody(self) -> None:
         self.block(self.bob, "alice")
         self.assert_no_answer(self.ask(self.alice, "bob"))
-        self.assertEqual(self.bob.said("offer"), [])
+        self.assertEqual(self.bob.said("offer") + self.bob.said("missed"), [])
         self.assertEqual(self.listed(self.alice), ["carol"])
 
     def test_others_and_the_other_direction_are_not_concerned(self) -> None:
@@ -73,6 +73,12 @@ class BlockingTests(BlockCase):
         self.bob.answer("accept")
         self.assertEqual(self.bob.said("open"), [])
         self.assert_free(self.alice, self.bob)
+
+    def test_the_one_who_blocks_is_free_at_once(self) -> None:
+        """And not when the time of that request is up."""
+        self.ask(self.alice, "bob").addErrback(lambda _: None)
+        self.block(self.bob, "alice")
+        chatting(self.carol, self.bob, "bob")
 
     def test_somebody_elses_request_goes_on(self) -> None:
         asked = self.ask(self.carol, "bob")

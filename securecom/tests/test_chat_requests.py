@@ -131,8 +131,10 @@ class NobodyThereTests(RequestCase):
 
     def test_in_a_chat(self) -> None:
         chatting(self.bob, self.carol, "carol")
+        before = self.carol.said("offer")
         self.assert_not_there("bob")
         self.assert_not_there("carol")
+        self.assertEqual((self.bob.said("offer"), self.carol.said("offer")), ([], before))
 
     def test_being_asked(self) -> None:
         """Two cannot ask one at once: the reservation is atomic."""
@@ -143,6 +145,7 @@ class NobodyThereTests(RequestCase):
     def test_asking(self) -> None:
         self.ask(self.carol, "bob").addErrback(lambda _: None)
         self.assert_not_there("carol")
+        self.assertEqual(self.carol.said("offer"), [])
 
 
 class EndingTests(RequestCase):
@@ -439,6 +442,7 @@ class RateTests(RequestCase):
             self.alice.done(self.alice.ask(commands.CancelRequest))
             self.failureResultOf(asked, refusals.Cancelled)
         self.assert_no_answer(self.ask(self.alice, "bob"))
+        self.assertEqual(len(self.bob.said("offer")), limits.REQUESTS_BY_PAIR)
         self.refused(self.carol, "bob", self.bob)
 
     def test_accepted_requests_are_not_counted(self) -> None:

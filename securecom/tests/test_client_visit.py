@@ -157,7 +157,10 @@ class TwoPeopleTests(VisitCase):
     def test_two_people_who_follow_help_have_a_chat(self) -> None:
         alice, bob = self.guest("alice"), self.guest("bob")
         bob.type("/help\n")
-        self.assertIn("let people ask you", bob.seen())
+        told = bob.seen()
+        self.assertIn("let people ask you", told)
+        for word in ("available", "users", "chat", "accept", "stop", "verify", "whois"):
+            self.assertIn(f"/{word}", told, "who follows /help alone does not find it")
         bob.type("/available\n")
         self.assertIn("available: people may ask you", bob.seen())
         alice.type("/users\n")

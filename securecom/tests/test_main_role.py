@@ -57,7 +57,9 @@ class UsersTests(AliceTestCase):
     def test_a_list_that_goes_in_circles_is_refused(self) -> None:
         for second in (["alice"], ["bob"], ["carol", "carol"]):
             self.page((["alice", "bob"], True), (second, True))
-            self.fails(self.told(self.alice.users()), WireError)
+            error = self.fails(self.told(self.alice.users()), WireError)
+            self.assertNotIn("ended", error.hint)
+        self.assertTrue(self.alice.is_online)
 
     def test_more_of_nothing_is_the_end(self) -> None:
         self.page((["bob"], True), ([], True))

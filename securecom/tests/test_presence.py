@@ -11,7 +11,7 @@ from securecom.client.events import Availability, Problem
 from securecom.client.terms import Pause, Terms, read_pause, read_terms, seconds_of_day
 from securecom.errors import BadArgument, BadName
 from securecom.identity import Name
-from securecom.tests.engaged import BOB, CAROL, AliceTestCase
+from securecom.tests.engaged import BOB, CAROL, STATES, AliceTestCase
 
 
 class ReadingTests(SynchronousTestCase):
@@ -89,6 +89,16 @@ class KeepingTests(AliceTestCase):
         self.network.advance(60)
         self.assertEqual(self.last(), (True, (None, [BOB])))
         self.assertEqual(self.notes.last(Availability), Availability(True, None, [BOB]))
+
+    def test_nothing_is_due_any_more_when_the_client_is_over(self) -> None:
+        for state in STATES:
+            self.setUp()
+            self.told(self.alice.set_available(Terms(3600)))
+            self.reach(state)
+            self.told(self.alice.log_out())
+            self.network.advance(limits.BYE_DEADLINE + limits.CLOSE_DEADLINE)
+            self.assertEqual(self.person.done, [None], state)
+            self.assertEqual(self.network.clock.getDelayedCalls(), [], state)
 
     def test_what_is_said_later_counts(self) -> None:
         self.told(self.alice.set_available(Terms(60)))

@@ -491,6 +491,14 @@ class PathTests(SynchronousTestCase):
             everything += times
         self.assertGreater(probability(everything, uniform), SIGNIFICANT, "all together")
 
+    def test_no_path_adds_to_the_time_that_was_drawn_or_takes_from_it(self) -> None:
+        """A moment that a few hundred times between 30 and 60 s would not show."""
+        drawn = 41.5
+        for path in PATHS:
+            house = path("drawn")
+            self.patch(house.house.switchboard, "_drawn_time", lambda: drawn)
+            self.assertEqual({round(time, 6) for time in Seen(house, 5).times}, {drawn})
+
     def test_the_list_of_who_is_available_tells_no_more_while_one_waits(self) -> None:
         for path in PATHS:
             house = path("list")

@@ -378,6 +378,12 @@ class ConnectionTests(InFile):
         for setting, value in (("synchronous", 3), ("secure_delete", 1), ("foreign_keys", 1)):
             self.assertEqual(connection.execute(f"PRAGMA {setting}").fetchone(), (value,))
 
+    def test_privacy_does_not_rest_on_how_sqlite_was_built(self) -> None:
+        connection = self.connect()
+        connection.execute("PRAGMA secure_delete = OFF")
+        database._set_up(connection)
+        self.assertEqual(connection.execute("PRAGMA secure_delete").fetchone(), (1,))
+
     def test_what_was_removed_is_gone_from_the_file(self) -> None:
         registry, key = self.open(), new_key()
         self.successResultOf(registry.invite(Name("mallory-the-marked"), hashed(1), LATER))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -11,7 +12,7 @@ from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import limits, tls
+from securecom import limits, tls, whole_files
 from securecom.errors import BadHost, NoState, StateBusy, StateDamaged, StateUnusable
 from securecom.identity import server_fingerprint, server_id
 from securecom.server import certificates, database, files
@@ -122,7 +123,7 @@ class FirstStartTests(StateCase):
         for owner, name in (
             (files, "create"),
             (database, "create"),
-            (files, "sync_folder"),
+            (whole_files, "sync_folder"),
             (Path, "rename"),
         ):
             self.folder = Path(self.mktemp()).absolute()
@@ -208,7 +209,7 @@ class LaterStartTests(StateCase):
         self.addCleanup(state.close)
         old, before = state.credentials, self.inside(LEAF).read_bytes()
         for name in ("create", "sync_folder"):
-            patch = self.patch(files, name, _full_disk)
+            patch = self.patch(whole_files, name, _full_disk)
             self.assertRaises(StateUnusable, state.renew, NOW + 61 * DAY)
             patch.restore()
             self.assertIs(state.credentials, old)
@@ -229,7 +230,7 @@ class LaterStartTests(StateCase):
 
 
 def _full_disk(path: Path, *_data: bytes) -> None:
-    raise StateUnusable(f"{path} cannot be used (No space left on device)")
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 class LockTests(StateCase):

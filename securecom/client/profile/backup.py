@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from securecom import limits
-from securecom.client.profile.private_files import FILE_MODE
 from securecom.client.profile.profile import IDENTITY_FILE, KNOWN_PEERS_FILE, PROFILE_FILE
 from securecom.client.profile.sealed import damaged
 from securecom.errors import BackupProblem
 from securecom.text import shown
+from securecom.whole_files import FILE_MODE
 
 VERSION = 1
 VERSION_FILE = "securecom-backup"

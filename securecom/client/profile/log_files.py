@@ -13,8 +13,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from securecom import limits
-from securecom.client.profile.private_files import FILE_MODE, FOLDER_MODE
 from securecom.identity import Name
+from securecom.whole_files import FILE_MODE, FOLDER_MODE
 
 FOLDER = "logs"
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC

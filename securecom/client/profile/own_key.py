@@ -12,6 +12,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from securecom import whole_files
 from securecom.client.profile import private_files
 from securecom.client.profile.identity_file import (
     IdentityFile,
@@ -74,7 +75,7 @@ class OwnKey:
                 private_files.write(self._place, data)
                 replace(read_profile(self._folder), identity=Path(IDENTITY_FILE)).save()
             self._next.unlink()
-            private_files.sync_folder(self._folder)
+            whole_files.sync_folder(self._folder)
         except OSError as error:
             raise unusable(self._next, error) from None
         self.path = self._place

@@ -8,12 +8,11 @@ import secrets
 import stat
 from pathlib import Path
 
-FILE_MODE = 0o600
-FOLDER_MODE = 0o700
-_OTHERS = 0o077
+from securecom import whole_files
+from securecom.whole_files import FOLDER_MODE, is_open_to_others, sync_folder
+
 #: What filesystems say that know no hard links, FAT on a memory stick for one.
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _OLD = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -26,14 +25,7 @@ def make_folder(path: Path) -> None:
 
 def write(path: Path, data: bytes) -> None:
     """All of the new file or all of the old one, also when the power goes. :raises OSError:"""
-    new = path.with_name(f".{path.name}.new")
-    with os.fdopen(os.open(new, _NEW, FILE_MODE), "wb") as file:
-        os.fchmod(file.fileno(), FILE_MODE)
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    sync_folder(path.parent)
+    whole_files.replace(path, data)
 
 
 def write_over(path: Path, data: bytes) -> None:
@@ -74,10 +66,7 @@ def write_beside(path: Path, data: bytes) -> None:
     """
     new = path.with_name(f".{secrets.token_hex(8)}.new")
     try:
-        with os.fdopen(os.open(new, _NEW | os.O_EXCL, FILE_MODE), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        whole_files.create(new, data)
         _put(new, path)
     finally:
         new.unlink(missing_ok=True)
@@ -91,17 +80,8 @@ def _put(new: Path, path: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        os.close(os.open(path, _NEW | os.O_EXCL, FILE_MODE))  # now the name is ours
+        whole_files.create(path, b"")  # now the name is ours
         new.replace(path)
-
-
-def sync_folder(path: Path) -> None:
-    """New and renamed files of a folder reach the disk."""
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def read(path: Path, most: int) -> tuple[bytes, bool]:
@@ -111,4 +91,4 @@ def read(path: Path, most: int) -> tuple[bytes, bool]:
     """
     with path.open("rb") as file:
         mode = os.fstat(file.fileno()).st_mode
-        return file.read(most + 1), stat.S_ISREG(mode) and bool(mode & _OTHERS)
+        return file.read(most + 1), stat.S_ISREG(mode) and is_open_to_others(mode)

@@ -16,6 +16,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+from securecom import whole_files
 from securecom.client.profile import private_files
 from securecom.client.profile.profile import (
     PROFILE_FILE,
@@ -95,7 +96,7 @@ class Profiles:
             private_files.make_folder(place.parent)
             profile.save()
             profile.folder.rename(place)
-            private_files.sync_folder(place.parent)
+            whole_files.sync_folder(place.parent)
         except OSError as error:
             raise unusable(place, error) from None
         return replace(profile, folder=place)
@@ -152,7 +153,7 @@ class Profiles:
             if old.known_peers.exists() and not new.known_peers.exists():
                 private_files.write(new.known_peers, old.known_peers.read_bytes())
             old.folder.rename(place)
-            private_files.sync_folder(shelf)
+            whole_files.sync_folder(shelf)
         except OSError as error:
             raise unusable(place, error) from None
         return place

@@ -18,7 +18,7 @@ from twisted.logger import (
 )
 from zope.interface import provider
 
-from securecom.client.profile import private_files
+from securecom import whole_files
 from securecom.errors import BadArgument
 
 
@@ -38,7 +38,7 @@ def begin(path: Path | None) -> None:
 
 def _opened(path: Path) -> TextIOWrapper:
     try:
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, private_files.FILE_MODE)
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, whole_files.FILE_MODE)
     except OSError as error:
         raise BadArgument(f"{path} cannot be written ({error.strerror})") from None
     return os.fdopen(number, "w", encoding="utf-8", buffering=1)

@@ -1,0 +1,149 @@
+"""One person who is on line, as the switchboard sees them: what is sent over their two channels.
+
+The standard channel is there from the beginning to the end. The request channel comes and goes;
+without one the person cannot be asked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred
+from twisted.protocols import amp
+
+from securecom import commands, limits, refusals
+from securecom.errors import PeerSilent
+from securecom.identity import Name, PublicKey
+from securecom.server.aside import Aside
+from securecom.server.blocks import Blocks
+from securecom.server.channels import RequestChannel, StandardChannel
+from securecom.server.relay import Relay
+from securecom.server.streams import Streams
+from securecom.server.switchboard import Answer, Withdrawn
+
+
+class Present:
+    """See `switchboard.Party`.
+
+    :param succession: the chain that led to the key.
+    :param leg: the standard channel.
+    :param blocks: whom this person has blocked, loaded.
+    :param pause: seconds until what another's request brings is told to this person.
+    """
+
+    def __init__(
+        self,
+        name: Name,
+        key: PublicKey,
+        succession: bytes,
+        leg: StandardChannel,
+        blocks: Blocks,
+        pause: Callable[[], float],
+    ) -> None:
+        self.name, self.key, self.succession = name, key, succession
+        self.leg = leg
+        self.streams = Streams(leg)
+        self.blocks = blocks
+        self.request_channel: RequestChannel | None = None
+        self._aside = Aside(leg.clock, pause)
+
+    # --- the request channel ----------------------------------------------------------------
+
+    def channel_opened(self, channel: RequestChannel) -> None:
+        """A request channel was proven; a former one is replaced."""
+        former, self.request_channel = self.request_channel, channel
+        if former is not None:
+            former.close()
+
+    def channel_lost(self, channel: RequestChannel) -> None:
+        """A request channel is gone."""
+        if self.request_channel is channel:
+            self.request_channel = None
+
+    # --- Party ------------------------------------------------------------------------------
+
+    @property
+    def reachable(self) -> bool:
+        """Has a live request channel."""
+        return self.request_channel is not None
+
+    def admits(self, asker: Name) -> bool:
+        """Has not blocked this person."""
+        return asker not in self.blocks
+
+    def offer(
+        self,
+        chat: bytes,
+        caller: Name,
+        key: PublicKey,
+        succession: bytes,
+        lasts: float,
+        chat_seconds: int | None,
+    ) -> Deferred[Answer]:
+        """Ask over the request channel."""
+        answer: Deferred[Answer] = Deferred()
+        seconds = math.ceil(lasts)
+        facts = {
+            "chat": chat,
+            "caller": caller,
+            "key": key,
+            "seconds": seconds,
+            "chat_seconds": chat_seconds,
+            "succession": succession or None,
+        }
+        self._aside.do(lambda: self._offer(answer, seconds, facts))
+        return answer
+
+    def _offer(self, answer: Deferred[Answer], seconds: float, facts: dict[str, Any]) -> None:
+        channel = self.request_channel
+        if channel is None:
+            answer.errback(refusals.NoAnswer())
+            return
+        box = channel.control.call(commands.OfferChat, **facts)
+        self._expect(box, seconds, channel)
+        box.addCallback(lambda box: cast(Answer, box["answer"])).chainDeferred(answer)
+
+    def missed(self, caller: Name) -> None:
+        """Somebody asked in vain: for the person to see when they are back."""
+        self._aside.do(lambda: self._tell(commands.MissedRequest, caller=caller))
+
+    def withdraw(self, chat: bytes, reason: Withdrawn) -> None:
+        """The offer no longer stands."""
+        self._aside.do(lambda: self._tell(commands.WithdrawOffer, chat=chat, reason=reason))
+
+    def _tell(self, command: type[amp.Command], **facts: Any) -> None:
+        if self.request_channel is not None:
+            self.request_channel.control.tell(command, **facts)
+
+    def announce_stream(self, chat: bytes, stream: int) -> Deferred[object]:
+        """Tell the callee's client which stream the chat will have."""
+        answer = self.leg.control.call(commands.OpenStream, chat=chat, stream=stream)
+        self._expect(answer, limits.OPENING_DEADLINE, self.leg)
+        return cast(Deferred[object], answer)
+
+    def open_stream(self, relay: Relay) -> None:
+        """Chat frames of this stream are welcome."""
+        self.streams.open(relay)
+
+    def close_stream(self, stream: int, *, tell: bool) -> None:
+        """And no longer."""
+        self.streams.close(stream)
+        if tell:
+            self.leg.control.tell(commands.StreamClosed, stream=stream)
+
+    def _expect(
+        self, answer: Deferred[Any], seconds: float, channel: RequestChannel | StandardChannel
+    ) -> None:
+        """A channel that leaves a command unanswered long after its time is no good any more."""
+        error = PeerSilent("a command was not answered")
+        wait = seconds + limits.ANSWER_DEADLINE
+        timer = self.leg.clock.callLater(wait, channel.fault, error)
+
+        def answered(result: Any) -> Any:
+            if timer.active():
+                timer.cancel()
+            return result
+
+        answer.addBoth(answered)
