@@ -128,6 +128,19 @@ class AccountTests(StartCase):
         self.assertIn("former/bob@chat.example.org", former)
         self.assertEqual(start, "next time: securecom --profile bob@chat.example.org")
 
+    def test_and_with_which_folder_if_they_named_it(self) -> None:
+        joined = self.newcomer().enrolled(Name("alice"))
+        arguments = self.parse()
+        there = account.profiles_of(arguments, {})
+        self.assertEqual(there.start(joined.profile), f"securecom --data-dir {self.folder}")
+        self.newcomer().enrolled(Name("bob"))
+        start = f"securecom --data-dir {self.folder} --profile alice@chat.example.org"
+        self.assertEqual(there.start(joined.profile), start)
+        arguments.data_dir = None
+        there = account.profiles_of(arguments, {"SECURECOM_HOME": str(self.folder)})
+        start = "securecom --profile alice@chat.example.org"
+        self.assertEqual(there.start(joined.profile), start)
+
     def test_enrolled_and_back_again(self) -> None:
         joined = self.newcomer().enrolled(Name("alice"))
         member = account.member(self.parse(), self.profiles, NoPassPhrase())
