@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import termios
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
@@ -221,6 +222,8 @@ class AccountTests(StartCase):
         run._open(None)
         handlers[signal.SIGCONT](signal.SIGCONT, None)
         self.assertEqual(called, [run.lines.continued])
+        ended = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
+        self.assertEqual(handlers.keys() - {signal.SIGCONT}, ended)
 
     def test_settings_at_enrolment(self) -> None:
         joined = self.newcomer().enrolled(Name("alice"))
@@ -342,6 +345,38 @@ class StandardIOTests(SynchronousTestCase):
         os.write(terminal, b"a link\n")
         self.assertEqual(standard_io.first_line(100), "a link")
         self.assertEqual(os.read(here, 100), b"invitation link: ")
+
+    def terminal(self) -> int:
+        """Standard input, which is one."""
+        terminal, ours = os.openpty()
+        for number in (terminal, ours):
+            self.addCleanup(os.close, number)
+        self.patch(standard_io, "INPUT", ours)
+        return ours
+
+    def shows(self, terminal: int) -> bool:
+        modes: list[Any] = termios.tcgetattr(terminal)
+        return bool(modes[3] & termios.ECHO)
+
+    def test_typing_is_hidden_and_shows_again_whatever_happens(self) -> None:
+        terminal = self.terminal()
+        with contextlib.suppress(KeyboardInterrupt), standard_io.modes_kept():
+            standard_io.hide_typing(True)
+            self.assertFalse(self.shows(terminal))
+            raise KeyboardInterrupt
+        self.assertTrue(self.shows(terminal))
+
+    def test_in_the_background_the_terminal_is_the_shells(self) -> None:
+        """Which may hide typing itself, and touching it would stop us instead of ending us."""
+        terminal = self.terminal()
+        standard_io.hide_typing(True)
+        patch = self.patch(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
+        with standard_io.modes_kept():
+            standard_io.hide_typing(False)
+        self.assertFalse(self.shows(terminal))
+        patch.restore()
+        standard_io.hide_typing(False)
+        self.assertTrue(self.shows(terminal))
 
     def test_modes_are_put_back(self) -> None:
         here, there = os.pipe()
