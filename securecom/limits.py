@@ -263,7 +263,7 @@ MAX_LOG_BYTES = 16 * 1024 * 1024
 MAX_PASS = 1023
 #: Keys that a pin has replaced, kept for each name: enough to see a history, and no more.
 MAX_OLD_KEYS = 8
-#: Wrong pass phrases that a terminal may try.
+#: Wrong pass phrases that may be tried, when the client starts and when a command asks.
 PASS_ATTEMPTS = 3
 #: Connections that may fail before a client without a person at it gives up.
 ATTEMPTS = 5

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyrage
 
+from securecom import limits
 from tests.processes import environment
 from tests.programs import CLIENT, Client
 from tests.town import TownCase
@@ -57,7 +58,7 @@ class BackupTests(TownCase):
         alice = await self.client("alice", server).online()
         kept = self.home / "kept.age"
         number = alice.send("backup", file=str(kept))
-        for phrase in (PHRASE, PHRASE.upper()):
+        for phrase in (PHRASE, PHRASE.upper()) * limits.PASS_ATTEMPTS:
             await alice.event("secret-wanted")
             alice.type(f'{{"secret":"{phrase}"}}\n')
         result = await alice.answer(number)

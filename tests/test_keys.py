@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+from securecom import limits
 from tests.processes import environment
 from tests.programs import CLIENT, Client
 from tests.town import TownCase
@@ -116,10 +117,15 @@ class KeysTests(TownCase):
         phrase.chmod(0o600)
         given = ("--pass-file", str(phrase))
         dora = await self.enrolling(link, "dora", *given, "--stay").online()
-        for typed, code in (("battery staple", WRONG_PASS_PHRASE), ("correct horse", None)):
+        wrong, right = "battery staple", "correct horse"
+        for typed, code in (
+            ([wrong] * limits.PASS_ATTEMPTS, WRONG_PASS_PHRASE),
+            ([wrong, right], None),
+        ):
             renewing = dora.send("newkey")
-            await dora.event("secret-wanted")
-            dora.type(json.dumps({"secret": typed}) + "\n")
+            for phrase_typed in typed:
+                await dora.event("secret-wanted")
+                dora.type(json.dumps({"secret": phrase_typed}) + "\n")
             self.assertEqual((await dora.answer(renewing)).get("code"), code)
         dora.send("exit")
         self.assertEqual(await dora.ended(), 0)

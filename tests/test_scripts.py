@@ -89,7 +89,7 @@ class InputTests(ScriptCase):
         server = await self.server()
         alice = await self.client("alice", server).online()
         bob = self.plain("bob", server, "--available")
-        await bob.text("people may ask you")
+        await bob.text("anybody here may ask you")
         asking = alice.send("chat", name="bob")
         await bob.text("alice asks to chat")
         bob.type("/accept\n")

@@ -14,6 +14,7 @@ from securecom import __version__, limits
 from securecom.errors import Mistake
 from securecom.identity import Name
 from securecom.invitation import Host, parse_authority
+from securecom.text import shown
 
 _DURATION = re.compile(r"([0-9]{1,6})([mhd])")
 _MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
@@ -52,7 +53,8 @@ def _typed(parse: Callable[[str], T]) -> Callable[[str], T]:
         try:
             return parse(text)
         except Mistake as error:
-            raise argparse.ArgumentTypeError(f"{error.what}. {error.hint}") from None
+            given = shown(text[:40])  # of several names, this one
+            raise argparse.ArgumentTypeError(f'"{given}": {error.what}. {error.hint}') from None
 
     return parse_argument
 

@@ -12,7 +12,6 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
 from securecom import limits
-from securecom.client.profile.profiles import Profiles
 from securecom.client.program import account, exits, standard_io
 from securecom.client.program.arguments import STANDARD_INPUT, parser
 from securecom.errors import SecurecomError
@@ -46,7 +45,7 @@ def _check(arguments: Namespace, arguments_parser: ArgumentParser) -> None:
 def _run(arguments: Namespace) -> int:
     if arguments.demo:
         return _demo(arguments)
-    profiles = Profiles(account.data_folder(arguments, os.environ))
+    profiles = account.profiles_of(arguments, os.environ)
     if arguments.profiles:
         print("".join(f"{name}\n" for name in profiles.names()), end="")
         return exits.OK

@@ -153,6 +153,7 @@ class WordingTests(AliceTestCase):
     def test_grouped_and_one_fact_a_line(self) -> None:
         facts = [DataFact("account", "name", "al"), DataFact("account", "key", "k")]
         facts.append(DataFact("session", "your address", "192.0.2.1"))
+        facts.append(DataFact("account", "since", "today"))
         self.assertEqual(
             self.lines(MyData("al", facts)),
             [
@@ -160,6 +161,7 @@ class WordingTests(AliceTestCase):
                 "account:",
                 "    name: al",
                 "    key: k",
+                "    since: today",
                 "session:",
                 "    your address: 192.0.2.1",
             ],

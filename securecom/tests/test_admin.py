@@ -149,6 +149,13 @@ class InviteTests(AdminCase):
         self.encoding = "no-such-encoding"
         self.assertTrue(self.says("invite", "alice", "--qr").isascii())
 
+    def test_of_several_names_the_wrong_one_is_named_and_made_fit_to_show(self) -> None:
+        said = self.refuses("invite", "alice", "Bo\x1bb" + "x" * 500, status=2)
+        self.assertIn('"Bo', said)
+        self.assertNotIn("\x1b", said)
+        self.assertNotIn("x" * 50, said)
+        self.assertNotIn("alice", said)
+
     def test_usage(self) -> None:
         for wrong in (
             ("invite",),

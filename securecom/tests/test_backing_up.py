@@ -146,9 +146,14 @@ class MakingTests(BackingUpCase):
 
 class AskingTests(BackingUpCase):
     def test_the_same_twice_or_nothing_is_written(self) -> None:
-        self.notes.secrets = [PHRASE, PHRASE.upper()]
-        error = self.refused(PassPhraseProblem, asked=2)
+        self.notes.secrets = [PHRASE, PHRASE.upper()] * limits.PASS_ATTEMPTS
+        error = self.refused(PassPhraseProblem, asked=2 * limits.PASS_ATTEMPTS)
         self.assertIn("Nothing was written", error.hint)
+
+    def test_after_a_slip_both_are_asked_for_again(self) -> None:
+        self.notes.secrets = [PHRASE, PHRASE.upper(), PHRASE, PHRASE]
+        self.successResultOf(self.make())
+        self.assertIn("two different ones; a pass phrase", self.notes.questions[2])
 
     def test_no_pass_phrase_no_backup(self) -> None:
         self.notes.secrets = ["", ""]
@@ -170,8 +175,8 @@ class ProtectedTests(BackingUpCase):
     pass_phrase = b"mine"
 
     def test_who_does_not_know_the_identitys_pass_phrase_gets_no_copy(self) -> None:
-        self.notes.secrets = ["not mine", PHRASE, PHRASE]
-        self.refused(PassPhraseProblem, asked=1)
+        self.notes.secrets = ["not mine"] * limits.PASS_ATTEMPTS
+        self.refused(PassPhraseProblem, asked=limits.PASS_ATTEMPTS)
         self.assertIn(str(self.profile.identity_path), self.notes.questions[0])
 
     def test_who_knows_it_does(self) -> None:

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import termios
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
@@ -128,6 +129,19 @@ class AccountTests(StartCase):
         self.assertIn("former/bob@chat.example.org", former)
         self.assertEqual(start, "next time: securecom --profile bob@chat.example.org")
 
+    def test_and_with_which_folder_if_they_named_it(self) -> None:
+        joined = self.newcomer().enrolled(Name("alice"))
+        arguments = self.parse()
+        there = account.profiles_of(arguments, {})
+        self.assertEqual(there.start(joined.profile), f"securecom --data-dir {self.folder}")
+        self.newcomer().enrolled(Name("bob"))
+        start = f"securecom --data-dir {self.folder} --profile alice@chat.example.org"
+        self.assertEqual(there.start(joined.profile), start)
+        arguments.data_dir = None
+        there = account.profiles_of(arguments, {"SECURECOM_HOME": str(self.folder)})
+        start = "securecom --profile alice@chat.example.org"
+        self.assertEqual(there.start(joined.profile), start)
+
     def test_enrolled_and_back_again(self) -> None:
         joined = self.newcomer().enrolled(Name("alice"))
         member = account.member(self.parse(), self.profiles, NoPassPhrase())
@@ -208,6 +222,8 @@ class AccountTests(StartCase):
         run._open(None)
         handlers[signal.SIGCONT](signal.SIGCONT, None)
         self.assertEqual(called, [run.lines.continued])
+        ended = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
+        self.assertEqual(handlers.keys() - {signal.SIGCONT}, ended)
 
     def test_settings_at_enrolment(self) -> None:
         joined = self.newcomer().enrolled(Name("alice"))
@@ -329,6 +345,38 @@ class StandardIOTests(SynchronousTestCase):
         os.write(terminal, b"a link\n")
         self.assertEqual(standard_io.first_line(100), "a link")
         self.assertEqual(os.read(here, 100), b"invitation link: ")
+
+    def terminal(self) -> int:
+        """Standard input, which is one."""
+        terminal, ours = os.openpty()
+        for number in (terminal, ours):
+            self.addCleanup(os.close, number)
+        self.patch(standard_io, "INPUT", ours)
+        return ours
+
+    def shows(self, terminal: int) -> bool:
+        modes: list[Any] = termios.tcgetattr(terminal)
+        return bool(modes[3] & termios.ECHO)
+
+    def test_typing_is_hidden_and_shows_again_whatever_happens(self) -> None:
+        terminal = self.terminal()
+        with contextlib.suppress(KeyboardInterrupt), standard_io.modes_kept():
+            standard_io.hide_typing(True)
+            self.assertFalse(self.shows(terminal))
+            raise KeyboardInterrupt
+        self.assertTrue(self.shows(terminal))
+
+    def test_in_the_background_the_terminal_is_the_shells(self) -> None:
+        """Which may hide typing itself, and touching it would stop us instead of ending us."""
+        terminal = self.terminal()
+        standard_io.hide_typing(True)
+        patch = self.patch(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
+        with standard_io.modes_kept():
+            standard_io.hide_typing(False)
+        self.assertFalse(self.shows(terminal))
+        patch.restore()
+        standard_io.hide_typing(False)
+        self.assertTrue(self.shows(terminal))
 
     def test_modes_are_put_back(self) -> None:
         here, there = os.pipe()

@@ -162,7 +162,7 @@ class TwoPeopleTests(VisitCase):
         for word in ("available", "users", "chat", "accept", "stop", "verify", "whois"):
             self.assertIn(f"/{word}", told, "who follows /help alone does not find it")
         bob.type("/available\n")
-        self.assertIn("available: people may ask you", bob.seen())
+        self.assertIn("available: anybody here may ask you", bob.seen())
         alice.type("/users\n")
         self.assertIn("1 available: bob (never met)", alice.seen())
         alice.type("/chat bob\n")

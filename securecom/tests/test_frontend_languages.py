@@ -178,7 +178,7 @@ class PlainTests(SynchronousTestCase):
         told = {
             e.Availability(True): "available",
             e.Availability(False): "away: nobody can ask you; /available changes that",
-            e.Availability(True, 2700): "available for 45 min: people",
+            e.Availability(True, 2700): "available for 45 min: anybody here",
             e.Availability(True, 60, ("bob", "carol")): "for 60 s to bob, carol",  # type: ignore[arg-type]
             e.Availability(True, None, ()): "to nobody: none of them",  # type: ignore[arg-type]
             e.Availability(False, 600): "away for 10 min",
@@ -251,8 +251,8 @@ class PlainTests(SynchronousTestCase):
     def test_settings(self) -> None:
         settings = [e.Setting("ask", "people", "who may"), e.Setting("busy", "to bob", "who sees")]
         first, second = plain().lines(e.Settings(settings))
-        self.assertIn("ask people: who may", first)
-        self.assertIn("busy to bob: who sees", second)
+        self.assertIn("ask is people; it says who may", first)
+        self.assertIn("busy is to bob; it says who sees", second)
 
     def test_how_a_request_of_somebody_else_ended(self) -> None:
         for reason in ("refused", "dismissed", "cancelled", "expired", "gone", "crossed"):

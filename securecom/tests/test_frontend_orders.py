@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -26,6 +27,7 @@ from securecom.client.events import (
 )
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command, State
+from securecom.client.frontends.helping import GROUPS
 from securecom.client.frontends.orders import Order, Orders
 from securecom.client.terms import Pause, Terms
 from securecom.errors import NotDelivered, NotNow, OurFault, SecurecomError
@@ -241,16 +243,25 @@ class AtOnceTests(OrdersCase):
         self.take(commands.EXIT)
         self.assertEqual(self.leaves, 1)
 
-    def test_help_lists_first_what_makes_sense_now(self) -> None:
+    def test_help_lists_first_what_makes_sense_only_now(self) -> None:
         self.role.offer = object()
         self.take(commands.HELP)
         told = self.reports[-1][1]
         assert isinstance(told, Help)
-        now = [line.now for line in told.lines]
-        self.assertEqual(now, sorted(now, reverse=True))
+        first = [line.command for line in told.lines[:3]]
+        self.assertEqual(first, ["accept", "refuse", "dismiss"])
         self.assertEqual(len(told.lines), len(commands.COMMANDS))
         self.assertIn("accept", [line.command for line in told.lines if line.now])
         self.assertNotIn("say", [line.command for line in told.lines if line.now])
+
+    def test_help_on_all_is_by_groups(self) -> None:
+        self.take(commands.HELP, "all")
+        told = self.reports[-1][1]
+        assert isinstance(told, Help)
+        groups = [line.group for line in told.lines]
+        self.assertEqual([group for group, _ in groupby(groups)], list(GROUPS))
+        words = [line.command for line in told.lines]
+        self.assertCountEqual(words, [command.word for command in commands.COMMANDS])
 
     def test_help_on_one_command(self) -> None:
         self.take(commands.HELP, "chat")

@@ -284,7 +284,7 @@ class ProtectedTests(RotationCase):
         self.check_new(event)
 
     def test_a_wrong_one_changes_nothing(self) -> None:
-        self.check_old(self.renew("wrong"), PassPhraseProblem)
+        self.check_old(self.renew(*["wrong"] * limits.PASS_ATTEMPTS), PassPhraseProblem)
 
     def test_and_none_changes_nothing(self) -> None:
         self.check_old(self.renew(), NotNow)

@@ -11,6 +11,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from securecom import limits
 from securecom.client.events import Message
 from securecom.client.frontends import Silent, doing
 from securecom.client.frontends.commands import ANY, Command
@@ -233,13 +234,14 @@ class SilentTests(SynchronousTestCase):
 class VaultTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.path = Path(self.mktemp())
-        self.typed = PHRASE
+        self.typed = [PHRASE]
         self.questions: list[str] = []
-        self.vault = Vault(self.path, self.ask, lambda call: succeed(None).addCallback(_do(call)))
+        self.elsewhere = lambda call: succeed(None).addCallback(_do(call))
+        self.vault = Vault(self.path, self.ask, self.elsewhere)
 
     def ask(self, question: str) -> Deferred[str]:
         self.questions.append(question)
-        return succeed(self.typed)
+        return succeed(self.typed.pop(0))
 
     def test_the_right_one(self) -> None:
         make_identity_file(self.path, PHRASE.encode())
@@ -248,8 +250,23 @@ class VaultTests(SynchronousTestCase):
 
     def test_a_wrong_one(self) -> None:
         make_identity_file(self.path, PHRASE.encode())
-        self.typed = PHRASE.upper()
+        self.typed = [PHRASE.upper()] * limits.PASS_ATTEMPTS + [PHRASE]
         self.failureResultOf(self.vault.pass_phrase(), PassPhraseProblem)
+        self.assertEqual(self.typed, [PHRASE])
+
+    def test_after_a_slip_the_next_line_is_asked_for_again(self) -> None:
+        """It would be a line of the chat otherwise."""
+        make_identity_file(self.path, PHRASE.encode())
+        self.typed = [PHRASE.upper(), PHRASE]
+        self.assertEqual(self.successResultOf(self.vault.pass_phrase()), PHRASE.encode())
+        first, second = self.questions
+        self.assertEqual(second, f"not that one; {first}")
+
+    def test_whoever_leaves_it_is_not_asked_again(self) -> None:
+        make_identity_file(self.path, PHRASE.encode())
+        answers = [succeed("wrong"), fail(NotNow("no pass phrase was given"))]
+        vault = Vault(self.path, lambda _: answers.pop(0), self.elsewhere)
+        self.failureResultOf(vault.pass_phrase(), NotNow)
 
     def test_a_file_without_one_asks_nobody(self) -> None:
         make_identity_file(self.path, None)

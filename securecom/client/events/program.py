@@ -20,7 +20,11 @@ class Hello(Event):
 
 @dataclass(frozen=True, slots=True)
 class HelpLine(Event):
-    """One command. `usage`: as it is typed; `also`: other words for it; `now`: it makes sense."""
+    """One command.
+
+    `usage`: as it is typed; `also`: other words for it; `now`: it makes sense; `group`: a heading;
+    `brief`: a few words instead of `about`, empty for what is needed less often.
+    """
 
     kind: ClassVar[str] = "help-line"
     command: str
@@ -28,13 +32,16 @@ class HelpLine(Event):
     also: list[str]
     about: str
     now: bool
+    group: str
+    brief: str
 
 
 @dataclass(frozen=True, slots=True)
 class Help(Event):
-    """What can be done, what makes sense now first."""
+    """What can be done, group by group. `topic`: what was asked for."""
 
     kind: ClassVar[str] = "help"
+    topic: str | None
     lines: list[HelpLine]
 
 

@@ -6,8 +6,6 @@ something that this client says, a question for a pass phrase for one.
 
 from __future__ import annotations
 
-from itertools import groupby
-
 from securecom.client import events as e
 from securecom.client.frontends.key_wording import words
 from securecom.client.frontends.wording import FACT, SERVER, Line
@@ -18,9 +16,9 @@ __all__ = ["words"]
 @words.register
 def _(event: e.MyData) -> list[Line]:
     lines = [(FACT, f"what the server holds about you, {event.name}, by its own word:")]
-    for part, facts in groupby(event.facts, lambda fact: fact.part):
+    for part in dict.fromkeys(fact.part for fact in event.facts):  # each once
         lines.append((SERVER, f"{part}:"))
-        lines += [line for fact in facts for line in words(fact)]
+        lines += [line for fact in event.facts if fact.part == part for line in words(fact)]
     return lines
 
 

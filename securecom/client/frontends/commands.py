@@ -177,7 +177,8 @@ STOP = Command(
 )
 VERIFY = Command(
     "verify",
-    "the chat's safety number (qr: to scan); compare all of it by another way, then say yes or no",
+    "the chat's safety number (qr: the same for any QR reader); compare all of it by another way, "
+    "then say yes or no",
     frozenset({State.CHAT}),
     argument=Argument("word", Kind.WORD, required=False, words=("yes", "no", "qr")),
     otherwise="there is no chat whose keys could be compared",
@@ -241,19 +242,20 @@ FORGET_ME = Command(
 )
 HELP = Command(
     "help",
-    "this list, or what one command does",
+    "what makes sense now, what one command does, or all that there is",
     ANY,
     original="!help",
-    argument=Argument("topic", Kind.COMMAND, required=False),
+    argument=Argument("topic", Kind.COMMAND, required=False, shape="COMMAND|all"),
 )
 EXIT = Command("exit", "leave", ANY, also=("quit",), original="!exit")
 
-#: In the order in which help shows them.
 COMMANDS = (
     *(USERS, CHAT, CANCEL, ACCEPT, REFUSE, DISMISS, SAY, VERIFY, LOG, STOP, AVAILABLE, AWAY),
     *(SET, REQUESTS, BLOCK, UNBLOCK, BLOCKED, WHOIS, FINGERPRINT, TRUST, NEWKEY),
     *(BACKUP, MY_DATA, FORGET_ME, HELP, EXIT),
 )
+#: The topic of help that is every command.
+ALL = "all"
 #: What can be typed behind a slash.
 TYPED = tuple(command for command in COMMANDS if command is not SAY)
 
@@ -277,12 +279,12 @@ def named(word: str) -> Command:
     return _find(word, _BY_WORD)
 
 
-def topic(word: str) -> Command:
-    """The command that somebody wants help with, however they write it."""
+def topic(word: str) -> str:
+    """The word of the command that somebody wants help with, however they write it; or `ALL`."""
     bare = word.removeprefix("/").lower()
-    if bare == SAY.word:
-        return SAY
-    return by_original_word(word) or _find(f"/{bare}", _BY_SLASH, called=word)
+    if bare in (SAY.word, ALL):
+        return bare
+    return (by_original_word(word) or _find(f"/{bare}", _BY_SLASH, called=word)).word
 
 
 def _find(word: str, words: dict[str, Command], called: str | None = None) -> Command:

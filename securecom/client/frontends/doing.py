@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from securecom.client.events import Event, Help, HelpLine
+from securecom.client.events import Event
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command, State
+from securecom.client.frontends.helping import help_on
 from securecom.client.frontends.role import Role
 from securecom.client.terms import read_pause, read_terms, read_wish
 from securecom.errors import NotNow
@@ -35,7 +36,7 @@ def do(command: Command, argument: str | None, role: Role, state: State) -> Any:
     if state not in command.states:
         raise not_now(command, state)
     if command is commands.HELP:
-        return help_lines(argument, state)
+        return help_on(argument, state)
     return _DOES[command](role, argument)
 
 
@@ -103,20 +104,6 @@ def _trust(role: Role, pin: str) -> Event:
 
 def _forget_me(role: Role, name: Name | None) -> Any:
     return role.account.means() if name is None else role.account.forget_me(name)
-
-
-def help_lines(topic: str | None, state: State) -> Help:
-    """Help on everything, what makes sense now first, or on one command."""
-    if topic is not None:
-        return Help([_help_line(commands.named(topic), state)])
-    now = [c for c in commands.COMMANDS if state in c.states]
-    later = [c for c in commands.COMMANDS if state not in c.states]
-    return Help([_help_line(command, state) for command in (*now, *later)])
-
-
-def _help_line(command: Command, state: State) -> HelpLine:
-    also = [f"/{word}" for word in command.also] + [command.original] * bool(command.original)
-    return HelpLine(command.word, command.usage, also, command.about, state in command.states)
 
 
 def not_now(command: Command, state: State) -> NotNow:

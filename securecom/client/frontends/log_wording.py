@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from securecom.client import events as e
-from securecom.client.frontends.account_wording import words
+from securecom.client.frontends.help_wording import words
 from securecom.client.frontends.wording import FRAME, Line
 
 __all__ = ["words"]

@@ -97,7 +97,7 @@ def checked(argument: Argument, text: str) -> str:
         case Kind.NAME:
             return _name(text)
         case Kind.COMMAND:
-            return commands.topic(text).word
+            return commands.topic(text)
         case Kind.WORD:
             return _word(argument, text)
         case Kind.PIN:
@@ -135,7 +135,8 @@ def _pin(text: str) -> str:
     """A name and one more word, a blank between them."""
     name, _, fingerprint = " ".join(text.split()).partition(" ")
     if not fingerprint or " " in fingerprint:
-        raise BadArgument("that has to be a name and a fingerprint")
+        hint = f"Nothing was sent. Type {commands.TRUST.usage}"
+        raise BadArgument("that has to be a name and a fingerprint", hint)
     return f"{_name(name)} {fingerprint}"
 
 

@@ -111,7 +111,7 @@ def _(event: e.Availability) -> list[Line]:
         hint = "; /available changes that" if event.seconds is None else ""
         return [(FACT, f"away{lasts}: nobody can ask you{hint}")]
     if event.to is None:
-        return [(FACT, f"available{lasts}: people may ask you for a chat")]
+        return [(FACT, f"available{lasts}: anybody here may ask you for a chat")]
     return [(FACT, f"available{lasts} to {', '.join(event.to) or _TO_NOBODY}")]
 
 
@@ -289,24 +289,12 @@ def _(event: e.Settings) -> list[Line]:
 
 @words.register
 def _(event: e.Setting) -> list[Line]:
-    return [(FACT, f"{event.name} {event.value}: {event.about}")]
+    return [(FACT, f"{event.name} is {event.value}; it says {event.about}")]
 
 
 @words.register
 def _(event: e.Hello) -> list[Line]:
     return [(FACT, f"securecom {event.version}; /help tells what you can do")]
-
-
-@words.register
-def _(event: e.Help) -> list[Line]:
-    return [line for one in event.lines for line in words(one)]
-
-
-@words.register
-def _(event: e.HelpLine) -> list[Line]:
-    also = f" (also {', '.join(event.also)})" if event.also else ""
-    when = "" if event.now else "  [not now]"
-    return [(FACT, f"{event.usage:16}  {event.about}{also}{when}")]
 
 
 @words.register

@@ -34,10 +34,14 @@ _PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._:-]{0,199}")
 
 
 class Profiles:
-    """All profiles under one folder."""
+    """All profiles under one folder.
 
-    def __init__(self, folder: Path) -> None:
+    :param start_with: what starts the program with this folder.
+    """
+
+    def __init__(self, folder: Path, start_with: str = "securecom") -> None:
         self._folder = folder
+        self._start_with = start_with
 
     def names(self) -> list[str]:
         """In order."""
@@ -64,7 +68,8 @@ class Profiles:
     def start(self, profile: Profile) -> str:
         """What to type to be this one."""
         name = profile.folder.name
-        return "securecom" if self.names() == [name] else f"securecom --profile {name}"
+        start = self._start_with
+        return start if self.names() == [name] else f"{start} --profile {name}"
 
     def pending(self, invitation: Invitation) -> Path:
         """The folder of this invitation's enrolment; its name does not give the token away."""

@@ -6,6 +6,7 @@ All of it before the reactor runs, since a terminal may be asked and a pass phra
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from argparse import Namespace
 from collections.abc import Mapping
@@ -94,6 +95,13 @@ def data_folder(arguments: Namespace, environment: Mapping[str, str]) -> Path:
     if environment.get("SECURECOM_HOME"):
         return Path(environment["SECURECOM_HOME"]).expanduser().absolute()
     return Path(platformdirs.user_data_dir("securecom"))
+
+
+def profiles_of(arguments: Namespace, environment: Mapping[str, str]) -> Profiles:
+    """The profiles there; who named the folder has to name it the next time too."""
+    folder = data_folder(arguments, environment)
+    named = [] if arguments.data_dir is None else ["--data-dir", str(folder)]
+    return Profiles(folder, shlex.join(["securecom", *named]))
 
 
 def pass_phrases(arguments: Namespace, *, is_terminal: bool) -> PassPhrases:

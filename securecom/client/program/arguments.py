@@ -132,7 +132,7 @@ def _add_session(group: argparse._ArgumentGroup) -> None:
     )
     availability = group.add_mutually_exclusive_group()
     availability.add_argument(
-        "--available", action="store_const", const=True, help="people may ask you at once"
+        "--available", action="store_const", const=True, help="anybody may ask you at once"
     )
     availability.add_argument(
         "--away",

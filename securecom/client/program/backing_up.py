@@ -56,13 +56,15 @@ class Backups:
 
     @inlineCallbacks
     def _agree_on_one(self, path: Path) -> Generator[Deferred[Any], Any, str]:
-        """The backup's own pass phrase, twice the same."""
-        phrase: str = yield self._ask(f"a pass phrase for the backup {path.name}")
-        _check(phrase)
-        again = yield self._ask("the same again")
-        if again != phrase:
-            raise PassPhraseProblem("these were two different pass phrases", _NOTHING)
-        return phrase
+        """The backup's own pass phrase, twice the same; a few attempts."""
+        prefix = ""
+        for _ in range(limits.PASS_ATTEMPTS):
+            phrase: str = yield self._ask(f"{prefix}a pass phrase for the backup {path.name}")
+            _check(phrase)
+            if (yield self._ask("the same again")) == phrase:
+                return phrase
+            prefix = "these were two different ones; "
+        raise PassPhraseProblem("these were two different pass phrases", _NOTHING)
 
 
 def _place(file: str) -> Path:

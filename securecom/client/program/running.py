@@ -42,7 +42,8 @@ from securecom.client.rotation import Keeping
 from securecom.client.service import Client
 from securecom.identity import Identity, Name
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: All that a terminal sends too: whoever is ended by one leaves it as it is.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def run(arguments: Namespace, someone: Member | Newcomer) -> int:

@@ -52,8 +52,11 @@ def modes_kept() -> Iterator[None]:
 
 
 def hide_typing(hidden: bool) -> None:
-    """What is typed at the terminal does not show, or shows again; its line feed always does."""
-    if not os.isatty(INPUT):
+    """What is typed at the terminal does not show, or shows again; its line feed always does.
+
+    In the background the terminal is a shell's, which would stop us for it.
+    """
+    if not os.isatty(INPUT) or _is_in_background():
         return
     mode = termios.tcgetattr(INPUT)
     is_hidden = not mode[_LOCAL] & termios.ECHO
@@ -62,6 +65,13 @@ def hide_typing(hidden: bool) -> None:
     mode[_LOCAL] ^= termios.ECHO
     mode[_LOCAL] |= termios.ECHONL
     termios.tcsetattr(INPUT, termios.TCSANOW, mode)
+
+
+def _is_in_background() -> bool:
+    try:
+        return os.tcgetpgrp(INPUT) != os.getpgrp()
+    except OSError:  # a terminal that is not ours to be stopped by
+        return False
 
 
 def first_line(most: int) -> str:
