@@ -91,7 +91,8 @@ COOLDOWN_LAST = 3600.0
 #: After a day without another refusal a new one is the first again.
 COOLDOWN_FORGOTTEN = 24 * 3600.0
 #: After one person's offer is gone and another's took its place: so long a bare "accept" may still
-#: be meant for the first, for a hand was on its way to the key.
+#: be meant for the first, for a hand was on its way to the key. Nor does any count so long for what
+#: the same person asks otherwise.
 ACCEPT_BY_NAME = 2.0
 #: For the callee's client to open its stream after it accepted.
 OPENING_DEADLINE = 10.0

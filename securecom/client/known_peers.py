@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
 
+from securecom import limits
 from securecom.errors import BadKey, BadName, StateDamaged
 from securecom.identity import Name, PublicKey
 
@@ -86,6 +87,8 @@ def parse(data: bytes, path: Path) -> Pins:
         if isinstance(found, OldKey):
             if pin is None:
                 raise StateDamaged(f"{path}, line {number}: {name} has no pin before this line")
+            if len(pin.earlier) == limits.MAX_OLD_KEYS:
+                raise StateDamaged(f"{path}, line {number}: {name} has more old keys than are kept")
             found = replace(pin, earlier=(*pin.earlier, found))
         elif pin is not None:
             raise StateDamaged(f"{path}, line {number}: {name} comes twice")

@@ -237,6 +237,12 @@ class SealedFileTests(SynchronousTestCase):
         for work in (0, 256):
             self.assertIn("no backup", self.refused(asking_for_work(b"x", work)))
 
+    def test_nothing_but_a_pass_phrase_opens_it(self) -> None:
+        version, scrypt, key, rest = age_file(b"x", "right").split(b"\n", 3)
+        for more in (b"-> a\n" * 2, b"\n".join((scrypt, key, b"")), b"-> X25519 abc\nabc\n"):
+            data = b"\n".join((version, scrypt, key, more + rest))
+            self.assertIn("no backup of securecom", self.refused(data))
+
     def test_what_is_no_such_file(self) -> None:
         armoured = b"-----BEGIN AGE ENCRYPTED FILE-----\n"
         for_a_key = b"age-encryption.org/v1\n-> X25519 abc\nabc\n--- abc\n"

@@ -284,6 +284,10 @@ class FileTests(ContactsTests):
             "twice": (f"{good}\n{good}", 3),
             "an old key without its pin": (f"{old} 9", 2),
             "an old key before its pin": (f"{old} 9\n{good}", 2),
+            "more old keys than are kept": (
+                "\n".join([good, *[f"{old} 9"] * (limits.MAX_OLD_KEYS + 1)]),
+                limits.MAX_OLD_KEYS + 3,
+            ),
             "an old key of somebody else": (f"{good}\n{old.replace('bob', 'carol')} 9", 3),
             "an old key without an end": (f"{good}\n{old}", 3),
             "an old key without a was": (f"{good}\n{good} 9", 3),

@@ -144,6 +144,29 @@ class AskedTests(AliceTestCase):
         self.told(self.alice.accept(CAROL))
         self.assertEqual(answer, ["accept"])
 
+    def test_a_yes_is_not_for_what_the_same_person_asks_otherwise_a_moment_later(self) -> None:
+        stranger = Identity.generate().public_key
+        cases: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
+            ({"chat_seconds": 1200}, {}),
+            ({}, {"key": stranger}),
+        )
+        for first, then in cases:
+            self.setUp()
+            self.offer(**first)
+            self.withdraw("cancelled")
+            answer = self.offer(OTHER_CHAT, **then)
+            for yes in (
+                self.alice.accept,
+                lambda: self.alice.accept(BOB),
+                lambda: self.alice.request_chat(BOB),
+            ):
+                error = self.fails(self.told(yes()), NotNow)
+                self.assertIn("has just asked anew", error.what)
+            self.assertEqual(answer, [])
+            self.network.advance(limits.ACCEPT_BY_NAME)
+            self.told(self.alice.accept())
+            self.assertEqual(answer, ["accept"])
+
     def test_after_a_moment_a_bare_yes_is_for_who_asks_now(self) -> None:
         self.offer()
         self.withdraw("expired")

@@ -182,6 +182,10 @@ class ProfileTests(ProfileCase):
             "line 19: there is no setting colour", self.refused(self.text() + "colour=1\n")
         )
 
+    def test_what_the_parser_breaks_over_is_refused_too(self) -> None:
+        for junk in ("9" * 5000, "[" * 5000, "{a=" * 3000):
+            self.assertIn("what no setting is", self.refused(f"port = {junk}"))
+
     def test_what_is_no_toml_is_named_with_its_line(self) -> None:
         self.assertIn("line 1", self.refused("version 1\n"))
         self.refused("")

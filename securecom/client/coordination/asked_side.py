@@ -12,7 +12,6 @@ from securecom.client.coordination.requests import Answer, Offer, OfferOver, Wit
 from securecom.client.coordination.station import Station
 from securecom.client.events import Asked, AskedOver, RefusedForYou
 from securecom.errors import NotNow, SecurecomError
-from securecom.identity import Name
 
 
 class AskedSide:
@@ -31,13 +30,20 @@ class AskedSide:
         self.accepted: Offer | None = None
         self._stands: Deferred[None] = Deferred()
         self._timer: IDelayedCall | None = None
-        self._voided: tuple[Name, float] | None = None  # whose, and when
-        self._by_name_until = 0.0
+        self._voided: tuple[Offer, float] | None = None  # which, and when
+        self._by_name_until = self._altered_until = 0.0
 
     @property
     def is_mistakable(self) -> bool:
         """The open offer has just taken another person's place: who says yes must say to whom."""
         return self.open is not None and self._station.clock.seconds() < self._by_name_until
+
+    @property
+    def is_altered(self) -> bool:
+        """The open offer has just taken the place of one by the same person that said something
+        else: a yes may be meant for that one.
+        """
+        return self.open is not None and self._station.clock.seconds() < self._altered_until
 
     def hold(self, offer: Offer) -> None:
         """Wait what the server makes of the two requests."""
@@ -56,16 +62,24 @@ class AskedSide:
 
     def consider(self, offer: Offer) -> None:
         """Ask the person."""
-        now = self._station.clock.seconds()
-        if self._voided is not None and self._voided[0] != offer.caller:
-            is_close = now - self._voided[1] < limits.ACCEPT_BY_NAME
-            self._by_name_until = now + limits.ACCEPT_BY_NAME if is_close else 0.0
+        self._compare_with_last(offer)
         self.open = offer
         self._wait(offer.seconds)
         fingerprint = offer.key.fingerprint
         self._station.show(
             Asked(offer.caller, offer.trust, fingerprint, offer.seconds, offer.chat_seconds)
         )
+
+    def _compare_with_last(self, offer: Offer) -> None:
+        """Does it take another's place while a hand is on its way to the key?"""
+        if self._voided is None:
+            return
+        now, (last, at) = self._station.clock.seconds(), self._voided
+        until = now + limits.ACCEPT_BY_NAME if now - at < limits.ACCEPT_BY_NAME else 0.0
+        if last.caller != offer.caller:
+            self._by_name_until = until
+        elif (last.key, last.chat_seconds) != (offer.key, offer.chat_seconds):
+            self._altered_until = until
 
     def accept(self, stands: Deferred[None]) -> None:
         """The person says yes; the stream has to come soon."""
@@ -88,7 +102,7 @@ class AskedSide:
     def void(self, reason: Withdrawn) -> None:
         """The open offer is over; nobody waits for our answer."""
         offer = self._close(reason)
-        self._voided = offer.caller, self._station.clock.seconds()
+        self._voided = offer, self._station.clock.seconds()
         if reason != "crossed":
             self._station.missed.note(offer.caller)
         offer.reply("unavailable")

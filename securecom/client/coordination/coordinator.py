@@ -120,6 +120,8 @@ class Coordinator:
         offer = self.offer
         if offer is not None and not self._may_be(offer):
             return fail(outcomes.key_changed(offer.caller, offer.key))
+        if self._asked.is_altered and offer is not None:
+            return fail(outcomes.altered(offer.caller))
         return _told(self._life.accept)
 
     def refuse(self) -> Deferred[None]:

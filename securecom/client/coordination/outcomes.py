@@ -63,6 +63,12 @@ def key_changed(name: Name, key: PublicKey) -> PeerKeyChanged:
     )
 
 
+def altered(name: Name) -> NotNow:
+    """They ask anew, and what they ask is not what the person saw a moment ago."""
+    what = f"{name} has just asked anew, with another key or for another time"
+    return NotNow(what, "Nothing was sent. Look at it; then /accept, or /refuse.")
+
+
 def other_span(name: Name, chat_seconds: int | None) -> NotNow:
     """They ask for a chat of another length than we do."""
     span = "without an end" if chat_seconds is None else f"for {duration(chat_seconds)}"

@@ -225,6 +225,8 @@ def _values(path: Path, data: bytes) -> dict[str, Any]:
         raise _damaged(path, None, str(error).lower()) from None
     except UnicodeDecodeError:
         raise _damaged(path, None, "it is not UTF-8") from None
+    except (ValueError, RecursionError):  # thousands of digits, or of brackets
+        raise _damaged(path, None, "it holds what no setting is") from None
     for key in told:
         if key not in _KEYS:
             raise _damaged(path, _line_of(key, text), f"there is no setting {shown(key)}")

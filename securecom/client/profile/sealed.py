@@ -19,6 +19,8 @@ from securecom.errors import BackupProblem, PassPhraseProblem
 _HEAD = re.compile(
     rb"age-encryption\.org/v1\n"  # the version of the format
     rb"-> scrypt [A-Za-z0-9+/]{22} ([1-9][0-9]?)\n"  # a pass phrase, the salt, the work
+    rb"[A-Za-z0-9+/]{43}\n"  # the file's own key under it
+    rb"--- [A-Za-z0-9+/]{43}\n"  # and no other way in: pyrage takes for ever to read very many
 )
 #: What pyrage says when a pass phrase does not open the file's own key; the rest is damage.
 _WRONG = "Decryption failed"
