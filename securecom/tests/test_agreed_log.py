@@ -514,7 +514,7 @@ class WordingTests(SynchronousTestCase):
         words = {
             "bob is asked to keep a log": told("asked-by-me", "off", "me"),
             "/log on agrees, /log off declines": told("asked-by-peer", "off", "peer"),
-            "here in F; /log off ends it": told("on", "asked-by-me", "peer", "F", 0),
+            "/log off ends it for both; yours is in F": told("on", "asked-by-me", "peer", "F", 0),
             "you no longer ask": told("off", "asked-by-me", "me"),
             "you do not agree": told("off", "asked-by-peer", "me"),
             "you ended it for both; it is in F": told("off", "on", "me", "F", 0),
@@ -532,7 +532,7 @@ class WordingTests(SynchronousTestCase):
         at = time.strftime("%H:%M", time.localtime(1_800_000_000))
         text = self.lines(Log("bob", "on", "on", "nobody", "F", 1_800_000_000))
         self.assertIn(f"log on since {at}", text)
-        self.assertIn("F;", text)
+        self.assertIn("yours is in F\n", text)
 
     def test_who_asks_or_is_asked_hears_what_it_is_worth(self) -> None:
         for state, before in (("asked-by-me", "off"), ("asked-by-peer", "off"), ("on", "on")):

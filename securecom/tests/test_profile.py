@@ -245,6 +245,9 @@ class ProfilesTests(ProfileCase):
         self.assertIn("securecom --profile other", error.hint)
         self.assertIn("securecom --profile alice@chat.example.org", error.hint)
         self.assertEqual(self.profiles.load("other"), other)
+        self.profiles = Profiles(self.folder, "securecom --data-dir x")
+        error = self.assertRaises(WhichProfile, self.profiles.load, None)
+        self.assertIn("\n  securecom --data-dir x --profile other", error.hint)
 
     def test_one_that_is_not_there(self) -> None:
         self.enrol()

@@ -17,7 +17,7 @@ _HONEST = (
 )
 _ASKED = "{name} is asked to keep a log of this chat; nothing is written until they agree"
 _ASKS = "{name} asks to keep a log of this chat: /log on agrees, /log off declines"
-_ON = "log on since {at}: both of you keep this chat, here in {file}; /log off ends it for both"
+_ON = "log on since {at}: both of you keep this chat; /log off ends it for both; yours is in {file}"
 _STANDS = {
     "off": "log off: nothing of this chat is written",
     "asked-by-me": "log off: {name} has not answered your question for one",

@@ -62,7 +62,7 @@ class Profiles:
             names = of_person or names
             name = of_person[0] if len(of_person) == 1 else name
         if name is None or name not in names:
-            raise _which(name, names)
+            raise _which(name, names, self._start_with)
         return read_profile(self._place(name))
 
     def start(self, profile: Profile) -> str:
@@ -167,10 +167,10 @@ class Profiles:
         return self._folder / "profiles" / name
 
 
-def _which(name: str | None, names: list[str]) -> WhichProfile:
+def _which(name: str | None, names: list[str], start: str) -> WhichProfile:
     if not names:
         hint = "Ask the server's admin for a link and type: securecom securecom://…"
         return WhichProfile("there is no profile yet", hint)
     what = "there are several profiles" if name is None else f"there is no profile {shown(name)}"
-    listed = "".join(f"\n  securecom --profile {one}" for one in names)
+    listed = "".join(f"\n  {start} --profile {one}" for one in names)
     return WhichProfile(what, f"Type one of:{listed}")
