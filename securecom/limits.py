@@ -84,6 +84,9 @@ ANSWER_DEADLINE = 15.0
 #: random, before the server looks whom it is for; without a yes or no the answer comes then.
 REQUEST_STANDS = 30.0
 REQUEST_EXPIRES = 60.0
+#: Until the callee is told of a request, at the most, drawn each time: done at once, the work would
+#: show to the caller in the answer to a ping. Too short for people to notice.
+REQUEST_PAUSE = 0.2
 #: After a refusal the same person is not asked again by the same: first, then twice as long each
 #: time, up to the last.
 COOLDOWN_FIRST = 60.0

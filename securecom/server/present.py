@@ -7,13 +7,16 @@ without one the person cannot be asked.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
+from twisted.protocols import amp
 
 from securecom import commands, limits, refusals
 from securecom.errors import PeerSilent
 from securecom.identity import Name, PublicKey
+from securecom.server.aside import Aside
 from securecom.server.blocks import Blocks
 from securecom.server.channels import RequestChannel, StandardChannel
 from securecom.server.relay import Relay
@@ -27,16 +30,24 @@ class Present:
     :param succession: the chain that led to the key.
     :param leg: the standard channel.
     :param blocks: whom this person has blocked, loaded.
+    :param pause: seconds until what another's request brings is told to this person.
     """
 
     def __init__(
-        self, name: Name, key: PublicKey, succession: bytes, leg: StandardChannel, blocks: Blocks
+        self,
+        name: Name,
+        key: PublicKey,
+        succession: bytes,
+        leg: StandardChannel,
+        blocks: Blocks,
+        pause: Callable[[], float],
     ) -> None:
         self.name, self.key, self.succession = name, key, succession
         self.leg = leg
         self.streams = Streams(leg)
         self.blocks = blocks
         self.request_channel: RequestChannel | None = None
+        self._aside = Aside(leg.clock, pause)
 
     # --- the request channel ----------------------------------------------------------------
 
@@ -72,31 +83,39 @@ class Present:
         chat_seconds: int | None,
     ) -> Deferred[Answer]:
         """Ask over the request channel."""
-        if self.request_channel is None:
-            return fail(refusals.NoAnswer())
+        answer: Deferred[Answer] = Deferred()
         seconds = math.ceil(lasts)
+        facts = {
+            "chat": chat,
+            "caller": caller,
+            "key": key,
+            "seconds": seconds,
+            "chat_seconds": chat_seconds,
+            "succession": succession or None,
+        }
+        self._aside.do(lambda: self._offer(answer, seconds, facts))
+        return answer
+
+    def _offer(self, answer: Deferred[Answer], seconds: float, facts: dict[str, Any]) -> None:
         channel = self.request_channel
-        answer = channel.control.call(
-            commands.OfferChat,
-            chat=chat,
-            caller=caller,
-            key=key,
-            seconds=seconds,
-            chat_seconds=chat_seconds,
-            succession=succession or None,
-        )
-        self._expect(answer, seconds, channel)
-        return answer.addCallback(lambda box: cast(Answer, box["answer"]))
+        if channel is None:
+            answer.errback(refusals.NoAnswer())
+            return
+        box = channel.control.call(commands.OfferChat, **facts)
+        self._expect(box, seconds, channel)
+        box.addCallback(lambda box: cast(Answer, box["answer"])).chainDeferred(answer)
 
     def missed(self, caller: Name) -> None:
         """Somebody asked in vain: for the person to see when they are back."""
-        if self.request_channel is not None:
-            self.request_channel.control.tell(commands.MissedRequest, caller=caller)
+        self._aside.do(lambda: self._tell(commands.MissedRequest, caller=caller))
 
     def withdraw(self, chat: bytes, reason: Withdrawn) -> None:
         """The offer no longer stands."""
+        self._aside.do(lambda: self._tell(commands.WithdrawOffer, chat=chat, reason=reason))
+
+    def _tell(self, command: type[amp.Command], **facts: Any) -> None:
         if self.request_channel is not None:
-            self.request_channel.control.tell(commands.WithdrawOffer, chat=chat, reason=reason)
+            self.request_channel.control.tell(command, **facts)
 
     def announce_stream(self, chat: bytes, stream: int) -> Deferred[object]:
         """Tell the callee's client which stream the chat will have."""

@@ -47,6 +47,8 @@ class Reception:
         self.key_changes = KeyChanges(registry, server, switchboard, clock.seconds)
         #: Opens request channels towards clients; `Dialler.dial` where the operator allows it.
         self.dial: Dial = _no_dialling
+        #: How long nobody is told what another's request brings them; drawn by `Server`.
+        self.pause: Callable[[], float] = lambda: 0.0
         #: Told to clients at log-in; known when the ports are open.
         self.request_port = 0
         self.dial_port: int | None = None

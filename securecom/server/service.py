@@ -131,6 +131,7 @@ class Server(MultiService):
         self._request_tls = tls.request_server(state.credentials)
         switchboard = LocalSwitchboard(around.clock, around.random)
         self.reception = Reception(around.clock, around.now, registry, switchboard, state.server_id)
+        self.reception.pause = partial(_pause, around.random)
         dialler = Dialler(around.clock, around.dial_endpoint, self._request_tls, settings.dial)
         self.reception.dial = partial(dialler.dial, self.reception)
         self.reception.dial_port = settings.dial
@@ -228,6 +229,11 @@ class Server(MultiService):
         self._standard_tls.renew(self._state.credentials)
         self._request_tls.renew(self._state.credentials)
         _log.info("the server's certificate was renewed")
+
+
+def _pause(random: Callable[[int], bytes]) -> float:
+    """Up to `limits.REQUEST_PAUSE`."""
+    return limits.REQUEST_PAUSE * int.from_bytes(random(2), "big") / 0x10000
 
 
 def _tell(what: str, error: Exception) -> None:

@@ -52,8 +52,9 @@ class Session(Present, amp.CommandLocator):
         account: Account,
         dial: Dial,
         change_key: ChangeKey,
+        pause: Callable[[], float],
     ) -> None:
-        super().__init__(name, key, succession, leg, blocks)
+        super().__init__(name, key, succession, leg, blocks, pause)
         self.ident, self.request_key = ident, request_key
         self._switchboard = switchboard
         self._account = account

@@ -119,6 +119,7 @@ class StandardConnection(Connection):
             reception.account(user.name),
             reception.dial,
             reception.key_changes.change,
+            reception.pause,
         )
         reception.sessions.open(session, takeover)
         self._session = self.phase = session

@@ -100,6 +100,7 @@ KEPT_BACK = {
 PASSING = frozenset(
     {
         "Account._pages",
+        "Aside._waiting",
         "Dialler._dialling",
         "KeyChanges._under_way",
         "Request.crossing_seconds",
@@ -107,6 +108,7 @@ PASSING = frozenset(
 )
 #: Class -> clocks, settings, other parts of the program.
 _NOBODYS = {
+    "Aside": "_clock _due _pause",
     "Account": "_now _rates _recheck _registry",
     "AdmittingFactory": "_clock _creatorCallable protocols wrappedFactory",
     "Blocks": "_registry",
@@ -116,7 +118,7 @@ _NOBODYS = {
     "Leases": "_clock",
     "LocalSwitchboard": "_clock _random restraints",
     "Rate": "_count _keys _seconds _window",
-    "Reception": "_now _registry clock dial dial_port key_changes request_port sessions "
+    "Reception": "_now _registry clock dial dial_port key_changes pause request_port sessions "
     "switchboard",
     "Request": "_board _clock",
     "RequestConnection": "_is_refused _liveness _reception proven",
@@ -124,7 +126,7 @@ _NOBODYS = {
     "SQLiteRegistry": "_pool",
     "SynchronousPool": "_connection",
     "Restraints": "cooldowns",
-    "Session": "_account _change_key _dial _switchboard",
+    "Session": "_account _aside _change_key _dial _switchboard",
     "Sessions": "_registry is_open",
     "StandardConnection": "_liveness _reception",
     "StandardFactory": "_reception",

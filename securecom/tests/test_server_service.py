@@ -111,6 +111,11 @@ class StartTests(ServiceCase):
         server = self.start()
         self.assertEqual(server.reception.request_port, self.opened[0][1])
 
+    def test_what_a_request_brings_somebody_waits_for_a_drawn_moment(self) -> None:
+        pause = self.start().reception.pause
+        self.assertGreater(pause(), 0)
+        self.assertNotEqual(pause(), pause())
+
     def test_taken_port(self) -> None:
         server = self.server(Taken())
         server.privilegedStartService()

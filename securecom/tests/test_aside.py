@@ -1,0 +1,95 @@
+"""What another's request brings somebody comes a moment later, in order, with nobody's answer."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom import commands, limits, refusals
+from securecom.identity import Name
+from securecom.server.aside import Aside
+from securecom.server.service import _pause
+from securecom.tests.house import House
+
+ALICE, BOB = Name("alice"), Name("bob")
+PAUSE = 0.2
+
+
+class AsideTests(SynchronousTestCase):
+    def test_after_its_pause_and_never_before_what_came_before(self) -> None:
+        clock, pauses, done = Clock(), [0.3, 0.1, 0.2], list[str]()
+        aside = Aside(clock, lambda: pauses.pop(0))
+        for word in "abc":
+            aside.do(lambda word=word: done.append(word))  # type: ignore[misc]
+        clock.advance(0.29)
+        self.assertEqual(done, [])
+        clock.advance(0.02)
+        self.assertEqual(done, ["a", "b", "c"])
+
+    def test_a_pause_is_drawn_and_short(self) -> None:
+        self.assertEqual(_pause(bytes), 0.0)
+        self.assertEqual(_pause(lambda _: b"\x80\0"), limits.REQUEST_PAUSE / 2)
+        self.assertLess(_pause(lambda _: b"\xff\xff"), limits.REQUEST_PAUSE)
+
+
+class RequestTests(SynchronousTestCase):
+    """Alice asks Bob, and sends a ping along to see whether that was work."""
+
+    def setUp(self) -> None:
+        self.house = House()
+        self.house.reception.pause = lambda: PAUSE
+        self.alice, self.bob = self.house.hand("alice"), self.house.hand("bob")
+        self.wait = self.house.network.advance
+
+    def heard(self) -> list[str]:
+        return [what for what, _ in self.bob.heard]
+
+    def test_the_ping_is_answered_before_anybody_is_asked(self) -> None:
+        asked = self.alice.ask(commands.RequestChat, callee=BOB)
+        self.alice.done(self.alice.ask(commands.Ping))
+        self.assertEqual(self.heard(), [])
+        self.wait(PAUSE)
+        self.assertEqual(self.heard(), ["offer"])
+        self.bob.answer("accept")
+        self.assertEqual(self.alice.done(asked)["role"], "caller")
+
+    def test_so_it_is_when_the_request_is_withdrawn(self) -> None:
+        asked = self.alice.ask(commands.RequestChat, callee=BOB)
+        self.wait(PAUSE)
+        self.alice.done(self.alice.ask(commands.CancelRequest))
+        self.failureResultOf(asked, refusals.Cancelled)
+        self.assertEqual(self.heard(), ["offer"])
+        self.wait(PAUSE)
+        self.assertEqual(self.heard(), ["offer", "withdrawn"])
+
+    def test_and_when_it_is_noted_as_missed(self) -> None:
+        self.bob.done(self.bob.ask(commands.SetAvailability, available=False))
+        self.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
+        self.alice.done(self.alice.ask(commands.Ping))
+        self.assertEqual(self.heard(), [])
+        self.wait(PAUSE)
+        self.assertEqual(self.heard(), ["missed"])
+
+    def test_withdrawn_before_it_was_put(self) -> None:
+        self.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
+        self.alice.done(self.alice.ask(commands.CancelRequest))
+        self.wait(PAUSE)
+        self.assertEqual(self.heard(), ["offer", "withdrawn"])
+        self.bob.answer("accept")
+        self.assertEqual(self.bob.said("open"), [])
+
+    def test_a_request_channel_that_is_gone_by_then(self) -> None:
+        """As if nobody had been there."""
+        self.patch(limits, "PEER_GONE", float("inf"))  # nobody pings here
+        asked = self.alice.ask(commands.RequestChat, callee=BOB)
+        self.bob.request_wire.cut()  # type: ignore[union-attr]
+        self.house.network.pump()
+        self.wait(PAUSE)
+        self.assertEqual(self.heard(), [])
+        self.assertNoResult(asked)
+        self.bob.prove()
+        self.alice.ask(commands.CancelRequest)
+        self.failureResultOf(asked, refusals.Cancelled)
+        self.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
+        self.wait(PAUSE)
+        self.assertEqual(self.heard(), ["offer"])
