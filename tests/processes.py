@@ -46,6 +46,7 @@ class Process(ProcessProtocol):
     """One child process; it starts at once.
 
     :param files: the child's descriptors as `spawnProcess` takes them (default: three pipes).
+    :param terminal: all three are a terminal of its own; what it echoes is in `output` too.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Process(ProcessProtocol):
         env: Mapping[str, str],
         files: Mapping[int, int | str] | None = None,
         folder: Path | None = None,
+        terminal: bool = False,
     ) -> None:
         self.argv = list(argv)
         #: What came from each descriptor of the child.
@@ -62,7 +64,13 @@ class Process(ProcessProtocol):
         self.exit_code: int | None = None
         self._changed: list[Deferred[None]] = []
         self._process = reactor.spawnProcess(
-            self, argv[0], self.argv, dict(env), str(folder) if folder else None, childFDs=files
+            self,
+            argv[0],
+            self.argv,
+            dict(env),
+            str(folder) if folder else None,
+            childFDs=files,
+            usePTY=terminal,
         )
         self.pid: int = self._process.pid
 
