@@ -195,7 +195,9 @@ def _readable(refusal: NotNow | refusals.Refusal) -> SecurecomError:
             return NotNow(what, f"{_NOTHING} Try again in a moment.")
         case refusals.TooManyRequests():
             wait = duration(int(limits.NEW_KEY_WINDOW))
-            return TooOften("you have had a new key not long ago", f"{_NOTHING} Wait {wait}.")
+            return TooOften(
+                "you have had a new key, or tried to, not long ago", f"{_NOTHING} Wait {wait}."
+            )
     return ServerInTrouble(
         f"the server did not take the new key ({refusal.wire.decode()})", _NOTHING
     )
