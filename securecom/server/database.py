@@ -20,12 +20,12 @@ from twisted.python.failure import Failure
 
 from securecom import limits
 from securecom.errors import OurFault, StateBusy, StateDamaged, StateUnusable
-from securecom.server import files, sql
+from securecom.server import files, schema
 
 #: In the file's header, so that another program's database is not taken for ours ("scom").
 APPLICATION = 0x73636F6D
-#: The version of a registry with all of `sql.STEPS`.
-VERSION = len(sql.STEPS)
+#: The version of a registry with all of `schema.STEPS`.
+VERSION = len(schema.STEPS)
 #: The oldest version that can be brought up to it.
 OLDEST = 1
 
@@ -171,7 +171,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 def _take_steps(connection: sqlite3.Connection, version: int) -> None:
     """From this version, 0 for an empty one, to the present one."""
-    for step in sql.STEPS[version:]:
+    for step in schema.STEPS[version:]:
         for statement in step:
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")
@@ -217,7 +217,7 @@ def _named(connection: sqlite3.Connection) -> set[str]:
 def _wanted(version: int) -> set[str]:
     """Those that a whole registry of this version has."""
     with contextlib.closing(sqlite3.connect(":memory:")) as connection:
-        for step in sql.STEPS[:version]:
+        for step in schema.STEPS[:version]:
             for statement in step:
                 connection.execute(statement)
         return _named(connection)

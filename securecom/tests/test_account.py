@@ -11,8 +11,8 @@ from securecom import commands, limits, refusals
 from securecom.arguments import Fact
 from securecom.client.contacts import Contacts
 from securecom.client.events import DataFact, Event, ForgetMeMeans, Forgotten, MyData, Offline
-from securecom.client.frontends.account_wording import words
 from securecom.client.frontends.plain import Plain
+from securecom.client.frontends.wording import words
 from securecom.errors import (
     BadArgument,
     NotNow,

@@ -13,12 +13,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import limits
 from securecom.client import events as e
 from securecom.client.frontends import commands, rows
-from securecom.client.frontends.account_wording import words
 from securecom.client.frontends.jsonl import Json
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
 from securecom.client.frontends.qr import qr_rows
-from securecom.client.frontends.wording import TRUST
+from securecom.client.frontends.wording import TRUST, words
 from securecom.errors import BadArgument, BadName, SecurecomError, TooLong, UnknownCommand
 from securecom.tests.scripted_role import Failing
 

@@ -11,11 +11,10 @@ from typing import Any
 
 from securecom import limits
 from securecom.client.events import Delivered, Event, Notice, RequestChannel, Said, problem
-from securecom.client.frontends.log_wording import words
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.rows import FEWEST, broken
 from securecom.client.frontends.typed import Typed
-from securecom.client.frontends.wording import FACT, FRAME, Line
+from securecom.client.frontends.wording import FACT, FRAME, Line, words
 from securecom.errors import SecurecomError
 from securecom.text import shown
 

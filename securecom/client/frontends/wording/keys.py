@@ -1,4 +1,4 @@
-"""Events about keys in words: comparisons, pins, copies (`wording.py` has the others)."""
+"""Events about keys in words: comparisons, pins, copies."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from datetime import UTC, datetime
 
 from securecom.client import events as e
 from securecom.client.frontends.qr import qr_rows
-from securecom.client.frontends.wording import FACT, Line, words
+from securecom.client.frontends.wording.line import FACT, Line, words
 from securecom.safety_number import in_rows
-
-__all__ = ["words"]
 
 _COMPARE = {
     "new": "not verified",

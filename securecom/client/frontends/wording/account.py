@@ -1,4 +1,4 @@
-"""Events about what the server holds, in words (`wording.py`, `key_wording.py`: the rest).
+"""Events about what the server holds, in words.
 
 The texts of facts are the server's own, so each of their rows bears its mark: none can pass for
 something that this client says, a question for a pass phrase for one.
@@ -7,10 +7,7 @@ something that this client says, a question for a pass phrase for one.
 from __future__ import annotations
 
 from securecom.client import events as e
-from securecom.client.frontends.key_wording import words
-from securecom.client.frontends.wording import FACT, SERVER, Line
-
-__all__ = ["words"]
+from securecom.client.frontends.wording.line import FACT, SERVER, Line, words
 
 
 @words.register

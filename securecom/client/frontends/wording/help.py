@@ -5,10 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 
 from securecom.client import events as e
-from securecom.client.frontends.account_wording import words
-from securecom.client.frontends.wording import FACT, Line
-
-__all__ = ["words"]
+from securecom.client.frontends.wording.line import FACT, Line, words
 
 
 @words.register

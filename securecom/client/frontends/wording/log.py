@@ -1,14 +1,11 @@
-"""Events about agreed logs in words (`wording.py` has the others)."""
+"""Events about agreed logs in words."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from securecom.client import events as e
-from securecom.client.frontends.help_wording import words
-from securecom.client.frontends.wording import FRAME, Line
-
-__all__ = ["words"]
+from securecom.client.frontends.wording.line import FRAME, Line, words
 
 #: What an agreement can do, and what not: said to who asks or agrees.
 _HONEST = (
