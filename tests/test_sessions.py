@@ -80,7 +80,8 @@ class TwoSessionsTests(TownCase):
         )
         which = await self.finished(*self._all())
         self.assertEqual(which.exit_code, 2)
-        self.assertIn("securecom --profile bob@127.0.0.1", which.errors)
+        folder = self.home / "alice"
+        self.assertIn(f"securecom --data-dir {folder} --profile bob@127.0.0.1\n", which.errors)
         unknown = await self.finished(*self._all("--profile", "dave"))
         self.assertEqual(unknown.exit_code, 2)
         pair = []
