@@ -26,6 +26,7 @@ class PassPhraseTests(TownCase):
         dave.type("/chat bob\n")
         await bob.event("asked", name="dave")
         await bob.do("accept")
+        await dave.text("you start")
         dave.type("hello\n")
         await bob.event("message", text="hello")
 
