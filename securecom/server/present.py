@@ -48,6 +48,7 @@ class Present:
         self.blocks = blocks
         self.request_channel: RequestChannel | None = None
         self._aside = Aside(leg.clock, pause)
+        self._unsent: set[bytes] = set()  # chats whose offer waits its moment
 
     # --- the request channel ----------------------------------------------------------------
 
@@ -93,12 +94,14 @@ class Present:
             "chat_seconds": chat_seconds,
             "succession": succession or None,
         }
+        self._unsent.add(chat)
         self._aside.do(lambda: self._offer(answer, seconds, facts))
         return answer
 
     def _offer(self, answer: Deferred[Answer], seconds: float, facts: dict[str, Any]) -> None:
-        channel = self.request_channel
-        if channel is None:
+        channel, is_wanted = self.request_channel, facts["chat"] in self._unsent
+        self._unsent.discard(facts["chat"])
+        if channel is None or not is_wanted:
             answer.errback(refusals.NoAnswer())
             return
         box = channel.control.call(commands.OfferChat, **facts)
@@ -110,7 +113,12 @@ class Present:
         self._aside.do(lambda: self._tell(commands.MissedRequest, caller=caller))
 
     def withdraw(self, chat: bytes, reason: Withdrawn) -> None:
-        """The offer no longer stands."""
+        """The offer no longer stands. One that was not sent yet will not be: it would be put before
+        the person when there is nothing left to answer.
+        """
+        if chat in self._unsent:
+            self._unsent.discard(chat)
+            return
         self._aside.do(lambda: self._tell(commands.WithdrawOffer, chat=chat, reason=reason))
 
     def _tell(self, command: type[amp.Command], **facts: Any) -> None:

@@ -71,12 +71,23 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(self.heard(), ["missed"])
 
     def test_withdrawn_before_it_was_put(self) -> None:
-        self.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
+        asked = self.alice.ask(commands.RequestChat, callee=BOB)
         self.alice.done(self.alice.ask(commands.CancelRequest))
+        self.failureResultOf(asked, refusals.Cancelled)
+        self.wait(2 * PAUSE)
+        self.assertEqual(self.heard(), [])
+        self.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
         self.wait(PAUSE)
-        self.assertEqual(self.heard(), ["offer", "withdrawn"])
-        self.bob.answer("accept")
-        self.assertEqual(self.bob.said("open"), [])
+        self.assertEqual(self.heard(), ["offer"])
+
+    def test_crossed_before_it_was_put(self) -> None:
+        """Or it would come when the chat that it became is over, and pass for a new one."""
+        asked = self.alice.ask(commands.RequestChat, callee=BOB)
+        crossing = self.bob.done(self.bob.ask(commands.RequestChat, callee=ALICE))
+        self.assertEqual(self.alice.done(asked)["stream"], crossing["stream"])
+        self.bob.done(self.bob.ask(commands.EndChat, stream=crossing["stream"]))
+        self.wait(2 * PAUSE)
+        self.assertEqual(self.heard(), [])
 
     def test_a_request_channel_that_is_gone_by_then(self) -> None:
         """As if nobody had been there."""

@@ -104,6 +104,7 @@ PASSING = frozenset(
         "Dialler._dialling",
         "KeyChanges._under_way",
         "Request.crossing_seconds",
+        "Session._unsent",
     }
 )
 #: Class -> clocks, settings, other parts of the program.
