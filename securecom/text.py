@@ -30,11 +30,6 @@ def shown(text: str, *, lines: bool = False) -> str:
     return "".join(_shown_character(c, lines) for c in text)
 
 
-def shown_bytes(data: bytes) -> str:
-    """UTF-8 from elsewhere, fit to show; what is not UTF-8 becomes U+FFFD."""
-    return shown(data.decode("utf-8", "replace"))
-
-
 def _shown_character(c: str, lines: bool) -> str:
     if " " <= c <= "~" or (c == "\n" and lines):
         return c

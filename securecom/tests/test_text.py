@@ -7,7 +7,7 @@ import unicodedata
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom.text import shown, shown_bytes
+from securecom.text import shown
 
 EVERYTHING = [chr(code) for code in range(sys.maxunicode + 1)]
 JOINERS = "\u200c\u200d"
@@ -76,12 +76,6 @@ class ShownTests(SynchronousTestCase):
     def test_showing_twice_changes_nothing_more(self) -> None:
         once = shown("".join(EVERYTHING))
         self.assertEqual(shown(once), once)
-
-
-class ShownBytesTests(SynchronousTestCase):
-    def test_utf8_is_text_and_the_rest_is_not_raised(self) -> None:
-        self.assertEqual(shown_bytes("\u20ac\x1b".encode()), "\u20ac\u241b")
-        self.assertEqual(shown_bytes(b"a\xff\xed\xa0\x80b"), "a\ufffd\ufffd\ufffd\ufffdb")
 
 
 PICTURES = [chr(c) for c in (*range(0x2400, 0x2420), 0x2421)]
