@@ -64,6 +64,13 @@ class NoState(OurFault):
     hint = "Start the server once (twistd -n securecom), or name its folder with --state."
 
 
+class TLSUnusable(OurFault):
+    """The TLS library that is installed cannot do what every connection needs."""
+
+    code = 114
+    hint = "Nothing was started. Install cryptography 47.0 or later from its wheels."
+
+
 # --- the person's ---------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IReactorCore, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python import usage
 
-from securecom import limits
+from securecom import limits, tls
 from securecom.errors import SecurecomError
 from securecom.server.dialling import ANY_LOCAL_PORT
 from securecom.server.service import Server, Settings, Surroundings, reactor_endpoint
@@ -142,6 +142,7 @@ def makeService(options: Options) -> IService:
         dial=options["dial"],
     )
     try:
+        tls.check_openssl()
         state = open_state(options["state"], options["public"], time.time())
         registry = open_registry(state)
     except SecurecomError as error:

@@ -18,6 +18,7 @@ from typing import Any, Protocol, cast
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from OpenSSL import SSL, crypto
+from OpenSSL._util import lib as _openssl  # for `_allow_only_hybrid`, and nothing else
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
     IOpenSSLServerConnectionCreator,
@@ -25,7 +26,7 @@ from twisted.internet.interfaces import (
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from securecom.errors import SecurecomError, TLSRefused, WireError
+from securecom.errors import SecurecomError, TLSRefused, TLSUnusable, WireError
 from securecom.identity import Identity, PublicKey
 from securecom.peers import Check, any_identity, exactly, pinned_server
 
@@ -37,6 +38,9 @@ ALPN_CHAT = b"securecom-chat/1"
 #: Hybrid post-quantum key agreement, and nothing else.
 GROUP = "X25519MLKEM768"
 VERSION = "TLSv1.3"
+
+#: What OpenSSL returns when it has done what it was asked.
+_DONE = 1
 
 # --- what must hold after every handshake ---------------------------------------------------
 
@@ -130,6 +134,7 @@ class TLSOptions:
 def _context(alpn: tuple[bytes, ...], credentials: Credentials | None) -> SSL.Context:
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_min_proto_version(SSL.TLS1_3_VERSION)
+    _allow_only_hybrid(context)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_options(SSL.OP_NO_TICKET)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
@@ -140,6 +145,26 @@ def _context(alpn: tuple[bytes, ...], credentials: Credentials | None) -> SSL.Co
         if credentials.ca is not None:
             context.add_extra_chain_cert(credentials.ca)
     return context
+
+
+def _allow_only_hybrid(context: SSL.Context) -> None:
+    """Make OpenSSL refuse every other key agreement in the handshake itself.
+
+    pyOpenSSL has no method for this, so this is the one place that calls OpenSSL directly. The call
+    replaces what a file named by `OPENSSL_CONF` set. (OpenSSL has two names for it: groups, and
+    from earlier times, curves.)
+
+    :raises TLSUnusable: if this OpenSSL cannot do it.
+    """
+    set_groups = getattr(_openssl, "SSL_CTX_set1_curves_list", None)
+    if set_groups is None or set_groups(context._context, GROUP.encode("ascii")) != _DONE:
+        _openssl.ERR_clear_error()
+        raise TLSUnusable(f"the OpenSSL of this Python installation has no {GROUP}")
+
+
+def check_openssl() -> None:
+    """Called before anything else is done. :raises TLSUnusable: if OpenSSL lacks what we need."""
+    _allow_only_hybrid(SSL.Context(SSL.TLS_METHOD))
 
 
 def _selector(alpn: tuple[bytes, ...]) -> Any:

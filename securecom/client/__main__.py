@@ -43,6 +43,9 @@ def _check(arguments: Namespace, arguments_parser: ArgumentParser) -> None:
 
 
 def _run(arguments: Namespace) -> int:
+    from securecom import tls
+
+    tls.check_openssl()
     if arguments.demo:
         return _demo(arguments)
     profiles = account.profiles_of(arguments, os.environ)

@@ -2,18 +2,74 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 
-from securecom import tls
-from securecom.errors import TLSRefused
+from securecom import limits, tls
+from securecom.errors import TLSRefused, TLSUnusable
 from securecom.identity import Identity
 from securecom.tests.handshakes import TLSCase
 from securecom.tests.pairs import Plain, PlainTLS, Recorder
 
 OLD = SSL.TLS1_2_VERSION
+
+#: A file for OPENSSL_CONF that changes the default of every context.
+OPENSSL_CONF = """\
+openssl_conf = all
+[all]
+ssl_conf = ssl
+[ssl]
+system_default = defaults
+[defaults]
+Groups = P-256
+"""
+#: Prints the group that two plain contexts agree on, and then that of two ends of ours.
+MEET_ITSELF = """
+from OpenSSL import SSL
+from securecom import tls
+from securecom.identity import Identity
+from securecom.tests.test_tls_strangers import shake_hands
+
+one, two = Identity.generate(), Identity.generate()
+plain = SSL.Context(SSL.TLS_METHOD)
+plain.use_certificate(one.certificate)
+plain.use_privatekey(one.private_key)
+ends = SSL.Connection(plain), SSL.Connection(plain)
+ends[0].set_connect_state()
+ends[1].set_accept_state()
+shake_hands(*ends)
+print(ends[0].get_group_name())
+ends = (
+    tls.chat_end(one, two.public_key).in_memory(True, None),
+    tls.chat_end(two, one.public_key).in_memory(False, None),
+)
+shake_hands(*ends)
+print(ends[0].get_group_name())
+"""
+
+
+def shake_hands(one: SSL.Connection, other: SSL.Connection) -> None:
+    """Carry bytes to and fro until both have finished. :raises SSL.Error: if either refuses."""
+    is_done: set[SSL.Connection] = set()
+    while len(is_done) < 2:
+        for end, peer in ((one, other), (other, one)):
+            try:
+                end.do_handshake()
+                is_done.add(end)
+            except SSL.WantReadError:
+                is_done.discard(end)
+            while True:
+                try:
+                    peer.bio_write(end.bio_read(limits.MAX_CHAT_CHUNK))
+                except SSL.WantReadError:
+                    break
 
 
 class ForeignPeerTests(TLSCase):
@@ -86,10 +142,38 @@ class ForeignPeerTests(TLSCase):
         self.assert_alerted(client)
 
     def test_a_key_agreement_that_is_not_hybrid(self) -> None:
-        server, _ = self.server_of_ours(self.stranger(curve=ec.SECP256R1()))
-        self.assert_refused(server, TLSRefused, "key agreement")
-        client, _ = self.client_of_ours(self.host(curve=ec.SECP256R1()))
-        self.assert_refused(client, TLSRefused, "key agreement")
+        for curve in (ec.SECP256R1(), ec.SECP521R1()):
+            server, _ = self.server_of_ours(self.stranger(curve=curve))
+            self.assert_alerted(server)
+            client, _ = self.client_of_ours(self.host(curve=curve))
+            self.assert_alerted(client)
+
+    def test_a_chat_with_a_key_agreement_that_is_not_hybrid(self) -> None:
+        """The same for the session inside the relayed bytes, in both roles."""
+        stranger = Identity.generate()
+        for is_client in (False, True):
+            ours = tls.chat_end(self.identity, stranger.public_key)
+            end = ours.in_memory(is_client, self.ours())
+            other = SSL.Connection(self.stranger(curve=ec.SECP256R1()).context)
+            (other.set_accept_state if is_client else other.set_connect_state)()
+            self.assertRaises(SSL.Error, shake_hands, end, other)
+
+    def test_a_configuration_of_openssl_that_somebody_else_made(self) -> None:
+        """A context made while a file named by OPENSSL_CONF asks for another group."""
+        config = Path(self.mktemp())
+        config.write_text(OPENSSL_CONF)
+        env = {**os.environ, "OPENSSL_CONF": str(config)}
+        told = subprocess.run(
+            [sys.executable, "-c", MEET_ITSELF], env=env, capture_output=True, text=True, check=True
+        )
+        self.assertEqual(told.stdout.split(), ["secp256r1", tls.GROUP])
+
+    def test_an_openssl_that_cannot_choose(self) -> None:
+        """It is said before anything is started."""
+        self.patch(tls, "_openssl", SimpleNamespace(ERR_clear_error=lambda: None))
+        error = self.assertRaises(TLSUnusable, tls.check_openssl)
+        self.assertIn("cryptography 47", str(error))
+        self.assertRaises(TLSUnusable, self.server_tls)
 
     def test_what_is_checked_after_the_handshake(self) -> None:
         good: dict[str, Any] = {
