@@ -49,6 +49,8 @@ class Connection(Protocol):
     lanes: ClassVar[frozenset[int]] = frozenset({framing.CONTROL})
     alpn: ClassVar[frozenset[bytes]] = frozenset()
     padding: ClassVar[int] = 0
+    #: What the deadline is for, as the subject of "was not finished within 10 s".
+    awaits: ClassVar[str] = "the log-in"
     #: Seconds that the peer may take nothing of what we write.
     patience: ClassVar[float] = limits.NO_PROGRESS
 
@@ -133,7 +135,7 @@ class Connection(Protocol):
 
     def _too_late(self) -> None:
         self._deadline = None
-        self.fault(WireError(f"nobody logged in within {self._deadline_after:g} s"))
+        self.fault(WireError(f"{self.awaits} was not finished within {self._deadline_after:g} s"))
 
     # --- frames -----------------------------------------------------------------------------
 

@@ -245,6 +245,16 @@ class ConnectionWasLost(SecurecomError):
     hint = "What had no receipt may not have arrived."
 
 
+class ClockIsOff(CannotReach):
+    """The server is the pinned one, but by this machine's clock its certificate is not valid."""
+
+    code = 306
+    hint = (
+        "Nothing was sent. Set this machine's clock; if it is right, tell the server's admin that "
+        "the certificate's dates are wrong."
+    )
+
+
 class NotDialled(SecurecomError):
     """The server does not open request channels itself."""
 
@@ -270,7 +280,9 @@ class ServerMismatch(SecurecomError):
     """The server is not the one that was pinned."""
 
     code = 401
-    hint = "Nothing was sent. Ask the server's admin for the fingerprint by phone or in person."
+    hint = (
+        "Nothing was sent to it. Ask the admin for the server's fingerprint by phone or in person."
+    )
 
 
 class LoginRefused(SecurecomError):
@@ -296,35 +308,35 @@ class NotAnswered(SecurecomError):
     code = 601
     #: Seconds until the same person may be asked again, if that is known.
     wait: int | None = None
-    hint = "Nothing was sent. You may ask again."
+    hint = "No chat began. You may ask again."
 
 
 class WasRefused(NotAnswered):
     """The other person said no."""
 
     code = 602
-    hint = "Nothing was sent."
+    hint = "They saw your request; no chat began."
 
 
 class WasCancelled(NotAnswered):
     """We withdrew the request."""
 
     code = 603
-    hint = "Nothing was sent."
+    hint = "They may have seen it; no chat began."
 
 
 class IsBusy(NotAnswered):
     """The other person is in a chat or asks somebody, and lets us see that."""
 
     code = 604
-    hint = "Nothing was sent. They will see that you asked; try again later."
+    hint = "No chat began. They will see that you asked; try again later."
 
 
 class PeerKeyChanged(SecurecomError):
     """The peer's key is not the pinned one."""
 
     code = 701
-    hint = "Nothing was sent. Ask them by another way whether they have a new key."
+    hint = "No message was sent to that key. Ask them by another way whether they have a new key."
 
 
 class ChatFailed(SecurecomError):
@@ -352,7 +364,7 @@ class TooOften(SecurecomError):
     """A rate limit."""
 
     code = 801
-    hint = "Nothing was sent. Wait a minute and try again."
+    hint = "That was not done. Wait a minute and try again."
     #: Seconds until it may be tried again, if that is known.
     wait: int | None = None
 
@@ -361,7 +373,7 @@ class AskedTooSoon(TooOften):
     """The other person said no not long ago."""
 
     code = 802
-    hint = "Nothing was sent."
+    hint = "They were not asked."
 
 
 # --- the peer's -----------------------------------------------------------------------------

@@ -6,6 +6,7 @@ A check runs inside the handshake, so whoever fails it gets nothing of ours.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -13,7 +14,7 @@ from OpenSSL import SSL
 from service_identity import CertificateError, VerificationError
 from service_identity.cryptography import verify_certificate_hostname
 
-from securecom.errors import PeerKeyChanged, ServerMismatch, WireError
+from securecom.errors import ClockIsOff, PeerKeyChanged, ServerMismatch, WireError
 from securecom.identity import PublicKey, certified_key, server_fingerprint, server_id
 from securecom.proofs import same
 
@@ -22,13 +23,12 @@ SERVER_NAME = "server.securecom.internal"
 
 _X509_REASONS = {
     7: "its signature is not the CA's",
-    9: "it is not valid yet",
-    10: "it has expired",
     18: "it is self-signed",
     19: "its CA is not the one that issued it",
     20: "no CA came with it",
     26: "it is not for servers",
 }
+_NOT_YET_VALID, _EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _SELF_SIGNED_IN_CHAIN = 19  # X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN: the CA is not in our store
 
 #: Certificate, OpenSSL's error number, depth -> nothing, or raises why not.
@@ -57,13 +57,19 @@ def exactly(expected: PublicKey, own: PublicKey) -> Check:
 
 
 def pinned_server(pin: bytes) -> Check:
-    """A leaf for `SERVER_NAME`, issued by the CA whose SHA-256 is `pin` (32 bytes)."""
+    """A leaf for `SERVER_NAME`, issued by the CA whose SHA-256 is `pin` (32 bytes).
+
+    Dates are looked at after pin and signature, so only what the pinned CA made can say
+    `ClockIsOff`; everything else is a `ServerMismatch`.
+    """
 
     def check(certificate: x509.Certificate, error: int, depth: int) -> None:
         if depth == 1:
             _check_ca(certificate, error, pin)
         elif depth == 0 and not error:
             _check_leaf(certificate)
+        elif depth == 0 and error in (_NOT_YET_VALID, _EXPIRED):
+            raise _clock_is_off(certificate, datetime.now(UTC))
         else:
             reason = _X509_REASONS.get(error, f"X.509 error {error}")
             raise ServerMismatch(f"the server's certificate does not verify ({reason})")
@@ -78,8 +84,35 @@ def _check_ca(certificate: x509.Certificate, error: int, pin: bytes) -> None:
             f"expected {server_fingerprint(pin)}, "
             f"received {server_fingerprint(server_id(certificate))}"
         )
+    if error in (_NOT_YET_VALID, _EXPIRED):
+        raise _clock_is_off(certificate, datetime.now(UTC))
     if error not in (0, _SELF_SIGNED_IN_CHAIN):
         raise ServerMismatch(f"the server's CA does not verify (X.509 {error})")
+
+
+def _clock_is_off(certificate: x509.Certificate, now: datetime) -> ClockIsOff:
+    """By how much at the least, and the two dates that do not fit."""
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if now < begins:
+        off, limit = f"{_span((begins - now).total_seconds())} behind", f"from {_minute(begins)}"
+    else:
+        off, limit = f"{_span((now - ends).total_seconds())} ahead", f"until {_minute(ends)}"
+    return ClockIsOff(
+        f"this machine's clock seems to be {off}: it says {_minute(now)}, and the server's "
+        f"certificate is valid {limit}"
+    )
+
+
+def _span(seconds: float) -> str:
+    """Whole days or hours, two at the least; else minutes, one at the least."""
+    for unit, length in (("day", 86400), ("hour", 3600)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}s"
+    return f"{max(seconds / 60, 1):.0f} min"
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def _check_leaf(certificate: x509.Certificate) -> None:

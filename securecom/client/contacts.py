@@ -153,7 +153,7 @@ class Contacts:
         """A key that we know is not new because it comes under a name that is."""
         if key is not None and (owner := self._owner_of(key, name)) is not None:
             what = f"this key is known to you as {owner}"
-            hint = "Nothing was sent. Ask them by another way why they have another name."
+            hint = "No message was sent to it. Ask them by another way why they have another name."
             raise PeerKeyChanged(what, hint)
 
     def _owner_of(self, key: PublicKey, name: Name) -> str | None:

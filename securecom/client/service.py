@@ -136,7 +136,9 @@ class Client:
         left: Deferred[None] = Deferred()
         self._waiting.append(left)
         if not self._is_leaving:
-            self._is_leaving = True
+            self._is_leaving = self._station.is_leaving = True
+            if self._channel is not None:
+                self._channel.is_left = True
             clock = self._station.clock
             polite: Deferred[None] = self._say_goodbye()
             polite.addTimeout(limits.EXIT_DEADLINE, clock).addErrback(lambda _: None)
@@ -170,7 +172,7 @@ class Client:
     def _logged_in(self, session: Session, channel: StandardChannel) -> None:
         if self._name not in (None, session.name):
             what = f"the server calls you {session.name}, your profile says {self._name}"
-            hint = "Nothing was sent. Ask the server's admin by phone or in person why."
+            hint = "You were logged out again. Ask the server's admin by phone or in person why."
             self._trouble = ServerMismatch(what, hint)
             channel.close()
             return

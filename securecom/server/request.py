@@ -29,6 +29,7 @@ class RequestConnection(Connection, amp.CommandLocator):
     """
 
     alpn = frozenset({tls.ALPN_REQUEST})
+    awaits = "the proof of the session"
 
     def __init__(self, reception: Reception, only: Session | None = None) -> None:
         super().__init__(reception.clock)

@@ -31,7 +31,7 @@ class FakeServer:
 
     def __init__(self, dial_port: int | None = 4242) -> None:
         self.network = Network()
-        authority = Authority()
+        self.authority = authority = Authority()
         self.pin = server_id(authority.certificate)
         self.credentials = authority.credentials()
         self.dial_port = dial_port

@@ -506,6 +506,7 @@ class OpeningTests(SynchronousTestCase):
         self.assertFalse(pair.bob.stands)
         pair.advance(limits.CHAT_HANDSHAKE_DEADLINE)
         self.check_never_stood(pair, pair.bob)
+        self.assertIn("the handshake of the chat was not finished within 15 s", str(pair.bob.error))
 
     def test_leaving_while_it_opens_is_no_chat(self) -> None:
         pair = Pair()

@@ -20,6 +20,7 @@ from securecom.client.channels.reaching import cannot_reach
 from securecom.client.events import AskedOver, ChatOver, Connecting, Event, Offline, Online
 from securecom.errors import (
     CannotReach,
+    ClockIsOff,
     ConnectionWasLost,
     LoginRefused,
     OurFault,
@@ -28,8 +29,8 @@ from securecom.errors import (
 )
 from securecom.identity import Name, server_fingerprint, server_id
 from securecom.tests import people
-from securecom.tests.certificates import Authority, bad_servers
-from securecom.tests.engaged import ALICE, BOB, AliceTestCase
+from securecom.tests.certificates import Authority, bad_dates, bad_servers
+from securecom.tests.engaged import ALICE, BOB, STATES, AliceTestCase
 from securecom.tests.fake_server import (
     REQUEST,
     STANDARD,
@@ -213,6 +214,27 @@ class ReachingTests(SynchronousTestCase):
         self.network.ports[STANDARD] = Factory.forProtocol(Rubbish)
         self.assertIn("TLS failed", self.check_final(self.person(attempts=1), CannotReach).what)
 
+    def test_a_clock_that_is_off_is_told_and_the_server_tried_again(self) -> None:
+        """Somebody sets the clock, and it is well."""
+        (behind, _) = bad_dates(self.server.authority).values()
+        self.server.shut()
+        self.server.listen(behind)
+        person = self.person()
+        offline = person.notes.last(Offline)
+        self.assertIn("clock seems to be 3 days behind", offline.why)
+        self.assertEqual(offline.retry_in, limits.RECONNECT_FIRST)
+        self.assertEqual(self.server.takeovers, [], "it said nothing to a server that may be none")
+        self.server.shut()
+        self.server.listen()
+        self.network.advance(limits.RECONNECT_FIRST)
+        self.assertTrue(person.main.is_online)
+
+    def test_who_counts_attempts_ends_with_the_words_about_the_clock(self) -> None:
+        self.server.shut()
+        self.server.listen(bad_dates(self.server.authority)["100 days ahead"])
+        error = self.check_final(self.person(attempts=1), ClockIsOff)
+        self.assertIn("100 days ahead", str(error))
+
     def test_a_server_that_hangs_up_before_it_answers_is_tried_again(self) -> None:
         person = Person(self.network, self.identity, self.server.pin)
         person.client.start()
@@ -343,6 +365,25 @@ class LeavingTests(AliceTestCase):
         self.assertEqual(self.notes.last(ChatOver).ending, "by-me")
         self.assertEqual(self.chatting.over, [("by-peer", [])])
         self.assertEqual([word for word, _ in self.end.heard[-2:]], ["end", "logout"])
+
+    def test_whoever_leaves_did_not_lose_the_connection(self) -> None:
+        """What the person asked for ends with a word of its own, wherever they leave."""
+        for state in STATES:
+            self.setUp()
+            came = self.reach(state)
+            self.check_left(self.told(self.alice.log_out()))
+            self.assertEqual([one for one in came if isinstance(one, ConnectionWasLost)], [], state)
+            self.assertNotIn("lost", f"{came} {self.notes.events}", state)
+
+    def test_a_question_without_an_answer_ends_with_the_leaving(self) -> None:
+        self.end.standard.is_closing = True  # it hears nothing more
+        came = outcome(self.alice.users())
+        self.pump()
+        left = self.told(self.alice.log_out())
+        self.network.advance(limits.EXIT_DEADLINE)
+        self.check_left(left)
+        error = self.fails(came, ConnectionWasLost)
+        self.assertEqual(error.what, "you left before the server answered")
 
     def test_leaving_twice_is_leaving(self) -> None:
         first, second = self.told(self.alice.log_out()), self.told(self.alice.log_out())

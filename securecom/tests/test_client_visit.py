@@ -230,7 +230,7 @@ class TwoPeopleTests(VisitCase):
         [line] = re.findall(r"/trust bob SHA256:\S+", alice.seen())
         alice.type("/accept\n")
         told = alice.seen()
-        self.assertIn("SC-701 bob's key is not the one you know. Nothing was sent", told)
+        self.assertIn("SC-701 bob's key is not the one you know. No message was sent", told)
         self.assertIn(line, told)
         alice.type(f"{line}\n")
         self.assertIn("you take this key for bob's", alice.seen())

@@ -305,6 +305,18 @@ class ScriptTests(LinesCase):
         self.clock.advance(1)
         self.assertEqual(self.leaves, 1)
 
+    def test_giving_up_does_not_say_that_nothing_was_sent(self) -> None:
+        self.begin()
+        self.log_in()
+        self.role.begin_chat("bob")
+        self.type("hi\n")
+        self.lines.show(Said(1, "hi", False))
+        self.lines.readConnectionLost()
+        self.clock.advance(limits.FINISH_DEADLINE)
+        shown = self.shown()
+        self.assertIn("SC-601 not everything was done in time. What had no receipt may", shown)
+        self.assertNotIn("Nothing was sent", shown)
+
     def test_progress_gives_what_is_outstanding_its_time_again(self) -> None:
         self.begin()
         self.log_in()

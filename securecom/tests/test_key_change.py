@@ -53,7 +53,7 @@ class ChangedCase(AliceTestCase):
         """It failed, and the words name the command that would let it go on."""
         error: PeerKeyChanged = self.fails(came, PeerKeyChanged)
         self.assertEqual(error.code, 701)
-        self.assertIn("Nothing was sent", str(error))
+        self.assertIn("No message was sent to it", str(error))
         line = f"/trust bob {self.bob.public_key.fingerprint}"
         self.assertTrue(str(error).endswith(line), str(error))
         order = Typed().read(line)

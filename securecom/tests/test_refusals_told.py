@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import fail
 from twisted.protocols import amp
 
-from securecom import commands
+from securecom import commands, refusals
 from securecom.client.channels.standard_channel import StandardChannel
 from securecom.errors import OurFault, SecurecomError
 from securecom.tests.engaged import ALICE, BOB, AliceTestCase
@@ -55,3 +55,17 @@ class RefusalsTests(AliceTestCase):
                 (error,) = self.told(order())
                 self.assertIsInstance(error, SecurecomError, (command, refusal))
                 self.assertFalse(isinstance(error, OurFault), (command, refusal))
+
+    def test_none_says_that_nothing_was_sent(self) -> None:
+        """The command was, and whoever it was for may have seen it."""
+        for command, order in self.orders().items():
+            for refusal in command.errors:
+                self.patch(StandardChannel, "ask", lambda *_, why=refusal, **__: fail(why()))
+                (error,) = self.told(order())
+                self.assertNotIn("othing was sent", str(error), (command, refusal))
+
+    def test_a_no_says_that_the_request_was_seen(self) -> None:
+        self.patch(StandardChannel, "ask", lambda *_, **__: fail(refusals.Refused("60")))
+        (error,) = self.told(self.alice.request_chat(BOB))
+        told = "SC-602 bob said no. They saw your request; no chat began. Ask again in 60 s."
+        self.assertEqual(str(error), told)

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL, crypto
 
 from securecom import peers, tls
-from securecom.errors import PeerKeyChanged, ServerMismatch, WireError
+from securecom.errors import ClockIsOff, PeerKeyChanged, ServerMismatch, WireError
 from securecom.identity import Identity, server_fingerprint, server_id
-from securecom.tests.certificates import Authority, bad_servers, self_signed
+from securecom.tests.certificates import Authority, bad_dates, bad_servers, self_signed
 from securecom.tests.handshakes import TLSCase
 from securecom.tests.identity_certificates import (
     issued_by_another,
@@ -72,7 +72,34 @@ class PinnedServerTests(TLSCase):
         client_tls = tls.standard_client(self.identity, server_id(stale.certificate))
         client = self.ours()
         self.meet(client, client_tls, self.ours(), tls.standard_server(stale.credentials()))
-        self.assert_refused(client, ServerMismatch, "CA does not verify")
+        self.assert_refused(client, ClockIsOff, "24 hours ahead")
+
+    def test_a_clock_that_is_off_is_no_impostor(self) -> None:
+        """It says by how much, and that is no reason to give the server up."""
+        for words, credentials in bad_dates(self.authority).items():
+            client, server = self.ours(), self.ours()
+            self.meet(client, self.client_tls(), server, tls.standard_server(credentials))
+            self.assert_refused(client, ClockIsOff, f"clock seems to be {words}")
+            self.assertFalse(server.is_secured)
+
+    def test_before_the_pinned_ca_was_made(self) -> None:
+        young = Authority(days=(20000, 20001))
+        client_tls = tls.standard_client(self.identity, server_id(young.certificate))
+        client = self.ours()
+        self.meet(client, client_tls, self.ours(), tls.standard_server(young.credentials()))
+        self.assert_refused(client, ClockIsOff, "20000 days behind")
+
+    def test_whoever_is_not_the_server_cannot_blame_the_clock(self) -> None:
+        for credentials in bad_dates(Authority()).values():
+            client = self.ours()
+            self.meet(client, self.client_tls(), self.ours(), tls.standard_server(credentials))
+            self.assert_refused(client, ServerMismatch, "not the server you know")
+            forged = tls.Credentials(
+                credentials.key, credentials.certificate, self.authority.certificate
+            )
+            client = self.ours()
+            self.meet(client, self.client_tls(), self.ours(), tls.standard_server(forged))
+            self.assert_refused(client, ServerMismatch, "signature")
 
     def test_a_certificate_of_the_leafs_own_that_is_pinned_is_still_no_leaf(self) -> None:
         alone = self_signed()

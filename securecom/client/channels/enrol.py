@@ -45,6 +45,7 @@ class Enrolment(Connection, amp.CommandLocator):
     """Says one thing, hears one answer, and closes."""
 
     alpn: ClassVar[frozenset[bytes]] = frozenset({tls.ALPN_ENROL})
+    awaits: ClassVar[str] = "the enrolment"
 
     def __init__(self, token: bytes, clock: IReactorTime) -> None:
         super().__init__(clock)

@@ -41,6 +41,7 @@ class RequestChannel(Connection, amp.CommandLocator):
     """
 
     alpn: ClassVar[frozenset[bytes]] = frozenset({tls.ALPN_REQUEST})
+    awaits: ClassVar[str] = "the proof of the session"
 
     def __init__(self, host: Host, session: Session, clock: IReactorTime) -> None:
         super().__init__(clock)

@@ -64,6 +64,8 @@ class StandardChannel(Connection, amp.CommandLocator):
         self._read_since = clock.seconds()
         #: Fires with the session, or fails with the refusal or the reason of the loss.
         self.logged_in: Deferred[Session] = Deferred()
+        #: Our person is leaving: what has no answer yet gets none, and nothing was lost.
+        self.is_left = False
         #: Why the server ends the session, if it said so.
         self.goodbye: str | None = None
 
@@ -141,6 +143,8 @@ class StandardChannel(Connection, amp.CommandLocator):
     def _unanswered(self, failure: Failure) -> Failure:
         if not failure.check(ConnectionLost, CancelledError):
             return failure
+        if self.is_left:
+            return Failure(ConnectionWasLost("you left before the server answered"))
         return Failure(ConnectionWasLost("the connection to the server was lost"))
 
     def responders(self) -> amp.IResponderLocator:

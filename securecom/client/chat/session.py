@@ -60,6 +60,7 @@ class ChatSession(Connection, amp.CommandLocator):
 
     lanes: ClassVar[frozenset[int]] = frozenset({framing.CONTROL, framing.EPOCH})
     alpn: ClassVar[frozenset[bytes]] = frozenset({tls.ALPN_CHAT})
+    awaits: ClassVar[str] = "the handshake of the chat"
     padding: ClassVar[int] = limits.CHAT_PADDING
     patience: ClassVar[float] = limits.CLIENT_PATIENCE
 

@@ -11,7 +11,7 @@ from securecom.client.coordination.engagement import Engagement
 from securecom.client.coordination.requests import Answer, Offer, OfferOver, Withdrawn
 from securecom.client.coordination.station import Station
 from securecom.client.events import Asked, AskedOver, RefusedForYou
-from securecom.errors import NotNow, SecurecomError
+from securecom.errors import ConnectionWasLost, NotNow, SecurecomError, WasCancelled
 
 
 class AskedSide:
@@ -123,6 +123,13 @@ class AskedSide:
         """Accepted, and then it came to nothing."""
         _, stands = self.take_accepted()
         stands.errback(Failure(error))
+
+    def line_lost(self) -> None:
+        """The line went, or we left, between our yes and the chat."""
+        if self._station.is_leaving:
+            self.opening_failed(WasCancelled("you left before the chat began"))
+        else:
+            self.opening_failed(ConnectionWasLost("the connection to the server was lost"))
 
     def _expect(self, offer: Offer, stands: Deferred[None]) -> None:
         self.accepted, self._stands = offer, stands

@@ -92,7 +92,10 @@ class AskingSide:
         self.failed(WasCancelled("you withdrew your request"))
 
     def lost(self) -> None:
-        """The server that was to answer is gone."""
+        """The server that was to answer is gone, or we have left it."""
+        if self._station.is_leaving:
+            self.failed(WasCancelled("you left, and your request with you"))
+            return
         self.failed(ConnectionWasLost("the connection to the server was lost"))
 
     def _ask(self, request: Request) -> Deferred[dict[str, Any]]:

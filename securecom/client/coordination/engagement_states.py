@@ -34,7 +34,6 @@ from securecom.client.coordination.requests import Grant, Offer, Request, Withdr
 from securecom.client.events import Ending
 from securecom.errors import (
     ChatFailed,
-    ConnectionWasLost,
     NotNow,
     SecurecomError,
     WasCancelled,
@@ -290,8 +289,7 @@ def _lost_considering(_: Engagement, sides: Sides) -> None:
 
 @accepted.upon(Engagement.lost).to(free)
 def _lost_accepted(_: Engagement, sides: Sides) -> None:
-    error = ConnectionWasLost("the connection to the server was lost")
-    sides.asked.opening_failed(error)
+    sides.asked.line_lost()
 
 
 for _state in (free, opening, chatting):  # a chat ends with its stream, which is gone too

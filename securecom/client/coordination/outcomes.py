@@ -38,17 +38,18 @@ def denial(refusal: refusals.Refusal, callee: Name) -> SecurecomError:
         case refusals.Cancelled():
             return WasCancelled(f"your request to {callee} was withdrawn")
         case refusals.TooManyRequests():
-            return TooOften("you asked too often")
+            hint = "They were not asked. Wait a minute and try again."
+            return TooOften("you asked too often", hint)
     return NotNow(  # Occupied
         "somebody is just asking you, or your last chat is not over yet",
-        "Nothing was sent. Try again in a moment.",
+        "They were not asked. Try again in a moment.",
     )
 
 
 def _to_wait(
     kind: type[WasRefused | AskedTooSoon], what: str, seconds: int | None
 ) -> SecurecomError:
-    hint = kind.hint if seconds is None else f"Nothing was sent. Ask again in {duration(seconds)}."
+    hint = kind.hint if seconds is None else f"{kind.hint} Ask again in {duration(seconds)}."
     error = kind(what, hint)
     error.wait = seconds
     return error
@@ -58,7 +59,7 @@ def key_changed(name: Name, key: PublicKey) -> PeerKeyChanged:
     """Another key than the pinned one, which the person has not taken: what it would take."""
     return PeerKeyChanged(
         f"{name}'s key is not the one you know",
-        "Nothing was sent. Ask them by another way whether they have a new key; "
+        "No message was sent to it. Ask them by another way whether they have a new key; "
         f"only if it is this one: /trust {name} {key.fingerprint}",
     )
 

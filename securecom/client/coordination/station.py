@@ -69,6 +69,8 @@ class Station:
     missed: MissedRequests = field(init=False)
     #: Called when somebody's key was pinned whom we had never met.
     met_somebody: Callable[[], None] = field(default=lambda: None, init=False)
+    #: The person, or a signal, has said that it is time to go: what ends now was not lost.
+    is_leaving: bool = field(default=False, init=False)
     _name: Name | None = field(default=None, init=False)
     _line: Line | None = field(default=None, init=False)
 

@@ -207,7 +207,8 @@ class Lines(Protocol):
 
     def _give_up(self, orders: Orders) -> None:
         self._finish = None
-        error: SecurecomError = NotAnswered("what was asked for did not come to an end in time")
+        hint = "What had no receipt may not have arrived."
+        error: SecurecomError = NotAnswered("not everything was done in time", hint)
         if not orders.role.is_online:
             error = CannotReach("the server was not reached in time")
         orders.refused(error)
