@@ -224,8 +224,11 @@ RECONNECT_FACTOR = 1.7
 RECONNECT_LAST = 60.0
 #: Share of the wait that is random, so that clients do not come back in step.
 RECONNECT_JITTER = 0.3
-#: Bytes of one typed or piped line.
+#: Bytes of one typed or piped line, and of one JSON line that goes out, its end included.
 MAX_LINE = 64 * 1024
+#: Bytes of a JSON command's id as the result repeats it: a UUID has 38, and 64 KiB would not leave
+#: room for anything else in the line.
+MAX_ID = 1024
 #: Names whose missed requests a client remembers.
 MAX_MISSED = 100
 #: For a program that answers a chat request: the person still has most of the time if it does not.

@@ -1,21 +1,30 @@
 """The JSON language: one object a line, in and out, for programs. docs/json.md is its contract.
 
 What goes out is ASCII: everything else, control characters too, is escaped as JSON does it.
+Escaping makes up to six bytes of one, so an event's length is known only afterwards: one that is
+too long for a line goes on in the next.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from securecom import limits
 from securecom.client.events import Event, problem
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.typed import checked, encoded
-from securecom.errors import BadArgument, SecurecomError
+from securecom.errors import BadArgument, SecurecomError, TooLong
 from securecom.text import shown
+
+#: The field of a part that is not the last: the name of the field that goes on.
+CONTINUES = "continues"
+#: Characters that JSON escapes with two.
+_SHORT_ESCAPES = frozenset('"\\\b\f\n\r\t')
 
 #: Raised when an object here changes in a way that a program could stumble over.
 INTERFACE = 1
@@ -85,7 +94,57 @@ class Json:
 
     def lines(self, event: Event) -> list[str]:
         """Language."""
-        return [json.dumps(event.fields(), ensure_ascii=True, separators=(",", ":"))]
+        return list(_in_lines(event.fields()))
+
+
+def _in_lines(fields: dict[str, Any]) -> Iterator[str]:
+    """An object in one line, or in several of which each fits `limits.MAX_LINE` with its end.
+
+    The parts are the same but for one text or list, the longest, of which each has a piece.
+    """
+    whole = _written(fields)
+    if len(whole) < limits.MAX_LINE:
+        yield whole
+        return
+    sizes = {n: len(_written(v)) for n, v in fields.items() if isinstance(v, str | list)}
+    name = max(sizes, key=lambda n: sizes[n])
+    value = fields[name]
+    parted = {**fields, CONTINUES: name}
+    room = limits.MAX_LINE - 1 - len(_written({**parted, name: value[:0]}))
+    ends = list(_ends(value, room))
+    if not ends:
+        error = TooLong(f"a {fields['event']} event does not fit lines of {limits.MAX_LINE} bytes")
+        yield _written(problem(error).fields())
+        return
+    for start, end in zip([0, *ends], ends, strict=False):
+        yield _written({**parted, name: value[start:end]})
+    yield _written({**fields, name: value[ends[-1] :]})
+
+
+def _ends(value: str | list[Any], room: int) -> Iterator[int]:
+    """Where to cut a value so that no piece is longer than `room`; nothing if that cannot be."""
+    taken = 0
+    for at, part in enumerate(value):
+        size = _escaped(part) if isinstance(value, str) else len(_written(part)) + len(",")
+        if size > room:
+            return
+        if taken + size > room:
+            yield at
+            taken = 0
+        taken += size
+
+
+def _escaped(c: str) -> int:
+    """Bytes of one character in a line."""
+    if " " <= c <= "~":
+        return 2 if c in _SHORT_ESCAPES else 1
+    if c in _SHORT_ESCAPES:
+        return 2
+    return len("\\uffff") if c <= "\uffff" else 2 * len("\\uffff")
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
 
 
 def _failure(tag: str | int | None, word: str | None, error: SecurecomError) -> Result:
@@ -106,6 +165,8 @@ def _tag(told: dict[str, Any]) -> str | int | None:
     tag = told.pop("id", None)
     if isinstance(tag, bool) or not isinstance(tag, str | int | None):
         raise BadArgument('an "id" is a string or a whole number')
+    if len(_written(tag)) > limits.MAX_ID:
+        raise BadArgument(f'an "id" has at most {limits.MAX_ID} bytes, quotes and escapes included')
     return tag
 
 
