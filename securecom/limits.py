@@ -171,8 +171,11 @@ MAX_SESSIONS = 10_000
 MAX_CONNECTIONS_BY_ADDRESS = 200
 #: Connections from one address that have not logged in yet.
 MAX_PENDING_BY_ADDRESS = 40
-#: Names whose request rate is remembered; the longest unused is forgotten first.
+#: Names, or pairs of names, whose rate is remembered; the longest unused is forgotten first.
 MAX_RATE_KEYS = 50_000
+#: Between looks for keys of rates, and for refusals, that no longer count: who asked whom is kept
+#: hardly longer than it holds anybody back, also on a server where nobody asks any more.
+FORGET_INTERVAL = 60.0
 #: Between looks whether the admin changed the registry.
 REGISTRY_POLL = 0.5
 #: The port of the daemon role that the server may dial.

@@ -65,6 +65,13 @@ class Cooldowns:
         for pair in [pair for pair in self._refusals if not names.isdisjoint(pair)]:
             del self._refusals[pair]
 
+    def drop_old(self) -> None:
+        """Forget the refusals that are so old that the next one counts as the first again."""
+        while self._refusals:
+            caller, callee = next(iter(self._refusals))
+            if self._latest(caller, callee) is not None:
+                return
+
     def _latest(self, caller: Name, callee: Name) -> _No | None:
         latest = self._refusals.get((caller, callee))
         if latest is not None and self._seconds() - latest.at >= limits.COOLDOWN_FORGOTTEN:

@@ -144,6 +144,10 @@ class LocalSwitchboard:
         self.restraints.forget(names)
         return succeed(None)
 
+    def drop_old(self) -> None:
+        """See the interface."""
+        self.restraints.drop_old()
+
     # --- requests ---------------------------------------------------------------------------
 
     def request(

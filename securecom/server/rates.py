@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from typing import Generic, TypeVar
 
@@ -26,7 +26,9 @@ class Rate(Generic[K]):
         keys: int = limits.MAX_RATE_KEYS,
     ) -> None:
         self._count, self._window, self._seconds, self._keys = count, window, seconds, keys
-        self._events: OrderedDict[K, deque[float]] = OrderedDict()
+        #: When each key's events were; the key that was tried longest ago comes first. Lists: a
+        #: deque takes 760 bytes for its first event, and most keys have one.
+        self._events: OrderedDict[K, list[float]] = OrderedDict()
 
     def forget(self, key: K) -> None:
         """What was counted of this key is forgiven."""
@@ -37,27 +39,38 @@ class Rate(Generic[K]):
         return iter(self._events)
 
     def count(self, key: K) -> int:
-        """Events of this key that are remembered; those behind the window are not any more."""
-        times = self._events.get(key)
-        if times is None:
-            return 0
-        self._drop_old(times)
+        """Events of this key in the window that ends now."""
+        times = self._recent(key)
         if not times:
-            del self._events[key]
+            self.forget(key)
         return len(times)
 
     def allow(self, key: K) -> bool:
         """Count one event of this key, unless it is one too many."""
-        times = self._events.setdefault(key, deque())
+        self.drop_old()
+        times = self._recent(key)
+        is_allowed = len(times) < self._count
+        if is_allowed:
+            times.append(self._seconds())
+        self._events[key] = times
         self._events.move_to_end(key)
-        self._drop_old(times)
-        if len(times) >= self._count:
-            return False
-        times.append(self._seconds())
         if len(self._events) > self._keys:
             self._events.popitem(last=False)
-        return True
+        return is_allowed
 
-    def _drop_old(self, times: deque[float]) -> None:
-        while times and times[0] <= self._seconds() - self._window:
-            times.popleft()
+    def drop_old(self) -> None:
+        """Forget the keys whose events are all behind the window.
+
+        This stops at the first key that it has to keep, so each key is looked at about once. A key
+        behind that one stays for at most one window longer.
+        """
+        start = self._seconds() - self._window
+        while self._events:
+            key, times = next(iter(self._events.items()))
+            if times[-1] > start:
+                return
+            del self._events[key]
+
+    def _recent(self, key: K) -> list[float]:
+        start = self._seconds() - self._window
+        return [time for time in self._events.get(key, ()) if time > start]

@@ -101,6 +101,12 @@ class Reception:
                 rate.forget(name)
         return self.switchboard.forget(names)
 
+    def drop_old(self) -> None:
+        """Forget what people did so long ago that it no longer counts against them."""
+        for rate in self._rates.values():
+            rate.drop_old()
+        self.switchboard.drop_old()
+
     def welcome(self, session: Session) -> dict[str, Any]:
         """The answer to a log-in."""
         return {

@@ -51,6 +51,12 @@ class Restraints:
         counts = (self.by_caller.count(name), self.to_callee.count(name), self.lists.count(name))
         return remembered.cooldowns(name, self.cooldowns.of(name)) + remembered.counts(*counts)
 
+    def drop_old(self) -> None:
+        """Forget what no longer holds anybody back."""
+        self.cooldowns.drop_old()
+        for rate in (self.by_caller, self.lists, self.by_pair, self.to_callee):
+            rate.drop_old()
+
     def forget(self, names: frozenset[Name]) -> None:
         """Nobody has these names any more."""
         self.cooldowns.forget_all(names)

@@ -150,6 +150,7 @@ class Server(MultiService):
     def _add_timers(self) -> None:
         for interval, work in (
             (limits.REGISTRY_POLL, self._look_at_registry),
+            (limits.FORGET_INTERVAL, self.reception.drop_old),
             (limits.RENEW_CHECK, self._renew),
             (limits.RENEW_CHECK, self._end_quarantines),
         ):

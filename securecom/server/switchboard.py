@@ -130,6 +130,9 @@ class Switchboard(Protocol):
     def forget(self, names: frozenset[Name]) -> Deferred[None]:
         """Remember nothing of names that are nobody's any more, and whose owners have left."""
 
+    def drop_old(self) -> None:
+        """Forget who asked whom, and who refused, where that no longer holds anybody back."""
+
     def request(
         self, caller: Party, callee: Name, chat_seconds: int | None = None
     ) -> Deferred[Opened]:

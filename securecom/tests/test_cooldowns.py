@@ -55,3 +55,14 @@ class CooldownTests(SynchronousTestCase):
         self.cooldowns.refused(BOB, CAROL)
         self.assertGreater(self.left(), 0)
         self.assertEqual(self.cooldowns.left(CAROL, BOB), 0)
+
+    def test_refusals_are_dropped_after_a_day(self) -> None:
+        self.cooldowns.refused(ALICE, BOB)
+        self.clock.advance(1.0)
+        self.cooldowns.refused(CAROL, BOB)
+        self.clock.advance(limits.COOLDOWN_FORGOTTEN - 1.0)
+        self.cooldowns.drop_old()
+        self.assertEqual(list(self.cooldowns._refusals), [(CAROL, BOB)])
+        self.clock.advance(1.0)
+        self.cooldowns.drop_old()
+        self.assertEqual(list(self.cooldowns._refusals), [])

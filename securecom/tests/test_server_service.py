@@ -19,6 +19,7 @@ from securecom.errors import StateBusy, StateUnusable
 from securecom.identity import Identity, Name
 from securecom.invitation import token_hash
 from securecom.server.database import SynchronousPool, connect
+from securecom.server.local_switchboard import LocalSwitchboard
 from securecom.server.registry import User
 from securecom.server.service import Server, Settings, Surroundings, reactor_endpoint
 from securecom.server.sqlite_registry import SQLiteRegistry
@@ -241,6 +242,23 @@ class ClockTests(ServiceCase):
         self.network.advance(limits.REGISTRY_POLL)
         self.assertEqual(len(queries), 3)  # users, blocks, names in quarantine
         self.assertEqual([hand.said("goodbye") for hand in hands], [[], [], []])
+
+    def test_who_asked_whom_is_forgotten_also_when_nobody_asks_any_more(self) -> None:
+        server = self.start()
+        board = server.reception.switchboard
+        assert isinstance(board, LocalSwitchboard)
+        alice, bob = self.hand("alice"), self.hand("bob")  # bob is away
+        asked = alice.ask(commands.RequestChat, callee="bob")
+        self.network.advance(limits.REQUEST_EXPIRES)
+        self.assertIsInstance(self.failureResultOf(asked).value, refusals.NoAnswer)
+        restraints = board.restraints
+        self.assertEqual(list(restraints.by_pair), [("alice", "bob")])
+        for hand in (alice, bob):
+            hand.standard.close()
+        late = limits.PAIR_WINDOW + limits.FORGET_INTERVAL
+        self.network.advance(late, step=limits.FORGET_INTERVAL)
+        for rate in (restraints.by_caller, restraints.by_pair, restraints.to_callee):
+            self.assertEqual(list(rate), [])
 
     def test_certificate_is_renewed(self) -> None:
         """Long before it expires, and clients notice nothing."""
