@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.scripts.twistd import run
@@ -23,6 +24,7 @@ from securecom.server.local_switchboard import LocalSwitchboard
 from securecom.server.relay import Leg, Relay
 from securecom.server.session import Session
 from securecom.server.switchboard import Answer, Opened
+from securecom.signals import on_signal
 from tests.shortened import SILENCE, shorten
 
 _log = Logger()
@@ -35,7 +37,7 @@ _offer = Session.offer
 Meddling = Callable[[Relay, Leg, bytes], list[bytes]]
 
 
-def _arm(_number: int, _frame: object) -> None:
+def _arm() -> None:
     _armed.append(True)
     _log.info("armed")
 
@@ -172,5 +174,5 @@ if __name__ == "__main__":
     _meddle(RELAYS.get(how, _as_it_is))
     if how not in RELAYS:
         LIES[how]()
-    signal.signal(signal.SIGUSR1, _arm)
+    on_signal(reactor, signal.SIGUSR1, _arm)
     run()

@@ -41,6 +41,7 @@ from securecom.client.program.visit import Visit
 from securecom.client.rotation import Keeping
 from securecom.client.service import Client
 from securecom.identity import Identity, Name
+from securecom.signals import on_signal
 
 #: All that a terminal sends too: whoever is ended by one leaves it as it is.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -119,17 +120,11 @@ class Run:
 
     def _open(self, someone: Member | Newcomer | None) -> None:
         for number in _SIGNALS:
-            signal.signal(number, self._signalled)
-        signal.signal(signal.SIGCONT, self._continued)
+            on_signal(self._reactor, number, self.visit.signalled, number)
+        on_signal(self._reactor, signal.SIGCONT, self.lines.continued)
         StandardIO(self.lines, reactor=self._reactor)
         self.lines.show(Hello(INTERFACE, __version__))
         self.begin(someone)
-
-    def _signalled(self, number: int, _: object) -> None:
-        self._reactor.callFromThread(self.visit.signalled, number)
-
-    def _continued(self, _number: int, _: object) -> None:
-        self._reactor.callFromThread(self.lines.continued)
 
     # --- the core ---------------------------------------------------------------------------
 
