@@ -210,6 +210,11 @@ MIN_INVITATION_MINUTES = 1
 NAME_QUARANTINE = 90 * 24 * 3600.0
 #: For SQLite to wait for another process's write.
 DATABASE_BUSY = 5.0
+#: The server's tries to write, of which DATABASE_BUSY is made: between two of them it reads.
+WRITE_PATIENCE = 0.05
+#: Reads, or changes in one commit, that the database's thread does before it looks what else
+#: waits: some milliseconds.
+TASKS_GATHERED = 64
 
 # --- memory of a relayed chat ---------------------------------------------------------------
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -40,9 +42,10 @@ _SETTINGS = (
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT})
 _PRIMARY_CODE = 0xFF
+_TAKE_LOCK = "BEGIN IMMEDIATE"  # nobody else writes until the transaction is over
 _OPTIONS: dict[str, Any] = {
     "uri": True,
-    "isolation_level": None,  # `sql` begins its transactions itself
+    "isolation_level": None,  # the pools begin their transactions themselves
     "check_same_thread": False,
 }
 
@@ -50,11 +53,20 @@ _OPTIONS: dict[str, Any] = {
 # --- connections ----------------------------------------------------------------------------
 
 
-class Pool(Protocol):
-    """What the registry needs of `adbapi.ConnectionPool`."""
+Interaction = Callable[..., Any]
 
-    def runInteraction(self, interaction: Any, *args: Any) -> Deferred[Any]:  # noqa: N802
-        """Call `interaction(cursor, *args)` in a transaction: its result, or its error."""
+
+class Pool(Protocol):
+    """What the registry needs of the database.
+
+    Both call `interaction(cursor, *args)` and fire with its result or fail with its error.
+    """
+
+    def read(self, interaction: Interaction, *args: Any) -> Deferred[Any]:
+        """Call what changes nothing."""
+
+    def write(self, interaction: Interaction, *args: Any) -> Deferred[Any]:
+        """Call it with the write lock held. When this fires, the change is on the disk."""
 
     def close(self) -> None:
         """Close the connections."""
@@ -66,10 +78,19 @@ class SynchronousPool:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def runInteraction(self, interaction: Any, *args: Any) -> Deferred[Any]:  # noqa: N802
+    def read(self, interaction: Interaction, *args: Any) -> Deferred[Any]:
         """See `Pool`."""
         try:
-            result = interaction(self._connection.cursor(), *args)
+            return succeed(interaction(self._connection.cursor(), *args))
+        except Exception:
+            return fail(Failure())
+
+    def write(self, interaction: Interaction, *args: Any) -> Deferred[Any]:
+        """See `Pool`."""
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute(_TAKE_LOCK)
+            result = interaction(cursor, *args)
             self._connection.commit()
         except Exception:
             failure = Failure()
@@ -82,9 +103,172 @@ class SynchronousPool:
         self._connection.close()
 
 
-def threaded_pool(path: Path, reactor: IReactorThreads | None = None) -> Pool:
+class Connections(Protocol):
+    """What `GatheringPool` needs of `adbapi.ConnectionPool`."""
+
+    def runWithConnection(self, func: Any, *args: Any, **kw: Any) -> Deferred[Any]:
+        """Call `func(connection, *args)` on the database's thread."""
+
+    def close(self) -> None:
+        """Stop the thread and close its connection."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One interaction that waits for the database's thread."""
+
+    interaction: Interaction
+    args: tuple[Any, ...]
+    answer: Deferred[Any]
+
+    def outcome(self, connection: sqlite3.Connection) -> Any:
+        """Its result, or a `Failure`. Called on the database's thread."""
+        try:
+            return self.interaction(connection.cursor(), *self.args)
+        except Exception:
+            return Failure()
+
+    def answered(self, outcome: Any) -> None:
+        """Hand the outcome to the caller of the pool."""
+        if isinstance(outcome, Failure):
+            self.answer.errback(outcome)
+        else:
+            self.answer.callback(outcome)
+
+
+class GatheringPool:
+    """One connection on one thread, where reads do not queue behind writes.
+
+    The thread gets one job at a time: the reads that wait, or as many writes as fit one commit,
+    in turn. So a read waits for one commit at the most, and a hundred writes cost hardly more
+    than one. Outcomes come in the order in which the thread did the work: whoever was told of
+    a read before a change is told so before that change is announced.
+    """
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._reads: deque[Task] = deque()
+        self._writes: deque[Task] = deque()
+        self._is_working = False
+        self._writes_next = False
+        self._times_busy = 0
+
+    def read(self, interaction: Interaction, *args: Any) -> Deferred[Any]:
+        """See `Pool`."""
+        return self._do_later(self._reads, interaction, args)
+
+    def write(self, interaction: Interaction, *args: Any) -> Deferred[Any]:
+        """See `Pool`."""
+        return self._do_later(self._writes, interaction, args)
+
+    def close(self) -> None:
+        """See `Pool`. What still waits is not done, and nobody is told that it was."""
+        self._reads.clear()
+        self._writes.clear()
+        self._connections.close()
+
+    def _do_later(
+        self, queue: deque[Task], interaction: Interaction, args: tuple[Any, ...]
+    ) -> Deferred[Any]:
+        answer: Deferred[Any] = Deferred()
+        queue.append(Task(interaction, args, answer))
+        if not self._is_working:
+            self._work()
+        return answer
+
+    def _work(self) -> None:
+        """Give the thread its next job, if there is any."""
+        writes = bool(self._writes) and (self._writes_next or not self._reads)
+        queue = self._writes if writes else self._reads
+        if not queue:
+            return
+        self._is_working, self._writes_next = True, not writes
+        count = min(len(queue), limits.TASKS_GATHERED)
+        tasks = [queue.popleft() for _ in range(count)]
+        job = self._connections.runWithConnection(_write_all if writes else _read_all, tasks)
+        job.addErrback(lambda failure: [failure] * len(tasks))
+        job.addCallback(self._done, tasks)
+
+    def _done(self, outcomes: list[Any] | None, tasks: list[Task]) -> None:
+        """The job is over. Its callers may ask for more at once: that waits until all are told."""
+        if outcomes is not None:
+            self._times_busy = 0
+        elif (self._times_busy + 1) * limits.WRITE_PATIENCE < limits.DATABASE_BUSY:
+            self._times_busy += 1
+            self._writes.extendleft(reversed(tasks))  # while these wait again, reads go on
+            tasks, outcomes = [], []
+        else:
+            self._times_busy = 0
+            busy = Failure(StateBusy("another process is writing to the registry"))
+            outcomes = [busy] * len(tasks)
+        for task, outcome in zip(tasks, outcomes, strict=True):
+            task.answered(outcome)
+        self._is_working = False
+        self._work()
+
+
+def _read_all(connection: sqlite3.Connection, tasks: Sequence[Task]) -> list[Any]:
+    """The outcomes of interactions that change nothing."""
+    return [task.outcome(connection) for task in tasks]
+
+
+def _write_all(connection: sqlite3.Connection, tasks: Sequence[Task]) -> list[Any] | None:
+    """The outcomes of interactions that change something, once all of it is on the disk.
+
+    One that fails changes nothing, and the others go on. None: another process has the lock.
+
+    :raises sqlite3.Error: nothing was changed, by any of them.
+    """
+    if not _is_locked(connection):
+        return None
+    try:
+        outcomes = [_in_savepoint(connection, task) for task in tasks]
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return outcomes
+
+
+def _is_locked(connection: sqlite3.Connection) -> bool:
+    """Take the write lock if nobody else has it for longer than a moment."""
+    _wait_for_others(connection, limits.WRITE_PATIENCE)
+    try:
+        connection.execute(_TAKE_LOCK)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & _PRIMARY_CODE not in _BUSY:
+            raise
+        return False
+    finally:
+        _wait_for_others(connection, limits.DATABASE_BUSY)
+    return True
+
+
+def _wait_for_others(connection: sqlite3.Connection, seconds: float) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+
+
+def _in_savepoint(connection: sqlite3.Connection, task: Task) -> Any:
+    """One of several writes: all of it, or a `Failure` and nothing of it."""
+    connection.execute("SAVEPOINT one")
+    outcome = task.outcome(connection)
+    if isinstance(outcome, Failure):
+        if not connection.in_transaction:  # a full disk, say: SQLite has undone all of them
+            outcome.raiseException()
+        connection.execute("ROLLBACK TO one")
+    connection.execute("RELEASE one")
+    return outcome
+
+
+def threaded_pool(path: Path, reactor: IReactorThreads | None = None) -> GatheringPool:
     """One connection on a thread of its own, started and stopped with the reactor."""
-    pool: Pool = adbapi.ConnectionPool(
+    return GatheringPool(connections(path, reactor))
+
+
+def connections(path: Path, reactor: IReactorThreads | None = None) -> Connections:
+    """The thread, and its connection."""
+    pool: Connections = adbapi.ConnectionPool(
         "sqlite3",
         _existing(path),
         timeout=limits.DATABASE_BUSY,
@@ -159,7 +343,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
     """Bring an older registry up to this version: whole or not at all, by whoever comes first."""
     if not OLDEST <= _version(connection) < VERSION:
         return
-    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(_TAKE_LOCK)
     try:
         if OLDEST <= (version := _version(connection)) < VERSION:
             _take_steps(connection, version)

@@ -15,7 +15,6 @@ from securecom.server.sql import Cursor
 
 def remove(cursor: Cursor, name: Name, now: float) -> None:
     """See `Registry.remove`."""
-    sql.lock(cursor)
     if sql.user(cursor, name) is None:
         raise NoSuchUser(f"there is no user {name}")
     _forget(cursor, name, now)
@@ -23,7 +22,6 @@ def remove(cursor: Cursor, name: Name, now: float) -> None:
 
 def forget(cursor: Cursor, name: Name, key: PublicKey, now: float) -> None:
     """See `Registry.forget`."""
-    sql.lock(cursor)
     user = sql.user(cursor, name)
     if user is None or user.key != key:
         raise NoSuchUser("the one who asks is no user any more")
@@ -42,11 +40,13 @@ def quarantine(cursor: Cursor) -> list[Quarantined]:
     return sql.quarantined(cursor, "ORDER BY name")
 
 
+def is_any_over(cursor: Cursor, now: float) -> bool:
+    """The time of some name in quarantine is up."""
+    return bool(sql.quarantined(cursor, "WHERE until <= ?", now))
+
+
 def end_quarantines(cursor: Cursor, now: float) -> list[Name]:
     """See `Registry.end_quarantines`."""
-    if not sql.quarantined(cursor, "WHERE until <= ?", now):  # most often: nothing is locked
-        return []
-    sql.lock(cursor)
     over = [one.name for one in sql.quarantined(cursor, "WHERE until <= ? ORDER BY name", now)]
     for name in over:
         _free(cursor, name)
@@ -55,7 +55,6 @@ def end_quarantines(cursor: Cursor, now: float) -> list[Name]:
 
 def release(cursor: Cursor, name: Name) -> None:
     """See `Registry.release`."""
-    sql.lock(cursor)
     if not sql.quarantined(cursor, "WHERE name = ?", str(name)):
         raise NotInQuarantine(f"{name} is not in quarantine")
     _free(cursor, name)

@@ -1,8 +1,8 @@
-"""The registry's SQL: plain functions over a cursor, one transaction each.
+"""The registry's SQL: plain functions over a cursor, each a part of one transaction.
 
-The caller commits after a function that returns and rolls back after one that raises. Functions
-that write take the write lock first (`BEGIN IMMEDIATE`): what they have read stays true until they
-are done, whatever other threads and processes want.
+The pools of `database` hold the write lock around functions that write: what these have read
+stays true until they are done, whatever other threads and processes want. A function that raises
+is undone, by itself; when its caller hears that it returned, the change is on the disk.
 """
 
 from __future__ import annotations
@@ -137,7 +137,6 @@ def _name(text: str) -> Name:
 
 def spend(cursor: Cursor, token_hash: bytes, key: PublicKey, now: float) -> Name:
     """See `Registry.spend`."""
-    lock(cursor)
     open_now = _some_invitations(cursor, "WHERE token_hash = ? AND expires > ?", token_hash, now)
     if not open_now:
         raise BadInvitation
@@ -158,7 +157,6 @@ def spend(cursor: Cursor, token_hash: bytes, key: PublicKey, now: float) -> Name
 
 def invite(cursor: Cursor, name: Name, token_hash: bytes, expires: float) -> OpenInvitation:
     """See `Registry.invite`."""
-    lock(cursor)
     present = user(cursor, name)
     if present is not None and present.key is not None:
         raise NameTaken(f"{name} has a key already")
@@ -173,7 +171,6 @@ def invite(cursor: Cursor, name: Name, token_hash: bytes, expires: float) -> Ope
 
 def revoke(cursor: Cursor, which: Name | int) -> list[OpenInvitation]:
     """See `Registry.revoke`."""
-    lock(cursor)
     if isinstance(which, int):
         closed = _some_invitations(cursor, "WHERE number = ?", which)
     else:
@@ -187,14 +184,12 @@ def revoke(cursor: Cursor, which: Name | int) -> list[OpenInvitation]:
 
 def set_disabled(cursor: Cursor, name: Name, disabled: bool) -> None:
     """See `Registry.disable` and `Registry.enable`."""
-    lock(cursor)
     cursor.execute("UPDATE users SET disabled = ? WHERE name = ?", (int(disabled), str(name)))
     _must_have_met(cursor, name)
 
 
 def reset_key(cursor: Cursor, name: Name) -> None:
     """See `Registry.reset_key`."""
-    lock(cursor)
     cursor.execute("UPDATE users SET key = NULL WHERE name = ?", (str(name),))
     _must_have_met(cursor, name)
     cursor.execute("DELETE FROM successions WHERE name = ?", (str(name),))  # perhaps a thief's
@@ -202,7 +197,6 @@ def reset_key(cursor: Cursor, name: Name) -> None:
 
 def block(cursor: Cursor, blocker: Name, who: Name) -> None:
     """See `Registry.block`."""
-    lock(cursor)
     if user(cursor, blocker) is None:
         raise NoSuchUser(f"there is no user {blocker}")
     names = blocked(cursor, blocker)
@@ -215,7 +209,6 @@ def block(cursor: Cursor, blocker: Name, who: Name) -> None:
 
 def unblock(cursor: Cursor, blocker: Name, who: Name) -> bool:
     """See `Registry.unblock`."""
-    lock(cursor)
     cursor.execute("DELETE FROM blocks WHERE blocker = ? AND blocked = ?", (str(blocker), str(who)))
     return cursor.rowcount == 1
 
@@ -228,11 +221,6 @@ def check_free(cursor: Cursor, key: PublicKey) -> None:
     )
     if cursor.fetchone() is not None:
         raise KeyTaken
-
-
-def lock(cursor: Cursor) -> None:
-    """Nobody else writes until the transaction is over."""
-    cursor.execute("BEGIN IMMEDIATE")
 
 
 def _must_have_met(cursor: Cursor, name: Name) -> None:

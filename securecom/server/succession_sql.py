@@ -28,7 +28,6 @@ def successions(cursor: sql.Cursor, name: Name, key: PublicKey) -> list[Link]:
 
 def succeed(cursor: sql.Cursor, name: Name, link: Link) -> list[Link]:
     """See `Registry.succeed`."""
-    sql.lock(cursor)
     sql.check_free(cursor, link.new)
     cursor.execute(
         "UPDATE users SET key = ? WHERE name = ? AND key = ?",

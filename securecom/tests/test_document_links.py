@@ -103,9 +103,11 @@ class LinkTests(DocumentCase):
                 link = f"({page.relative_to(DOCS)})"
                 self.assertIn(link, index, "add it to a table of docs/architecture.md")
 
-    def test_decisions_are_numbered_without_a_gap(self) -> None:
-        numbers = [int(page.name[:4]) for page in sorted((DOCS / "decisions").glob("*.md"))]
-        self.assertEqual(numbers, list(range(1, len(numbers) + 1)))
+    def test_no_two_decisions_have_one_number(self) -> None:
+        """Gaps may be: numbers are taken while several changes are under way."""
+        numbers = [int(page.name[:4]) for page in (DOCS / "decisions").glob("*.md")]
+        self.assertGreaterEqual(len(numbers), 34)
+        self.assertEqual(len(set(numbers)), len(numbers))
         for page in (DOCS / "decisions").glob("*.md"):
             for head in ("## Context", "## Decision", "## Consequences"):
                 self.assertIn(f"\n{head}\n", page.read_text("utf-8"), page.name)

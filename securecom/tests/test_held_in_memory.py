@@ -141,6 +141,7 @@ ELSEWHERE = {
     "Held": "the person themselves, in nothing, while their new key is being written",
     "Opened Page": "answers on their way",
     "Present": "what a Session is, all of which are met",
+    "GatheringPool Task": "questions to the registry on their way to its thread",
     "OpenInvitation Quarantined User": "rows of the registry on their way",
     "Exempt Owner Shown Table": "what is declared about the registry",
     "ListeningPort Server Settings State StoredState Surroundings": "the program",

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import commands, limits, refusals
 from securecom.errors import StateBusy
 from securecom.identity import Identity, Name, PublicKey
 from securecom.invitation import token_hash
-from securecom.server.database import SynchronousPool
+from securecom.server.database import GatheringPool
 from securecom.succession import Link, encode
+from securecom.tests.held_thread import OneThread
 from securecom.tests.house import NOW, Hand, House, chatting, result
 
 ALICE, BOB = Name("alice"), Name("bob")
@@ -232,51 +231,14 @@ class RefusedTests(NewKeyCase):
         self.assertEqual(self.alice.said("goodbye"), ["violation"])
 
 
-class OneThread(SynchronousPool):
-    """The server's pool: one thread that works in order, its results in the same order.
-
-    `work` does the next thing, `deliver` hands the next result over; in between is the race.
-    """
-
-    def __init__(self, pool: SynchronousPool) -> None:
-        self._pool = pool
-        self.todo: deque[tuple[Any, Any, Deferred[Any]]] = deque()
-        self.done: deque[tuple[Any, Deferred[Any]]] = deque()
-
-    def runInteraction(self, interaction: Any, *args: Any) -> Deferred[Any]:  # noqa: N802
-        answer: Deferred[Any] = Deferred()
-        self.todo.append((interaction, args, answer))
-        return answer
-
-    def work(self) -> bool:
-        if not self.todo:
-            return False
-        interaction, args, answer = self.todo.popleft()
-        found: list[Any] = []
-        self._pool.runInteraction(interaction, *args).addBoth(found.append)
-        self.done.append((found[0], answer))
-        return True
-
-    def deliver(self) -> bool:
-        if not self.done:
-            return False
-        found, answer = self.done.popleft()
-        answer.errback(found) if isinstance(found, Failure) else answer.callback(found)
-        return True
-
-    def settle(self) -> None:
-        while self.work() or self.deliver():
-            pass
-
-
 class UnderWayTests(NewKeyCase):
     """While the registry writes."""
 
     def setUp(self) -> None:
         super().setUp()
         registry = self.house.registry
-        self.pool = OneThread(registry._pool)  # type: ignore[arg-type]
-        registry._pool = self.pool
+        self.pool = OneThread(registry._pool._connection)  # type: ignore[attr-defined]
+        registry._pool = GatheringPool(self.pool)
 
     def settle(self) -> None:
         for _ in range(20):

@@ -231,13 +231,13 @@ class ClockTests(ServiceCase):
         self.start()
         hands = [self.hand(name) for name in ("a", "b", "c")]
         queries: list[object] = []
-        run = self.registry._pool.runInteraction
+        run = self.registry._pool.read
 
         def counted(*arguments: Any) -> Any:
             queries.append(arguments)
             return run(*arguments)
 
-        self.patch(self.registry._pool, "runInteraction", counted)
+        self.patch(self.registry._pool, "read", counted)
         self.patch(self.registry, "version", lambda: succeed(99))
         self.network.advance(limits.REGISTRY_POLL)
         self.assertEqual(len(queries), 3)  # users, blocks, names in quarantine

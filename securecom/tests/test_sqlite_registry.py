@@ -295,7 +295,7 @@ class OlderTests(SynchronousTestCase):
 
     def test_the_servers_pool_does_it_too(self) -> None:
         reactor = MemoryReactorClock()
-        pool = database.threaded_pool(self.path, cast(IReactorThreads, reactor))
+        pool = database.connections(self.path, cast(IReactorThreads, reactor))
         pool.connect()  # type: ignore[attr-defined]
         pool.close()
         self.assertEqual(self.version(), database.VERSION)
@@ -403,7 +403,7 @@ class ConnectionTests(InFile):
 
     def test_the_servers_pool_has_one_connection_and_waits_for_the_reactor(self) -> None:
         reactor = MemoryReactorClock()
-        pool = database.threaded_pool(self.path, cast(IReactorThreads, reactor))
+        pool = database.connections(self.path, cast(IReactorThreads, reactor))
         self.assertEqual((pool.min, pool.max, pool.noisy), (1, 1, False))  # type: ignore[attr-defined]
         connection = pool.connect()  # type: ignore[attr-defined]
         self.assertEqual(sql.users(connection.cursor()), [])
