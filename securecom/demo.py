@@ -47,6 +47,7 @@ from securecom.client.program.account import Member, Newcomer
 from securecom.client.program.running import Run
 from securecom.client.program.sockets import Route
 from securecom.client.service import Client
+from securecom.clocks import steady_reactor
 from securecom.errors import NotNow, OurFault
 from securecom.identity import Identity, Name
 from securecom.invitation import Host, Invitation, token_hash
@@ -64,10 +65,8 @@ _REPEATED = 1000
 
 def run(arguments: Namespace) -> int:
     """The exit code: 0 if a chat went through, on a terminal if there was one."""
-    from twisted.internet import reactor
-
     with tempfile.TemporaryDirectory(prefix="securecom-demo-") as folder:
-        return Demo(arguments, reactor, Path(folder)).until_over(None)
+        return Demo(arguments, steady_reactor(), Path(folder)).until_over(None)
 
 
 class Partner:

@@ -78,6 +78,23 @@ CLIENT_PATIENCE = 75.0
 #: To answer any command that needs no person.
 ANSWER_DEADLINE = 15.0
 
+# --- clocks ---------------------------------------------------------------------------------
+
+#: Between looks at the clocks. The kernel's timers stand still while the machine sleeps, so a look
+#: is also the latest moment at which a timer that ran out meanwhile is noticed after waking.
+CLOCK_LOOK = 1.0
+#: Seconds between the wall clock and the steady one from which on the wall clock counts as set, and
+#: calendar times are looked at again. Less than any time that a person can type, and more than two
+#: readings of clocks on a busy machine differ by.
+CLOCK_DRIFT = 0.5
+#: A process whose timer is so late did not run meanwhile: the machine slept, or the process was
+#: stopped. Longer than a busy machine keeps anybody waiting, and short enough for every connection
+#: to have outlived it.
+STOOD_STILL = 10.0
+#: After waking, for the server to answer on a connection that may be dead. With one look and the
+#: first wait before a reconnection a client is back within 5 seconds.
+WAKE_ANSWER = 2.0
+
 # --- chat requests and chats ----------------------------------------------------------------
 
 #: How long a chat request stands, at the least and at the most. Each gets a time of its own, at

@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from twisted.python import usage
 
 from securecom import limits, tls
+from securecom.clocks import steady_reactor
 from securecom.errors import SecurecomError
 from securecom.server.dialling import ANY_LOCAL_PORT
 from securecom.server.service import Server, Settings, Surroundings, reactor_endpoint
@@ -134,8 +135,7 @@ def endpoint(reactor: IReactorCore, option: str, description: str) -> IStreamSer
 
 def makeService(options: Options) -> IService:
     """The server, ready to be started."""
-    from twisted.internet import reactor
-
+    reactor = steady_reactor()
     settings = Settings(
         standard=endpoint(reactor, "standard", options["standard"]),
         request=endpoint(reactor, "request", options["request"]),

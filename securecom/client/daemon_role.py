@@ -73,6 +73,15 @@ class DaemonRole:
             channel.close()
         self._down(tell)
 
+    def woke(self) -> None:
+        """This process stood still: check the channel, or try at once to have one again."""
+        self._backoff.succeeded()
+        if self._retry is not None and self._session is not None:
+            self._retry.cancel()
+            self._open(self._session)
+        elif self._is_up and self._channel is not None:
+            self._channel.check()
+
     # --- request_channel.Host ---------------------------------------------------------------
 
     def offered(self, offer: Offer) -> Deferred[Answer]:

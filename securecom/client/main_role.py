@@ -34,7 +34,7 @@ from securecom.client.keys import Keys
 from securecom.client.presence import Presence
 from securecom.client.rotation import Rotation
 from securecom.client.settings import Settings
-from securecom.client.terms import Pause, Terms, seconds_of_day
+from securecom.client.terms import Pause, Terms, shown_time
 from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong, TooOften
 from securecom.identity import Name, server_fingerprint
 
@@ -53,7 +53,7 @@ class MainRole:
     :param rotation: makes new keys.
     :param available: whether the person wants to be available once on line.
     :param back_up: writes a backup; None: there is nothing on a disk.
-    :param time_of_day: seconds since midnight, here.
+    :param wall: what the clock on the wall shows, see `terms.shown_time`.
     :param account: what the server holds about us.
     :param leave: ends the session and the client; fires when all is closed.
     :param kept: the person's settings.
@@ -68,11 +68,11 @@ class MainRole:
         account: Account,
         leave: Callable[[], Deferred[None]],
         back_up: BackUp | None = None,
-        time_of_day: Callable[[], int] = seconds_of_day,
+        wall: Callable[[], float] = shown_time,
         kept: Kept = _NOT_KEPT,
     ) -> None:
         self._station, self._coordinator = station, coordinator
-        self._presence = Presence(station, coordinator, available, kept.choices, time_of_day)
+        self._presence = Presence(station, coordinator, available, kept.choices, wall)
         self._leave, self._back_up = leave, back_up
         self._holds = False
         #: What the person asks and says about keys.
@@ -123,6 +123,10 @@ class MainRole:
     def log(self) -> AgreedLog:
         """The log of the chat that stands. :raises NotNow: if none does."""
         return self._coordinator.session.log
+
+    def clock_was_set(self) -> None:
+        """The clock on the wall shows another time than before."""
+        self._presence.clock_was_set()
 
     # --- what the person wants --------------------------------------------------------------
 

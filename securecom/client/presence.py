@@ -14,7 +14,7 @@ from securecom.client.choices import Choices
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import Station
 from securecom.client.events import Availability, problem
-from securecom.client.terms import Pause, Terms
+from securecom.client.terms import DAY, Pause, Terms, next_time
 from securecom.errors import BadArgument, NotNow, SecurecomError, TooLong
 from securecom.identity import Name
 
@@ -27,7 +27,7 @@ class Presence:
     What the person has chosen for good is the ceiling: the terms never reach further.
 
     :param available: whether the person wants to be available once on line.
-    :param time_of_day: seconds since midnight, here.
+    :param wall: what the clock on the wall shows, see `terms.shown_time`.
     """
 
     def __init__(
@@ -36,14 +36,16 @@ class Presence:
         coordinator: Coordinator,
         available: bool,
         choices: Choices,
-        time_of_day: Callable[[], int],
+        wall: Callable[[], float],
     ) -> None:
         self._station, self._coordinator = station, coordinator
-        self._time_of_day = time_of_day
+        self._wall = wall
         self._is_wanted = available
         self.choices = choices
         self._terms = Terms()
         self._timer: IDelayedCall | None = None
+        #: Where the person named a time of day: when it turns, in the seconds of the wall.
+        self._until: float | None = None
         station.met_somebody = self._met
 
     def come(self, terms: Terms) -> Deferred[None]:
@@ -56,7 +58,28 @@ class Presence:
 
     def go(self, pause: Pause) -> Deferred[None]:
         """Away from now on, and back after the pause."""
-        return self._change(False, pause.lasts(self._time_of_day()))
+        if pause.until is None:
+            return self._change(False, pause.seconds)
+        shown = self._wall()
+        until = next_time(pause.until, shown)
+        return self._change(False, until - shown, until)
+
+    def clock_was_set(self) -> None:
+        """A time of day is what the wall shows, whatever happens in between.
+
+        One that the clock has jumped over is there; after a jump back it is the next one that
+        comes, however far that is from the one that was meant at first.
+        """
+        if self._until is None or self._timer is None:
+            return
+        shown = self._wall()
+        if shown < self._until:
+            self._until = next_time(round(self._until) % DAY, shown)
+            self._timer.cancel()
+            self._timer = self._station.clock.callLater(self._until - shown, self._time_is_up)
+        else:
+            self._timer.cancel()
+            self._turn()
 
     def choose(self, choices: Choices) -> Deferred[None]:
         """These count from now on, for what runs already too. Never fails."""
@@ -87,13 +110,24 @@ class Presence:
 
     # --- changes ----------------------------------------------------------------------------
 
-    def _change(self, wanted: bool, seconds: int | None) -> Deferred[None]:
+    def _change(
+        self, wanted: bool, seconds: float | None, until: float | None = None
+    ) -> Deferred[None]:
         self._stop_timer()
         if seconds is not None:
-            self._timer = self._station.clock.callLater(seconds, self._turn)
+            self._timer = self._station.clock.callLater(seconds, self._time_is_up)
+            self._until = until
         self._is_wanted = wanted
         self.restore()  # "away" counts from now, whatever is on its way
         return self._tell() if self._station.is_online else succeed(None)
+
+    def _time_is_up(self) -> None:
+        """But for a time of day it is the wall that says so."""
+        left = 0.0 if self._until is None else self._until - self._wall()
+        if left > 0:
+            self._timer = self._station.clock.callLater(left, self._time_is_up)
+        else:
+            self._turn()
 
     def _turn(self) -> None:
         """The time is up: the other way round, until the person says so."""
@@ -126,7 +160,7 @@ class Presence:
             self._station.show(problem(hindrance))
 
     def _stop_timer(self) -> None:
-        timer, self._timer = self._timer, None
+        timer, self._timer, self._until = self._timer, None, None
         if timer is not None and timer.active():
             timer.cancel()
 

@@ -37,10 +37,12 @@ from securecom.client.coordination.consent import ASK_THE_PERSON, Consent
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import Station
 from securecom.client.daemon_role import DaemonRole
+from securecom.client.durations import duration
 from securecom.client.events import Connecting, Offline
 from securecom.client.frontend import Frontend
 from securecom.client.main_role import BackUp, MainRole
 from securecom.client.rotation import Keeping, Rotation
+from securecom.client.terms import shown_time
 from securecom.errors import (
     ConnectionWasLost,
     LoginRefused,
@@ -70,6 +72,8 @@ class Client:
     :param attempts: give up after so many failures in a row; None: never.
     :param logs: where logs go that both people of a chat agreed to; None: to none.
     :param kept: the person's settings.
+    :param clock: for durations; nobody sets it.
+    :param wall: what the clock on the wall shows, see `terms.shown_time`.
     """
 
     def __init__(
@@ -94,6 +98,7 @@ class Client:
         attempts: int | None = None,
         logs: Logs | None = None,
         kept: Kept = _NOT_KEPT,
+        wall: Callable[[], float] = shown_time,
     ) -> None:
         #: Fires when the client is done: logged out, or failed for good with the reason.
         self.done: Deferred[None] = Deferred()
@@ -111,6 +116,7 @@ class Client:
             account,
             self.leave,
             back_up,
+            wall,
             kept=kept,
         )
         self._name = name
@@ -128,6 +134,31 @@ class Client:
     def start(self) -> None:
         """Begin to reach the server."""
         self._service.startService()
+
+    def clock_was_set(self) -> None:
+        """The wall clock shows another time than before: times of day are looked at again."""
+        self.main.clock_was_set()
+
+    def woke(self, seconds: float) -> None:
+        """This process stood still for so long: be on line again as soon as can be.
+
+        After `limits.PEER_GONE` the server has given us up; before that it may be asked.
+        """
+        if self._is_leaving or self._is_finished or not self._service.running:
+            return
+        self._backoff.succeeded()
+        if self._channel is None:
+            self._service.stopService().addCallback(lambda _: self._try_now())
+        elif self._station.is_online and seconds < limits.PEER_GONE:
+            self._channel.check()
+            self._daemon.woke()
+        else:
+            span = duration(round(seconds))
+            self._channel.fault(ConnectionWasLost(f"this machine stood still for {span}"))
+
+    def _try_now(self) -> None:
+        if not self._is_finished:
+            self._service.startService()
 
     def leave(self) -> Deferred[None]:
         """End chat, session and client; fires when all is closed, and never fails."""

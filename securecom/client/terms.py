@@ -20,7 +20,7 @@ from securecom.identity import Name
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SPAN = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
-_DAY = 86_400
+DAY = 86_400
 _AVAILABLE = "Nothing was sent. Try /available 45m, /available people, /available 2h to bob carol."
 _CHAT = "Nothing was sent. Try /chat bob, /chat bob for 20m."
 _AWAY = "Nothing was sent. Try /away 45m, /away until 15:00."
@@ -42,17 +42,24 @@ class Pause:
     seconds: int | None = None
     until: int | None = None
 
-    def lasts(self, time_of_day: int) -> int | None:
-        """Seconds from now. A time of day that is over is tomorrow's."""
-        if self.until is None:
-            return self.seconds
-        return (self.until - time_of_day - 1) % _DAY + 1
+
+def shown_time() -> float:
+    """What the clock on the wall shows here, in seconds: a day begins at every multiple of 86400.
+
+    It jumps when the clock is set, with daylight saving, and when the machine gets another time
+    zone.
+    """
+    time.tzset()  # or a time zone that was changed meanwhile would not count
+    now = time.time()
+    return now + time.localtime(now).tm_gmtoff
 
 
-def seconds_of_day() -> int:
-    """The time of day here, in seconds since midnight."""
-    now = time.localtime()
-    return now.tm_hour * 3600 + now.tm_min * 60 + now.tm_sec
+def next_time(of_day: int, shown: float) -> float:
+    """When the clock shows this time of day (seconds since midnight) next, after it shows `shown`.
+
+    In the seconds of `shown_time`. A time of day that is over is tomorrow's.
+    """
+    return shown + DAY - (shown - of_day) % DAY
 
 
 def read_terms(text: str) -> Terms:

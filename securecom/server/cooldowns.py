@@ -22,7 +22,7 @@ class _No:
 class Cooldowns:
     """After each refusal the next request between the two has to wait twice as long.
 
-    :param seconds: a monotonic clock.
+    :param seconds: a clock that nobody sets, `securecom.clocks.steady`.
     :param pairs: remembered at the most; the one refused longest ago is forgotten first.
     """
 

@@ -24,7 +24,7 @@ class KeyChanges:
     """All of a server.
 
     :param server: its id (32 bytes).
-    :param seconds: a monotonic clock.
+    :param seconds: a clock that nobody sets, `securecom.clocks.steady`.
     """
 
     def __init__(

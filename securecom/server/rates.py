@@ -14,7 +14,7 @@ K = TypeVar("K", bound=Hashable)
 class Rate(Generic[K]):
     """At most `count` events of one key in `window` seconds.
 
-    :param seconds: a monotonic clock.
+    :param seconds: a clock that nobody sets, `securecom.clocks.steady`.
     :param keys: keys remembered at the most; the longest unused is forgotten first.
     """
 

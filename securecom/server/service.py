@@ -30,6 +30,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from securecom import limits, tls
+from securecom.clocks import ClockWatch
 from securecom.errors import BadArgument, SecurecomError
 from securecom.server.admission import AdmittingFactory
 from securecom.server.dialling import Dialler
@@ -57,7 +58,13 @@ class Settings:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a server needs of the world: clock, wall clock, randomness, and a way to dial."""
+    """What a server needs of the world.
+
+    :param clock: for durations; nobody sets it.
+    :param now: the wall clock, seconds since 1970, for what follows the calendar.
+    :param random: so many random bytes.
+    :param dial_endpoint: connects to a client's host and port.
+    """
 
     clock: IReactorTime
     now: Callable[[], float]
@@ -135,6 +142,7 @@ class Server(MultiService):
         dialler = Dialler(around.clock, around.dial_endpoint, self._request_tls, settings.dial)
         self.reception.dial = partial(dialler.dial, self.reception)
         self.reception.dial_port = settings.dial
+        self._watch = ClockWatch(around.clock, around.now, self._clock_was_set, _nothing_to_do)
         self._add_ports(settings)
         self._add_timers()
 
@@ -153,6 +161,7 @@ class Server(MultiService):
             (limits.FORGET_INTERVAL, self.reception.drop_old),
             (limits.RENEW_CHECK, self._renew),
             (limits.RENEW_CHECK, self._end_quarantines),
+            (limits.CLOCK_LOOK, self._watch.look),
         ):
             timer = TimerService(interval, work)
             timer.clock = cast(IReactorCore, self._around.clock)
@@ -209,6 +218,12 @@ class Server(MultiService):
         except Exception as error:  # a timer that ends by itself would look no more
             _tell("the registry was not looked at", error)
 
+    def _clock_was_set(self, seconds: float) -> None:
+        """What follows the calendar is looked at now; durations run on a clock that nobody sets."""
+        _log.info("the machine's clock was set by {seconds} s", seconds=round(seconds))
+        self._renew()
+        self._end_quarantines()
+
     @inlineCallbacks
     def _end_quarantines(self) -> Generator[Deferred[Any], Any, None]:
         """Names whose time is up may be given again; nobody blocks them any more."""
@@ -230,6 +245,10 @@ class Server(MultiService):
         self._standard_tls.renew(self._state.credentials)
         self._request_tls.renew(self._state.credentials)
         _log.info("the server's certificate was renewed")
+
+
+def _nothing_to_do(_: float) -> None:
+    """A server that stood still does not have to reach anybody: its clients come back."""
 
 
 def _pause(random: Callable[[int], bytes]) -> float:

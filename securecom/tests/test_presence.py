@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
 from securecom.client.events import Availability, Problem
-from securecom.client.terms import Pause, Terms, read_pause, read_terms, seconds_of_day
+from securecom.client.terms import (
+    DAY,
+    Pause,
+    Terms,
+    next_time,
+    read_pause,
+    read_terms,
+    shown_time,
+)
 from securecom.errors import BadArgument, BadName
 from securecom.identity import Name
 from securecom.tests.engaged import BOB, CAROL, STATES, AliceTestCase
@@ -57,15 +67,25 @@ class ReadingTests(SynchronousTestCase):
             self.assertRaises(BadArgument, read_pause, text)
 
     def test_a_time_of_day_is_the_next_one(self) -> None:
-        noon = 43_200
-        self.assertEqual(Pause(until=noon + 60).lasts(noon), 60)
-        self.assertEqual(Pause(until=noon - 60).lasts(noon), 86_400 - 60)
-        self.assertEqual(Pause(until=noon).lasts(noon), 86_400)
-        self.assertEqual(Pause(60).lasts(noon), 60)
-        self.assertIsNone(Pause().lasts(noon))
+        noon, days = 43_200, 20_000 * DAY
+        for of_day, wait in ((noon + 60, 60), (noon - 60, DAY - 60), (noon, DAY)):
+            self.assertEqual(next_time(of_day, days + noon), days + noon + wait)
 
-    def test_the_time_of_day(self) -> None:
-        self.assertIn(seconds_of_day(), range(86_400))
+    def test_what_the_wall_shows(self) -> None:
+        """Also when the machine's time zone is changed under a running process."""
+        former = os.environ.get("TZ")
+        self.addCleanup(time.tzset)
+        self.addCleanup(_set_zone, former)
+        for zone, hours in (("UTC0", 0), ("East-5", 5), ("West8", -8)):
+            _set_zone(zone)
+            self.assertApproximates(shown_time() - time.time(), hours * 3600, 60)
+
+
+def _set_zone(zone: str | None) -> None:
+    if zone is None:
+        os.environ.pop("TZ", None)
+    else:
+        os.environ["TZ"] = zone
 
 
 class KeepingTests(AliceTestCase):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from twisted.application.service import IServiceMaker, MultiService
+from twisted.internet import reactor
 from twisted.internet.testing import MemoryReactor
 from twisted.logger import capturedLogs
 from twisted.plugin import IPlugin, getPlugins
@@ -77,6 +78,9 @@ class OptionsTests(SynchronousTestCase):
 
 class MakeServiceTests(SynchronousTestCase):
     """From options to a service, without starting it."""
+
+    def setUp(self) -> None:
+        self.patch(tap, "steady_reactor", lambda: reactor)  # trial's own keeps its clock
 
     def make(self, *words: str) -> Server:
         options = tap.Options()

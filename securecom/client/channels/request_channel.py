@@ -74,6 +74,10 @@ class RequestChannel(Connection, amp.CommandLocator):
         if not failure.check(ConnectionLost):
             self.fault(ProofRefused("the server refused the proof of the session"))
 
+    def check(self) -> None:
+        """This process stood still: see at once whether the server is still there."""
+        self._liveness.check()
+
     # --- requests ---------------------------------------------------------------------------
 
     def responders(self) -> amp.IResponderLocator:

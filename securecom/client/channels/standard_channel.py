@@ -99,6 +99,10 @@ class StandardChannel(Connection, amp.CommandLocator):
         peer = self.transport.getPeer()  # type: ignore[union-attr]
         return getattr(peer, "host", None)
 
+    def check(self) -> None:
+        """This process stood still: see at once whether the server is still there."""
+        self._liveness.check()
+
     # --- commands ---------------------------------------------------------------------------
 
     def ask(

@@ -13,7 +13,7 @@ from securecom.identity import Name
 class MissedRequests:
     """By name; the one that was missed longest ago is forgotten first.
 
-    :param seconds: a monotonic clock.
+    :param seconds: a clock that nobody sets, `securecom.clocks.steady`.
     :param trust: how a name stands now.
     """
 

@@ -12,7 +12,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.stdio import StandardIO
+from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
 
 from securecom import __version__, limits
 from securecom.client.channels.enrol import enrol
@@ -40,18 +42,19 @@ from securecom.client.program.sockets import Route
 from securecom.client.program.visit import Visit
 from securecom.client.rotation import Keeping
 from securecom.client.service import Client
+from securecom.client.terms import shown_time
+from securecom.clocks import ClockWatch, steady_reactor
 from securecom.identity import Identity, Name
 from securecom.signals import on_signal
 
+_log = Logger()
 #: All that a terminal sends too: whoever is ended by one leaves it as it is.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def run(arguments: Namespace, someone: Member | Newcomer) -> int:
     """Run a client until it is over; its exit code."""
-    from twisted.internet import reactor
-
-    return Run(arguments, reactor, orders(arguments)).until_over(someone)
+    return Run(arguments, steady_reactor(), orders(arguments)).until_over(someone)
 
 
 def orders(arguments: Namespace) -> list[Order]:
@@ -129,6 +132,19 @@ class Run:
     # --- the core ---------------------------------------------------------------------------
 
     def _core(self, member: Member) -> Client:
+        """Whoever joins has a client of their own before this one, for a moment."""
+        return self._watched(self._member_client(member))
+
+    def _watched(self, client: Client) -> Client:
+        """What the clocks say, the client hears within `limits.CLOCK_LOOK`."""
+        watch = ClockWatch(self._reactor, shown_time, lambda _: client.clock_was_set(), client.woke)
+        looks = LoopingCall(watch.look)
+        looks.clock = self._reactor
+        over = looks.start(limits.CLOCK_LOOK, now=False)
+        over.addErrback(lambda failure: _log.failure("the clocks are not watched", failure))
+        return client
+
+    def _member_client(self, member: Member) -> Client:
         profile = member.profile
         contacts = Contacts(profile.known_peers, profile.server, time.time)
         route = Route(self._reactor, profile.host, profile.port)
