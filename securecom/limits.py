@@ -202,6 +202,23 @@ DIAL_DEADLINE = 5.0
 STANDARD_PORT = 4241
 REQUEST_PORT = 4243
 
+# --- the server's log and open files --------------------------------------------------------
+
+#: Bytes of the log's file before it is moved aside, and files kept beside it: 60 MB in all at most.
+LOG_FILE_BYTES = 10_000_000
+LOG_FILES = 5
+#: Seconds within which the same line is written once and then counted, and different lines that are
+#: written within them: what strangers can cause is some hundred lines a minute at the most.
+LOG_REPEAT = 60.0
+LOG_KINDS = 100
+#: Characters of one line or traceback.
+LOG_LINE = 16 * 1024
+#: Files that the server keeps open beside people's connections: registry, log, ports, the reactor's
+#: own; and connections that have not logged in.
+FILES_ASIDE = 128
+#: Files that a person on line takes: the standard channel and the request channel.
+FILES_BY_PERSON = 2
+
 # --- the server's state ---------------------------------------------------------------------
 
 #: The private CA, in days. Clients pin it: it outlives every client installed today.

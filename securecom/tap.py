@@ -6,25 +6,31 @@ code 1.
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from twisted.application.service import IService
+from twisted.application.service import IService, IServiceCollection
+from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IReactorCore, IStreamServerEndpoint
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
+from twisted.python.components import Componentized
 
-from securecom import limits, tls
+from securecom import limits, process, tls
 from securecom.clocks import steady_reactor
 from securecom.errors import SecurecomError
+from securecom.server import logs
 from securecom.server.dialling import ANY_LOCAL_PORT
 from securecom.server.service import Server, Settings, Surroundings, reactor_endpoint
 from securecom.server.state import State, default_state_folder, open_registry, open_state
+from securecom.signals import on_signal
 
 _log = Logger()
 _HIGHEST_PORT = 65535
@@ -76,6 +82,7 @@ class Options(usage.Options):
     optParameters = [
         ["standard", "s", None, "Endpoint of the standard channel (default: port 4241, loopback)"],
         ["request", "r", None, "Endpoint of the request channel (default: port 4243, loopback)"],
+        ["log-level", None, "info", f"The least that is logged: {', '.join(logs.LEVELS)}"],
         ["state", None, None, "Folder of certificates and users (default: $SECURECOM_STATE)"],
         [
             "dial",
@@ -84,7 +91,10 @@ class Options(usage.Options):
             "The one client port to dial (0: any, on this machine)",
         ],
     ]
-    optFlags = [["no-dial", None, "Dial nobody; clients' daemon roles connect to us"]]
+    optFlags = [
+        ["no-dial", None, "Dial nobody; clients' daemon roles connect to us"],
+        ["log-addresses", None, "Leave network addresses in the log"],
+    ]
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,6 +122,8 @@ class Options(usage.Options):
         for name, port in (("standard", limits.STANDARD_PORT), ("request", limits.REQUEST_PORT)):
             if self[name] is None:
                 self[name] = f"tcp:{port}{interface}"
+        if self["log-level"] not in logs.LEVELS:
+            stop(f"--log-level takes {', '.join(logs.LEVELS)}, not {self['log-level']!r}")
         self["dial"] = None if self["no-dial"] else _port(self["dial"])
         if self["dial"] == ANY_LOCAL_PORT and self["public"]:
             stop("--dial 0 is for clients on this machine; a --public server dials one port")
@@ -133,9 +145,78 @@ def endpoint(reactor: IReactorCore, option: str, description: str) -> IStreamSer
     return made
 
 
+class LoggedServer(Server):
+    """A server that brings its own log: twistd asks the application for one before it makes one.
+
+    Set `log` before the parent. What the log has only counted is written when the server stops.
+    """
+
+    log: ILogObserver
+    flush: Callable[[], None]
+
+    def setServiceParent(self, parent: IServiceCollection) -> None:
+        if isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self.log)
+        super().setServiceParent(parent)
+
+    @inlineCallbacks
+    def stopService(self) -> Generator[Deferred[Any], Any, None]:
+        yield super().stopService()
+        self.flush()
+
+
+def _begin_log(server: LoggedServer, options: Options, reactor: Any) -> None:
+    """Open the log where twistd's options want it, and have signals reopen it."""
+    try:
+        sink = logs.sink_of(options.parent or {}, sys.stdout)
+    except OSError as error:
+        stop(f"the log cannot be written ({error.strerror}: {error.filename}). Try --logfile FILE")
+    level, addresses = options["log-level"], bool(options["log-addresses"])
+    server.log, server.flush = logs.chosen(sink, level, reactor, time.time, addresses)
+    handle_signals(reactor, sink if isinstance(sink, logs.BoundedFile) else None)
+
+
+def handle_signals(reactor: Any, file: logs.BoundedFile | None) -> None:
+    """Handle what operators and logrotate send. Left alone, each would kill the server.
+
+    HUP reopens the log's file, unless the terminal we were started in is gone: then the server
+    stops as on TERM. USR1 rotates the file, as twistd does it. USR2 does nothing. A signal that is
+    ignored (nohup), or has a handler already, keeps it.
+    """
+    had_terminal = has_terminal()
+
+    def hung_up() -> None:
+        if had_terminal and not has_terminal():
+            reactor.stop()
+        elif file is not None:
+            file.reopen()
+
+    for number, answer in (
+        (signal.SIGHUP, hung_up),
+        (signal.SIGUSR1, _nothing if file is None else file.rotate),
+        (signal.SIGUSR2, _nothing),
+    ):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            on_signal(reactor, number, answer)
+
+
+def has_terminal() -> bool:
+    """Whether this process has a controlling terminal."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError as error:
+        return error.errno in (errno.EMFILE, errno.ENFILE)  # it is there, but no file is left
+    return True
+
+
+def _nothing() -> None:
+    """A signal that asks for nothing."""
+
+
 def makeService(options: Options) -> IService:
     """The server, ready to be started."""
     reactor = steady_reactor()
+    process.forbid_core_dumps()
     settings = Settings(
         standard=endpoint(reactor, "standard", options["standard"]),
         request=endpoint(reactor, "request", options["request"]),
@@ -150,20 +231,45 @@ def makeService(options: Options) -> IService:
     twistd: Mapping[str, Any] = options.parent or {}
     ending = Ending(reactor, not twistd.get("nodaemon", True), twistd.get("pidfile"))
     around = Surroundings(reactor, time.time, os.urandom, reactor_endpoint(reactor))
-    opened = _Announcement(state, options)
-    return Server(state, registry, settings, around, opened, ending.while_starting, ending.later)
+    opened = _Announcement(state, options, process.raise_file_limit())
+    server = LoggedServer(
+        state, registry, settings, around, opened, ending.while_starting, ending.later
+    )
+    _begin_log(server, options, reactor)
+    return server
 
 
 class _Announcement:
-    """What the operator reads when the server is open."""
+    """What the operator reads when the server is open.
 
-    def __init__(self, state: State, options: Options) -> None:
-        self._state, self._options = state, options
+    :param files: that this process may have open.
+    """
+
+    def __init__(self, state: State, options: Options, files: int) -> None:
+        self._state, self._options, self._files = state, options, files
 
     def __call__(self, standard: int, request: int, users: int) -> None:
         self._state.remember_ports(standard, request)
         for line in self.lines(standard, request, users):
             _log.info("{line}", line=line)
+        for line in self.warnings():
+            _log.warn("{line}", line=line)
+
+    @property
+    def people(self) -> int:
+        """How many can be on line at once."""
+        by_files = max(self._files - limits.FILES_ASIDE, 0) // limits.FILES_BY_PERSON
+        return min(by_files, limits.MAX_SESSIONS)
+
+    def warnings(self) -> list[str]:
+        """What will trouble this server later, and what to do about it."""
+        if self.people == limits.MAX_SESSIONS:
+            return []
+        return [
+            f"this process may open {self._files} files: with more than {self.people} people on "
+            f"line nobody else can connect. Raise the hard limit (LimitNOFILE= in a systemd unit, "
+            f"ulimit -Hn in a shell)"
+        ]
 
     def lines(self, standard: int, request: int, users: int) -> list[str]:
         """Fingerprint, ports, users, and the command to type next."""
@@ -175,5 +281,6 @@ class _Announcement:
             f"standard channel on port {standard}, request channel on port {request}",
             f"for {hosts}",
             f"users: {users}",
+            f"room for {self.people} people on line at once",
             f"next: securecom-admin{chosen} invite NAME",
         ]

@@ -158,6 +158,10 @@ class Process(ProcessProtocol):
         """The reader of its standard output goes away."""
         self._process.closeStdout()
 
+    def hang_up(self) -> None:
+        """Its terminal is closed."""
+        self._process.loseConnection()
+
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, if it lives."""
         try:

@@ -13,9 +13,11 @@ from pathlib import Path
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SkipTest
 
+from securecom.tests.pairs import PlainTLS
 from tests.processes import DEADLINE, Process, environment, reactor
 from tests.programs import ADMIN, TWISTD
 from tests.town import LOOPBACK, TownCase
+from tests.wires import Stranger, connect, soon
 
 SERVER_COMMAND = (sys.executable, "-c", "from securecom.server_main import main; main()")
 
@@ -195,10 +197,18 @@ class BackgroundTests(TownCase):
         late = self.start_server()
         self.assertEqual(await late.ended(), 1)  # the lock was not lost in the fork
         self.assertIn("SC-111", late.errors)
-        os.kill(int(pid_file.read_text()), signal.SIGTERM)
+        pid = int(pid_file.read_text())
+        moved = self.home / "moved"
+        log.rename(moved)
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+            os.kill(pid, number)
+        await self._until(log.exists)  # it was begun anew
+        await self.say(bob, alice, "after all these signals")
+        os.kill(pid, signal.SIGTERM)
         await alice.event("chat-over", ending="cut-off")
         await self._until(lambda: not pid_file.exists())
-        text = log.read_text()
+        kept = [path.read_text() for path in (moved, *self.home.glob("twistd.log*"))]
+        text = "".join(kept)
         self.assertIn("Server Shut Down", text)
         for word in ("alice", "bob", "background"):
             self.assertNotIn(word, re.sub(r"(?m)^.*/twistd\.log.*$|^.*next: .*$", "", text))
@@ -227,7 +237,48 @@ class BackgroundTests(TownCase):
             os.kill(int(pid_file.read_text()), signal.SIGKILL)
 
 
+class SignalTests(TownCase):
+    """What operators and logrotate send, and a terminal that is closed."""
+
+    async def test_only_term_and_int_end_the_server(self) -> None:
+        ways = (((*TWISTD, "-n", "--pidfile=", "securecom"), signal.SIGINT),)
+        for command, last in (*ways, (SERVER_COMMAND, signal.SIGTERM)):
+            server = await self.server(command=command)
+            alice, bob = await self.clients(server, "alice", "bob")
+            await self.chat(alice, bob, "bob", "alice")
+            for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+                server.signal(number)
+            await self.say(alice, bob, "still there")
+            server.signal(last)
+            for one in (alice, bob):
+                self.assertIn("shutting down", (await one.event("offline"))["why"])
+            await server.ended()
+            for one in (alice, bob):
+                await one.kill()
+
+    async def test_the_terminal_is_closed(self) -> None:
+        """A server in the foreground of a terminal does not live on without it."""
+        command = (*TWISTD, "-n", "--pidfile=", "securecom", "--standard", LOOPBACK)
+        where = ("--request", LOOPBACK, "--state", str(self.home / "state"))
+        server = self.run_process(*command, *where, terminal=True)
+        await server.text("next: securecom-admin")
+        server.hang_up()
+        self.assertEqual(await server.ended(), 0)
+
+
 class LogTests(TownCase):
+    async def test_strangers_cannot_make_it_write(self) -> None:
+        """Handshakes without ALPN, at the level at which each would be a line."""
+        server = await self.server("--log-level", "debug")
+        for _ in range(30):
+            stranger = self.ends(await connect(Stranger(), server.request, PlainTLS(())))
+            await soon(stranger.gone)
+        before = len(server.output)
+        await server.stop()
+        self.assertLess(len(server.output), before + 2000)
+        self.assertIn("29 more within 60 s", server.output)
+        self.assertNotIn("127.0.0.1", server.output)
+
     async def test_the_log_tells_nothing_about_people(self) -> None:
         server = await self.server()
         alice, bob = await self.clients(server, "alice", "bob")

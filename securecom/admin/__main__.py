@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from securecom import process
 from securecom.admin.arguments import parser
 from securecom.admin.commands import COMMANDS, Desk
 from securecom.admin.desk import Answer, Surroundings, done
@@ -56,6 +57,7 @@ def run(argv: Sequence[str], around: Surroundings) -> int:
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """The command `securecom-admin`."""
+    process.forbid_core_dumps()
     if sys.stdout is None:  # closed before we were started: a token would be lost
         sys.exit(_cannot("there is no standard output; nothing was done"))
     if isinstance(sys.stdout, io.TextIOWrapper):

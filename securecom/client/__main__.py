@@ -11,7 +11,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
-from securecom import limits
+from securecom import limits, process
 from securecom.client.program import account, exits, standard_io
 from securecom.client.program.arguments import STANDARD_INPUT, parser
 from securecom.errors import SecurecomError
@@ -20,6 +20,7 @@ from securecom.invitation import Invitation
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code of one run."""
+    process.forbid_core_dumps()
     standard_io.fill_missing()
     arguments_parser = parser()
     arguments = arguments_parser.parse_args(argv)

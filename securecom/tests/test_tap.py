@@ -81,6 +81,7 @@ class MakeServiceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.patch(tap, "steady_reactor", lambda: reactor)  # trial's own keeps its clock
+        self.patch(tap, "on_signal", lambda *_: None)  # this process keeps its own handlers
 
     def make(self, *words: str) -> Server:
         options = tap.Options()
@@ -166,7 +167,7 @@ class AnnouncementTests(SynchronousTestCase):
         options.parseOptions(list(words))
         self.state = open_state(Path(self.mktemp()), options["public"], 1_800_000_000.0)
         self.addCleanup(self.state.close)
-        announcement = tap._Announcement(self.state, options)
+        announcement = tap._Announcement(self.state, options, 65536)
         announcement(5001, 5002, 3)
         return "\n".join(announcement.lines(5001, 5002, 3))
 
@@ -175,6 +176,19 @@ class AnnouncementTests(SynchronousTestCase):
         for part in (self.state.fingerprint, "5001", "5002", "users: 3", "this machine only"):
             self.assertIn(part, text)
         self.assertIn(f"securecom-admin --state {self.state.path} invite", text)
+
+    def test_room_for_people(self) -> None:
+        """Two files each, and some aside; a warning when there are fewer than people may be."""
+        state = open_state(Path(self.mktemp()), [], 1_800_000_000.0)
+        self.addCleanup(state.close)
+        for files, people in ((1024, 448), (65_536, limits.MAX_SESSIONS), (64, 0)):
+            said = tap._Announcement(state, tap.Options(), files)
+            self.assertEqual(said.people, people)
+            self.assertEqual(len(said.warnings()), people < limits.MAX_SESSIONS)
+            for line in said.warnings():
+                self.assertIn(f"{files} files", line)
+                self.assertIn("LimitNOFILE=", line)
+        self.assertIn(f"room for {limits.MAX_SESSIONS} people", self.lines())
 
     def test_public(self) -> None:
         self.assertIn("for chat.example.org", self.lines("--public", "chat.example.org"))
@@ -191,7 +205,7 @@ class AnnouncementTests(SynchronousTestCase):
         options.parseOptions([])
         state = open_state(options["state"], [], 1_800_000_000.0)
         self.addCleanup(state.close)
-        lines = tap._Announcement(state, options).lines(1, 2, 0)
+        lines = tap._Announcement(state, options, 65536).lines(1, 2, 0)
         self.assertEqual(lines[-1], "next: securecom-admin invite NAME")
 
 
@@ -218,5 +232,5 @@ class PluginTests(SynchronousTestCase):
     def test_help_lists_every_option(self) -> None:
         self.patch(sys, "stdout", out := StringIO())
         self.assertRaises(SystemExit, tap.Options().parseOptions, ["--help"])
-        for option in ("standard", "request", "public", "state", "dial", "no-dial"):
+        for option in ("standard", "public", "state", "no-dial", "log-level", "log-addresses"):
             self.assertIn(f"--{option}", out.getvalue())

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 
-from securecom import limits
+from securecom import limits, process
 from securecom.client.profile.sealed import seal
 from securecom.errors import BackupProblem
 
@@ -41,6 +41,7 @@ def seal_in_a_process(data: bytes, pass_phrase: str) -> bytes:
 
 def main() -> None:
     """The other end."""
+    process.forbid_core_dumps()
     told = sys.stdin.buffer.read()
     end = _LENGTH + int.from_bytes(told[:_LENGTH], "big")
     sys.stdout.buffer.write(seal(told[end:], told[_LENGTH:end].decode("utf-8")))

@@ -1,0 +1,35 @@
+"""What client, server and admin command ask of the operating system for their own process."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import resource
+import sys
+
+_PR_SET_DUMPABLE = 4  # prctl(2)
+
+
+def forbid_core_dumps() -> None:
+    """Let no crash write our memory, and the private keys in it, to a file.
+
+    The limit alone is not enough: Linux ignores it when a program such as systemd-coredump collects
+    the dumps. There the process is made undumpable too, which also keeps other processes of the
+    same user from reading its memory.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def raise_file_limit() -> int:
+    """Raise the soft limit of open files to the hard one: how many files may be open now.
+
+    A system that refuses keeps its soft limit.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
