@@ -82,6 +82,11 @@ class ControlLane:
         except KeyError:
             raise WireError("an answer to a command that was not asked") from None
 
+    @property
+    def owes_answers(self) -> bool:
+        """Whether the peer waits for an answer of ours."""
+        return self._dispatcher.owes_answers
+
     def stop(self, reason: Failure) -> None:
         """The connection is gone: what waits for an answer fails."""
         self._dispatcher.stopReceivingBoxes(reason)
@@ -135,6 +140,11 @@ class _Dispatcher(amp.BoxDispatcher):
         super().__init__(responders)
         self._fault = fault
         self._unanswered = 0
+
+    @property
+    def owes_answers(self) -> bool:
+        """Whether there are commands that have not been answered."""
+        return self._unanswered > 0
 
     def dispatchCommand(self, box: amp.AmpBox) -> Deferred[amp.AmpBox]:
         """:raises WireError: for a command, or arguments, that may not come here."""

@@ -59,8 +59,11 @@ MAX_IDENTITY_FILE = 16 * 1024
 
 # --- deadlines of a connection --------------------------------------------------------------
 
-#: From the TCP connection to a finished log-in or proof, whatever the peer does.
+#: From the start of TLS to a finished log-in or proof, whatever the peer does.
 LOGIN_DEADLINE = 10.0
+#: The same for a client, from the TCP connection: a server that many people come back to lets them
+#: wait for `MAX_WAIT` before it starts TLS.
+LOGIN_PATIENCE = 75.0
 #: From our close to the peer's; then the connection is cut.
 CLOSE_DEADLINE = 3.0
 #: Between pings on the standard and the request channel.
@@ -184,10 +187,34 @@ MAX_USERS_SHOWN = 5000
 MAX_CONNECTIONS = 20_000
 #: Sessions: each has two connections.
 MAX_SESSIONS = 10_000
-#: Connections from one address, both channels of a small office behind one NAT.
-MAX_CONNECTIONS_BY_ADDRESS = 200
-#: Connections from one address that have not logged in yet.
-MAX_PENDING_BY_ADDRESS = 40
+#: Connections from one address to one port: 200 people behind one NAT, each counted twice, since
+#: the connections that they have lost are only noticed after `PEER_GONE`.
+MAX_CONNECTIONS_BY_ADDRESS = 400
+#: Of these, not logged in yet: all 200 may come back in the same moment.
+MAX_PENDING_BY_ADDRESS = 200
+#: Log-ins under way at one port. Each is 2 to 4 ms of work, so the last of 64 on each port is done
+#: within `LOGIN_DEADLINE` even where the server has a tenth of a core. More would be faster only
+#: for clients with a very long way: 64 of those, a second away, log in every second.
+LOGINS_AT_ONCE = 64
+#: Of these, from one address, so that one address cannot take all places.
+LOGINS_AT_ONCE_BY_ADDRESS = 16
+#: A peer that has not moved on for this long while its log-in is under way is on a bad line, or
+#: only wants to hold a place: it goes on without one. Longer than a round trip around the world.
+STALLED = 2.0
+#: Log-ins that wait for their turn at one port: everybody there can be.
+MAX_WAITING = MAX_SESSIONS
+#: The longest wait for a turn. A whole core logs in all of `MAX_WAITING` in that time; a tenth of a
+#: core about 1500 people.
+MAX_WAIT = 60.0
+#: From the accepted connection to the first whole TLS record, a proxy's header included.
+HELLO_DEADLINE = 10.0
+#: Bytes that are kept of a client that waits for its turn: a ClientHello with X25519MLKEM768 is
+#: about 1600, and one TLS record is the most that a client sends before it has heard from us.
+MAX_HELLO = 5 + 16 * 1024
+#: Connections that the kernel keeps for us until we accept them: what Linux allows by default
+#: (net.core.somaxconn). Twisted's 50 are full in an instant when a server comes back; who is
+#: dropped then tries again a second later.
+LISTEN_BACKLOG = 4096
 #: Names, or pairs of names, whose rate is remembered; the longest unused is forgotten first.
 MAX_RATE_KEYS = 50_000
 #: Between looks for keys of rates, and for refusals, that no longer count: who asked whom is kept

@@ -6,8 +6,10 @@ code 1.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import re
 import signal
 import sys
 import time
@@ -34,6 +36,10 @@ from securecom.signals import on_signal
 
 _log = Logger()
 _HIGHEST_PORT = 65535
+#: Kinds of endpoints; any of them may stand behind `haproxy:`.
+_ENDS_TLS = frozenset({"ssl", "tls"})
+_TAKES_BACKLOG = frozenset({"tcp", "tcp6", "unix"})
+_HAS_BACKLOG = re.compile(r"(?<!\\):backlog=")
 
 
 def stop(why: str) -> NoReturn:
@@ -138,10 +144,27 @@ def _port(text: str) -> int:
 
 def endpoint(reactor: IReactorCore, option: str, description: str) -> IStreamServerEndpoint:
     """The endpoint of a description, or one clear line."""
+    kind = description.lower().removeprefix("haproxy:").partition(":")[0]
+    if kind in _ENDS_TLS:
+        stop(
+            f"--{option} {description!r} would end TLS before securecom. Clients need TLS from end "
+            "to end, which securecom does itself. Use tcp: instead"
+        )
     try:
-        made: IStreamServerEndpoint = serverFromString(reactor, description)
+        return _with_backlog(reactor, kind, description)
     except Exception as error:  # each kind of endpoint has its own way of complaining
         stop(f"--{option} {description!r} is no endpoint ({error!r}). Try tcp:4241")
+
+
+def _with_backlog(reactor: IReactorCore, kind: str, description: str) -> IStreamServerEndpoint:
+    """The endpoint, with our backlog where it takes one and the operator gives none."""
+    longer = f"{description}:backlog={limits.LISTEN_BACKLOG}"
+    made: IStreamServerEndpoint
+    if kind in _TAKES_BACKLOG and not _HAS_BACKLOG.search(description):
+        with contextlib.suppress(TypeError):  # given by its place, as in tcp:4241::50
+            made = serverFromString(reactor, longer)
+            return made
+    made = serverFromString(reactor, description)
     return made
 
 

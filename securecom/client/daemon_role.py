@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import TimeoutError
 from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
-from securecom import tls
+from securecom import limits, tls
 from securecom.client.channels.backoff import Backoff
 from securecom.client.channels.reaching import cannot_reach
 from securecom.client.channels.request_channel import RequestChannel
@@ -45,16 +46,19 @@ class DaemonRole:
         self._channel: RequestChannel | None = None
         self._retry: IDelayedCall | None = None
         self._settled: Callable[[], None] = _nothing
+        self._late: IDelayedCall | None = None
         self._is_up = False
         self._was_told = False
 
     def start(self, session: Session) -> Deferred[None]:
         """Open the channel for a session.
 
-        Fires when it is up or has failed for the first time, unless the session is over before.
+        Fires when it is up, has failed for the first time or takes long, unless the session is over
+        before.
         """
         first: Deferred[None] = Deferred()
         self._settled = lambda: first.callback(None)
+        self._late = self._station.clock.callLater(limits.LOGIN_DEADLINE, self._takes_long)
         self._session = session
         self._backoff.succeeded()
         self._open(session)
@@ -64,6 +68,7 @@ class DaemonRole:
         """The session is over. :param tell: whether the person has not heard of it otherwise."""
         self._session, self._was_told = None, False
         self._settled = _nothing
+        self._cancel_late()
         retry, self._retry = self._retry, None
         if retry is not None:
             retry.cancel()
@@ -116,15 +121,19 @@ class DaemonRole:
     def _factory(self, session: Session) -> OneAtATime:
         clock = self._station.clock
 
+        # The server's line is before its own ports; nobody waits long in front of ours.
+        is_ours = self._way.how == "dial"
+        deadline = limits.LOGIN_DEADLINE if is_ours else limits.LOGIN_PATIENCE
+
         def make() -> RequestChannel:
-            self._channel = RequestChannel(self, session, clock)
+            self._channel = RequestChannel(self, session, clock, deadline)
             return self._channel
 
         def taken() -> bool:
             return session is not self._session or self._channel is not None
 
         secure = TLSMemoryBIOFactory(self._options, True, _Channels(make), clock)
-        only = self._station.line.peer_host if self._way.how == "dial" else None
+        only = self._station.line.peer_host if is_ours else None
         return OneAtATime(secure.buildProtocol, taken, only)
 
     def _proof(self) -> Deferred[None]:
@@ -149,11 +158,20 @@ class DaemonRole:
         self._is_up, self._was_told = True, False
         self._station.show(RequestChannelEvent(True, self._way.how, self._way.port))
 
-    def _failed(self, failure: Failure, session: Session) -> None:
+    def _takes_long(self) -> None:
+        """The server may let us wait for our turn; the rest of the client does not wait as well."""
+        self._late = None
+        self._tell(Failure(TimeoutError()))
+        self._settle()
+
+    def _tell(self, failure: Failure) -> None:
         if not self._was_told:
             self._was_told = True
             self._station.show(RequestChannelEvent(False, self._way.how, self._way.port))
             self._station.show(problem(cannot_reach(failure, "the request channel")))
+
+    def _failed(self, failure: Failure, session: Session) -> None:
+        self._tell(failure)
         if not failure.check(NotDialled):
             self._try_later(session)
 
@@ -168,8 +186,14 @@ class DaemonRole:
             self._coordinator.request_channel_lost()
 
     def _settle(self) -> None:
+        self._cancel_late()
         settled, self._settled = self._settled, _nothing
         settled()
+
+    def _cancel_late(self) -> None:
+        late, self._late = self._late, None
+        if late is not None:
+            late.cancel()
 
 
 class _Channels(Factory):

@@ -1,67 +1,339 @@
-"""The caps on connections, outside TLS: who is turned away costs no handshake."""
+"""Who may connect, and whose log-in is next: everything that happens before TLS.
+
+Each accepted connection is a `Visitor`. It is counted, by its address where it has one. When its
+first TLS record is there it joins the `Line`, which lets a bounded number of visitors start TLS
+and log in at the same time. Deadlines of a log-in run from that moment, so however many people
+come at once, a log-in that has begun is also finished.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
+from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
+from typing import cast
 
-from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
+from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocolFactory, IReactorTime
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
 
 from securecom import limits
 from securecom.connection import Connection
 from securecom.tls import TLSOptions
 
+_log = Logger()
+
 _IPV6_SITE = 64  # bits that one customer of a provider has for themselves
+_HANDSHAKE = 22  # the type of the record that a ClientHello is in
+_RECORD_HEADER = 5
+#: A fatal alert, internal_error, as RFC 8446 writes it before any key is agreed on.
+TURNED_AWAY = bytes.fromhex("15030300020250")
 
 
-class AdmittingFactory(TLSMemoryBIOFactory):
-    """A TLS factory that lets in so many connections, in all and from one address.
+class Visitor(Protocol):
+    """One accepted connection, from its first moment to its end.
 
-    Addresses without a host (unix sockets) share the cap in all only.
+    :param door: counts visitors and makes what is behind them.
+    :param address: where the connection comes from; behind a proxy that is the proxy.
     """
 
+    def __init__(self, door: AdmittingFactory, address: IAddress | None) -> None:
+        #: Where the client is; None while that is not known.
+        self.peer: IAddress | None = None
+        #: What it counts for, as in `site_of`.
+        self.site = ""
+        self._door = door
+        self._address = address
+        self._is_relayed = self._is_over = False
+        self._hello = b""
+        self._timer: IDelayedCall | None = None
+        self._secure: TLSMemoryBIOProtocol | None = None
+        self._stage = (False, False)
+
+    def connectionMade(self) -> None:
+        # Twisted's `haproxy:` endpoint puts a wrapper between the socket and us. The wrapper shows
+        # the proxy's address until the PROXY header has come.
+        self._is_relayed = isinstance(self.transport, ProtocolWrapper)
+        if not self._door.came(self):
+            self.cut()
+        elif self._is_relayed or self._comes_from(self._address):
+            self._wait(limits.HELLO_DEADLINE, self.cut)
+        else:
+            self.cut()
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._secure is not None:
+            self._secure.dataReceived(data)
+        elif not self._is_over:
+            self._greet(data)
+
+    def _greet(self, data: bytes) -> None:
+        """Before TLS: keep what comes until it is a whole record, and then queue."""
+        if not self._hello and self._is_relayed and not self._comes_from(self._relayed_from()):
+            self.turn_away()
+            return
+        had_all = _is_whole(self._hello)
+        self._hello += data
+        if self._hello[0] != _HANDSHAKE or len(self._hello) > limits.MAX_HELLO:
+            self.cut()
+        elif not had_all and _is_whole(self._hello):
+            self._wait(limits.MAX_WAIT, self._waited_too_long)
+            self._door.greeted(self)
+
+    def _relayed_from(self) -> IAddress | None:
+        """The client's address by the PROXY header; None if the header names none."""
+        address: IAddress = self.transport.getPeer()  # type: ignore[union-attr]
+        return None if address == self._address else address
+
+    def _comes_from(self, address: IAddress | None) -> bool:
+        """The client's address is known now. Is there room for another connection of it?"""
+        site = site_of(address)
+        if not self._door.count(site):
+            return False
+        self.peer, self.site = address, site
+        return True
+
+    def begin(self) -> None:
+        """It is this visitor's turn: TLS starts, and with it the deadline of the log-in."""
+        self._secure = secure = self._door.secure(self)
+        hello, self._hello = self._hello, b""
+        secure.makeConnection(self.transport)
+        self._wait(limits.STALLED, self._look)
+        secure.dataReceived(hello)
+
+    def established(self) -> None:
+        """The visitor has logged in, or has proven its session."""
+        self._cancel()
+        self._door.established(self)
+
+    # --- slow peers -------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Read what the peer has sent by now, then see whether it has got anywhere."""
+        self._wait(0, self._see)
+
+    def _see(self) -> None:
+        """A peer that keeps us waiting goes on without a place, which somebody else can use."""
+        connection = _connection(self._secure)
+        is_our_turn = connection.control.owes_answers
+        stage = (connection.is_secured, is_our_turn)
+        if is_our_turn or stage != self._stage:
+            self._stage = stage
+            self._wait(limits.STALLED, self._look)
+        else:
+            self._timer = None
+            self._door.line.leave(self)
+
+    # --- the end ----------------------------------------------------------------------------
+
+    def cut(self) -> None:
+        """End the connection without a word."""
+        self._end()
+        self.transport.abortConnection()  # type: ignore[union-attr]
+
+    def turn_away(self) -> None:
+        """End the connection, and tell the client that there is no room for it now."""
+        self._end()
+        self.transport.write(TURNED_AWAY)  # type: ignore[union-attr]
+        self.transport.loseConnection()  # type: ignore[union-attr]
+
+    def _waited_too_long(self) -> None:
+        self._door.turn_away(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._end()
+        secure, self._secure = self._secure, None
+        if secure is not None:
+            secure.connectionLost(reason)
+
+    def _end(self) -> None:
+        self._is_over, self._hello = True, b""
+        self._cancel()
+        self._door.left(self)
+
+    def _wait(self, seconds: float, then: Callable[[], None]) -> None:
+        self._cancel()
+        self._timer = self._door.clock.callLater(seconds, then)
+
+    def _cancel(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+
+
+class Line:
+    """Visitors who are logging in, and those who wait until it is their turn.
+
+    Addresses take turns, and whoever has waited longest comes first among those of one address.
+    Where everybody has an address of their own, that is who has waited longest.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._served: set[Visitor] = set()
+        self._served_by_site: Counter[str] = Counter()
+        self._waiting: dict[str, OrderedDict[Visitor, None]] = {}
+        self._length = 0
+        #: Sites of which somebody waits who may begin as soon as there is a place.
+        self._turns: OrderedDict[str, None] = OrderedDict()
+        self._next: IDelayedCall | None = None
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return self._length
+
+    def enter(self, visitor: Visitor) -> None:
+        """Begin now if there is a place, otherwise wait for a turn."""
+        self._waiting.setdefault(visitor.site, OrderedDict())[visitor] = None
+        self._length += 1
+        self._queue(visitor.site)
+        self._serve()
+
+    def leave(self, visitor: Visitor) -> None:
+        """This visitor waits no longer, and needs no place."""
+        site = visitor.site
+        if visitor in self._waiting.get(site, ()):
+            self._take(visitor)
+        elif visitor in self._served:
+            self._served.remove(visitor)
+            _drop(self._served_by_site, site)
+            self._queue(site)
+            if self._turns and self._next is None:  # not from within the connection that ends
+                self._next = self._clock.callLater(0, self._serve)
+
+    def _serve(self) -> None:
+        if self._next is not None and self._next.active():
+            self._next.cancel()
+        self._next = None
+        while self._turns and len(self._served) < limits.LOGINS_AT_ONCE:
+            site, _ = self._turns.popitem(last=False)
+            visitor = next(iter(self._waiting[site]))
+            self._take(visitor)
+            self._served.add(visitor)
+            self._served_by_site[site] += 1
+            self._queue(site)
+            visitor.begin()
+
+    def _take(self, visitor: Visitor) -> None:
+        """Out of those who wait."""
+        waiting = self._waiting[visitor.site]
+        del waiting[visitor]
+        self._length -= 1
+        if not waiting:
+            del self._waiting[visitor.site]
+            self._turns.pop(visitor.site, None)
+
+    def _queue(self, site: str) -> None:
+        """Somebody of this site may be next, when the sites before it have had theirs."""
+        most = limits.LOGINS_AT_ONCE_BY_ADDRESS if site else limits.LOGINS_AT_ONCE
+        if site in self._waiting and self._served_by_site[site] < most:
+            self._turns.setdefault(site)
+
+
+class AdmittingFactory(Factory):
+    """A TLS factory with bounds: on connections, in all and by address, and on log-ins at once.
+
+    Clients whose address is not known (on a unix socket, or behind a proxy that does not say) only
+    share the bounds on all.
+
+    :param inner: makes a `Connection` for a client's address, or for None.
+    """
+
+    noisy = False
+
     def __init__(self, options: TLSOptions, inner: IProtocolFactory, clock: IReactorTime) -> None:
-        super().__init__(options, False, inner, clock)
+        self.clock = clock
+        self.line = Line(clock)
+        self._tls = TLSMemoryBIOFactory(options, False, inner, clock)
+        #: Each visitor, and whether it has logged in.
+        self._visitors: dict[Visitor, bool] = {}
+        #: Those who have not begun TLS, the longest silent first.
+        self._silent: OrderedDict[Visitor, None] = OrderedDict()
         self._by_site: Counter[str] = Counter()
-        self._sites: dict[TLSMemoryBIOProtocol, str] = {}
         self._pending: Counter[str] = Counter()
+        self._last_said = float("-inf")
 
-    def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:  # type: ignore[override]
-        site = site_of(addr)
-        if len(self._sites) >= limits.MAX_CONNECTIONS or (site and self._is_full(site)):
-            return None
-        protocol: TLSMemoryBIOProtocol = super().buildProtocol(addr)
-        self._enter(protocol, site)
-        return protocol
+    def doStart(self) -> None:
+        super().doStart()
+        self._tls.doStart()
 
-    def unregisterProtocol(self, p: TLSMemoryBIOProtocol) -> None:
-        super().unregisterProtocol(p)
-        self._leave(p)
+    def doStop(self) -> None:
+        self._tls.doStop()
+        super().doStop()
 
-    def _is_full(self, site: str) -> bool:
-        return (
-            self._by_site[site] >= limits.MAX_CONNECTIONS_BY_ADDRESS
-            or self._pending[site] >= limits.MAX_PENDING_BY_ADDRESS
-        )
+    def buildProtocol(self, addr: IAddress | None) -> Visitor:
+        # Never None: a factory that wraps this one, as the `haproxy:` endpoint does, would wrap
+        # the None and keep the connection.
+        return Visitor(self, addr)
 
-    def _enter(self, protocol: TLSMemoryBIOProtocol, site: str) -> None:
-        self._sites[protocol] = site
-        self._by_site[site] += 1
-        self._pending[site] += 1
-        connection = protocol.wrappedProtocol
-        if isinstance(connection, Connection):
-            connection.on_established = lambda: self._established(site)
+    def came(self, visitor: Visitor) -> bool:
+        """A new connection; whether it may stay."""
+        if len(self._visitors) >= limits.MAX_CONNECTIONS:
+            if not self._silent:
+                return False
+            next(iter(self._silent)).cut()  # who says nothing keeps nobody out
+        self._visitors[visitor] = False
+        self._silent[visitor] = None
+        return True
 
-    def _established(self, site: str) -> None:
-        _drop(self._pending, site)
+    def count(self, site: str) -> bool:
+        """One more connection from there; False, and not counted, if those are too many."""
+        if site:
+            if (
+                self._by_site[site] >= limits.MAX_CONNECTIONS_BY_ADDRESS
+                or self._pending[site] >= limits.MAX_PENDING_BY_ADDRESS
+            ):
+                return False
+            self._by_site[site] += 1
+            self._pending[site] += 1
+        return True
 
-    def _leave(self, protocol: TLSMemoryBIOProtocol) -> None:
-        site = self._sites.pop(protocol)
-        _drop(self._by_site, site)
-        connection = protocol.wrappedProtocol
-        if not getattr(connection, "is_established", False):
-            _drop(self._pending, site)
+    def greeted(self, visitor: Visitor) -> None:
+        """The visitor wants to begin TLS."""
+        self._silent.pop(visitor, None)
+        if len(self.line) >= limits.MAX_WAITING:
+            self.turn_away(visitor)
+        else:
+            self.line.enter(visitor)
+
+    def secure(self, visitor: Visitor) -> TLSMemoryBIOProtocol:
+        """TLS for a visitor whose turn it is, and within TLS the connection."""
+        made = self._tls.buildProtocol(visitor.peer)
+        _connection(made).on_established = visitor.established
+        return made
+
+    def established(self, visitor: Visitor) -> None:
+        """The visitor has logged in."""
+        self._visitors[visitor] = True
+        _drop(self._pending, visitor.site)
+        self.line.leave(visitor)
+
+    def turn_away(self, visitor: Visitor) -> None:
+        """The line is too long for this visitor."""
+        now = self.clock.seconds()
+        if now - self._last_said >= limits.MAX_WAIT:
+            self._last_said = now
+            _log.warn("more people want to log in than this machine can do; some are turned away")
+        visitor.turn_away()
+
+    def left(self, visitor: Visitor) -> None:
+        """The connection is over, or about to be. May be called again."""
+        if visitor not in self._visitors:
+            return
+        self.line.leave(visitor)
+        self._silent.pop(visitor, None)
+        has_logged_in = self._visitors.pop(visitor)
+        _drop(self._by_site, visitor.site)
+        if not has_logged_in:
+            _drop(self._pending, visitor.site)
+
+
+def _connection(secure: TLSMemoryBIOProtocol | None) -> Connection:
+    """What this TLS carries."""
+    return cast(Connection, secure.wrappedProtocol)  # type: ignore[union-attr]
 
 
 def site_of(address: IAddress | None) -> str:
@@ -78,6 +350,12 @@ def site_of(address: IAddress | None) -> str:
             return str(ip.ipv4_mapped)
         return str(int(ip) >> (128 - _IPV6_SITE))
     return str(ip)
+
+
+def _is_whole(data: bytes) -> bool:
+    """Whether this holds a whole TLS record."""
+    length = int.from_bytes(data[3:_RECORD_HEADER], "big")
+    return len(data) >= _RECORD_HEADER and len(data) >= _RECORD_HEADER + length
 
 
 def _drop(counter: Counter[str], site: str) -> None:

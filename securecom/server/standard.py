@@ -72,14 +72,16 @@ class StandardConnection(Connection):
     """One client's standard channel.
 
     :param reception: the server behind this door.
+    :param host: the client's address; empty where there is none, or nobody knows it.
     """
 
     lanes = frozenset({framing.CONTROL, framing.CHAT})
     alpn = frozenset({tls.ALPN_STANDARD, tls.ALPN_ENROL})
 
-    def __init__(self, reception: Reception) -> None:
+    def __init__(self, reception: Reception, host: str = "") -> None:
         self.phase: amp.CommandLocator = Closed()
         super().__init__(reception.clock)
+        self._host = host
         self._reception = reception
         self._session: Session | None = None
         self._liveness = Liveness(self, sends_pings=False)
@@ -163,7 +165,8 @@ class StandardConnection(Connection):
 
     def peer_host(self) -> str:
         """The client's address as the server sees it; empty where there is none."""
-        return str(getattr(self.transport.getPeer(), "host", ""))  # type: ignore[union-attr]
+        # Not the transport's: behind a proxy that does not say whom it serves that is the proxy.
+        return self._host
 
     def leave(self) -> None:
         """The session is over, whether or not the connection has closed by now."""
@@ -188,4 +191,4 @@ class StandardFactory(Factory):
         self._reception = reception
 
     def buildProtocol(self, addr: object) -> StandardConnection:
-        return StandardConnection(self._reception)
+        return StandardConnection(self._reception, str(getattr(addr, "host", "")))

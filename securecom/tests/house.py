@@ -109,7 +109,7 @@ class HandConnection(Connection):
         self.hand = hand
         self.runs: list[framing.Run] = []
         self.lost_reason: Failure | None = None
-        super().__init__(hand.house.network.clock)
+        super().__init__(hand.house.network.clock, limits.LOGIN_PATIENCE)
 
     def responders(self) -> amp.IResponderLocator:
         return Answers(self.hand)

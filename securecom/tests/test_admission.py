@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import tracemalloc
+from ipaddress import IPv6Address as IPv6
+from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.testing import StringTransport
+from twisted.logger import LogLevel, capturedLogs
+from twisted.protocols.haproxy import proxyEndpoint
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import limits
+from securecom import commands, limits, refusals, tls
+from securecom.client.channels.reaching import cannot_reach
+from securecom.identity import Identity
 from securecom.server.admission import site_of
 from securecom.server.rates import Rate
-from securecom.tests.house import Hand, House
+from securecom.server.registry import User
+from securecom.testing import Wire
+from securecom.tests.house import Hand, House, result
 
 
 class CapTests(SynchronousTestCase):
@@ -57,9 +69,411 @@ class CapTests(SynchronousTestCase):
                 hand.log_in()
             hand.standard_wire.cut()
             self.house.network.pump()
-        self.assertEqual(self.house.standard._sites, {})
-        self.assertEqual(self.house.standard._by_site, {})
-        self.assertEqual(self.house.standard._pending, {})
+        standard = self.house.standard
+        self.assertEqual((standard._visitors, standard._silent), ({}, {}))
+        self.assertEqual((standard._by_site, standard._pending), ({}, {}))
+        line = standard.line
+        self.assertEqual((line._served, line._served_by_site), (set(), {}))
+        self.assertEqual((line._waiting, line._turns, len(line)), ({}, {}, 0))
+
+    def test_connections_that_say_nothing_make_room(self) -> None:
+        """The longest silent goes first; whoever has begun stays."""
+        self.patch(limits, "MAX_CONNECTIONS", 3)
+        [hand] = self.knock("192.0.2.1", 1)
+        first, second = (say_nothing(self.house, f"192.0.2.{n}") for n in (2, 3))
+        self.assertEqual(self.count(self.knock("192.0.2.4", 1)), 1)
+        self.assertEqual((first.server.connected, second.server.connected), (False, True))
+        self.assertTrue(hand.standard_wire.server.connected)
+        self.assertEqual(len(self.house.standard._visitors), 3)
+
+
+def say_nothing(house: House, source: str = "192.0.2.1", data: bytes = b"") -> Wire:
+    """A connection to the standard port that sends only this."""
+    wire = house.network.connect(Factory.forProtocol(Protocol), house.standard, source)
+    wire.client.write(data)
+    house.network.pump()
+    return wire
+
+
+class LineTests(SynchronousTestCase):
+    """A bounded number of log-ins at a time, and none that was begun is thrown away."""
+
+    def setUp(self) -> None:
+        self.house = House()
+        self.people = 0
+
+    def comes(self, source: str = "") -> Hand:
+        """A new person, from an address of their own if none is given."""
+        self.people += 1
+        source = source or f"198.51.100.{self.people}"
+        return Hand(self.house, self.house.enrolled(f"user{self.people}"), source)
+
+    def begun(self, *hands: Hand) -> list[bool]:
+        self.house.network.pump()
+        return [hand.standard.is_secured for hand in hands]
+
+    def test_so_many_at_a_time_and_the_oldest_first(self) -> None:
+        self.patch(limits, "LOGINS_AT_ONCE", 2)
+        hands = [self.comes() for _ in range(5)]
+        self.assertEqual(self.begun(*hands), [True, True, False, False, False])
+        hands[1].log_in()
+        self.assertEqual(self.begun(*hands), [True, True, True, False, False])
+        hands[0].standard_wire.cut()
+        self.assertEqual(self.begun(*hands[1:]), [True, True, True, False])
+
+    def test_the_deadline_runs_from_the_start_of_tls(self) -> None:
+        self.patch(limits, "LOGINS_AT_ONCE", 1)
+        self.patch(limits, "STALLED", 3 * limits.LOGIN_DEADLINE)
+        first, second = self.comes(), self.comes()
+        self.house.network.advance(limits.LOGIN_DEADLINE - 1)
+        first.log_in()
+        self.assertEqual(self.begun(second), [True])
+        self.house.network.advance(limits.LOGIN_DEADLINE - 1)
+        second.log_in()
+        self.assertTrue(second.standard.transport.connected)  # type: ignore[union-attr]
+
+    def test_everybody_of_a_crowd_gets_in_and_nobody_twice(self) -> None:
+        """Each of 40 people connects once, and never are more under way than there are places."""
+        self.patch(limits, "LOGINS_AT_ONCE", 4)
+        hands = [self.comes() for _ in range(40)]
+        names: list[str] = []
+        waiting = hands
+        while waiting:
+            under_way = [hand for hand in waiting if hand.standard.is_secured]
+            self.assertEqual(len(under_way), 4)
+            for hand in under_way:
+                self.house.network.advance(0.5)
+                names.append(hand.log_in()["name"])
+            waiting = [hand for hand in waiting if hand not in under_way]
+        self.assertEqual(names, [f"user{number}" for number in range(1, 41)])
+        self.assertTrue(all(hand.standard.lost_reason is None for hand in hands))
+
+    def test_180_people_behind_one_address_come_back_without_a_refusal(self) -> None:
+        """While the connections that they have lost are still counted."""
+        hands = [self.comes("203.0.113.1") for _ in range(180)]
+        for hand in hands:
+            hand.log_in()
+            hand.standard_wire.client.tap = lambda data: b""  # a cable is pulled
+        again = [Hand(self.house, hand.identity, "203.0.113.1") for hand in hands]
+        for hand in again:
+            hand.log_in(takeover=True)
+        self.assertEqual(self.begun(*again), [True] * 180)
+        self.assertEqual(len(self.house.reception.sessions), 180)
+
+    def test_a_wait_that_is_too_long_ends_with_a_word(self) -> None:
+        self.patch(limits, "LOGINS_AT_ONCE", 0)
+        hand = self.comes()
+        with capturedLogs() as logs:
+            self.house.network.advance(limits.MAX_WAIT - 1)
+            self.assertIsNone(hand.standard.lost_reason)
+            self.house.network.advance(1)
+        self.assert_turned_away(hand)
+        self.assertEqual([event["log_level"] for event in logs], [LogLevel.warn])
+        self.assertEqual(self.house.standard._visitors, {})
+
+    def assert_turned_away(self, hand: Hand) -> None:
+        """Its client can say why."""
+        assert hand.standard.lost_reason is not None
+        error = cannot_reach(hand.standard.lost_reason, "here")
+        self.assertIn("too many people", error.what)
+
+    def test_a_full_line_ends_with_the_same_word_at_once(self) -> None:
+        self.patch(limits, "LOGINS_AT_ONCE", 1)
+        self.patch(limits, "MAX_WAITING", 1)
+        _, second, third = self.comes(), self.comes(), self.comes()
+        self.assertIsNone(second.standard.lost_reason)
+        self.assert_turned_away(third)
+
+    def test_whoever_gives_up_while_waiting_costs_no_handshake(self) -> None:
+        self.patch(limits, "LOGINS_AT_ONCE", 1)
+        first, second, third = self.comes(), self.comes(), self.comes()
+        second.standard_wire.cut()
+        self.house.network.pump()
+        self.assertEqual(len(self.house.standard.line), 1)
+        first.log_in()
+        self.assertEqual(self.begun(third), [True])
+
+    def test_addresses_take_turns(self) -> None:
+        """A crowd behind one address is not in front of somebody who comes a moment later."""
+        self.patch(limits, "LOGINS_AT_ONCE", 1)
+        crowd = [self.comes("203.0.113.1") for _ in range(4)]
+        other = self.comes()
+        crowd[0].log_in()
+        self.assertEqual(self.begun(crowd[1], other), [True, False])
+        crowd[1].log_in()
+        self.assertEqual(self.begun(crowd[2], other), [False, True])
+        other.log_in()
+        self.assertEqual(self.begun(*crowd[2:]), [True, False])
+
+    def test_one_address_has_no_more_than_its_places(self) -> None:
+        """Also when there are more; they are for others."""
+        self.patch(limits, "LOGINS_AT_ONCE_BY_ADDRESS", 2)
+        crowd = [self.comes("203.0.113.1") for _ in range(4)]
+        self.assertEqual(self.begun(*crowd, self.comes()), [True, True, False, False, True])
+        crowd[0].log_in()
+        self.assertEqual(self.begun(*crowd), [True, True, True, False])
+
+    def stops_after(self, flights: int) -> Wire:
+        """A peer that goes this far in TLS and no further."""
+        hand_over: list[bytes] = []
+
+        def tap(data: bytes) -> bytes:
+            hand_over.append(data)
+            return data if len(hand_over) <= flights else b""
+
+        client = TLSMemoryBIOFactory(
+            tls.standard_client(
+                self.house.enrolled(f"slow{len(self.house.network.wires)}"), self.house.pin
+            ),
+            True,
+            Factory.forProtocol(Protocol),
+            self.house.network.clock,
+        )
+        wire = self.house.network.connect(client, self.house.standard, "203.0.113.66")
+        wire.client.tap = tap
+        self.house.network.pump()
+        return wire
+
+    def test_a_peer_that_stops_in_the_handshake_loses_its_place(self) -> None:
+        """And its connection at the deadline."""
+        self.patch(limits, "LOGINS_AT_ONCE", 1)
+        wire, good = self.stops_after(1), self.comes()
+        self.house.network.advance(limits.STALLED - 1)
+        self.assertEqual(self.begun(good), [False])
+        self.house.network.advance(2)
+        self.assertEqual(self.begun(good), [True])
+        self.assertTrue(wire.server.connected)
+        self.house.network.advance(limits.LOGIN_DEADLINE - limits.STALLED)
+        self.assertFalse(wire.server.connected)
+
+    def test_a_peer_that_drips_loses_its_place_too(self) -> None:
+        self.patch(limits, "LOGINS_AT_ONCE", 1)
+        wire, good = self.stops_after(1), self.comes()
+        wire.client.tap = None
+        for _ in range(4):
+            wire.client.write(b"\x17")
+            self.house.network.advance(limits.STALLED / 4, step=limits.STALLED / 4)
+        self.house.network.advance(0.1)
+        self.assertEqual(self.begun(good), [True])
+
+    def test_a_peer_that_stops_before_its_log_in_loses_its_place(self) -> None:
+        self.patch(limits, "LOGINS_AT_ONCE", 1)
+        slow, good = self.comes(), self.comes()
+        self.house.network.advance(2 * limits.STALLED)
+        self.assertEqual(self.begun(slow, good), [True, True])
+        self.assertEqual(slow.log_in()["name"], "user1")
+
+    def test_whoever_waits_for_our_answer_keeps_the_place(self) -> None:
+        """Or a slow disk would let in more and more."""
+        self.patch(limits, "LOGINS_AT_ONCE", 1)
+        found: Deferred[User] = Deferred()
+        self.patch(self.house.reception, "find", lambda key: found)
+        first, second = self.comes(), self.comes()
+        first.ask(commands.LogIn, takeover=False).addErrback(lambda _: None)
+        self.house.network.advance(limits.LOGIN_DEADLINE - 1)
+        self.assertEqual(self.begun(second), [False])
+
+    def test_slow_addresses_do_not_keep_a_good_one_out(self) -> None:
+        """They hold every place after TLS and more of them wait: the good one has its turn."""
+        self.patch(limits, "LOGINS_AT_ONCE", 8)
+        for number in range(8):
+            for _ in range(3):
+                self.comes(f"203.0.113.{number}")
+        good = self.comes()
+        self.assertEqual(self.begun(good), [False])
+        self.house.network.advance(2 * limits.STALLED)
+        self.assertEqual(self.begun(good), [True])
+
+    # --- before the first record ------------------------------------------------------------
+
+    def hello(self) -> bytes:
+        """What a client sends first."""
+        network = self.house.network
+        client = TLSMemoryBIOFactory(
+            tls.standard_client(Identity.generate(), self.house.pin),
+            True,
+            Factory.forProtocol(Protocol),
+            network.clock,
+        )
+        return network.connect(client, Factory.forProtocol(Protocol)).client.outgoing
+
+    def test_half_a_hello_takes_no_place(self) -> None:
+        self.patch(limits, "LOGINS_AT_ONCE", 1)
+        hello = self.hello()
+        wire = say_nothing(self.house, data=hello[:-1])
+        good = self.comes()
+        self.assertEqual(self.begun(good), [True])
+        self.house.network.advance(limits.HELLO_DEADLINE)
+        self.assertEqual((wire.server.connected, wire.server.sent), (False, 0))
+
+    def test_a_hello_in_pieces(self) -> None:
+        hello = self.hello()
+        wire = say_nothing(self.house, data=hello[:3])
+        for piece in (hello[3:9], hello[9:]):
+            wire.client.write(piece)
+            self.house.network.pump()
+        self.assertGreater(wire.server.sent, 1000)
+
+    def test_silence_is_cut_at_the_deadline(self) -> None:
+        wire = say_nothing(self.house)
+        self.house.network.advance(limits.HELLO_DEADLINE - 1)
+        self.assertTrue(wire.server.connected)
+        self.house.network.advance(1)
+        self.assertFalse(wire.server.connected)
+        self.assertEqual(self.house.standard._visitors, {})
+
+    def test_what_is_no_tls_never_reaches_it(self) -> None:
+        wire = say_nothing(self.house, data=b"GET / HTTP/1.1\r\n\r\n")
+        self.assertEqual((wire.server.connected, wire.server.sent), (False, 0))
+
+    def test_who_sends_more_than_a_hello_while_waiting_is_cut(self) -> None:
+        self.patch(limits, "LOGINS_AT_ONCE", 0)
+        wire = say_nothing(self.house, data=self.hello())
+        self.assertTrue(wire.server.connected)
+        wire.client.write(bytes(limits.MAX_HELLO))
+        self.house.network.pump()
+        self.assertFalse(wire.server.connected)
+        self.assertEqual(len(self.house.standard.line), 0)
+
+
+V2 = b"\r\n\r\n\x00\r\nQUIT\n"
+
+
+class ProxiedTests(SynchronousTestCase):
+    """Behind Twisted's own `haproxy:` endpoint, every bound is about the client, not the proxy."""
+
+    def setUp(self) -> None:
+        self.house = House()
+        network = self.house.network
+        result(proxyEndpoint(network.server_endpoint(4250)).listen(self.house.standard))
+        self.port = network.ports[4250]
+        self.people = 0
+
+    def comes(self, header: bytes) -> Hand:
+        """A client whose connection begins with this header; all come from one proxy."""
+        self.people += 1
+        hand = Hand.__new__(Hand)
+        identity = self.house.enrolled(f"user{self.people}")
+        proxied = Proxied(self.house, self.port, header)
+        Hand.__init__(hand, proxied, identity, "192.0.2.254")  # type: ignore[arg-type]
+        return hand
+
+    def test_the_real_address_counts(self) -> None:
+        self.patch(limits, "MAX_CONNECTIONS_BY_ADDRESS", 1)
+        for host in (b"203.0.113.1", b"203.0.113.2"):
+            hand = self.comes(b"PROXY TCP4 %b 192.0.2.9 1000 4241\r\n" % host)
+            self.assertEqual(hand.log_in()["name"], f"user{self.people}")
+        self.assertEqual(set(self.house.standard._by_site), {"203.0.113.1", "203.0.113.2"})
+        third = self.comes(b"PROXY TCP4 203.0.113.1 192.0.2.9 1001 4241\r\n")
+        assert third.standard.lost_reason is not None
+        self.assertIn("too many", cannot_reach(third.standard.lost_reason, "here").what)
+        self.assertEqual(len(self.house.standard._visitors), 2)
+        self.assertFalse(third.standard_wire.server.connected)
+
+    def test_version_two_and_ipv6(self) -> None:
+        source, here = IPv6("2001:db8::7").packed, IPv6("2001:db8::1").packed
+        addresses = source + here + (1000).to_bytes(2, "big") + (4241).to_bytes(2, "big")
+        hand = self.comes(V2 + b"\x21\x21\x00\x24" + addresses)
+        hand.log_in()
+        self.assertEqual(
+            list(self.house.standard._by_site), [site_of(IPv6Address("TCP", "2001:db8::9", 1))]
+        )
+
+    def test_one_too_many_in_all_does_not_stay_open(self) -> None:
+        """Trial fails a test in which Twisted logs an error, as it did for a None."""
+        self.patch(limits, "MAX_CONNECTIONS", 1)
+        first = self.comes(b"PROXY TCP4 203.0.113.1 192.0.2.9 1000 4241\r\n")
+        second = self.comes(b"PROXY TCP4 203.0.113.2 192.0.2.9 1000 4241\r\n")
+        self.assertEqual(
+            (first.standard.is_secured, second.standard_wire.server.connected), (True, False)
+        )
+
+    def test_a_header_that_never_comes(self) -> None:
+        network = self.house.network
+        wire = network.connect(Factory.forProtocol(Protocol), self.port, "192.0.2.254")
+        network.advance(limits.HELLO_DEADLINE - 1)
+        self.assertTrue(wire.server.connected)
+        network.advance(1)
+        self.assertFalse(wire.server.connected)
+        self.assertEqual(self.house.standard._visitors, {})
+
+    def test_a_header_and_then_nothing(self) -> None:
+        network = self.house.network
+        wire = network.connect(Factory.forProtocol(Protocol), self.port, "192.0.2.254")
+        wire.client.write(b"PROXY TCP4 203.0.113.1 192.0.2.9 1000 4241\r\n")
+        network.advance(limits.HELLO_DEADLINE)
+        self.assertFalse(wire.server.connected)
+
+    def test_no_header(self) -> None:
+        """Whoever reaches the port past the proxy is not let in."""
+        hand = self.comes(b"")
+        self.assertFalse(hand.standard.is_secured)
+        self.assertFalse(hand.standard_wire.server.connected)
+
+    def test_a_proxy_that_does_not_say(self) -> None:
+        """In, and for no address; but nobody is dialled then, least of all the proxy."""
+        for header in (b"PROXY UNKNOWN :: :: 0 0\r\n", V2 + b"\x20\x00\x00\x00"):
+            hand = self.comes(header)
+            hand.log_in()
+            self.assertEqual(self.house.standard._by_site, {})
+            self.assertRaises(refusals.NotDialling, hand.done, hand.ask(commands.DialMe, port=4242))
+        self.assertEqual(self.house.dialled, [])
+
+    def test_it_is_the_client_who_is_dialled(self) -> None:
+        hand = self.comes(b"PROXY TCP4 203.0.113.1 192.0.2.9 1000 4241\r\n")
+        hand.log_in()
+        hand.ask(commands.DialMe, port=4242).addErrback(lambda _: None)
+        self.assertEqual(self.house.dialled, [("203.0.113.1", 4242)])
+
+    def test_a_client_whom_the_proxy_calls_this_machine(self) -> None:
+        """`--dial 0` looks at the client's address as well, not at the proxy's."""
+        self.house = House(dial=0)
+        network = self.house.network
+        result(proxyEndpoint(network.server_endpoint(4250)).listen(self.house.standard))
+        self.port = network.ports[4250]
+        hand = self.comes(b"PROXY TCP4 203.0.113.1 127.0.0.1 1000 4241\r\n")
+        hand.log_in()
+        self.assertRaises(refusals.NotDialling, hand.done, hand.ask(commands.DialMe, port=5000))
+        self.assertEqual(self.house.dialled, [])
+
+
+class Proxied:
+    """A house behind a proxy: connections begin with what the proxy says."""
+
+    def __init__(self, house: House, port: Any, header: bytes) -> None:
+        self._house, self.standard = house, port
+        self.network = self
+        self._header = header
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._house, name)
+
+    @property
+    def clock(self) -> Any:
+        return self._house.network.clock
+
+    def pump(self) -> None:
+        self._house.network.pump()
+
+    def connect(self, client: Any, server: Any, source: str) -> Wire:
+        wire = self._house.network.connect(client, server, source)
+        wire.client.outgoing = self._header + wire.client.outgoing
+        return wire
+
+
+class WithoutAddressTests(SynchronousTestCase):
+    """A plain unix socket: one bound in all, and none by address."""
+
+    def test_bounds_by_address_do_not_hold(self) -> None:
+        house = House()
+        for bound in ("MAX_CONNECTIONS_BY_ADDRESS", "MAX_PENDING_BY_ADDRESS"):
+            self.patch(limits, bound, 1)
+        self.patch(limits, "LOGINS_AT_ONCE_BY_ADDRESS", 1)
+        self.patch(limits, "MAX_CONNECTIONS", 3)
+        transports = [StringTransport(peerAddress=UNIXAddress("")) for _ in range(4)]
+        for transport in transports:
+            house.standard.buildProtocol(UNIXAddress("")).makeConnection(transport)
+        self.assertEqual([t.disconnected for t in transports], [True, False, False, False])
 
 
 class SiteTests(SynchronousTestCase):

@@ -191,7 +191,9 @@ class ReachingTests(SynchronousTestCase):
     def test_a_port_that_says_nothing_is_given_up_and_tried_again(self) -> None:
         self.network.ports[STANDARD] = Factory.forProtocol(Protocol)
         person = self.person()
-        self.network.advance(limits.LOGIN_DEADLINE)
+        self.network.advance(limits.LOGIN_PATIENCE - 1)
+        self.assertEqual(person.notes.of(Offline), [])  # it may have a long line of people
+        self.network.advance(1)
         self.assertEqual(len(person.notes.of(Offline)), 1)
         self.server.listen()
         self.network.advance(limits.RECONNECT_FIRST)

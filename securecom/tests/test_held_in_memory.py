@@ -66,6 +66,7 @@ SHOWN = {
     "Session.succession": "earlier key",
     "Sessions._by_id": "session",
     "Sessions._by_name": "session",
+    "StandardConnection._host": "session",
     "StandardConnection._session": "session",
     "StandardConnection.phase": "session",
     "Streams._ended": "session",
@@ -82,7 +83,15 @@ _ADDRESS = "how many connections come from your address"
 KEPT_BACK = {
     "AdmittingFactory._by_site": _ADDRESS,
     "AdmittingFactory._pending": _ADDRESS,
-    "AdmittingFactory._sites": _ADDRESS,
+    "AdmittingFactory._silent": _ADDRESS,
+    "AdmittingFactory._visitors": _ADDRESS,
+    "Line._served": _ADDRESS,
+    "Line._served_by_site": _ADDRESS,
+    "Line._turns": _ADDRESS,
+    "Line._waiting": _ADDRESS,
+    "Visitor._address": _ADDRESS,
+    "Visitor.peer": _ADDRESS,
+    "Visitor.site": _ADDRESS,
     "Restraints.by_pair": _SILENCE,
     "Request._ends": _TIME,
     "Request._timer": _TIME,
@@ -111,12 +120,13 @@ PASSING = frozenset(
 _NOBODYS = {
     "Aside": "_clock _due _pause",
     "Account": "_now _rates _recheck _registry",
-    "AdmittingFactory": "_clock _creatorCallable protocols wrappedFactory",
+    "AdmittingFactory": "_last_said _tls clock line",
     "Blocks": "_registry",
     "Cooldowns": "_pairs _seconds",
     "Dialler": "_allowed _clock _endpoint _options",
     "KeyChanges": "_registry _server _switchboard",
     "Leases": "_clock",
+    "Line": "_clock _length _next",
     "LocalSwitchboard": "_clock _random restraints",
     "Rate": "_count _keys _seconds _window",
     "Reception": "_now _registry clock dial dial_port key_changes pause request_port sessions "
@@ -132,6 +142,7 @@ _NOBODYS = {
     "StandardConnection": "_liveness _reception",
     "StandardFactory": "_reception",
     "Streams": "_leg",
+    "Visitor": "_door _hello _is_over _is_relayed _secure _stage _timer connected transport",
 }
 NOBODYS = frozenset(f"{kind}.{name}" for kind, names in _NOBODYS.items() for name in names.split())
 

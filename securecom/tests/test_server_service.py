@@ -278,8 +278,8 @@ class ClockTests(ServiceCase):
 
     def shown_certificate(self) -> Any:
         """What the standard port shows now: it is not valid yet by OpenSSL's clock."""
-        context = self.standard._creatorCallable  # type: ignore[attr-defined]
-        protocol = self.standard.buildProtocol(UNIXAddress("/x"))
+        tls = self.standard._tls  # type: ignore[attr-defined]
+        context, protocol = tls._creatorCallable, tls.buildProtocol(UNIXAddress("/x"))
         return context(protocol).get_certificate(as_cryptography=True)
 
     def test_renewal_that_fails_is_tried_again(self) -> None:

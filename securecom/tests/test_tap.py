@@ -6,10 +6,12 @@ import os
 import sys
 from io import StringIO
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from twisted.application.service import IServiceMaker, MultiService
 from twisted.internet import reactor
+from twisted.internet.interfaces import IReactorCore
+from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactor
 from twisted.logger import capturedLogs
 from twisted.plugin import IPlugin, getPlugins
@@ -100,6 +102,42 @@ class MakeServiceTests(SynchronousTestCase):
             for option in ("--standard", "--request"):
                 error = self.assertRaises(SystemExit, self.make, option, description)
                 self.assertIn(f"{option} {description!r}", str(error.code))
+
+    def listens(self, description: str) -> tuple[MemoryReactor, Any]:
+        """Where a server with this endpoint listens."""
+        reactor = MemoryReactor()
+        made = tap.endpoint(cast(IReactorCore, reactor), "standard", description)
+        self.successResultOf(made.listen(Factory()))
+        [[port]] = [ports for ports in (reactor.tcpServers, reactor.unixServers) if ports]
+        return reactor, port
+
+    def test_the_kernel_keeps_a_crowd_until_it_is_accepted(self) -> None:
+        """Twisted's own 50 are full when a server comes back, and who is dropped waits a second."""
+        for description, where in (
+            ("tcp:4241", 2),
+            ("tcp:4241:interface=127.0.0.1", 2),
+            ("tcp:4241:127.0.0.1", 2),
+            ("tcp6:4241:interface=\\:\\:1", 2),
+            ("haproxy:tcp:4241", 2),
+            ("haproxy:tcp6:4241", 2),
+        ):
+            _, port = self.listens(description)
+            self.assertEqual((port[0], port[where]), (4241, limits.LISTEN_BACKLOG), description)
+        for description in ("unix:/run/x", "unix:/run/x:mode=660", "haproxy:unix:/run/x"):
+            _, port = self.listens(description)
+            self.assertEqual((port[0], port[2]), ("/run/x", limits.LISTEN_BACKLOG), description)
+
+    def test_a_backlog_that_the_operator_gives_stays(self) -> None:
+        for description in ("tcp:4241:backlog=7", "haproxy:tcp:4241:backlog=7", "tcp:4241::7"):
+            _, port = self.listens(description)
+            self.assertEqual(port[2], 7, description)
+
+    def test_an_endpoint_that_ends_tls_is_refused(self) -> None:
+        """Clients show certificates, which would end there."""
+        for description in ("ssl:4241", "haproxy:ssl:4241:privateKey=x", "SSL:1", "tls:1"):
+            error = self.assertRaises(SystemExit, self.make, "--standard", description)
+            self.assertIn("end TLS before securecom", str(error.code))
+            self.assertNotIn("\n", str(error.code))
 
     def test_damaged_state(self) -> None:
         """Refused in one line, and left as it is."""

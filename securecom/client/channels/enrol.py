@@ -12,7 +12,7 @@ from twisted.protocols import amp
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
-from securecom import commands, refusals, tls
+from securecom import commands, limits, refusals, tls
 from securecom.client.channels.reaching import cannot_reach
 from securecom.connection import Connection
 from securecom.errors import InvitationRefused, LoginRefused
@@ -48,7 +48,7 @@ class Enrolment(Connection, amp.CommandLocator):
     awaits: ClassVar[str] = "the enrolment"
 
     def __init__(self, token: bytes, clock: IReactorTime) -> None:
-        super().__init__(clock)
+        super().__init__(clock, limits.LOGIN_PATIENCE)
         self._token = token
         #: Fires when the connection is over, with what came of it.
         self.name: Deferred[Name] = Deferred()

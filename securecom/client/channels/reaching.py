@@ -38,6 +38,9 @@ _WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (refusals.ServerTrouble, "the server has trouble of its own"),
 )
 
+#: OpenSSL's name of the alert with which a server ends a wait before TLS (docs/protocol.md).
+_TURNED_AWAY = "alert internal error"
+
 
 def cannot_reach(failure: Failure, where: str) -> SecurecomError:
     """The error to show.
@@ -53,6 +56,8 @@ def cannot_reach(failure: Failure, where: str) -> SecurecomError:
         return reason
     if isinstance(reason, error.CannotListenError) and _is_taken(reason):
         return PortTaken(f"port {reason.port} on this machine is taken")
+    if isinstance(reason, SSL.Error) and _TURNED_AWAY in str(reason):
+        return CannotReach(f"cannot reach {where} (too many people are logging in just now)")
     words = (words for kind, words in _WORDS if isinstance(reason, kind))
     return CannotReach(f"cannot reach {where} ({next(words, type(reason).__name__)})")
 

@@ -38,13 +38,15 @@ class Host(Protocol):
 class RequestChannel(Connection, amp.CommandLocator):
     """Our end, whichever side connected. We are TLS client in both modes, without a certificate:
     the session key proves us to the server, and the server to us.
+
+    :param deadline: seconds from the connection to both proofs.
     """
 
     alpn: ClassVar[frozenset[bytes]] = frozenset({tls.ALPN_REQUEST})
     awaits: ClassVar[str] = "the proof of the session"
 
-    def __init__(self, host: Host, session: Session, clock: IReactorTime) -> None:
-        super().__init__(clock)
+    def __init__(self, host: Host, session: Session, clock: IReactorTime, deadline: float) -> None:
+        super().__init__(clock, deadline)
         self._host = host
         self._session = session
         self._liveness = Liveness(self, sends_pings=True)

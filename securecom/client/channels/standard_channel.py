@@ -56,7 +56,7 @@ class StandardChannel(Connection, amp.CommandLocator):
     patience: ClassVar[float] = limits.CLIENT_PATIENCE
 
     def __init__(self, guest: Guest, takeover: bool, clock: IReactorTime) -> None:
-        super().__init__(clock)
+        super().__init__(clock, limits.LOGIN_PATIENCE)
         self._guest = guest
         self._takeover = takeover
         self._liveness = Liveness(self, sends_pings=True)
