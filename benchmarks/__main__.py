@@ -18,7 +18,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from benchmarks import logins, memory, nested, process, relay, sampling
+from benchmarks import logins, memory, nested, process, relay, sampling, storm
 from benchmarks.facts import facts, load
 from benchmarks.people import Person, settle
 from benchmarks.process import BYTES, FRAMES, HANDSHAKES, PRODUCT, Server, Variant, server
@@ -30,11 +30,19 @@ Measure = Callable[[Variant, Server], list[Reading]]
 PARTS = {
     "relay": "Relayed messages a CPU second of the server",
     "logins": "Log-ins a CPU second of the server",
+    "storm": "Log-ins all at once, CPU of the server",
     "memory": "KiB of the server an idle user",
     "nested": "Setting up a chat end to end, ms",
     "profile": "Where the server's time goes in ping-pong",
 }
-_MOST = {"repetitions": 20, "seconds": 15.0, "logins": 5000, "idle": 2000, "handshakes": 100}
+_MOST = {
+    "repetitions": 20,
+    "seconds": 15.0,
+    "logins": 5000,
+    "storm": 5000,
+    "idle": 2000,
+    "handshakes": 100,
+}
 
 #: Seconds of the profile.
 _PROFILED = 10.0
@@ -44,6 +52,8 @@ def main() -> None:
     """See above."""
     options = _options()
     people = max(2 * relay.PAIRS, logins.PEOPLE, options.idle, 2 * options.handshakes)
+    if "storm" in options.parts:
+        people = max(people, options.storm)
     _allow_sockets(4 * people)
     process.pin_generator()
     print(*(f"- {name}: {value}" for name, value in facts().items()), sep="\n")
@@ -65,6 +75,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3.0, help="of each work in relay")
     parser.add_argument("--logins", type=int, default=1000)
     parser.add_argument("--idle", type=int, default=500, help="users on line in memory")
+    parser.add_argument("--storm", type=int, default=2000, help="people who come at once")
     parser.add_argument("--handshakes", type=int, default=50)
     parser.add_argument("--raw", type=Path, help="a file for every single reading, JSON lines")
     options = parser.parse_args()
@@ -120,6 +131,12 @@ class Run:
             return logins.measure(variant, one, self._people, self._options.logins)
 
         return self._interleaved("logins", (PRODUCT, HANDSHAKES), measure)
+
+    def _storm(self) -> Iterator[Row]:
+        def measure(_: Variant, one: Server) -> list[Reading]:
+            return storm.measure(one, self._people[: self._options.storm])
+
+        return self._interleaved("storm", (PRODUCT,), measure)
 
     def _memory(self) -> Iterator[Row]:
         def measure(variant: Variant, one: Server) -> list[Reading]:
