@@ -155,6 +155,7 @@ ELSEWHERE = {
     "GatheringPool Task": "questions to the registry on their way to its thread",
     "OpenInvitation Quarantined User": "rows of the registry on their way",
     "Exempt Owner Shown Table": "what is declared about the registry",
+    "BoundedFile Lines Syslog": "the log, which names nobody",
     "ListeningPort Server Settings State StoredState Surroundings": "the program",
 }
 
