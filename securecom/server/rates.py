@@ -67,7 +67,7 @@ class Rate(Generic[K]):
         start = self._seconds() - self._window
         while self._events:
             key, times = next(iter(self._events.items()))
-            if times[-1] > start:
+            if times and times[-1] > start:  # empty: a rate of none at all
                 return
             del self._events[key]
 
