@@ -295,6 +295,13 @@ RECONNECT_LAST = 60.0
 RECONNECT_JITTER = 0.3
 #: Bytes of one typed or piped line, and of one JSON line that goes out, its end included.
 MAX_LINE = 64 * 1024
+#: Bytes of a line at a terminal, its end not counted, that the kernel may have cut: its line mode
+#: keeps 4095 of a line and drops the rest without a word (n_tty(4) of Linux).
+TERMINAL_LINE = 4095
+#: Without a byte for so long, what was pasted at a terminal is all there: longer than a hop of ssh.
+PASTE_QUIET = 0.2
+#: For such a paste to end, so that a terminal that never stops cannot keep the client from ending.
+PASTE_DEADLINE = 5.0
 #: Bytes of a JSON command's id as the result repeats it: a UUID has 38, and 64 KiB would not leave
 #: room for anything else in the line.
 MAX_ID = 1024

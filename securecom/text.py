@@ -7,6 +7,7 @@ a terminal.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 # Format characters that people need: zero-width joiner and non-joiner (scripts, emoji).
@@ -20,6 +21,30 @@ _INVISIBLE = frozenset(
 _HIDDEN_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 # U+2400 and the 31 after it are pictures of the control characters; U+2421 is that of DEL.
 _CONTROL_PICTURES = 0x2400
+
+
+# What a terminal sends for a key, or around a paste: CSI, SS3, and ESC with one character.
+_SEQUENCE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[@-~]|\x1bO[@-~]|\x1b[0-~]")
+_UNSEEN_CATEGORIES = _HIDDEN_CATEGORIES | {"Zs", "Mn", "Me"}
+
+
+def is_unseen(c: str) -> bool:
+    """Does this character, at the start of a line, leave no mark of its own there?"""
+    return unicodedata.category(c) in _UNSEEN_CATEGORIES or c in _INVISIBLE
+
+
+def before_seen(text: str) -> int:
+    """How many characters stand before the first that a person sees, escape sequences too."""
+    at = 0
+    while at < len(text):
+        sequence = _SEQUENCE.match(text, at)
+        if sequence is not None:
+            at = sequence.end()
+        elif is_unseen(text[at]):
+            at += 1
+        else:
+            break
+    return at
 
 
 def shown(text: str, *, lines: bool = False) -> str:

@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import sys
+import termios
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -136,6 +137,10 @@ class Process(ProcessProtocol):
     def type(self, text: str) -> None:
         """To its standard input."""
         self._process.write(text.encode("utf-8"))
+
+    def terminal_modes(self) -> list[Any]:
+        """Of its terminal, as `termios.tcgetattr` gives them."""
+        return termios.tcgetattr(self._process.fd)
 
     def give(self, number: int, data: bytes) -> None:
         """All that its descriptor will ever read."""

@@ -18,6 +18,7 @@ from securecom.errors import SecurecomError
 from securecom.invitation import Invitation
 
 
+@standard_io.leaves_no_input
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code of one run."""
     process.forbid_core_dumps()

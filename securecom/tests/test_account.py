@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from securecom.arguments import Fact
 from securecom.client.contacts import Contacts
 from securecom.client.events import DataFact, Event, ForgetMeMeans, Forgotten, MyData, Offline
 from securecom.client.frontends.plain import Plain
+from securecom.client.frontends.qr import Screen
 from securecom.client.frontends.wording import words
 from securecom.errors import (
     BadArgument,
@@ -176,7 +178,7 @@ class WordingTests(AliceTestCase):
         question = "the pass phrase of your key (not shown; an empty line: leave it)"
         event = MyData("al", [DataFact(question, question, f"{' ' * 60}* {question}")])
         for width in (None, 60, 20):
-            language = Plain(lambda: "12:00", lambda width=width: width)  # type: ignore[misc]
+            language = Plain(lambda: "12:00", partial(Screen, width))
             ours = language.lines(MyData("al", []))
             rows = language.lines(event)[len(ours) :]
             self.assertEqual([row for row in rows if not row[7:].startswith("(s")], [])

@@ -22,6 +22,7 @@ LINK = Invitation(Host("chat.example.org"), 4241, bytes(32), bytes(TOKEN_BYTES))
 SPECIAL = {
     errors.WhichProfile: 2,
     errors.CannotReach: 3,
+    errors.ClockIsOff: 3,
     errors.ConnectionWasLost: 3,
     errors.ServerMismatch: 4,
     errors.LoginRefused: 5,

@@ -27,6 +27,7 @@ from securecom.client.__main__ import main
 from securecom.client.channels.request_ways import ServerDials, ServerListens
 from securecom.client.coordination.consent import ASK_THE_PERSON
 from securecom.client.events import Asked, Message, Online
+from securecom.client.frontends.qr import Screen
 from securecom.client.profile import private_files
 from securecom.client.profile.identity_file import read_identity_file
 from securecom.client.profile.passphrase import Given, NoPassPhrase, Nowhere, Terminal
@@ -401,13 +402,20 @@ class StandardIOTests(SynchronousTestCase):
         here, there = os.pipe()
         self.addCleanup(os.close, here)
         self.addCleanup(os.close, there)
-        self.assertIsNone(standard_io.columns(here))
+        self.assertEqual(standard_io.screen(here), Screen(None, None, False))
 
     def test_a_terminal_has_one(self) -> None:
         self.patch(os, "get_terminal_size", lambda number: os.terminal_size((72, 20)))
-        self.assertEqual(standard_io.columns(1), 72)
+        self.patch(os, "environ", {"TERM": "xterm"})
+        self.assertEqual(standard_io.screen(1), Screen(72, 20, True))
         self.patch(os, "get_terminal_size", lambda number: os.terminal_size((0, 0)))
-        self.assertIsNone(standard_io.columns(1))
+        self.assertEqual(standard_io.screen(1), Screen(None, None, True))
+
+    def test_a_terminal_that_knows_no_colours_gets_none(self) -> None:
+        self.patch(os, "get_terminal_size", lambda number: os.terminal_size((72, 20)))
+        for environment in ({"TERM": "dumb"}, {"TERM": ""}, {}):
+            self.patch(os, "environ", environment)
+            self.assertFalse(standard_io.screen(1).has_colours)
 
 
 class LogTests(SynchronousTestCase):

@@ -9,6 +9,7 @@ from securecom.client.frontends import commands
 from securecom.client.frontends.commands import COMMANDS, State
 from securecom.client.frontends.typed import Typed
 from securecom.errors import BadArgument, BadName, TooLong, UnknownCommand
+from securecom.text import is_unseen
 
 
 class TableTests(SynchronousTestCase):
@@ -101,7 +102,8 @@ class TypedTests(SynchronousTestCase):
         for line in ("/verify yess", "/verify yes no", "/trust", "/trust bob", "/trust bob a b"):
             self.assertRaises(BadArgument, self.typed.read, line)
         error = self.assertRaises(BadArgument, self.typed.read, "/verify maybe")
-        self.assertIn("yes, no or qr", str(error))
+        self.assertIn("yes, no, qr or qr invert", str(error))
+        self.assertEqual(self.read("/verify QR  Invert"), ("verify", "qr invert"))
         self.assertRaises(BadName, self.typed.read, "/trust SHA256:x bob")
 
     def test_settings(self) -> None:
@@ -144,6 +146,42 @@ class TypedTests(SynchronousTestCase):
         for line in (" /chat bob", "\t/exit", "   /x", "\u00a0/exit"):
             error = self.assertRaises(UnknownCommand, self.typed.read, line)
             self.assertIn("blanks", error.what)
+
+    def test_a_command_behind_what_nobody_sees_is_neither_text_nor_command(self) -> None:
+        """It looks like one on the screen: whoever typed or pasted it means no message."""
+        unseen = [chr(code) for code in range(0x3000) if is_unseen(chr(code)) and code != 0x0A]
+        unseen += ["\ufeff", "\u3164", "\U000e0001", "\x1b[200~", "\x1b[A", "\x1bOA", "\x9b1;5C"]
+        unseen += ["\u200b\u200e \x00", "\x1b[200~\ufeff", "\x1b"]
+        for before in unseen:
+            for command in ("/exit", "/chat bob", "/x", "!exit", "!chat"):
+                if before.isspace() and command.startswith("!") and before in " \t":
+                    continue  # text, as it always was
+                error = self.assertRaises(UnknownCommand, self.typed.read, before + command)
+                self.assertIn("Nothing was sent", error.hint)
+                self.assertTrue(error.what.isprintable(), repr(before))
+
+    def test_what_only_looks_like_a_slash_is_none(self) -> None:
+        for slash in "\uff0f\u2044\u2215\u29f8\u2571":
+            for before in ("", " ", "\u200b"):
+                for line in (f"{slash}exit", f"{slash}\uff45xit", f"{slash}\u200bexit"):
+                    self.assertRaises(UnknownCommand, self.typed.read, before + line)
+        for line in ("\uff01exit", "\uff01chat bob", "!ex\u200bit", "!\uff45xit", "!exit\u200b"):
+            self.assertRaises(UnknownCommand, self.typed.read, line)
+        self.assertRaises(UnknownCommand, self.typed.read, "/\u200bexit")
+
+    def test_what_looks_like_no_command_is_text(self) -> None:
+        for text in (
+            "\uff0f(^o^)\uff3c",
+            "\uff0f\uff0fexit",
+            "\u200b//exit",
+            "\u200bhello",
+            "\ufeffhi /exit",
+            "e\u0301t\u00e9",
+            "\u00bd/2",
+            "\uff01wow",
+            "\u0628/\u0629",
+        ):
+            self.assertEqual(self.read(text), ("say", text))
 
     def test_arguments_are_checked(self) -> None:
         self.assertRaises(BadArgument, self.typed.read, "/chat")

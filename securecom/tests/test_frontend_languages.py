@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
+from functools import partial
 from typing import Any
 
 import segno
@@ -16,7 +19,7 @@ from securecom.client.frontends import commands, rows
 from securecom.client.frontends.jsonl import Json
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
-from securecom.client.frontends.qr import qr_rows
+from securecom.client.frontends.qr import Screen, least_room, qr_rows
 from securecom.client.frontends.wording import TRUST, words
 from securecom.errors import BadArgument, BadName, SecurecomError, TooLong, UnknownCommand
 from securecom.tests.scripted_role import Failing
@@ -31,11 +34,12 @@ ARGUMENTS = {
     commands.AVAILABLE: "45m people",
     commands.AWAY: "until 15:00",
 }
+DIGITS = "19055174454966026154" * 3
 ENDINGS = ("by-me", "by-peer", "time-up", "cut-off")
 
 
 def plain(*, columns: int | None = None, echoes: bool = False) -> Plain:
-    return Plain(lambda: "08:05", lambda: columns, echoes=echoes)
+    return Plain(lambda: "08:05", lambda: Screen(columns), echoes=echoes)
 
 
 bob, carol = e.User("bob", "verified"), e.User("carol", "new")
@@ -287,12 +291,57 @@ class PlainTests(SynchronousTestCase):
 
     def test_a_qr_code_holds_the_digits_and_nothing_that_a_terminal_obeys(self) -> None:
         digits = "19055174454966026154" * 3
-        _, *rows, last = plain(columns=80).lines(e.SafetyCode("bob", digits, "met"))
+        _, *drawn, last = plain(columns=80).lines(e.SafetyCode("bob", digits, "met"))
         self.assertIn("/verify yes or /verify no", last)
-        self.assertTrue(all(row.isprintable() and len(row) <= 80 for row in rows))
-        drawn = [row.split("  *  ")[1] for row in rows]
-        self.assertEqual(drawn, qr_rows(digits))
-        self.assertEqual(modules(drawn), expected_modules(digits))
+        self.assertTrue(all(row.isprintable() and len(row) <= 80 for row in drawn))
+        self.assertEqual(modules(drawn), expected_modules(digits, 4))
+        inverted = qr_rows(digits, Screen(80), inverted=True)
+        opposite = [[not dark for dark in row] for row in modules(inverted)]
+        self.assertEqual(opposite, expected_modules(digits, 4))
+
+    def test_a_qr_code_has_the_size_that_fits(self) -> None:
+        """33 modules with their quiet, or 29: two blanks each, else half blocks; never wrapped."""
+        for columns, rows_, wide, border in (
+            (80, 40, True, 4),
+            (66, 36, True, 4),
+            (65, 36, True, 2),
+            (66, 35, True, 2),
+            (58, 32, True, 2),
+            (57, 50, False, 4),
+            (80, 24, False, 4),
+            (33, 20, False, 4),
+            (32, 20, False, 2),
+            (29, 18, False, 2),
+            (200, None, True, 4),
+        ):
+            for inverted in (False, True):
+                screen = Screen(columns, rows_, True)
+                drawn = qr_rows(DIGITS, screen, inverted=inverted)
+                dark, wide_drawn = painted(drawn)
+                self.assertEqual(wide_drawn, wide, (columns, rows_))
+                self.assertLessEqual(len(dark[0]) * (2 if wide else 1), columns)
+                wanted = expected_modules(DIGITS, border, whole=wide)
+                self.assertEqual([[one != inverted for one in row] for row in dark], wanted)
+
+    def test_where_no_qr_code_fits_a_word_says_what_would(self) -> None:
+        self.assertEqual(least_room(DIGITS), (29, 18))
+        for columns, rows_ in ((28, 50), (200, 17)):
+            self.assertEqual(qr_rows(DIGITS, Screen(columns, rows_, True)), [])
+            screen = partial(Screen, columns, rows_, True)
+            lines = Plain(lambda: "08:05", screen).lines(e.SafetyCode("bob", DIGITS, "met"))
+            told = " ".join(" ".join(lines).split())
+            self.assertIn("needs a terminal of 29 columns and 18 rows", told.replace("* ", ""))
+            self.assertNotIn("\x1b", told)
+
+    def test_verify_qr_invert_inverts_that_code_and_no_other(self) -> None:
+        language = Plain(lambda: "08:05", lambda: Screen(80, 40, True))
+        event = e.SafetyCode("bob", DIGITS, "met")
+        for word, inverted in (("qr", False), ("qr invert", True), ("qr", False)):
+            order = language.read(f"/verify {word.replace(' ', '  ')}")
+            assert isinstance(order, Order)
+            self.assertEqual(language.answer(order, event, None), [event])
+            drawn = language.lines(event)[1:-1]
+            self.assertEqual(painted(drawn)[0][0][0], inverted, "the quiet around it")
 
     def test_the_words_of_who_compared(self) -> None:
         for by, word, told in (
@@ -410,11 +459,36 @@ def modules(rows: list[str]) -> list[list[bool]]:
     return [[bool(cell[half]) for cell in row] for row in pairs for half in (0, 1)]
 
 
-def expected_modules(digits: str) -> list[list[bool]]:
-    """The same from the matrix itself, with its border; an odd last row is filled up."""
+def expected_modules(digits: str, border: int, *, whole: bool | None = None) -> list[list[bool]]:
+    """The same from the matrix itself, with its border.
+
+    An odd last row is filled up, in half blocks: dark as text, light in colours.
+    """
     code = segno.make_qr(digits, error="m", boost_error=False)
-    matrix = [[bool(module) for module in row] for row in code.matrix_iter(border=2)]
-    return matrix + [[True] * len(matrix[0])] * (len(matrix) % 2)
+    matrix = [[bool(module) for module in row] for row in code.matrix_iter(border=border)]
+    return matrix + [[whole is None] * len(matrix[0])] * (len(matrix) % 2 and not whole)
+
+
+def painted(drawn: list[str]) -> tuple[list[list[bool]], bool]:
+    """The dark modules of a QR code in colours, as a terminal shows them; is a module two blanks?
+
+    Nothing but colours, blanks and upper halves may be in it, and no row may leave its colour on.
+    """
+    dark: list[list[bool]] = []
+    shades = {"16": True, "231": False}
+    is_wide = "  " in drawn[0]
+    for row in drawn:
+        assert row.endswith("\x1b[0m"), row
+        inside = row.removesuffix("\x1b[0m")
+        if is_wide:
+            cells = re.findall(r"\x1b\[48;5;(16|231)m  ", inside)
+            assert "".join(f"\x1b[48;5;{shade}m  " for shade in cells) == inside
+            dark.append([shades[shade] for shade in cells])
+        else:
+            halves = re.findall(r"\x1b\[38;5;(16|231);48;5;(16|231)m\u2580", inside)
+            assert "".join(f"\x1b[38;5;{a};48;5;{b}m\u2580" for a, b in halves) == inside
+            dark += [[shades[pair[half]] for pair in halves] for half in (0, 1)]
+    return dark, is_wide
 
 
 class RowsTests(SynchronousTestCase):
@@ -424,6 +498,39 @@ class RowsTests(SynchronousTestCase):
         self.assertEqual("".join(pieces).replace(" ", ""), text.replace(" ", ""))
         for piece in pieces:
             self.assertLessEqual(sum(map(rows.cells, piece)), max(width, 8))
+
+    def test_addresses_and_fingerprints_stay_whole(self) -> None:
+        """No gutter inside: they are there to be copied."""
+        link = "securecom://chat.example.org:4241/abcdefghijklmnopqrstuvwxyz234567"
+        pin = f"SHA256:{'aB3+/' * 8}xyz"
+        web = "https://example.org/a?b=(c)&d=[e]#f~g%20h"
+        for whole in (link, pin, web):
+            for width in (20, 30, 40):
+                for text in (whole, f"see {whole} now", f"({whole}) or so", f"{whole}, {whole}"):
+                    pieces = list(rows.broken(text, width))
+                    held = [piece for piece in pieces if whole in piece]
+                    self.assertEqual(len(held), text.count(whole), pieces)
+                    self.assertEqual("".join(pieces).replace(" ", ""), text.replace(" ", ""))
+                    self.assertNotIn("", pieces)
+        self.assertEqual(list(rows.broken(f"see {pin} now", 40)), ["see", pin, "now"])
+
+    def test_only_these_are_longer_than_a_row_and_none_can_look_like_one_of_ours(self) -> None:
+        fake = "08:05   *  you are verified"
+        for text in ("x" * 90, f"x://{'y' * 60}{fake}", f"SHA256:{'z' * 50}", f"a://b|{'c' * 60}"):
+            for piece in rows.broken(text, 40):
+                long = sum(map(rows.cells, piece)) > 40
+                self.assertTrue(not long or "://" in piece or piece.startswith("SHA256:"), piece)
+                self.assertFalse(long and set(piece) & set(' *|<>"'), piece)
+
+    def test_a_command_to_copy_keeps_its_fingerprint_whole_in_a_narrow_terminal(self) -> None:
+        pin = f"SHA256:{'A' * 43}"
+        lines = plain(columns=40).lines(e.Asked("bob", "changed", pin, 48))
+        self.assertEqual(sum(pin in line for line in lines), 2)
+
+    def test_ambiguous_width_is_one_cell_in_latin_greek_and_cyrillic(self) -> None:
+        for c in "\u00e0\u00df\u03b1\u03a9\u0434\u042f\u0451":
+            self.assertEqual(unicodedata.east_asian_width(c), "A")
+            self.assertEqual(rows.cells(c), 1, c)
 
     def test_rows_break_at_blanks(self) -> None:
         self.assertEqual(list(rows.broken("one two three four", 9)), ["one two", "three", "four"])

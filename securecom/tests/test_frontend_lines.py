@@ -32,7 +32,7 @@ from securecom.client.frontends.lines import Lines
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.output import Output
 from securecom.client.frontends.plain import Plain
-from securecom.client.frontends.splitter import Splitter
+from securecom.client.frontends.splitter import Splitter, TerminalLines
 from securecom.client.terms import Pause, Terms
 from securecom.errors import BadArgument, TooLong
 from securecom.tests.scripted_role import Failing, ScriptedRole
@@ -93,6 +93,70 @@ class SplitterTests(SynchronousTestCase):
         self.assertEqual(len(self.lines()), 2**20)
         self.assertLess(time.process_time() - before, 6)
         self.assertTrue(self.splitter.is_empty)
+
+
+class TerminalLinesTests(SynchronousTestCase):
+    """What one read of a terminal brings, which is a line or a part of one."""
+
+    def setUp(self) -> None:
+        self.lines = TerminalLines()
+
+    def read(self, *chunks: bytes) -> list[str]:
+        for chunk in chunks:
+            self.lines.feed(chunk)
+        return list(iter(self.lines.next, None))
+
+    def test_lines(self) -> None:
+        self.assertEqual(self.read(b"one\n", b"two\r\n", b"\n"), ["one", "two", ""])
+        self.assertTrue(self.lines.is_empty)
+        self.lines.end()
+        self.assertEqual(self.read(), [])
+
+    def test_a_line_that_the_kernel_may_have_cut_is_refused(self) -> None:
+        """The rest of it is gone, in the middle of a character perhaps."""
+        most = limits.TERMINAL_LINE
+        for text in ("x" * 9000, "\u4e00" * 1366, "\U0001f600" * 1024, "\u00e9" * 2100):
+            self.lines.feed(text.encode()[:most] + b"\n")
+            error = self.assertRaises(TooLong, self.lines.next)
+            self.assertIn("4095 bytes or more", error.what)
+            self.assertIn("Nothing was sent", error.hint)
+        longest = "x" * (most - 1)
+        self.assertEqual(self.read(longest.encode() + b"\n", b"next\n"), [longest, "next"])
+
+    def test_also_if_the_end_of_it_came_by_itself(self) -> None:
+        """A Ctrl-D behind it does not make it whole."""
+        self.lines.feed(b"x" * limits.TERMINAL_LINE)
+        self.lines.feed(b"the end\n")
+        self.assertRaises(TooLong, self.lines.next)
+        self.assertEqual(self.read(b"next\n"), ["next"])
+
+    def test_a_ctrl_d_in_the_middle_sends_nothing(self) -> None:
+        self.assertEqual(self.read(b"half a "), [])
+        self.assertFalse(self.lines.is_empty)
+        self.assertEqual(self.read(b"draft\n"), ["half a draft"], "as it stands on the screen")
+
+    def test_a_line_that_was_begun_is_none_when_the_input_ends(self) -> None:
+        self.read(b"half a draft")
+        self.lines.end()
+        error = self.assertRaises(BadArgument, self.lines.next)
+        self.assertIn("not sent", error.hint)
+        self.assertEqual(self.read(), [])
+        self.assertTrue(self.lines.is_empty)
+
+    def test_what_waits_for_its_end_is_bounded(self) -> None:
+        for _ in range(100):
+            self.lines.feed(b"x" * 1000)
+        self.lines.feed(b"\n")
+        self.assertRaises(TooLong, self.lines.next)
+        self.assertLessEqual(len(self.lines._begun), limits.MAX_LINE + 1)
+
+    def test_several_lines_in_one_read_are_several(self) -> None:
+        self.assertEqual(self.read(b"a\nb\nc", b"d\n"), ["a", "b", "cd"])
+
+    def test_a_line_that_is_not_utf_8_is_refused_alone(self) -> None:
+        self.lines.feed(b"\xff\n")
+        self.assertRaises(BadArgument, self.lines.next)
+        self.assertEqual(self.read(b"next\n"), ["next"])
 
 
 class OutputTests(SynchronousTestCase):
@@ -477,3 +541,33 @@ class JsonLinesTests(LinesCase):
                 '"hint":"Nothing was sent."}',
             ],
         )
+
+
+class KernelLinesTests(LinesCase):
+    """A person at a terminal whose lines the kernel puts together."""
+
+    patient = False
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.lines = Lines(
+            self.language(), self.clock, self._leave, patient=False, kernel_lines=True
+        )
+        self.transport = StringTransport()
+        self.lines.makeConnection(self.transport)
+        self.begin()
+        self.log_in()
+        self.role.begin_chat("bob")
+
+    def test_a_cut_line_is_not_said(self) -> None:
+        self.type("x" * limits.TERMINAL_LINE + "\n")
+        self.assertIn("SC-205", self.shown())
+        self.type("short\n")
+        self.assertEqual(self.role.calls, [("say", "short")])
+
+    def test_leaving_with_two_ctrl_d_says_no_half_draft(self) -> None:
+        self.type("half a draft")
+        self.lines.readConnectionLost()
+        self.assertEqual(self.role.calls, [])
+        self.assertIn("was not finished. It was not sent.", self.shown())
+        self.assertEqual(self.leaves, 1)

@@ -8,6 +8,7 @@ from securecom.client.frontends import commands
 from securecom.client.frontends.commands import SAY, TYPED, State
 from securecom.client.frontends.helping import BRIEF, help_on
 from securecom.client.frontends.plain import Plain
+from securecom.client.frontends.qr import Screen
 
 #: A small terminal has 24 rows: the line typed last, the next one, and some of what was before.
 ROWS = 18
@@ -15,7 +16,7 @@ COLUMNS = 80
 
 
 def rows(topic: str | None, state: State) -> list[str]:
-    return Plain(lambda: "08:05", lambda: COLUMNS).lines(help_on(topic, state))
+    return Plain(lambda: "08:05", lambda: Screen(COLUMNS)).lines(help_on(topic, state))
 
 
 class ShortTests(SynchronousTestCase):

@@ -78,6 +78,31 @@ class TerminalTests(AskingCase):
         self.type(f"{PHRASE}\n")
         self.assertEqual(self.hidden, [True, False])
 
+    def test_it_stays_hidden_while_the_answer_is_checked_and_until_the_command_is_done(
+        self,
+    ) -> None:
+        """The next attempt may be typed before the question for it."""
+        checked: Deferred[None] = Deferred()
+
+        def ask_twice() -> Deferred[Any]:
+            first = self.lines.ask_secret("which one?").addCallback(lambda _: checked)
+            return first.addCallback(lambda _: self.lines.ask_secret("another?"))
+
+        twice = Command("twice", "", ANY, asks=True)
+        self.patch(doing, "_DOES", {**doing._DOES, twice: lambda role, _: ask_twice()})
+        self.start()
+        self.type(f"{PHRASE}\n")
+        self.hidden.clear()
+        assert self.lines._orders is not None
+        self.lines._orders.take(Order(twice))
+        self.type("wrong\n")
+        self.assertEqual(self.hidden, [True])
+        checked.callback(None)
+        self.clock.advance(0)
+        self.assertEqual(self.hidden, [True, True])
+        self.type(f"{PHRASE}\n")
+        self.assertEqual(self.hidden, [True, True, False])
+
     def test_it_is_hidden_again_after_a_stop(self) -> None:
         """The shell that had the terminal meanwhile left it as it wants it."""
         self.lines.continued()

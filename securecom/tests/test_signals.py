@@ -20,6 +20,7 @@ ROOT = Path(securecom.__file__).parent.parent
 #: Files that install a handler of their own, and why that is safe.
 EXEMPT = {
     "securecom/signals.py": "the one place",
+    "securecom/client/program/standard_io.py": "before the reactor runs: ends us, by an exception",
     "securecom/tests/test_contacts.py": "SIGALRM ends a test that hangs, by an exception",
     "benchmarks/sampling.py": "looks at the stack that it interrupts, and writes nothing",
 }

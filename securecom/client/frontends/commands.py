@@ -52,7 +52,8 @@ class Argument:
     """A command's one argument. `field`: its key in JSON; people see it in capitals.
 
     :param words: what it may be, where that is one of a few words; people see these.
-    :param shape: what people see instead, where the field's name does not tell.
+    :param shape: what people see instead, where the words are too long or the field's name does not
+        tell.
     """
 
     field: str
@@ -64,7 +65,7 @@ class Argument:
     @property
     def usage(self) -> str:
         """As a help line shows it."""
-        told = "|".join(self.words) or self.shape or self.field.upper()
+        told = self.shape or "|".join(self.words) or self.field.upper()
         return told if self.required else f"[{told}]"
 
 
@@ -177,10 +178,12 @@ STOP = Command(
 )
 VERIFY = Command(
     "verify",
-    "the chat's safety number (qr: the same for any QR reader); compare all of it by another way, "
-    "then say yes or no",
+    "the chat's safety number (qr: the same for any QR reader, qr invert: if yours does not take "
+    "that); compare all of it by another way, then say yes or no",
     frozenset({State.CHAT}),
-    argument=Argument("word", Kind.WORD, required=False, words=("yes", "no", "qr")),
+    argument=Argument(
+        "word", Kind.WORD, required=False, words=("yes", "no", "qr", "qr invert"), shape="yes|no|qr"
+    ),
     otherwise="there is no chat whose keys could be compared",
     instead="/chat NAME asks for one; then both type /verify.",
 )

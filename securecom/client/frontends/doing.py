@@ -75,7 +75,7 @@ _DOES: dict[Command, Callable[[Role, str | None], Any]] = {
 
 def _verify(role: Role, word: str) -> Any:
     match word:
-        case "qr":
+        case "qr" | "qr invert":  # how it is drawn is the front-end's
             return role.keys.safety_code()
         case "yes" | "no":
             return role.keys.compared(word == "yes")

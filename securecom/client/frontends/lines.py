@@ -37,7 +37,7 @@ from securecom.client.frontends.orders import Order, Orders
 from securecom.client.frontends.output import Output
 from securecom.client.frontends.role import Role
 from securecom.client.frontends.secrets import Secrets
-from securecom.client.frontends.splitter import Splitter
+from securecom.client.frontends.splitter import Splitter, TerminalLines
 from securecom.errors import CannotReach, NotAnswered, NotNow, SecurecomError
 
 #: What a slow reader misses nothing of: the peer has our receipt, or somebody waits for it, all of
@@ -53,6 +53,7 @@ class Lines(Protocol):
     :param patient: orders wait for their time (input that is no terminal).
     :param stay: the input's end does not mean leaving.
     :param hide: stops showing what is typed, or shows it again (a terminal).
+    :param kernel_lines: the kernel puts lines together: each read brings one at most.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Lines(Protocol):
         patient: bool,
         stay: bool = False,
         hide: Callable[[bool], None] | None = None,
+        kernel_lines: bool = False,
     ) -> None:
         self._language = language
         self._clock = clock
@@ -72,7 +74,7 @@ class Lines(Protocol):
         self._stay = stay
         self._orders: Orders | None = None
         self._output = Output(self._output_full, self._missing)
-        self._input = Splitter()
+        self._input: Splitter | TerminalLines = TerminalLines() if kernel_lines else Splitter()
         self._secrets = Secrets(hide)
         self._pauses: set[str] = set()
         self._is_reading = False  # inside _read: orders may call back into it
@@ -119,6 +121,7 @@ class Lines(Protocol):
         self._pause("closing")
         self._stop_waiting()
         self._secrets.give_up(NotNow("you are leaving", "Nothing was sent or changed."))
+        self._secrets.over()
         if self._orders is not None:
             self._orders.abandon()
 
@@ -223,6 +226,8 @@ class Lines(Protocol):
     # --- orders -----------------------------------------------------------------------------
 
     def _report(self, order: Order, result: Any, error: SecurecomError | None) -> None:
+        if order.command.asks:
+            self._secrets.over()
         self._show_all(self._language.answer(order, result, error))
         if error is not None and order.essential and self._patient:
             self._leave()

@@ -21,6 +21,7 @@ class Secrets:
     def __init__(self, hide: Callable[[bool], None] | None) -> None:
         self._hide = hide
         self._answer: Deferred[str] | None = None
+        self._is_hidden = False
 
     @property
     def is_wanted(self) -> bool:
@@ -47,17 +48,23 @@ class Secrets:
         if (answer := self._take()) is not None:
             answer.errback(Failure(error))
 
+    def over(self) -> None:
+        """What asked is done. Until then typing stays hidden: the next question may be asked while
+        its answer is being typed already.
+        """
+        if self._is_hidden:
+            self._show_typing(True)
+
     def continued(self) -> None:
         """We had been stopped, and a shell has made what is typed show meanwhile."""
-        if self._answer is not None:
+        if self._is_hidden:
             self._show_typing(False)
 
     def _take(self) -> Deferred[str] | None:
         answer, self._answer = self._answer, None
-        if answer is not None:
-            self._show_typing(True)
         return answer
 
     def _show_typing(self, shown: bool) -> None:
+        self._is_hidden = not shown
         if self._hide is not None:
             self._hide(not shown)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from securecom import limits
 from securecom.errors import BadArgument, TooLong
 
@@ -43,10 +45,7 @@ class Splitter:
         if not is_whole and not (self._has_ended and line):
             return None
         self._take(end)
-        try:
-            return line.removesuffix(b"\r").decode("utf-8")
-        except UnicodeDecodeError:
-            raise BadArgument("a line that is not UTF-8") from None
+        return _decoded(line)
 
     @property
     def is_empty(self) -> bool:
@@ -58,3 +57,74 @@ class Splitter:
         self._start = end + 1
         if not 0 < self._start < len(self._buffer):
             self._buffer, self._start = b"", 0
+
+
+class TerminalLines:
+    """The same for a terminal in the kernel's line mode, where each read brings one line at most.
+
+    That mode keeps so many bytes of a line, drops what is typed behind them, and says nothing: a
+    line that came that far is refused. A read without the end of a line is a Ctrl-D in the middle:
+    what it brought waits for the rest of the line, as it does on the screen, and is no line if the
+    input ends before that.
+    """
+
+    def __init__(self) -> None:
+        self._whole: deque[bytes | None] = deque()  # None: it may have been cut
+        self._begun = b""
+        self._may_be_cut = False
+        self._was_begun = False  # the input ended in the middle of a line
+
+    def feed(self, data: bytes) -> None:
+        """What one read brought."""
+        *whole, rest = data.split(b"\n")
+        for line in whole:
+            self._feed(line + b"\n")
+        if rest:
+            self._feed(rest)
+
+    def _feed(self, piece: bytes) -> None:
+        text = piece.removesuffix(b"\n")
+        self._may_be_cut |= len(text) >= limits.TERMINAL_LINE
+        self._begun = (self._begun + text)[: limits.MAX_LINE + 1]
+        if piece.endswith(b"\n"):
+            self._whole.append(None if self._may_be_cut else self._begun)
+            self._begun, self._may_be_cut = b"", False
+
+    def end(self) -> None:
+        """There is no more."""
+        self._was_begun = bool(self._begun)
+        self._begun = b""
+
+    def next(self) -> str | None:
+        """The next line, without its end, or None if there is no whole one.
+
+        :raises TooLong: for a line that the kernel may have cut, or over the limit.
+        :raises BadArgument: for a line that is not UTF-8, or the last one if it was not finished.
+        """
+        if not self._whole:
+            if self._was_begun:
+                self._was_begun = False
+                raise BadArgument("the line that was begun was not finished", "It was not sent.")
+            return None
+        line = self._whole.popleft()
+        if line is None:
+            raise TooLong(
+                f"a line of {limits.TERMINAL_LINE} bytes or more, of which a terminal may drop the "
+                "end",
+                "Nothing was sent. Write it as several lines, or send it from a file.",
+            )
+        if len(line) > limits.MAX_LINE:
+            raise TooLong(f"a line of more than {limits.MAX_LINE} bytes")
+        return _decoded(line)
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is left of what was fed."""
+        return not self._whole and not self._begun
+
+
+def _decoded(line: bytes) -> str:
+    try:
+        return line.removesuffix(b"\r").decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadArgument("a line that is not UTF-8") from None

@@ -5,6 +5,8 @@ What looks like a command and is none is never sent to anybody.
 
 from __future__ import annotations
 
+import unicodedata
+
 from securecom import limits
 from securecom.client.choices import Choices
 from securecom.client.frontends import commands
@@ -13,7 +15,13 @@ from securecom.client.frontends.orders import Order
 from securecom.client.terms import read_pause, read_terms, read_wish
 from securecom.errors import BadArgument, BadName, NotNow, TooLong, UnknownCommand
 from securecom.identity import Name
-from securecom.text import shown
+from securecom.text import before_seen, is_unseen, shown
+
+#: What people, and keyboards of other scripts, may have typed for a slash: full-width (which NFKC
+#: makes one anyway), fraction, division, big solidus, rising diagonal, box drawing.
+_SLASHES = str.maketrans(dict.fromkeys("\u2044\u2215\u29f8\u27cb\u2571", "/"))
+#: Characters of a line that are looked at for a command in disguise: more than any command has.
+_LOOKED_AT = 80
 
 
 class Typed:
@@ -45,6 +53,7 @@ class Typed:
     def _told(self, line: str, bare: str, wants_name: bool) -> Order | str | None:
         if not bare:
             return None
+        _check_disguise(line)
         if bare == commands.CHAT.original:
             self._wants_name = True
             return "Whom? Type a name; an empty line forgets the question."
@@ -59,16 +68,42 @@ class Typed:
 
 def _command(line: str, bare: str) -> Order | None:
     if bare.startswith("/") and not bare.startswith("//"):
-        return _slash(line, bare)
+        return _slash(bare)
     word, _, rest = bare.partition(" ")
     original = None if line[0].isspace() else commands.by_original_word(word)
     return None if original is None else order(original, rest.strip())
 
 
-def _slash(line: str, bare: str) -> Order:
-    if line[0].isspace():
+def _check_disguise(line: str) -> None:
+    """:raises UnknownCommand: for what looks like a command on the screen, and is none."""
+    hidden = before_seen(line)
+    before, rest = line[:hidden], line[hidden : hidden + _LOOKED_AT]
+    visible = "".join(c for c in rest if c.isspace() or not is_unseen(c))
+    looks = unicodedata.normalize("NFKC", visible).translate(_SLASHES)
+    what = ""
+    if looks.startswith("/") and not looks.startswith("//"):
+        if rest[0] == "/" and hidden:
+            what = _behind(before)
+        elif rest[0] != "/" and looks[1:2].isascii() and looks[1:2].isalpha():
+            what = f"that looks like a command, but {shown(rest[0])} is no slash"
+    elif commands.by_original_word((looks.split() or [""])[0]) is not None:
+        if before.strip(" \t"):
+            what = _behind(before)
+        elif commands.by_original_word(rest.split()[0]) is None:
+            what = f"that looks like a command, but is {shown(rest.split()[0])}"
+    if what:
         hint = "Nothing was sent. Write the command at the start of the line; //x sends /x."
-        raise UnknownCommand("a command behind blanks is not carried out", hint)
+        raise UnknownCommand(what, hint)
+
+
+def _behind(before: str) -> str:
+    if before.isspace():
+        return "a command behind blanks is not carried out"
+    code = next(ord(c) for c in before if not c.isspace())
+    return f"a command behind a character that nobody sees (U+{code:04X}) is not carried out"
+
+
+def _slash(bare: str) -> Order:
     word, _, rest = bare.partition(" ")
     return order(commands.typed(word), rest.strip())
 
@@ -114,7 +149,7 @@ def checked(argument: Argument, text: str) -> str:
 
 
 def _word(argument: Argument, text: str) -> str:
-    word = text.lower()
+    word = " ".join(text.lower().split())
     if word not in argument.words:
         words = f"{', '.join(argument.words[:-1])} or {argument.words[-1]}"
         raise BadArgument(f"that has to be {words}")

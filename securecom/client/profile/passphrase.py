@@ -10,6 +10,7 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -122,11 +123,15 @@ class Nowhere:
 
 @dataclass(frozen=True)
 class Terminal:
-    """The person at the terminal."""
+    """The person at the terminal.
+
+    :param hidden: while this is entered nothing that is typed shows.
+    """
 
     secret: Callable[[str], str] = getpass.getpass
     ask: Callable[[str], str] = input
     tell: Callable[[str], None] = print
+    hidden: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def unlock(self, file: Locked[T]) -> T:
         """PassPhrases: a few attempts."""
@@ -152,6 +157,10 @@ class Terminal:
         raise PassPhraseProblem("no pass phrase was agreed on; nothing was made")
 
     def _attempts(self, prompt: str, use: Callable[[bytes], T]) -> T:
+        with self.hidden():  # what is typed ahead while the last one is being checked, too
+            return self._tried(prompt, use)
+
+    def _tried(self, prompt: str, use: Callable[[bytes], T]) -> T:
         for _ in range(limits.PASS_ATTEMPTS - 1):
             try:
                 return use(self._secret(prompt))

@@ -23,7 +23,7 @@ from securecom.client.profile.own_key import Both, OwnKey
 from securecom.client.profile.passphrase import PassPhrases
 from securecom.client.profile.profile import IDENTITY_FILE, Profile
 from securecom.client.profile.profiles import Profiles
-from securecom.client.program import on_request
+from securecom.client.program import on_request, standard_io
 from securecom.client.program.restoring import restore
 from securecom.errors import SecurecomError
 from securecom.identity import Identity, Name
@@ -112,7 +112,9 @@ def pass_phrases(arguments: Namespace, *, is_terminal: bool) -> PassPhrases:
         return passphrase.Given(partial(passphrase.from_descriptor, arguments.pass_fd))
     if arguments.pass_file is not None:
         return passphrase.Given(passphrase.lines_of(arguments.pass_file))
-    return passphrase.Terminal() if is_terminal else passphrase.Nowhere()
+    if not is_terminal:
+        return passphrase.Nowhere()
+    return passphrase.Terminal(hidden=standard_io.typing_hidden)
 
 
 def member(arguments: Namespace, profiles: Profiles, source: PassPhrases) -> Member:

@@ -89,6 +89,7 @@ class Run:
             patient=is_patient,
             stay=arguments.stay,
             hide=standard_io.hide_typing if self.is_terminal else None,
+            kernel_lines=standard_io.is_line_mode(),
         )
 
     def until_over(self, someone: Member | Newcomer | None) -> int:
@@ -269,6 +270,6 @@ def language(arguments: Namespace, is_terminal: bool) -> Language:
         return Json()
     return Plain(
         lambda: time.strftime("%H:%M"),
-        lambda: standard_io.columns(standard_io.OUTPUT),
+        lambda: standard_io.screen(standard_io.OUTPUT),
         echoes=is_terminal and os.isatty(standard_io.OUTPUT),
     )

@@ -1,20 +1,35 @@
 """Standard input, output and error as we find them, and as we leave them.
 
 Their file descriptions are shared: with the shell, with the other end of a pipeline. What we change
-there (Twisted makes them non-blocking) outlives us unless it is undone.
+there (Twisted makes them non-blocking) outlives us unless it is undone. So does what was typed and
+not read: the shell that comes next would run it.
 """
 
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
+import select
+import signal
 import termios
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import ParamSpec
+
+from securecom import limits
+from securecom.client.frontends.qr import Screen
+from securecom.client.program import exits
 
 INPUT, OUTPUT, ERROR = 0, 1, 2
 _NUMBERS = (INPUT, OUTPUT, ERROR)
-_LOCAL = 3  # the local modes, in what termios gives
+_LOCAL, _CHARACTERS = 3, 6  # the local modes and the control characters, in what termios gives
+
+#: Terminals that show the sequences for colours instead of obeying them.
+_PLAIN = (None, "", "dumb", "unknown")
+
+P = ParamSpec("P")
 
 
 def fill_missing() -> None:
@@ -51,10 +66,13 @@ def modes_kept() -> Iterator[None]:
                 continue
 
 
-def hide_typing(hidden: bool) -> None:
-    """What is typed at the terminal does not show, or shows again; its line feed always does.
+def hide_typing(hidden: bool, *, line_feeds: bool = True) -> None:
+    """What is typed at the terminal does not show, or shows again.
 
-    In the background the terminal is a shell's, which would stop us for it.
+    When it shows again, what was typed unseen and is not read yet is thrown away: it may be a pass
+    phrase typed once too often. In the background the terminal is a shell's, which would stop us.
+
+    :param line_feeds: these show all the same.
     """
     if not os.isatty(INPUT) or _is_in_background():
         return
@@ -63,8 +81,107 @@ def hide_typing(hidden: bool) -> None:
     if is_hidden == hidden:
         return
     mode[_LOCAL] ^= termios.ECHO
-    mode[_LOCAL] |= termios.ECHONL
-    termios.tcsetattr(INPUT, termios.TCSANOW, mode)
+    if line_feeds:
+        mode[_LOCAL] |= termios.ECHONL
+    termios.tcsetattr(INPUT, termios.TCSANOW if hidden else termios.TCSAFLUSH, mode)
+
+
+@contextmanager
+def typing_hidden() -> Iterator[None]:
+    """What is typed in here does not show, nor does its line feed."""
+    hide_typing(True, line_feeds=False)
+    try:
+        yield
+    finally:
+        hide_typing(False, line_feeds=False)
+
+
+def is_line_mode() -> bool:
+    """The input is a terminal whose lines the kernel puts together: a read brings one at most."""
+    if not os.isatty(INPUT):
+        return False
+    return bool(termios.tcgetattr(INPUT)[_LOCAL] & termios.ICANON)
+
+
+def discard_input() -> None:
+    """Throw away what was typed at the terminal and not read, to the end of what is being pasted.
+
+    Nothing of it shows. Takes `limits.PASTE_QUIET` seconds, or as long as more comes.
+    """
+    if not os.isatty(INPUT) or _is_in_background():
+        return
+    with suppress(OSError, termios.error):  # a terminal that went away holds nothing for a shell
+        mode = termios.tcgetattr(INPUT)
+        raw = [*mode[:_CHARACTERS], list(mode[_CHARACTERS])]
+        raw[_LOCAL] &= ~(termios.ICANON | termios.ECHO | termios.ECHONL)
+        raw[_CHARACTERS][termios.VMIN], raw[_CHARACTERS][termios.VTIME] = 1, 0
+        termios.tcsetattr(INPUT, termios.TCSAFLUSH, raw)
+        try:
+            _read_until_quiet()
+        finally:
+            termios.tcsetattr(INPUT, termios.TCSAFLUSH, mode)
+
+
+def _read_until_quiet() -> None:
+    end = time.monotonic() + limits.PASTE_DEADLINE
+    while time.monotonic() < end and select.select([INPUT], [], [], limits.PASTE_QUIET)[0]:
+        if not os.read(INPUT, limits.MAX_LINE):
+            return
+
+
+class _SignalledError(BaseException):
+    """A signal that ends us came before the reactor ran, perhaps while a pass phrase is hidden."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def leaves_no_input(main: Callable[P, int]) -> Callable[P, int]:
+    """A program that leaves nothing typed to the shell when it ends otherwise than by its person.
+
+    Whoever ends it with a command, or with the end of the input, ends it with exit code 0; what
+    they typed behind that was meant for the shell.
+    """
+
+    @functools.wraps(main)
+    def run(*args: P.args, **named: P.kwargs) -> int:
+        code = exits.FIXABLE
+        try:
+            with _signals_raised():
+                code = main(*args, **named)
+        except _SignalledError as ending:
+            code = exits.SIGNALLED + ending.number
+        except SystemExit as ending:
+            code = exits.USAGE if ending.code else exits.OK
+            raise
+        finally:
+            if code != exits.OK:
+                discard_input()
+        return code
+
+    return run
+
+
+@contextmanager
+def _signals_raised() -> Iterator[None]:
+    """So that nothing is left as it must not stay. Who has us ignore a signal is obeyed."""
+
+    def end(number: int, _: object) -> None:
+        raise _SignalledError(number)
+
+    numbers = [
+        number
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+        if signal.getsignal(number) is signal.SIG_DFL
+    ]
+    for number in numbers:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _is_in_background() -> bool:
@@ -87,9 +204,10 @@ def first_line(most: int) -> str:
     return line.decode("utf-8", "replace").strip()
 
 
-def columns(number: int) -> int | None:
-    """The width of a terminal, None if it is none."""
+def screen(number: int) -> Screen:
+    """The terminal's size and whether it knows colours; neither if it is none."""
     try:
-        return os.get_terminal_size(number).columns or None
+        size = os.get_terminal_size(number)
     except OSError:
-        return None
+        return Screen()
+    return Screen(size.columns or None, size.lines or None, os.environ.get("TERM") not in _PLAIN)

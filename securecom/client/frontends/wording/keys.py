@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from securecom.client import events as e
-from securecom.client.frontends.qr import qr_rows
 from securecom.client.frontends.wording.line import FACT, Line, words
 from securecom.safety_number import in_rows
 
@@ -35,8 +34,7 @@ def _(event: e.SafetyNumber) -> list[Line]:
 
 @words.register
 def _(event: e.SafetyCode) -> list[Line]:
-    rows = [(FACT, row) for row in qr_rows(event.digits)]
-    return [(FACT, f"safety number with {event.name}, {_COMPARE[event.trust]}:"), *rows, _ANSWER]
+    return [(FACT, f"safety number with {event.name}, {_COMPARE[event.trust]}:"), _ANSWER]
 
 
 @words.register
