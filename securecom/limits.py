@@ -254,6 +254,9 @@ CA_DAYS = 25 * 365
 CERTIFICATE_DAYS = 90
 #: Renewed when fewer days than this are left.
 RENEW_DAYS = 30
+#: With fewer days of the CA left than this, the log and `securecom-admin check` warn: everybody has
+#: to be invited anew before it ends.
+CA_WARN_DAYS = 365
 #: Certificates begin this many days before they are made, for clients whose clock is behind.
 BACKDATED_DAYS = 1
 #: Between looks at the certificate's age, and at names whose quarantine is over.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import re
 import signal
@@ -15,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from twisted.application.service import IService, IServiceCollection
 from twisted.internet.defer import Deferred, inlineCallbacks
@@ -28,7 +29,7 @@ from twisted.python.components import Componentized
 from securecom import limits, process, tls
 from securecom.clocks import steady_reactor
 from securecom.errors import SecurecomError
-from securecom.server import logs
+from securecom.server import left_over, logs
 from securecom.server.dialling import ANY_LOCAL_PORT
 from securecom.server.service import Server, Settings, Surroundings, reactor_endpoint
 from securecom.server.state import State, default_state_folder, open_registry, open_state
@@ -47,20 +48,49 @@ def stop(why: str) -> NoReturn:
     raise SystemExit(f"securecom: {why}")
 
 
+class LineOfChild(io.TextIOBase):
+    """Standard error of twistd's parent process, which waits while the server starts behind it.
+
+    Of an error there, twistd hands over 100 bytes, and writes them as Python does. What the child
+    gave to `say` before is written in their place: one line, whole.
+    """
+
+    def __init__(self, errors: TextIO) -> None:
+        super().__init__()
+        self._errors = errors
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+
+    def say(self, line: str) -> None:
+        """In the child: what its parent is to write."""
+        os.write(self._write, f"{line}\n".encode("utf-8", "backslashreplace"))
+
+    def write(self, text: str) -> int:
+        """In the parent: twistd's own words, unless the child said something better."""
+        with contextlib.suppress(BlockingIOError):
+            text = os.read(self._read, limits.LOG_LINE).decode("utf-8")
+        return self._errors.write(text)
+
+    def flush(self) -> None:
+        """Of the real standard error."""
+        self._errors.flush()
+
+
 class Ending:
     """How a server that cannot go on ends, with exit code 1 and nothing left behind.
 
-    :param daemon: twistd forks: its parent waits for an ordinary exception, and shows it.
+    :param child: twistd forks, and its parent writes what the child says here; None: it does not.
     :param pid_file: what twistd has written by then.
     """
 
-    def __init__(self, reactor: Any, daemon: bool, pid_file: str | None) -> None:
-        self._reactor, self._daemon, self._pid_file = reactor, daemon, pid_file
+    def __init__(self, reactor: Any, child: LineOfChild | None, pid_file: str | None) -> None:
+        self._reactor, self._child, self._pid_file = reactor, child, pid_file
 
     def while_starting(self, why: str) -> NoReturn:
         """Nothing runs yet."""
         self._forget_pid()
-        if self._daemon:
+        if self._child is not None:
+            self._child.say(f"securecom: {why}")
             raise RuntimeError(f"securecom: {why}")
         stop(why)
 
@@ -99,6 +129,7 @@ class Options(usage.Options):
     ]
     optFlags = [
         ["no-dial", None, "Dial nobody; clients' daemon roles connect to us"],
+        ["no-init", None, "Refuse to start on a folder without state: begin no new server"],
         ["log-addresses", None, "Leave network addresses in the log"],
     ]
 
@@ -128,6 +159,9 @@ class Options(usage.Options):
         for name, port in (("standard", limits.STANDARD_PORT), ("request", limits.REQUEST_PORT)):
             if self[name] is None:
                 self[name] = f"tcp:{port}{interface}"
+        twistd: Mapping[str, Any] = self.parent or {}
+        if twistd.get("pidfile"):  # twistd itself looks at it after this
+            left_over.remove_pid_file(Path(twistd["pidfile"]))
         if self["log-level"] not in logs.LEVELS:
             stop(f"--log-level takes {', '.join(logs.LEVELS)}, not {self['log-level']!r}")
         self["dial"] = None if self["no-dial"] else _port(self["dial"])
@@ -247,12 +281,15 @@ def makeService(options: Options) -> IService:
     )
     try:
         tls.check_openssl()
-        state = open_state(options["state"], options["public"], time.time())
+        state = open_state(options["state"], options["public"], time.time(), not options["no-init"])
         registry = open_registry(state)
     except SecurecomError as error:
         stop(str(error))
     twistd: Mapping[str, Any] = options.parent or {}
-    ending = Ending(reactor, not twistd.get("nodaemon", True), twistd.get("pidfile"))
+    child = None
+    if not twistd.get("nodaemon", True) and sys.__stderr__ is not None:
+        sys.__stderr__ = child = LineOfChild(sys.__stderr__)  # type: ignore[misc, assignment]
+    ending = Ending(reactor, child, twistd.get("pidfile"))
     around = Surroundings(reactor, time.time, os.urandom, reactor_endpoint(reactor))
     opened = _Announcement(state, options, process.raise_file_limit())
     server = LoggedServer(

@@ -213,6 +213,19 @@ class BackgroundTests(TownCase):
         for word in ("alice", "bob", "background"):
             self.assertNotIn(word, re.sub(r"(?m)^.*/twistd\.log.*$|^.*next: .*$", "", text))
 
+    async def test_a_start_that_fails(self) -> None:
+        """One whole line, however long: twistd itself hands over 100 bytes."""
+        first = await self.server()
+        taken = f"tcp:{first.standard}:interface=127.0.0.1"
+        options = ("--pidfile", str(self.home / "pid"), "--logfile", str(self.home / "log"))
+        where = ("--standard", taken, "--request", LOOPBACK, "--state", str(self.home / "other"))
+        late = self.run_process(*TWISTD, *options, "securecom", *where)
+        self.assertEqual(await late.ended(), 1)
+        self.assertEqual(late.output, "")
+        (line,) = late.errors.splitlines()
+        self.assertTrue(line.startswith("securecom: Couldn't listen on"), line)
+        self.assertTrue(line.endswith("choose another with --standard or --request."), line)
+
     async def _port(self, log: Path) -> int:
         found: list[str] = []
 

@@ -157,7 +157,9 @@ class Desk:
                 f"names in quarantine: {held_back}",
             ),
         ]
-        return Answer([*table(("CHECKED", "FOUND"), rows), "all in order"])
+        warning = certificates.ca_warning(state.ca, now)
+        last = f"in order, but {warning}." if warning else "all in order"
+        return Answer([*table(("CHECKED", "FOUND"), rows), last])
 
 
 #: The word typed -> what is done.

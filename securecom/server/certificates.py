@@ -131,6 +131,18 @@ def days_left(certificate: x509.Certificate, now: float) -> float:
     return (certificate.not_valid_after_utc - _moment(now)) / timedelta(days=1)
 
 
+def ca_warning(ca: x509.Certificate, now: float) -> str:
+    """What an operator has to know about the end of the CA; empty while it is far away."""
+    left = days_left(ca, now)
+    if left >= limits.CA_WARN_DAYS:
+        return ""
+    last = ca.not_valid_after_utc.date()
+    return (
+        f"the CA ends on {last}, in {max(left, 0):.0f} days: then this server does not start, and "
+        f"no client connects. Before that day, begin a server in a new folder and invite everybody"
+    )
+
+
 # --- keeping --------------------------------------------------------------------------------
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 from twisted.application.internet import TimerService
@@ -16,7 +18,7 @@ from twisted.internet.defer import (
     inlineCallbacks,
     maybeDeferred,
 )
-from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.endpoints import HostnameEndpoint, UNIXServerEndpoint
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IListeningPort,
@@ -32,6 +34,7 @@ from twisted.python.failure import Failure
 from securecom import limits, tls
 from securecom.clocks import ClockWatch
 from securecom.errors import BadArgument, SecurecomError
+from securecom.server import certificates, left_over
 from securecom.server.admission import AdmittingFactory
 from securecom.server.dialling import Dialler
 from securecom.server.local_switchboard import LocalSwitchboard
@@ -72,6 +75,16 @@ class Surroundings:
     dial_endpoint: Callable[[str, int], IStreamClientEndpoint]
 
 
+def socket_path(endpoint: IStreamServerEndpoint) -> Path | None:
+    """The unix socket that an endpoint listens on, if it is one, wrapped (haproxy:) or not."""
+    inner: Any = endpoint
+    while not isinstance(inner, UNIXServerEndpoint):
+        inner = getattr(inner, "_wrappedEndpoint", None)
+        if inner is None:
+            return None
+    return Path(os.fsdecode(inner._address))
+
+
 class ListeningPort(Service):
     """One port that listens; if it cannot, the server does not start."""
 
@@ -94,6 +107,8 @@ class ListeningPort(Service):
         if self._is_asked:
             return
         self._is_asked = True
+        if (path := socket_path(self._endpoint)) is not None:
+            left_over.remove_socket_lock(path)
         self._endpoint.listen(self._factory).addCallback(self._listens).chainDeferred(
             self.listening
         )
@@ -236,6 +251,9 @@ class Server(MultiService):
 
     def _renew(self) -> None:
         """A certificate near its end is replaced; new connections see the new one."""
+        now = self._around.now()
+        if warning := certificates.ca_warning(self._state.ca, now):
+            _log.warn("{what}", what=warning)
         try:
             if not self._state.renew(self._around.now()):
                 return

@@ -185,18 +185,28 @@ class State(StoredState):
             self.settings = settings
 
 
-def open_state(path: Path, public_hosts: Sequence[str], now: float) -> State:
+def open_state(
+    path: Path, public_hosts: Sequence[str], now: float, may_begin: bool = True
+) -> State:
     """The state in a folder, made on the first start, held until `State.close`.
 
     :param public_hosts: host names and IP addresses, the one for links first.
     :param now: seconds since the epoch.
+    :param may_begin: whether an empty folder may become a new server's.
     :raises BadHost: one of them is neither.
+    :raises NoState: there is none, and none may be begun.
     :raises StateBusy: a server runs on it.
     :raises StateDamaged: it is not as securecom wrote it, or the folder is another's.
     :raises StateUnusable: the system does not let us.
     """
     hosts = tuple(dict.fromkeys(map(Host, public_hosts)))
     root = _resolved(path)
+    if not may_begin and not _is_made(root):
+        hint = (
+            "Nothing was changed. Restore it from a backup. If no server ever ran here, start once "
+            "without --no-init."
+        )
+        raise NoState(f"{root} holds no state of a securecom server", hint)
     _prepare(root)
     lock = _take_lock(root)
     try:

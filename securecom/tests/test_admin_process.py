@@ -32,6 +32,13 @@ class ServerTests(AdminCase):
         self.now += 200 * DAY
         self.assertIn("expired; the server renews it when it starts", self.says("check"))
 
+    def test_check_says_when_the_ca_has_little_time_left(self) -> None:
+        self.now += (limits.CA_DAYS - 1) * DAY
+        text = self.says("check")
+        self.assertNotIn("all in order", text)
+        self.assertIn("the CA ends on", text)
+        self.assertIn("in 1 days", text)
+
     def test_check_finds_damage(self) -> None:
         (self.folder / "server" / "server.pem").write_bytes(b"")
         self.assertIn("SC-110", self.refuses("check"))

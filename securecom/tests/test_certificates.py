@@ -113,6 +113,18 @@ class DueTests(SynchronousTestCase):
         self.assertTrue(is_due(self.leaf, self.ca.certificate, late))
 
 
+class CAWarningTests(SynchronousTestCase):
+    """Everybody has to be invited anew before the CA ends: that takes months."""
+
+    def test_a_year_before(self) -> None:
+        ca = certificates.new_ca(NOW).certificate
+        first = NOW + (limits.CA_DAYS - limits.CA_WARN_DAYS) * 86400
+        self.assertEqual(certificates.ca_warning(ca, first - 86400), "")
+        warning = certificates.ca_warning(ca, first + 86400)
+        self.assertIn(f"in {limits.CA_WARN_DAYS - 1} days", warning)
+        self.assertIn(str(ca.not_valid_after_utc.date()), warning)
+
+
 class PemTests(SynchronousTestCase):
     """One text for key and certificate, and what is refused in its place."""
 

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.testing import MemoryReactor, MemoryReactorClock
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -275,6 +276,15 @@ class ClockTests(ServiceCase):
         self.assertNotEqual(self.state.credentials.certificate, before)
         shown = self.shown_certificate()
         self.assertEqual(shown, self.state.credentials.certificate)
+
+    def test_the_end_of_the_ca_is_told_at_the_start_and_while_running(self) -> None:
+        self.patch(limits, "CA_WARN_DAYS", limits.CA_DAYS + 1)
+        with capturedLogs() as logged:
+            self.start()
+            self.network.advance(limits.RENEW_CHECK, step=limits.RENEW_CHECK)
+        warnings = [one["what"] for one in logged if one["log_level"].name == "warn"]
+        self.assertEqual(len(warnings), 2)
+        self.assertIn("the CA ends on", warnings[0])
 
     def shown_certificate(self) -> Any:
         """What the standard port shows now: it is not valid yet by OpenSSL's clock."""

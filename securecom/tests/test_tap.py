@@ -17,7 +17,8 @@ from twisted.logger import capturedLogs
 from twisted.plugin import IPlugin, getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import limits, server_main, tap
+from securecom import limits, server_main, tap, tls
+from securecom.errors import TLSUnusable
 from securecom.server.service import Server
 from securecom.server.state import open_state
 
@@ -151,6 +152,37 @@ class MakeServiceTests(SynchronousTestCase):
         self.assertIn("SC-110", str(error.code))
         self.assertEqual(victim.read_bytes(), b"damage")
 
+    def test_an_empty_folder_is_no_new_server_if_so_asked(self) -> None:
+        """A disk that was not mounted: nothing is made in its place."""
+        error = self.assertRaises(SystemExit, self.make, "--no-init")
+        self.assertIn("SC-113", str(error.code))
+        self.assertIn("without --no-init", str(error.code))
+        self.assertFalse(Path(self.state).exists())
+        Path(self.state).mkdir()
+        options = tap.Options()
+        options.parseOptions(["--state", self.state, "--no-init"])
+        self.assertRaises(SystemExit, tap.makeService, options)
+        self.assertEqual(list(Path(self.state).iterdir()), [])
+
+    def test_and_a_server_that_is_there_starts_all_the_same(self) -> None:
+        self.make()._state.close()
+        options = tap.Options()
+        options.parseOptions(["--state", self.state, "--no-init"])
+        self.assertIsInstance(tap.makeService(options), Server)
+
+    def test_the_unit_asks_for_it(self) -> None:
+        unit = Path(__file__).parents[2] / "etc" / "securecom.service"
+        self.assertRegex(unit.read_text(), r"\nExecStart=.* securecom .*--no-init")
+
+    def test_an_openssl_that_cannot_choose(self) -> None:
+        def refuse() -> None:
+            raise TLSUnusable("no such group")
+
+        self.patch(tls, "check_openssl", refuse)
+        error = self.assertRaises(SystemExit, self.make)
+        self.assertIn("SC-114", str(error.code))
+        self.assertFalse(Path(self.state).exists())
+
     def test_bad_public_host(self) -> None:
         error = self.assertRaises(SystemExit, self.make, "--public", "no host")
         self.assertIn("SC-", str(error.code))
@@ -159,11 +191,11 @@ class MakeServiceTests(SynchronousTestCase):
 class EndingTests(SynchronousTestCase):
     """A server that cannot go on: exit code 1, one line, no stale file."""
 
-    def ending(self, daemon: bool = False) -> tap.Ending:
+    def ending(self, child: tap.LineOfChild | None = None) -> tap.Ending:
         self.pid_file = Path(self.mktemp())
         self.pid_file.write_text("1")
         self.reactor = MemoryReactor()
-        return tap.Ending(self.reactor, daemon, str(self.pid_file))
+        return tap.Ending(self.reactor, child, str(self.pid_file))
 
     def test_while_starting(self) -> None:
         ending = self.ending()
@@ -173,9 +205,21 @@ class EndingTests(SynchronousTestCase):
 
     def test_while_starting_in_the_background(self) -> None:
         """Twistd's parent process waits for an ordinary exception, and would wait for ever."""
-        ending = self.ending(daemon=True)
-        error = self.assertRaises(RuntimeError, ending.while_starting, "no port")
+        errors = StringIO()
+        child = tap.LineOfChild(errors)
+        ending = self.ending(child)
+        why = "no port " + "x" * 300
+        error = self.assertRaises(RuntimeError, ending.while_starting, why)
         self.assertIn("no port", str(error))
+        child.write("An error has occurred: b'RuntimeError: securecom: no po'\nPlease look at log")
+        self.assertEqual(errors.getvalue(), f"securecom: {why}\n")
+
+    def test_in_the_background_what_is_not_ours_is_twistds(self) -> None:
+        errors = StringIO()
+        child = tap.LineOfChild(errors)
+        child.write("An error has occurred: b'OSError'")
+        child.flush()
+        self.assertEqual(errors.getvalue(), "An error has occurred: b'OSError'")
 
     def test_later(self) -> None:
         """The reactor is stopped, and the process leaves with an error after that."""
@@ -193,7 +237,7 @@ class EndingTests(SynchronousTestCase):
         self.assertFalse(self.pid_file.exists())
 
     def test_without_a_pid_file(self) -> None:
-        ending = tap.Ending(MemoryReactor(), False, None)
+        ending = tap.Ending(MemoryReactor(), None, None)
         self.assertRaises(SystemExit, ending.while_starting, "x")
 
 
