@@ -135,7 +135,7 @@ class Word(amp.Argument):
         return inObject.encode("ascii")
 
 
-PORT = Number(0, 65535)
+PORT = Number(1, 65535)
 STREAM = Number(1, 2**32 - 1)
 CHAT_ID = FixedBytes(16)
 MAC = FixedBytes(32)

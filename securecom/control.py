@@ -6,10 +6,11 @@ arguments are the peer's fault and end the connection, without its words in our 
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.protocols import amp
@@ -43,12 +44,14 @@ class ControlLane:
     """Commands in and out over one connection.
 
     :param responders: answers the peer's commands; only these exist on this channel.
-    :param pad_to: if not 0, every frame's length is a multiple of it.
+    :param pad_to: if not 0, every frame's length is a multiple of it, in both directions.
     """
 
     def __init__(self, owner: Owner, responders: amp.IResponderLocator, pad_to: int = 0) -> None:
         self._owner = owner
         self._pad_to = pad_to
+        self._last_tag = b""
+        self._given_up: OrderedDict[bytes | None, bool] = OrderedDict()
         #: Bytes of answers handed to the owner so far.
         self.answer_bytes = 0
         self._dispatcher = _Dispatcher(responders, owner.fault)
@@ -57,11 +60,13 @@ class ControlLane:
     def call(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
         """Send a command; its answer, its typed refusal, or `ConnectionLost`.
 
-        Any other answer ends the connection and is a `WireError`.
+        Any other answer ends the connection and is a `WireError`. To cancel the Deferred is to
+        stop waiting: an answer may still come, and is passed over.
         """
-        # A Deferred of its own: AMP's ends the connection for a refusal that nobody took.
-        result: Deferred[dict[str, Any]] = Deferred()
         answer = self._dispatcher.callRemote(command, **arguments)
+        tag = self._last_tag
+        # A Deferred of its own: AMP's ends the connection for a refusal that nobody took.
+        result = Deferred[dict[str, Any]](lambda _: self._give_up(answer, tag))
         answer.addErrback(self._check_failure, command).chainDeferred(result)
         return result
 
@@ -71,12 +76,16 @@ class ControlLane:
 
     def receive(self, body: bytes) -> None:
         """One frame's body. :raises WireError: if it is no box that may come now."""
+        if self._pad_to and (limits.FRAME_HEADER + len(body)) % self._pad_to:
+            raise WireError("a frame that is not padded")
         box = parse_box(body)
         kind = box.keys() & _KINDS
         if len(kind) != 1 or (amp.ERROR in kind and not box.keys() >= _ERROR_KEYS):
             raise WireError("a box that is neither a command nor an answer to one")
-        if len(box.get(amp.ASK, b"")) > limits.MAX_TAG:
-            raise WireError("a command whose tag is too long")
+        if not 0 < len(box.get(amp.ASK, b"-")) <= limits.MAX_TAG:
+            raise WireError("a command whose tag is empty or too long")
+        if self._given_up.pop(box.get(amp.ANSWER, box.get(amp.ERROR)), False):
+            return
         try:
             self._dispatcher.ampBoxReceived(box)
         except KeyError:
@@ -95,6 +104,7 @@ class ControlLane:
 
     def sendBox(self, box: amp.AmpBox) -> None:  # noqa: N802
         """A box becomes a frame."""
+        self._last_tag = box.get(amp.ASK, b"")
         if self._pad_to:
             box[PAD] = bytes(self._padding(len(box.serialize())))
         frame = framing.encode(framing.CONTROL, box.serialize())
@@ -108,10 +118,19 @@ class ControlLane:
 
     # insides
 
+    def _give_up(self, answer: Deferred[dict[str, Any]], tag: bytes) -> None:
+        """Forget a command of ours, but for its tag: a late answer to it is no violation."""
+        self._given_up[tag] = True
+        if len(self._given_up) > limits.GIVEN_UP_ANSWERS:
+            self._given_up.popitem(last=False)
+        answer.cancel()
+        # AMP would keep the command for as long as the connection lasts: it is answered from here.
+        self._dispatcher.ampBoxReceived(amp.AmpBox({amp.ANSWER: tag}))
+
     def _check_failure(self, failure: Failure, command: type[amp.Command]) -> Failure:
         """Only what the vocabulary holds reaches the caller, and nothing in the peer's words."""
-        # InvalidSignature: a call that was wrong on our side and never sent.
-        if failure.check(*command.errors, ConnectionLost, amp.InvalidSignature):
+        # InvalidSignature: a call that was wrong on our side and never sent. CancelledError: ours.
+        if failure.check(*command.errors, ConnectionLost, amp.InvalidSignature, CancelledError):
             return failure
         error = WireError("an answer that this command does not have")
         self._owner.fault(error)

@@ -13,6 +13,8 @@ MAX_BODY = 18 * 1024
 MAX_CHAT_CHUNK = 16 * 1024
 #: Bytes of a command's tag, which our answer repeats: 64 bits in hexadecimal digits.
 MAX_TAG = 16
+#: Commands of ours whose answer is no longer awaited, but may come: an older one is a violation.
+GIVEN_UP_ANSWERS = 64
 #: Commands a peer may have waiting for our answer; more is flooding.
 MAX_UNANSWERED = 32
 #: Bytes of our answers that a peer may leave unread once its transport is full. The receipts of
@@ -26,7 +28,8 @@ MAX_TEXT = 16 * 1024
 #: Every control frame inside a chat is a multiple of this long, header included, so that
 #: its length tells little.
 CHAT_PADDING = 256
-#: Messages sent but not yet acknowledged; the next is refused with an error.
+#: Messages sent but not yet acknowledged; the next is refused with an error. A receiver cuts off
+#: who sends more while none of these receipts has left: nobody who counts can.
 MAX_UNDELIVERED = 64
 #: Messages the callee may type before the caller has spoken.
 MAX_HELD_BACK = 64
@@ -136,6 +139,9 @@ TIME_UP_MARGIN = 10.0
 #: the keys in memory could read of it.
 REKEY_AFTER = 15 * 60.0
 REKEY_BYTES = 64 * 1024 * 1024
+#: Between rekeys at the least, unless REKEY_BYTES came sooner: each costs both some milliseconds of
+#: work. Far below REKEY_AFTER, so that neither clocks nor a slow network cut off an honest caller.
+REKEY_LEAST = 30.0
 #: Keys that served so long, or for so many bytes in a direction, end the chat.
 EPOCH_SECONDS = 2 * REKEY_AFTER
 EPOCH_BYTES = 2 * REKEY_BYTES
@@ -147,8 +153,12 @@ MAX_LOG_ASKS = 50
 ENDED_STREAMS = 64
 #: Requests of one caller in REQUEST_WINDOW.
 REQUESTS_BY_CALLER = 20
-#: Requests to one callee in REQUEST_WINDOW, whoever asks.
-REQUESTS_TO_CALLEE = 30
+#: Requests that reach one callee's client in REQUEST_WINDOW, whoever asks; those that their callers
+#: withdrew do not count. More than OFFERS_BY_STRANGERS, so that strangers alone cannot use it up.
+REQUESTS_TO_CALLEE = 120
+#: Requests of strangers that a client puts before its person in REQUEST_WINDOW, or before their
+#: program: as many as somebody can read. Those whom the person has met do not count.
+OFFERS_BY_STRANGERS = 30
 #: Requests of one caller to one callee in PAIR_WINDOW that came to nothing: or one person who asks
 #: again and again would keep another from being asked by, and from asking, anybody else.
 REQUESTS_BY_PAIR = 3

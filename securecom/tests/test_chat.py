@@ -181,6 +181,35 @@ class StandingTests(SynchronousTestCase):
         self.assertEqual(self.bob.messages, [])
         self.assertEqual(self.bob.over, [("cut-off", [])])
 
+    def test_more_messages_at_once_than_may_be_without_receipt_end_it(self) -> None:
+        """The other side holds to the limit, so one that does not is found out."""
+        self._flood(limits.MAX_UNDELIVERED)
+        self._flood(limits.MAX_UNDELIVERED)  # the receipts of the first are back
+        self.assertEqual((len(self.bob.messages), self.bob.over), (2 * limits.MAX_UNDELIVERED, []))
+        self._flood(limits.MAX_UNDELIVERED + 1)
+        self.assertEqual(len(self.bob.messages), 3 * limits.MAX_UNDELIVERED)
+        self.assertEqual(self.bob.over, [("cut-off", [])])
+        self.assertIsInstance(self.bob.error, WireError)
+
+    def test_an_empty_message_is_a_message(self) -> None:
+        self.alice.session.control.call(commands.Say, text="").addErrback(lambda _: None)
+        self.pair.pump()
+        self.assertEqual((self.bob.messages, self.bob.over), ([""], []))
+        self.assertEqual(self.bob.session.say("I may speak now"), 1)
+        self.assertEqual(self.bob.said, [(1, False)])
+
+    def _flood(self, count: int) -> None:
+        """So many messages in one piece, whatever Alice's own client counts."""
+        for _ in range(count):
+            self.alice.session.control.call(commands.Say, text="").addErrback(lambda _: None)
+        self.pair.pump()
+
+    def test_a_frame_that_is_not_padded_ends_it(self) -> None:
+        self.alice.session.control._pad_to = 0
+        self.alice.session.say("hi")
+        self.pair.pump()
+        self.assertEqual((self.bob.messages, self.bob.over), ([], [("cut-off", [])]))
+
     def test_a_message_that_is_no_text_ends_it(self) -> None:
         box = {b"_command": b"Say", b"_ask": b"1", b"text": b"\xff\xfe"}
         self.alice.session.send(framing.encode(framing.CONTROL, AmpBox(box).serialize()))
@@ -325,8 +354,8 @@ class TransportTests(SynchronousTestCase):
         self.assertEqual(self.transport.getHost(), stream.getHost())
 
     def test_a_frame_may_be_written_in_pieces(self) -> None:
-        box = AmpBox({b"_command": b"Say", b"_ask": b"1", b"text": b"hi"}).serialize()
-        frame = framing.encode(framing.CONTROL, box)
+        box = AmpBox({b"_command": b"Say", b"_ask": b"1", b"text": b"hi", b"_pad": bytes(208)})
+        frame = framing.encode(framing.CONTROL, box.serialize())
         self.transport.writeSequence([frame[:3], frame[3:]])
         self.pair.clock.advance(0)
         self.pair.alice.session.close()

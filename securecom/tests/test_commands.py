@@ -99,6 +99,15 @@ class ArgumentTests(SynchronousTestCase):
         wrong = (b"", b"4", b"301", b"-5", b"+5", b" 5", b"5 ", b"5.0", b"0x5", b"\xd9\xa5", b"1_0")
         self.assert_refused(Number(5, 300), *wrong, b"0005", b"9" * 10_000)
 
+    def test_ports(self) -> None:
+        """The port that a client connects to is one; the one that a server may dial may be any."""
+        port, any_port = (
+            dict(commands.LogIn.response)[key] for key in (b"request_port", b"dial_port")
+        )
+        self.assert_round_trip(port, 1, b"1")
+        self.assert_refused(port, b"0", b"65536")
+        self.assert_round_trip(any_port, 0, b"0")
+
     def test_words(self) -> None:
         self.assert_round_trip(Word("yes", "no"), "no", b"no")
         self.assert_refused(Word("yes", "no"), b"", b"NO", b"no ", b"maybe", b"\xff")

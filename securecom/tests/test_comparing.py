@@ -75,11 +75,15 @@ class WordTests(SynchronousTestCase):
         self.pair.pump()
         self.assertEqual(len(self.pair.relayed), before)
 
-    def test_a_yes_that_is_said_again_is_not_shown_again(self) -> None:
-        for _ in range(3):
-            self.alice.session.control.call(commands.Compared, word="yes")
+    def test_a_yes_that_is_said_again_is_not_shown_and_ends_the_chat(self) -> None:
+        for _ in range(2):
+            self.assertEqual(self.bob.over, [])
+            self.alice.session.control.call(commands.Compared, word="yes").addErrback(
+                lambda _: None
+            )
             self.pair.pump()
         self.assertEqual(words(self.bob), [("peer", "yes")])
+        self.assertEqual(self.bob.over, [("cut-off", [])])
 
     def test_a_no_ends_the_chat_on_both_sides_and_is_no_cut(self) -> None:
         for who, other in ((0, 1), (1, 0)):

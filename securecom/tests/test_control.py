@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.protocols import amp
 from twisted.python.failure import Failure
@@ -133,6 +133,38 @@ class ConversationTests(SynchronousTestCase):
         join(self.here, self.there)
         self.assertEqual(self.there.responders.asked, [7])
         self.assert_untroubled()
+
+    def test_who_stops_waiting_passes_over_a_late_answer_and_keeps_nothing(self) -> None:
+        waiting: list[Deferred[Any]] = []
+
+        def later() -> Deferred[Any]:
+            waiting.append(Deferred())
+            return waiting[-1]
+
+        self.there.responders.act = later
+        calls = [self.call(CancelRequest) for _ in range(3)]
+        for call in calls:
+            call.cancel()
+            self.failureResultOf(call, CancelledError)
+        self.assertEqual(self.here.lane._dispatcher._outstandingRequests, {})
+        waiting[0].callback({})
+        waiting[1].errback(NothingToEnd())
+        waiting[2].errback(NothingToEnd())
+        join(self.here, self.there)
+        self.assert_untroubled()
+        self.there.responders.act = dict
+        self.assertEqual(self.successResultOf(self.call(CancelRequest)), {})
+
+    def test_an_answer_given_up_long_ago_is_none_that_was_asked_for(self) -> None:
+        calls = [self.here.lane.call(Ping) for _ in range(limits.GIVEN_UP_ANSWERS + 1)]
+        tags = [box[amp.ASK] for box in self.here.boxes()]
+        for call in calls:
+            call.cancel()
+            self.failureResultOf(call, CancelledError)
+        self.here.receive(answer=tags[-1])
+        self.here.receive(answer=tags[1])
+        for tag in (tags[1], tags[0]):  # one comes twice, one too late
+            self.assertRaises(WireError, self.here.receive, answer=tag)
 
     def test_a_call_that_is_wrong_on_our_side_is_not_the_peers_fault(self) -> None:
         self.failureResultOf(self.here.lane.call(Say), amp.InvalidSignature)

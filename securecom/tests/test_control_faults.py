@@ -161,6 +161,9 @@ class HostileTests(SynchronousTestCase):
         self.side.responders.act = later
         return waiting
 
+    def test_a_tag_of_no_bytes(self) -> None:
+        self.assert_refused(command=b"Ping", ask=b"")
+
     def test_the_longest_tag_and_one_byte_more(self) -> None:
         self.side.receive(command=b"Ping", ask=b"t" * limits.MAX_TAG)
         self.assertEqual(self.side.boxes(), [{b"_answer": b"t" * limits.MAX_TAG}])

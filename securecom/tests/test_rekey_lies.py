@@ -271,6 +271,43 @@ class OutOfTurnTests(RekeyCase):
         self.check_cut(WireError, self.alice)
         self.assertIn("only the caller", str(self.alice.error))
 
+    def test_a_caller_that_begins_too_soon(self) -> None:
+        pair = Pair().open()
+        pair.advance(limits.REKEY_LEAST - 1)
+        pair.alice.session._rekeying._life.due()
+        pair.pump()
+        self.assertEqual(pair.bob.over, [("cut-off", [])])
+        self.assertIn("too soon", str(pair.bob.error))
+
+    def test_a_caller_that_begins_again_too_soon(self) -> None:
+        pair = Pair().open()
+        pair.advance(limits.REKEY_AFTER)
+        self.assertEqual(epoch(pair.bob).number, 1)
+        pair.alice.session._rekeying._life.due()
+        pair.pump()
+        self.assertEqual(pair.bob.over, [("cut-off", [])])
+
+    def test_as_soon_as_it_may(self) -> None:
+        pair = Pair().open()
+        for number in (1, 2, 3):
+            pair.advance(limits.REKEY_LEAST)
+            pair.alice.session._rekeying._life.due()
+            pair.pump()
+            self.assertEqual((epoch(pair.bob).number, pair.bob.over), (number, []))
+
+    def test_sooner_by_bytes_of_either_side(self) -> None:
+        """Whoever said them, and however fast: the callee has counted no fewer than the caller."""
+        self.patch(limits, "REKEY_BYTES", 20_000)
+        pair = Pair().open()
+        pair.alice.session.say("hello")
+        pair.pump()
+        for number in range(1, 5):
+            speaker = pair.alice if number % 2 else pair.bob
+            while epoch(pair.alice).number < number:
+                speaker.session.say("x" * 1000)
+                pair.pump()
+            self.assertEqual((pair.alice.over, pair.bob.over), ([], []))
+
     def test_a_caller_that_begins_before_the_chat_stands(self) -> None:
         pair = Pair()
 
@@ -283,11 +320,13 @@ class OutOfTurnTests(RekeyCase):
         self.assertIsInstance(pair.bob.error, WireError)
 
     def test_rubbish_for_a_handshake(self) -> None:
+        self.pair.advance(limits.REKEY_LEAST)
         self.alice.session.send(framing.encode(framing.EPOCH, b"\x00" * 100))
         self.pair.pump()
         self.check_cut(TLSRefused, self.bob)
 
     def test_nothing_for_a_handshake(self) -> None:
+        self.pair.advance(limits.REKEY_LEAST)
         self.alice.session.send(framing.encode(framing.EPOCH, b""))
         self.pair.pump()
         self.check_cut(WireError, self.bob)

@@ -89,6 +89,20 @@ class ResumptionTests(TLSCase):
             self.meet(self.ours(), client_tls, self.ours(), self.server_tls())
             self.assertEqual(set(checked), {0, 1})
 
+    def test_tickets_of_the_other_side_change_nothing(self) -> None:
+        """OpenSSL's servers send two unless told otherwise; another library's may, too."""
+        server_tls, client, server = self.impostor(self.credentials), self.ours(), Plain()
+        states: list[bytes] = []
+        server_tls.context.set_info_callback(
+            lambda connection, where, code: states.append(connection.get_state_string())
+        )
+        self.meet(client, self.client_tls(), server, server_tls)
+        self.assertIn(b"SSLv3/TLS write session ticket", states)
+        self.assertEqual(client.protocols, [tls.ALPN_STANDARD])
+        client.send(b"and on it goes")
+        self.network.pump()
+        self.assertEqual((server.received, client.end), (b"and on it goes", None))
+
 
 def session_reused(connection: SSL.Connection) -> bool:
     """Whether OpenSSL resumed a session."""

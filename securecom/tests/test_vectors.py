@@ -19,6 +19,7 @@ from securecom.identity import Identity, Name, PublicKey, server_fingerprint, se
 from securecom.invitation import Host, Invitation, token_hash
 from securecom.safety_number import in_groups, safety_number
 from securecom.succession import Link, encode, leads, statement
+from securecom.tests.lanes import Side
 from securecom.tests.test_documents import DOCS
 
 _hex = bytes.fromhex
@@ -136,6 +137,13 @@ class VectorTests(SynchronousTestCase):
     def test_padded_commands(self) -> None:
         for one in self.vectors["padded_commands"]:
             self.check_command(one, pad_to=limits.CHAT_PADDING)
+
+    def test_refused_commands(self) -> None:
+        for one in self.vectors["refused_commands"]:
+            side = Side(pad_to=limits.CHAT_PADDING if one["channel"] == "chat" else 0)
+            with self.assertRaises(WireError, msg=one["why"]):
+                side.lane.receive(_hex(one["frame"])[limits.FRAME_HEADER :])
+            self.assertEqual((side.responders.asked, side.sent), ([], []), one["why"])
 
     def test_request_proofs(self) -> None:
         one = {key: _hex(value) for key, value in self.vectors["request_proofs"].items()}

@@ -35,7 +35,7 @@ class Comparing(amp.CommandLocator):
     def __init__(self, peer: str, session: Session, life: ChatLife, person: Person) -> None:
         self._peer, self._session = peer, session
         self._life, self._person = life, person
-        self._has_agreed = self._is_agreed = False
+        self._has_agreed = self._has_peer_agreed = False
 
     def agree(self) -> None:
         """Tell the peer, once, that our person found the safety numbers to be the same."""
@@ -46,18 +46,22 @@ class Comparing(amp.CommandLocator):
 
     @commands.Compared.responder
     def peer_compared(self, word: Word) -> dict[str, Any]:
-        """For the person to know; whom we trust does not change by it."""
+        """For the person to know; whom we trust does not change by it.
+
+        :raises WireError: for a second "yes".
+        """
         if word == "yes":
+            if self._has_peer_agreed:
+                raise WireError('a second "yes" to the safety number')
+            self._has_peer_agreed = True
             self._life.agreed()
         else:
             self._life.disagreed()
         return {}
 
     def show_word(self, word: Word) -> None:
-        """A "yes" that is said again is not shown again."""
-        if word == "no" or not self._is_agreed:
-            self._is_agreed = word == "yes"
-            self._person.show(Compared(self._peer, "peer", word))
+        """Tell the person what the other one found."""
+        self._person.show(Compared(self._peer, "peer", word))
 
     def _not_taken(self, failure: Failure) -> None:
         if not failure.check(ConnectionLost):

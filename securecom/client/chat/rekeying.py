@@ -7,6 +7,7 @@ that it is the same peer; then each direction changes over behind its SWITCH.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -51,6 +52,7 @@ class Rekeying:
         self._life: RekeyLife = rekey_life.machine(self)
         self._next: Epoch | None = None
         self._timers: list[IDelayedCall] = []
+        self._rested = -math.inf  # since when the present epoch has served; before: never
 
     def begin(self) -> None:
         """The chat stands."""
@@ -65,8 +67,8 @@ class Rekeying:
 
     def received(self, data: bytes) -> None:
         """Bytes of the next epoch came. :raises PeerFault: if they may not."""
-        if self._next is None and self._agreement.role == "caller":
-            raise WireError("a rekey that only the caller may begin")
+        if self._next is None:
+            self._check_may_begin()
         self._life.peer_began()
         if self._next is not None:
             self._feed(self._next, data)
@@ -90,6 +92,7 @@ class Rekeying:
 
     def rest(self) -> None:
         """Only a caller will be due."""
+        self._rested = self._clock.seconds()
         self._after(limits.EPOCH_SECONDS, self._life.late)
         if self._agreement.role == "caller":
             self._after(limits.REKEY_AFTER, self._life.due)
@@ -131,6 +134,16 @@ class Rekeying:
     @property
     def _following(self) -> Epoch:
         return cast(Epoch, self._next)  # in the states that ask there is one
+
+    def _check_may_begin(self) -> None:
+        """What the caller counted before it began has come by now: our count is no smaller."""
+        if self._agreement.role == "caller":
+            raise WireError("a rekey that only the caller may begin")
+        served = self._clock.seconds() - self._rested
+        present = self._epochs.present
+        count = max(present.sent, present.received)
+        if served < limits.REKEY_LEAST and count < limits.REKEY_BYTES:
+            raise WireError("a rekey that comes too soon")
 
     def _count(self, epoch: Epoch) -> None:
         count = max(epoch.sent, epoch.received)

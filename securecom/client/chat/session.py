@@ -85,6 +85,7 @@ class ChatSession(Connection, amp.CommandLocator):
         self._rekeying = Rekeying(agreement, self, self._epochs, clock)
         self._time = TimeLimit(agreement, clock, owner.show, self._life.leave)
         self._outbox = Outbox()
+        self._unsent_receipts = 0
         self._bye_deadline: IDelayedCall | None = None
 
     def open(self, stream: Stream, identity: Identity) -> None:
@@ -146,6 +147,7 @@ class ChatSession(Connection, amp.CommandLocator):
         """Answered when it has been shown."""
         if len(text.encode("utf-8")) > limits.MAX_TEXT:
             raise WireError("a message that is too long")
+        self._count_receipt()
         heard = Heard(text)
         self._life.heard(heard)
         return heard.receipt
@@ -161,6 +163,20 @@ class ChatSession(Connection, amp.CommandLocator):
         """The chat was ended, and not cut off."""
         self._life.said_bye()
         return {}
+
+    def _count_receipt(self) -> None:
+        """What we answer in this turn leaves at its end, so the peer has not had any of it.
+
+        :raises WireError: if the peer must have more messages without receipt than it may.
+        """
+        if self._unsent_receipts >= limits.MAX_UNDELIVERED:
+            raise WireError("more messages without a receipt than there may be")
+        if not self._unsent_receipts:
+            self.clock.callLater(0, self._receipts_left)
+        self._unsent_receipts += 1
+
+    def _receipts_left(self) -> None:
+        self._unsent_receipts = 0
 
     def _check_hello(self, proof: bytes) -> None:
         agreement = self._agreement
