@@ -1,7 +1,7 @@
-"""What one person's request makes the server do for another: a moment later, which nobody is told.
+"""What one person's request makes the server do about another: a moment later, at a drawn time.
 
-Done at once, the work would delay whatever the one who asks has sent along with the request, and
-show that there was somebody to do it for.
+Done at once, the work would delay whatever the caller has sent along with the request, and show
+that there was somebody to look for.
 """
 
 from __future__ import annotations
@@ -24,9 +24,16 @@ class Aside:
         self._due = 0.0
 
     def do(self, work: Callable[[], None]) -> None:
-        """Before long, and not before what was to be done before it."""
+        """Do it after a pause, and after everything that was put aside before."""
+        self._do(work, self._pause())
+
+    def do_next(self, work: Callable[[], None]) -> None:
+        """Do it as soon as everything that was put aside before is done."""
+        self._do(work, 0.0)
+
+    def _do(self, work: Callable[[], None], pause: float) -> None:
         now = self._clock.seconds()
-        self._due = max(self._due, now + self._pause())
+        self._due = max(self._due, now + pause)
         self._waiting.append(work)
         self._clock.callLater(self._due - now, self._next)
 

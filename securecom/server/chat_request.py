@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
+from typing import Literal, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -14,6 +15,9 @@ from securecom.identity import Name
 from securecom.server import request_life
 from securecom.server.request_life import ChatRequest
 from securecom.server.switchboard import Answer, Opened, Party, Role, Withdrawn
+
+#: What the callee's client has been told last, and has not heard to be over.
+_Told = Literal["nothing", "offer", "stream"]
 
 
 class Board(Protocol):
@@ -28,8 +32,14 @@ class Board(Protocol):
     def shows_busy(self, request: Request) -> bool:
         """The callee lets the caller see when they are busy."""
 
-    def released(self, request: Request, party: Party) -> None:
-        """The party has nothing more to do with the request."""
+    def reserves(self, request: Request) -> bool:
+        """The callee is in this request, and not only asked behind another."""
+
+    def unasked(self, request: Request) -> None:
+        """The offer was of no weight to the callee: it does not count against the next caller."""
+
+    def released(self, request: Request, name: Name) -> None:
+        """This person has nothing more to do with the request, if they ever had."""
 
     def established(self, request: Request) -> None:
         """The request, with which nobody has anything to do any more, is to become a chat."""
@@ -42,7 +52,6 @@ class Request:
     callee's, if their own request made this one a chat.
 
     :param wanted: the name that is asked.
-    :param callee: who is to be asked; None: nobody, which the caller must not notice.
     :param lasts: seconds until the caller hears that there was no answer.
     :param chat_seconds: how long the chat is to last, as the caller asked; `crossing_seconds` is
         what the callee asked. Nothing here depends on them.
@@ -54,12 +63,14 @@ class Request:
         clock: IReactorTime,
         caller: Party,
         wanted: Name,
-        callee: Party | None,
         lasts: float,
         chat_seconds: int | None = None,
     ) -> None:
         self.chat, self.stream = board.new_chat()
-        self.caller, self.wanted, self.callee = caller, wanted, callee
+        self.caller, self.wanted = caller, wanted
+        #: Who is asked, once they were found; None: nobody, which the caller must not notice.
+        self.callee: Party | None = None
+        self._told: _Told = "nothing"
         self.answer: Deferred[Opened] = Deferred()
         self.crossing: Deferred[Opened] = Deferred()
         self.is_crossed = False
@@ -71,6 +82,11 @@ class Request:
         self._timer = clock.callLater(lasts, self.machine.expire)
 
     @property
+    def is_offered(self) -> bool:
+        """The callee has been asked, and has not answered."""
+        return self._told == "offer"
+
+    @property
     def asked(self) -> Party:
         """The callee, where there is one."""
         if self.callee is None:
@@ -78,9 +94,16 @@ class Request:
         return self.callee
 
     def offer(self) -> None:
+        """Ask the callee, behind what is to be withdrawn from them."""
+        self._told = "offer"
+        self.asked.soon(self._send_offer)
+
+    def _send_offer(self) -> None:
         """Ask the callee; their answer comes back as an input."""
+        if not self.is_offered:
+            return
         answers: dict[Answer, Callable[[], None]] = {
-            "accept": self.machine.accept,
+            "accept": self._accept,
             "refuse": self.machine.refuse,
             "busy": self._busy,
             "unavailable": self.machine.excuse,
@@ -91,15 +114,28 @@ class Request:
         offered = self.asked.offer(self.chat, *facts)
         offered.addCallbacks(lambda word: answers[word](), lambda _: self.machine.excuse())
 
+    def _accept(self) -> None:
+        """Nobody is in two requests: a yes to the one behind is none."""
+        if self._board.reserves(self):
+            self.machine.accept()
+        else:
+            self.machine.excuse()
+
     def _busy(self) -> None:
-        """So says the callee's daemon role: for most callers that is as good as nobody there."""
-        if self._board.shows_busy(self):
+        """So says the callee's daemon role: for most callers that is as good as nobody there.
+
+        Nor may a friend hear it of somebody who is being asked by another person.
+        """
+        if self.is_offered:
+            self._board.unasked(self)
+        if self._board.reserves(self) and self._board.shows_busy(self):
             self.machine.tell_busy()
         else:
             self.machine.excuse()
 
     def announce(self) -> None:
         """Accepted: callee's stream first."""
+        self._told = "stream"
         self._expire_in(limits.OPENING_DEADLINE)
         self.asked.announce_stream(self.chat, self.stream).addCallbacks(
             lambda _: self.machine.opened(), lambda _: self.machine.excuse()
@@ -129,8 +165,24 @@ class Request:
         self.answer.errback(Failure(refusal))
 
     def withdraw(self, reason: Withdrawn) -> None:
-        """Take the offer off the callee's screen."""
-        self.asked.withdraw(self.chat, reason)
+        """Take the offer off the callee's screen, or the stream of one that they accepted.
+
+        That is done a moment later, and the work until then is the same if there is nobody: the
+        caller may have sent a ping along.
+        """
+        undo = partial(self._take_back, self.callee, self._told, reason)
+        self._told = "nothing"
+        (self.callee or self.caller).later(undo)
+
+    def _take_back(self, callee: Party | None, told: _Told, reason: Withdrawn) -> None:
+        if callee is None or told == "nothing":
+            return
+        if told == "stream":
+            callee.close_stream(self.stream, tell=True)
+            return
+        if reason in ("cancelled", "gone"):
+            self._board.unasked(self)
+        callee.withdraw(self.chat, reason)
 
     def close_announced(self) -> None:
         """The stream that the callee was told of will not be."""
@@ -138,8 +190,8 @@ class Request:
 
     def let_callee_go(self) -> None:
         """The callee is free. The caller waits on, as if nobody had been there to ask."""
-        self._board.released(self, self.asked)
-        self.callee = None
+        self.callee, self._told = None, "nothing"
+        self._board.released(self, self.wanted)
         self._expire_in(max(0.0, self._ends - self._clock.seconds()))
 
     def tell_opened(self) -> None:
@@ -175,9 +227,9 @@ class Request:
     def _settle(self) -> None:
         if self._timer.active():
             self._timer.cancel()
-        for party in (self.caller, self.callee):
-            if party is not None:
-                self._board.released(self, party)
+        self._told = "nothing"
+        for name in (self.caller.name, self.wanted):
+            self._board.released(self, name)
 
 
 def _role(calls: bool) -> Role:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
+from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -53,6 +55,10 @@ class LocalSwitchboard:
         self._parties: dict[Name, Party] = {}
         self._leases = Leases(clock)
         self._engaged: dict[Name, Request | Chat | Held] = {}
+        #: Requests that have not come to an end yet, by caller and callee.
+        self._standing: dict[tuple[Name, Name], Request] = {}
+        #: Callee -> the request that was put to their client behind the one they are engaged in.
+        self._behind: dict[Name, Request] = {}
         self.restraints = Restraints(clock)
 
     # --- presence ---------------------------------------------------------------------------
@@ -68,6 +74,8 @@ class LocalSwitchboard:
             return succeed(None)
         self._leases.end(party.name)
         del self._parties[party.name]
+        if behind := self._behind.get(party.name):
+            behind.machine.excuse()
         engagement = self._engaged.get(party.name)
         if isinstance(engagement, Chat):
             self._end(engagement, party)
@@ -134,10 +142,11 @@ class LocalSwitchboard:
         if isinstance(engagement, Chat):
             names = (engagement.caller.name, engagement.callee.name)
             return remembered.chat(name, names, engagement.relay.stream)
-        if not isinstance(engagement, Request):
-            return []
-        asked = (engagement.caller.name, engagement.wanted, engagement.chat_seconds)
-        return remembered.request(name, *asked)
+        facts = []
+        for one in (engagement, self._behind.get(name)):
+            if isinstance(one, Request):
+                facts += remembered.request(name, one.caller.name, one.wanted, one.chat_seconds)
+        return facts
 
     def forget(self, names: frozenset[Name]) -> Deferred[None]:
         """See the interface."""
@@ -156,14 +165,17 @@ class LocalSwitchboard:
         """See the interface."""
         if self._parties.get(caller.name) is not caller:
             return fail(refusals.NoAnswer())
-        theirs = self._engaged.get(callee)
-        if isinstance(theirs, Request) and self._crosses(theirs, caller, callee):
+        if theirs := self._crossing(caller, callee):
             return self._join_crossing(theirs, caller, chat_seconds)
         if caller.name in self._engaged:
             return fail(refusals.Occupied())
         if refusal := self.restraints.against_request(caller.name, callee):
             return fail(refusal)
-        return self._ask(caller, callee, self._drawn_time(), chat_seconds)
+        request = Request(self, self._clock, caller, callee, self._drawn_time(), chat_seconds)
+        self._engaged[caller.name] = request
+        self._standing[caller.name, callee] = request
+        caller.later(partial(self._look, request))
+        return request.answer
 
     def cancel(self, caller: Party) -> Deferred[None]:
         """See the interface."""
@@ -175,9 +187,9 @@ class LocalSwitchboard:
 
     def silence(self, party: Party, caller: Name) -> Deferred[None]:
         """See the interface."""
-        engagement = self._engaged.get(party.name)
-        if isinstance(engagement, Request) and engagement.caller.name == caller:
-            engagement.machine.dismiss()
+        request = self._standing.get((caller, party.name))
+        if request is not None:
+            request.machine.dismiss()
         return succeed(None)
 
     def _drawn_time(self) -> float:
@@ -185,44 +197,68 @@ class LocalSwitchboard:
         share = int.from_bytes(self._random(_SHARE_BYTES), "big") / _SHARES
         return limits.REQUEST_STANDS + share * (limits.REQUEST_EXPIRES - limits.REQUEST_STANDS)
 
-    def _ask(
-        self, caller: Party, name: Name, lasts: float, chat_seconds: int | None
-    ) -> Deferred[Opened]:
-        callee = self._whom_to_ask(caller, name)
-        if callee is not None and not self._is_free(callee, caller):
-            callee.missed(caller.name)
-            if self._shows_busy(name, caller):
-                return fail(refusals.Busy())
-            callee = None
-        request = Request(self, self._clock, caller, name, callee, lasts, chat_seconds)
-        self._engaged[caller.name] = request
+    def _look(self, request: Request) -> None:
+        """Look for the callee: the first thing that depends on who they are.
+
+        Never in the turn in which the caller asks, or a ping sent along would tell how much work
+        that was.
+        """
+        if self._standing.get((request.caller.name, request.wanted)) is not request:
+            return
+        callee = self._whom_to_tell(request)
         if callee is None:
             request.machine.hush()
-        else:
-            self._engaged[name] = request
+        elif self._is_put_before(callee, request):
+            request.callee = callee
             request.machine.ask()
-        return request.answer
+        else:
+            callee.missed(request.caller.name)
+            if self._may_see_busy(request):
+                request.machine.tell_busy()
+            else:
+                request.machine.hush()
 
-    def _whom_to_ask(self, caller: Party, name: Name) -> Party | None:
+    def _whom_to_tell(self, request: Request) -> Party | None:
         """Whoever is on line and would hear of it, if only later."""
+        caller, name = request.caller, request.wanted
         party = self._parties.get(name)
         if party is None or party is caller or not party.admits(caller.name):
             return None
         if self._leases.excludes(name, caller.name):
             return None
-        if self.restraints.spare(caller.name, name):
-            return None
-        return party
+        return None if self.restraints.insists(caller.name, name) else party
 
-    def _is_free(self, callee: Party, caller: Party) -> bool:
-        return callee.name not in self._engaged and self._is_open_to(caller, callee.name)
+    def _is_put_before(self, callee: Party, request: Request) -> bool:
+        """Reserve the callee, or have their client choose between this request and the open one.
 
-    def _crosses(self, request: Request, asker: Party, asked: Name) -> bool:
-        """It is the request of `asked` to the asker, who is in nothing else."""
-        if asked == asker.name:  # nobody meets themselves
+        Whom the callee has met, the server does not know; their client does.
+        """
+        name, caller = callee.name, request.caller
+        if not self._is_open_to(caller, name):
             return False
-        is_theirs = request.caller.name == asked and request.wanted == asker.name
-        return is_theirs and self._engaged.get(asker.name) in (None, request)
+        present = self._engaged.get(name)
+        if present is None:
+            places: dict[Name, Any] = self._engaged
+        elif isinstance(present, Request) and present.is_offered and present.wanted == name:
+            places = self._behind
+        else:
+            return False
+        if name in places or not self.restraints.reach(name):
+            return False
+        places[name] = request
+        return True
+
+    def _may_see_busy(self, request: Request) -> bool:
+        """A caller who asks too many is told nothing."""
+        name = request.wanted
+        return self._shows_busy(name, request.caller) and not self.restraints.is_full(name)
+
+    def _crossing(self, asker: Party, asked: Name) -> Request | None:
+        """The request of `asked` to the asker, who is in nothing else."""
+        theirs = self._standing.get((asked, asker.name))
+        if asked == asker.name or self._engaged.get(asker.name) not in (None, theirs):
+            return None  # nobody meets themselves
+        return theirs
 
     @staticmethod
     def _join_crossing(
@@ -249,10 +285,24 @@ class LocalSwitchboard:
         """The callee lets the caller see it."""
         return self._leases.shows_busy(request.wanted, request.caller.name)
 
-    def released(self, request: Request, party: Party) -> None:
-        """Free for others."""
-        if self._engaged.get(party.name) is request:
-            del self._engaged[party.name]
+    def reserves(self, request: Request) -> bool:
+        """The callee is in this request, and not only asked behind another."""
+        return self._engaged.get(request.wanted) is request
+
+    def unasked(self, request: Request) -> None:
+        """The offer was of no weight to the callee: it does not count against the next caller."""
+        self.restraints.unreach(request.wanted)
+
+    def released(self, request: Request, name: Name) -> None:
+        """Free for others; a request behind this one takes its place."""
+        if name == request.caller.name:
+            self._standing.pop((name, request.wanted), None)
+        if self._behind.get(name) is request:
+            del self._behind[name]
+        elif self._engaged.get(name) is request:
+            del self._engaged[name]
+            if behind := self._behind.pop(name, None):
+                self._engaged[name] = behind
 
     def hold(self, party: Party) -> Deferred[None]:
         """See the interface."""

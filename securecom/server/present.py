@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.protocols import amp
 
 from securecom import commands, limits, refusals
@@ -30,7 +30,8 @@ class Present:
     :param succession: the chain that led to the key.
     :param leg: the standard channel.
     :param blocks: whom this person has blocked, loaded.
-    :param pause: seconds until what another's request brings is told to this person.
+    :param pause: seconds until the server looks for the one whom this person asks, and until it
+        withdraws an offer from this person.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Present:
         self.blocks = blocks
         self.request_channel: RequestChannel | None = None
         self._aside = Aside(leg.clock, pause)
-        self._unsent: set[bytes] = set()  # chats whose offer waits its moment
+        self._offers: dict[bytes, Deferred[Any]] = {}  # those without an answer, by their chat
 
     # --- the request channel ----------------------------------------------------------------
 
@@ -74,6 +75,14 @@ class Present:
         """Has not blocked this person."""
         return asker not in self.blocks
 
+    def later(self, work: Callable[[], None]) -> None:
+        """Put work aside until a drawn moment, behind all that was put aside before it."""
+        self._aside.do(work)
+
+    def soon(self, work: Callable[[], None]) -> None:
+        """Do work as soon as all that was put aside before it is done."""
+        self._aside.do_next(work)
+
     def offer(
         self,
         chat: bytes,
@@ -84,42 +93,38 @@ class Present:
         chat_seconds: int | None,
     ) -> Deferred[Answer]:
         """Ask over the request channel."""
-        answer: Deferred[Answer] = Deferred()
+        channel = self.request_channel
+        if channel is None:
+            return fail(refusals.NoAnswer())
         seconds = math.ceil(lasts)
-        facts = {
-            "chat": chat,
-            "caller": caller,
-            "key": key,
-            "seconds": seconds,
-            "chat_seconds": chat_seconds,
-            "succession": succession or None,
-        }
-        self._unsent.add(chat)
-        self._aside.do(lambda: self._offer(answer, seconds, facts))
-        return answer
-
-    def _offer(self, answer: Deferred[Answer], seconds: float, facts: dict[str, Any]) -> None:
-        channel, is_wanted = self.request_channel, facts["chat"] in self._unsent
-        self._unsent.discard(facts["chat"])
-        if channel is None or not is_wanted:
-            answer.errback(refusals.NoAnswer())
-            return
-        box = channel.control.call(commands.OfferChat, **facts)
+        box = channel.control.call(
+            commands.OfferChat,
+            chat=chat,
+            caller=caller,
+            key=key,
+            seconds=seconds,
+            chat_seconds=chat_seconds,
+            succession=succession or None,
+        )
+        self._offers[chat] = box
         self._expect(box, seconds, channel)
-        box.addCallback(lambda box: cast(Answer, box["answer"])).chainDeferred(answer)
+        box.addBoth(self._answered, chat)
+        return box.addCallback(lambda box: cast(Answer, box["answer"]))
+
+    def _answered(self, result: Any, chat: bytes) -> Any:
+        del self._offers[chat]
+        return result
 
     def missed(self, caller: Name) -> None:
         """Somebody asked in vain: for the person to see when they are back."""
-        self._aside.do(lambda: self._tell(commands.MissedRequest, caller=caller))
+        self._tell(commands.MissedRequest, caller=caller)
 
     def withdraw(self, chat: bytes, reason: Withdrawn) -> None:
-        """The offer no longer stands. One that was not sent yet will not be: it would be put before
-        the person when there is nothing left to answer.
-        """
-        if chat in self._unsent:
-            self._unsent.discard(chat)
-            return
-        self._aside.do(lambda: self._tell(commands.WithdrawOffer, chat=chat, reason=reason))
+        """The offer no longer stands, and need not be answered."""
+        self._tell(commands.WithdrawOffer, chat=chat, reason=reason)
+        box = self._offers.get(chat)
+        if box is not None:
+            box.cancel()
 
     def _tell(self, command: type[amp.Command], **facts: Any) -> None:
         if self.request_channel is not None:

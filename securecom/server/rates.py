@@ -58,6 +58,18 @@ class Rate(Generic[K]):
             self._events.popitem(last=False)
         return is_allowed
 
+    def is_full(self, key: K) -> bool:
+        """One more event of this key would be one too many."""
+        return self.count(key) >= self._count
+
+    def take_back(self, key: K) -> None:
+        """Do not count the latest event of this key, if it is in the window."""
+        times = self._recent(key)[:-1]
+        if times:
+            self._events[key] = times
+        else:
+            self.forget(key)
+
     def drop_old(self) -> None:
         """Forget the keys whose events are all behind the window.
 

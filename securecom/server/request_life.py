@@ -1,6 +1,8 @@
 """The life of one chat request on the server, as a state machine.
 
-asking --accept--> opening --opened--> settled. Whatever else becomes of the callee, or if there
+created --ask--> asking --accept--> opening --opened--> settled. A request is *created* until the
+server looks for the callee, a drawn moment after the caller sent it: until then nothing that is
+done for it depends on who the callee is. Whatever else becomes of the callee, or if there
 never was one, the request is *silent*: it stands on for the caller alone until its time is up, so
 that the caller cannot tell one reason from another; but those whom a callee lets see that they are
 busy are told. Every input is taken in every state: what comes late changes nothing.
@@ -20,10 +22,10 @@ class ChatRequest(Protocol):
     """What can happen to a chat request."""
 
     def ask(self) -> None:
-        """The callee is to be asked. First input, or `hush` is."""
+        """The callee was found, and is to be asked."""
 
     def hush(self) -> None:
-        """There is nobody to ask."""
+        """There was nobody to ask."""
 
     def accept(self) -> None:
         """The callee says yes."""
@@ -35,7 +37,7 @@ class ChatRequest(Protocol):
         """The callee's daemon role says busy or unavailable, or the callee is gone."""
 
     def tell_busy(self) -> None:
-        """The callee's daemon role says busy, and the caller may hear it."""
+        """The callee is busy, and the caller may hear it."""
 
     def dismiss(self) -> None:
         """The callee does not want to be asked by this caller, and says nothing."""
@@ -81,7 +83,7 @@ class Actions(Protocol):
         """It came to nothing; both are free before the caller hears of it."""
 
     def withdraw(self, reason: Withdrawn) -> None:
-        """Take the offer off the callee's screen."""
+        """Take the offer, or the stream, off the callee's screen; the same work for nobody."""
 
     def close_announced(self) -> None:
         """The stream that the callee was told of will not be."""
@@ -123,6 +125,7 @@ def _excuse(_: ChatRequest, request: Actions) -> None:
     request.let_callee_go()
 
 
+@created.upon(ChatRequest.tell_busy).to(settled)
 @asking.upon(ChatRequest.tell_busy).to(settled)
 def _tell_busy(_: ChatRequest, request: Actions) -> None:
     request.fail(refusals.Busy())
@@ -134,13 +137,19 @@ def _dismiss(_: ChatRequest, request: Actions) -> None:
     request.let_callee_go()
 
 
+@created.upon(ChatRequest.cancel).to(settled)
+@silent.upon(ChatRequest.cancel).to(settled)
 @asking.upon(ChatRequest.cancel).to(settled)
+@opening.upon(ChatRequest.cancel).to(settled)
 def _cancel(_: ChatRequest, request: Actions) -> None:
     request.withdraw("cancelled")
     request.fail(refusals.Cancelled())
 
 
+@created.upon(ChatRequest.abandon).to(settled)
+@silent.upon(ChatRequest.abandon).to(settled)
 @asking.upon(ChatRequest.abandon).to(settled)
+@opening.upon(ChatRequest.abandon).to(settled)
 def _abandon(_: ChatRequest, request: Actions) -> None:
     request.withdraw("gone")
     request.fail(refusals.Cancelled())
@@ -160,17 +169,13 @@ def _cross(_: ChatRequest, request: Actions, asker: Party, chat_seconds: int | N
     return True
 
 
+@created.upon(ChatRequest.expire).to(settled)
 @silent.upon(ChatRequest.expire).to(settled)
 def _expire_silent(_: ChatRequest, request: Actions) -> None:
     request.fail(refusals.NoAnswer())
 
 
-@silent.upon(ChatRequest.cancel).to(settled)
-@silent.upon(ChatRequest.abandon).to(settled)
-def _cancel_silent(_: ChatRequest, request: Actions) -> None:
-    request.fail(refusals.Cancelled())
-
-
+@created.upon(ChatRequest.cross).to(settled)
 @silent.upon(ChatRequest.cross).to(settled)
 def _cross_silent(_: ChatRequest, request: Actions, asker: Party, chat_seconds: int | None) -> bool:
     request.renew()
@@ -182,13 +187,6 @@ def _cross_silent(_: ChatRequest, request: Actions, asker: Party, chat_seconds: 
 @opening.upon(ChatRequest.opened).to(settled)
 def _opened(_: ChatRequest, request: Actions) -> None:
     request.join()
-
-
-@opening.upon(ChatRequest.cancel).to(settled)
-@opening.upon(ChatRequest.abandon).to(settled)
-def _cancel_opening(_: ChatRequest, request: Actions) -> None:
-    request.close_announced()
-    request.fail(refusals.Cancelled())
 
 
 @opening.upon(ChatRequest.excuse).to(silent)
@@ -207,15 +205,19 @@ def _too_late(_: ChatRequest, request: Actions, asker: Party, chat_seconds: int 
 _from_callee = (
     ChatRequest.accept,
     ChatRequest.refuse,
-    ChatRequest.tell_busy,
     ChatRequest.dismiss,
 )
 _from_caller = (ChatRequest.cancel, ChatRequest.abandon)
+_found = (ChatRequest.ask, ChatRequest.hush)
 _late = {
-    silent: (*_from_callee, ChatRequest.excuse, ChatRequest.opened),
-    opening: _from_callee,
+    created: (*_from_callee, ChatRequest.excuse, ChatRequest.opened),
+    asking: (*_found, ChatRequest.opened),
+    silent: (*_found, *_from_callee, ChatRequest.tell_busy, ChatRequest.excuse, ChatRequest.opened),
+    opening: (*_found, *_from_callee, ChatRequest.tell_busy),
     settled: (
+        *_found,
         *_from_callee,
+        ChatRequest.tell_busy,
         *_from_caller,
         ChatRequest.excuse,
         ChatRequest.expire,

@@ -37,9 +37,21 @@ class Restraints:
             return refusals.TooSoon(str(wait))
         return None
 
-    def spare(self, caller: Name, callee: Name) -> bool:
-        """The callee was asked too often, by this caller or by all: which nobody is told."""
-        return not (self.by_pair.allow((caller, callee)) and self.to_callee.allow(callee))
+    def insists(self, caller: Name, callee: Name) -> bool:
+        """The caller asked this callee too often, and was noted as missed by then."""
+        return not self.by_pair.allow((caller, callee))
+
+    def reach(self, callee: Name) -> bool:
+        """Count a request that reaches the callee, unless it is one too many."""
+        return self.to_callee.allow(callee)
+
+    def unreach(self, callee: Name) -> None:
+        """It was withdrawn by its caller, or not put before the person: do not count it."""
+        self.to_callee.take_back(callee)
+
+    def is_full(self, callee: Name) -> bool:
+        """No more requests may reach the callee for now."""
+        return self.to_callee.is_full(callee)
 
     def lift(self, one: Name, other: Name) -> None:
         """A chat of the two makes up for what `one` asked in vain, and for what either refused."""

@@ -6,6 +6,7 @@ one in memory is `securecom.server.local_switchboard`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -73,6 +74,12 @@ class Party(Protocol):
     def admits(self, asker: Name) -> bool:
         """Has not blocked this person."""
 
+    def later(self, work: Callable[[], None]) -> None:
+        """Put work aside until a drawn moment, behind all that was put aside before it."""
+
+    def soon(self, work: Callable[[], None]) -> None:
+        """Do work as soon as all that was put aside before it is done."""
+
     def offer(
         self,
         chat: bytes,
@@ -82,7 +89,7 @@ class Party(Protocol):
         lasts: float,
         chat_seconds: int | None,
     ) -> Deferred[Answer]:
-        """Ask this person over their request channel; fails if the channel goes.
+        """Ask this person over their request channel; fails if the channel goes, or at `withdraw`.
 
         :param succession: the chain that led to the caller's key.
         :param lasts: seconds until the offer is withdrawn.
@@ -140,8 +147,11 @@ class Switchboard(Protocol):
 
         With `NoAnswer` it fails at a time that was drawn before anything was looked up: when
         nobody could be asked at all, and when somebody was and stayed silent. Until then the
-        caller is engaged, in one case as in the other. With `Busy` it fails at once, and only if
-        the callee lets the caller see that.
+        caller is engaged, in one case as in the other. With `Busy` it fails after
+        `limits.REQUEST_PAUSE` at the most, and only if the callee lets the caller see that.
+
+        The callee is looked up at a drawn moment, `limits.REQUEST_PAUSE` later at the most: until
+        then the server does the same work whoever the callee is.
 
         A request in the other direction that is still open makes both one chat.
 

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import commands, limits, refusals
 from securecom.identity import Name
 from securecom.server import request_life
+from securecom.server.present import Present
 from securecom.server.request_life import ChatRequest
 from securecom.tests.house import Hand, House, chatting
 
@@ -137,10 +138,12 @@ class NobodyThereTests(RequestCase):
         self.assertEqual((self.bob.said("offer"), self.carol.said("offer")), ([], before))
 
     def test_being_asked(self) -> None:
-        """Two cannot ask one at once: the reservation is atomic."""
+        """Two cannot reserve one at once; the second is the client's to turn down."""
         self.ask(self.carol, "bob").addErrback(lambda _: None)
-        self.assert_not_there("bob")
-        self.assertEqual(len(self.bob.said("offer")), 1)
+        asked = self.ask(self.alice, "bob")
+        self.bob.answer("busy")
+        self.assert_no_answer(asked)
+        self.assertEqual(len(self.bob.said("offer")), 2)
 
     def test_asking(self) -> None:
         self.ask(self.carol, "bob").addErrback(lambda _: None)
@@ -172,16 +175,32 @@ class EndingTests(RequestCase):
         self.assertEqual(self.bob.said("withdrawn"), ["expired"])
 
     def test_offer_that_is_never_answered(self) -> None:
-        """Not even when it was withdrawn: such a channel goes, or offers would pile up."""
+        """Withdrawn, it needs no answer; one that comes all the same is passed over."""
         asked = self.ask(self.alice, "bob")
+        self._wait()
+        self.failureResultOf(asked, refusals.NoAnswer)
+        self.assertEqual(self.bob.said("withdrawn"), ["expired"])
+        self.assertIsNone(self.bob.request.lost_reason)
+        self.bob.answer("accept")
+        self.assertEqual((self.bob.said("open"), self.bob.request.lost_reason), ([], None))
+        self.assert_free(self.alice, self.bob)
+
+    def test_offer_that_is_neither_answered_nor_withdrawn(self) -> None:
+        """Such a channel goes, or offers would pile up."""
+        asked = self.ask(self.alice, "bob")
+        self.patch(Present, "withdraw", lambda *_: None)
+        self._wait()
+        self.failureResultOf(asked, refusals.NoAnswer)
+        self.assertIsNotNone(self.bob.request.lost_reason)
+        self.assertIsNone(self.bob.standard.lost_reason)
+
+    def _wait(self) -> None:
+        """Longer than a request stands, with everybody's pings."""
         for _ in range(3):
             self.house.network.advance(limits.PING_INTERVAL)
             for hand in (self.alice, self.bob):
                 hand.ask(commands.Ping)
                 hand.request.control.call(commands.Ping).addErrback(lambda _: None)
-        self.failureResultOf(asked, refusals.NoAnswer)
-        self.assertIsNotNone(self.bob.request.lost_reason)
-        self.assertIsNone(self.bob.standard.lost_reason)
 
     def test_caller_vanishes(self) -> None:
         asked = self.ask(self.alice, "bob")
@@ -402,14 +421,13 @@ class CooldownTests(RequestCase):
 
 class CompletenessTests(SynchronousTestCase):
     def test_every_input_that_can_come_is_taken(self) -> None:
-        """`ask` or `hush` comes first and once, `opened` only after `accept`."""
         taken: dict[str, set[str]] = {}
         for state, word, *_ in request_life.machine.__automat_automaton__.allTransitions():
             taken.setdefault(state.name, set()).add(word)
-        later = {word for word in vars(ChatRequest) if not word.startswith("_")} - {"ask", "hush"}
-        self.assertEqual(taken.pop("created"), {"ask", "hush"})
+        inputs = {word for word in vars(ChatRequest) if not word.startswith("_")}
+        self.assertEqual(set(taken), {"created", "asking", "silent", "opening", "settled"})
         for name, words in taken.items():
-            self.assertLessEqual(later - words, {"opened"} if name == "asking" else set(), name)
+            self.assertEqual(words, inputs, name)
 
 
 class RateTests(RequestCase):
@@ -456,3 +474,147 @@ class RateTests(RequestCase):
         self.refused(self.alice, "bob", self.bob)
         self.assert_no_answer(self.ask(self.carol, "bob"))
         self.assertEqual(len(self.bob.said("offer")), 1)
+
+
+class PressureTests(RequestCase):
+    """Many ask Bob, some of them to keep others away."""
+
+    def withdrawn(self, who: Hand) -> None:
+        """`who` asks Bob, is put before him, and withdraws."""
+        offers = len(self.bob.said("offer"))
+        asked = self.ask(who, "bob")
+        self.assertEqual(len(self.bob.said("offer")), offers + 1)
+        who.done(who.ask(commands.CancelRequest))
+        self.failureResultOf(asked, refusals.Cancelled)
+        self.bob.answer("unavailable")  # as a client does that counts what waits for its answer
+
+    def test_those_who_withdraw_keep_nobody_away(self) -> None:
+        """So many, three times each, as may reach somebody in a minute."""
+        people = limits.REQUESTS_TO_CALLEE // limits.REQUESTS_BY_PAIR
+        crowd = [self.house.hand(f"crowd{n}", f"192.0.2.{n}") for n in range(people)]
+        for one in crowd:
+            for _ in range(limits.REQUESTS_BY_PAIR):
+                self.withdrawn(one)
+        self.assertGreaterEqual(len(self.bob.said("offer")), limits.REQUESTS_TO_CALLEE)
+        asked = self.ask(self.carol, "bob")
+        self.bob.answer("accept")
+        self.assertEqual(self.carol.done(asked)["role"], "caller")
+
+    def test_nor_do_those_who_vanish_while_they_ask(self) -> None:
+        self.patch(self.house.switchboard.restraints.to_callee, "_count", 1)
+        self.ask(self.alice, "bob").addErrback(lambda _: None)
+        self.alice.standard_wire.cut()
+        self.house.network.pump()
+        self.ask(self.carol, "bob")
+        self.assertEqual(self.bob.said("offer")[-1]["caller"], "carol")
+
+    def test_what_was_withdrawn_costs_its_sender(self) -> None:
+        for _ in range(limits.REQUESTS_BY_PAIR):
+            self.withdrawn(self.alice)
+        self.assert_no_answer(self.ask(self.alice, "bob"))
+        self.assertEqual(len(self.bob.said("offer")), limits.REQUESTS_BY_PAIR)
+
+    def test_what_stood_or_was_answered_counts(self) -> None:
+        self.patch(self.house.switchboard.restraints.to_callee, "_count", 2)
+        for word in ("refuse", "unavailable"):
+            self.ask(self.alice, "bob").addErrback(lambda _: None)
+            self.bob.answer(word)
+            self.house.network.advance(0)
+            self.alice.ask(commands.CancelRequest).addErrback(lambda _: None)
+            self.house.switchboard.restraints.cooldowns.forget(Name("alice"), Name("bob"))
+        self.assert_no_answer(self.ask(self.carol, "bob"))
+        self.assertEqual(len(self.bob.said("offer")), 2)
+        self.assertEqual(self.bob.said("missed"), ["carol"])
+
+    def test_what_the_client_turned_down_as_busy_does_not_count(self) -> None:
+        self.patch(self.house.switchboard.restraints.to_callee, "_count", 1)
+        self.ask(self.alice, "bob").addErrback(lambda _: None)
+        self.bob.answer("busy")
+        self.ask(self.carol, "bob")
+        self.assertEqual(self.bob.said("offer")[-1]["caller"], "carol")
+
+
+class BehindTests(RequestCase):
+    """Carol asks Bob while Alice does: his client may give Alice's request up for hers."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.alices, self.carols = self.ask(self.alice, "bob"), self.ask(self.carol, "bob")
+        for asked in (self.alices, self.carols):
+            self.addCleanup(asked.addErrback, lambda _: None)
+
+    def test_both_are_put_to_the_client(self) -> None:
+        callers = [offer["caller"] for offer in self.bob.said("offer")]
+        self.assertEqual((callers, self.bob.said("missed")), (["alice", "carol"], []))
+
+    def test_no_third(self) -> None:
+        dave = self.house.hand("dave")
+        self.ask(dave, "bob").addErrback(lambda _: None)
+        self.assertEqual((len(self.bob.said("offer")), self.bob.said("missed")), (2, ["dave"]))
+
+    def test_the_client_prefers_the_second(self) -> None:
+        """Alice's request stands on, as if Bob had dismissed it."""
+        self.bob.offers.pop(0).callback({"answer": "unavailable"})
+        self.house.network.pump()
+        self.failureResultOf(self.ask(self.bob, "dave"), refusals.Occupied)
+        self.bob.answer("accept")
+        self.assertEqual(self.carol.done(self.carols)["role"], "caller")
+        self.assert_no_answer(self.alices)
+
+    def test_the_client_keeps_the_first(self) -> None:
+        self.bob.answer("busy")
+        self.bob.answer("accept")
+        self.assertEqual(self.alice.done(self.alices)["role"], "caller")
+        self.assert_no_answer(self.carols)
+
+    def test_the_second_takes_the_place_of_one_that_is_withdrawn(self) -> None:
+        self.alice.done(self.alice.ask(commands.CancelRequest))
+        self.failureResultOf(self.alices, refusals.Cancelled)
+        self.bob.answer("accept")
+        self.assertEqual(self.carol.done(self.carols)["role"], "caller")
+
+    def test_a_yes_to_the_second_while_the_first_stands_is_none(self) -> None:
+        """Nobody is in two things at once."""
+        self.bob.answer("accept")
+        self.assertEqual(self.bob.said("open"), [])
+        self.bob.answer("accept")
+        self.assertEqual(self.alice.done(self.alices)["role"], "caller")
+        self.assert_no_answer(self.carols)
+
+    def test_nor_after_the_first_became_a_chat(self) -> None:
+        self.bob.offers.pop(0).callback({"answer": "accept"})
+        self.alice.done(self.alices)
+        self.bob.answer("accept")
+        self.assertEqual(len(self.bob.said("open")), 1)
+        self.assert_no_answer(self.carols)
+
+    def test_the_second_is_withdrawn(self) -> None:
+        self.carol.done(self.carol.ask(commands.CancelRequest))
+        self.failureResultOf(self.carols, refusals.Cancelled)
+        self.assertEqual(self.bob.said("withdrawn"), ["cancelled"])
+        self.bob.offers.pop(0).callback({"answer": "accept"})
+        self.assertEqual(self.alice.done(self.alices)["role"], "caller")
+
+    def test_the_callee_vanishes(self) -> None:
+        self.bob.standard_wire.cut()
+        self.house.network.pump()
+        self.assertNoResult(self.alices)
+        self.assert_no_answer(self.carols)
+        self.assert_free(self.alice, self.carol)
+
+    def test_the_second_is_blocked(self) -> None:
+        self.bob.done(self.bob.ask(commands.Block, name=Name("carol")))
+        self.assertEqual(self.bob.said("withdrawn"), ["gone"])
+        self.assert_no_answer(self.carols)
+
+    def test_a_friend_does_not_hear_that_somebody_else_asks(self) -> None:
+        """Carol may see when Bob is busy, but not that he is being asked."""
+        terms = {"available": True, "busy_to": [Name("carol")]}
+        self.bob.done(self.bob.ask(commands.SetAvailability, **terms))
+        self.bob.answer("busy")
+        self.assert_no_answer(self.carols)
+
+    def test_bob_is_shown_both(self) -> None:
+        facts = self.bob.done(self.bob.ask(commands.MyData, further=False))["facts"]
+        asking = [fact.value for fact in facts if fact.what == "asks you"]
+        self.assertEqual(asking, ["alice", "carol"])

@@ -41,10 +41,12 @@ SHOWN = {
     "Leases._names": "availability",
     "Leases._running": "availability",
     "Restraints.by_caller": "counted lately",
+    "LocalSwitchboard._behind": "request",
     "LocalSwitchboard._engaged": "request",
     "LocalSwitchboard._leases": "availability",
     "Restraints.lists": "counted lately",
     "LocalSwitchboard._parties": "session",
+    "LocalSwitchboard._standing": "request",
     "Restraints.to_callee": "counted lately",
     "Rate._events": "counted lately",
     "Reception._blocks": "blocked by you",
@@ -100,6 +102,7 @@ KEPT_BACK = {
     "Request.chat": _SILENCE,
     "Request.crossing": _SILENCE,
     "Request.is_crossed": _SILENCE,
+    "Request._told": _SILENCE,
     "Request.machine": _SILENCE,
     "Request.stream": _SILENCE,
     "Session.request_key": "the keys of your connections",
@@ -113,7 +116,7 @@ PASSING = frozenset(
         "Dialler._dialling",
         "KeyChanges._under_way",
         "Request.crossing_seconds",
-        "Session._unsent",
+        "Session._offers",
     }
 )
 #: Class -> clocks, settings, other parts of the program.

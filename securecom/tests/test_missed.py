@@ -78,10 +78,17 @@ class ServerTests(RequestCase):
         self.bob.done(self.bob.ask(commands.SetAvailability, available=False))
         self.assertEqual(self.missed(), [])
 
-    def test_not_when_asked_too_often(self) -> None:
-        self.patch(self.house.switchboard.restraints.to_callee, "_count", 0)
+    def test_not_by_one_who_asked_too_often(self) -> None:
+        """They were missed often enough for their name to be known."""
+        self.patch(self.house.switchboard.restraints.by_pair, "_count", 0)
         self.bob.done(self.bob.ask(commands.SetAvailability, available=False))
         self.assertEqual(self.missed(), [])
+
+    def test_when_all_together_asked_too_often(self) -> None:
+        """Or nobody could tell who keeps the others away."""
+        self.patch(self.house.switchboard.restraints.to_callee, "_count", 0)
+        self.assertEqual(self.missed(), ["alice"])
+        self.assertEqual(self.bob.said("offer"), [])
 
     def test_not_what_was_put_before_them(self) -> None:
         self.assertEqual(self.missed(), [])

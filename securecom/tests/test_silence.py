@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
@@ -13,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import commands, limits, refusals
 from securecom.identity import Identity, Name
+from securecom.server.session import Session
 from securecom.succession import Link
 from securecom.tests.distributions import distance, probability
 from securecom.tests.house import Hand, House, chatting
@@ -498,6 +501,51 @@ class PathTests(SynchronousTestCase):
             house = path("drawn")
             self.patch(house.house.switchboard, "_drawn_time", lambda: drawn)
             self.assertEqual({round(time, 6) for time in Seen(house, 5).times}, {drawn})
+
+    def test_the_turn_of_a_request_is_the_same_work_whatever_the_path(self) -> None:
+        """Every function that is called, in order: or a ping sent along would tell."""
+        expected = self._work(Silent("work"))
+        self.assertIn("request_chat", expected)
+        self.assertGreater(len(expected), 20)
+        for path in PATHS:
+            self.assertEqual(self._work(path("work")), expected, path.__name__)
+
+    def test_so_is_the_turn_in_which_it_is_withdrawn(self) -> None:
+        """While the callee is asked, and when they are not: the same functions of ours."""
+        expected = self._work(Silent("work"), "CancelRequest")
+        self.assertIn("cancel_request", expected)
+        for path in PATHS:
+            self.assertEqual(self._work(path("work"), "CancelRequest"), expected, path.__name__)
+
+    @staticmethod
+    def _work(house: Empty, word: str = "RequestChat") -> list[str]:
+        """The functions that the server calls in the turn in which Alice says this to it."""
+        house.before()
+        alice = house.house.switchboard._parties[Name("alice")]
+        assert isinstance(alice, Session)
+        # Rates forget what is old, whoever it is about: here there is always something to look at.
+        house.house.switchboard.restraints.by_caller.allow(Name("somebody"))
+        called: list[str] = []
+        events = ("call", "c_call") if word == "RequestChat" else ("call",)
+
+        def note(frame: Any, event: str, argument: Any) -> None:
+            is_ours = "/server/" in frame.f_code.co_filename
+            if is_ours and event in events:
+                called.append(frame.f_code.co_name if event == "call" else argument.__name__)
+
+        if word == "CancelRequest":
+            house.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
+            house.meanwhile()
+            work: Callable[[], Any] = alice.cancel_request
+        else:
+            work = partial(alice.request_chat, BOB, None)
+        sys.setprofile(note)
+        try:
+            answer = work()
+        finally:
+            sys.setprofile(None)
+        answer.addErrback(lambda _: None)
+        return called
 
     def test_the_list_of_who_is_available_tells_no_more_while_one_waits(self) -> None:
         for path in PATHS:

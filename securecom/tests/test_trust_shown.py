@@ -102,6 +102,7 @@ class ClientTests(AliceTestCase):
         self.assertEqual(self.alice.requests().asked_by, User(BOB, "changed"))
 
     def test_who_was_refused_for_us(self) -> None:
+        self.person.contacts.meet(CAROL, self.carol.public_key)  # or Bob would come first
         self.offer(caller="carol")
         self.offer(OTHER_CHAT, "bob")
         self.assertEqual(self.notes.last(RefusedForYou), RefusedForYou(BOB, "verified", "busy"))

@@ -7,12 +7,13 @@ engagement (`engagement_states.machine`).
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 
 from twisted.internet.defer import Deferred, fail
 
-from securecom import refusals
+from securecom import limits, refusals
 from securecom.client.chat.session import ChatSession
 from securecom.client.coordination import engagement_states, outcomes
 from securecom.client.coordination.asked_side import AskedSide
@@ -29,6 +30,33 @@ from securecom.errors import NotNow, SecurecomError
 from securecom.identity import Name
 
 
+class _Strangers:
+    """Offers by strangers that were put before the person lately, or before their program.
+
+    :param seconds: a monotonic clock.
+    """
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._times: OrderedDict[bytes, float] = OrderedDict()  # by chat
+
+    @property
+    def is_full(self) -> bool:
+        """One more would be one too many."""
+        since = self._seconds() - limits.REQUEST_WINDOW
+        while self._times and next(iter(self._times.values())) <= since:
+            self._times.popitem(last=False)
+        return len(self._times) >= limits.OFFERS_BY_STRANGERS
+
+    def count(self, chat: bytes) -> None:
+        """One was put."""
+        self._times[chat] = self._seconds()
+
+    def take_back(self, chat: bytes) -> None:
+        """Its caller withdrew it, or left: that must not keep out the next one."""
+        self._times.pop(chat, None)
+
+
 class Coordinator:
     """The state that main role and daemon role share.
 
@@ -42,6 +70,7 @@ class Coordinator:
         self._asked = AskedSide(station)
         self._chats = ChatSide(station)
         sides = Sides(self._asking, self._deciding, self._asked, self._chats)
+        self._strangers = _Strangers(station.clock.seconds)
         self._life: Engagement = engagement_states.machine(sides)
         self._asking.life = self._deciding.life = self._life
         self._asked.life = self._chats.life = self._life
@@ -180,6 +209,8 @@ class Coordinator:
 
     def withdrawn(self, chat: bytes, reason: Withdrawn) -> None:
         """An offer is void; if it is none of ours, it was answered already."""
+        if reason in ("cancelled", "gone"):
+            self._strangers.take_back(chat)
         asked = self._asked
         offers = (asked.held, self._deciding.offer, asked.open, asked.accepted)
         if any(offer is not None and offer.chat == chat for offer in offers):
@@ -214,8 +245,28 @@ class Coordinator:
             self._station.show(RefusedForYou(offer.caller, trust, "own-key"))
         elif offer.caller == self._asking.callee:
             self._life.offered_by_callee(offer)
-        else:
+        elif offer.is_known:
+            self._make_room(offer)
             self._life.offered(offer)
+        else:
+            self._offer_by_stranger(offer)
+
+    def _make_room(self, offer: Offer) -> None:
+        """A stranger's offer goes when somebody whom the person knows asks.
+
+        To the stranger that looks like a dismissal, which looks like nobody there.
+        """
+        present = self._deciding.offer or self._asked.open
+        if present is not None and not present.is_known and present.caller != offer.caller:
+            self._life.withdrawn("gone")
+
+    def _offer_by_stranger(self, offer: Offer) -> None:
+        if self._strangers.is_full:
+            self._asked.decline(offer, with_us=False)
+            return
+        self._life.offered(offer)
+        if offer in (self._deciding.offer, self._asked.open, self._asked.accepted):
+            self._strangers.count(offer.chat)
 
     # --- the server -------------------------------------------------------------------------
 

@@ -6,12 +6,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from securecom import limits
-from securecom.client.events import MissedRequest, Trust
+from securecom.client.events import KNOWN, MissedRequest, Trust
 from securecom.identity import Name
 
 
 class MissedRequests:
-    """By name; the one that was missed longest ago is forgotten first.
+    """By name. Strangers are forgotten first, and of these the one that was missed longest ago.
 
     :param seconds: a clock that nobody sets, `securecom.clocks.steady`.
     :param trust: how a name stands now.
@@ -28,9 +28,14 @@ class MissedRequests:
         self._missed[name] = (count + 1, self._seconds())
         self._missed.move_to_end(name)
         if len(self._missed) > limits.MAX_MISSED:
-            self._missed.popitem(last=False)
+            self._forget_one()
         self._is_news = True
         return count == 0
+
+    def _forget_one(self) -> None:
+        """Or strangers who ask under many names would hide the people whom one knows."""
+        strangers = (name for name in self._missed if self._trust(name) not in KNOWN)
+        del self._missed[next(strangers, next(iter(self._missed)))]
 
     def forget(self, name: Name) -> None:
         """We have spoken since."""

@@ -8,7 +8,7 @@ from typing import Literal
 from twisted.internet.defer import Deferred
 
 from securecom.client.chat.agreement import Role, Span
-from securecom.client.events import Trust
+from securecom.client.events import KNOWN, Trust
 from securecom.identity import Name, PublicKey
 
 #: What the daemon role answers to an offer.
@@ -64,6 +64,11 @@ class Offer:
     trust: Trust = "new"
     chat_seconds: int | None = None
     answer: Deferred[Answer] = field(default_factory=Deferred)
+
+    @property
+    def is_known(self) -> bool:
+        """The person has met whoever asks."""
+        return self.trust in KNOWN
 
     @property
     def span(self) -> Span:

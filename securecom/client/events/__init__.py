@@ -27,7 +27,7 @@ from securecom.client.events.connection import (
     User,
     Users,
 )
-from securecom.client.events.event import Ending, Event, LogState, Trust, Word
+from securecom.client.events.event import KNOWN, Ending, Event, LogState, Trust, Word
 from securecom.client.events.keys import (
     Compared,
     Fingerprints,
@@ -67,6 +67,7 @@ from securecom.client.events.requests import (
 from securecom.client.events.settings import Setting, Settings
 
 __all__ = [
+    "KNOWN",
     "AnsweredForYou",
     "Asked",
     "AskedOver",

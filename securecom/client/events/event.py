@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal
 #: What we know of a peer's key: never met, met before (pinned), compared; not the pinned one but
 #: one that it signed over to, while it was met or verified; or not the pinned one.
 Trust = Literal["new", "met", "verified", "followed", "followed-verified", "changed"]
+#: How a key stands that proves somebody whom the person has met, and not a stranger.
+KNOWN: frozenset[Trust] = frozenset({"met", "verified", "followed", "followed-verified"})
 #: What somebody found who compared the safety numbers: the same, or not.
 Word = Literal["yes", "no"]
 #: How the log of a chat stands. It is kept only while it is "on".
