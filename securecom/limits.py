@@ -269,6 +269,9 @@ RENEW_DAYS = 30
 CA_WARN_DAYS = 365
 #: Certificates begin this many days before they are made, for clients whose clock is behind.
 BACKDATED_DAYS = 1
+#: The same for the CA. People pin it, so it cannot be made again when a server was started for the
+#: first time while its clock was ahead.
+CA_BACKDATED_DAYS = 5 * 365
 #: Between looks at the certificate's age, and at names whose quarantine is over.
 RENEW_CHECK = 6 * 3600.0
 #: Bytes of a key, certificate or settings file that are read at all.

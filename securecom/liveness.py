@@ -73,7 +73,7 @@ class Liveness:
             return
         stood_still = self._clock.seconds() - self._due >= limits.STOOD_STILL
         if self._connection.is_held or stood_still:  # we did not read: silence says nothing
-            self.heard()
+            self._heard = self._clock.seconds()
         if self._clock.seconds() - self._heard >= limits.PEER_GONE:
             self._connection.fault(PeerSilent(f"silence for {limits.PEER_GONE:g} s"))
             return

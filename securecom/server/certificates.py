@@ -33,7 +33,7 @@ def new_ca(now: float) -> Credentials:
     name = _name(f"securecom CA {secrets.token_hex(_RANDOM_NAME_BYTES)}")
     last = _moment(now) + timedelta(days=limits.CA_DAYS)
     builder = (
-        _builder(key, now, last)
+        _builder(key, now, last, limits.CA_BACKDATED_DAYS)
         .subject_name(name)
         .issuer_name(name)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -60,12 +60,14 @@ def new_leaf(ca: Credentials, hosts: Sequence[Host], now: float) -> Credentials:
     return Credentials(key, builder.sign(ca.key, None), ca.certificate)
 
 
-def _builder(key: Ed25519PrivateKey, now: float, last: datetime) -> x509.CertificateBuilder:
+def _builder(
+    key: Ed25519PrivateKey, now: float, last: datetime, backdated: int = limits.BACKDATED_DAYS
+) -> x509.CertificateBuilder:
     subject = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     return (
         x509.CertificateBuilder()
         .serial_number(x509.random_serial_number())
-        .not_valid_before(_moment(now) - timedelta(days=limits.BACKDATED_DAYS))
+        .not_valid_before(_moment(now) - timedelta(days=backdated))
         .not_valid_after(last)
         .public_key(key.public_key())
         .add_extension(subject, critical=False)

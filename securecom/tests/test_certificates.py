@@ -69,10 +69,10 @@ class CertificateTests(SynchronousTestCase):
         self.assertEqual(issuer.value.key_identifier, of_ca.value.digest)
         self.assertEqual(self.leaf.ca, self.ca.certificate)
 
-    def test_both_begin_a_day_early(self) -> None:
-        for certificate in (self.ca.certificate, self.leaf.certificate):
-            begins = certificate.not_valid_before_utc.timestamp()
-            self.assertEqual(begins, int(NOW) - limits.BACKDATED_DAYS * DAY)
+    def test_both_begin_early(self) -> None:
+        for made, days in ((self.ca, limits.CA_BACKDATED_DAYS), (self.leaf, limits.BACKDATED_DAYS)):
+            begins = made.certificate.not_valid_before_utc.timestamp()
+            self.assertEqual(begins, int(NOW) - days * DAY)
 
     def test_whom_it_is_for(self) -> None:
         leaf = self.leaf.certificate
@@ -207,7 +207,8 @@ class CheckTests(SynchronousTestCase):
 
     def test_a_ca_out_of_its_time(self) -> None:
         self.ca_refused(self.ca.certificate, NOW + (limits.CA_DAYS + 1) * DAY, "not today")
-        self.ca_refused(self.ca.certificate, NOW - 2 * DAY, "clock")
+        before = (limits.CA_BACKDATED_DAYS + 1) * DAY
+        self.ca_refused(self.ca.certificate, NOW - before, "clock")
 
     def test_a_leaf_of_another_ca(self) -> None:
         leaf = new_leaf(new_ca(NOW), (), NOW).certificate

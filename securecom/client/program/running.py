@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.stdio import StandardIO
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
@@ -133,19 +134,11 @@ class Run:
     # --- the core ---------------------------------------------------------------------------
 
     def _core(self, member: Member) -> Client:
-        """Whoever joins has a client of their own before this one, for a moment."""
-        return self._watched(self._member_client(member))
-
-    def _watched(self, client: Client) -> Client:
-        """What the clocks say, the client hears within `limits.CLOCK_LOOK`."""
-        watch = ClockWatch(self._reactor, shown_time, lambda _: client.clock_was_set(), client.woke)
-        looks = LoopingCall(watch.look)
-        looks.clock = self._reactor
-        over = looks.start(limits.CLOCK_LOOK, now=False)
-        over.addErrback(lambda failure: _log.failure("the clocks are not watched", failure))
+        client = self._client_of(member)
+        watch_clocks(client, self._reactor, shown_time)
         return client
 
-    def _member_client(self, member: Member) -> Client:
+    def _client_of(self, member: Member) -> Client:
         profile = member.profile
         contacts = Contacts(profile.known_peers, profile.server, time.time)
         route = Route(self._reactor, profile.host, profile.port)
@@ -239,6 +232,15 @@ class Run:
         client.done.addErrback(heard.failed)
         client.start()
         return heard.name.addCallback(lambda name: client.leave().addCallback(lambda _: name))
+
+
+def watch_clocks(client: Client, reactor: IReactorTime, wall: Callable[[], float]) -> None:
+    """Tell a client within `limits.CLOCK_LOOK` that the wall clock was set, or that we woke."""
+    watch = ClockWatch(reactor, wall, lambda _: client.clock_was_set(), client.woke)
+    looks = LoopingCall(watch.look)
+    looks.clock = reactor
+    over = looks.start(limits.CLOCK_LOOK, now=False)
+    over.addErrback(lambda failure: _log.failure("the clocks are not watched", failure))
 
 
 class _Told:
