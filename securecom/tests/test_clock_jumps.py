@@ -276,8 +276,8 @@ class CalendarTests(JumpCase):
 
     def is_valid(self, now: float) -> bool:
         """Of the certificate that new connections are shown."""
-        context = self.network.ports[4241]._creatorCallable  # type: ignore[attr-defined]
-        protocol = self.network.ports[4241].buildProtocol(UNIXAddress("/x"))
+        tls = self.network.ports[4241]._tls  # type: ignore[attr-defined]
+        context, protocol = tls._creatorCallable, tls.buildProtocol(UNIXAddress("/x"))
         shown = context(protocol).get_certificate(as_cryptography=True)
         return bool(
             shown.not_valid_before_utc.timestamp() < now < shown.not_valid_after_utc.timestamp()
