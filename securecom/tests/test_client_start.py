@@ -398,6 +398,39 @@ class StandardIOTests(SynchronousTestCase):
         standard_io.fill_missing()
         self.assertEqual(os.read(here, 1), b"")
 
+    def test_only_an_end_with_exit_code_0_leaves_what_was_typed_to_the_shell(self) -> None:
+        class UnforeseenError(Exception):
+            pass
+
+        def signalled() -> int:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return 0
+
+        def raising(error: BaseException) -> int:
+            raise error
+
+        before = signal.getsignal(signal.SIGTERM)
+        self.addCleanup(signal.signal, signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        discarded: list[str] = []
+        self.patch(standard_io, "discard_input", lambda: discarded.append("all"))
+        for program, code, discards in (
+            (lambda: 0, 0, False),
+            (lambda: 5, 5, True),
+            (signalled, 143, True),
+            (lambda: raising(SystemExit(0)), SystemExit, False),
+            (lambda: raising(SystemExit(2)), SystemExit, True),
+            (lambda: raising(UnforeseenError()), UnforeseenError, True),
+        ):
+            discarded.clear()
+            run = standard_io.leaves_no_input(program)
+            if isinstance(code, int):
+                self.assertEqual(run(), code)
+            else:
+                self.assertRaises(code, run)
+            self.assertEqual(bool(discarded), discards, code)
+        self.assertIs(signal.getsignal(signal.SIGTERM), signal.SIG_DFL)
+
     def test_no_terminal_has_no_width(self) -> None:
         here, there = os.pipe()
         self.addCleanup(os.close, here)
