@@ -25,7 +25,9 @@ def remove_pid_file(path: Path) -> None:
 
 
 def remove_socket_lock(path: Path) -> None:
-    """Remove the lock of a unix socket if its number is our own and nobody listens there.
+    """Remove a unix socket with its lock if the number there is our own and nobody listens.
+
+    Twisted removes a dead socket only together with a lock that it has found stale itself.
 
     Two containers that share a folder may both have the number 1, and one of them be alive.
     """
@@ -33,6 +35,8 @@ def remove_socket_lock(path: Path) -> None:
     try:
         if os.readlink(lock) == str(os.getpid()) and not _is_served(path):
             lock.unlink()
+            if path.is_socket():
+                path.unlink()
     except OSError:  # no lock, or not ours to remove: Twisted says so when it listens
         return
 

@@ -35,8 +35,8 @@ LEVELS = tuple(level.name for level in LogLevel.iterconstants())
 _OWN = frozenset({"securecom.tap"})
 #: What may be an address, and the port behind it as Twisted writes it.
 _ADDRESS = re.compile(
-    r"(?<![\w.:])([0-9A-Fa-f:.]*[:.][0-9A-Fa-f:.]*)(?:%\w+)?"
-    r"(?P<port>'?, ?(?:port=)?\d{1,5}\b|\]?:\d{1,5}\b)?"
+    r"'?(?<![\w.:])([0-9A-Fa-f:.]*[:.][0-9A-Fa-f:.]*)(?:%\w+)?'?"
+    r"(?:, ?(?:port=)?\d{1,5}\b|\]?:\d{1,5}\b)?"
 )
 
 

@@ -76,6 +76,12 @@ class SocketLockTests(SynchronousTestCase):
         with socket.socket(socket.AF_UNIX) as dead:
             dead.bind(str(self.path))
         self.assertFalse(self.stays(OURS))
+        self.assertFalse(self.path.exists())  # or binding to it would fail
+
+    def test_what_is_no_socket_is_left(self) -> None:
+        self.path.write_text("somebody's")
+        self.stays(OURS)
+        self.assertEqual(self.path.read_text(), "somebody's")
 
     def test_one_in_another_container_stays(self) -> None:
         """It has our number, and answers."""
