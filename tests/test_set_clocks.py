@@ -87,9 +87,9 @@ class SetClockTests(TownCase):
         clock = self.clock("alice")
         server = await self.server()
         alice = await self.set_client(clock, "alice", server).online()
-        clock.set(-HOUR)
         await server.stop()
         await alice.event("offline")
+        clock.set(-HOUR)  # while it waits for its next attempt
         await self.server(*self.ports_of(server))
         await alice.event("online", again=True)
 
