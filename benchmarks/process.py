@@ -88,15 +88,15 @@ def server(variant: Variant, state: Path, log: Path) -> Iterator[Server]:
     """A server of this kind on this state; it has ended when the context has."""
     where = ["--standard", LOOPBACK, "--request", LOOPBACK, "--no-dial", "--state", str(state)]
     with log.open("wb") as out:
-        process = _start_pinned([*variant.command, *where], out.fileno())
+        process = start_pinned([*variant.command, *where], out.fileno())
     try:
-        yield Server(process.pid, *_ports(process, log))
+        yield Server(process.pid, *ports_of(process, log))
     finally:
-        _end(process)
+        end(process)
 
 
-def _start_pinned(command: Sequence[str], out: int) -> subprocess.Popen[bytes]:
-    """A child inherits the affinity of the moment, before it has any thread."""
+def start_pinned(command: Sequence[str], out: int) -> subprocess.Popen[bytes]:
+    """Start a server. A child inherits the affinity of the moment, before it has any thread."""
     os.sched_setaffinity(0, {_SERVER_CORE})
     try:
         return subprocess.Popen(  # noqa: S603 - our own words
@@ -106,16 +106,18 @@ def _start_pinned(command: Sequence[str], out: int) -> subprocess.Popen[bytes]:
         pin_generator()
 
 
-def _ports(process: subprocess.Popen[bytes], log: Path) -> tuple[int, int]:
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end and process.poll() is None:
+def ports_of(process: subprocess.Popen[bytes], log: Path) -> tuple[int, int]:
+    """Wait until a server says which ports it has opened."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and process.poll() is None:
         if found := _PORTS.search(log.read_text()):
             return int(found[1]), int(found[2])
         time.sleep(0.05)
     raise RuntimeError(f"the server opened no ports:\n{log.read_text()}")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process for certain."""
     process.terminate()
     try:
         process.wait(PATIENCE)

@@ -146,8 +146,9 @@ class ProofTests(DoorCase):
 
 class SilentTests(DoorCase):
     async def test_who_does_not_log_in_is_dropped(self) -> None:
-        """At every stage; the ten seconds of it are cut to two (`tests.shortened`)."""
-        command = (sys.executable, "-m", "tests.shortened", "LOGIN_DEADLINE=2")
+        """At every stage; the ten seconds of each are cut to two (`tests.shortened`)."""
+        shorter = ("LOGIN_DEADLINE=2", "HELLO_DEADLINE=2")
+        command = (sys.executable, "-m", "tests.shortened", *shorter)
         server = await self.server(command=(*command, "-n", "--pidfile=", "securecom"))
         carol = self.identity("carol")
         waiting: list[Any] = [

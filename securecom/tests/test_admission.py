@@ -419,6 +419,11 @@ class ProxiedTests(SynchronousTestCase):
             self.assertRaises(refusals.NotDialling, hand.done, hand.ask(commands.DialMe, port=4242))
         self.assertEqual(self.house.dialled, [])
 
+    def test_clients_without_an_address_share_all_places(self) -> None:
+        self.patch(limits, "LOGINS_AT_ONCE_BY_ADDRESS", 1)
+        hands = [self.comes(b"PROXY UNKNOWN :: :: 0 0\r\n") for _ in range(3)]
+        self.assertEqual([hand.standard.is_secured for hand in hands], [True] * 3)
+
     def test_it_is_the_client_who_is_dialled(self) -> None:
         hand = self.comes(b"PROXY TCP4 203.0.113.1 192.0.2.9 1000 4241\r\n")
         hand.log_in()
