@@ -53,6 +53,7 @@ from securecom.identity import Identity, Name
 from securecom.invitation import Host, Invitation, token_hash
 from securecom.server.service import Server, Settings, Surroundings, reactor_endpoint
 from securecom.server.state import open_registry, open_state
+from securecom.starting import system_errors_told
 
 _LOOPBACK = Host("127.0.0.1")
 _YOU, _PARTNER = Name("you"), Name("robin")
@@ -65,7 +66,9 @@ _REPEATED = 1000
 
 def run(arguments: Namespace) -> int:
     """The exit code: 0 if a chat went through, on a terminal if there was one."""
-    with tempfile.TemporaryDirectory(prefix="securecom-demo-") as folder:
+    with system_errors_told():
+        made = tempfile.TemporaryDirectory(prefix="securecom-demo-")
+    with made as folder:
         return Demo(arguments, steady_reactor(), Path(folder)).until_over(None)
 
 

@@ -71,6 +71,13 @@ class TLSUnusable(OurFault):
     hint = "Nothing was started. Install cryptography 47.0 or later from its wheels."
 
 
+class OutputFailed(OurFault):
+    """What was to be printed could not be written."""
+
+    code = 116
+    hint = "Nothing was changed or sent. Check where the output goes: is there space left?"
+
+
 # --- the person's ---------------------------------------------------------------------------
 
 

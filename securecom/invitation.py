@@ -19,6 +19,13 @@ from securecom.errors import BadHost, BadLink
 
 _SCHEME = "securecom://"
 _SERVER_BYTES = 32
+_PARTS = len(("authority", "server", "token"))
+#: Of base32: 5 bits a letter.
+_TOKEN_LETTERS = -(-8 * limits.TOKEN_BYTES // 5)
+#: What `securecom-admin invite` prints above a link: "alice, once, until 2026-11-29 21:06 UTC:".
+_HEADING = re.compile(r"\s*[a-z0-9][a-z0-9._-]*, once, until [0-9: -]{16} UTC:\s*")
+#: What may stand behind a link at the end of a sentence.
+_STOPS = ".,"
 _MAX_PORT = 65535
 _LABEL = re.compile(rf"[a-z0-9]([a-z0-9-]{{0,{limits.MAX_LABEL - 2}}}[a-z0-9])?")
 _AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?")
@@ -93,21 +100,48 @@ class Invitation:
 
     @classmethod
     def parse(cls, text: str) -> Invitation:
-        """The invitation in a link, white space around it allowed.
+        """The invitation in a link, as `securecom-admin` prints it or as it comes by mail.
+
+        Allowed are the line above it, white space around it and in it (a long line is wrapped), a
+        pair of `<>` around it, and a full stop or comma behind it.
 
         :raises BadLink: for anything else.
         """
-        text = text.strip()
+        text = _unwrapped(text)
         if len(text) > limits.MAX_LINK:
             raise BadLink(f"an invitation link has at most {limits.MAX_LINK} characters")
         if text[: len(_SCHEME)].lower() != _SCHEME:
             raise BadLink(f"an invitation link begins with {_SCHEME}")
         parts = text[len(_SCHEME) :].split("/")
-        if len(parts) != len(("authority", "server", "token")):
+        if len(parts) != _PARTS:
             raise BadLink("an invitation link is a host, a server's fingerprint and a token")
         host, port = _authority(parts[0])
         server = _from_text(parts[1], _SERVER_BYTES, "server's fingerprint")
         return cls(host, port, server, _from_text(parts[2], limits.TOKEN_BYTES, "token"))
+
+
+def is_unfinished(text: str) -> bool:
+    """The text is the beginning of a link, or the line above one: more lines may complete it.
+
+    :param text: whole lines, as for `Invitation.parse`.
+    """
+    text = _unwrapped(text)
+    if len(text) > limits.MAX_LINK:
+        return False
+    if text[: len(_SCHEME)].lower() != _SCHEME:
+        return text.endswith(":") or _SCHEME.startswith(text.lower())
+    parts = text[len(_SCHEME) :].split("/")
+    return len(parts) < _PARTS or (len(parts) == _PARTS and len(parts[-1]) < _TOKEN_LETTERS)
+
+
+def _unwrapped(text: str) -> str:
+    """The link alone: no white space, nothing before it or behind it that is often there."""
+    heading = _HEADING.match(text)
+    text = "".join((text if heading is None else text[heading.end() :]).split())
+    text = text.rstrip(_STOPS)
+    if text.startswith("<"):
+        text = text.removeprefix("<").removesuffix(">")
+    return text.rstrip(_STOPS)
 
 
 def token_hash(token: bytes) -> bytes:

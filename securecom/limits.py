@@ -47,6 +47,9 @@ MAX_LABEL = 63
 MAX_LINK = 512
 #: bcrypt rounds of the identity file: about half a second on a small machine.
 BCRYPT_ROUNDS = 64
+#: bcrypt rounds of an identity file that is opened at all: half a minute on a small machine. The
+#: number stands in the file, and a damaged or hostile one would keep us busy for days.
+MAX_BCRYPT_ROUNDS = 4096
 #: Links of a chain of keys that a server keeps for a name and a client follows: who has not met
 #: somebody for eight new keys sees a changed one. 1536 bytes in a request.
 MAX_SUCCESSIONS = 8
@@ -347,6 +350,17 @@ MAX_PROFILE_FILE = 16 * 1024
 MAX_KNOWN_PEERS_FILE = 4 * 1024 * 1024
 #: Bytes of a backup that is opened at all: the longest pins, and room for the rest around them.
 MAX_BACKUP_FILE = MAX_KNOWN_PEERS_FILE + 256 * 1024
+#: Bytes of a backup's file in age's armour: base64 in lines of 64 letters with CRLF, its two lines
+#: around it, and room for blanks.
+MAX_BACKUP_TEXT = MAX_BACKUP_FILE * 3 // 2
+#: The least that a backup's pass phrase may cost to try when we write one, as scrypt's N in powers
+#: of two: a tenth of a second. pyrage measures one try of about 3 ms and takes as little as 10 if
+#: the machine stalls or its clock is set in that moment: a thief would guess 1000 times faster.
+MIN_SCRYPT_WORK = 15
+#: What is enough, the tool age's own choice. On a busy machine pyrage takes 16, say: a backup is
+#: encrypted up to SEAL_TRIES times until it costs so much. A try that takes less is short.
+GOOD_SCRYPT_WORK = 18
+SEAL_TRIES = 5
 #: What a backup's pass phrase may cost to try, as scrypt's N in powers of two. pyrage takes what
 #: lasts about a second, 19 or 20 today; 21 takes 2 GiB of memory and some ten seconds.
 MAX_SCRYPT_WORK = 21

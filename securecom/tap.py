@@ -26,7 +26,7 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
 from twisted.python.components import Componentized
 
-from securecom import limits, process, tls
+from securecom import __version__, limits, process, tls
 from securecom.clocks import steady_reactor
 from securecom.errors import SecurecomError
 from securecom.server import left_over, logs
@@ -34,6 +34,7 @@ from securecom.server.dialling import ANY_LOCAL_PORT
 from securecom.server.service import Server, Settings, Surroundings, reactor_endpoint
 from securecom.server.state import State, default_state_folder, open_registry, open_state
 from securecom.signals import on_signal
+from securecom.starting import path_named, print_all, system_errors_told
 
 _log = Logger()
 _HIGHEST_PORT = 65535
@@ -167,7 +168,28 @@ class Options(usage.Options):
         self["dial"] = None if self["no-dial"] else _port(self["dial"])
         if self["dial"] == ANY_LOCAL_PORT and self["public"]:
             stop("--dial 0 is for clients on this machine; a --public server dials one port")
-        self["state"] = Path(self["state"]) if self["state"] else default_state_folder()
+        try:
+            chosen = self["state"]
+            self["state"] = path_named(chosen, "--state") if chosen else default_state_folder()
+        except SecurecomError as error:
+            stop(str(error))
+
+    def opt_help(self) -> NoReturn:
+        """Show this help."""
+        print_and_leave(f"{self}\n")
+
+    def opt_version(self) -> NoReturn:
+        """Show the version."""
+        print_and_leave(f"securecom-server {__version__}\n")
+
+
+def print_and_leave(text: str) -> NoReturn:
+    """Print text and leave with exit code 0, or, where it cannot be printed, with one line."""
+    try:
+        print_all(text)
+    except SecurecomError as error:
+        stop(str(error))
+    sys.exit(0)
 
 
 def _port(text: str) -> int:
@@ -280,9 +302,12 @@ def makeService(options: Options) -> IService:
         dial=options["dial"],
     )
     try:
-        tls.check_openssl()
-        state = open_state(options["state"], options["public"], time.time(), not options["no-init"])
-        registry = open_registry(state)
+        with system_errors_told():
+            tls.check_openssl()
+            state = open_state(
+                options["state"], options["public"], time.time(), not options["no-init"]
+            )
+            registry = open_registry(state)
     except SecurecomError as error:
         stop(str(error))
     twistd: Mapping[str, Any] = options.parent or {}
@@ -332,15 +357,17 @@ class _Announcement:
         ]
 
     def lines(self, standard: int, request: int, users: int) -> list[str]:
-        """Fingerprint, ports, users, and the command to type next."""
+        """Fingerprint, ports, users, and what to type while there is nobody."""
         hosts = ", ".join(self._options["public"]) or "this machine only (--public HOST opens it)"
         folder = self._state.path
         chosen = "" if folder == default_state_folder() else f" --state {folder}"
-        return [
+        lines = [
             f"server fingerprint {self._state.fingerprint}",
             f"standard channel on port {standard}, request channel on port {request}",
             f"for {hosts}",
             f"users: {users}",
             f"room for {self.people} people on line at once",
-            f"next: securecom-admin{chosen} invite NAME",
         ]
+        if not users:
+            lines.append(f"next: securecom-admin{chosen} invite NAME")
+        return lines

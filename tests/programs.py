@@ -30,7 +30,7 @@ class Server(Process):
     async def ready(self) -> Server:
         """Its ports are open, and known."""
         ports = await self.text(r"standard channel on port (\d+), request channel on port (\d+)")
-        await self.text(r"next: securecom-admin")
+        await self.text(r"users: \d+")
         self.standard, self.request = int(ports[1]), int(ports[2])
         return self
 

@@ -46,7 +46,7 @@ class BackupTests(TownCase):
         alice = await self.client("alice", server).online()
         kept = self.home / "kept.age"
         await self._back_up(alice, kept)
-        await self.admin("reset-key", "alice")
+        await self.admin("reset-key", "alice", "--yes")
         await alice.ended()
         here = self._restoring(kept)
         problem = await here.event("problem")

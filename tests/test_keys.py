@@ -45,7 +45,7 @@ class KeysTests(TownCase):
         alice, bob = await self.clients(server, "alice", "bob")
         await self.chat(alice, bob, "bob", "alice")
         await self.stop(alice, bob)
-        await self.admin("reset-key", "bob")
+        await self.admin("reset-key", "bob", "--yes")
         await bob.ended()
         (link,) = await self.invite("bob")
         new = await self.enrolling(link, "bob2", "--no-pass", "--available", "--stay").online()
@@ -96,7 +96,7 @@ class KeysTests(TownCase):
 
     async def _reset(self, alice: Client, bob: Client) -> None:
         """The admin gives bob's name another key: nothing leads there, and nothing is sent."""
-        await self.admin("reset-key", "bob")
+        await self.admin("reset-key", "bob", "--yes")
         await bob.ended()
         (link,) = await self.invite("bob")
         new = await self.enrolling(link, "bob2", "--no-pass", "--available", "--stay").online()

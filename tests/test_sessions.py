@@ -32,7 +32,7 @@ class PutOutTests(TownCase):
         await self._is_put_out("remove", "--yes")
 
     async def test_key_reset_in_a_chat(self) -> None:
-        await self._is_put_out("reset-key")
+        await self._is_put_out("reset-key", "--yes")
 
     async def _is_put_out(self, command: str, *more: str) -> None:
         server = await self.server()

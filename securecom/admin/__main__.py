@@ -7,22 +7,22 @@ the server notices what has changed. It needs no reactor.
 from __future__ import annotations
 
 import contextlib
-import io
-import os
 import secrets
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from securecom import process
 from securecom.admin.arguments import parser
 from securecom.admin.commands import COMMANDS, Desk
 from securecom.admin.desk import Answer, Surroundings, done
-from securecom.errors import SecurecomError
+from securecom.errors import OutputFailed, SecurecomError
 from securecom.server import database
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.server.state import default_state_folder, read_state
+from securecom.starting import output_kept, path_named, print_all, system_errors_told
 
 _OK, _TO_PUT_RIGHT, _INTERRUPTED = 0, 1, 130
 
@@ -33,25 +33,34 @@ def answer(argv: Sequence[str], around: Surroundings) -> Answer:
     :raises SecurecomError: it cannot be; nothing was changed.
     :raises SystemExit: from argparse, after `--help` or a mistake in usage.
     """
-    asked = parser().parse_args(argv)
-    state = read_state(asked.state or default_state_folder(), around.now())
+    with output_kept():
+        asked = parser().parse_args(argv)
+    state = read_state(_folder(asked.state), around.now())
     pool = database.SynchronousPool(database.connect(state.registry_path))
     with contextlib.closing(SQLiteRegistry(pool)) as registry:
         done(registry.end_quarantines(around.now()))
         return COMMANDS[asked.command](Desk(state, registry, around), asked)
 
 
+def _folder(named: Path | None) -> Path:
+    return default_state_folder() if named is None else path_named(named, "--state")
+
+
 def run(argv: Sequence[str], around: Surroundings) -> int:
     """Do what a command line asks for, and tell: the exit code."""
     try:
-        said = answer(argv, around)
+        with system_errors_told():
+            said = answer(argv, around)
     except SecurecomError as error:
         return _cannot(str(error))
     except KeyboardInterrupt:
         return _INTERRUPTED
     if said.note:
         print(said.note, file=sys.stderr)
-    sys.stdout.write("".join(f"{line}\n" for line in said.lines))
+    try:
+        print_all("".join(f"{line}\n" for line in said.lines))
+    except OutputFailed as error:
+        return _cannot(f"{error.what}; what was asked for is done")
     return _OK
 
 
@@ -60,17 +69,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     process.forbid_core_dumps()
     if sys.stdout is None:  # closed before we were started: a token would be lost
         sys.exit(_cannot("there is no standard output; nothing was done"))
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a folder's name may be any bytes
     around = Surroundings(time.time, secrets.token_bytes, _confirmer(), sys.stdout.encoding)
-    try:
-        status = run(sys.argv[1:] if argv is None else argv, around)
-        sys.stdout.flush()
-    except OSError as error:
-        # Done, but not shown. What is left in the buffer must not fail once more at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = _cannot(f"the output was cut off ({error.strerror})")
-    sys.exit(status)
+    sys.exit(run(sys.argv[1:] if argv is None else argv, around))
 
 
 def _cannot(why: str) -> int:

@@ -125,7 +125,7 @@ def _add_users(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     ):
         about_one = add(command, text)
         about_one.add_argument("name", metavar="NAME", type=_name)
-        if command in ("remove", "release"):
+        if command in ("remove", "release", "reset-key"):
             about_one.add_argument("--yes", action="store_true", help="do not ask")
 
 

@@ -10,7 +10,7 @@ from securecom.admin.arguments import invitation_id
 from securecom.admin.desk import Answer, Surroundings, done
 from securecom.admin.leaving import Leaving
 from securecom.admin.output import day_and_time, iso, json_lines, qr_code, table
-from securecom.errors import NameTaken
+from securecom.errors import NameTaken, NoSuchUser
 from securecom.identity import Name
 from securecom.invitation import Host, Invitation, token_hash
 from securecom.server import certificates
@@ -128,10 +128,17 @@ class Desk:
         return Answer([f"{asked.name} is enabled"])
 
     def reset_key(self, asked: Namespace) -> Answer:
-        """Take a user's key away."""
-        done(self._registry.reset_key(asked.name))
-        note = f"Next: securecom-admin invite {asked.name}"
-        return Answer([f"{asked.name} has no key any more"], note)
+        """Take a user's key away, once somebody has said yes."""
+        name = asked.name
+        if done(self._registry.user(name)) is None:
+            raise NoSuchUser(f"there is no user {name}")
+        question = (
+            f"{name}'s key will no longer work, and everybody who has met {name} will see a "
+            f"changed key. Reset it?"
+        )
+        self._around.must_agree(asked.yes, question, f"{name}'s key was not reset")
+        done(self._registry.reset_key(name))
+        return Answer([f"{name} has no key any more"], f"Next: securecom-admin invite {name}")
 
     # --- the server -------------------------------------------------------------------------
 

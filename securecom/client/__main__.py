@@ -9,30 +9,39 @@ import os
 import signal
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from securecom import limits, process
 from securecom.client.program import account, exits, standard_io
 from securecom.client.program.arguments import STANDARD_INPUT, parser
 from securecom.errors import SecurecomError
-from securecom.invitation import Invitation
+from securecom.invitation import Invitation, is_unfinished
+from securecom.starting import output_kept, print_all, system_errors_told
 
 
 @standard_io.leaves_no_input
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code of one run."""
     process.forbid_core_dumps()
-    standard_io.fill_missing()
-    arguments_parser = parser()
-    arguments = arguments_parser.parse_args(argv)
-    _check(arguments, arguments_parser)
     try:
-        return _run(arguments)
+        with system_errors_told():
+            standard_io.fill_missing()
+            start = _prepared(argv)
+        return start()
     except SecurecomError as error:
         print(f"securecom: {error}", file=sys.stderr)
         return exits.exit_code(error)
     except (KeyboardInterrupt, EOFError):  # while a pass phrase is asked for
         return exits.SIGNALLED + signal.SIGINT
+
+
+def _prepared(argv: Sequence[str] | None) -> Callable[[], int]:
+    """All that comes before the reactor runs; what then runs it, for an exit code."""
+    arguments_parser = parser()
+    with output_kept():
+        arguments = arguments_parser.parse_args(argv)
+    _check(arguments, arguments_parser)
+    return _chosen(arguments)
 
 
 def _check(arguments: Namespace, arguments_parser: ArgumentParser) -> None:
@@ -44,7 +53,7 @@ def _check(arguments: Namespace, arguments_parser: ArgumentParser) -> None:
         arguments_parser.error("--restore brings a profile: leave the link, or --demo, away")
 
 
-def _run(arguments: Namespace) -> int:
+def _chosen(arguments: Namespace) -> Callable[[], int]:
     from securecom import tls
 
     tls.check_openssl()
@@ -52,10 +61,10 @@ def _run(arguments: Namespace) -> int:
         return _demo(arguments)
     profiles = account.profiles_of(arguments, os.environ)
     if arguments.profiles:
-        print("".join(f"{name}\n" for name in profiles.names()), end="")
-        return exits.OK
+        print_all("".join(f"{name}\n" for name in profiles.names()))
+        return lambda: exits.OK
     if arguments.link == STANDARD_INPUT:
-        arguments.link = Invitation.parse(standard_io.first_line(limits.MAX_LINK))
+        arguments.link = Invitation.parse(_pasted_link())
     source = account.pass_phrases(arguments, is_terminal=os.isatty(standard_io.INPUT))
     if arguments.restore is not None:
         someone: account.Member | account.Newcomer = account.restored(arguments, profiles, source)
@@ -67,15 +76,33 @@ def _run(arguments: Namespace) -> int:
     from securecom.client.program import logs, running
 
     logs.begin(arguments.log_file)
-    return running.run(arguments, someone)
+    _import_reactor()
+    return lambda: running.run(arguments, someone)
 
 
-def _demo(arguments: Namespace) -> int:
+def _pasted_link() -> str:
+    """A link from the input, whose line may be wrapped; an empty line, or the end, ends it."""
+    text = line = standard_io.first_line(limits.MAX_LINK)
+    while line and is_unfinished(text):
+        line = standard_io.first_line(limits.MAX_LINK, question="")
+        text = f"{text}\n{line}"
+    return text
+
+
+def _demo(arguments: Namespace) -> Callable[[], int]:
     from securecom import demo
     from securecom.client.program import logs
 
     logs.begin(arguments.log_file)
-    return demo.run(arguments)
+    _import_reactor()
+    return lambda: demo.run(arguments)
+
+
+def _import_reactor() -> None:
+    """Installs it, which the system may refuse: it needs descriptors."""
+    from securecom.clocks import steady_reactor
+
+    steady_reactor()
 
 
 if __name__ == "__main__":

@@ -230,14 +230,17 @@ def _lock(lock: int, path: Path) -> None:
         except BlockingIOError:
             continue
         except OSError as error:
-            raise _unusable(path, error) from None
+            if error.errno not in whole_files.NO_LOCKS:
+                raise _unusable(path, error) from None
+            hint = "Nothing was pinned. Keep profiles on a local disk: --data-dir names the folder."
+            raise StateDamaged(f"{path} cannot be locked ({error.strerror})", hint) from None
         return
     raise StateBusy(f"another client is writing {path}; nothing was pinned")
 
 
 def _read(path: Path) -> bytes:
     """:raises StateDamaged: if others may use it, or it is too long."""
-    data, is_open = private_files.read(path, limits.MAX_KNOWN_PEERS_FILE)
+    data, is_open = private_files.read_plain(path, limits.MAX_KNOWN_PEERS_FILE)
     if is_open:
         what = f"others on this machine may use {path}; it was not read"
         raise StateDamaged(what, f"Nothing was changed. Type: chmod 600 {path}")

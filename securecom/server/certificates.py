@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -22,6 +22,20 @@ from securecom.invitation import Host
 from securecom.tls import Credentials
 
 _RANDOM_NAME_BYTES = 8
+#: What `cryptography` raises for a certificate that is not as it was written. They have no class in
+#: common but Exception.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    InternalError,
+    InvalidSignature,
+    UnsupportedAlgorithm,
+    x509.AttributeNotFound,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 # --- making ---------------------------------------------------------------------------------
@@ -112,7 +126,7 @@ def is_for(leaf: x509.Certificate, hosts: Sequence[Host]) -> bool:
     """Whether a leaf bears exactly these hosts, in this order."""
     try:
         present = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
+    except _UNREADABLE:
         return False
     return present == _alternatives(hosts)
 
@@ -167,7 +181,7 @@ def from_pem(data: bytes, what: str) -> Credentials:
         key = serialization.load_pem_private_key(data, None)
         certificate = x509.load_pem_x509_certificate(data)
         certified = certificate.public_key()
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except _UNREADABLE:
         raise StateDamaged(f"{what} holds no private key with its certificate") from None
     if not isinstance(key, Ed25519PrivateKey):
         raise StateDamaged(f"the key in {what} is not Ed25519")
@@ -181,7 +195,7 @@ def check_ca(ca: x509.Certificate, now: float, what: str) -> None:
     try:
         ca.verify_directly_issued_by(ca)
         constraints = ca.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+    except _UNREADABLE:
         raise StateDamaged(f"{what} is no CA") from None
     if not constraints.ca:
         raise StateDamaged(f"{what} is no CA")
@@ -195,5 +209,5 @@ def check_leaf(leaf: x509.Certificate, ca: x509.Certificate, what: str) -> None:
     """:raises StateDamaged: if the CA did not issue this."""
     try:
         leaf.verify_directly_issued_by(ca)
-    except (ValueError, TypeError, InvalidSignature):
+    except _UNREADABLE:
         raise StateDamaged(f"the certificate in {what} is not of this server's CA") from None

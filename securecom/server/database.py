@@ -39,6 +39,9 @@ _SETTINGS = (
     "PRAGMA secure_delete = ON",  # what was removed is gone from the file
     "PRAGMA trusted_schema = OFF",
 )
+#: What the module sqlite3 raises for a file that is not as it was written. A name or a statement
+#: that is damaged may not be UTF-8, and neither may the message about it.
+ERRORS = (sqlite3.Error, UnicodeDecodeError)
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT})
 _PRIMARY_CODE = 0xFF
@@ -412,15 +415,17 @@ def _wanted(version: int) -> set[str]:
 
 @contextlib.contextmanager
 def readable() -> Iterator[None]:
-    """:raises OurFault: what a `sqlite3.Error` means."""
+    """:raises OurFault: what an error of SQLite means."""
     try:
         yield
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise meaning(error) from None
 
 
-def meaning(error: sqlite3.Error) -> OurFault:
+def meaning(error: sqlite3.Error | UnicodeDecodeError) -> OurFault:
     """Busy, damaged, or in the way: full, read-only, gone."""
+    if isinstance(error, UnicodeDecodeError):
+        return StateDamaged("the registry is damaged (it holds text that is not UTF-8)")
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY_CODE
     if code in _BUSY:
         return StateBusy("another process is writing to the registry")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -146,6 +145,6 @@ class SQLiteRegistry:
 
 def _meaning(failure: Failure) -> Failure:
     """A database's error becomes one that people can read; others stay what they are."""
-    if isinstance(failure.value, sqlite3.Error):
+    if isinstance(failure.value, database.ERRORS):
         return Failure(database.meaning(failure.value))
     return failure

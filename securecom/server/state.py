@@ -19,6 +19,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import platformdirs
@@ -26,13 +27,14 @@ from cryptography import x509
 from twisted.internet.interfaces import IReactorThreads
 
 from securecom import whole_files
-from securecom.errors import NoState, StateBusy, StateDamaged
+from securecom.errors import NoState, StateBusy, StateDamaged, StateUnusable
 from securecom.identity import server_fingerprint, server_id
 from securecom.invitation import Host
 from securecom.server import certificates, database, files
 from securecom.server.registry import Registry
 from securecom.server.settings import Settings
 from securecom.server.sqlite_registry import SQLiteRegistry
+from securecom.starting import path_named, usual_path
 from securecom.tls import Credentials
 
 _WHOLE = "server"
@@ -46,10 +48,14 @@ _RELEASED = -1  # no descriptor
 
 
 def default_state_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """`$SECURECOM_STATE`, else the platform's folder for a program's data."""
+    """`$SECURECOM_STATE`, else the platform's folder for a program's data.
+
+    :raises BadArgument: if there can be no such folder.
+    """
     if chosen := environ.get("SECURECOM_STATE"):
-        return Path(chosen).expanduser()
-    return platformdirs.user_data_path("securecom-server", appauthor=False)
+        return path_named(chosen, "SECURECOM_STATE")
+    find = partial(platformdirs.user_data_dir, "securecom-server", appauthor=False)
+    return usual_path(find, "--state or SECURECOM_STATE")
 
 
 # --- reading --------------------------------------------------------------------------------
@@ -254,6 +260,12 @@ def _take_lock(root: Path) -> int:
         os.close(lock)
         hint = "Stop it first, or name another folder with --state."
         raise StateBusy(f"a server runs on {root} already", hint) from None
+    except OSError as error:
+        os.close(lock)
+        hint = "Nothing was changed. Check the folder's disk."
+        if error.errno in whole_files.NO_LOCKS:  # NFS without its lock daemon, for one
+            hint = "Nothing was changed. Name a folder on a local disk with --state."
+        raise StateUnusable(f"{path} cannot be locked ({error.strerror})", hint) from None
     return lock
 
 

@@ -238,7 +238,7 @@ class UsersTests(AdminCase):
     def test_listed(self) -> None:
         key = self.enrol(BOB)
         self.enrol(ALICE)
-        self.run_command("reset-key", "alice")
+        self.run_command("reset-key", "alice", "--yes")
         lines = self.says("users").splitlines()
         self.assertEqual(lines[0].split(), ["NAME", "STATE", "SINCE", "KEY"])
         self.assertEqual(lines[1], "alice  no key    2026-11-22 12:45 UTC")
@@ -260,17 +260,38 @@ class UsersTests(AdminCase):
         self.enrol(ALICE)
         self.assertEqual(self.says("disable", "alice"), "alice is disabled\n")
         self.assertIn("alice  disabled ", self.says("users"))
-        self.run_command("reset-key", "alice")
+        self.run_command("reset-key", "alice", "--yes")
         self.assertIn("alice  disabled, no key ", self.says("users"))
         self.assertEqual(self.says("enable", "alice"), "alice is enabled\n")
         self.assertIn("alice  no key ", self.says("users"))
 
     def test_a_key_reset_and_invited_again(self) -> None:
         self.enrol(ALICE)
-        output, note = self.run_command("reset-key", "alice")
+        output, note = self.run_command("reset-key", "alice", "--yes")
         self.assertEqual(output, "alice has no key any more\n")
         self.assertIn("securecom-admin invite alice", note)
         self.says("invite", "alice")
+
+    def test_a_key_is_not_reset_without_a_yes(self) -> None:
+        key = self.enrol(ALICE)
+        self.assertIn("--yes", self.refuses("reset-key", "alice"))
+        asked: list[str] = []
+
+        def no(question: str) -> bool:
+            asked.append(question)
+            return False
+
+        self.confirm = no
+        self.assertIn("was not reset", self.refuses("reset-key", "alice"))
+        self.assertIn("changed key", asked[0])
+        user = self.successResultOf(self.registry.user(ALICE))
+        assert user is not None
+        self.assertEqual(user.key, key)
+        self.confirm = lambda question: True
+        self.run_command("reset-key", "alice")
+        user = self.successResultOf(self.registry.user(ALICE))
+        assert user is not None
+        self.assertIsNone(user.key)
 
     def test_nobody_of_that_name(self) -> None:
         self.says("invite", "alice")

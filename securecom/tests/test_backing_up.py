@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,12 +63,13 @@ class BackingUpCase(SynchronousTestCase):
         self.profile = profile_of(self.profiles, self.home / "new", self.pass_phrase)
         self.notes = Notebook()
         self.notes.secrets = [PHRASE, PHRASE]
+        self.seal: Callable[[bytes, str], bytes] = quickly
 
     def elsewhere(self, call: Any) -> Deferred[Any]:
         return maybeDeferred(call)
 
     def make(self, file: str | None = None) -> Deferred[BackedUp]:
-        backups = Backups(self.profile.folder, self.notes.ask_secret, self.elsewhere, quickly)
+        backups = Backups(self.profile.folder, self.notes.ask_secret, self.elsewhere, self.seal)
         return backups.make(str(self.file) if file is None else file)
 
     def refused(

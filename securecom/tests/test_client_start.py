@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import io
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import termios
 from argparse import Namespace
 from dataclasses import replace
@@ -29,7 +31,7 @@ from securecom.client.coordination.consent import ASK_THE_PERSON
 from securecom.client.events import Asked, Message, Online
 from securecom.client.frontends.qr import Screen
 from securecom.client.profile import private_files
-from securecom.client.profile.identity_file import read_identity_file
+from securecom.client.profile.identity_file import make_identity_file, read_identity_file
 from securecom.client.profile.passphrase import Given, NoPassPhrase, Nowhere, Terminal
 from securecom.client.profile.profiles import Profiles
 from securecom.client.program import account, logs, running, standard_io
@@ -164,6 +166,54 @@ class AccountTests(StartCase):
     def test_a_missing_key_of_ones_own_makes_none(self) -> None:
         self.assertRaises(IdentityProblem, self.newcomer, "--identity", "/none")
 
+    def test_a_key_that_only_this_process_has_open_is_refused_before_anything_is_sent(self) -> None:
+        """The next start would find another file in its place, or none."""
+        self.folder.mkdir()
+        own = self.folder / "own"
+        make_identity_file(own, None)
+        link = self.folder / "link"
+        with own.open("rb") as file:
+            link.symlink_to(f"/proc/self/fd/{file.fileno()}")
+            for path in (f"/dev/fd/{file.fileno()}", f"/proc/self/fd/{file.fileno()}", link):
+                error = self.assertRaises(IdentityProblem, self.newcomer, "--identity", str(path))
+                self.assertIn("name the file itself", error.hint)
+        here, there = os.pipe()
+        self.addCleanup(os.close, here)
+        self.addCleanup(os.close, there)
+        for path in (f"/dev/fd/{here}", "/dev/stdin"):
+            self.assertRaises(IdentityProblem, self.newcomer, "--identity", path)
+
+    def test_a_link_to_a_key_of_ones_own_may_be_named(self) -> None:
+        self.folder.mkdir()
+        make_identity_file(self.folder / "own", None)
+        (self.folder / "link").symlink_to("own")
+        self.newcomer("--identity", str(self.folder / "link"))
+        (self.folder / "loop").symlink_to("loop")
+        error = self.assertRaises(
+            IdentityProblem, self.newcomer, "--identity", str(self.folder / "loop")
+        )
+        self.assertIn("links", error.what)
+
+    def test_a_folder_of_another_user_is_told_with_what_gives_it_back(self) -> None:
+        """What is left when securecom has run with sudo."""
+        self.newcomer().enrolled(Name("alice"))
+
+        def denied(path: Path, *_: object) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+        for call in ("iterdir", "lstat"):
+            self.patch(Path, call, denied)
+            opened = os.open
+            self.patch(os, "open", denied)
+            error = self.assertRaises(
+                ProfileProblem, account.member, self.parse(), self.profiles, NoPassPhrase()
+            )
+            self.patch(os, "open", opened)
+            self.assertIn("permission denied", error.what)
+            self.assertIn("sudo chown -R", error.hint)
+            if call == "lstat":
+                self.assertRaises(ProfileProblem, self.newcomer, "--profile", "work")
+
     def test_a_profile_name_that_is_taken_is_refused_before_a_key_is_made(self) -> None:
         self.newcomer("--profile", "work").enrolled(Name("alice"))
         self.assertRaises(ProfileProblem, self.newcomer, "--profile", "work")
@@ -267,6 +317,55 @@ class MainTests(StartCase):
         code, _, stderr = self.main("-", "--no-pass")
         self.assertEqual((code, len(taken)), (1, 1))
         self.assertNotIn("rubbish", stderr)
+
+    def test_a_link_from_standard_input_may_be_wrapped(self) -> None:
+        taken: list[object] = []
+        self.patch(account, "newcomer", lambda arguments, *_: taken.append(arguments.link))
+        self.patch(running, "run", lambda arguments, someone: 0)
+        self.patch(logs, "begin", lambda path: None)
+        link = INVITATION.link()
+        heading = "alice, once, until 2026-11-29 21:06 UTC:"
+        for text in (f"{link[:70]}\n{link[70:]}\n", f"{heading}\n  {link}\n", f"<{link}>."):
+            here, there = os.pipe()
+            self.addCleanup(os.close, here)
+            os.write(there, text.encode() + b"\n/users\n")
+            os.close(there)
+            self.patch(standard_io, "INPUT", here)
+            self.assertEqual(self.main("-", "--no-pass")[0], 0)
+            self.assertEqual(taken.pop(), INVITATION)
+            self.assertEqual(os.read(here, 100).lstrip(b"\n"), b"/users\n")
+
+    def test_half_a_link_from_standard_input_is_refused_at_its_end(self) -> None:
+        self.folder.mkdir()
+        for end in (b"", b"\n\n"):
+            here, there = os.pipe()
+            self.addCleanup(os.close, here)
+            os.write(there, INVITATION.link()[:70].encode() + end)
+            os.close(there)
+            self.patch(standard_io, "INPUT", here)
+            code, _, stderr = self.main("-", "--no-pass")
+            self.assertEqual((code, stderr.count("\n")), (1, 1))
+            self.assertIn("SC-207", stderr)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_what_the_system_says_before_anything_runs_is_one_line(self) -> None:
+        def broken(*_: object) -> None:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        self.patch(account, "member", broken)
+        code, stdout, stderr = self.main()
+        self.assertEqual((code, stdout, stderr.count("\n")), (1, "", 1))
+        self.assertIn("SC-112", stderr)
+        self.assertIn("too many open files", stderr)
+
+    def test_what_the_system_says_of_the_demo_s_folder_is_one_line(self) -> None:
+        def nowhere(**_: object) -> None:
+            raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+        self.patch(tempfile, "TemporaryDirectory", nowhere)
+        code, _, stderr = self.main("--demo")
+        self.assertEqual((code, stderr.count("\n")), (1, 1))
+        self.assertIn("no usable temporary directory", stderr)
 
     def test_with_several_it_lists_them(self) -> None:
         for profile, name in (("one", "alice"), ("two", "bob")):

@@ -406,7 +406,9 @@ class FileTests(ContactsTests):
 
         contacts = self.make()
         self.patch(fcntl, "flock", flock)
-        self.assertIn("No locks", self.assertRaises(StateDamaged, contacts.meet, BOB, KEY).what)
+        error = self.assertRaises(StateDamaged, contacts.meet, BOB, KEY)
+        self.assertIn("No locks", error.what)
+        self.assertIn("local disk", error.hint)
 
     def test_a_lock_that_cannot_be_had_is_named(self) -> None:
         contacts = self.make()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,9 @@ from securecom.client.profile.passphrase import (
     Terminal,
     from_descriptor,
     from_file,
+    lines_of,
 )
+from securecom.client.profile.spelling import spelt
 from securecom.errors import IdentityProblem, PassPhraseProblem
 
 # Made by: ssh-keygen -q -t ed25519 -N "open sesame" -a 2 -C a@b -f key
@@ -38,6 +41,46 @@ aazSv14SyaORpNB/eex4q1qnI6dJLpek6rkeR+2WeUObNIEFfKHieifwwNoe4glMjYiVa+
 1T0llf67MQWV+5Zw==
 -----END OPENSSH PRIVATE KEY-----
 """
+
+
+# Made by: ssh-keygen -q -t ed25519 -N "open sesame" -a 1 -Z aes256-gcm@openssh.com -C a@b -f key
+GCM_KEY = b"""\
+-----BEGIN OPENSSH PRIVATE KEY-----
+b3BlbnNzaC1rZXktdjEAAAAAFmFlczI1Ni1nY21Ab3BlbnNzaC5jb20AAAAGYmNyeXB0AA
+AAGAAAABDo2RC/TDcIzbs/tV57ostSAAAAAQAAAAEAAAAzAAAAC3NzaC1lZDI1NTE5AAAA
+IFmQhhu93T/qD7P5s2jQ2ieMoIM4iDFL1vYQV2eQIgz+AAAAkA608obQkpeaEs/MrI7EK/
+CwBFZFCFj0kwYnh80yUxX8ykQBhed+kj3QpD+qDlI90QPOwF+AJGzm4EHuJPJXhVH07Dot
+jlvo1bKOtH5mxExyBd44EeOZ5Fn9s32Az+DuaUrMJHZxgbnUdhfJsDr7uUaZI5c/QirYFf
+g9ixLShXF3+4kQUAkkyJ7R/ju+5HAzD9XfyEgpZVt8Cyy6aaQJDbQ=
+-----END OPENSSH PRIVATE KEY-----
+"""
+#: Those of `ssh-keygen -Z` (OpenSSH 9.2) that cryptography does not read.
+UNREAD = (
+    b"3des-cbc",
+    b"aes128-cbc",
+    b"aes192-cbc",
+    b"aes128-ctr",
+    b"aes192-ctr",
+    b"aes128-gcm@openssh.com",
+    b"chacha20-poly1305@openssh.com",
+)
+
+
+def key_file(
+    cipher: bytes = b"aes256-ctr", kdf: bytes = b"bcrypt", rounds: int = 2, body: bytes = b"x" * 96
+) -> bytes:
+    """A file in OpenSSH's form, whose outer part says this."""
+
+    def field(data: bytes) -> bytes:
+        return len(data).to_bytes(4, "big") + data
+
+    options = field(b"s" * 16) + rounds.to_bytes(4, "big")
+    key = field(b"ssh-ed25519") + field(b"k" * 32)
+    parts = (cipher, kdf, options)
+    blob = b"openssh-key-v1\0" + b"".join(map(field, parts)) + b"\0\0\0\x01" + field(key)
+    text = base64.encodebytes(blob + field(body))
+    begin, end = (b"-----%s OPENSSH PRIVATE KEY-----\n" % word for word in (b"BEGIN", b"END"))
+    return begin + text + end
 
 
 class IdentityFileCase(SynchronousTestCase):
@@ -130,7 +173,82 @@ class IdentityFileTests(IdentityFileCase):
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        self.assertIn("no OpenSSH private key", self.refused(data))
+        self.assertIn("PKCS#8", self.refused(data))
+
+    def test_a_key_under_a_cipher_that_checks(self) -> None:
+        """Its wrong pass phrase is an InvalidTag, which is no ValueError."""
+        file = read_identity_file(self.write(GCM_KEY))
+        fingerprint = file.unlock(b"open sesame").public_key.fingerprint
+        self.assertEqual(fingerprint, "SHA256:QefZVIX9jA+4+78o5XcjLn8VknaCgiD4dLbMGSQN3F4")
+        for wrong in (b"open Sesame", b"", None):
+            self.assertRaises(PassPhraseProblem, file.unlock, wrong)
+
+    def test_a_cipher_that_is_not_read_is_told_before_anybody_is_asked(self) -> None:
+        again = f"ssh-keygen -p -Z aes256-ctr -a {limits.BCRYPT_ROUNDS} -f {self.path}"
+        for cipher in UNREAD:
+            message = self.refused(key_file(cipher))
+            self.assertIn(cipher.decode(), message)
+            self.assertIn(again, message)
+
+    def test_the_ciphers_that_are_read_are_those_of_the_library(self) -> None:
+        for cipher in (*UNREAD, *identity_file._CIPHERS):
+            with self.assertRaises(Exception) as caught:
+                serialization.load_ssh_private_key(key_file(cipher), b"x")
+            is_unread = isinstance(caught.exception, UnsupportedAlgorithm)
+            self.assertEqual(is_unread, cipher in UNREAD, cipher)
+
+    def test_work_without_end_is_told_before_anybody_is_asked(self) -> None:
+        for rounds in (0, limits.MAX_BCRYPT_ROUNDS + 1, 2**32 - 1):
+            self.assertIn(f"{rounds} rounds", self.refused(key_file(rounds=rounds)))
+        read_identity_file(self.write(key_file(rounds=limits.MAX_BCRYPT_ROUNDS)))
+        self.assertIn("scrypt", self.refused(key_file(kdf=b"scrypt")))
+        self.assertIn("none", self.refused(key_file(cipher=b"none")))
+
+    def test_other_forms_are_named_with_what_converts_them(self) -> None:
+        for data, what, hint in (
+            (b"\xef\xbb\xbf" + OPENSSH_KEY, "BOM", "tail -c +4"),
+            (OPENSSH_KEY.decode().encode("utf-16"), "UTF-16", "iconv -f UTF-16"),
+            (b"\xfe\xff" + OPENSSH_KEY.decode().encode("utf-16-be"), "UTF-16", "iconv"),
+            (b"PuTTY-User-Key-File-3: ssh-ed25519\n", "PuTTY", "puttygen"),
+            (b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n", "PKCS#8", "OpenSSH 9.6"),
+            (b"ssh-ed25519 AAAA a@b\n", "a public one", "without .pub"),
+            (b"hello", "no OpenSSH private key", "ssh-keygen -t ed25519"),
+        ):
+            message = self.refused(data)
+            self.assertIn(what, message)
+            self.assertIn(hint, message)
+
+    def test_a_hint_can_be_pasted_whatever_the_file_is_called(self) -> None:
+        path = self.folder / "my key"
+        path.write_bytes(key_file(b"3des-cbc"))
+        path.chmod(0o600)
+        error = self.assertRaises(IdentityProblem, read_identity_file, path)
+        self.assertIn(f"-f '{path}'", error.hint)
+
+    def test_what_the_hints_say_does_convert_them(self) -> None:
+        """Those that need no program but a shell's."""
+        for data in (b"\xef\xbb\xbf" + OPENSSH_KEY, OPENSSH_KEY.decode().encode("utf-16")):
+            error = self.assertRaises(IdentityProblem, read_identity_file, self.write(data))
+            command = error.hint[error.hint.index("(umask") :]
+            subprocess.run(["/bin/sh", "-c", command], check=True)
+            made = self.path.with_name("identity.openssh")
+            self.assertEqual(read_identity_file(made).data, OPENSSH_KEY)
+            made.unlink()
+
+    def test_text_behind_the_end_is_no_part_of_the_key(self) -> None:
+        for behind in (b"a note\n", b"\n\n", b"-----BEGIN CERTIFICATE-----\n"):
+            file = read_identity_file(self.write(OPENSSH_KEY + behind))
+            file.unlock(b"open sesame")
+        self.assertIn("no OpenSSH", self.refused(b"a note\n" + OPENSSH_KEY))
+
+    def test_ends_of_line_of_another_system(self) -> None:
+        read_identity_file(self.write(OPENSSH_KEY.replace(b"\n", b"\r\n"))).unlock(b"open sesame")
+
+    def test_what_is_no_regular_file_keeps_nobody_waiting(self) -> None:
+        os.mkfifo(self.path)
+        error = self.assertRaises(IdentityProblem, read_identity_file, self.path)
+        self.assertIn("not a regular file", error.what)
+        self.assertRaises(IdentityProblem, read_identity_file, self.folder)
 
     def test_what_is_no_key_is_refused(self) -> None:
         begin, end = b"-----BEGIN OPENSSH PRIVATE KEY-----\n", b"-----END OPENSSH PRIVATE KEY-----"
@@ -278,6 +396,52 @@ class PassPhraseTests(IdentityFileCase):
     def test_a_file_that_others_may_read_is_refused(self) -> None:
         error = self.assertRaises(PassPhraseProblem, from_file, self.write(b"right\n", 0o644))
         self.assertIn("chmod 600", error.hint)
+
+    def test_a_byte_order_mark_is_no_part_of_a_pass_phrase(self) -> None:
+        for mark in (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"):
+            error = self.assertRaises(PassPhraseProblem, from_file, self.write(mark + b"x\n"))
+            self.assertIn("byte order mark (BOM)", error.what)
+            self.assertRaises(PassPhraseProblem, self.piped, mark + b"x\n", from_descriptor)
+
+    def test_a_pipe_gives_both_of_its_lines(self) -> None:
+        """It is empty when it is opened again."""
+        here, there = os.pipe()
+        self.addCleanup(os.close, here)
+        os.write(there, b"one\ntwo\n")
+        os.close(there)
+        read = lines_of(Path(f"/dev/fd/{here}"))
+        self.assertEqual([read(), read()], [b"one", b"two"])
+        self.assertRaises(PassPhraseProblem, read)
+
+    def test_a_pass_phrase_is_one_however_its_accents_are_typed(self) -> None:
+        composed, apart = "caf\xe9", "cafe\N{COMBINING ACUTE ACCENT}"
+        self.assertEqual(Person(apart, composed).terminal.new(), apart.encode())
+        for made in (composed, apart):
+            make_identity_file(self.path, made.encode())
+            file = read_identity_file(self.path)
+            serialization.load_ssh_private_key(file.data, composed.encode())
+            for typed in (composed, apart):
+                file.unlock(typed.encode())
+            self.assertRaises(PassPhraseProblem, file.unlock, b"cafe")
+
+    def test_a_key_of_before_whose_accents_stand_apart(self) -> None:
+        """Other programs take what is typed as it comes."""
+        composed, apart = "caf\xe9", "cafe\N{COMBINING ACUTE ACCENT}"
+        for made in (composed, apart):
+            builder = serialization.PrivateFormat.OpenSSH.encryption_builder().kdf_rounds(1)
+            data = Ed25519PrivateKey.generate().private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.OpenSSH,
+                builder.build(made.encode()),
+            )
+            for typed in (composed, apart):
+                read_identity_file(self.write(data)).unlock(typed.encode())
+
+    def test_bytes_that_are_no_text_have_one_spelling(self) -> None:
+        make_identity_file(self.path, b"\xff\xfe")
+        read_identity_file(self.path).unlock(b"\xff\xfe")
+        self.assertEqual(spelt(b"\xff\xfe"), [b"\xff\xfe"])
+        self.assertEqual(spelt(b"open sesame"), [b"open sesame"], "ASCII costs one try")
 
     def test_a_descriptor_gives_its_first_line_and_keeps_the_rest(self) -> None:
         self.assertEqual(self.piped(b"right\n/users\n", from_descriptor), b"right")

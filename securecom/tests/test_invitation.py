@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
 from securecom.errors import BadHost, BadLink
-from securecom.invitation import Host, Invitation, parse_authority, token_hash
+from securecom.invitation import Host, Invitation, is_unfinished, parse_authority, token_hash
 
 SERVER = bytes(range(32))
 TOKEN = bytes(range(100, 120))
@@ -79,6 +79,30 @@ class Links(SynchronousTestCase):
 
     def test_white_space_around_it_is_ignored(self) -> None:
         self.assertEqual(Invitation.parse(f"  {LINK}\r\n").token, TOKEN)
+
+    def test_as_the_admin_command_prints_it(self) -> None:
+        self.reads(f"alice, once, until 2026-11-29 21:06 UTC:\n  {LINK}\n")
+
+    def test_as_mail_hands_it_over(self) -> None:
+        for width in (20, 72):
+            lines = [LINK[at : at + width] for at in range(0, len(LINK), width)]
+            self.reads("\n".join(lines))
+            self.reads("\r\n  ".join(lines))
+        for around in ("<{}>", "<{}>.", "{}.", "{},", "<{}>,", " < {} > ", "<\n{}\n>"):
+            self.reads(around.format(LINK))
+            self.reads(around.format(LINK.upper()))
+
+    def reads(self, text: str) -> None:
+        self.assertEqual(Invitation.parse(text), Invitation.parse(LINK))
+        self.assertFalse(is_unfinished(text))
+
+    def test_a_link_is_finished_at_its_last_letter(self) -> None:
+        for at in range(1, len(LINK)):
+            self.assertTrue(is_unfinished(LINK[:at]), LINK[:at])
+            self.assertRaises(BadLink, Invitation.parse, LINK[:at])
+        for text in (LINK, f"{LINK}/users", "/users", "rubbish", "x" * 1000, f"{LINK}a"):
+            self.assertFalse(is_unfinished(text), text)
+        self.assertTrue(is_unfinished("alice, once, until 2026-11-29 21:06 UTC:"))
 
     def test_the_longest_host_fits(self) -> None:
         host = Host(".".join(["a" * 63] * 3 + ["b" * 61]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -257,6 +258,23 @@ class LockTests(StateCase):
         self.assertRaises(StateDamaged, open_state, self.folder, (), NOW)
         self.inside(CA).write_bytes(whole)
         self.start()
+
+    def test_a_disk_without_locks_is_told_in_one_line(self) -> None:
+        """NFS without its lock daemon says ENOLCK or EOPNOTSUPP."""
+        for number, hint in (
+            (errno.ENOLCK, "local disk"),
+            (errno.EOPNOTSUPP, "local disk"),
+            (errno.EIO, "Check"),
+        ):
+
+            def flock(lock: int, flags: int, number: int = number) -> None:
+                raise OSError(number, os.strerror(number))
+
+            self.patch(fcntl, "flock", flock)
+            error = self.assertRaises(StateUnusable, open_state, self.folder, (), NOW)
+            self.assertIn("cannot be locked", error.what)
+            self.assertIn(hint, error.hint)
+            self.assertFalse((self.folder / "server").exists())
 
     def test_a_link_in_place_of_the_lock(self) -> None:
         self.start()

@@ -244,20 +244,24 @@ class EndingTests(SynchronousTestCase):
 class AnnouncementTests(SynchronousTestCase):
     """What the operator reads when the server is open."""
 
-    def lines(self, *words: str) -> str:
+    def lines(self, *words: str, users: int = 3) -> str:
         options = tap.Options()
         options.parseOptions(list(words))
         self.state = open_state(Path(self.mktemp()), options["public"], 1_800_000_000.0)
         self.addCleanup(self.state.close)
         announcement = tap._Announcement(self.state, options, 65536)
-        announcement(5001, 5002, 3)
-        return "\n".join(announcement.lines(5001, 5002, 3))
+        announcement(5001, 5002, users)
+        return "\n".join(announcement.lines(5001, 5002, users))
 
     def test_all_there(self) -> None:
         text = self.lines()
         for part in (self.state.fingerprint, "5001", "5002", "users: 3", "this machine only"):
             self.assertIn(part, text)
-        self.assertIn(f"securecom-admin --state {self.state.path} invite", text)
+
+    def test_what_to_type_next_while_nobody_is_enrolled(self) -> None:
+        text = self.lines(users=0)
+        self.assertIn(f"next: securecom-admin --state {self.state.path} invite NAME", text)
+        self.assertNotIn("next:", self.lines(users=1))
 
     def test_room_for_people(self) -> None:
         """Two files each, and some aside; a warning when there are fewer than people may be."""

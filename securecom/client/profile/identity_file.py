@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import base64
 import binascii
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import SSHPrivateKeyTypes
 
 from securecom import limits
 from securecom.client.profile import private_files
-from securecom.errors import IdentityProblem, PassPhraseProblem
+from securecom.client.profile.spelling import composed, spelt
+from securecom.errors import BadKey, IdentityProblem, PassPhraseProblem
 from securecom.identity import Identity
 from securecom.text import shown
 
@@ -28,7 +31,47 @@ _MAGIC = b"openssh-key-v1\0"
 _KIND = b"ssh-ed25519"
 _LENGTH = 4
 #: Fields before the public key: cipher, kdf, kdf options.
-_CIPHER, _FIELDS = 0, 3
+_FIELDS = 3
+_NO_CIPHER, _NO_KDF, _KDF = b"none", b"none", b"bcrypt"
+#: The ciphers that cryptography reads, of the ten that ssh-keygen writes.
+_CIPHERS = frozenset({b"aes256-ctr", b"aes256-cbc", b"aes256-gcm@openssh.com"})
+#: Writes the file again, under a new or the same pass phrase. ssh-keygen's own number of rounds is
+#: 16, and less than what it replaces.
+_SAVE_AGAIN = f"ssh-keygen -p -Z aes256-ctr -a {limits.BCRYPT_ROUNDS} -f"
+
+#: What files begin with that hold a key in another form, what they are, and what makes the
+#: right form of them; {file} is the file, {new} a new one.
+_OTHER_FORMS = (
+    (
+        b"\xef\xbb\xbf",
+        "it begins with a byte order mark (BOM)",
+        "Take it away: (umask 077; tail -c +4 {file} > {new})",
+    ),
+    (
+        (b"\xff\xfe", b"\xfe\xff"),
+        "it is UTF-16 text",
+        "Make plain text of it: (umask 077; iconv -f UTF-16 -t UTF-8 {file} > {new})",
+    ),
+    (
+        b"PuTTY-User-Key-File-",
+        "it is a PuTTY key",
+        "PuTTYgen converts it: puttygen {file} -O private-openssh-new -o {new}",
+    ),
+    (
+        (b"-----BEGIN PRIVATE KEY-----", b"-----BEGIN ENCRYPTED PRIVATE KEY-----"),
+        "it is a PKCS#8 key",
+        f"OpenSSH 9.6 or later converts it in its place: {_SAVE_AGAIN} {{file}}",
+    ),
+    (
+        (b"ssh-", b"ecdsa-", b"sk-"),
+        "it is no OpenSSH private key but a public one",
+        "Name the file with the private key, usually without .pub.",
+    ),
+)
+
+_MAKE_ONE = "Make one with: ssh-keygen -t ed25519"
+#: Letters of a name in a file that an error repeats.
+_MAX_WORD = 40
 
 #: The pass phrase of a file; called again after a wrong one.
 AskPassPhrase = Callable[[Path], bytes]
@@ -57,28 +100,46 @@ class IdentityFile:
         :raises PassPhraseProblem: if that is not its pass phrase.
         :raises IdentityProblem: if the file is damaged.
         """
-        try:
-            key = serialization.load_ssh_private_key(self.data, pass_phrase)
-        except UnsupportedAlgorithm as error:
-            raise _unusable(self.path, f"its protection is not supported: {error}") from None
-        except (ValueError, TypeError):
-            if self.is_protected:
+        if not self.is_protected:
+            key = self._key(None)
+        else:
+            keys = (self._key(spelling) for spelling in spelt(pass_phrase or b""))
+            key = next((one for one in keys if one is not None), None)
+            if key is None:
                 hint = "Nothing was sent. Try again, or restore the file if it is damaged."
                 what = f"that is not the pass phrase of {self.called}"
-                raise PassPhraseProblem(what, hint) from None
-            raise _unusable(self.path, "it is damaged") from None
+                raise PassPhraseProblem(what, hint)
         if not isinstance(key, Ed25519PrivateKey):
             raise _unusable(self.path, "its private key is not the Ed25519 key it names")
-        return Identity(key)
+        try:
+            return Identity(key)
+        except BadKey as error:
+            raise _unusable(self.path, error.what) from None
+
+    def _key(self, pass_phrase: bytes | None) -> SSHPrivateKeyTypes | None:
+        """The key; None if that is not the pass phrase, or the file is damaged behind it.
+
+        :raises IdentityProblem: if there is no pass phrase, and the file is damaged.
+        """
+        try:
+            return serialization.load_ssh_private_key(self.data, pass_phrase)
+        except UnsupportedAlgorithm as error:
+            raise _unusable(self.path, f"its protection is not supported: {error}") from None
+        except (ValueError, TypeError, InvalidTag):
+            # A cipher that checks what it deciphers (GCM) says InvalidTag of a wrong pass phrase.
+            if self.is_protected:
+                return None
+            raise _unusable(self.path, "it is damaged") from None
 
 
 def read_identity_file(path: Path) -> IdentityFile:
     """The file, looked at as far as that goes without a pass phrase.
 
-    :raises IdentityProblem: if it is missing, others may read it, or it holds something else.
+    :raises IdentityProblem: if it is missing or no regular file, others may read it, or it holds
+        something else.
     """
     try:
-        data, is_open = private_files.read(path, limits.MAX_IDENTITY_FILE)
+        data, is_open = private_files.read_plain(path, limits.MAX_IDENTITY_FILE)
     except OSError as error:
         raise _unusable(path, (error.strerror or "unreadable").lower()) from None
     file = parse_identity_file(path, data)
@@ -92,11 +153,12 @@ def parse_identity_file(path: Path, data: bytes) -> IdentityFile:
     """The same of bytes that are, or will be, in a file. :raises IdentityProblem:"""
     if len(data) > limits.MAX_IDENTITY_FILE:
         raise _unusable(path, "it is too long for a key")
-    cipher, kind = _outer_part(path, data)
-    if kind != _KIND:
-        what = f"it holds a key of the kind {shown(kind.decode('ascii', 'replace')[:40])}"
-        raise _unusable(path, what, "Make one with: ssh-keygen -t ed25519")
-    return IdentityFile(path, data, cipher != b"none")
+    outer = _outer_part(path, data)
+    if outer.kind != _KIND:
+        what = f"it holds a key of the kind {_word(outer.kind)}"
+        raise _unusable(path, what, _MAKE_ONE)
+    outer.check_protection(path)
+    return IdentityFile(path, data, outer.cipher != _NO_CIPHER)
 
 
 def make_identity_file(path: Path, pass_phrase: bytes | None) -> Identity:
@@ -105,6 +167,7 @@ def make_identity_file(path: Path, pass_phrase: bytes | None) -> Identity:
     :raises PassPhraseProblem: if that is too long for one. :raises IdentityProblem: if it cannot be
         written.
     """
+    pass_phrase = pass_phrase and composed(pass_phrase)
     if pass_phrase and len(pass_phrase) > limits.MAX_PASS:
         what = f"a pass phrase has at most {limits.MAX_PASS} bytes, not {len(pass_phrase)}"
         raise PassPhraseProblem(what, "Nothing was made.")
@@ -124,14 +187,37 @@ def make_identity_file(path: Path, pass_phrase: bytes | None) -> Identity:
     return identity
 
 
-def _outer_part(path: Path, data: bytes) -> tuple[bytes, bytes]:
-    """Cipher and kind of key, as the unprotected part of the format tells them."""
-    text = data.strip()
-    if not (text.startswith(_BEGIN) and text.endswith(_END)):
-        hint = "securecom takes keys in OpenSSH's own format; ssh-keygen -p -f FILE converts one"
-        raise _unusable(path, "it is no OpenSSH private key", hint)
+@dataclass(frozen=True)
+class _OuterPart:
+    """What the unprotected part of the format says."""
+
+    cipher: bytes
+    kdf: bytes
+    rounds: int
+    kind: bytes
+
+    def check_protection(self, path: Path) -> None:
+        """:raises IdentityProblem: if no pass phrase could open the file here."""
+        if (self.cipher, self.kdf) == (_NO_CIPHER, _NO_KDF):
+            return
+        again = f"This writes it in a form that can: {_SAVE_AGAIN} {_quoted(path)}"
+        if self.cipher not in _CIPHERS:
+            raise _unusable(path, f"its cipher is {_word(self.cipher)}", again)
+        if self.kdf != _KDF:
+            raise _unusable(path, f"its pass phrase is hashed with {_word(self.kdf)}", again)
+        if not 0 < self.rounds <= limits.MAX_BCRYPT_ROUNDS:
+            what = f"a try of its pass phrase takes {self.rounds} rounds"
+            raise _unusable(path, f"{what}; at most {limits.MAX_BCRYPT_ROUNDS} are made", again)
+
+
+def _outer_part(path: Path, data: bytes) -> _OuterPart:
+    """:raises IdentityProblem: if the bytes are no key in OpenSSH's form."""
+    text = data.lstrip()
+    end = text.find(_END)  # what comes behind it is no part of the key, as OpenSSH has it
+    if not text.startswith(_BEGIN) or end < 0:
+        raise _of_another_form(path, text)
     try:
-        blob = base64.b64decode(text[len(_BEGIN) : -len(_END)])
+        blob = base64.b64decode(text[len(_BEGIN) : end])
         if not blob.startswith(_MAGIC):
             raise ValueError("another version of the format")
         rest, fields = blob[len(_MAGIC) :], []
@@ -139,9 +225,29 @@ def _outer_part(path: Path, data: bytes) -> tuple[bytes, bytes]:
             field, rest = _field(rest)
             fields.append(field)
         public_key, _ = _field(rest[_LENGTH:])  # behind the number of keys
-        return fields[_CIPHER], _field(public_key)[0]
+        cipher, kdf, options = fields
+        rounds = int.from_bytes(_field(options)[1], "big") if options else 0
+        return _OuterPart(cipher, kdf, rounds, _field(public_key)[0])
     except (ValueError, binascii.Error):
         raise _unusable(path, "it is damaged") from None
+
+
+def _of_another_form(path: Path, text: bytes) -> IdentityProblem:
+    """What the file is instead, as far as its beginning tells, and what makes a key of it."""
+    for begin, what, hint in _OTHER_FORMS:
+        if text.startswith(begin):
+            file, new = _quoted(path), _quoted(path.with_name(f"{path.name}.openssh"))
+            return _unusable(path, what, hint.format(file=file, new=new))
+    return _unusable(path, "it is no OpenSSH private key", _MAKE_ONE)
+
+
+def _quoted(path: Path) -> str:
+    """The path as a shell takes it."""
+    return shown(shlex.quote(str(path)))
+
+
+def _word(name: bytes) -> str:
+    return shown(name.decode("ascii", "replace")[:_MAX_WORD])
 
 
 def _field(data: bytes) -> tuple[bytes, bytes]:

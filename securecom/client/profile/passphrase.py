@@ -9,20 +9,26 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from securecom import limits
 from securecom.client.profile import private_files
 from securecom.client.profile.sealed import SealedFile
+from securecom.client.profile.spelling import composed
 from securecom.errors import PassPhraseProblem
 
 #: Bytes of two pass phrases with their ends of line.
 _TWO_LINES = 2 * (limits.MAX_PASS + len("\r\n"))
+#: What some editors put before text.
+_MARKS = (
+    (b"\xef\xbb\xbf", "a byte order mark (BOM)"),
+    (b"\xff\xfe", "the byte order mark (BOM) of UTF-16"),
+    (b"\xfe\xff", "the byte order mark (BOM) of UTF-16"),
+)
 _OPTIONS = "Use a terminal, or --pass-fd N or --pass-file FILE."
 _OPTIONS_FOR_NEW = "Use a terminal, or --pass-fd N, --pass-file FILE or --no-pass."
 
@@ -150,7 +156,7 @@ class Terminal:
             if not phrase:
                 if self._wants_none():
                     return None
-            elif phrase == self._secret("The same again: "):
+            elif composed(phrase) == composed(self._secret("The same again: ")):
                 return phrase
             else:
                 self.tell("These were two different ones.")
@@ -177,16 +183,34 @@ class Terminal:
 
 
 def lines_of(path: Path) -> Callable[[], bytes]:
-    """Calls of `from_file`, each time for the next line."""
-    numbers = count()
-    return lambda: from_file(path, next(numbers))
+    """The first line of a file, then its second one, each checked when it is asked for.
+
+    The file is read once: the second line of a pipe is gone when it is opened again.
+    """
+    return _Lines(path).next
 
 
-def from_file(path: Path, number: int = 0) -> bytes:
-    """One of the first two lines of a file.
+class _Lines:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines: Iterator[bytes] | None = None
+
+    def next(self) -> bytes:
+        """:raises PassPhraseProblem: if others may read the file, or it has no such line."""
+        if self._lines is None:
+            self._lines = iter(_private(self._path).split(b"\n"))
+        return _line(next(self._lines, b""), str(self._path))
+
+
+def from_file(path: Path) -> bytes:
+    """The first line of a file.
 
     :raises PassPhraseProblem: if others may read it, or it has no such line.
     """
+    return lines_of(path)()
+
+
+def _private(path: Path) -> bytes:
     try:
         data, is_open = private_files.read(path, _TWO_LINES)
     except OSError as error:
@@ -194,7 +218,7 @@ def from_file(path: Path, number: int = 0) -> bytes:
     if is_open:
         what = f"others on this machine may read {path}; it was not used"
         raise PassPhraseProblem(what, f"Nothing was sent. Type: chmod 600 {path}")
-    return _line(b"".join(data.split(b"\n")[number : number + 1]), str(path))
+    return data
 
 
 def from_descriptor(number: int) -> bytes:
@@ -214,6 +238,10 @@ def from_descriptor(number: int) -> bytes:
 
 def _line(line: bytes, where: str) -> bytes:
     line = line.removesuffix(b"\r")
+    for mark, what in _MARKS:
+        if line.startswith(mark):
+            hint = "Nothing was sent. Save it as UTF-8 without a byte order mark."
+            raise PassPhraseProblem(f"{where} begins with {what}, which is no pass phrase", hint)
     if not line:
         raise PassPhraseProblem(f"{where} holds no pass phrase")
     if len(line) > limits.MAX_PASS:

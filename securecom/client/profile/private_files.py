@@ -13,6 +13,10 @@ from securecom.whole_files import FOLDER_MODE, is_open_to_others, sync_folder
 
 #: What filesystems say that know no hard links, FAT on a memory stick for one.
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+_PLAIN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_DESCRIPTORS, _PROCESSES = Path("/dev/fd"), Path("/proc")
+#: Symbolic links that the kernel follows at most (path_resolution(7)).
+_MAX_LINKS = 40
 _OLD = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -82,6 +86,32 @@ def _put(new: Path, path: Path) -> None:
             raise
         whole_files.create(path, b"")  # now the name is ours
         new.replace(path)
+
+
+def read_plain(path: Path, most: int) -> tuple[bytes, bool]:
+    """As `read`, of a regular file only: a pipe would keep us waiting, and be empty the next time.
+
+    :raises OSError: also if it is anything else.
+    """
+    with os.fdopen(os.open(path, _PLAIN), "rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        return file.read(most + 1), is_open_to_others(mode)
+
+
+def is_descriptor(path: Path) -> bool:
+    """The path leads to a file that this process has open, such as `/dev/stdin` or `<(...)`: in
+    the next process it is another file, or none. :raises OSError: if it cannot be followed.
+    """
+    for _ in range(_MAX_LINKS):
+        parent = Path(os.path.realpath(path.parent))
+        if parent == _DESCRIPTORS or parent.is_relative_to(_PROCESSES):
+            return True
+        if not path.is_symlink():
+            return False
+        path = parent / path.readlink()
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
 
 
 def read(path: Path, most: int) -> tuple[bytes, bool]:

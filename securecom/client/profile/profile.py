@@ -112,8 +112,15 @@ class Profile:
 
 
 def unusable(path: Path, error: OSError) -> ProfileProblem:
-    """What the system says about a file."""
-    return ProfileProblem(f"{path} cannot be used ({(error.strerror or str(error)).lower()})")
+    """What the system says about a file, and what to do if it is another user's."""
+    what = f"{path} cannot be used ({(error.strerror or str(error)).lower()})"
+    hint = None
+    if isinstance(error, PermissionError):
+        hint = (
+            "Nothing was sent. If securecom once ran with sudo, its folder may be root's: "
+            "sudo chown -R $(id -u) FOLDER gives it back to you."
+        )
+    return ProfileProblem(what, hint)
 
 
 # --- profile.toml ---------------------------------------------------------------------------
@@ -166,6 +173,17 @@ def _mode(value: str) -> RequestMode:
     return cast(RequestMode, value)
 
 
+def _identity(value: str) -> Path:
+    if "\0" in value:
+        raise ValueError("no name of a file")
+    path = Path(value)
+    try:
+        path.expanduser()
+    except RuntimeError:
+        raise ValueError(f"there is no home folder for {shown(path.parts[0])}") from None
+    return path
+
+
 def _command(value: str) -> tuple[str, ...]:
     return tuple(shlex.split(value))
 
@@ -183,7 +201,7 @@ _KEYS: dict[str, tuple[type, Callable[[Any], Any]]] = {
     "host": (str, Host),
     "port": (int, _port),
     "server": (str, _server),
-    "identity": (str, Path),
+    "identity": (str, _identity),
     "request": (str, _mode),
     "available": (bool, bool),
     "ask": (str, read_ask),
@@ -198,7 +216,7 @@ def read_profile(folder: Path) -> Profile:
     """:raises ProfileProblem: naming file and line, for whatever `save` does not write."""
     path = folder / PROFILE_FILE
     try:
-        data, is_open = private_files.read(path, limits.MAX_PROFILE_FILE)
+        data, is_open = private_files.read_plain(path, limits.MAX_PROFILE_FILE)
     except OSError as error:
         raise unusable(path, error) from None
     if is_open:

@@ -44,9 +44,15 @@ class Profiles:
         self._start_with = start_with
 
     def names(self) -> list[str]:
-        """In order."""
+        """In order. :raises ProfileProblem: if the folder cannot be read."""
         shelf = self._folder / "profiles"
-        return sorted(path.parent.name for path in shelf.glob(f"*/{PROFILE_FILE}"))
+        try:
+            names = sorted(entry.name for entry in shelf.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise unusable(shelf, error) from None
+        return [name for name in names if _is_there(shelf / name / PROFILE_FILE)]
 
     def load(self, name: str | None) -> Profile:
         """The one with this name, or with what stands before its `@`, or the only one.
@@ -84,7 +90,7 @@ class Profiles:
         if not _PROFILE_NAME.fullmatch(name):
             hint = "Nothing was sent. Letters, digits and any of @._:- will do."
             raise ProfileProblem("that is no name for a profile", hint)
-        if self._place(name).exists():
+        if _is_there(self._place(name)):
             raise ProfileProblem(
                 f"there is a profile {name} already", f"Nothing was sent. {instead}"
             )
@@ -165,6 +171,17 @@ class Profiles:
 
     def _place(self, name: str) -> Path:
         return self._folder / "profiles" / name
+
+
+def _is_there(path: Path) -> bool:
+    """Also if we may not look: whoever uses it is told so."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _which(name: str | None, names: list[str], start: str) -> WhichProfile:

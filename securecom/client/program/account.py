@@ -17,7 +17,7 @@ from pathlib import Path
 import platformdirs
 
 from securecom.client.contacts import Contacts
-from securecom.client.profile import passphrase
+from securecom.client.profile import passphrase, private_files
 from securecom.client.profile.identity_file import make_identity_file, read_identity_file
 from securecom.client.profile.own_key import Both, OwnKey
 from securecom.client.profile.passphrase import PassPhrases
@@ -25,9 +25,10 @@ from securecom.client.profile.profile import IDENTITY_FILE, Profile
 from securecom.client.profile.profiles import Profiles
 from securecom.client.program import on_request, standard_io
 from securecom.client.program.restoring import restore
-from securecom.errors import SecurecomError
+from securecom.errors import IdentityProblem, SecurecomError
 from securecom.identity import Identity, Name
 from securecom.invitation import Host, Invitation
+from securecom.starting import path_named, usual_path
 
 _TWO_MACHINES = (
     "the same key may be on another machine now: it has one session at a time, and --takeover "
@@ -89,12 +90,13 @@ class Newcomer:
 
 
 def data_folder(arguments: Namespace, environment: Mapping[str, str]) -> Path:
-    """Where profiles are kept."""
+    """Where profiles are kept. :raises BadArgument: if there can be no such folder."""
     if arguments.data_dir is not None:
-        return Path(arguments.data_dir).expanduser().absolute()
+        return path_named(arguments.data_dir, "--data-dir")
     if environment.get("SECURECOM_HOME"):
-        return Path(environment["SECURECOM_HOME"]).expanduser().absolute()
-    return Path(platformdirs.user_data_dir("securecom"))
+        return path_named(environment["SECURECOM_HOME"], "SECURECOM_HOME")
+    find = partial(platformdirs.user_data_dir, "securecom")
+    return usual_path(find, "--data-dir or SECURECOM_HOME")
 
 
 def profiles_of(arguments: Namespace, environment: Mapping[str, str]) -> Profiles:
@@ -111,7 +113,8 @@ def pass_phrases(arguments: Namespace, *, is_terminal: bool) -> PassPhrases:
     if arguments.pass_fd is not None:
         return passphrase.Given(partial(passphrase.from_descriptor, arguments.pass_fd))
     if arguments.pass_file is not None:
-        return passphrase.Given(passphrase.lines_of(arguments.pass_file))
+        file = path_named(arguments.pass_file, "--pass-file")
+        return passphrase.Given(passphrase.lines_of(file))
     if not is_terminal:
         return passphrase.Nowhere()
     return passphrase.Terminal(hidden=standard_io.typing_hidden)
@@ -141,7 +144,8 @@ def restored(arguments: Namespace, profiles: Profiles, source: PassPhrases) -> M
 
     :raises SecurecomError: if it cannot be restored; or if it was, and its identity is not opened.
     """
-    profile = restore(arguments.restore, arguments.profile, profiles, source)
+    file = path_named(arguments.restore, "--restore")
+    profile = restore(file, arguments.profile, profiles, source)
     name, start = profile.folder.name, profiles.start(profile)
     arguments.profile = name
     try:
@@ -160,7 +164,16 @@ def newcomer(arguments: Namespace, profiles: Profiles, source: PassPhrases) -> N
     if arguments.profile is not None:
         profiles.check_new(arguments.profile)
     if arguments.identity is not None:
-        path = file = Path(arguments.identity).expanduser().absolute()
+        path = file = path_named(arguments.identity, "--identity")
+        try:
+            is_ours_alone = private_files.is_descriptor(path)
+        except OSError as error:
+            what = f"the identity file {path} cannot be used ({(error.strerror or '').lower()})"
+            raise IdentityProblem(what) from None
+        if is_ours_alone:
+            hint = "Nothing was sent. It is read at every start: name the file itself."
+            what = f"the identity file {path} is one that this process alone has open"
+            raise IdentityProblem(what, hint)
     else:
         path, file = profiles.pending(arguments.link) / IDENTITY_FILE, Path(IDENTITY_FILE)
     is_old = arguments.identity is not None or os.path.lexists(path)

@@ -6,6 +6,7 @@ that they choose; a file that is there already is never replaced.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,14 @@ from securecom.client.profile.backup import Backup
 from securecom.client.profile.identity_file import read_identity_file
 from securecom.client.profile.own_key import OwnKey
 from securecom.client.profile.profile import Profile, read_profile
+from securecom.client.profile.sealed import parse_sealed_file
 from securecom.client.profile.vault import AskSecret, Elsewhere, Vault
-from securecom.errors import BackupProblem, PassPhraseProblem, StateDamaged
+from securecom.client.program.restoring import looked_at
+from securecom.errors import BackupProblem, BadArgument, PassPhraseProblem, StateDamaged
+from securecom.starting import path_named
 
 _NOTHING = "Nothing was written."
+_BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
 class Backups:
@@ -49,9 +54,11 @@ class Backups:
         """Write one. Fails with a `SecurecomError`; then there is no new file."""
         path, profile = _place(file), read_profile(self._folder)
         backup, pins = _collected(profile)  # whatever is wrong is told before anything is asked
+        packed = backup.packed()
+        _check(path, packed)
         yield Vault(profile.identity_path, self._ask, self._elsewhere).pass_phrase()
         phrase = yield self._agree_on_one(path)
-        yield self._elsewhere(lambda: _write(path, self._seal(backup.packed(), phrase)))
+        yield self._elsewhere(lambda: _write(path, self._seal(packed, phrase)))
         return BackedUp(str(path), len(pins))
 
     @inlineCallbacks
@@ -60,8 +67,9 @@ class Backups:
         prefix = ""
         for _ in range(limits.PASS_ATTEMPTS):
             phrase: str = yield self._ask(f"{prefix}a pass phrase for the backup {path.name}")
-            _check(phrase)
-            if (yield self._ask("the same again")) == phrase:
+            _check_phrase(phrase)
+            again: str = yield self._ask("the same again")
+            if _composed(again) == _composed(phrase):
                 return phrase
             prefix = "these were two different ones; "
         raise PassPhraseProblem("these were two different pass phrases", _NOTHING)
@@ -70,13 +78,15 @@ class Backups:
 def _place(file: str) -> Path:
     """Where it goes. :raises BackupProblem: if something is there already, or no folder is."""
     try:
-        path = Path(file).expanduser().absolute()
+        path = path_named(file, "/backup")
         if _is_there(path):
             hint = f"{_NOTHING} Name a file that is not there yet."
             raise BackupProblem(f"{path} is there already", hint)
         if not path.parent.is_dir():
             raise BackupProblem(f"there is no folder {path.parent}", f"{_NOTHING} Make it first.")
-    except (OSError, RuntimeError, ValueError):  # too long; ~ of nobody; a zero byte
+    except BadArgument as error:
+        raise BackupProblem(error.what, f"{_NOTHING} Give the whole path, from / on.") from None
+    except OSError:  # too long
         raise BackupProblem("that cannot be the name of a file", _NOTHING) from None
     return path
 
@@ -90,11 +100,30 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def _check(phrase: str) -> None:
+def _check(path: Path, packed: bytes) -> None:
+    """:raises BackupProblem: if restoring would refuse it."""
+    try:
+        looked_at(path, packed)
+    except BackupProblem as error:
+        what = f"a backup of this profile could not be restored: {error.what}"
+        raise BackupProblem(what, _NOTHING) from None
+
+
+def _composed(phrase: str) -> str:
+    return unicodedata.normalize("NFC", phrase)
+
+
+def _check_phrase(phrase: str) -> None:
+    """:raises PassPhraseProblem: if it is none, or cannot be said again when restoring: at a
+    terminal, or as a line of a file.
+    """
     if not phrase:
         raise PassPhraseProblem("a backup needs a pass phrase", _NOTHING)
+    if phrase.startswith(_BOM) or any(unicodedata.category(one) == "Cc" for one in phrase):
+        what = "a pass phrase holds no control characters, and does not begin with a BOM"
+        raise PassPhraseProblem(what, _NOTHING)
     try:
-        length = len(phrase.encode("utf-8"))
+        length = max(len(phrase.encode("utf-8")), len(_composed(phrase).encode("utf-8")))
     except UnicodeEncodeError:
         raise PassPhraseProblem("that pass phrase is not UTF-8", _NOTHING) from None
     if length > limits.MAX_PASS:
@@ -108,7 +137,7 @@ def _collected(profile: Profile) -> tuple[Backup, Pins]:
         hint = f"{_NOTHING} Start again: the log-in tells which key is yours."
         raise BackupProblem("a new key is on its way, and the backup would hold the old one", hint)
     try:
-        data, _ = private_files.read(profile.known_peers, limits.MAX_KNOWN_PEERS_FILE)
+        data, _ = private_files.read_plain(profile.known_peers, limits.MAX_KNOWN_PEERS_FILE)
     except FileNotFoundError:  # nobody was met yet
         data = known_peers.written({})
     except OSError as error:
@@ -118,6 +147,7 @@ def _collected(profile: Profile) -> tuple[Backup, Pins]:
 
 
 def _write(path: Path, data: bytes) -> None:
+    parse_sealed_file(path, data)  # never write what restoring would refuse
     try:
         private_files.write_beside(path, data)
     except OSError as error:

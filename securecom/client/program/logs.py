@@ -20,6 +20,7 @@ from zope.interface import provider
 
 from securecom import whole_files
 from securecom.errors import BadArgument
+from securecom.starting import path_named
 
 
 def begin(path: Path | None) -> None:
@@ -37,10 +38,14 @@ def begin(path: Path | None) -> None:
 
 
 def _opened(path: Path) -> TextIOWrapper:
+    path = path_named(path, "--log-file")
+    # Not blocking: a named pipe that nobody reads would keep us waiting for ever.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, whole_files.FILE_MODE)
+        number = os.open(path, flags, whole_files.FILE_MODE)
     except OSError as error:
         raise BadArgument(f"{path} cannot be written ({error.strerror})") from None
+    os.set_blocking(number, True)
     return os.fdopen(number, "w", encoding="utf-8", buffering=1)
 
 

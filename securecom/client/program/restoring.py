@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from securecom.client import known_peers
-from securecom.client.profile.backup import unpacked
+from securecom.client.profile.backup import Backup, unpacked
 from securecom.client.profile.identity_file import parse_identity_file
 from securecom.client.profile.passphrase import PassPhrases
 from securecom.client.profile.profile import (
@@ -29,8 +29,17 @@ def restore(path: Path, name: str | None, profiles: Profiles, source: PassPhrase
     """
     if name is not None:
         profiles.check_new(name, _INSTEAD)
-    path = path.expanduser().absolute()
-    backup = unpacked(path, source.unseal(read_sealed_file(path)))
+    profile, backup = looked_at(path, source.unseal(read_sealed_file(path)))
+    files = {IDENTITY_FILE: backup.identity, KNOWN_PEERS_FILE: backup.known_peers}
+    return profiles.restore(profile, files, name)
+
+
+def looked_at(path: Path, data: bytes) -> tuple[Profile, Backup]:
+    """What a decrypted backup holds, if it can be restored. `/backup` asks here before it writes.
+
+    :raises BackupProblem: if it cannot.
+    """
+    backup = unpacked(path, data)
     try:
         profile = parse_profile(path, backup.profile)
         parse_identity_file(path / IDENTITY_FILE, backup.identity)
@@ -39,5 +48,4 @@ def restore(path: Path, name: str | None, profiles: Profiles, source: PassPhrase
         raise damaged(path, error.what) from None
     if profile != profile.portable:
         raise damaged(path, "its profile.toml names a file that is not in it")
-    files = {IDENTITY_FILE: backup.identity, KNOWN_PEERS_FILE: backup.known_peers}
-    return profiles.restore(profile, files, name)
+    return profile, backup

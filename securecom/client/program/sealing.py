@@ -11,10 +11,12 @@ import subprocess
 import sys
 
 from securecom import limits, process
-from securecom.client.profile.sealed import seal
+from securecom.client.profile.sealed import seal, unmeasured
 from securecom.errors import BackupProblem
 
 _LENGTH = 4
+#: The exit status for a machine that cannot be measured; others are Python's.
+_UNMEASURED = 3
 
 
 def seal_in_a_process(data: bytes, pass_phrase: str) -> bytes:
@@ -29,13 +31,17 @@ def seal_in_a_process(data: bytes, pass_phrase: str) -> bytes:
             command,
             input=told,
             capture_output=True,
-            check=True,
+            check=False,
             env=environment,
             timeout=limits.SEAL_DEADLINE,
         )
     except (OSError, subprocess.SubprocessError) as error:
         why = type(error).__name__
         raise BackupProblem(f"the backup could not be encrypted ({why})") from None
+    if done.returncode == _UNMEASURED:
+        raise unmeasured()
+    if done.returncode:
+        raise BackupProblem(f"the backup could not be encrypted (status {done.returncode})")
     return done.stdout
 
 
@@ -44,7 +50,11 @@ def main() -> None:
     process.forbid_core_dumps()
     told = sys.stdin.buffer.read()
     end = _LENGTH + int.from_bytes(told[:_LENGTH], "big")
-    sys.stdout.buffer.write(seal(told[end:], told[_LENGTH:end].decode("utf-8")))
+    try:
+        sealed = seal(told[end:], told[_LENGTH:end].decode("utf-8"))
+    except BackupProblem:
+        sys.exit(_UNMEASURED)
+    sys.stdout.buffer.write(sealed)
 
 
 if __name__ == "__main__":

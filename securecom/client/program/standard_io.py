@@ -191,13 +191,14 @@ def _is_in_background() -> bool:
         return False
 
 
-def first_line(most: int) -> str:
+def first_line(most: int, question: str = "invitation link: ") -> str:
     """The first line of the input, of which nothing else is read; asked for on a terminal.
 
     :param most: bytes that are read at all.
+    :param question: what the terminal shows.
     """
     if os.isatty(INPUT):
-        os.write(ERROR, b"invitation link: ")
+        os.write(ERROR, question.encode("ascii"))
     line = b""
     while len(line) <= most and not line.endswith(b"\n") and (byte := os.read(INPUT, 1)):
         line += byte
