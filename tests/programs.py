@@ -40,6 +40,13 @@ class Server(Process):
         found = re.search(r"server fingerprint (\S+)", self.output)
         return "" if found is None else found[1]
 
+    async def limits(self, *limits: str) -> None:
+        """Change limits while it runs (`tests.shortened`): NAME=VALUE each."""
+        changed = "limits changed"
+        before = self.output.count(changed)
+        self.type(" ".join(limits) + "\n")
+        await self.until(changed, lambda: self.output.count(changed) > before or None)
+
     async def stop(self) -> int:
         """As an operator does it."""
         self.signal(signal.SIGTERM)

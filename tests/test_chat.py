@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
 
 from tests.programs import Client, Server
+from tests.shortened import SILENCE, SOON
 from tests.town import TownCase
 from tests.wires import Stranger, connect
 
@@ -91,6 +92,7 @@ class ChatCases(Base):
         server, alice, bob = await self.pair()
         carol = await self.client("carol", server).online()
         await self.chat(alice, bob, "bob", "alice")
+        await server.limits(*SOON)
         busy = await carol.refused(NO_ANSWER, "chat", name="bob")
         unknown = await carol.refused(NO_ANSWER, "chat", name="nobody")
         await self.stop(alice, bob)
@@ -105,6 +107,7 @@ class ChatCases(Base):
         ]
         self.assertEqual(len(set(answers)), 1)
         self.assertEqual(alice.told("asked"), [])
+        await server.limits(*SILENCE)
         # One who is away may ask, and those who are back may be asked.
         await self.chat(carol, alice, "alice", "carol")
 
@@ -182,6 +185,7 @@ class DialPolicyTests(TownCase):
 
     async def test_a_server_that_does_not_dial(self) -> None:
         server = await self.server("--no-dial")
+        await server.limits(*SOON)
         bob = self.client("bob", server, "--request", "dial", "--available")
         await bob.event("problem", code=303)
         await bob.event("online")

@@ -6,7 +6,7 @@ import os
 import sys
 
 from tests.programs import CLIENT, Client, Server
-from tests.shortened import SILENCE
+from tests.shortened import SILENCE, SOON
 from tests.town import TownCase
 
 
@@ -210,7 +210,9 @@ class ExitCodeTests(ScriptCase):
 
     async def test_no_answer_and_refused(self) -> None:
         server = await self.server()
+        await server.limits(*SOON)
         self.assertEqual(await self._script("alice", server, "/chat carol\n"), 6)
+        await server.limits(*SILENCE)
         bob = await self.with_bob(server)
         alice = self.plain("alice", server, "--chat", "bob")
         alice.type("hello\n")
@@ -221,7 +223,7 @@ class ExitCodeTests(ScriptCase):
         self.assertEqual(bob.messages, [])
 
     async def test_too_often(self) -> None:
-        command = (sys.executable, "-m", "tests.shortened", *SILENCE, "REQUESTS_BY_CALLER=2")
+        command = (sys.executable, "-m", "tests.shortened", *SOON, "REQUESTS_BY_CALLER=2")
         server = await self.server(command=(*command, "-n", "--pidfile=", "securecom"))
         alice = await self.client("alice", server).online()
         for _ in range(2):

@@ -16,6 +16,7 @@ from twisted.trial.unittest import SkipTest
 from securecom.tests.pairs import PlainTLS
 from tests.processes import DEADLINE, Process, environment, reactor
 from tests.programs import ADMIN, TWISTD
+from tests.shortened import SOON
 from tests.town import LOOPBACK, TownCase
 from tests.wires import Stranger, connect, soon
 
@@ -298,6 +299,7 @@ class LogTests(TownCase):
         await self.chat(alice, bob, "bob", "alice")
         await self.say(alice, bob, "between us")
         carol = await self.client("carol", server).online()
+        await server.limits(*SOON)
         await carol.refused(601, "chat", name="bob")
         (link,) = await self.invite("dave")
         dave = self.enrolling(link, "dave")

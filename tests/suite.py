@@ -1,0 +1,136 @@
+"""All tests, once, in parallel: `python -m tests.suite`. What `./dev test` runs.
+
+First `securecom.tests` under coverage, then `tests`. Both run in as many processes as this machine
+has processors. A test that was skipped is named, and an unexpected skip is a failure: `KNOWN_SKIPS`
+says which ones may be, and why. The last line is `N passed, N failed, N skipped`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+#: Tests that may be skipped on some machines, with the reason they give.
+KNOWN_SKIPS = {
+    # It makes a key in OpenSSH's own format, with OpenSSH; a minimal Debian has none.
+    "tests.test_enrolment.EnrolmentTests.test_an_identity_of_ones_own": "there is no ssh-keygen",
+}
+
+_TOTALS = re.compile(r"^(?:PASSED|FAILED)(?: \((.*)\))?$", re.MULTILINE)
+_RULE = "=" * 79
+_BAD = ("failures", "errors", "unexpectedSuccesses")
+
+
+@dataclass
+class Outcome:
+    """What one or more runs of trial came to."""
+
+    passed: int = 0
+    failed: int = 0
+    #: Names of the tests, with the reason that each gave.
+    skipped: dict[str, str] = field(default_factory=dict)
+    #: What is wrong beside tests that failed.
+    problems: list[str] = field(default_factory=list)
+
+    def __iadd__(self, other: Outcome) -> Outcome:
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped |= other.skipped
+        self.problems += other.problems
+        return self
+
+    @property
+    def good(self) -> bool:
+        """Nothing failed, and every skip was foreseen."""
+        return not (self.failed or self.problems)
+
+    def lines(self) -> list[str]:
+        """For the end of a run."""
+        told = [f"skipped: {name} ({reason})" for name, reason in sorted(self.skipped.items())]
+        told += [f"FAILED: {problem}" for problem in self.problems]
+        counts = f"{self.passed} passed, {self.failed} failed, {len(self.skipped)} skipped"
+        return [*told, counts]
+
+
+def outcome(what: str, text: str, exit_code: int, known: dict[str, str]) -> Outcome:
+    """Read what trial has written about the tests `what`.
+
+    :param known: names of tests that may be skipped, with the beginning of the reason.
+    """
+    totals = _TOTALS.findall(text)
+    if not totals:
+        return Outcome(problems=[f"trial {what} ended with {exit_code} and no result"])
+    counts = dict(part.split("=") for part in totals[-1].split(", ") if part)
+    number = {name: int(count) for name, count in counts.items()}
+    found = Outcome(number.get("successes", 0), sum(number.get(name, 0) for name in _BAD))
+    found.skipped = _skips(text)
+    if len(found.skipped) != number.get("skips", 0):
+        found.problems.append(f"{number.get('skips', 0)} skips of {what}, not all were found")
+    for name, reason in found.skipped.items():
+        if not reason.startswith(known.get(name, "\n")):
+            found.problems.append(f"{name} was skipped, which nobody expects ({reason})")
+    if exit_code and not found.failed:
+        found.problems.append(f"trial {what} ended with {exit_code}")
+    if not found.passed and not found.failed:
+        found.problems.append(f"trial {what} ran no test")
+    return found
+
+
+def _skips(text: str) -> dict[str, str]:
+    """Name and reason of every test in the sections `[SKIPPED]`."""
+    skipped: dict[str, str] = {}
+    for section in text.split(_RULE)[1:]:
+        lines = section.partition("-" * 79)[0].split("\n")[1:]
+        if lines[0] == "[SKIPPED]":
+            named = [line for line in lines[1:] if re.fullmatch(r"(\w+\.){2,}\w+", line)]
+            reason = " ".join(line for line in lines[1:] if line and line not in named)
+            skipped |= dict.fromkeys(named, reason)
+    return skipped
+
+
+def run(what: str, jobs: int, prefix: Sequence[str] = ()) -> Outcome:
+    """Run trial and show what it writes.
+
+    :param prefix: options of Python in front of `-m twisted.trial`.
+    """
+    argv = [sys.executable, *prefix, "-m", "twisted.trial", f"--jobs={jobs}", what]
+    print("\n==", what, flush=True)
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as trial:
+        assert trial.stdout is not None
+        lines = []
+        for line in trial.stdout:
+            lines.append(line.decode("utf-8", "replace"))
+            sys.stdout.write(lines[-1])
+            sys.stdout.flush()
+    return outcome(what, "".join(lines), trial.returncode, KNOWN_SKIPS)
+
+
+def coverage(*words: str) -> int:
+    """Run a command of coverage; its exit code."""
+    return subprocess.call([sys.executable, "-m", "coverage", *words])
+
+
+def main() -> int:
+    """Both suites, whatever becomes of the first."""
+    jobs = os.cpu_count() or 1
+    coverage("erase")
+    found = run("securecom.tests", jobs, ("-m", "coverage", "run"))
+    print("\n== coverage", flush=True)
+    coverage("combine", "--quiet")
+    if coverage("report"):
+        found.problems.append("too little of the code is covered")
+    found += run("tests", jobs)
+    print()
+    print("\n".join(found.lines()), flush=True)
+    return 0 if found.good else 1
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    sys.exit(main())
