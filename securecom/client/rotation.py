@@ -177,8 +177,9 @@ class Rotation:
         if self._keeping is not None:
             try:
                 self._keeping.files.drop()
-            except ProfileProblem as error:  # the next log-in tries again
-                self._station.show(problem(error))
+            except ProfileProblem as error:
+                hint = "A new key that the server did not take is still there, to be erased later."
+                self._station.show(problem(ProfileProblem(error.what, hint)))
 
     def _use(self, identity: Identity) -> None:
         self._station.identity = identity

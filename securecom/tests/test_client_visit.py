@@ -530,7 +530,10 @@ class EnrolmentTests(VisitCase):
         guest = Guest(self.house)
         guest.begin(self.newcomer())
         guest.finish()
-        self.assertIn("SC-211", guest.seen())
+        told = guest.seen()
+        self.assertIn("SC-211", told)
+        self.assertIn("invitation is spent, and the server knows your key", told)
+        self.assertNotIn("othing was sent", told)
         self.assertEqual(guest.codes, [1])
 
     def test_who_leaves_while_enrolling_is_not_logged_in(self) -> None:

@@ -14,8 +14,13 @@ from twisted.python.failure import Failure
 
 from securecom.client.events import Event, Online
 from securecom.client.program.account import Member, Newcomer
-from securecom.errors import LoginRefused, NotNow, SecurecomError
+from securecom.errors import LoginRefused, NotNow, ProfileProblem, SecurecomError
 from securecom.identity import Name
+
+_NOT_WRITTEN = (
+    "The invitation is spent, and the server knows your key, which is kept. Mend that; then start "
+    "with the same link again."
+)
 
 
 class NameHeard:
@@ -59,4 +64,7 @@ def join(
             name = yield log_in(someone)
         except SecurecomError:
             raise refusal from None
-    return someone.enrolled(name)
+    try:
+        return someone.enrolled(name)
+    except ProfileProblem as error:
+        raise ProfileProblem(error.what, _NOT_WRITTEN) from None
