@@ -18,10 +18,10 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from benchmarks import logins, memory, nested, process, relay, sampling, storm
+from benchmarks import floods, logins, memory, nested, process, relay, sampling, storm
 from benchmarks.facts import facts, load
 from benchmarks.people import Person, settle
-from benchmarks.process import BYTES, FRAMES, HANDSHAKES, PRODUCT, Server, Variant, server
+from benchmarks.process import BYTES, FRAMES, HANDSHAKES, PRODUCT, UNSHARED, Server, Variant, server
 from benchmarks.readings import Reading
 from benchmarks.tables import Row, Table
 
@@ -33,6 +33,7 @@ PARTS = {
     "storm": "Log-ins all at once, CPU of the server",
     "memory": "KiB of the server an idle user",
     "nested": "Setting up a chat end to end, ms",
+    "floods": "CPU ms of the server a log-in, 99th percentile, while 100 people flood it with",
     "profile": "Where the server's time goes in ping-pong",
 }
 _MOST = {
@@ -155,6 +156,14 @@ class Run:
             return [*in_memory, *through]
 
         return self._interleaved("nested", (PRODUCT,), measure)
+
+    def _floods(self) -> Iterator[Row]:
+        for kind in (floods.NO_FLOOD, *floods.KINDS, floods.ALL):
+
+            def measure(_: Variant, one: Server, kind: str = kind) -> list[Reading]:
+                return floods.measure(one, self._people, kind, self._options.seconds)
+
+            yield from self._interleaved(f"floods with {kind}", (PRODUCT, UNSHARED), measure)
 
     # --- the profile ------------------------------------------------------------------------
 

@@ -46,6 +46,7 @@ PRODUCT = Variant(
     "securecom", (sys.executable, str(Path(sys.executable).with_name("twistd")), *_TWISTD)
 )
 FRAMES = Variant("frame by frame", (*_ours("frames"), *_TWISTD))
+UNSHARED = Variant("unshared", (*_ours("unshared"), *_TWISTD))
 BYTES = Variant("bare TLS", _ours("bytes"), speaks=False)
 HANDSHAKES = Variant("bare TLS", _ours("handshakes"), speaks=False)
 

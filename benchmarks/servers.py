@@ -1,6 +1,7 @@
 """What the product is compared with. `python -m benchmarks.servers WHAT OPTION…` runs one of
 
 - `frames`: the product, its relay changed to forward frame by frame; options are twistd's;
+- `unshared`: the product without `securecom.paces`, its registry used one thing after the other;
 - `bytes`: Twisted's TLS as it comes, joining each two connections byte by byte, no frames, no
   checks, no client certificates; the same server certificate and key agreement;
 - `handshakes`: the same, joining nothing;
@@ -17,6 +18,7 @@ from typing import Any
 
 from OpenSSL import crypto
 from twisted.internet import reactor as _reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.ssl import CertificateOptions, TLSVersion
@@ -26,6 +28,9 @@ from twisted.scripts.twistd import run
 
 from benchmarks import sampling
 from securecom import limits
+from securecom.server import database
+from securecom.server.database import GatheringPool, Interaction
+from securecom.server.reception import Reception
 from securecom.server.relay import Leg, Relay
 from securecom.server.state import read_state
 from securecom.tls import Credentials
@@ -48,6 +53,28 @@ def forward_frames(relay: Relay, source: Leg, raw: bytes) -> None:
         )
         target.send(raw[at:end])
         at = end
+
+
+# --- unshared -------------------------------------------------------------------------------
+
+
+class OneByOne(GatheringPool):
+    """Reads and writes in the order in which they were wanted, each write with its own commit."""
+
+    def read(self, interaction: Interaction, *args: Any) -> Deferred[Any]:
+        return self.write(interaction, *args)
+
+
+def unshare() -> None:
+    """Whoever's bytes come is worked on until they are through."""
+    limits.TASKS_GATHERED = 1
+    database.threaded_pool = one_by_one
+    Reception.turns = property(lambda _: None, lambda *_: None)  # type: ignore[assignment]
+
+
+def one_by_one(path: Path, reactor: Any = None) -> OneByOne:
+    """See `database.threaded_pool`."""
+    return OneByOne(database.connections(path, reactor))
 
 
 # --- bare TLS-------------------------------------------------------------------------------
@@ -137,6 +164,9 @@ def main() -> None:
         serve_bare(Factory.forProtocol(Protocol), sys.argv[1:])
     elif what == "frames":
         Relay.forward = forward_frames  # type: ignore[method-assign, assignment]
+        run()
+    elif what == "unshared":
+        unshare()
         run()
     elif what == "sampled":
         sampling.watch(Path(sys.argv.pop(1)))

@@ -1,14 +1,17 @@
 """What all connections have in common: TLS checked, frames decoded, flow held, a clean end.
 
 The same class carries the standard channel, the request channel and, over a stream as its
-transport, the end-to-end session of a chat. It owns three facts: has TLS been checked, who holds
-reading, is it closing. Until TLS is checked no byte is looked at; after closing none is.
+transport, the end-to-end session of a chat. At the server, commands take turns with those of
+other connections, and wait until they are due (`paces`). It owns three facts: has TLS been
+checked, who holds reading, is it closing. Until TLS is checked no byte is looked at; after closing
+none is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, TypeGuard
 
 from OpenSSL import SSL
 from twisted.internet.error import ConnectionLost
@@ -24,11 +27,21 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from securecom import framing, limits, tls
-from securecom.control import ControlLane, our_fault
+from securecom import commands, framing, limits, tls
+from securecom.control import ControlLane, our_fault, parse_box
 from securecom.errors import PeerFault, PeerSilent, SecurecomError, WireError
+from securecom.paces import Pace, Pacer, Turns
 
 _log = Logger()
+
+
+#: Who holds reading while commands wait.
+_COMMANDS = "commands that wait"
+
+
+def _is_control(item: framing.Frame | framing.Run) -> TypeGuard[framing.Frame]:
+    """A box, as opposed to bytes of a chat."""
+    return isinstance(item, framing.Frame) and item.lane == framing.CONTROL
 
 
 def _nothing() -> None:
@@ -51,6 +64,8 @@ class Connection(Protocol):
     padding: ClassVar[int] = 0
     #: What the deadline is for, as the subject of "was not finished within 10 s".
     awaits: ClassVar[str] = "the log-in"
+    #: Shares our time with other connections; None: there is nobody to share it with.
+    turns: Turns | None = None
     #: Seconds that the peer may take nothing of what we write.
     patience: ClassVar[float] = limits.NO_PROGRESS
 
@@ -72,6 +87,13 @@ class Connection(Protocol):
         self._answers_before = 0
         self._holders: set[str] = set()
         self._decoder = framing.Decoder(self.lanes)
+        self._unread: deque[bytes] = deque()
+        self._items: Iterator[framing.Frame | framing.Run] | None = None
+        self._item: framing.Frame | framing.Run | None = None
+        self._box: amp.AmpBox | None = None  # of the item, if it has been looked into
+        self._is_waiting = False
+        self._pacer = Pacer(clock)
+        self._paced: IDelayedCall | None = None
         self.control = ControlLane(self, self.responders(), self.padding)
 
     # --- for subclasses ---------------------------------------------------------------------
@@ -145,15 +167,69 @@ class Connection(Protocol):
         if not self.is_secured:
             self.fault(WireError("bytes before the end of the handshake"))
             return
+        self._unread.append(data)
+        if self._is_waiting:
+            self.hold(_COMMANDS)  # what waits already is worked on first
+        else:
+            self._read_on(None)
+
+    def _read_on(self, share: int | None) -> None:
+        """Work on what has come.
+
+        :param share: what is left of this turn, in commands; None: no turn has begun.
+        """
+        self._is_waiting = False
         try:
-            for item in self._decoder.feed(data):
+            while not self.is_closing and (item := self._next()) is not None:
+                if self.turns is not None and _is_control(item):
+                    if share is None and (not self.is_established or self.turns.take()):
+                        share = limits.COMMANDS_A_TURN
+                    if not share:
+                        self._is_waiting = True
+                        self.turns.queue(self._take_turn)
+                        return
+                    if wait := self._early(item):
+                        self._is_waiting = True
+                        self.hold(_COMMANDS)
+                        self._paced = self.clock.callLater(wait, self._is_due)
+                        return
+                    share = max(0, share - 1 - len(item.body) // 1024)
+                self._item = None
                 self._received(item)
-                if self.is_closing:
-                    return
         except SecurecomError as error:
             self.fault(error)
         except Exception:  # it must not reach what carries us: that may be another connection
             self.fault(our_fault(Failure()))
+        if _COMMANDS in self._holders:
+            self.release(_COMMANDS)
+
+    def _take_turn(self) -> None:
+        self._read_on(limits.COMMANDS_A_TURN)
+
+    def _is_due(self) -> None:
+        self._paced = None
+        self._read_on(None)
+
+    def _next(self) -> framing.Frame | framing.Run | None:
+        """The next thing to work on; it stays the next one until `_item` is cleared."""
+        while self._item is None:
+            if self._items is None:
+                if not self._unread:
+                    return None
+                self._items = self._decoder.feed(self._unread.popleft())
+            self._item = next(self._items, None)
+            if self._item is None:
+                self._items = None
+        return self._item
+
+    def _early(self, frame: framing.Frame) -> float:
+        """Seconds by which a command comes before it may; 0: it is counted now."""
+        if self._box is None:
+            self._box = parse_box(frame.body)
+        command = commands.BY_NAME.get(self._box.get(amp.COMMAND, b""))
+        if command is None or not isinstance(command.pace, Pace):
+            return 0.0
+        return self._pacer.wait(command, command.pace)
 
     def _received(self, item: framing.Frame | framing.Run) -> None:
         if isinstance(item, framing.Run):
@@ -162,7 +238,11 @@ class Connection(Protocol):
         if item.lane != framing.CONTROL:
             self.frame_received(item)
             return
-        self.control.receive(item.body)
+        box, self._box = self._box, None
+        if box is None:
+            self.control.receive(item.body)
+        else:
+            self.control.take(box)
         unread = self.control.answer_bytes - self._answers_before if self.is_congested else 0
         if unread > limits.MAX_UNREAD_ANSWERS:
             raise WireError(f"a peer that asks on and leaves {unread} bytes of answers unread")
@@ -250,6 +330,7 @@ class Connection(Protocol):
         self.is_closing = True
         self._cancel("_deadline")
         self._cancel("_stalled")
+        self._cancel("_paced")
         if self.is_secured:  # a registered producer would keep the transport open
             self.transport.unregisterProducer()  # type: ignore[union-attr]
         if held:  # or the peer's close would never be read
@@ -263,6 +344,7 @@ class Connection(Protocol):
         self.is_closing = True
         self._cancel("_deadline")
         self._cancel("_stalled")
+        self._cancel("_paced")
         if self.reason is not None:
             reason = Failure(self.reason)
         self.control.stop(Failure(ConnectionLost()))

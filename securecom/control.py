@@ -78,7 +78,10 @@ class ControlLane:
         """One frame's body. :raises WireError: if it is no box that may come now."""
         if self._pad_to and (limits.FRAME_HEADER + len(body)) % self._pad_to:
             raise WireError("a frame that is not padded")
-        box = parse_box(body)
+        self.take(parse_box(body))
+
+    def take(self, box: amp.AmpBox) -> None:
+        """One box. :raises WireError: if it may not come now."""
         kind = box.keys() & _KINDS
         if len(kind) != 1 or (amp.ERROR in kind and not box.keys() >= _ERROR_KEYS):
             raise WireError("a box that is neither a command nor an answer to one")

@@ -194,6 +194,38 @@ USERS_PAGE = 200
 #: Names a client fetches for one /users.
 MAX_USERS_SHOWN = 5000
 
+# --- how often commands may come (docs/protocol.md, "Pace") ------------------------------------
+
+#: The seconds of all paces below: so many commands of a kind at once on one connection, and as many
+#: again in this time, evenly. Far above what people and bots do; at the server each command costs
+#: about a tenth of a millisecond.
+PACE_WINDOW = 60.0
+#: `Ping`: one in 30 s is needed; programs may look more often.
+PINGS = 120
+#: `SetAvailability`: up to 16 KiB of names to check.
+AVAILABILITIES = 30
+#: `ListAvailable`: twice what LISTS_BY_ASKER admits, so that more is refused before it is slowed.
+LIST_PAGES = 240
+#: `RequestChat`: likewise above REQUESTS_BY_CALLER.
+CHAT_REQUESTS = 60
+#: `CancelRequest` and `EndChat`: one for each request.
+ENDINGS = 60
+#: `Block`, `Unblock`, `ListBlocked`, each: above BLOCKS_BY_PERSON.
+BLOCK_COMMANDS = 120
+#: `NewKey`: above NEW_KEY_TRIES.
+NEW_KEY_COMMANDS = 20
+#: `MyData`: all that one can cause to be held, twice.
+MY_DATA_PAGES = 256
+#: `DialMe`: each is a connection that the server opens, with a handshake.
+DIALS = 12
+#: `LogOut`, `ForgetMe`: a session ends once; a wrong name may be tried again.
+LEAVINGS = 6
+#: Commands of one connection that the server works on before it looks at the next one. Longer ones
+#: count for more, one for each KiB.
+COMMANDS_A_TURN = 4
+#: Connections that get such a turn in one pass of the reactor: some milliseconds of work.
+TURNS_AT_ONCE = 4
+
 # --- the server's doors ---------------------------------------------------------------------
 
 #: Connections to one port, in all.

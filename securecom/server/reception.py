@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from securecom import limits, refusals
 from securecom.errors import NoSuchUser
 from securecom.identity import Name, PublicKey
+from securecom.paces import Turns
 from securecom.server.account import LOOKS, Account
 from securecom.server.blocks import Blocks
 from securecom.server.key_changes import KeyChanges
@@ -43,6 +44,8 @@ class Reception:
     ) -> None:
         self.clock = clock
         self.switchboard = switchboard
+        #: Whose commands are worked on next.
+        self.turns = Turns(clock)
         self.sessions = Sessions(registry)
         self.key_changes = KeyChanges(registry, server, switchboard, clock.seconds)
         #: Opens request channels towards clients; `Dialler.dial` where the operator allows it.

@@ -33,6 +33,7 @@ class RequestConnection(Connection, amp.CommandLocator):
 
     def __init__(self, reception: Reception, only: Session | None = None) -> None:
         super().__init__(reception.clock)
+        self.turns = reception.turns
         self._reception = reception
         self._only = only
         self._session: Session | None = None

@@ -24,9 +24,7 @@ from securecom.errors import WireError
 from securecom.identity import Identity, Name
 from securecom.succession import LINK_BYTES
 
-COMMANDS = [
-    one for one in vars(commands).values() if isinstance(one, type) and issubclass(one, amp.Command)
-]
+COMMANDS = list(commands.BY_NAME.values())
 REFUSALS = refusals.Refusal.__subclasses__()
 
 

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import securecom
 from securecom import arguments, commands, limits, peers, refusals, tls
+from securecom.paces import Pace
 from securecom.server import standard
 
 ROOT = Path(securecom.__file__).parent.parent
@@ -84,7 +85,7 @@ def declared() -> dict[str, list[str]]:
     source = Path(commands.__file__).read_text("utf-8")
     sections = re.split(r"^# --- (.+?) -+$", source, flags=re.M)[1:]
     found = {
-        title: re.findall(r"^class (\w+)\(amp\.Command\):", body, re.M)
+        title: re.findall(r"^class (\w+)\(Command\):", body, re.M)
         for title, body in zip(sections[::2], sections[1::2], strict=True)
     }
     return {title: names for title, names in found.items() if names}
@@ -109,6 +110,16 @@ class VocabularyTests(DocumentCase):
         section = self.text("protocol.md").split("### Refusals\n")[1].split("\n#")[0]
         kinds = sorted(one.wire.decode() for one in refusals.Refusal.__subclasses__())
         self.assertEqual(sorted(row[0].strip("`") for row in rows(section)), kinds)
+
+    def test_every_pace(self) -> None:
+        section = self.text("protocol.md").split("## Pace\n")[1].split("\n## ")[0]
+        paced = {one.__name__: one.pace for one in commands.BY_NAME.values()}
+        expected = [
+            [f"`{name}`", f"{pace.count}", f"{pace.seconds:g}"]
+            for name, pace in paced.items()
+            if isinstance(pace, Pace)
+        ]
+        self.assertEqual(list(rows(section)), expected)
 
     def test_who_may_say_what_when(self) -> None:
         """The phases of the standard channel are those of the document."""

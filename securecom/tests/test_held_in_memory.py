@@ -107,14 +107,16 @@ KEPT_BACK = {
     "Request.stream": _SILENCE,
     "Session.request_key": "the keys of your connections",
 }
-#: Held while the person's own command waits: a dialled channel, a new key that is being written; or
-#: the pages that they did not fetch; or, in the moment in which two requests cross, a time.
+#: Held while the person's own command waits: a dialled channel, a new key that is being written, a
+#: connection whose turn has not come; or the pages that they did not fetch; or, in the moment in
+#: which two requests cross, a time.
 PASSING = frozenset(
     {
         "Account._pages",
         "Aside._waiting",
         "Dialler._dialling",
         "KeyChanges._under_way",
+        "Reception.turns",
         "Request.crossing_seconds",
         "Session._offers",
     }
@@ -135,14 +137,14 @@ _NOBODYS = {
     "Reception": "_now _registry clock dial dial_port key_changes pause request_port sessions "
     "switchboard",
     "Request": "_board _clock",
-    "RequestConnection": "_is_refused _liveness _reception proven",
+    "RequestConnection": "_is_refused _liveness _reception proven turns",
     "RequestFactory": "_only _reception",
     "SQLiteRegistry": "_pool",
     "SynchronousPool": "_connection",
     "Restraints": "cooldowns",
     "Session": "_account _aside _change_key _dial _switchboard",
     "Sessions": "_registry is_open",
-    "StandardConnection": "_liveness _reception",
+    "StandardConnection": "_liveness _reception turns",
     "StandardFactory": "_reception",
     "Streams": "_leg",
     "Visitor": "_door _hello _is_over _is_relayed _secure _stage _timer connected transport",

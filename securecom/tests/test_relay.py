@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import commands, framing, limits, refusals
 from securecom.errors import NotYourStream
 from securecom.identity import Name
+from securecom.paces import Pace
 from securecom.server.relay import Relay
 from securecom.server.streams import Streams
 from securecom.testing import BUFFER
@@ -228,7 +229,11 @@ class BackpressureTests(ChatCase):
         self.assertTrue(self.alice.standard_wire.server.reading)
 
     def test_client_that_reads_no_answers(self) -> None:
-        """Commands without end, answers unread: the session ends before memory does."""
+        """Commands without end, answers unread: the session ends before memory does.
+
+        Whatever their pace: that of `Ping` would never fill a buffer.
+        """
+        self.patch(commands.Ping, "pace", Pace(1_000_000, 1.0))
         self.carol.standard_wire.client.pauseProducing()
         most = 0
         for _ in range(400):

@@ -1,0 +1,367 @@
+"""Floods from people who are logged in: each command has a pace, and connections take turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from twisted.internet.task import Clock
+from twisted.protocols import amp
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom import commands, framing, limits
+from securecom.connection import Connection
+from securecom.identity import Name
+from securecom.paces import IN_CHATS, ONCE, SENT_BY_SERVER, Pace, Pacer, Turns
+from securecom.server.request import RequestConnection
+from securecom.server.session import Session
+from securecom.server.standard import Door, Enrolment
+from securecom.tests.house import Hand, House, chatting
+from securecom.tests.test_commands import longest
+
+#: All that the server answers.
+LOCATORS: tuple[type[amp.CommandLocator], ...] = (Door, Enrolment, Session, RequestConnection)
+PACED = [one for one in commands.BY_NAME.values() if isinstance(one.pace, Pace)]
+
+
+def frame(command: type[commands.Command]) -> bytes:
+    """The command with its longest arguments, but for names, which are nobody's."""
+    values = {name.decode(): longest(one) for name, one in command.arguments}
+    box = command.makeArguments(values, None)
+    box[amp.COMMAND], box[amp.ASK] = command.commandName, b"1"
+    return framing.encode(framing.CONTROL, box.serialize())
+
+
+def _noted(told: list[int], number: int, _: object) -> None:
+    told.append(number)
+
+
+class Passes(Clock):
+    """A clock that does what a reactor does in one pass: what is called later waits for the next.
+
+    `task.Clock` goes on until nothing is due.
+    """
+
+    def advance(self, amount: float) -> None:
+        self.rightNow += amount
+        for call in [one for one in self.calls if one.getTime() <= self.rightNow]:
+            if call.active():
+                self.calls.remove(call)
+                call.called = 1
+                call.func(*call.args, **call.kw)
+
+
+def deaf(connection: Connection) -> None:
+    """Let this client pass over answers: they are to commands that it does not know it sent."""
+    take = connection.control.take
+
+    def only_commands(box: amp.AmpBox) -> None:
+        if amp.COMMAND in box:
+            take(box)
+
+    connection.control.take = only_commands  # type: ignore[method-assign]
+
+
+class PacerTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.pacer = Pacer(self.clock)
+
+    def taken(self, kind: str, tries: int, pace: Pace) -> int:
+        return sum(self.pacer.wait(kind, pace) == 0 for _ in range(tries))
+
+    def test_so_many_at_once(self) -> None:
+        self.assertEqual(self.taken("a", 100, Pace(10, 5.0)), 10)
+
+    def test_and_as_many_again_evenly(self) -> None:
+        pace = Pace(10, 5.0)
+        self.taken("a", 100, pace)
+        for _ in range(25):
+            self.clock.advance(0.5)
+            self.assertEqual(self.taken("a", 100, pace), 1)
+        self.clock.advance(2.0)
+        self.assertEqual(self.taken("a", 100, pace), 4)
+
+    def test_no_more_than_that_is_saved_up(self) -> None:
+        self.clock.advance(1000.0)
+        self.assertEqual(self.taken("a", 100, Pace(10, 5.0)), 10)
+        self.clock.advance(1000.0)
+        self.assertEqual(self.taken("a", 100, Pace(10, 5.0)), 10)
+
+    def test_the_wait_is_long_enough_and_no_longer(self) -> None:
+        for count, seconds in ((120, 60.0), (7, 60.0), (256, 60.0), (1, 1.0)):
+            pace = Pace(count, seconds)
+            self.taken(f"{count}", count, pace)
+            wait = self.pacer.wait(f"{count}", pace)
+            self.assertAlmostEqual(wait, seconds / count)
+            self.clock.advance(wait)
+            self.assertEqual(self.pacer.wait(f"{count}", pace), 0)
+
+    def test_each_kind_for_itself(self) -> None:
+        self.taken("a", 100, Pace(10, 5.0))
+        self.assertEqual(self.taken("b", 100, Pace(10, 5.0)), 10)
+
+
+class TurnsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Passes()
+        self.turns = Turns(self.clock)
+        self.done: list[int] = []
+
+    def passes(self) -> Iterator[list[int]]:
+        """What is done in each pass of the reactor."""
+        while True:
+            before = len(self.done)
+            self.clock.advance(0)
+            yield self.done[before:]
+
+    def test_in_their_order_and_so_many_in_one_pass(self) -> None:
+        for number in range(3 * limits.TURNS_AT_ONCE):
+            self.turns.queue(partial(self.done.append, number))
+        seen = self.passes()
+        for begin in range(0, 3 * limits.TURNS_AT_ONCE, limits.TURNS_AT_ONCE):
+            self.assertEqual(next(seen), list(range(begin, begin + limits.TURNS_AT_ONCE)))
+        self.assertEqual(next(seen), [])
+
+    def test_who_queues_again_waits_for_the_next_pass(self) -> None:
+        def again() -> None:
+            self.done.append(1)
+            self.turns.queue(again)
+
+        self.turns.queue(again)
+        seen = self.passes()
+        self.assertEqual([next(seen), next(seen)], [[1], [1]])
+
+    def test_turns_at_once_count_too(self) -> None:
+        taken = [self.turns.take() for _ in range(limits.TURNS_AT_ONCE + 2)]
+        self.assertEqual(taken, [True] * limits.TURNS_AT_ONCE + [False] * 2)
+        self.clock.advance(0)
+        self.assertTrue(self.turns.take())
+
+    def test_nobody_goes_before_those_who_wait(self) -> None:
+        self.turns.queue(lambda: self.done.append(1))
+        self.assertFalse(self.turns.take())
+        self.clock.advance(0)
+        self.assertTrue(self.turns.take())
+
+    def test_nothing_is_called_when_nobody_wants_anything(self) -> None:
+        self.turns.take()
+        for _ in range(3):
+            self.clock.advance(0)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class VocabularyTests(SynchronousTestCase):
+    def test_a_command_without_a_pace_cannot_be_made(self) -> None:
+        with self.assertRaises(TypeError):
+            type("Shout", (commands.Command,), {})
+
+    def test_every_command_that_the_server_takes_has_one(self) -> None:
+        """And what it never takes is none that needs one."""
+        taken = {
+            command: locator
+            for command in commands.BY_NAME.values()
+            for locator in LOCATORS
+            if locator.locateResponder(locator.__new__(locator), command.commandName)
+        }
+        self.assertGreater(len(taken), 15)
+        for command in commands.BY_NAME.values():
+            if command not in taken:
+                self.assertIn(command.pace, (SENT_BY_SERVER, IN_CHATS), command)
+            elif command is commands.ProveSession or taken[command] in (Door, Enrolment):
+                self.assertEqual(command.pace, ONCE, command)
+            else:
+                self.assertIsInstance(command.pace, Pace, command)
+
+    def test_what_is_refused_when_it_comes_too_often_is_so_before_it_is_slowed(self) -> None:
+        for command, rate in (
+            (commands.ListAvailable, limits.LISTS_BY_ASKER),
+            (commands.RequestChat, limits.REQUESTS_BY_CALLER),
+            (commands.Block, limits.BLOCKS_BY_PERSON),
+            (commands.NewKey, limits.NEW_KEY_TRIES),
+            (commands.MyData, limits.MY_DATA_BY_PERSON),
+        ):
+            assert isinstance(command.pace, Pace)
+            self.assertGreater(command.pace.count, rate, command)
+
+    def test_a_client_may_send_twice_as_many_pings_as_it_has_to(self) -> None:
+        pace = commands.Ping.pace
+        assert isinstance(pace, Pace)
+        self.assertLess(2 * pace.seconds / limits.PING_INTERVAL, pace.count)
+
+
+class FloodCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.house = House()
+        self.network = self.house.network
+
+    def hand(self, name: str) -> Hand:
+        """Somebody who is deaf for answers."""
+        hand = self.house.hand(name)
+        deaf(hand.standard)
+        deaf(hand.request)
+        return hand
+
+    def flood(self, hand: Hand, data: bytes) -> None:
+        hand.standard.send(data)
+        self.network.pump()
+
+
+class EveryCommandTests(FloodCase):
+    """Generated from the vocabulary: a new command is tested without being named here."""
+
+    def flooded(self, command: type[commands.Command]) -> None:
+        assert isinstance(command.pace, Pace)
+        hand, other = self.hand("mallory"), self.house.hand("bob")
+        worked_on: list[bytes] = []
+        session = self.house.reception.sessions.of(Name("mallory"))
+        assert session is not None
+        take = session.leg.control.take
+
+        def counted(box: amp.AmpBox) -> None:
+            worked_on.append(box.get(amp.COMMAND, b""))
+            take(box)
+
+        self.patch(session.leg.control, "take", counted)
+        begun = worked_on.count(command.commandName)
+        self.flood(hand, (command.pace.count + 20) * frame(command))
+        count = worked_on.count(command.commandName) - begun
+        self.assertLessEqual(count, command.pace.count)
+        self.assertEqual(other.done(other.ask(commands.Ping)), {})
+        if hand.standard.lost_reason is not None:  # ended: by its own wish, or for flooding
+            self.assertIn(hand.said("goodbye"), (["logged-out"], ["violation"]))
+            return
+        self.assertFalse(hand.standard_wire.server.reading)
+        each = command.pace.seconds / command.pace.count
+        self.network.advance(10 * each, step=each)
+        more = worked_on.count(command.commandName) - begun - count
+        self.assertLessEqual(more, 11)
+        if not hand.said("goodbye"):
+            self.assertGreaterEqual(more, 9)
+
+    def test_so_many_are_worked_on_and_the_others_later(self) -> None:
+        self.assertGreater(len(PACED), 10)
+        for command in PACED:
+            self.house = House()
+            self.network = self.house.network
+            self.flooded(command)
+
+    def test_on_the_request_channel_too(self) -> None:
+        hand = self.house.hand("mallory")
+        assert isinstance(commands.Ping.pace, Pace)
+        answered: list[bytes] = []
+        self.patch(hand.request.control, "take", lambda box: answered.append(b""))
+        hand.request.send(2 * commands.Ping.pace.count * frame(commands.Ping))
+        self.network.pump()
+        self.assertEqual(len(answered), commands.Ping.pace.count)
+
+    def test_what_is_slowed_is_not_lost_and_stays_in_order(self) -> None:
+        hand = self.house.hand("mallory")
+        assert isinstance(commands.Ping.pace, Pace)
+        count = 3 * commands.Ping.pace.count
+        asked = [hand.standard.control.call(commands.Ping) for _ in range(count)]
+        told: list[int] = []
+        for number, answer in enumerate(asked):
+            answer.addCallback(partial(_noted, told, number))
+        self.network.advance(2 * commands.Ping.pace.seconds + 1)
+        self.assertEqual(told, list(range(count)))
+        self.assertTrue(hand.standard_wire.server.reading)
+
+    def test_who_is_slowed_is_not_taken_for_gone(self) -> None:
+        hand = self.house.hand("mallory")
+        pace = commands.DialMe.pace
+        assert isinstance(pace, Pace)
+        asked = [hand.standard.control.call(commands.DialMe, port=1) for _ in range(2 * pace.count)]
+        for one in asked:
+            one.addErrback(lambda _: None)
+        self.network.advance(pace.seconds + 1)
+        self.assertEqual(hand.done(hand.ask(commands.Ping)), {})
+
+
+class TurnTests(FloodCase):
+    def test_a_flood_in_one_read_does_not_go_before_anothers_command(self) -> None:
+        mallory, bob = self.hand("mallory"), self.hand("bob")
+        served: list[str] = []
+        for name in ("mallory", "bob"):
+            self.note(name, served)
+        mallory.standard.send(100 * frame(commands.Ping))  # less than its pace
+        bob.standard.send(frame(commands.Ping))
+        self.network.pump()
+        self.assertEqual(served.count("mallory"), 100)
+        self.assertLessEqual(served.index("bob"), 2 * limits.COMMANDS_A_TURN)
+
+    def test_a_long_command_is_a_turn_of_its_own(self) -> None:
+        mallory, bob = self.hand("mallory"), self.hand("bob")
+        served: list[str] = []
+        for name in ("mallory", "bob"):
+            self.note(name, served)
+        mallory.standard.send(6 * frame(commands.SetAvailability))
+        bob.standard.send(frame(commands.Ping))
+        self.network.pump()
+        self.assertEqual(served.count("mallory"), 6)
+        self.assertLess(served.index("bob"), limits.COMMANDS_A_TURN)
+
+    def note(self, name: str, served: list[str]) -> None:
+        session = self.house.reception.sessions.of(Name(name))
+        assert session is not None
+        lane = session.leg.control
+        take = lane.take
+
+        def one(box: amp.AmpBox) -> None:
+            served.append(name)
+            take(box)
+
+        self.patch(lane, "take", one)
+
+    def test_who_logs_in_waits_for_nobodys_turn(self) -> None:
+        newcomer = Hand(self.house, self.house.enrolled("carol"))
+        self.patch(self.house.reception.turns, "take", lambda: False)
+        self.patch(self.house.reception.turns, "queue", lambda work: None)
+        self.assertEqual(newcomer.log_in()["name"], "carol")
+        newcomer.prove()
+
+    def test_while_commands_wait_the_rest_is_not_read(self) -> None:
+        hand = self.hand("mallory")
+        waiting: list[object] = []
+        self.patch(self.house.reception.turns, "take", lambda: False)
+        self.patch(self.house.reception.turns, "queue", waiting.append)
+        self.flood(hand, 10_000 * frame(commands.Ping))
+        self.assertEqual(len(waiting), 1)
+        self.assertFalse(hand.standard_wire.server.reading)
+
+    def test_a_connection_that_ended_meanwhile_has_no_turn(self) -> None:
+        hand = self.hand("mallory")
+        waiting: list[object] = []
+        self.patch(self.house.reception.turns, "take", lambda: False)
+        self.patch(self.house.reception.turns, "queue", waiting.append)
+        self.flood(hand, frame(commands.Ping))
+        hand.standard_wire.cut()
+        self.network.pump()
+        (work,) = waiting
+        work()  # type: ignore[operator]
+        self.assertEqual(len(self.house.reception.sessions), 0)
+
+
+class ChatTests(FloodCase):
+    def test_chat_frames_are_no_commands(self) -> None:
+        """They wait for no turn and have no pace."""
+        alice, bob = self.house.hand("alice"), self.house.hand("bob")
+        stream = chatting(alice, bob, "bob")
+        self.patch(self.house.reception.turns, "take", lambda: False)
+        self.patch(self.house.reception.turns, "queue", lambda work: None)
+        for number in range(1000):
+            alice.standard.send(framing.encode_chat(stream, b"%d " % number))
+        self.network.pump()
+        self.assertEqual(bob.received, b"".join(b"%d " % number for number in range(1000)))
+
+    def test_behind_commands_that_wait_they_keep_their_place(self) -> None:
+        alice, bob = self.house.hand("alice"), self.house.hand("bob")
+        stream = chatting(alice, bob, "bob")
+        deaf(alice.standard)
+        assert isinstance(commands.Ping.pace, Pace)
+        pings = (commands.Ping.pace.count + 2) * frame(commands.Ping)
+        alice.standard.send(pings + framing.encode_chat(stream, b"behind"))
+        self.network.pump()
+        self.assertEqual(bob.received, b"")
+        self.network.advance(2.0, step=0.1)
+        self.assertEqual(bob.received, b"behind")
