@@ -1,0 +1,70 @@
+"""A server that is killed while many people write: what was acknowledged is there afterwards."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from securecom import commands, limits
+from securecom.identity import Name
+from tests.doors import DoorCase
+from tests.town import PEOPLE
+from tests.wires import Modified, soon
+
+#: Times that a server is killed.
+KILLS = 3
+#: Blocks that each person has under way at once: below `limits.MAX_UNANSWERED`.
+AT_ONCE = 20
+#: Acknowledged blocks after which the kill comes, most others being under way.
+ENOUGH = 25
+
+
+class KilledTests(DoorCase):
+    async def test_no_change_that_was_acknowledged_is_lost(self) -> None:
+        acknowledged: dict[str, set[Name]] = {person: set() for person in PEOPLE}
+        for kill in range(KILLS):
+            server = await self.server()
+            hands = {person: await self.modified(server, person) for person in PEOPLE}
+            for person, hand in hands.items():
+                answer = await soon(hand.control.call(commands.ListBlocked))
+                self.assertLessEqual(acknowledged[person], set(answer["names"]), (kill, person))
+            enough: Deferred[None] = Deferred()
+            before = _count(acknowledged)
+            for number in range(AT_ONCE):
+                for person, hand in hands.items():
+                    name = Name(f"{person}-{kill}-{number}")
+                    self._block(hand, name, acknowledged[person], before, acknowledged, enough)
+            await soon(enough)
+            server.signal(signal.SIGKILL)
+            for hand in hands.values():
+                await soon(hand.gone)
+            await server.ended()
+        server = await self.server()
+        self.assertGreaterEqual(_count(acknowledged), KILLS * ENOUGH)
+        for person in PEOPLE:
+            hand = await self.modified(server, person)
+            answer = await soon(hand.control.call(commands.ListBlocked))
+            self.assertLessEqual(acknowledged[person], set(answer["names"]), person)
+            self.assertLessEqual(len(answer["names"]), limits.MAX_BLOCKED)
+
+    @staticmethod
+    def _block(
+        hand: Modified,
+        name: Name,
+        done: set[Name],
+        before: int,
+        acknowledged: dict[str, set[Name]],
+        enough: Deferred[None],
+    ) -> None:
+        def blocked(_: Any) -> None:
+            done.add(name)
+            if _count(acknowledged) - before >= ENOUGH and not enough.called:
+                enough.callback(None)
+
+        hand.control.call(commands.Block, name=name).addCallbacks(blocked, lambda _: None)
+
+
+def _count(acknowledged: dict[str, set[Name]]) -> int:
+    return sum(map(len, acknowledged.values()))
