@@ -24,6 +24,8 @@ LIMITS = (
     "REQUESTS_BY_PAIR=100000",
     "REQUESTS_TO_CALLEE=100000",
 )
+#: Of a client that strangers ask more often than people could bear.
+ASKED_OFTEN = {"OFFERS_BY_STRANGERS": 100_000}
 #: Seconds that a request stands at the least, where nothing is measured: far more than any answer
 #: takes that comes at once.
 STANDS = 5.0
@@ -37,13 +39,16 @@ class SilenceTests(TownCase):
 
     async def test_nobody_can_tell_why_there_is_no_answer(self) -> None:
         server = await self.server(command=(*SHORTENED, *LIMITS, *TWISTD))
-        alice, bob, carol = await self.clients(server, "alice", "bob", "carol")
+        alice, carol = await self.clients(server, "alice", "carol")
+        bob = await self.hasty("bob", server, **ASKED_OFTEN)
         await carol.do("block", name="alice")
         names = ("dave", "erin", "frank", "grace", "heidi")
         away, gone, dismisses, busy, heidi = await self._newcomers(*names)
         await away.do("away")
-        await gone.do("exit")
-        await gone.ended()
+        for client in (gone, dismisses):
+            await client.do("exit")
+            await client.ended()
+        dismisses = await self.hasty("frank", server, **ASKED_OFTEN)
         await self.chat(busy, heidi, "heidi", "grace")
         await server.limits(*SHORT)
         reasons = {"bob": bob, "carol": carol, "dave": away, "erin": gone, "frank": dismisses}
