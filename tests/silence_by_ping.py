@@ -10,10 +10,10 @@ takes about five minutes, and wants a machine that does little else.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sys
 import time
-from contextlib import suppress
 from itertools import combinations
 from statistics import median
 
@@ -89,7 +89,7 @@ class PingTests(DoorCase):
         taken: float = 1000 * (await soon(answered) - start)
         await deferLater(reactor, 1.5 * PAUSE, lambda: None)
         await soon(alice.control.call(commands.CancelRequest))
-        with suppress(refusals.Cancelled):
+        with contextlib.suppress(refusals.Cancelled):
             await soon(asked)
         return taken
 
