@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from twisted.internet import reactor
@@ -101,9 +102,11 @@ def hang_up(relay: Relay, source: Leg, raw: bytes) -> list[bytes]:
 
 
 def _meddle(meddling: Meddling) -> None:
+    runs = count(1)  # each line differs from the last: a repeated line would only be counted
+
     def forward(relay: Relay, source: Leg, raw: bytes) -> None:
         for one in meddling(relay, source, raw):
-            _log.info("relayed {count} bytes", count=len(one))
+            _log.info("relayed {count} bytes, run {run}", count=len(one), run=next(runs))
             _relay(relay, source, one)
 
     Relay.forward = forward  # type: ignore[method-assign, assignment]
