@@ -120,7 +120,7 @@ class DamagedStateTests(StateCase):
         self.refused(CA, "not today", now=NOW + (limits.CA_DAYS + 1) * DAY)
 
     def test_a_clock_before_the_first_start(self) -> None:
-        self.refused("clock", now=NOW - 10 * DAY)
+        self.refused("clock", now=NOW - (limits.CA_BACKDATED_DAYS + 10) * DAY)
 
     def test_settings_that_are_none(self) -> None:
         whole = json.loads(self.inside(SETTINGS).read_bytes())
