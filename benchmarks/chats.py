@@ -10,7 +10,7 @@ from benchmarks.channel import Channel, context
 from benchmarks.loop import Loop, fail
 from benchmarks.people import Person, Visit
 from benchmarks.process import Server, Variant
-from securecom import commands, framing
+from securecom import framing, vocabulary
 
 _SETTING_UP = 120.0
 _ANY_STREAM = 1
@@ -31,13 +31,13 @@ class Chat:
 
 async def accepted(caller: Visit, callee: Visit) -> Chat:
     """A chat that was asked for and accepted."""
-    await callee.standard.call(commands.SetAvailability, available=True)
-    await caller.standard.ask(commands.RequestChat, callee=callee.person.name)
-    offer = await callee.request.respond(commands.OfferChat, answer="accept")
+    await callee.standard.call(vocabulary.SetAvailability, available=True)
+    await caller.standard.ask(vocabulary.RequestChat, callee=callee.person.name)
+    offer = await callee.request.respond(vocabulary.OfferChat, answer="accept")
     if offer["caller"] != caller.person.name:
         fail("an offer of somebody else's")
-    stream = await callee.standard.respond(commands.OpenStream)
-    opened = await caller.standard.answer(commands.RequestChat)
+    stream = await callee.standard.respond(vocabulary.OpenStream)
+    opened = await caller.standard.answer(vocabulary.RequestChat)
     if opened["stream"] != stream["stream"]:
         fail("two ends of a chat with two streams")
     return Chat(caller.standard, callee.standard, stream["stream"], stream["chat"])

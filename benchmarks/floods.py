@@ -22,7 +22,7 @@ from benchmarks.loop import READ, WRITE, Loop, Stuck, ready
 from benchmarks.people import Person, Visit
 from benchmarks.process import Server
 from benchmarks.readings import Reading
-from securecom import arguments, commands, framing, limits
+from securecom import framing, limits, vocabulary
 from securecom.identity import Identity, Name
 from securecom.paces import IN_CHATS, SENT_BY_SERVER
 
@@ -33,7 +33,7 @@ NO_FLOOD, ALL = "nothing", "all of them in turn"
 #: What is flooded with: every command that a client may send to the server.
 KINDS = [
     name.decode()
-    for name, command in commands.BY_NAME.items()
+    for name, command in vocabulary.BY_NAME.items()
     if command.pace not in (IN_CHATS, SENT_BY_SERVER)
 ]
 #: Bytes handed to OpenSSL at once.
@@ -61,7 +61,7 @@ class Flooder:
         try:
             self._visit = visit = Visit(self._loop, self._server, self._person)
             await visit.standard.handshake()
-            await visit.standard.call(commands.LogIn, takeover=True)
+            await visit.standard.call(vocabulary.LogIn, takeover=True)
             await visit.prove()
         except _GONE:
             self.close()
@@ -70,7 +70,7 @@ class Flooder:
         """Send on both channels until the server ends it."""
         visit = self._visit
         if visit is not None:
-            ping = command_frame(commands.Ping) if self._data else b""
+            ping = command_frame(vocabulary.Ping) if self._data else b""
             self._loop.start([self._send(visit.request, ping * (_CHUNK // 32))])
             await self._send(visit.standard, self._data)
 
@@ -116,17 +116,17 @@ def command_frame(command: type[amp.Command]) -> bytes:
 
 def _value(argument: amp.Argument) -> Any:
     match argument:
-        case arguments.FixedBytes():
+        case vocabulary.FixedBytes():
             return os.urandom(argument.length)
-        case arguments.Number():
+        case vocabulary.Number():
             return argument.high
-        case arguments.Word():
+        case vocabulary.Word():
             return argument.words[0]
-        case arguments.NameArgument():
+        case vocabulary.NameArgument():
             return Name(os.urandom(16).hex())
-        case arguments.NamesArgument():
+        case vocabulary.NamesArgument():
             return [Name(os.urandom(16).hex()) for _ in range(limits.MAX_AUDIENCE)]
-        case arguments.KeyArgument():
+        case vocabulary.KeyArgument():
             return Identity.generate().public_key
         case amp.Boolean():
             return True
@@ -138,9 +138,9 @@ def _flood_of(kind: str) -> bytes:
     if kind == NO_FLOOD:
         return b""
     wanted = KINDS if kind == ALL else [kind]
-    chosen = [commands.BY_NAME[one.encode()] for one in wanted]
+    chosen = [vocabulary.BY_NAME[one.encode()] for one in wanted]
     if kind == ALL:  # those that end a session would hide the others
-        ending = (commands.LogIn, commands.Enrol, commands.ProveSession, commands.LogOut)
+        ending = (vocabulary.LogIn, vocabulary.Enrol, vocabulary.ProveSession, vocabulary.LogOut)
         chosen = [one for one in chosen if one not in ending]
     parts: list[bytes] = []
     while sum(map(len, parts)) < _CHUNK and len(parts) < 50 * len(chosen):

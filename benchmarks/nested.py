@@ -20,7 +20,7 @@ from benchmarks.process import Server
 from benchmarks.readings import Reading
 from securecom import framing, limits
 from securecom.client.chat.agreement import Agreement, Role
-from securecom.client.chat.session import ChatSession
+from securecom.client.chat.chat_session import ChatSession
 from securecom.client.chat.stream import Stream
 from securecom.client.events import Ending, Event
 

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from benchmarks.channel import Channel, context
 from benchmarks.loop import Loop
 from benchmarks.process import Server
-from securecom import commands, proofs, tls
+from securecom import peers, tls, vocabulary
 from securecom.identity import Identity, Name
 from securecom.invitation import token_hash
 from securecom.server import database
@@ -94,7 +94,7 @@ class Visit:
     async def log_in(self) -> None:
         """Handshake and LogIn."""
         await self.standard.handshake()
-        await self.standard.call(commands.LogIn, takeover=False)
+        await self.standard.call(vocabulary.LogIn, takeover=False)
 
     async def prove(self) -> None:
         """Open the request channel with the session's key."""
@@ -102,10 +102,10 @@ class Visit:
             self._loop, _request_context, self.person.source, self._server.request
         )
         await channel.handshake()
-        key, binding = proofs.request_key(self.standard.tls), proofs.request_binding(channel.tls)
-        proof, session = proofs.mac(key, b"daemon", binding), proofs.session_id(self.standard.tls)
-        answer = await channel.call(commands.ProveSession, session=session, proof=proof)
-        if answer["proof"] != proofs.mac(key, b"server", binding):
+        key, binding = peers.request_key(self.standard.tls), peers.request_binding(channel.tls)
+        proof, session = peers.mac(key, b"daemon", binding), peers.session_id(self.standard.tls)
+        answer = await channel.call(vocabulary.ProveSession, session=session, proof=proof)
+        if answer["proof"] != peers.mac(key, b"server", binding):
             raise RuntimeError("the server's proof is wrong")
 
     def close(self) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 
 from automat import TypeMachine
 
-from securecom.client.chat import chat_life, rekey_life
+from securecom.client.chat import chat_life, rekeying
 from securecom.client.coordination import engagement_states
-from securecom.server import request_life
+from securecom.server import chat_request
 
 _HEAD = """\
 # State machines
@@ -29,8 +29,8 @@ MACHINES: tuple[tuple[str, str, str, Any], ...] = (
     (
         "A chat request, on the server",
         "From `RequestChat` to the caller's answer; both people are reserved until `settled`.",
-        "securecom/server/request_life.py",
-        request_life.machine,
+        "securecom/server/chat_request.py",
+        chat_request.machine,
     ),
     (
         "With whom one is in what, on the client",
@@ -47,8 +47,8 @@ MACHINES: tuple[tuple[str, str, str, Any], ...] = (
     (
         "Rekeying a chat, on the client",
         "From one TLS session of a chat to the next.",
-        "securecom/client/chat/rekey_life.py",
-        rekey_life.machine,
+        "securecom/client/chat/rekeying.py",
+        rekeying.machine,
     ),
 )
 

@@ -29,7 +29,7 @@ _KINDS = frozenset({amp.COMMAND, amp.ANSWER, amp.ERROR})
 _ERROR_KEYS = frozenset({amp.ERROR_CODE, amp.ERROR_DESCRIPTION})
 
 
-class Owner(Protocol):
+class LaneOwner(Protocol):
     """The connection that a control lane belongs to."""
 
     def send(self, frame: bytes) -> None:
@@ -47,7 +47,9 @@ class ControlLane:
     :param pad_to: if not 0, every frame's length is a multiple of it, in both directions.
     """
 
-    def __init__(self, owner: Owner, responders: amp.IResponderLocator, pad_to: int = 0) -> None:
+    def __init__(
+        self, owner: LaneOwner, responders: amp.IResponderLocator, pad_to: int = 0
+    ) -> None:
         self._owner = owner
         self._pad_to = pad_to
         self._last_tag = b""

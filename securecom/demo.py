@@ -24,6 +24,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from securecom import limits
+from securecom.client.api import ClientApi
 from securecom.client.contacts import Contacts
 from securecom.client.events import (
     Asked,
@@ -39,19 +40,17 @@ from securecom.client.events import (
 )
 from securecom.client.frontends import commands
 from securecom.client.frontends.orders import Order, readable
-from securecom.client.frontends.role import Role
 from securecom.client.profile.profile import IDENTITY_FILE
 from securecom.client.profile.profiles import Profiles
 from securecom.client.program import exits
-from securecom.client.program.account import Member, Newcomer
-from securecom.client.program.running import Run
-from securecom.client.program.sockets import Route
+from securecom.client.program.running import ClientRun, Route
+from securecom.client.program.who import Member, Newcomer
 from securecom.client.service import Client
 from securecom.clocks import steady_reactor
 from securecom.errors import NotNow, OurFault
 from securecom.identity import Identity, Name
 from securecom.invitation import Host, Invitation, token_hash
-from securecom.server.service import Server, Settings, Surroundings, reactor_endpoint
+from securecom.server.service import Endpoints, Server, ServerContext, reactor_endpoint
 from securecom.server.state import open_registry, open_state
 from securecom.starting import system_errors_told
 
@@ -76,7 +75,7 @@ class Partner:
     """A front-end that says yes to everybody and repeats what it is told."""
 
     def __init__(self, clock: IReactorTime) -> None:
-        self.role: Role | None = None
+        self.role: ClientApi | None = None
         #: Fires when the partner can be asked.
         self.ready: Deferred[None] = Deferred()
         self._clock = clock
@@ -115,7 +114,7 @@ class Partner:
             self.role.say(f"{hello}You said: {text[:_REPEATED]}")
 
 
-class Demo(Run):
+class Demo(ClientRun):
     """A run with a server and a partner of its own.
 
     :param folder: empty, and gone afterwards.
@@ -205,8 +204,10 @@ class Demo(Run):
         state = open_state(self._folder / "server", [], time.time())
         self._state, self._registry = state, open_registry(state)
         anywhere = partial(TCP4ServerEndpoint, self._reactor, 0, interface=_LOOPBACK)
-        settings = Settings(standard=anywhere(), request=anywhere(), dial=0)
-        around = Surroundings(self._reactor, time.time, os.urandom, reactor_endpoint(self._reactor))
+        settings = Endpoints(standard=anywhere(), request=anywhere(), dial=0)
+        around = ServerContext(
+            self._reactor, time.time, os.urandom, reactor_endpoint(self._reactor)
+        )
         opened: Deferred[int] = Deferred()
         self._server = Server(
             state,

@@ -1,7 +1,7 @@
 """One class a reason, in three families: our fault, the peer's fault, the person's mistake.
 
 Each error has a stable number, says what happened and what was not done, and ends with what to
-do next. Refusals that travel on the wire are in `securecom.commands`.
+do next. Refusals that travel on the wire are in `securecom.vocabulary`.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class BadInvitation(Refusal):
     wire = b"BAD_INVITATION"
 
 
-class KeyTaken(Refusal):
+class KeyInUse(Refusal):
     """This key is a user's, or was and has signed over to another."""
 
     wire = b"KEY_TAKEN"

@@ -25,14 +25,15 @@ from twisted.internet.interfaces import IReactorCore, IStreamServerEndpoint
 from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
 from twisted.python.components import Componentized
+from twisted.scripts.twistd import run
 
 from securecom import __version__, limits, process, tls
 from securecom.clocks import steady_reactor
 from securecom.errors import SecurecomError
-from securecom.server import left_over, logs
+from securecom.server import left_over, log_output
 from securecom.server.dialling import ANY_LOCAL_PORT
-from securecom.server.service import Server, Settings, Surroundings, reactor_endpoint
-from securecom.server.state import State, default_state_folder, open_registry, open_state
+from securecom.server.service import Endpoints, Server, ServerContext, reactor_endpoint
+from securecom.server.state import ServerState, default_state_folder, open_registry, open_state
 from securecom.signals import on_signal
 from securecom.starting import path_named, print_all, system_errors_told
 
@@ -119,7 +120,7 @@ class Options(usage.Options):
     optParameters = [
         ["standard", "s", None, "Endpoint of the standard channel (default: port 4241, loopback)"],
         ["request", "r", None, "Endpoint of the request channel (default: port 4243, loopback)"],
-        ["log-level", None, "info", f"The least that is logged: {', '.join(logs.LEVELS)}"],
+        ["log-level", None, "info", f"The least that is logged: {', '.join(log_output.LEVELS)}"],
         ["state", None, None, "Folder of certificates and users (default: $SECURECOM_STATE)"],
         [
             "dial",
@@ -163,8 +164,8 @@ class Options(usage.Options):
         twistd: Mapping[str, Any] = self.parent or {}
         if twistd.get("pidfile"):  # twistd itself looks at it after this
             left_over.remove_pid_file(Path(twistd["pidfile"]))
-        if self["log-level"] not in logs.LEVELS:
-            stop(f"--log-level takes {', '.join(logs.LEVELS)}, not {self['log-level']!r}")
+        if self["log-level"] not in log_output.LEVELS:
+            stop(f"--log-level takes {', '.join(log_output.LEVELS)}, not {self['log-level']!r}")
         self["dial"] = None if self["no-dial"] else _port(self["dial"])
         if self["dial"] == ANY_LOCAL_PORT and self["public"]:
             stop("--dial 0 is for clients on this machine; a --public server dials one port")
@@ -247,15 +248,15 @@ class LoggedServer(Server):
 def _begin_log(server: LoggedServer, options: Options, reactor: Any) -> None:
     """Open the log where twistd's options want it, and have signals reopen it."""
     try:
-        sink = logs.sink_of(options.parent or {}, sys.stdout)
+        sink = log_output.sink_of(options.parent or {}, sys.stdout)
     except OSError as error:
         stop(f"the log cannot be written ({error.strerror}: {error.filename}). Try --logfile FILE")
     level, addresses = options["log-level"], bool(options["log-addresses"])
-    server.log, server.flush = logs.chosen(sink, level, reactor, time.time, addresses)
-    handle_signals(reactor, sink if isinstance(sink, logs.BoundedFile) else None)
+    server.log, server.flush = log_output.chosen(sink, level, reactor, time.time, addresses)
+    handle_signals(reactor, sink if isinstance(sink, log_output.BoundedFile) else None)
 
 
-def handle_signals(reactor: Any, file: logs.BoundedFile | None) -> None:
+def handle_signals(reactor: Any, file: log_output.BoundedFile | None) -> None:
     """Handle what operators and logrotate send. Left alone, each would kill the server.
 
     HUP reopens the log's file, unless the terminal we were started in is gone: then the server
@@ -296,7 +297,7 @@ def makeService(options: Options) -> IService:
     """The server, ready to be started."""
     reactor = steady_reactor()
     process.forbid_core_dumps()
-    settings = Settings(
+    settings = Endpoints(
         standard=endpoint(reactor, "standard", options["standard"]),
         request=endpoint(reactor, "request", options["request"]),
         dial=options["dial"],
@@ -315,7 +316,7 @@ def makeService(options: Options) -> IService:
     if not twistd.get("nodaemon", True) and sys.__stderr__ is not None:
         sys.__stderr__ = child = LineOfChild(sys.__stderr__)  # type: ignore[misc, assignment]
     ending = Ending(reactor, child, twistd.get("pidfile"))
-    around = Surroundings(reactor, time.time, os.urandom, reactor_endpoint(reactor))
+    around = ServerContext(reactor, time.time, os.urandom, reactor_endpoint(reactor))
     opened = _Announcement(state, options, process.raise_file_limit())
     server = LoggedServer(
         state, registry, settings, around, opened, ending.while_starting, ending.later
@@ -330,7 +331,7 @@ class _Announcement:
     :param files: that this process may have open.
     """
 
-    def __init__(self, state: State, options: Options, files: int) -> None:
+    def __init__(self, state: ServerState, options: Options, files: int) -> None:
         self._state, self._options, self._files = state, options, files
 
     def __call__(self, standard: int, request: int, users: int) -> None:
@@ -371,3 +372,12 @@ class _Announcement:
         if not users:
             lines.append(f"next: securecom-admin{chosen} invite NAME")
         return lines
+
+
+# --- `securecom-server`: the same as `twistd --nodaemon securecom`, without twistd on the PATH
+
+
+def main() -> None:
+    """Run the server in the foreground with this command's options."""
+    sys.argv[1:1] = ["--nodaemon", "--pidfile=", "securecom"]
+    run()

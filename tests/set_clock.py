@@ -57,7 +57,7 @@ def follow(path: Path) -> None:
 def main(path: str, what: str, *words: str) -> None:
     """Be what is asked for."""
     follow(Path(path))
-    from tests.shortened import shorten
+    from tests.support.shortened import shorten
 
     sys.argv[1:] = shorten(list(words))
     if what == "server":

@@ -19,13 +19,13 @@ from statistics import median
 
 from twisted.internet.task import deferLater
 
-from securecom import commands, refusals
+from securecom import refusals, vocabulary
 from securecom.identity import Name
-from securecom.tests.distributions import probability
-from tests.doors import DoorCase
-from tests.processes import reactor
-from tests.programs import Client
-from tests.wires import Modified, soon
+from securecom.tests.support.distributions import probability
+from tests.support.intermediaries import Modified, soon
+from tests.support.intruder_case import IntruderCase
+from tests.support.processes import reactor
+from tests.support.programs import Client
 
 #: Of each state.
 SAMPLES = 640
@@ -40,11 +40,11 @@ LIMITS = (
     "REQUESTS_BY_PAIR=1000000",
     "REQUESTS_TO_CALLEE=1000000",
 )
-SHORTENED = (sys.executable, "-m", "tests.shortened")
+SHORTENED = (sys.executable, "-m", "tests.support.shortened")
 TWISTD = ("-n", "--pidfile=", "securecom")
 
 
-class PingTests(DoorCase):
+class PingTests(IntruderCase):
     timeout = 1800.0
 
     async def test_no_two_states_are_told_apart(self) -> None:
@@ -60,7 +60,7 @@ class PingTests(DoorCase):
             await client.ended()
         await self.chat(busy, heidi, "heidi", "grace")
         frank = await self.modified(server, "frank")
-        await soon(frank.control.call(commands.SetAvailability, available=True))
+        await soon(frank.control.call(vocabulary.SetAvailability, available=True))
         alice = await self.modified(server, "alice")
         states = {
             "unknown": "nobody",
@@ -77,18 +77,18 @@ class PingTests(DoorCase):
         for number, state in enumerate(order):
             times[state].append(await self._ping(alice, states[state]))
             if not number % 100:
-                await soon(frank.control.call(commands.Ping))  # or it would be taken for gone
+                await soon(frank.control.call(vocabulary.Ping))  # or it would be taken for gone
         self._report(times)
 
     async def _ping(self, alice: Modified, name: str) -> float:
         """Milliseconds from the request and the ping to the ping's answer."""
         start = time.perf_counter()
-        asked = alice.control.call(commands.RequestChat, callee=Name(name))
-        answered = alice.control.call(commands.Ping)
+        asked = alice.control.call(vocabulary.RequestChat, callee=Name(name))
+        answered = alice.control.call(vocabulary.Ping)
         answered.addCallback(lambda _: time.perf_counter())
         taken: float = 1000 * (await soon(answered) - start)
         await deferLater(reactor, 1.5 * PAUSE, lambda: None)
-        await soon(alice.control.call(commands.CancelRequest))
+        await soon(alice.control.call(vocabulary.CancelRequest))
         with contextlib.suppress(refusals.Cancelled):
             await soon(asked)
         return taken

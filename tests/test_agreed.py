@@ -7,14 +7,14 @@ import stat
 import sys
 from pathlib import Path
 
-from tests.programs import Client
-from tests.town import TownCase
+from tests.support.programs import Client
+from tests.support.system_case import SystemCase
 
 _ROW = re.compile(r"\d\d:\d\d:\d\d  (.*)")
 NOT_NOW = 203
 
 
-class LogTests(TownCase):
+class LogTests(SystemCase):
     """Alice and Bob, in a chat."""
 
     async def begin(self) -> tuple[Client, Client]:
@@ -87,9 +87,9 @@ class LogTests(TownCase):
         self.assertEqual(list(self.home.rglob("*.txt")), [])
 
 
-class TimeTests(TownCase):
+class TimeTests(SystemCase):
     async def test_a_chat_ends_by_itself_on_both_sides(self) -> None:
-        command = (sys.executable, "-m", "tests.shortened", "MIN_CHAT_SECONDS=2")
+        command = (sys.executable, "-m", "tests.support.shortened", "MIN_CHAT_SECONDS=2")
         server = await self.server(command=(*command, "-n", "--pidfile=", "securecom"))
         short = {"MIN_CHAT_SECONDS": 2, "TIME_WARNING": 1}
         alice = await self.hasty("alice", server, **short)

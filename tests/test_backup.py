@@ -10,15 +10,15 @@ from typing import Any
 import pyrage
 
 from securecom import limits
-from tests.processes import environment
-from tests.programs import CLIENT, Client
-from tests.town import TownCase
+from tests.support.processes import environment
+from tests.support.programs import CLIENT, Client
+from tests.support.system_case import SystemCase
 
 PHRASE = "sixteen old oaks"
 IS_THERE, WRONG = 214, 213
 
 
-class BackupTests(TownCase):
+class BackupTests(SystemCase):
     async def test_a_backup_restored_on_another_machine_is_the_same_person(self) -> None:
         server = await self.server()
         alice, bob = await self.clients(server, "alice", "bob")

@@ -9,15 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.processes import ROOT, environment
-from tests.programs import Client, Server
-from tests.town import TownCase
+from tests.support.processes import ROOT, environment
+from tests.support.programs import Client, Server
+from tests.support.system_case import SystemCase
 
 EXAMPLES = ROOT / "docs" / "examples"
 FAILED = 216
 
 
-class OnRequestCase(TownCase):
+class OnRequestCase(SystemCase):
     """Bob has a program; alice asks him."""
 
     async def with_program(self, server: Server, *command: str) -> Client:
@@ -215,7 +215,7 @@ other.wait()
         self.assertEqual(len(numbers), 2)
 
 
-class EchoTests(TownCase):
+class EchoTests(SystemCase):
     """docs/examples/echo_bot.py."""
 
     async def test_it_answers_and_its_client_ends_with_it(self) -> None:
@@ -239,7 +239,7 @@ class EchoTests(TownCase):
         self.assertEqual(bot.errors, "available\n")
 
 
-class JsonBotTests(TownCase):
+class JsonBotTests(SystemCase):
     """A program that answers `asked` by itself, as docs/json.md says."""
 
     async def test_accept_refuse_and_dismiss(self) -> None:

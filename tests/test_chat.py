@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
 
-from tests.programs import Client, Server
-from tests.shortened import SILENCE, SOON
-from tests.town import TownCase
-from tests.wires import Stranger, connect
+from tests.support.intermediaries import Stranger, connect
+from tests.support.programs import Client, Server
+from tests.support.shortened import SILENCE, SOON
+from tests.support.system_case import SystemCase
 
 if TYPE_CHECKING:
-    Base = TownCase
+    Base = SystemCase
 else:
     Base = object
 
@@ -150,8 +150,14 @@ class ChatCases(Base):
             await self.stop(callee, caller)
 
     async def test_expired(self) -> None:
-        """The minute of a request is cut to a second: `tests.shortened` is twistd in all else."""
-        command = (sys.executable, "-m", "tests.shortened", "REQUEST_STANDS=1", "REQUEST_EXPIRES=1")
+        """The minute of a request is cut to a second: `shortened` is twistd in all else."""
+        command = (
+            sys.executable,
+            "-m",
+            "tests.support.shortened",
+            "REQUEST_STANDS=1",
+            "REQUEST_EXPIRES=1",
+        )
         server = await self.server(command=(*command, "-n", "--pidfile=", "securecom"))
         alice, bob = await self.clients(server, "alice", "bob")
         asking = alice.send("chat", name="bob")
@@ -165,20 +171,20 @@ class ChatCases(Base):
         return users
 
 
-class ListenTests(ChatCases, TownCase):
+class ListenTests(ChatCases, SystemCase):
     """The daemon role connects to the server."""
 
     how = "listen"
 
 
-class DialTests(ChatCases, TownCase):
+class DialTests(ChatCases, SystemCase):
     """The server dials the daemon role."""
 
     how = "dial"
     client_options = ("--request", "dial")
 
 
-class DialPolicyTests(TownCase):
+class DialPolicyTests(SystemCase):
     """What a client sees when the server does not dial, or not that port."""
 
     server_options = ()

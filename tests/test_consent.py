@@ -5,14 +5,14 @@ from __future__ import annotations
 import signal
 import sys
 
-from securecom import commands, framing, tls
+from securecom import framing, tls, vocabulary
 from securecom.identity import Name
-from tests.doors import DoorCase
-from tests.programs import Client
-from tests.wires import Modified, connect, soon
+from tests.support.intermediaries import Modified, connect, soon
+from tests.support.intruder_case import IntruderCase
+from tests.support.programs import Client
 
 
-class ConsentTests(DoorCase):
+class ConsentTests(IntruderCase):
     """Chat frames without an accepted chat end the offender's session and reach nobody."""
 
     async def test_a_stream_that_never_was(self) -> None:
@@ -26,7 +26,7 @@ class ConsentTests(DoorCase):
 
     async def test_a_stream_of_others(self) -> None:
         """Mallory even knows its number, from a chat with each of them."""
-        command = (sys.executable, "-m", "tests.counting_server")
+        command = (sys.executable, "-m", "tests.support.counting_server")
         server = await self.server(command=(*command, "-n", "--pidfile=", "securecom"))
         mallory = await self.modified(server, "carol")
         alice, bob = await self.clients(server, "alice", "bob")
@@ -40,7 +40,7 @@ class ConsentTests(DoorCase):
         server = await self.server()
         mallory = await self.modified(server, "carol")
         (bob,) = await self.clients(server, "bob")
-        asking = mallory.control.call(commands.RequestChat, callee=Name("bob"))
+        asking = mallory.control.call(vocabulary.RequestChat, callee=Name("bob"))
         await bob.event("asked", name="carol")
         bob.send("accept")
         stream = (await soon(asking))["stream"]
@@ -49,11 +49,11 @@ class ConsentTests(DoorCase):
         await self.check_chat(server, "alice", "carol")
 
     async def test_before_the_other_has_agreed(self) -> None:
-        command = (sys.executable, "-m", "tests.counting_server")
+        command = (sys.executable, "-m", "tests.support.counting_server")
         server = await self.server(command=(*command, "-n", "--pidfile=", "securecom"))
         mallory = await self.modified(server, "carol")
         (bob,) = await self.clients(server, "bob")
-        asking = mallory.control.call(commands.RequestChat, callee=Name("bob"))
+        asking = mallory.control.call(vocabulary.RequestChat, callee=Name("bob"))
         asking.addErrback(lambda _: None)
         await bob.event("asked", name="carol")
         mallory.send(framing.encode_chat(1, b"let me in"))
@@ -67,13 +67,13 @@ class ConsentTests(DoorCase):
         server = await self.server()
         mallory = await self.modified(server, "carol")
         (bob,) = await self.clients(server, "bob")
-        asking = mallory.control.call(commands.RequestChat, callee=Name("bob"))
+        asking = mallory.control.call(vocabulary.RequestChat, callee=Name("bob"))
         await bob.event("asked", name="carol")
         bob.send("accept")
         stream = (await soon(asking))["stream"]
-        await soon(mallory.control.call(commands.EndChat, stream=stream))
+        await soon(mallory.control.call(vocabulary.EndChat, stream=stream))
         mallory.send(framing.encode_chat(stream, b"one more thing") * 3)
-        await soon(mallory.control.call(commands.Ping))
+        await soon(mallory.control.call(vocabulary.Ping))
         self.assertEqual(bob.messages, [])
         mallory.send(framing.encode_chat(stream + 1 or 1, b"and another"))
         await self._is_thrown_out(mallory)
@@ -81,13 +81,13 @@ class ConsentTests(DoorCase):
     async def test_a_flood_for_a_peer_who_does_not_read(self) -> None:
         """The sender is held, not the server's memory filled; the peer has 2 s to take something.
 
-        The 30 s of that are cut short (`tests.shortened`).
+        The 30 s of that are cut short (`tests.support.shortened`).
         """
-        command = (sys.executable, "-m", "tests.shortened", "NO_PROGRESS=2")
+        command = (sys.executable, "-m", "tests.support.shortened", "NO_PROGRESS=2")
         server = await self.server(command=(*command, "-n", "--pidfile=", "securecom"))
         mallory = await self.modified(server, "carol")
         (bob,) = await self.clients(server, "bob")
-        asking = mallory.control.call(commands.RequestChat, callee=Name("bob"))
+        asking = mallory.control.call(vocabulary.RequestChat, callee=Name("bob"))
         await bob.event("asked", name="carol")
         bob.send("accept")
         stream = (await soon(asking))["stream"]
@@ -114,7 +114,7 @@ class ConsentTests(DoorCase):
     async def test_a_command_that_is_not_a_clients(self) -> None:
         server = await self.server()
         mallory = await self.modified(server, "carol")
-        mallory.control.tell(commands.StreamClosed, stream=1)
+        mallory.control.tell(vocabulary.StreamClosed, stream=1)
         await self._is_thrown_out(mallory)
         await self.check_chat(server)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
-from tests.processes import environment
-from tests.programs import CLIENT, Client
-from tests.town import TownCase
+from tests.support.processes import environment
+from tests.support.programs import CLIENT, Client
+from tests.support.system_case import SystemCase
 
 
-class DemoTests(TownCase):
+class DemoTests(SystemCase):
     async def prepare(self) -> None:
         """The demo brings its own town."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 
-from tests.programs import Client, Server
-from tests.town import TownCase
+from tests.support.programs import Client, Server
+from tests.support.system_case import SystemCase
 
 NO_ANSWER = 601
 
 
-class KilledTests(TownCase):
+class KilledTests(SystemCase):
     async def pair(self) -> tuple[Server, Client, Client]:
         server = await self.server()
         alice, bob = await self.clients(server, "alice", "bob")
@@ -59,7 +59,7 @@ class KilledTests(TownCase):
         await self.chat(alice, carol, "carol", "alice")
 
 
-class ServerGoneTests(TownCase):
+class ServerGoneTests(SystemCase):
     async def test_killed_in_a_chat(self) -> None:
         await self._comes_back(signal.SIGKILL)
 
@@ -85,7 +85,7 @@ class ServerGoneTests(TownCase):
         await self.say(bob, alice, "well done")
 
 
-class OrderlyTests(TownCase):
+class OrderlyTests(SystemCase):
     async def test_interrupted_in_a_chat(self) -> None:
         await self._leaves(signal.SIGINT, 130)
 

@@ -12,18 +12,18 @@ from pathlib import Path
 from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import SkipTest
 
-from securecom import commands, refusals, tls
+from securecom import refusals, tls, vocabulary
 from securecom.identity import Identity
 from securecom.invitation import Invitation
-from tests.processes import environment
-from tests.programs import CLIENT, Client
-from tests.town import TownCase
-from tests.wires import Modified, connect, soon
+from tests.support.intermediaries import Modified, connect, soon
+from tests.support.processes import environment
+from tests.support.programs import CLIENT, Client
+from tests.support.system_case import SystemCase
 
 INVITATION_REFUSED = 502
 
 
-class EnrolmentTests(TownCase):
+class EnrolmentTests(SystemCase):
     async def test_from_a_link(self) -> None:
         server = await self.server()
         (link,) = await self.invite("dave")
@@ -80,7 +80,7 @@ class EnrolmentTests(TownCase):
             visitors.append(visitor)
         for visitor in visitors:
             await soon(visitor.ready)
-        answers = [v.control.call(commands.Enrol, token=invitation.token) for v in visitors]
+        answers = [v.control.call(vocabulary.Enrol, token=invitation.token) for v in visitors]
         outcomes = await soon(gatherResults([answer.addBoth(_outcome) for answer in answers]))
         self.assertEqual(sorted(outcomes), ["bad"] * 49 + ["dave"])
         self.assertEqual(len([u for u in await self._users() if u["name"] == "dave"]), 1)
@@ -142,7 +142,7 @@ def _outcome(result: object) -> str:
     return "bad" if result.check(refusals.BadInvitation) else repr(result)  # type: ignore[attr-defined]
 
 
-class PassPhraseTests(TownCase):
+class PassPhraseTests(SystemCase):
     async def test_from_a_file_and_from_a_descriptor(self) -> None:
         server = await self.server()
         (link,) = await self.invite("dave")

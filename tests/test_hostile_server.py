@@ -1,4 +1,4 @@
-"""Servers that meddle with chats, or lie about names and keys (`tests.hostile_server`)."""
+"""Servers that meddle with chats, or lie about names and keys (`tests.support.hostile_server`)."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import re
 import signal
 import sys
 
-from tests.programs import Client, Server
-from tests.town import TownCase
+from tests.support.programs import Client, Server
+from tests.support.system_case import SystemCase
 
 REFUSED, CHAT_FAILED, KEY_CHANGED = 602, 702, 701
 SECRET = "a word that must not come out of order"
 
 
-class HostileCase(TownCase):
+class HostileCase(SystemCase):
     async def hostile(self, how: str) -> Server:
         """A server that will do something else once it is armed."""
-        command = (sys.executable, "-m", "tests.hostile_server", how)
+        command = (sys.executable, "-m", "tests.support.hostile_server", how)
         return await self.server(command=(*command, "-n", "--pidfile=", "securecom"))
 
     async def arm(self, server: Server) -> None:

@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 from twisted.protocols import amp
 
-from securecom import commands, framing, proofs, refusals, tls
-from securecom.tests.pairs import PlainTLS
-from tests.doors import DoorCase
-from tests.programs import Server
-from tests.wires import Modified, connect, soon
+from securecom import framing, peers, refusals, tls, vocabulary
+from securecom.tests.support.joined_connections import PlainTLS
+from tests.support.intermediaries import Modified, connect, soon
+from tests.support.intruder_case import IntruderCase
+from tests.support.programs import Server
 
 
 def _frame(command: bytes, **fields: bytes) -> bytes:
@@ -31,7 +31,7 @@ _LOG_IN = _frame(b"LogIn", takeover=b"True")
 _PROVE = _frame(b"ProveSession", session=bytes(16), proof=bytes(32))
 
 
-class TLSTests(DoorCase):
+class TLSTests(IntruderCase):
     """TLS that is not as it must be: no word of the protocol is spoken."""
 
     async def test_strangers(self) -> None:
@@ -75,29 +75,29 @@ class TLSTests(DoorCase):
             await soon(stranger.answered)
 
 
-class ProofTests(DoorCase):
+class ProofTests(IntruderCase):
     """The request channel belongs to who holds the session key of this very connection."""
 
     async def test_bad_proofs(self) -> None:
         server = await self.server()
         carol = await self.modified(server, "carol")
-        ident, key = proofs.session_id(carol.tls), proofs.request_key(carol.tls)
+        ident, key = peers.session_id(carol.tls), peers.request_key(carol.tls)
         recorded: list[bytes] = []
         for why in ("wrong", "of another session", "the server's", "replayed", "good"):
             channel = await self._channel(server)
-            binding = proofs.request_binding(channel.tls)
-            good = proofs.mac(key, b"daemon", binding)
+            binding = peers.request_binding(channel.tls)
+            good = peers.mac(key, b"daemon", binding)
             proof = {
                 "wrong": bytes(32),
-                "of another session": proofs.mac(bytes(32), b"daemon", binding),
-                "the server's": proofs.mac(key, b"server", binding),
+                "of another session": peers.mac(bytes(32), b"daemon", binding),
+                "the server's": peers.mac(key, b"server", binding),
                 "replayed": recorded[0] if recorded else bytes(32),
                 "good": good,
             }[why]
             recorded = recorded or [good]
-            answer = channel.control.call(commands.ProveSession, session=ident, proof=proof)
+            answer = channel.control.call(vocabulary.ProveSession, session=ident, proof=proof)
             if why == "good":
-                self.assertEqual((await soon(answer))["proof"], proofs.mac(key, b"server", binding))
+                self.assertEqual((await soon(answer))["proof"], peers.mac(key, b"server", binding))
                 continue
             await self.assertFailure(answer, refusals.BadProof)
             await soon(channel.gone)
@@ -106,33 +106,33 @@ class ProofTests(DoorCase):
     async def test_a_proof_that_was_good_on_another_connection(self) -> None:
         server = await self.server()
         carol = await self.modified(server, "carol")
-        ident, key = proofs.session_id(carol.tls), proofs.request_key(carol.tls)
+        ident, key = peers.session_id(carol.tls), peers.request_key(carol.tls)
         first = await self._channel(server)
-        proof = proofs.mac(key, b"daemon", proofs.request_binding(first.tls))
-        await soon(first.control.call(commands.ProveSession, session=ident, proof=proof))
+        proof = peers.mac(key, b"daemon", peers.request_binding(first.tls))
+        await soon(first.control.call(vocabulary.ProveSession, session=ident, proof=proof))
         second = await self._channel(server)
-        replayed = second.control.call(commands.ProveSession, session=ident, proof=proof)
+        replayed = second.control.call(vocabulary.ProveSession, session=ident, proof=proof)
         await self.assertFailure(replayed, refusals.BadProof)
         await soon(second.gone)
-        await soon(first.control.call(commands.Ping))  # undisturbed
+        await soon(first.control.call(vocabulary.Ping))  # undisturbed
 
     async def test_a_session_that_is_over(self) -> None:
         server = await self.server()
         carol = await self.modified(server, "carol")
-        ident, key = proofs.session_id(carol.tls), proofs.request_key(carol.tls)
+        ident, key = peers.session_id(carol.tls), peers.request_key(carol.tls)
         carol.cut()
         await soon(carol.gone)
         await self.client("carol", server).online()  # the server has noticed
         channel = await self._channel(server)
-        proof = proofs.mac(key, b"daemon", proofs.request_binding(channel.tls))
-        answer = channel.control.call(commands.ProveSession, session=ident, proof=proof)
+        proof = peers.mac(key, b"daemon", peers.request_binding(channel.tls))
+        answer = channel.control.call(vocabulary.ProveSession, session=ident, proof=proof)
         await self.assertFailure(answer, refusals.BadProof)
         await soon(channel.gone)
 
     async def test_commands_before_the_proof(self) -> None:
         server = await self.server()
         channel = await self._channel(server)
-        login = channel.control.call(commands.LogIn, takeover=False)
+        login = channel.control.call(vocabulary.LogIn, takeover=False)
         login.addErrback(lambda _: None)
         await soon(channel.gone)
         await self.check_chat(server)
@@ -144,11 +144,11 @@ class ProofTests(DoorCase):
         return channel
 
 
-class SilentTests(DoorCase):
+class SilentTests(IntruderCase):
     async def test_who_does_not_log_in_is_dropped(self) -> None:
-        """At every stage; the ten seconds of each are cut to two (`tests.shortened`)."""
+        """At every stage; the ten seconds of each are cut to two (`tests.support.shortened`)."""
         shorter = ("LOGIN_DEADLINE=2", "HELLO_DEADLINE=2")
-        command = (sys.executable, "-m", "tests.shortened", *shorter)
+        command = (sys.executable, "-m", "tests.support.shortened", *shorter)
         server = await self.server(command=(*command, "-n", "--pidfile=", "securecom"))
         carol = self.identity("carol")
         waiting: list[Any] = [

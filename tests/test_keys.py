@@ -6,14 +6,14 @@ import json
 import re
 
 from securecom import limits
-from tests.processes import environment
-from tests.programs import CLIENT, Client
-from tests.town import TownCase
+from tests.support.processes import environment
+from tests.support.programs import CLIENT, Client
+from tests.support.system_case import SystemCase
 
 KEY_CHANGED, WRONG_PASS_PHRASE = 701, 213
 
 
-class KeysTests(TownCase):
+class KeysTests(SystemCase):
     async def test_two_people_compare_and_each_sees_the_others_word(self) -> None:
         server = await self.server()
         alice, bob = await self.clients(server, "alice", "bob")

@@ -7,11 +7,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from securecom import commands, limits
+from securecom import limits, vocabulary
 from securecom.identity import Name
-from tests.doors import DoorCase
-from tests.town import PEOPLE
-from tests.wires import Modified, soon
+from tests.support.intermediaries import Modified, soon
+from tests.support.intruder_case import IntruderCase
+from tests.support.system_case import PEOPLE
 
 #: Times that a server is killed.
 KILLS = 3
@@ -21,14 +21,14 @@ AT_ONCE = 20
 ENOUGH = 25
 
 
-class KilledTests(DoorCase):
+class KilledTests(IntruderCase):
     async def test_no_change_that_was_acknowledged_is_lost(self) -> None:
         acknowledged: dict[str, set[Name]] = {person: set() for person in PEOPLE}
         for kill in range(KILLS):
             server = await self.server()
             hands = {person: await self.modified(server, person) for person in PEOPLE}
             for person, hand in hands.items():
-                answer = await soon(hand.control.call(commands.ListBlocked))
+                answer = await soon(hand.control.call(vocabulary.ListBlocked))
                 self.assertLessEqual(acknowledged[person], set(answer["names"]), (kill, person))
             enough: Deferred[None] = Deferred()
             before = _count(acknowledged)
@@ -45,7 +45,7 @@ class KilledTests(DoorCase):
         self.assertGreaterEqual(_count(acknowledged), KILLS * ENOUGH)
         for person in PEOPLE:
             hand = await self.modified(server, person)
-            answer = await soon(hand.control.call(commands.ListBlocked))
+            answer = await soon(hand.control.call(vocabulary.ListBlocked))
             self.assertLessEqual(acknowledged[person], set(answer["names"]), person)
             self.assertLessEqual(len(answer["names"]), limits.MAX_BLOCKED)
 
@@ -63,7 +63,7 @@ class KilledTests(DoorCase):
             if _count(acknowledged) - before >= ENOUGH and not enough.called:
                 enough.callback(None)
 
-        hand.control.call(commands.Block, name=name).addCallbacks(blocked, lambda _: None)
+        hand.control.call(vocabulary.Block, name=name).addCallbacks(blocked, lambda _: None)
 
 
 def _count(acknowledged: dict[str, set[Name]]) -> int:

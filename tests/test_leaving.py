@@ -8,15 +8,15 @@ from pathlib import Path
 
 from securecom import limits
 from securecom.identity import Identity
-from tests.doors import DoorCase
-from tests.processes import Process
-from tests.programs import ADMIN, CLIENT, Client
+from tests.support.intruder_case import IntruderCase
+from tests.support.processes import Process
+from tests.support.programs import ADMIN, CLIENT, Client
 
 BAD_ARGUMENT, NOT_NOW, LOGIN_REFUSED, IN_QUARANTINE = 202, 203, 501, "SC-226"
 REFUSED = 5
 
 
-class LeavingTests(DoorCase):
+class LeavingTests(IntruderCase):
     def registry(self) -> bytes:
         """The whole file."""
         return (self.home / "state" / "server" / "registry.sqlite").read_bytes()

@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SkipTest
 
-from tests.programs import Client, Server
-from tests.town import TownCase
-from tests.wires import RELAY_HOST, Relay
+from tests.support.intermediaries import RELAY_HOST, Relay
+from tests.support.programs import Client, Server
+from tests.support.system_case import SystemCase
 
 CHATS = 100
 
 
-class RelayCase(TownCase):
+class RelayCase(SystemCase):
     async def relays(self, server: Server) -> tuple[Relay, Relay]:
         """Before the standard and the request channel of alice and bob."""
         made = []
@@ -40,7 +40,7 @@ class RecordingTests(RelayCase):
     async def test_a_hundred_chats(self) -> None:
         """More than a caller may ask for in a minute: that limit alone is lifted."""
         more = ("REQUESTS_BY_CALLER=1000", "REQUESTS_TO_CALLEE=1000")
-        command = (sys.executable, "-m", "tests.shortened", *more)
+        command = (sys.executable, "-m", "tests.support.shortened", *more)
         server = await self.server(command=(*command, "-n", "--pidfile=", "securecom"))
         standard, request = await self.relays(server)
         logs = ("--log-file", str(self.home / "client.log"))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.town import TownCase
+from tests.support.system_case import SystemCase
 
 CUT = 702
 
 
-class RekeyingTests(TownCase):
+class RekeyingTests(SystemCase):
     async def test_a_chat_outlives_its_keys_many_times(self) -> None:
         server, often = await self.server(), {"REKEY_BYTES": 4000, "EPOCH_BYTES": 60_000}
         alice = await self.hasty("alice", server, **often)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
-from tests.programs import CLIENT, Client, Server
-from tests.shortened import SILENCE, SOON
-from tests.town import TownCase
+from tests.support.programs import CLIENT, Client, Server
+from tests.support.shortened import SILENCE, SOON
+from tests.support.system_case import SystemCase
 
 
-class ScriptCase(TownCase):
+class ScriptCase(SystemCase):
     async def with_bob(self, server: Server) -> Client:
         """Bob, available."""
         (bob,) = await self.clients(server, "bob")
@@ -223,7 +223,7 @@ class ExitCodeTests(ScriptCase):
         self.assertEqual(bob.messages, [])
 
     async def test_too_often(self) -> None:
-        command = (sys.executable, "-m", "tests.shortened", *SOON, "REQUESTS_BY_CALLER=2")
+        command = (sys.executable, "-m", "tests.support.shortened", *SOON, "REQUESTS_BY_CALLER=2")
         server = await self.server(command=(*command, "-n", "--pidfile=", "securecom"))
         alice = await self.client("alice", server).online()
         for _ in range(2):

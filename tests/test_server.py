@@ -13,17 +13,17 @@ from pathlib import Path
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SkipTest
 
-from securecom.tests.pairs import PlainTLS
-from tests.processes import DEADLINE, Process, environment, reactor
-from tests.programs import ADMIN, TWISTD
-from tests.shortened import SOON
-from tests.town import LOOPBACK, TownCase
-from tests.wires import Stranger, connect, soon
+from securecom.tests.support.joined_connections import PlainTLS
+from tests.support.intermediaries import Stranger, connect, soon
+from tests.support.processes import DEADLINE, Process, environment, reactor
+from tests.support.programs import ADMIN, TWISTD
+from tests.support.shortened import SOON
+from tests.support.system_case import LOOPBACK, SystemCase
 
-SERVER_COMMAND = (sys.executable, "-c", "from securecom.server_main import main; main()")
+SERVER_COMMAND = (sys.executable, "-c", "from securecom.tap import main; main()")
 
 
-class StartTests(TownCase):
+class StartTests(SystemCase):
     async def prepare(self) -> None:
         """Each test makes its own state."""
 
@@ -178,7 +178,7 @@ class StartTests(TownCase):
         self.assertNotIn("Traceback", process.output)
 
 
-class BackgroundTests(TownCase):
+class BackgroundTests(SystemCase):
     """twistd without -n: it forks, writes its log to a file and its number to another."""
 
     async def test_in_the_background(self) -> None:
@@ -251,7 +251,7 @@ class BackgroundTests(TownCase):
             os.kill(int(pid_file.read_text()), signal.SIGKILL)
 
 
-class SignalTests(TownCase):
+class SignalTests(SystemCase):
     """What operators and logrotate send, and a terminal that is closed."""
 
     async def test_only_term_and_int_end_the_server(self) -> None:
@@ -280,7 +280,7 @@ class SignalTests(TownCase):
         self.assertEqual(await server.ended(), 0)
 
 
-class LogTests(TownCase):
+class LogTests(SystemCase):
     async def test_strangers_cannot_make_it_write(self) -> None:
         """Handshakes without ALPN, at the level at which each would be a line."""
         server = await self.server("--log-level", "debug")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 
-from tests.processes import environment
-from tests.programs import CLIENT, Client
-from tests.town import TownCase
+from tests.support.processes import environment
+from tests.support.programs import CLIENT, Client
+from tests.support.system_case import SystemCase
 
 LOGIN_REFUSED = 501
 
 
-class PutOutTests(TownCase):
+class PutOutTests(SystemCase):
     async def test_removed(self) -> None:
         server = await self.server()
         await self.admin("remove", "alice", "--yes")
@@ -54,7 +54,7 @@ class PutOutTests(TownCase):
         self.assertEqual(alice.told("online"), [])
 
 
-class TwoSessionsTests(TownCase):
+class TwoSessionsTests(SystemCase):
     async def test_a_second_one_is_refused_unless_it_takes_over(self) -> None:
         server = await self.server()
         first, bob = await self.clients(server, "alice", "bob")

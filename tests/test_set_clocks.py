@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 import time
 
-from tests.processes import environment
-from tests.programs import Client, Server
 from tests.set_clock import WallClock
-from tests.shortened import SILENCE
-from tests.town import TownCase
+from tests.support.processes import environment
+from tests.support.programs import Client, Server
+from tests.support.shortened import SILENCE
+from tests.support.system_case import SystemCase
 
 HOUR, DAY = 3600, 86_400
 
 
-class SetClockTests(TownCase):
+class SetClockTests(SystemCase):
     def clocked(self, clock: WallClock, what: str, *words: str) -> tuple[str, ...]:
         """A program's command line, with that clock."""
         return (sys.executable, "-m", "tests.set_clock", str(clock.path), what, *words)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from securecom.tests.distributions import probability
-from tests.processes import reactor
-from tests.programs import Client
-from tests.shortened import SILENCE
-from tests.town import TownCase
+from securecom.tests.support.distributions import probability
+from tests.support.processes import reactor
+from tests.support.programs import Client
+from tests.support.shortened import SILENCE
+from tests.support.system_case import SystemCase
 
 NO_ANSWER, BUSY = 601, 604
 #: Of each kind of silence.
@@ -30,11 +30,11 @@ ASKED_OFTEN = {"OFFERS_BY_STRANGERS": 100_000}
 #: takes that comes at once.
 STANDS = 5.0
 PATIENT = (f"REQUEST_STANDS={STANDS}", f"REQUEST_EXPIRES={STANDS + 1}")
-SHORTENED = (sys.executable, "-m", "tests.shortened")
+SHORTENED = (sys.executable, "-m", "tests.support.shortened")
 TWISTD = ("-n", "--pidfile=", "securecom")
 
 
-class SilenceTests(TownCase):
+class SilenceTests(SystemCase):
     """Alice asks people who are not there for her, each for a reason of their own."""
 
     async def test_nobody_can_tell_why_there_is_no_answer(self) -> None:

@@ -7,7 +7,7 @@ import sys
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests import suite
-from tests.town import TownCase
+from tests.support.system_case import SystemCase
 
 RULE, LINE = "=" * 79, "-" * 79
 NAME = "tests.test_keys.KeysTests.test_one"
@@ -87,7 +87,7 @@ class OutcomeTests(SynchronousTestCase):
             self.assertTrue(hasattr(getattr(sys.modules[module], case), test), name)
 
 
-class RunTests(TownCase):
+class RunTests(SystemCase):
     """Trial itself, as it is installed."""
 
     async def prepare(self) -> None:

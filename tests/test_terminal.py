@@ -11,14 +11,14 @@ from pathlib import Path
 from twisted.internet.task import deferLater
 
 from securecom import limits
-from tests.processes import Process, reactor
-from tests.programs import CLIENT, Client, Server
-from tests.town import TownCase
+from tests.support.processes import Process, reactor
+from tests.support.programs import CLIENT, Client, Server
+from tests.support.system_case import SystemCase
 
 IDENTITYS, BACKUPS, WRONG = "correct-horse", "battery-staple", "wrong-donkey"
 
 
-class PassPhraseTests(TownCase):
+class PassPhraseTests(SystemCase):
     async def at_a_terminal(self, server: Server) -> Process:
         """Dave enrols, with a pass phrase, and is on line."""
         (link,) = await self.invite("dave")
@@ -96,7 +96,7 @@ class PassPhraseTests(TownCase):
         return looks
 
 
-class LongLineTests(TownCase):
+class LongLineTests(SystemCase):
     """The kernel keeps 4095 bytes of a line, and says nothing about the rest."""
 
     async def test_a_line_is_sent_whole_or_not_at_all(self) -> None:
@@ -124,7 +124,7 @@ class LongLineTests(TownCase):
         self.assertEqual(bob.messages, [longest, "in two parts"])
 
 
-class LeftForTheShellTests(TownCase):
+class LeftForTheShellTests(SystemCase):
     """What was typed and not read is not for the shell that the client returns to."""
 
     SHELL = (

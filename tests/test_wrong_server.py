@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from securecom import tls
 from securecom.server.certificates import from_pem
-from securecom.tests.certificates import Authority, bad_servers
-from tests.programs import Client
-from tests.town import TownCase
-from tests.wires import TLSServer, soon
+from securecom.tests.support.server_certificates import Authority, bad_servers
+from tests.support.intermediaries import TLSServer, soon
+from tests.support.programs import Client
+from tests.support.system_case import SystemCase
 
 WRONG_SERVER = 401
 
 
-class WrongServerTests(TownCase):
+class WrongServerTests(SystemCase):
     async def test_another_server_on_the_same_port(self) -> None:
         other = await self.server(state=self.home / "elsewhere")
         alice = self.client("alice", other, "--chat", "bob")

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from securecom import process
-from securecom.admin.arguments import parser
-from securecom.admin.commands import COMMANDS, Desk
-from securecom.admin.desk import Answer, Surroundings, done
+from securecom.admin.command_line import parser
+from securecom.admin.commands import COMMANDS, AdminContext, Answer, Desk, done
 from securecom.errors import OutputFailed, SecurecomError
 from securecom.server import database
 from securecom.server.sqlite_registry import SQLiteRegistry
@@ -27,7 +26,7 @@ from securecom.starting import output_kept, path_named, print_all, system_errors
 _OK, _TO_PUT_RIGHT, _INTERRUPTED = 0, 1, 130
 
 
-def answer(argv: Sequence[str], around: Surroundings) -> Answer:
+def answer(argv: Sequence[str], around: AdminContext) -> Answer:
     """What a command line asks for, done.
 
     :raises SecurecomError: it cannot be; nothing was changed.
@@ -46,7 +45,7 @@ def _folder(named: Path | None) -> Path:
     return default_state_folder() if named is None else path_named(named, "--state")
 
 
-def run(argv: Sequence[str], around: Surroundings) -> int:
+def run(argv: Sequence[str], around: AdminContext) -> int:
     """Do what a command line asks for, and tell: the exit code."""
     try:
         with system_errors_told():
@@ -69,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     process.forbid_core_dumps()
     if sys.stdout is None:  # closed before we were started: a token would be lost
         sys.exit(_cannot("there is no standard output; nothing was done"))
-    around = Surroundings(time.time, secrets.token_bytes, _confirmer(), sys.stdout.encoding)
+    around = AdminContext(time.time, secrets.token_bytes, _confirmer(), sys.stdout.encoding)
     sys.exit(run(sys.argv[1:] if argv is None else argv, around))
 
 

@@ -1,21 +1,118 @@
-"""What each command of `securecom-admin` does: a method each, from arguments to lines."""
+"""What the commands of `securecom-admin` work with: their surroundings, and what they answer."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from securecom import limits
-from securecom.admin.arguments import invitation_id
-from securecom.admin.desk import Answer, Surroundings, done
-from securecom.admin.leaving import Leaving
-from securecom.admin.output import day_and_time, iso, json_lines, qr_code, table
-from securecom.errors import NameTaken, NoSuchUser
+from securecom.admin.command_line import invitation_id
+from securecom.admin.tables import day_and_time, iso, json_lines, qr_code, table
+from securecom.errors import NameInQuarantine, NameTaken, NoSuchUser, NotConfirmed, NotInQuarantine
 from securecom.identity import Name
 from securecom.invitation import Host, Invitation, token_hash
 from securecom.server import certificates
 from securecom.server.registry import OpenInvitation, Registry, User
 from securecom.server.state import StoredState
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class AdminContext:
+    """What the command needs of the world.
+
+    :param now: seconds since the epoch.
+    :param random: so many bytes that nobody can guess.
+    :param confirm: asks the person a question; None when there is nobody to ask.
+    :param encoding: of standard output.
+    """
+
+    now: Callable[[], float]
+    random: Callable[[int], bytes]
+    confirm: Callable[[str], bool] | None
+    encoding: str
+
+    def must_agree(self, yes: bool, question: str, otherwise: str) -> None:
+        """Somebody has to say yes, unless they did. :raises NotConfirmed: they do not."""
+        if not yes and (self.confirm is None or not self.confirm(question)):
+            raise NotConfirmed(otherwise)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Lines for standard output, and what the person should know besides."""
+
+    lines: Sequence[str]
+    note: str = ""
+
+
+def done(result: Deferred[T]) -> T:
+    """What a registry that works at once has answered; its error is raised."""
+    outcome: list[T | Failure] = []
+    result.addBoth(outcome.append)
+    (only,) = outcome
+    if isinstance(only, Failure):
+        only.raiseException()
+    return only
+
+
+# --- The commands of `securecom-admin` about people who leave, and about the names that they leave
+
+
+class Leaving:
+    """A method for each command."""
+
+    def __init__(self, registry: Registry, around: AdminContext) -> None:
+        self._registry, self._around = registry, around
+
+    def check(self, name: Name) -> None:
+        """:raises NameInQuarantine: nobody may have this name yet."""
+        for one in done(self._registry.quarantine()):
+            if one.name == name:
+                raise NameInQuarantine(one.told)
+
+    def remove(self, asked: Namespace) -> Answer:
+        """Forget a user, once somebody has said yes."""
+        if done(self._registry.user(asked.name)) is None:
+            raise NoSuchUser(f"there is no user {asked.name}")
+        question = f"Remove {asked.name} for good?"
+        self._around.must_agree(asked.yes, question, f"{asked.name} was not removed")
+        now = self._around.now()
+        done(self._registry.remove(asked.name, now))
+        until = day_and_time(now + limits.NAME_QUARANTINE)
+        return Answer([f"{asked.name} is removed; nobody can have the name until {until}"])
+
+    def quarantine(self, asked: Namespace) -> Answer:
+        """The names that nobody may have, and until when."""
+        names = done(self._registry.quarantine())
+        if asked.json:
+            return Answer(json_lines({"name": one.name, "until": iso(one.until)} for one in names))
+        if not names:
+            return Answer(["no names in quarantine"])
+        rows = [(one.name, day_and_time(one.until)) for one in names]
+        return Answer(table(("NAME", "NOBODY'S UNTIL"), rows))
+
+    def release(self, asked: Namespace) -> Answer:
+        """Let a name go before its time, once somebody has said yes."""
+        name = asked.name
+        if name not in [one.name for one in done(self._registry.quarantine())]:
+            raise NotInQuarantine(f"{name} is not in quarantine")
+        question = (
+            f"Whoever gets the name {name} next may be taken for the last one by those who have "
+            f"not met them, and nobody blocks {name} any more. Release {name}?"
+        )
+        self._around.must_agree(asked.yes, question, f"{name} was not released")
+        done(self._registry.release(name))
+        return Answer([f"{name} is released"], f"Next: securecom-admin invite {name}")
+
+
+# --- What each command of `securecom-admin` does: a method each, from arguments to lines ------
 
 _HERE = Host("127.0.0.1")
 
@@ -23,7 +120,7 @@ _HERE = Host("127.0.0.1")
 class Desk:
     """The state and registry of one server, and a method for each command."""
 
-    def __init__(self, state: StoredState, registry: Registry, around: Surroundings) -> None:
+    def __init__(self, state: StoredState, registry: Registry, around: AdminContext) -> None:
         self._state = state
         self._registry = registry
         self._around = around

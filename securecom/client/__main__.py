@@ -12,8 +12,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 
 from securecom import limits, process
-from securecom.client.program import account, exits, standard_io
-from securecom.client.program.arguments import STANDARD_INPUT, parser
+from securecom.client.program import exits, standard_io, who
+from securecom.client.program.command_line import STANDARD_INPUT, parser
 from securecom.errors import SecurecomError
 from securecom.invitation import Invitation, is_unfinished
 from securecom.starting import output_kept, print_all, system_errors_told
@@ -59,19 +59,19 @@ def _chosen(arguments: Namespace) -> Callable[[], int]:
     tls.check_openssl()
     if arguments.demo:
         return _demo(arguments)
-    profiles = account.profiles_of(arguments, os.environ)
+    profiles = who.profiles_of(arguments, os.environ)
     if arguments.profiles:
         print_all("".join(f"{name}\n" for name in profiles.names()))
         return lambda: exits.OK
     if arguments.link == STANDARD_INPUT:
         arguments.link = Invitation.parse(_pasted_link())
-    source = account.pass_phrases(arguments, is_terminal=os.isatty(standard_io.INPUT))
+    source = who.pass_phrases(arguments, is_terminal=os.isatty(standard_io.INPUT))
     if arguments.restore is not None:
-        someone: account.Member | account.Newcomer = account.restored(arguments, profiles, source)
+        someone: who.Member | who.Newcomer = who.restored(arguments, profiles, source)
     elif arguments.link is None:
-        someone = account.member(arguments, profiles, source)
+        someone = who.member(arguments, profiles, source)
     else:
-        someone = account.newcomer(arguments, profiles, source)
+        someone = who.newcomer(arguments, profiles, source)
 
     from securecom.client.program import logs, running
 

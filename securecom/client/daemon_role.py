@@ -16,15 +16,14 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from securecom import limits, tls
-from securecom.client.channels.backoff import Backoff
-from securecom.client.channels.reaching import cannot_reach
+from securecom.client.channels.reaching import Backoff, cannot_reach
 from securecom.client.channels.request_channel import RequestChannel
 from securecom.client.channels.request_ways import OneAtATime, Way
-from securecom.client.channels.standard_channel import Session
+from securecom.client.channels.standard_channel import Login
 from securecom.client.coordination.coordinator import Coordinator
-from securecom.client.coordination.requests import Answer, Offer, Withdrawn
+from securecom.client.coordination.engagement import Answer, Offer, Withdrawn
 from securecom.client.coordination.station import Station
-from securecom.client.events import RequestChannel as RequestChannelEvent
+from securecom.client.events import RequestChannelState as RequestChannelEvent
 from securecom.client.events import problem
 from securecom.errors import NotDialled, ProofRefused
 from securecom.identity import Name
@@ -42,7 +41,7 @@ class DaemonRole:
         self._station, self._coordinator = station, coordinator
         self._way, self._backoff = way, backoff
         self._options = tls.request_client(station.server)
-        self._session: Session | None = None
+        self._session: Login | None = None
         self._channel: RequestChannel | None = None
         self._retry: IDelayedCall | None = None
         self._settled: Callable[[], None] = _nothing
@@ -50,7 +49,7 @@ class DaemonRole:
         self._is_up = False
         self._was_told = False
 
-    def start(self, session: Session) -> Deferred[None]:
+    def start(self, session: Login) -> Deferred[None]:
         """Open the channel for a session.
 
         Fires when it is up, has failed for the first time or takes long, unless the session is over
@@ -113,12 +112,12 @@ class DaemonRole:
 
     # --- opening ----------------------------------------------------------------------------
 
-    def _open(self, session: Session) -> None:
+    def _open(self, session: Login) -> None:
         self._retry = None
         opened = self._way.open(session, self._station.line, self._factory(session))
         opened.addCallback(lambda _: self._proof()).addBoth(self._opened, session)
 
-    def _factory(self, session: Session) -> OneAtATime:
+    def _factory(self, session: Login) -> OneAtATime:
         clock = self._station.clock
 
         # The server's line is before its own ports; nobody waits long in front of ours.
@@ -132,7 +131,7 @@ class DaemonRole:
         def taken() -> bool:
             return session is not self._session or self._channel is not None
 
-        secure = TLSMemoryBIOFactory(self._options, True, _Channels(make), clock)
+        secure = TLSMemoryBIOFactory(self._options, True, _RequestChannels(make), clock)
         only = self._station.line.peer_host if is_ours else None
         return OneAtATime(secure.buildProtocol, taken, only)
 
@@ -143,7 +142,7 @@ class DaemonRole:
         self._channel.proven.addCallbacks(proven.callback, proven.errback)
         return proven
 
-    def _opened(self, result: Failure | None, session: Session) -> None:
+    def _opened(self, result: Failure | None, session: Login) -> None:
         if session is not self._session or self._station.is_closing:
             return  # over meanwhile; nobody asks how it went
         self._way.close()
@@ -170,12 +169,12 @@ class DaemonRole:
             self._station.show(RequestChannelEvent(False, self._way.how, self._way.port))
             self._station.show(problem(cannot_reach(failure, "the request channel")))
 
-    def _failed(self, failure: Failure, session: Session) -> None:
+    def _failed(self, failure: Failure, session: Login) -> None:
         self._tell(failure)
         if not failure.check(NotDialled):
             self._try_later(session)
 
-    def _try_later(self, session: Session) -> None:
+    def _try_later(self, session: Login) -> None:
         self._retry = self._station.clock.callLater(self._backoff.failed(), self._open, session)
 
     def _down(self, tell: bool = True) -> None:
@@ -196,7 +195,7 @@ class DaemonRole:
             late.cancel()
 
 
-class _Channels(Factory):
+class _RequestChannels(Factory):
     """Gives TLS our end of a request channel."""
 
     noisy = False

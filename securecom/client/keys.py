@@ -10,20 +10,20 @@ import re
 
 from twisted.internet.defer import Deferred
 
+from securecom.client.contacts import Kept
+from securecom.client.contacts import OldKey as Old
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import Station
 from securecom.client.events import (
     Fingerprints,
+    FormerKey,
+    KeyAccepted,
     KeyRenewed,
-    KeyTaken,
-    OldKey,
     SafetyCode,
     SafetyNumber,
     Trust,
     Whois,
 )
-from securecom.client.known_peers import Kept
-from securecom.client.known_peers import OldKey as Old
 from securecom.client.rotation import Rotation
 from securecom.errors import BadArgument
 from securecom.identity import Name, server_fingerprint
@@ -87,17 +87,17 @@ class Keys:
 
     # --- changed keys -----------------------------------------------------------------------
 
-    def take(self, name: Name, fingerprint: str) -> KeyTaken:
+    def take(self, name: Name, fingerprint: str) -> KeyAccepted:
         """Let the key with this fingerprint take the pinned one's place, once it is proved."""
         if not _FINGERPRINT.fullmatch(fingerprint):
             raise BadArgument("a fingerprint is SHA256: and 43 characters")
         if fingerprint == self._station.identity.public_key.fingerprint:
             raise BadArgument("that is the fingerprint of your own key")
         self._station.contacts.take(name, fingerprint)
-        return KeyTaken(name, fingerprint)
+        return KeyAccepted(name, fingerprint)
 
 
-def _old(one: Old) -> OldKey:
-    return OldKey(
+def _old(one: Old) -> FormerKey:
+    return FormerKey(
         one.key.fingerprint, one.first_seen, one.until, _TRUST[one.trust], one.signed_over
     )

@@ -1,8 +1,4 @@
-"""The main role: the standard channel's commands, and the person's.
-
-What a front-end may call (`frontends.role.Role`). What cannot be done fails with a
-`SecurecomError`, at once or through the Deferred; what happens is shown as events.
-"""
+"""Who is available: the server's list, page by page."""
 
 from __future__ import annotations
 
@@ -13,30 +9,68 @@ from twisted.internet.defer import Deferred, fail, inlineCallbacks
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
-from securecom import commands, limits, refusals
-from securecom.client import listing
-from securecom.client.account import Account
+from securecom import limits, refusals, vocabulary
 from securecom.client.chat.agreed_log import AgreedLog
-from securecom.client.choices import Kept
 from securecom.client.coordination.coordinator import Coordinator
-from securecom.client.coordination.requests import Offer
+from securecom.client.coordination.engagement import Offer
 from securecom.client.coordination.station import Station
 from securecom.client.events import (
     BackedUp,
     Blocked,
     BlockList,
+    ListedUser,
     Online,
     Requests,
-    User,
     Users,
 )
 from securecom.client.keys import Keys
+from securecom.client.my_account import MyAccount
 from securecom.client.presence import Presence
 from securecom.client.rotation import Rotation
 from securecom.client.settings import Settings
-from securecom.client.terms import Pause, Terms, shown_time
-from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong, TooOften
+from securecom.client.terms import Kept, Pause, Terms, shown_time
+from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong, TooOften, WireError
 from securecom.identity import Name, server_fingerprint
+
+
+@inlineCallbacks
+def available(
+    station: Station, ask: Callable[..., Deferred[dict[str, Any]]], text: str
+) -> Generator[Deferred[Any], Any, Users]:
+    """Those with `text` in the name; at most `limits.MAX_USERS_SHOWN`.
+
+    :param ask: sends a command; its answer, or an error that people can read.
+    """
+    wanted = text.lower().encode("utf-8", "replace")
+    if len(wanted) > limits.MAX_NAME:
+        raise BadArgument(f"no name is longer than {limits.MAX_NAME} characters")
+    names: list[Name] = []
+    busy: set[str] = set()
+    more = True
+    while more and len(names) < limits.MAX_USERS_SHOWN:
+        after = names[-1] if names else ""
+        page = yield ask(vocabulary.ListAvailable, after=after.encode("ascii"), text=wanted)
+        _check_page(page["names"], after)
+        names += page["names"]
+        busy.update(page["busy"] or ())
+        more = page["more"] and bool(page["names"])
+    names, more = names[: limits.MAX_USERS_SHOWN], more or len(names) > limits.MAX_USERS_SHOWN
+    users = [station.user(name) for name in names]
+    return Users(users, text, more, [name for name in names if name in busy])
+
+
+def _check_page(names: list[Name], after: str) -> None:
+    """Pages go on, or a server could keep us listing for ever."""
+    for name in names:
+        if name <= after:
+            hint = "Nothing was shown. Tell the server's admin."
+            raise WireError("the server's list is out of order", hint)
+        after = name
+
+
+# --- The main role: the standard channel's commands, and the person's -------------------------
+# What a front-end may call (`frontends.role.Role`). What cannot be done fails with a
+# `SecurecomError`, at once or through the Deferred; what happens is shown as events.
 
 #: Writes a backup into a new file.
 BackUp = Callable[[str], Deferred[BackedUp]]
@@ -65,7 +99,7 @@ class MainRole:
         coordinator: Coordinator,
         rotation: Rotation,
         available: bool,
-        account: Account,
+        account: MyAccount,
         leave: Callable[[], Deferred[None]],
         back_up: BackUp | None = None,
         wall: Callable[[], float] = shown_time,
@@ -132,7 +166,7 @@ class MainRole:
 
     def users(self, text: str = "") -> Deferred[Users]:
         """Who is available, `text` in the name."""
-        return listing.available(self._station, self._told, text)
+        return available(self._station, self._told, text)
 
     def request_chat(self, name: Name, chat_seconds: int | None = None) -> Deferred[None]:
         """Ask for a chat, perhaps with an end; fires when it stands. If they ask us already, it is
@@ -173,20 +207,20 @@ class MainRole:
         if name == self.name:
             raise BadArgument("that is you")
         self._coordinator.hush(name)
-        yield self._told(commands.Block, name=name)
+        yield self._told(vocabulary.Block, name=name)
         self._station.show(Blocked(name, True))
 
     @inlineCallbacks
     def unblock(self, name: Name) -> Generator[Deferred[Any], Any, None]:
         """May ask again. Fails with `NotNow` if the name was not blocked."""
-        answer = yield self._told(commands.Unblock, name=name)
+        answer = yield self._told(vocabulary.Unblock, name=name)
         if not answer["changed"]:
             raise NotNow(f"{name} is not blocked", "/blocked shows who is.")
         self._station.show(Blocked(name, False))
 
     def blocked(self) -> Deferred[BlockList]:
         """Whom we have blocked."""
-        listed = self._told(commands.ListBlocked)
+        listed = self._told(vocabulary.ListBlocked)
         return listed.addCallback(
             lambda box: BlockList(list(map(self._station.user, box["names"])))
         )
@@ -214,7 +248,7 @@ class MainRole:
         """What is open in both directions, and who asked in vain."""
         asking = None if self.asking is None else self._station.user(self.asking)
         offer = self.offer
-        asked_by = None if offer is None else User(offer.caller, offer.trust)
+        asked_by = None if offer is None else ListedUser(offer.caller, offer.trust)
         return Requests(asking, asked_by, self._station.missed.all())
 
     def backup(self, file: str) -> Deferred[BackedUp]:

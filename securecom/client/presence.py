@@ -9,12 +9,11 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from securecom import commands, limits, refusals
-from securecom.client.choices import Choices
+from securecom import limits, refusals, vocabulary
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import Station
 from securecom.client.events import Availability, problem
-from securecom.client.terms import DAY, Pause, Terms, next_time
+from securecom.client.terms import DAY, Choices, Pause, Terms, next_time
 from securecom.errors import BadArgument, NotNow, SecurecomError, TooLong
 from securecom.identity import Name
 
@@ -233,7 +232,7 @@ class Presence:
         more: dict[str, Any] = {}
         if wanted:
             more = {"seconds": left, "audience": to, "busy_to": self._busy_to()}
-        answer = self._station.line.ask(commands.SetAvailability, available=wanted, **more)
+        answer = self._station.line.ask(vocabulary.SetAvailability, available=wanted, **more)
         answer.addErrback(_readable)
         told = Availability(wanted, left, to)
         return answer.addCallback(lambda _: self._told(told) if is_news else None)

@@ -15,13 +15,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks
 
-from securecom import commands, limits, refusals
+from securecom import limits, refusals, vocabulary
 from securecom.client.coordination.coordinator import Coordinator
-from securecom.client.coordination.station import Line, Station
-from securecom.client.durations import duration
+from securecom.client.coordination.station import ServerLine, Station
 from securecom.client.events import KeyNotRenewed, KeyRenewed, problem
 from securecom.client.profile.own_key import OwnKey
-from securecom.client.profile.vault import Elsewhere, Vault
+from securecom.client.profile.passphrase import Elsewhere, Vault
+from securecom.client.terms import duration
 from securecom.errors import (
     ConnectionWasLost,
     NotNow,
@@ -108,7 +108,7 @@ class Rotation:
             line = self._free_line()
             link = Link.signed(station.server, station.name, station.identity, coming)
             yield line.ask(
-                commands.NewKey,
+                vocabulary.NewKey,
                 key=link.new,
                 old_signature=link.old_signature,
                 new_signature=link.new_signature,
@@ -121,7 +121,7 @@ class Rotation:
             self._drop()
             raise _readable(refusal) from None
 
-    def _free_line(self) -> Line:
+    def _free_line(self) -> ServerLine:
         """:raises NotNow: if something began, or the line went, while the key was made."""
         coordinator = self._coordinator
         if coordinator.is_chatting or coordinator.asking or coordinator.offer:

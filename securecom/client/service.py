@@ -24,25 +24,22 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from securecom import commands, limits, refusals, tls
-from securecom.client.account import Account
-from securecom.client.channels.backoff import Backoff
-from securecom.client.channels.reaching import cannot_reach, farewell, login_refused
+from securecom import limits, refusals, tls, vocabulary
+from securecom.client.api import Frontend
+from securecom.client.channels.reaching import Backoff, cannot_reach, farewell, login_refused
 from securecom.client.channels.request_ways import Way
-from securecom.client.channels.standard_channel import Session, StandardChannel
-from securecom.client.chat.transcript import Logs
-from securecom.client.choices import Kept
+from securecom.client.channels.standard_channel import Login, StandardChannel
+from securecom.client.chat.agreed_log import Logs
 from securecom.client.contacts import Contacts
-from securecom.client.coordination.consent import ASK_THE_PERSON, Consent
 from securecom.client.coordination.coordinator import Coordinator
+from securecom.client.coordination.engagement import ASK_THE_PERSON, Consent
 from securecom.client.coordination.station import Station
 from securecom.client.daemon_role import DaemonRole
-from securecom.client.durations import duration
 from securecom.client.events import Connecting, Offline
-from securecom.client.frontend import Frontend
 from securecom.client.main_role import BackUp, MainRole
+from securecom.client.my_account import MyAccount
 from securecom.client.rotation import Keeping, Rotation
-from securecom.client.terms import shown_time
+from securecom.client.terms import Kept, duration, shown_time
 from securecom.errors import (
     ConnectionWasLost,
     LoginRefused,
@@ -107,7 +104,7 @@ class Client:
         self._daemon = DaemonRole(self._station, self._coordinator, way, Backoff(random))
         self._secure = tls.standard_client(identity, server)
         self._rotation = Rotation(self._station, self._coordinator, keeping, self._now_are)
-        account = Account(self._station, self._forgotten)
+        account = MyAccount(self._station, self._forgotten)
         self.main = MainRole(
             self._station,
             self._coordinator,
@@ -128,7 +125,9 @@ class Client:
         self._was_online = self._is_leaving = self._is_finished = False
         self._is_again = False  # the next attempt is at once, and no news
         self._waiting: list[Deferred[None]] = []
-        factory = TLSMemoryBIOFactory(self._secure, True, _Channels(self._new_channel), clock)
+        factory = TLSMemoryBIOFactory(
+            self._secure, True, _StandardChannels(self._new_channel), clock
+        )
         self._service = ClientService(self, factory, self._wait, clock)
 
     def start(self) -> None:
@@ -200,7 +199,7 @@ class Client:
         )
         return channel
 
-    def _logged_in(self, session: Session, channel: StandardChannel) -> None:
+    def _logged_in(self, session: Login, channel: StandardChannel) -> None:
         if self._name not in (None, session.name):
             what = f"the server calls you {session.name}, your profile says {self._name}"
             hint = "You were logged out again. Ask the server's admin by phone or in person why."
@@ -268,7 +267,7 @@ class Client:
             yield self._coordinator.stop()
         self._daemon.stop(tell=False)
         if self._station.is_online:
-            yield self._station.line.ask(commands.LogOut)
+            yield self._station.line.ask(vocabulary.LogOut)
 
     def _finish(self, error: SecurecomError | None) -> None:
         if self._is_finished:
@@ -290,7 +289,7 @@ class Client:
             left.callback(None)
 
 
-class _Channels(Factory):
+class _StandardChannels(Factory):
     """Gives TLS our end of a standard channel."""
 
     noisy = False

@@ -6,9 +6,9 @@ from twisted.internet.defer import Deferred
 
 from securecom import limits
 from securecom.client import events
-from securecom.client.choices import Choices, Kept
 from securecom.client.coordination.station import Station
 from securecom.client.presence import Presence
+from securecom.client.terms import Choices, Kept
 from securecom.errors import BadArgument
 
 _ABOUT = {
@@ -26,13 +26,13 @@ class Settings:
         self._station, self._presence = station, presence
         self._keep = kept.keep
 
-    def all(self) -> events.Settings:
+    def all(self) -> events.AllSettings:
         """What is chosen now."""
         choices = self._presence.choices
         values = {"ask": choices.ask, "busy": str(choices.busy)}
-        return events.Settings([events.Setting(n, v, _ABOUT[n]) for n, v in values.items()])
+        return events.AllSettings([events.Setting(n, v, _ABOUT[n]) for n, v in values.items()])
 
-    def change(self, text: str) -> Deferred[events.Settings]:
+    def change(self, text: str) -> Deferred[events.AllSettings]:
         """Choose something else; fires when the server knows, or the line is lost.
 
         :raises BadArgument: for what is no setting or no value of it.

@@ -10,11 +10,11 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
 from securecom import limits, refusals
-from securecom.arguments import Fact, fact_bytes
 from securecom.identity import Name, PublicKey
 from securecom.server import remembered
-from securecom.server.rates import Rate
 from securecom.server.registry import Registry, told
+from securecom.server.restraints import Rate
+from securecom.vocabulary import Fact, fact_bytes
 
 _log = Logger()
 

@@ -1,4 +1,12 @@
-"""One chat request on the server: its facts, and what becomes of them; `request_life` says when."""
+"""The life of one chat request on the server, as a state machine.
+
+created --ask--> asking --accept--> opening --opened--> settled. A request is *created* until the
+server looks for the callee, a drawn moment after the caller sent it: until then nothing that is
+done for it depends on who the callee is. Whatever else becomes of the callee, or if there
+never was one, the request is *silent*: it stands on for the caller alone until its time is up, so
+that the caller cannot tell one reason from another; but those whom a callee lets see that they are
+busy are told. Every input is taken in every state: what comes late changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +14,242 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal, Protocol
 
+from automat import TypeMachineBuilder
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from securecom import limits, refusals
 from securecom.identity import Name
-from securecom.server import request_life
-from securecom.server.request_life import ChatRequest
 from securecom.server.switchboard import Answer, Opened, Party, Role, Withdrawn
+
+
+class RequestInputs(Protocol):
+    """What can happen to a chat request."""
+
+    def ask(self) -> None:
+        """The callee was found, and is to be asked."""
+
+    def hush(self) -> None:
+        """There was nobody to ask."""
+
+    def accept(self) -> None:
+        """The callee says yes."""
+
+    def refuse(self) -> None:
+        """The callee says no."""
+
+    def excuse(self) -> None:
+        """The callee's daemon role says busy or unavailable, or the callee is gone."""
+
+    def tell_busy(self) -> None:
+        """The callee is busy, and the caller may hear it."""
+
+    def dismiss(self) -> None:
+        """The callee does not want to be asked by this caller, and says nothing."""
+
+    def cancel(self) -> None:
+        """The caller withdraws."""
+
+    def abandon(self) -> None:
+        """The caller is gone."""
+
+    def expire(self) -> None:
+        """Its time is up."""
+
+    def cross(self, asker: Party, chat_seconds: int | None) -> bool:
+        """The callee asked the caller: two consents. False if it comes too late to matter."""
+
+    def opened(self) -> None:
+        """The callee's client is ready for the stream."""
+
+
+class RequestActions(Protocol):
+    """What transitions do; the request does it."""
+
+    def offer(self) -> None:
+        """Ask the callee; their answer comes back as an input."""
+
+    def announce(self) -> None:
+        """Accepted: callee's stream first."""
+
+    def join(self) -> None:
+        """Both are ready: the reservation becomes a chat."""
+
+    def cross(self, asker: Party, chat_seconds: int | None) -> None:
+        """The callee, asked or not, asks the caller."""
+
+    def renew(self) -> None:
+        """New numbers for the chat."""
+
+    def refuse(self) -> None:
+        """The callee's own no."""
+
+    def fail(self, refusal: refusals.Refusal) -> None:
+        """It came to nothing; both are free before the caller hears of it."""
+
+    def withdraw(self, reason: Withdrawn) -> None:
+        """Take the offer, or the stream, off the callee's screen; the same work for nobody."""
+
+    def close_announced(self) -> None:
+        """The stream that the callee was told of will not be."""
+
+    def let_callee_go(self) -> None:
+        """The callee is free. The caller waits on, as if nobody had been there to ask."""
+
+
+builder = TypeMachineBuilder(RequestInputs, RequestActions)  # type: ignore[type-abstract]
+created = builder.state("created")
+asking = builder.state("asking")
+silent = builder.state("silent")
+opening = builder.state("opening")
+settled = builder.state("settled")
+
+
+@created.upon(RequestInputs.ask).to(asking)
+def _ask(_: RequestInputs, request: RequestActions) -> None:
+    request.offer()
+
+
+@created.upon(RequestInputs.hush).to(silent)
+def _hush(_: RequestInputs, request: RequestActions) -> None:
+    pass
+
+
+@asking.upon(RequestInputs.accept).to(opening)
+def _accept(_: RequestInputs, request: RequestActions) -> None:
+    request.announce()
+
+
+@asking.upon(RequestInputs.refuse).to(settled)
+def _refuse(_: RequestInputs, request: RequestActions) -> None:
+    request.refuse()
+
+
+@asking.upon(RequestInputs.excuse).to(silent)
+def _excuse(_: RequestInputs, request: RequestActions) -> None:
+    request.let_callee_go()
+
+
+@created.upon(RequestInputs.tell_busy).to(settled)
+@asking.upon(RequestInputs.tell_busy).to(settled)
+def _tell_busy(_: RequestInputs, request: RequestActions) -> None:
+    request.fail(refusals.Busy())
+
+
+@asking.upon(RequestInputs.dismiss).to(silent)
+def _dismiss(_: RequestInputs, request: RequestActions) -> None:
+    request.withdraw("gone")
+    request.let_callee_go()
+
+
+@created.upon(RequestInputs.cancel).to(settled)
+@silent.upon(RequestInputs.cancel).to(settled)
+@asking.upon(RequestInputs.cancel).to(settled)
+@opening.upon(RequestInputs.cancel).to(settled)
+def _cancel(_: RequestInputs, request: RequestActions) -> None:
+    request.withdraw("cancelled")
+    request.fail(refusals.Cancelled())
+
+
+@created.upon(RequestInputs.abandon).to(settled)
+@silent.upon(RequestInputs.abandon).to(settled)
+@asking.upon(RequestInputs.abandon).to(settled)
+@opening.upon(RequestInputs.abandon).to(settled)
+def _abandon(_: RequestInputs, request: RequestActions) -> None:
+    request.withdraw("gone")
+    request.fail(refusals.Cancelled())
+
+
+@asking.upon(RequestInputs.expire).to(settled)
+def _expire(_: RequestInputs, request: RequestActions) -> None:
+    request.withdraw("expired")
+    request.fail(refusals.NoAnswer())
+
+
+@asking.upon(RequestInputs.cross).to(settled)
+def _cross(
+    _: RequestInputs, request: RequestActions, asker: Party, chat_seconds: int | None
+) -> bool:
+    request.withdraw("crossed")
+    request.cross(asker, chat_seconds)
+    request.join()
+    return True
+
+
+@created.upon(RequestInputs.expire).to(settled)
+@silent.upon(RequestInputs.expire).to(settled)
+def _expire_silent(_: RequestInputs, request: RequestActions) -> None:
+    request.fail(refusals.NoAnswer())
+
+
+@created.upon(RequestInputs.cross).to(settled)
+@silent.upon(RequestInputs.cross).to(settled)
+def _cross_silent(
+    _: RequestInputs, request: RequestActions, asker: Party, chat_seconds: int | None
+) -> bool:
+    request.renew()
+    request.cross(asker, chat_seconds)
+    request.join()
+    return True
+
+
+@opening.upon(RequestInputs.opened).to(settled)
+def _opened(_: RequestInputs, request: RequestActions) -> None:
+    request.join()
+
+
+@opening.upon(RequestInputs.excuse).to(silent)
+@opening.upon(RequestInputs.expire).to(silent)
+def _lose_opening(_: RequestInputs, request: RequestActions) -> None:
+    request.close_announced()
+    request.let_callee_go()
+
+
+@opening.upon(RequestInputs.cross).loop()
+@settled.upon(RequestInputs.cross).loop()
+def _too_late(
+    _: RequestInputs, request: RequestActions, asker: Party, chat_seconds: int | None
+) -> bool:
+    return False
+
+
+_from_callee = (
+    RequestInputs.accept,
+    RequestInputs.refuse,
+    RequestInputs.dismiss,
+)
+_from_caller = (RequestInputs.cancel, RequestInputs.abandon)
+_found = (RequestInputs.ask, RequestInputs.hush)
+_late = {
+    created: (*_from_callee, RequestInputs.excuse, RequestInputs.opened),
+    asking: (*_found, RequestInputs.opened),
+    silent: (
+        *_found,
+        *_from_callee,
+        RequestInputs.tell_busy,
+        RequestInputs.excuse,
+        RequestInputs.opened,
+    ),
+    opening: (*_found, *_from_callee, RequestInputs.tell_busy),
+    settled: (
+        *_found,
+        *_from_callee,
+        RequestInputs.tell_busy,
+        *_from_caller,
+        RequestInputs.excuse,
+        RequestInputs.expire,
+        RequestInputs.opened,
+    ),
+}
+for _state, _inputs in _late.items():
+    for _input in _inputs:
+        _state.upon(_input).loop().returns(None)
+
+machine = builder.build()
+
+
+# --- One chat request on the server: its facts, and what becomes of them; `request_life` says when
 
 #: What the callee's client has been told last, and has not heard to be over.
 _Told = Literal["nothing", "offer", "stream"]
@@ -26,26 +261,26 @@ class Board(Protocol):
     def new_chat(self) -> tuple[bytes, int]:
         """A chat id and a stream number that nobody has seen."""
 
-    def refused(self, request: Request) -> int:
+    def refused(self, request: ChatRequest) -> int:
         """The callee said no; seconds until the caller may ask them again."""
 
-    def shows_busy(self, request: Request) -> bool:
+    def shows_busy(self, request: ChatRequest) -> bool:
         """The callee lets the caller see when they are busy."""
 
-    def reserves(self, request: Request) -> bool:
+    def reserves(self, request: ChatRequest) -> bool:
         """The callee is in this request, and not only asked behind another."""
 
-    def unasked(self, request: Request) -> None:
+    def unasked(self, request: ChatRequest) -> None:
         """The offer was of no weight to the callee: it does not count against the next caller."""
 
-    def released(self, request: Request, name: Name) -> None:
+    def released(self, request: ChatRequest, name: Name) -> None:
         """This person has nothing more to do with the request, if they ever had."""
 
-    def established(self, request: Request) -> None:
+    def established(self, request: ChatRequest) -> None:
         """The request, with which nobody has anything to do any more, is to become a chat."""
 
 
-class Request:
+class ChatRequest:
     """The facts of one request, and what its transitions do.
 
     `answer` is the caller's: it fires with `Opened` or fails with a refusal. `crossing` is the
@@ -78,7 +313,7 @@ class Request:
         self.crossing_seconds: int | None = None
         self._board, self._clock = board, clock
         self._ends = clock.seconds() + lasts
-        self.machine: ChatRequest = request_life.machine(self)
+        self.machine: RequestInputs = machine(self)
         self._timer = clock.callLater(lasts, self.machine.expire)
 
     @property

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from securecom import refusals
 from securecom.server.reception import Reception
-from securecom.server.request import RequestConnection, RequestFactory
+from securecom.server.request_channel import RequestConnection, RequestFactory
 from securecom.server.session import Session
 from securecom.tls import TLSOptions
 

@@ -14,8 +14,8 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 
 from securecom import limits, refusals
 from securecom.identity import Name, PublicKey
-from securecom.server.rates import Rate
 from securecom.server.registry import Registry, told
+from securecom.server.restraints import Rate
 from securecom.server.switchboard import Party, Switchboard
 from securecom.succession import Link, encode
 

@@ -16,14 +16,13 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from securecom import limits, refusals
-from securecom.arguments import Fact
 from securecom.identity import Name
 from securecom.server import remembered
-from securecom.server.availability import Leases
-from securecom.server.chat_request import Request
+from securecom.server.chat_request import ChatRequest
 from securecom.server.relay import Relay
-from securecom.server.restraints import Restraints
+from securecom.server.restraints import Leases, Restraints
 from securecom.server.switchboard import Lease, Opened, Page, Party
+from securecom.vocabulary import Fact
 
 _CHAT_BYTES = 16
 _STREAM_BYTES = 4
@@ -54,11 +53,11 @@ class LocalSwitchboard:
         self._clock, self._random = clock, random
         self._parties: dict[Name, Party] = {}
         self._leases = Leases(clock)
-        self._engaged: dict[Name, Request | Chat | Held] = {}
+        self._engaged: dict[Name, ChatRequest | Chat | Held] = {}
         #: Requests that have not come to an end yet, by caller and callee.
-        self._standing: dict[tuple[Name, Name], Request] = {}
+        self._standing: dict[tuple[Name, Name], ChatRequest] = {}
         #: Callee -> the request that was put to their client behind the one they are engaged in.
-        self._behind: dict[Name, Request] = {}
+        self._behind: dict[Name, ChatRequest] = {}
         self.restraints = Restraints(clock)
 
     # --- presence ---------------------------------------------------------------------------
@@ -79,9 +78,9 @@ class LocalSwitchboard:
         engagement = self._engaged.get(party.name)
         if isinstance(engagement, Chat):
             self._end(engagement, party)
-        elif isinstance(engagement, Request) and engagement.caller is party:
+        elif isinstance(engagement, ChatRequest) and engagement.caller is party:
             engagement.machine.abandon()
-        elif isinstance(engagement, Request):
+        elif isinstance(engagement, ChatRequest):
             engagement.machine.excuse()
         return succeed(None)
 
@@ -124,7 +123,7 @@ class LocalSwitchboard:
         if not self._leases.shows_busy(name, asker.name) or not self._is_open_to(asker, name):
             return False
         engagement = self._engaged.get(name)
-        is_asking = isinstance(engagement, Request) and engagement.caller.name == name
+        is_asking = isinstance(engagement, ChatRequest) and engagement.caller.name == name
         return is_asking or isinstance(engagement, Chat)
 
     # --- what is remembered -----------------------------------------------------------------
@@ -144,7 +143,7 @@ class LocalSwitchboard:
             return remembered.chat(name, names, engagement.relay.stream)
         facts = []
         for one in (engagement, self._behind.get(name)):
-            if isinstance(one, Request):
+            if isinstance(one, ChatRequest):
                 facts += remembered.request(name, one.caller.name, one.wanted, one.chat_seconds)
         return facts
 
@@ -171,7 +170,7 @@ class LocalSwitchboard:
             return fail(refusals.Occupied())
         if refusal := self.restraints.against_request(caller.name, callee):
             return fail(refusal)
-        request = Request(self, self._clock, caller, callee, self._drawn_time(), chat_seconds)
+        request = ChatRequest(self, self._clock, caller, callee, self._drawn_time(), chat_seconds)
         self._engaged[caller.name] = request
         self._standing[caller.name, callee] = request
         caller.later(partial(self._look, request))
@@ -180,7 +179,7 @@ class LocalSwitchboard:
     def cancel(self, caller: Party) -> Deferred[None]:
         """See the interface."""
         engagement = self._engaged.get(caller.name)
-        if not isinstance(engagement, Request) or engagement.caller is not caller:
+        if not isinstance(engagement, ChatRequest) or engagement.caller is not caller:
             return fail(refusals.NothingToEnd())
         engagement.machine.cancel()
         return succeed(None)
@@ -197,7 +196,7 @@ class LocalSwitchboard:
         share = int.from_bytes(self._random(_SHARE_BYTES), "big") / _SHARES
         return limits.REQUEST_STANDS + share * (limits.REQUEST_EXPIRES - limits.REQUEST_STANDS)
 
-    def _look(self, request: Request) -> None:
+    def _look(self, request: ChatRequest) -> None:
         """Look for the callee: the first thing that depends on who they are.
 
         Never in the turn in which the caller asks, or a ping sent along would tell how much work
@@ -218,7 +217,7 @@ class LocalSwitchboard:
             else:
                 request.machine.hush()
 
-    def _whom_to_tell(self, request: Request) -> Party | None:
+    def _whom_to_tell(self, request: ChatRequest) -> Party | None:
         """Whoever is on line and would hear of it, if only later."""
         caller, name = request.caller, request.wanted
         party = self._parties.get(name)
@@ -228,7 +227,7 @@ class LocalSwitchboard:
             return None
         return None if self.restraints.insists(caller.name, name) else party
 
-    def _is_put_before(self, callee: Party, request: Request) -> bool:
+    def _is_put_before(self, callee: Party, request: ChatRequest) -> bool:
         """Reserve the callee, or have their client choose between this request and the open one.
 
         Whom the callee has met, the server does not know; their client does.
@@ -239,7 +238,7 @@ class LocalSwitchboard:
         present = self._engaged.get(name)
         if present is None:
             places: dict[Name, Any] = self._engaged
-        elif isinstance(present, Request) and present.is_offered and present.wanted == name:
+        elif isinstance(present, ChatRequest) and present.is_offered and present.wanted == name:
             places = self._behind
         else:
             return False
@@ -248,12 +247,12 @@ class LocalSwitchboard:
         places[name] = request
         return True
 
-    def _may_see_busy(self, request: Request) -> bool:
+    def _may_see_busy(self, request: ChatRequest) -> bool:
         """A caller who asks too many is told nothing."""
         name = request.wanted
         return self._shows_busy(name, request.caller) and not self.restraints.is_full(name)
 
-    def _crossing(self, asker: Party, asked: Name) -> Request | None:
+    def _crossing(self, asker: Party, asked: Name) -> ChatRequest | None:
         """The request of `asked` to the asker, who is in nothing else."""
         theirs = self._standing.get((asked, asker.name))
         if asked == asker.name or self._engaged.get(asker.name) not in (None, theirs):
@@ -262,7 +261,7 @@ class LocalSwitchboard:
 
     @staticmethod
     def _join_crossing(
-        request: Request, asker: Party, chat_seconds: int | None
+        request: ChatRequest, asker: Party, chat_seconds: int | None
     ) -> Deferred[Opened]:
         if request.machine.cross(asker, chat_seconds):
             return request.crossing
@@ -277,23 +276,23 @@ class LocalSwitchboard:
     def _new_stream(self) -> int:
         return int.from_bytes(self._random(_STREAM_BYTES), "big") or 1  # 0 is none
 
-    def refused(self, request: Request) -> int:
+    def refused(self, request: ChatRequest) -> int:
         """The next time takes longer."""
         return self.restraints.cooldowns.refused(request.caller.name, request.wanted)
 
-    def shows_busy(self, request: Request) -> bool:
+    def shows_busy(self, request: ChatRequest) -> bool:
         """The callee lets the caller see it."""
         return self._leases.shows_busy(request.wanted, request.caller.name)
 
-    def reserves(self, request: Request) -> bool:
+    def reserves(self, request: ChatRequest) -> bool:
         """The callee is in this request, and not only asked behind another."""
         return self._engaged.get(request.wanted) is request
 
-    def unasked(self, request: Request) -> None:
+    def unasked(self, request: ChatRequest) -> None:
         """The offer was of no weight to the callee: it does not count against the next caller."""
         self.restraints.unreach(request.wanted)
 
-    def released(self, request: Request, name: Name) -> None:
+    def released(self, request: ChatRequest, name: Name) -> None:
         """Free for others; a request behind this one takes its place."""
         if name == request.caller.name:
             self._standing.pop((name, request.wanted), None)
@@ -326,7 +325,7 @@ class LocalSwitchboard:
         self._end(engagement, party)
         return succeed(None)
 
-    def established(self, request: Request) -> None:
+    def established(self, request: ChatRequest) -> None:
         """Both legs are joined, and then told."""
         caller, callee = request.caller, request.asked
         relay = Relay(request.stream, caller.leg, callee.leg)

@@ -1,27 +1,97 @@
-"""One person who is on line, as the switchboard sees them: what is sent over their two channels.
-
-The standard channel is there from the beginning to the end. The request channel comes and goes;
-without one the person cannot be asked.
-"""
+"""What a session needs of its two channels."""
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IReactorTime
 from twisted.protocols import amp
 
-from securecom import commands, limits, refusals
+from securecom import limits, refusals, vocabulary
+from securecom.control import ControlLane
 from securecom.errors import PeerSilent
 from securecom.identity import Name, PublicKey
-from securecom.server.aside import Aside
-from securecom.server.blocks import Blocks
-from securecom.server.channels import RequestChannel, StandardChannel
-from securecom.server.relay import Relay
-from securecom.server.streams import Streams
+from securecom.server.relay import Leg, Relay, Streams
+from securecom.server.restraints import Blocks
 from securecom.server.switchboard import Answer, Withdrawn
+
+
+class RequestEnd(Protocol):
+    """What a session needs of its request channel."""
+
+    control: ControlLane
+
+    @property
+    def how(self) -> str:
+        """How it came to be, for the person."""
+
+    def close(self) -> None:
+        """End it."""
+
+    def fault(self, error: Exception) -> None:
+        """Cut it."""
+
+
+class StandardEnd(Leg, Protocol):
+    """What a session needs of its standard channel."""
+
+    clock: IReactorTime
+    control: ControlLane
+
+    def close(self) -> None:
+        """Send what is written and end it."""
+
+    def fault(self, error: Exception) -> None:
+        """Cut it."""
+
+    def leave(self) -> None:
+        """The session is over, before the connection is."""
+
+    def peer_host(self) -> str:
+        """The client's address as the server sees it."""
+
+
+# --- What one person's request makes the server do about another: a moment later, at a drawn time
+# Done at once, the work would delay whatever the caller has sent along with the request, and show
+# that there was somebody to look for.
+
+
+class Aside:
+    """Does one thing after the other, in order, each after a pause of its own.
+
+    :param pause: seconds, drawn anew each time.
+    """
+
+    def __init__(self, clock: IReactorTime, pause: Callable[[], float]) -> None:
+        self._clock, self._pause = clock, pause
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._due = 0.0
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Do it after a pause, and after everything that was put aside before."""
+        self._do(work, self._pause())
+
+    def do_next(self, work: Callable[[], None]) -> None:
+        """Do it as soon as everything that was put aside before is done."""
+        self._do(work, 0.0)
+
+    def _do(self, work: Callable[[], None], pause: float) -> None:
+        now = self._clock.seconds()
+        self._due = max(self._due, now + pause)
+        self._waiting.append(work)
+        self._clock.callLater(self._due - now, self._next)
+
+    def _next(self) -> None:
+        self._waiting.popleft()()
+
+
+# --- One person who is on line, as the switchboard sees them: what is sent over their two channels
+# The standard channel is there from the beginning to the end. The request channel comes and goes;
+# without one the person cannot be asked.
 
 
 class Present:
@@ -39,7 +109,7 @@ class Present:
         name: Name,
         key: PublicKey,
         succession: bytes,
-        leg: StandardChannel,
+        leg: StandardEnd,
         blocks: Blocks,
         pause: Callable[[], float],
     ) -> None:
@@ -47,19 +117,19 @@ class Present:
         self.leg = leg
         self.streams = Streams(leg)
         self.blocks = blocks
-        self.request_channel: RequestChannel | None = None
+        self.request_channel: RequestEnd | None = None
         self._aside = Aside(leg.clock, pause)
         self._offers: dict[bytes, Deferred[Any]] = {}  # those without an answer, by their chat
 
     # --- the request channel ----------------------------------------------------------------
 
-    def channel_opened(self, channel: RequestChannel) -> None:
+    def channel_opened(self, channel: RequestEnd) -> None:
         """A request channel was proven; a former one is replaced."""
         former, self.request_channel = self.request_channel, channel
         if former is not None:
             former.close()
 
-    def channel_lost(self, channel: RequestChannel) -> None:
+    def channel_lost(self, channel: RequestEnd) -> None:
         """A request channel is gone."""
         if self.request_channel is channel:
             self.request_channel = None
@@ -98,7 +168,7 @@ class Present:
             return fail(refusals.NoAnswer())
         seconds = math.ceil(lasts)
         box = channel.control.call(
-            commands.OfferChat,
+            vocabulary.OfferChat,
             chat=chat,
             caller=caller,
             key=key,
@@ -117,11 +187,11 @@ class Present:
 
     def missed(self, caller: Name) -> None:
         """Somebody asked in vain: for the person to see when they are back."""
-        self._tell(commands.MissedRequest, caller=caller)
+        self._tell(vocabulary.MissedRequest, caller=caller)
 
     def withdraw(self, chat: bytes, reason: Withdrawn) -> None:
         """The offer no longer stands, and need not be answered."""
-        self._tell(commands.WithdrawOffer, chat=chat, reason=reason)
+        self._tell(vocabulary.WithdrawOffer, chat=chat, reason=reason)
         box = self._offers.get(chat)
         if box is not None:
             box.cancel()
@@ -132,7 +202,7 @@ class Present:
 
     def announce_stream(self, chat: bytes, stream: int) -> Deferred[object]:
         """Tell the callee's client which stream the chat will have."""
-        answer = self.leg.control.call(commands.OpenStream, chat=chat, stream=stream)
+        answer = self.leg.control.call(vocabulary.OpenStream, chat=chat, stream=stream)
         self._expect(answer, limits.OPENING_DEADLINE, self.leg)
         return cast(Deferred[object], answer)
 
@@ -144,10 +214,10 @@ class Present:
         """And no longer."""
         self.streams.close(stream)
         if tell:
-            self.leg.control.tell(commands.StreamClosed, stream=stream)
+            self.leg.control.tell(vocabulary.StreamClosed, stream=stream)
 
     def _expect(
-        self, answer: Deferred[Any], seconds: float, channel: RequestChannel | StandardChannel
+        self, answer: Deferred[Any], seconds: float, channel: RequestEnd | StandardEnd
     ) -> None:
         """A channel that leaves a command unanswered long after its time is no good any more."""
         error = PeerSilent("a command was not answered")

@@ -15,10 +15,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from securecom import refusals
-from securecom.arguments import Fact
 from securecom.errors import NoSuchUser, OurFault
 from securecom.identity import Name, PublicKey
 from securecom.succession import Link
+from securecom.vocabulary import Fact
 
 _log = Logger()
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from securecom.arguments import Fact
 from securecom.identity import Name
 from securecom.server.switchboard import Lease
+from securecom.vocabulary import Fact
 
 #: What is kept back, and why.
 NOT_SHOWN = tuple(

@@ -1,15 +1,299 @@
-"""What holds people back from asking: how often they did, whom, and who said no. In memory only."""
+"""How often: sliding windows over a clock, forgetting by themselves."""
 
 from __future__ import annotations
 
-from twisted.internet.interfaces import IReactorTime
+import math
+from bisect import bisect_right, insort
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from securecom import limits, refusals
-from securecom.arguments import Fact
 from securecom.identity import Name
 from securecom.server import remembered
-from securecom.server.cooldowns import Cooldowns
-from securecom.server.rates import Rate
+from securecom.server.registry import Registry
+from securecom.server.switchboard import Lease
+from securecom.vocabulary import Fact
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Rate(Generic[K]):
+    """At most `count` events of one key in `window` seconds.
+
+    :param seconds: a clock that nobody sets, `securecom.clocks.steady`.
+    :param keys: keys remembered at the most; the longest unused is forgotten first.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        window: float,
+        seconds: Callable[[], float],
+        keys: int = limits.MAX_RATE_KEYS,
+    ) -> None:
+        self._count, self._window, self._seconds, self._keys = count, window, seconds, keys
+        #: When each key's events were; the key that was tried longest ago comes first. Lists: a
+        #: deque takes 760 bytes for its first event, and most keys have one.
+        self._events: OrderedDict[K, list[float]] = OrderedDict()
+
+    def forget(self, key: K) -> None:
+        """What was counted of this key is forgiven."""
+        self._events.pop(key, None)
+
+    def __iter__(self) -> Iterator[K]:
+        """The keys of which something is remembered."""
+        return iter(self._events)
+
+    def count(self, key: K) -> int:
+        """Events of this key in the window that ends now."""
+        times = self._recent(key)
+        if not times:
+            self.forget(key)
+        return len(times)
+
+    def allow(self, key: K) -> bool:
+        """Count one event of this key, unless it is one too many."""
+        self.drop_old()
+        times = self._recent(key)
+        is_allowed = len(times) < self._count
+        if is_allowed:
+            times.append(self._seconds())
+        self._events[key] = times
+        self._events.move_to_end(key)
+        if len(self._events) > self._keys:
+            self._events.popitem(last=False)
+        return is_allowed
+
+    def is_full(self, key: K) -> bool:
+        """One more event of this key would be one too many."""
+        return self.count(key) >= self._count
+
+    def take_back(self, key: K) -> None:
+        """Do not count the latest event of this key, if it is in the window."""
+        times = self._recent(key)[:-1]
+        if times:
+            self._events[key] = times
+        else:
+            self.forget(key)
+
+    def drop_old(self) -> None:
+        """Forget the keys whose events are all behind the window.
+
+        This stops at the first key that it has to keep, so each key is looked at about once. A key
+        behind that one stays for at most one window longer.
+        """
+        start = self._seconds() - self._window
+        while self._events:
+            key, times = next(iter(self._events.items()))
+            if times and times[-1] > start:  # empty: a rate of none at all
+                return
+            del self._events[key]
+
+    def _recent(self, key: K) -> list[float]:
+        start = self._seconds() - self._window
+        return [time for time in self._events.get(key, ()) if time > start]
+
+
+# --- Who said no to whom, and how long the one who asked has to wait now: in memory only ------
+
+
+@dataclass(frozen=True)
+class _No:
+    """The latest refusal: the wait it brought, and when it was."""
+
+    wait: float
+    at: float
+
+
+class Cooldowns:
+    """After each refusal the next request between the two has to wait twice as long.
+
+    :param seconds: a clock that nobody sets, `securecom.clocks.steady`.
+    :param pairs: remembered at the most; the one refused longest ago is forgotten first.
+    """
+
+    def __init__(self, seconds: Callable[[], float], pairs: int = limits.MAX_RATE_KEYS) -> None:
+        self._seconds, self._pairs = seconds, pairs
+        self._refusals: OrderedDict[tuple[Name, Name], _No] = OrderedDict()
+
+    def refused(self, caller: Name, callee: Name) -> int:
+        """`callee` said no to `caller`; whole seconds until `caller` may ask again."""
+        former = self._latest(caller, callee)
+        wait = limits.COOLDOWN_FIRST
+        if former is not None:
+            wait = min(2 * former.wait, limits.COOLDOWN_LAST)
+        self._refusals[(caller, callee)] = _No(wait, self._seconds())
+        self._refusals.move_to_end((caller, callee))
+        if len(self._refusals) > self._pairs:
+            self._refusals.popitem(last=False)
+        return self.left(caller, callee)
+
+    def left(self, caller: Name, callee: Name) -> int:
+        """Whole seconds until `caller` may ask `callee`, 0: now."""
+        latest = self._latest(caller, callee)
+        if latest is None:
+            return 0
+        return max(0, math.ceil(latest.at + latest.wait - self._seconds()))
+
+    def forget(self, one: Name, other: Name) -> None:
+        """The two have a chat: whatever was refused before no longer counts."""
+        self._refusals.pop((one, other), None)
+        self._refusals.pop((other, one), None)
+
+    def of(self, name: Name) -> list[tuple[Name, Name, int]]:
+        """What is remembered of this person: caller, callee, whole seconds left (0: none)."""
+        pairs = [pair for pair in self._refusals if name in pair]
+        told = [(*pair, self.left(*pair)) for pair in pairs]
+        return [one for one in told if one[:2] in self._refusals]  # others are forgotten by now
+
+    def forget_all(self, names: frozenset[Name]) -> None:
+        """These people are gone, whoever refused whom."""
+        for pair in [pair for pair in self._refusals if not names.isdisjoint(pair)]:
+            del self._refusals[pair]
+
+    def drop_old(self) -> None:
+        """Forget the refusals that are so old that the next one counts as the first again."""
+        while self._refusals:
+            caller, callee = next(iter(self._refusals))
+            if self._latest(caller, callee) is not None:
+                return
+
+    def _latest(self, caller: Name, callee: Name) -> _No | None:
+        latest = self._refusals.get((caller, callee))
+        if latest is not None and self._seconds() - latest.at >= limits.COOLDOWN_FORGOTTEN:
+            del self._refusals[(caller, callee)]
+            return None
+        return latest
+
+
+# --- Who is available, to whom, until when ----------------------------------------------------
+
+
+@dataclass
+class _Running:
+    lease: Lease
+    timer: IDelayedCall | None
+
+
+class Leases:
+    """The leases of everybody, in the order of their names."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._names: list[Name] = []
+        self._running: dict[Name, _Running] = {}
+
+    def begin(self, name: Name, lease: Lease) -> None:
+        """From now on; a former lease of this person is over."""
+        self.end(name)
+        timer = None
+        if lease.seconds is not None:
+            timer = self._clock.callLater(lease.seconds, self.end, name)
+        self._running[name] = _Running(lease, timer)
+        insort(self._names, name)
+
+    def end(self, name: Name) -> None:
+        """Now, if there is one."""
+        running = self._running.pop(name, None)
+        if running is None:
+            return
+        if running.timer is not None and running.timer.active():
+            running.timer.cancel()
+        del self._names[bisect_right(self._names, name) - 1]
+
+    def excludes(self, name: Name, asker: Name) -> bool:
+        """This person is available, and not to the asker."""
+        running = self._running.get(name)
+        return running is not None and not self.admits(name, asker)
+
+    def admits(self, name: Name, asker: Name) -> bool:
+        """This person is available to the asker."""
+        running = self._running.get(name)
+        if running is None:
+            return False
+        audience = running.lease.audience
+        return audience is None or asker in audience
+
+    def shows_busy(self, name: Name, asker: Name) -> bool:
+        """This person is available to the asker, and lets them see when they are busy."""
+        running = self._running.get(name)
+        return running is not None and asker in running.lease.busy_to and self.admits(name, asker)
+
+    def of(self, name: Name) -> Lease | None:
+        """This person's, with the seconds that are left of it."""
+        running = self._running.get(name)
+        if running is None or running.timer is None:
+            return None if running is None else running.lease
+        left = math.ceil(running.timer.getTime() - self._clock.seconds())
+        return replace(running.lease, seconds=left)
+
+    def after(self, name: str) -> Iterator[Name]:
+        """Everybody who is available to anybody, behind a name, in order."""
+        for at in range(bisect_right(self._names, name), len(self._names)):
+            yield self._names[at]
+
+
+# --- Whom one person has blocked: kept in the registry, and in memory while they are on line --
+# In memory, so that a request by somebody who is blocked is answered no later and no sooner than
+# any other.
+
+
+class Blocks:
+    """One person's list. A change counts once the registry has it.
+
+    :param rate: how often anybody looks at or changes theirs, whatever session they do it in.
+    """
+
+    def __init__(self, registry: Registry, owner: Name, rate: Rate[Name]) -> None:
+        self._registry, self._owner, self._rate = registry, owner, rate
+        self._names: frozenset[Name] = frozenset()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def load(self) -> Deferred[list[Name]]:
+        """Read the list; fires with it, in order."""
+        return self._registry.blocked(self._owner).addCallback(self.take)
+
+    def add(self, name: Name) -> Deferred[list[Name]]:
+        """Block. Fails with `ListFull`. Nobody blocks themselves: that changes nothing.
+
+        :raises TooManyRequests: as do the two below.
+        """
+        self._count()
+        if name == self._owner:
+            return self.load()
+        return self._registry.block(self._owner, name).addCallback(lambda _: self.load())
+
+    def remove(self, name: Name) -> Deferred[bool]:
+        """Unblock; whether it was blocked."""
+        self._count()
+        return self._registry.unblock(self._owner, name).addCallback(self._reload)
+
+    def listed(self) -> Deferred[list[Name]]:
+        """What the person asks for: the list, in order."""
+        self._count()
+        return self.load()
+
+    def _count(self) -> None:
+        if not self._rate.allow(self._owner):
+            raise refusals.TooManyRequests()
+
+    def _reload(self, changed: bool) -> Deferred[bool]:
+        return self.load().addCallback(lambda _: changed)
+
+    def take(self, names: list[Name]) -> list[Name]:
+        """This is the list now."""
+        self._names = frozenset(names)
+        return names
+
+
+# --- What holds people back from asking: how often they did, whom, and who said no. In memory only
 
 Pair = tuple[Name, Name]
 

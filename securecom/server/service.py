@@ -40,15 +40,15 @@ from securecom.server.dialling import Dialler
 from securecom.server.local_switchboard import LocalSwitchboard
 from securecom.server.reception import Reception
 from securecom.server.registry import Registry
-from securecom.server.request import RequestFactory
-from securecom.server.standard import StandardFactory
-from securecom.server.state import State
+from securecom.server.request_channel import RequestFactory
+from securecom.server.standard_channel import StandardFactory
+from securecom.server.state import ServerState
 
 _log = Logger()
 
 
 @dataclass(frozen=True)
-class Settings:
+class Endpoints:
     """What the operator chose.
 
     :param dial: the port that may be dialled, 0 for any on this machine, None for none.
@@ -60,7 +60,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class ServerContext:
     """What a server needs of the world.
 
     :param clock: for durations; nobody sets it.
@@ -135,10 +135,10 @@ class Server(MultiService):
 
     def __init__(
         self,
-        state: State,
+        state: ServerState,
         registry: Registry,
-        settings: Settings,
-        around: Surroundings,
+        settings: Endpoints,
+        around: ServerContext,
         opened: Callable[[int, int, int], None],
         failed: Callable[[str], None],
         failed_late: Callable[[str], None],
@@ -161,7 +161,7 @@ class Server(MultiService):
         self._add_ports(settings)
         self._add_timers()
 
-    def _add_ports(self, settings: Settings) -> None:
+    def _add_ports(self, settings: Endpoints) -> None:
         clock = self._around.clock
         standard = AdmittingFactory(self._standard_tls, StandardFactory(self.reception), clock)
         request = AdmittingFactory(self._request_tls, RequestFactory(self.reception), clock)

@@ -12,14 +12,13 @@ from typing import Any, Literal
 from twisted.internet.defer import Deferred, succeed
 from twisted.protocols import amp
 
-from securecom import commands, limits, refusals
+from securecom import limits, refusals, vocabulary
 from securecom.identity import Name, PublicKey
 from securecom.server import remembered
 from securecom.server.account import Account
-from securecom.server.blocks import Blocks
-from securecom.server.channels import StandardChannel
-from securecom.server.present import Present
+from securecom.server.present import Present, StandardEnd
 from securecom.server.registry import told
+from securecom.server.restraints import Blocks
 from securecom.server.switchboard import Lease, Opened, Page, Switchboard
 from securecom.succession import Link
 
@@ -46,7 +45,7 @@ class Session(Present, amp.CommandLocator):
         succession: bytes,
         ident: bytes,
         request_key: bytes,
-        leg: StandardChannel,
+        leg: StandardEnd,
         switchboard: Switchboard,
         blocks: Blocks,
         account: Account,
@@ -64,7 +63,7 @@ class Session(Present, amp.CommandLocator):
 
     def end(self, why: Ending) -> None:
         """Say why, and close; the person is free for others at once."""
-        self.leg.control.tell(commands.Goodbye, reason=why)
+        self.leg.control.tell(vocabulary.Goodbye, reason=why)
         self.leg.close()
         self.leg.leave()
 
@@ -76,18 +75,18 @@ class Session(Present, amp.CommandLocator):
 
     # --- commands ---------------------------------------------------------------------------
 
-    @commands.Ping.responder
+    @vocabulary.Ping.responder
     def ping(self) -> dict[str, Any]:
         """Here."""
         return {}
 
-    @commands.LogOut.responder
+    @vocabulary.LogOut.responder
     def log_out(self) -> dict[str, Any]:
         """The client leaves; the answer goes out before the connection closes."""
         self.leg.clock.callLater(0, self.end, "logged-out")
         return {}
 
-    @commands.SetAvailability.responder
+    @vocabulary.SetAvailability.responder
     def set_availability(
         self,
         available: bool,
@@ -102,46 +101,46 @@ class Session(Present, amp.CommandLocator):
         lease = Lease(seconds, names, frozenset(busy_to or ())) if available else None
         return self._switchboard.set_available(self, lease).addCallback(lambda _: {})
 
-    @commands.ListAvailable.responder
+    @vocabulary.ListAvailable.responder
     def list_available(self, after: bytes, text: bytes) -> Deferred[dict[str, Any]]:
         """A page of who may be asked."""
         page = self._switchboard.available(self, _word(after), _word(text))
         return page.addCallback(_listed)
 
-    @commands.RequestChat.responder
+    @vocabulary.RequestChat.responder
     def request_chat(self, callee: Name, chat_seconds: int | None) -> Deferred[dict[str, Any]]:
         """Ask; the answer may take a minute."""
         return self._switchboard.request(self, callee, chat_seconds).addCallback(_opened)
 
-    @commands.CancelRequest.responder
+    @vocabulary.CancelRequest.responder
     def cancel_request(self) -> Deferred[dict[str, Any]]:
         """Withdraw the request."""
         return self._switchboard.cancel(self).addCallback(lambda _: {})
 
-    @commands.EndChat.responder
+    @vocabulary.EndChat.responder
     def end_chat(self, stream: int) -> Deferred[dict[str, Any]]:
         """End the chat."""
         return self._switchboard.end(self, stream).addCallback(lambda _: {})
 
-    @commands.Block.responder
+    @vocabulary.Block.responder
     def block(self, name: Name) -> Deferred[dict[str, Any]]:
         """Never ask us again; what they ask just now gets no answer."""
         blocked = self.blocks.add(name).addErrback(told)
         blocked.addCallback(lambda _: self._switchboard.silence(self, name))
         return blocked.addCallback(lambda _: {})
 
-    @commands.Unblock.responder
+    @vocabulary.Unblock.responder
     def unblock(self, name: Name) -> Deferred[dict[str, Any]]:
         """May ask us again."""
         changed = self.blocks.remove(name).addErrback(told)
         return changed.addCallback(lambda was: {"changed": was})
 
-    @commands.ListBlocked.responder
+    @vocabulary.ListBlocked.responder
     def list_blocked(self) -> Deferred[dict[str, Any]]:
         """All that we have blocked."""
         return self.blocks.listed().addErrback(told).addCallback(lambda names: {"names": names})
 
-    @commands.NewKey.responder
+    @vocabulary.NewKey.responder
     def new_key(
         self, key: PublicKey, old_signature: bytes, new_signature: bytes
     ) -> Deferred[dict[str, Any]]:
@@ -149,7 +148,7 @@ class Session(Present, amp.CommandLocator):
         link = Link(self.key, key, old_signature, new_signature)
         return self._change_key(self, link).addCallback(lambda _: {})
 
-    @commands.MyData.responder
+    @vocabulary.MyData.responder
     def my_data(self, further: bool) -> Deferred[dict[str, Any]]:
         """A page of all that is held about this person."""
         if further:
@@ -159,7 +158,7 @@ class Session(Present, amp.CommandLocator):
         here = remembered.session(self.leg.peer_host(), self.ident, how, self.streams.ended)
         return self._account.look(here, lambda: self._switchboard.held(self))
 
-    @commands.ForgetMe.responder
+    @vocabulary.ForgetMe.responder
     def forget_me(self, name: Name) -> Deferred[dict[str, Any]]:
         """Erase this person; the answer goes out before the session ends."""
         if name != self.name:
@@ -175,7 +174,7 @@ class Session(Present, amp.CommandLocator):
         self._switchboard.forget(frozenset({self.name}))
         self._account.erased()
 
-    @commands.DialMe.responder
+    @vocabulary.DialMe.responder
     def dial_me(self, port: int) -> Deferred[dict[str, Any]]:
         """Open the request channel from here."""
         return self._dial(self, port).addCallback(lambda _: {})

@@ -1,13 +1,14 @@
-"""The registry's SQL: plain functions over a cursor, each a part of one transaction.
+"""What the registry holds about a person: every table and column, declared.
 
-The pools of `database` hold the write lock around functions that write: what these have read
-stays true until they are done, whatever other threads and processes want. A function that raises
-is undone, by itself; when its caller hears that it returned, the change is on the disk.
+`/mydata` shows what is declared here and `/forget-me` erases it: a new table or column is one more
+entry. A test reads the real schema and fails for whatever has none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from securecom import limits
@@ -18,11 +19,151 @@ from securecom.errors import (
     NameTaken,
     NoSuchInvitation,
     NoSuchUser,
+    NotInQuarantine,
     StateDamaged,
 )
 from securecom.identity import Name, PublicKey
-from securecom.refusals import BadInvitation, KeyTaken, ListFull
+from securecom.refusals import BadInvitation, KeyInUse, ListFull
 from securecom.server.registry import OpenInvitation, Quarantined, User
+from securecom.succession import Link
+from securecom.vocabulary import Fact
+
+
+@dataclass(frozen=True)
+class DataOwner:
+    """The column with the name of the person whose row it is; the name is shown once."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A column that is shown to the row's owner.
+
+    :param what: what it is called there.
+    :param written: a value of it as text in one line.
+    """
+
+    what: str
+    written: Callable[[Any], str] = str
+
+
+@dataclass(frozen=True)
+class Exempt:
+    """A table or column that is not shown, and why."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with rows of people's. One of its columns is the `Owner`."""
+
+    part: str
+    columns: Mapping[str, DataOwner | Shown | Exempt]
+
+    @property
+    def owner(self) -> str:
+        """The column with the owner's name."""
+        return next(name for name, one in self.columns.items() if isinstance(one, DataOwner))
+
+
+# --- how values are written -----------------------------------------------------------------
+
+
+def moment(seconds: float) -> str:
+    """A moment: ISO 8601, UTC, whole seconds."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def yes_or_no(value: object) -> str:
+    """A truth."""
+    return "yes" if value else "no"
+
+
+def _key(raw: bytes | None) -> str:
+    """A public key, whole."""
+    try:
+        return "none" if raw is None else PublicKey(raw).to_openssh()
+    except BadKey as error:
+        why = f"the registry holds what was never written to it ({error.what})"
+        raise StateDamaged(why) from None
+
+
+def _invitation(number: int) -> str:
+    """As the admin's command writes it."""
+    return f"I{number}"
+
+
+# --- the declaration ------------------------------------------------------------------------
+
+#: Every table of the schema, those that refer to others behind them.
+TABLES: Mapping[str, Table | Exempt] = {
+    "users": Table(
+        "account",
+        {
+            "name": DataOwner(),
+            "key": Shown("key", _key),
+            "disabled": Shown("disabled", yes_or_no),
+            "created": Shown("since", moment),
+        },
+    ),
+    "invitations": Table(
+        "open invitation",
+        {
+            "number": Shown("number", _invitation),
+            "name": DataOwner(),
+            "token_hash": Shown("SHA-256 of its token", bytes.hex),
+            "expires": Shown("good until", moment),
+        },
+    ),
+    "blocks": Table("blocked by you", {"blocker": DataOwner(), "blocked": Shown("name")}),
+    "successions": Table(
+        "earlier key",
+        {
+            "name": DataOwner(),
+            "number": Shown("number"),
+            "old_key": Shown("key", _key),
+            "new_key": Shown("signed over to", _key),
+            "old_signature": Shown("its signature", bytes.hex),
+            "new_signature": Shown("the new key's signature", bytes.hex),
+        },
+    ),
+    "quarantine": Exempt("a name in quarantine is nobody's: there is no person who could ask"),
+    "sqlite_sequence": Exempt("SQLite's count of all invitations ever made"),
+}
+
+
+def held(cursor: Cursor, name: Name) -> list[Fact]:
+    """See `Registry.held`."""
+    facts = [Fact("account", "name", str(name))]
+    for table, declared in TABLES.items():
+        if isinstance(declared, Table):
+            facts += _facts(cursor, table, declared, name)
+    return facts
+
+
+def _facts(cursor: Cursor, table: str, declared: Table, name: Name) -> list[Fact]:
+    shown = {column: one for column, one in declared.columns.items() if isinstance(one, Shown)}
+    words = ("SELECT", ", ".join(shown), "FROM", table, "WHERE", declared.owner, "= ? ORDER BY 1")
+    cursor.execute(" ".join(words), (str(name),))
+    return [
+        Fact(declared.part, one.what, one.written(value))
+        for row in cursor.fetchall()
+        for one, value in zip(shown.values(), row, strict=True)
+    ]
+
+
+def erase(cursor: Cursor, name: Name) -> None:
+    """Erase whatever is declared as this person's."""
+    for table, declared in reversed(list(TABLES.items())):
+        if isinstance(declared, Table):
+            words = ("DELETE FROM", table, "WHERE", declared.owner, "= ?")
+            cursor.execute(" ".join(words), (str(name),))
+
+
+# --- The registry's SQL: plain functions over a cursor, each a part of one transaction --------
+# The pools of `database` hold the write lock around functions that write: what these have read
+# stays true until they are done, whatever other threads and processes want. A function that raises
+# is undone, by itself; when its caller hears that it returned, the change is on the disk.
 
 
 class Cursor(Protocol):
@@ -49,7 +190,7 @@ _INVITATIONS = "SELECT number, name, expires FROM invitations "
 _QUARANTINED = "SELECT name, until FROM quarantine "
 
 
-def user(cursor: Cursor, name: Name) -> User | None:
+def user_named(cursor: Cursor, name: Name) -> User | None:
     """See `Registry.user`."""
     return _one_user(cursor, "WHERE name = ?", str(name))
 
@@ -157,7 +298,7 @@ def spend(cursor: Cursor, token_hash: bytes, key: PublicKey, now: float) -> Name
 
 def invite(cursor: Cursor, name: Name, token_hash: bytes, expires: float) -> OpenInvitation:
     """See `Registry.invite`."""
-    present = user(cursor, name)
+    present = user_named(cursor, name)
     if present is not None and present.key is not None:
         raise NameTaken(f"{name} has a key already")
     for one in quarantined(cursor, "WHERE name = ?", str(name)):
@@ -197,7 +338,7 @@ def reset_key(cursor: Cursor, name: Name) -> None:
 
 def block(cursor: Cursor, blocker: Name, who: Name) -> None:
     """See `Registry.block`."""
-    if user(cursor, blocker) is None:
+    if user_named(cursor, blocker) is None:
         raise NoSuchUser(f"there is no user {blocker}")
     names = blocked(cursor, blocker)
     if who in names:
@@ -220,9 +361,112 @@ def check_free(cursor: Cursor, key: PublicKey) -> None:
         (key.raw, key.raw),
     )
     if cursor.fetchone() is not None:
-        raise KeyTaken
+        raise KeyInUse
 
 
 def _must_have_met(cursor: Cursor, name: Name) -> None:
     if cursor.rowcount != 1:
         raise NoSuchUser(f"there is no user {name}")
+
+
+# --- The SQL of leaving: people who are forgotten, and names that nobody may have for a while -
+# Functions over a cursor, as in `sql`.
+
+
+def remove(cursor: Cursor, name: Name, now: float) -> None:
+    """See `Registry.remove`."""
+    if user_named(cursor, name) is None:
+        raise NoSuchUser(f"there is no user {name}")
+    _forget(cursor, name, now)
+
+
+def forget(cursor: Cursor, name: Name, key: PublicKey, now: float) -> None:
+    """See `Registry.forget`."""
+    someone = user_named(cursor, name)
+    if someone is None or someone.key != key:
+        raise NoSuchUser("the one who asks is no user any more")
+    _forget(cursor, name, now)
+
+
+def _forget(cursor: Cursor, name: Name, now: float) -> None:
+    """Erase the person, and keep the name from everybody; who has blocked it still does."""
+    erase(cursor, name)
+    until = now + limits.NAME_QUARANTINE
+    cursor.execute("INSERT OR REPLACE INTO quarantine VALUES (?, ?)", (str(name), until))
+
+
+def quarantine(cursor: Cursor) -> list[Quarantined]:
+    """See `Registry.quarantine`."""
+    return quarantined(cursor, "ORDER BY name")
+
+
+def is_any_over(cursor: Cursor, now: float) -> bool:
+    """The time of some name in quarantine is up."""
+    return bool(quarantined(cursor, "WHERE until <= ?", now))
+
+
+def end_quarantines(cursor: Cursor, now: float) -> list[Name]:
+    """See `Registry.end_quarantines`."""
+    over = [one.name for one in quarantined(cursor, "WHERE until <= ? ORDER BY name", now)]
+    for name in over:
+        _free(cursor, name)
+    return over
+
+
+def release(cursor: Cursor, name: Name) -> None:
+    """See `Registry.release`."""
+    if not quarantined(cursor, "WHERE name = ?", str(name)):
+        raise NotInQuarantine(f"{name} is not in quarantine")
+    _free(cursor, name)
+
+
+def _free(cursor: Cursor, name: Name) -> None:
+    """Whoever gets the name next is somebody else, whom nobody has blocked."""
+    cursor.execute("DELETE FROM quarantine WHERE name = ?", (str(name),))
+    cursor.execute("DELETE FROM blocks WHERE blocked = ?", (str(name),))
+
+
+# --- The registry's SQL for keys that sign over to others: a person's chain, and its next link
+# As in `sql`: plain functions over a cursor, one transaction each.
+
+
+def successions(cursor: Cursor, name: Name, key: PublicKey) -> list[Link]:
+    """See `Registry.successions`."""
+    cursor.execute(
+        "SELECT old_key, new_key, old_signature, new_signature "
+        "FROM users LEFT JOIN successions USING (name) "
+        "WHERE users.name = ? AND users.key = ? ORDER BY number",
+        (str(name), key.raw),
+    )
+    rows = cursor.fetchall()
+    if not rows:
+        raise NoSuchUser(f"there is no user {name} with this key")
+    return [_link(*row) for row in rows if row[0] is not None]
+
+
+def succeed(cursor: Cursor, name: Name, link: Link) -> list[Link]:
+    """See `Registry.succeed`."""
+    check_free(cursor, link.new)
+    cursor.execute(
+        "UPDATE users SET key = ? WHERE name = ? AND key = ?",
+        (link.new.raw, str(name), link.old.raw),
+    )
+    if cursor.rowcount != 1:
+        raise NoSuchUser(f"there is no user {name} with this key")
+    cursor.execute("SELECT coalesce(max(number), 0) FROM successions WHERE name = ?", (str(name),))
+    number = cursor.fetchone()[0] + 1
+    row = (link.old.raw, link.new.raw, link.old_signature, link.new_signature)
+    cursor.execute("INSERT INTO successions VALUES (?, ?, ?, ?, ?, ?)", (str(name), number, *row))
+    cursor.execute(
+        "DELETE FROM successions WHERE name = ? AND number <= ?",
+        (str(name), number - limits.MAX_SUCCESSIONS),
+    )
+    return successions(cursor, name, link.new)
+
+
+def _link(old: bytes, new: bytes, old_signature: bytes, new_signature: bytes) -> Link:
+    try:
+        return Link(PublicKey(old), PublicKey(new), old_signature, new_signature)
+    except BadKey as error:
+        what = f"the registry holds what was never written to it ({error.what})"
+        raise StateDamaged(what) from None

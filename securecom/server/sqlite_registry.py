@@ -8,11 +8,14 @@ from typing import Concatenate, ParamSpec, TypeVar
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
-from securecom.arguments import Fact
 from securecom.identity import Name, PublicKey
-from securecom.server import database, leaving_sql, personal, sql, succession_sql
+from securecom.server import database, sql
+from securecom.server import sql as leaving_sql
+from securecom.server import sql as personal
+from securecom.server import sql as succession_sql
 from securecom.server.registry import OpenInvitation, Quarantined, User
 from securecom.succession import Link
+from securecom.vocabulary import Fact
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,7 +47,7 @@ class SQLiteRegistry:
 
     def user(self, name: Name) -> Deferred[User | None]:
         """See `Registry`."""
-        return self._read(sql.user, name)
+        return self._read(sql.user_named, name)
 
     def user_by_key(self, key: PublicKey) -> Deferred[User | None]:
         """See `Registry`."""

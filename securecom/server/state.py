@@ -1,24 +1,15 @@
-"""The server's state folder: its CA, its certificate, its registry, and what it was started with.
-
-    FOLDER/lock                    held by the one server that runs
-    FOLDER/server/ca.pem           key and certificate of the CA
-    FOLDER/server/server.pem       key and certificate of the server, renewed by itself
-    FOLDER/server/registry.sqlite  names, keys, invitations
-    FOLDER/server/settings.json    public hosts and ports, for invitation links
-
-`server` is made under another name and renamed when it is whole, so it is never half made by us.
-Whatever is not as securecom wrote it is refused, and left as it is.
-"""
+"""What the server was started with, for invitation links: its public hosts and its ports."""
 
 from __future__ import annotations
 
 import dataclasses
 import fcntl
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -27,15 +18,69 @@ from cryptography import x509
 from twisted.internet.interfaces import IReactorThreads
 
 from securecom import whole_files
-from securecom.errors import NoState, StateBusy, StateDamaged, StateUnusable
+from securecom.errors import BadHost, NoState, StateBusy, StateDamaged, StateUnusable
 from securecom.identity import server_fingerprint, server_id
 from securecom.invitation import Host
 from securecom.server import certificates, database, files
 from securecom.server.registry import Registry
-from securecom.server.settings import Settings
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.starting import path_named, usual_path
 from securecom.tls import Credentials
+
+_FORMAT = 1
+_MAX_PORT = 65535
+
+
+@dataclass(frozen=True)
+class StoredSettings:
+    """The hosts, the one for links first; the ports, 0 where there is none (yet)."""
+
+    public_hosts: tuple[Host, ...] = ()
+    standard_port: int = 0
+    request_port: int = 0
+
+    def to_json(self) -> bytes:
+        """As it stands in the file."""
+        return json.dumps({"format": _FORMAT} | asdict(self), indent=1).encode("ascii") + b"\n"
+
+    @classmethod
+    def from_json(cls, data: bytes, what: str) -> StoredSettings:
+        """What `to_json` wrote. :raises StateDamaged: for anything else.
+
+        :param what: the file, for the error.
+        """
+        try:
+            values = json.loads(data)
+            if values.pop("format") != _FORMAT:
+                raise ValueError
+            values["public_hosts"] = _hosts(values["public_hosts"])
+            settings = cls(**values)
+            _check_port(settings.standard_port)
+            _check_port(settings.request_port)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, BadHost):
+            raise StateDamaged(f"{what} does not hold what securecom wrote into it") from None
+        return settings
+
+
+def _hosts(value: object) -> tuple[Host, ...]:
+    if not isinstance(value, list) or not all(isinstance(host, str) for host in value):
+        raise TypeError
+    return tuple(map(Host, value))
+
+
+def _check_port(port: object) -> None:
+    if type(port) is not int or not 0 <= port <= _MAX_PORT:
+        raise ValueError
+
+
+# --- The server's state folder: its CA, its certificate, its registry, and what it was started wit
+# FOLDER/lock                    held by the one server that runs
+# FOLDER/server/ca.pem           key and certificate of the CA
+# FOLDER/server/server.pem       key and certificate of the server, renewed by itself
+# FOLDER/server/registry.sqlite  names, keys, invitations
+# FOLDER/server/settings.json    public hosts and ports, for invitation links
+# `server` is made under another name and renamed when it is whole, so it is never half made by us.
+# Whatever is not as securecom wrote it is refused, and left as it is.
 
 _WHOLE = "server"
 _UNFINISHED = ".new-"
@@ -73,7 +118,7 @@ class StoredState:
     path: Path
     authority: Credentials
     credentials: Credentials
-    settings: Settings
+    settings: StoredSettings
 
     @property
     def ca(self) -> x509.Certificate:
@@ -119,7 +164,7 @@ def read_state(path: Path, now: float) -> StoredState:
     certificates.check_ca(authority.certificate, now, str(ca_file))
     leaf = certificates.from_pem(files.read(leaf_file), str(leaf_file))
     certificates.check_leaf(leaf.certificate, authority.certificate, str(leaf_file))
-    settings = Settings.from_json(files.read(settings_file), str(settings_file))
+    settings = StoredSettings.from_json(files.read(settings_file), str(settings_file))
     database.verify(whole / _REGISTRY)
     credentials = dataclasses.replace(leaf, ca=authority.certificate)
     return StoredState(root, authority, credentials, settings)
@@ -143,7 +188,7 @@ def _resolved(path: Path) -> Path:
 # --- the running server's -------------------------------------------------------------------
 
 
-class State(StoredState):
+class ServerState(StoredState):
     """The state of the one server that runs on it."""
 
     def __init__(self, stored: StoredState, lock: int) -> None:
@@ -172,7 +217,7 @@ class State(StoredState):
 
         :raises StateUnusable: it cannot be written.
         """
-        self._keep(Settings(self.public_hosts, standard_port, request_port))
+        self._keep(StoredSettings(self.public_hosts, standard_port, request_port))
 
     def close(self) -> None:
         """Let another server have the folder."""
@@ -185,7 +230,7 @@ class State(StoredState):
         files.replace(self.path / _WHOLE / _LEAF, certificates.to_pem(leaf))
         self.credentials = leaf
 
-    def _keep(self, settings: Settings) -> None:
+    def _keep(self, settings: StoredSettings) -> None:
         if settings != self.settings:
             files.replace(self.path / _WHOLE / _SETTINGS, settings.to_json())
             self.settings = settings
@@ -193,7 +238,7 @@ class State(StoredState):
 
 def open_state(
     path: Path, public_hosts: Sequence[str], now: float, may_begin: bool = True
-) -> State:
+) -> ServerState:
     """The state in a folder, made on the first start, held until `State.close`.
 
     :param public_hosts: host names and IP addresses, the one for links first.
@@ -218,7 +263,7 @@ def open_state(
     try:
         if not _is_made(root):
             _provision(root, hosts, now)
-        state = State(read_state(root, now), lock)
+        state = ServerState(read_state(root, now), lock)
         state.serve(hosts, now)
     except BaseException:
         os.close(lock)
@@ -278,7 +323,7 @@ def _provision(root: Path, hosts: tuple[Host, ...], now: float) -> None:
         new = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=root))
         files.create(new / _CA, certificates.to_pem(ca))
         files.create(new / _LEAF, certificates.to_pem(leaf))
-        files.create(new / _SETTINGS, Settings(hosts).to_json())
+        files.create(new / _SETTINGS, StoredSettings(hosts).to_json())
         database.create(new / _REGISTRY)
         whole_files.sync_folder(new)
         new.rename(root / _WHOLE)

@@ -12,9 +12,9 @@ from typing import Literal, Protocol
 
 from twisted.internet.defer import Deferred
 
-from securecom.arguments import Fact
 from securecom.identity import Name, PublicKey
 from securecom.server.relay import Leg, Relay
+from securecom.vocabulary import Fact
 
 Answer = Literal["accept", "refuse", "busy", "unavailable"]
 Withdrawn = Literal["cancelled", "expired", "gone", "crossed"]
@@ -143,7 +143,7 @@ class Switchboard(Protocol):
     def request(
         self, caller: Party, callee: Name, chat_seconds: int | None = None
     ) -> Deferred[Opened]:
-        """Ask for a chat. Fails with a refusal of `securecom.commands`.
+        """Ask for a chat. Fails with a refusal of `securecom.vocabulary`.
 
         With `NoAnswer` it fails at a time that was drawn before anything was looked up: when
         nobody could be asked at all, and when somebody was and stayed silent. Until then the

@@ -8,13 +8,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from securecom import commands, limits, refusals
-from securecom.arguments import Fact
+from securecom import limits, refusals, vocabulary
 from securecom.client.contacts import Contacts
-from securecom.client.events import DataFact, Event, ForgetMeMeans, Forgotten, MyData, Offline
+from securecom.client.events import DataFact, DataHeld, Event, ForgetMeMeans, Forgotten, Offline
 from securecom.client.frontends.plain import Plain
-from securecom.client.frontends.qr import Screen
-from securecom.client.frontends.wording import words
+from securecom.client.frontends.words import Screen, words
 from securecom.errors import (
     BadArgument,
     NotNow,
@@ -24,7 +22,8 @@ from securecom.errors import (
     WireError,
 )
 from securecom.identity import Name
-from securecom.tests.engaged import ALICE, BOB, AliceTestCase
+from securecom.tests.support.scripted_server_case import ALICE, BOB, AliceTestCase
+from securecom.vocabulary import Fact
 
 
 class MyDataTests(AliceTestCase):
@@ -44,7 +43,7 @@ class MyDataTests(AliceTestCase):
         one, two, three = (Fact("account", "name", text) for text in "abc")
         self.pages([one], [two], [three])
         facts = [DataFact(*fact) for fact in (one, two, three)]
-        self.assertEqual(self.told(self.alice.account.my_data()), [MyData(ALICE, facts)])
+        self.assertEqual(self.told(self.alice.account.my_data()), [DataHeld(ALICE, facts)])
         self.assertEqual(self.end.said("my data"), [False, True, True])
 
     def test_each_look_begins_anew(self) -> None:
@@ -117,7 +116,7 @@ class ForgetMeTests(AliceTestCase):
         self.patch(type(self.end.standard), "forgets", lambda _: answer)
         came = self.told(self.alice.account.forget_me(ALICE))
         answer.callback({})
-        self.end.tell(commands.Goodbye, reason="forgotten")
+        self.end.tell(vocabulary.Goodbye, reason="forgotten")
         self.end.standard.transport.loseConnection()  # type: ignore[union-attr]
         self.network.advance(limits.CLOSE_DEADLINE)
         self.assertEqual([type(one) for one in came], [Forgotten])
@@ -157,7 +156,7 @@ class WordingTests(AliceTestCase):
         facts.append(DataFact("session", "your address", "192.0.2.1"))
         facts.append(DataFact("account", "since", "today"))
         self.assertEqual(
-            self.lines(MyData("al", facts)),
+            self.lines(DataHeld("al", facts)),
             [
                 "what the server holds about you, al, by its own word:",
                 "account:",
@@ -170,16 +169,16 @@ class WordingTests(AliceTestCase):
         )
 
     def test_what_a_server_says_is_made_fit_to_show(self) -> None:
-        event = MyData("al", [DataFact("\x1b[2J", "\x1b]0;", "\x9b31m\r")])
+        event = DataHeld("al", [DataFact("\x1b[2J", "\x1b]0;", "\x9b31m\r")])
         text = "".join(Plain(lambda: "12:00").lines(event))
         self.assertTrue(text.isprintable(), text)
 
     def test_none_of_it_can_pass_for_what_the_client_says(self) -> None:
         question = "the pass phrase of your key (not shown; an empty line: leave it)"
-        event = MyData("al", [DataFact(question, question, f"{' ' * 60}* {question}")])
+        event = DataHeld("al", [DataFact(question, question, f"{' ' * 60}* {question}")])
         for width in (None, 60, 20):
             language = Plain(lambda: "12:00", partial(Screen, width))
-            ours = language.lines(MyData("al", []))
+            ours = language.lines(DataHeld("al", []))
             rows = language.lines(event)[len(ours) :]
             self.assertEqual([row for row in rows if not row[7:].startswith("(s")], [])
 

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
 from securecom.admin.__main__ import run
-from securecom.admin.desk import Surroundings
+from securecom.admin.commands import AdminContext
 from securecom.identity import Identity, Name, PublicKey
 from securecom.invitation import Invitation, token_hash
 from securecom.server.database import SynchronousPool, connect
@@ -46,7 +46,7 @@ class AdminCase(SynchronousTestCase):
 
     def run_command(self, *argv: str, status: int = 0) -> tuple[str, str]:
         """Standard output and standard error of a command, its exit code checked."""
-        around = Surroundings(lambda: self.now, self.random, self.confirm, self.encoding)
+        around = AdminContext(lambda: self.now, self.random, self.confirm, self.encoding)
         output, errors = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
             try:

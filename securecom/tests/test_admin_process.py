@@ -9,7 +9,7 @@ from pathlib import Path
 
 from securecom import __version__, limits
 from securecom.admin.__main__ import main, run
-from securecom.admin.desk import Surroundings
+from securecom.admin.commands import AdminContext
 from securecom.server.database import connect
 from securecom.tests.test_admin import ALICE, DAY, AdminCase
 
@@ -63,7 +63,7 @@ class ServerTests(AdminCase):
         def interrupt() -> float:
             raise KeyboardInterrupt
 
-        around = Surroundings(interrupt, self.random, None, "utf-8")
+        around = AdminContext(interrupt, self.random, None, "utf-8")
         self.assertEqual(run(["--state", str(self.folder), "users"], around), 130)
 
 

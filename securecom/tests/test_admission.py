@@ -15,30 +15,30 @@ from twisted.protocols.haproxy import proxyEndpoint
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits, refusals, tls
+from securecom import limits, refusals, tls, vocabulary
 from securecom.client.channels.reaching import cannot_reach
 from securecom.identity import Identity
 from securecom.server.admission import site_of
-from securecom.server.rates import Rate
 from securecom.server.registry import User
-from securecom.testing import Wire
-from securecom.tests.house import Hand, House, result
+from securecom.server.restraints import Rate
+from securecom.tests.support.memory_server import ManualClient, MemoryServer, result
+from securecom.tests.support.network import Wire
 
 
 class CapTests(SynchronousTestCase):
     """Who is turned away costs no handshake."""
 
     def setUp(self) -> None:
-        self.house = House()
+        self.house = MemoryServer()
 
-    def count(self, hands: list[Hand]) -> int:
+    def count(self, hands: list[ManualClient]) -> int:
         """How many of these have a connection."""
         self.house.network.pump()
         return sum(hand.standard.is_secured for hand in hands)
 
-    def knock(self, source: str, times: int) -> list[Hand]:
+    def knock(self, source: str, times: int) -> list[ManualClient]:
         identity = self.house.enrolled("u" + source)
-        return [Hand(self.house, identity, source) for _ in range(times)]
+        return [ManualClient(self.house, identity, source) for _ in range(times)]
 
     def test_in_all(self) -> None:
         self.patch(limits, "MAX_CONNECTIONS", 2)
@@ -57,7 +57,7 @@ class CapTests(SynchronousTestCase):
         [first, second] = self.knock("192.0.2.1", 2)
         self.assertEqual(self.count([first, second]), 1)
         first.log_in()
-        third = Hand(self.house, first.identity)
+        third = ManualClient(self.house, first.identity)
         self.assertEqual(self.count([third]), 1)
 
     def test_given_back(self) -> None:
@@ -87,7 +87,7 @@ class CapTests(SynchronousTestCase):
         self.assertEqual(len(self.house.standard._visitors), 3)
 
 
-def say_nothing(house: House, source: str = "192.0.2.1", data: bytes = b"") -> Wire:
+def say_nothing(house: MemoryServer, source: str = "192.0.2.1", data: bytes = b"") -> Wire:
     """A connection to the standard port that sends only this."""
     wire = house.network.connect(Factory.forProtocol(Protocol), house.standard, source)
     wire.client.write(data)
@@ -99,16 +99,16 @@ class LineTests(SynchronousTestCase):
     """A bounded number of log-ins at a time, and none that was begun is thrown away."""
 
     def setUp(self) -> None:
-        self.house = House()
+        self.house = MemoryServer()
         self.people = 0
 
-    def comes(self, source: str = "") -> Hand:
+    def comes(self, source: str = "") -> ManualClient:
         """A new person, from an address of their own if none is given."""
         self.people += 1
         source = source or f"198.51.100.{self.people}"
-        return Hand(self.house, self.house.enrolled(f"user{self.people}"), source)
+        return ManualClient(self.house, self.house.enrolled(f"user{self.people}"), source)
 
-    def begun(self, *hands: Hand) -> list[bool]:
+    def begun(self, *hands: ManualClient) -> list[bool]:
         self.house.network.pump()
         return [hand.standard.is_secured for hand in hands]
 
@@ -154,7 +154,7 @@ class LineTests(SynchronousTestCase):
         for hand in hands:
             hand.log_in()
             hand.standard_wire.client.tap = lambda data: b""  # a cable is pulled
-        again = [Hand(self.house, hand.identity, "203.0.113.1") for hand in hands]
+        again = [ManualClient(self.house, hand.identity, "203.0.113.1") for hand in hands]
         for hand in again:
             hand.log_in(takeover=True)
         self.assertEqual(self.begun(*again), [True] * 180)
@@ -171,7 +171,7 @@ class LineTests(SynchronousTestCase):
         self.assertEqual([event["log_level"] for event in logs], [LogLevel.warn])
         self.assertEqual(self.house.standard._visitors, {})
 
-    def assert_turned_away(self, hand: Hand) -> None:
+    def assert_turned_away(self, hand: ManualClient) -> None:
         """Its client can say why."""
         assert hand.standard.lost_reason is not None
         error = cannot_reach(hand.standard.lost_reason, "here")
@@ -269,7 +269,7 @@ class LineTests(SynchronousTestCase):
         found: Deferred[User] = Deferred()
         self.patch(self.house.reception, "find", lambda key: found)
         first, second = self.comes(), self.comes()
-        first.ask(commands.LogIn, takeover=False).addErrback(lambda _: None)
+        first.ask(vocabulary.LogIn, takeover=False).addErrback(lambda _: None)
         self.house.network.advance(limits.LOGIN_DEADLINE - 1)
         self.assertEqual(self.begun(second), [False])
 
@@ -343,19 +343,19 @@ class ProxiedTests(SynchronousTestCase):
     """Behind Twisted's own `haproxy:` endpoint, every bound is about the client, not the proxy."""
 
     def setUp(self) -> None:
-        self.house = House()
+        self.house = MemoryServer()
         network = self.house.network
         result(proxyEndpoint(network.server_endpoint(4250)).listen(self.house.standard))
         self.port = network.ports[4250]
         self.people = 0
 
-    def comes(self, header: bytes) -> Hand:
+    def comes(self, header: bytes) -> ManualClient:
         """A client whose connection begins with this header; all come from one proxy."""
         self.people += 1
-        hand = Hand.__new__(Hand)
+        hand = ManualClient.__new__(ManualClient)
         identity = self.house.enrolled(f"user{self.people}")
         proxied = Proxied(self.house, self.port, header)
-        Hand.__init__(hand, proxied, identity, "192.0.2.254")  # type: ignore[arg-type]
+        ManualClient.__init__(hand, proxied, identity, "192.0.2.254")  # type: ignore[arg-type]
         return hand
 
     def test_the_real_address_counts(self) -> None:
@@ -416,7 +416,9 @@ class ProxiedTests(SynchronousTestCase):
             hand = self.comes(header)
             hand.log_in()
             self.assertEqual(self.house.standard._by_site, {})
-            self.assertRaises(refusals.NotDialling, hand.done, hand.ask(commands.DialMe, port=4242))
+            self.assertRaises(
+                refusals.NotDialling, hand.done, hand.ask(vocabulary.DialMe, port=4242)
+            )
         self.assertEqual(self.house.dialled, [])
 
     def test_clients_without_an_address_share_all_places(self) -> None:
@@ -427,25 +429,25 @@ class ProxiedTests(SynchronousTestCase):
     def test_it_is_the_client_who_is_dialled(self) -> None:
         hand = self.comes(b"PROXY TCP4 203.0.113.1 192.0.2.9 1000 4241\r\n")
         hand.log_in()
-        hand.ask(commands.DialMe, port=4242).addErrback(lambda _: None)
+        hand.ask(vocabulary.DialMe, port=4242).addErrback(lambda _: None)
         self.assertEqual(self.house.dialled, [("203.0.113.1", 4242)])
 
     def test_a_client_whom_the_proxy_calls_this_machine(self) -> None:
         """`--dial 0` looks at the client's address as well, not at the proxy's."""
-        self.house = House(dial=0)
+        self.house = MemoryServer(dial=0)
         network = self.house.network
         result(proxyEndpoint(network.server_endpoint(4250)).listen(self.house.standard))
         self.port = network.ports[4250]
         hand = self.comes(b"PROXY TCP4 203.0.113.1 127.0.0.1 1000 4241\r\n")
         hand.log_in()
-        self.assertRaises(refusals.NotDialling, hand.done, hand.ask(commands.DialMe, port=5000))
+        self.assertRaises(refusals.NotDialling, hand.done, hand.ask(vocabulary.DialMe, port=5000))
         self.assertEqual(self.house.dialled, [])
 
 
 class Proxied:
     """A house behind a proxy: connections begin with what the proxy says."""
 
-    def __init__(self, house: House, port: Any, header: bytes) -> None:
+    def __init__(self, house: MemoryServer, port: Any, header: bytes) -> None:
         self._house, self.standard = house, port
         self.network = self
         self._header = header
@@ -470,7 +472,7 @@ class WithoutAddressTests(SynchronousTestCase):
     """A plain unix socket: one bound in all, and none by address."""
 
     def test_bounds_by_address_do_not_hold(self) -> None:
-        house = House()
+        house = MemoryServer()
         for bound in ("MAX_CONNECTIONS_BY_ADDRESS", "MAX_PENDING_BY_ADDRESS"):
             self.patch(limits, bound, 1)
         self.patch(limits, "LOGINS_AT_ONCE_BY_ADDRESS", 1)

@@ -10,17 +10,17 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits
+from securecom import limits, vocabulary
 from securecom.client.chat.agreement import Role
-from securecom.client.events import ChatOver, Log, Problem
+from securecom.client.events import ChatLogState, ChatOver, Problem
 from securecom.client.frontends.plain import Plain
 from securecom.errors import LogFailed, NotNow, WireError
 from securecom.identity import Identity
-from securecom.tests.chat_pairs import End, Pair
-from securecom.tests.engaged import ALICE, BOB, AliceTestCase
-from securecom.tests.fake_server import outcome
-from securecom.tests.memory_logs import MemoryLogs
-from securecom.tests.rekeys import Relay
+from securecom.tests.support.chat_pair import End, Pair
+from securecom.tests.support.memory_logs import MemoryLogs
+from securecom.tests.support.rekeying_pair import Relay
+from securecom.tests.support.scripted_server import outcome
+from securecom.tests.support.scripted_server_case import ALICE, BOB, AliceTestCase
 from securecom.tests.test_frontend_languages import HOSTILE
 
 DAY = time.strftime("%Y-%m-%d", time.localtime(MemoryLogs().now()))
@@ -76,8 +76,8 @@ class LogCase(SynchronousTestCase):
     def states(self) -> tuple[str, str]:
         return tuple(end.session.log.status().state for end in (self.alice, self.bob))  # type: ignore[return-value]
 
-    def told(self, end: End) -> list[Log]:
-        return [event for event in end.events if isinstance(event, Log)]
+    def told(self, end: End) -> list[ChatLogState]:
+        return [event for event in end.events if isinstance(event, ChatLogState)]
 
     def rows(self, which: int) -> list[list[str]]:
         return [file.rows for file in self.logs[which].files]
@@ -122,24 +122,24 @@ class AgreeingTests(LogCase):
         self.assertEqual(
             self.told(self.alice),
             [
-                Log("bob", "asked-by-me", "off", "me"),
-                Log("bob", "on", "asked-by-me", "peer", "bob-1.txt", since),
+                ChatLogState("bob", "asked-by-me", "off", "me"),
+                ChatLogState("bob", "on", "asked-by-me", "peer", "bob-1.txt", since),
             ],
         )
         self.assertEqual(
             self.told(self.bob),
             [
-                Log("alice", "asked-by-peer", "off", "peer"),
-                Log("alice", "on", "asked-by-peer", "me", "alice-1.txt", since),
+                ChatLogState("alice", "asked-by-peer", "off", "peer"),
+                ChatLogState("alice", "on", "asked-by-peer", "me", "alice-1.txt", since),
             ],
         )
         status = self.alice.session.log.status()
-        self.assertEqual(status, Log("bob", "on", "on", "nobody", "bob-1.txt", since))
+        self.assertEqual(status, ChatLogState("bob", "on", "on", "nobody", "bob-1.txt", since))
         self.off(self.alice)
         ended = [self.told(end)[-1] for end in (self.alice, self.bob)]
-        self.assertEqual(ended[0], Log("bob", "off", "on", "me", "bob-1.txt", since))
-        self.assertEqual(ended[1], Log("alice", "off", "on", "peer", "alice-1.txt", since))
-        self.assertEqual(self.alice.session.log.status(), Log("bob", "off", "off"))
+        self.assertEqual(ended[0], ChatLogState("bob", "off", "on", "me", "bob-1.txt", since))
+        self.assertEqual(ended[1], ChatLogState("alice", "off", "on", "peer", "alice-1.txt", since))
+        self.assertEqual(self.alice.session.log.status(), ChatLogState("bob", "off", "off"))
 
     def test_going_on_again_needs_both_words_anew(self) -> None:
         self.agree()
@@ -166,10 +166,14 @@ class AgreeingTests(LogCase):
     def test_declining_and_withdrawing(self) -> None:
         self.on(self.alice)
         self.off(self.bob)
-        self.assertEqual(self.told(self.alice)[-1], Log("bob", "off", "asked-by-me", "peer"))
+        self.assertEqual(
+            self.told(self.alice)[-1], ChatLogState("bob", "off", "asked-by-me", "peer")
+        )
         self.on(self.bob)
         self.off(self.bob)
-        self.assertEqual(self.told(self.alice)[-1], Log("bob", "off", "asked-by-peer", "peer"))
+        self.assertEqual(
+            self.told(self.alice)[-1], ChatLogState("bob", "off", "asked-by-peer", "peer")
+        )
         self.assertEqual((self.states, self.rows(0)), (("off", "off"), []))
 
     def test_what_makes_no_sense_is_refused_and_says_nothing(self) -> None:
@@ -398,14 +402,16 @@ class FailingTests(LogCase):
         self.on(self.alice)
         self.assertRaises(NotNow, self.bob.session.log.on)
         self.off(self.bob)
-        self.assertEqual(self.told(self.alice)[-1], Log("bob", "off", "asked-by-me", "peer"))
+        self.assertEqual(
+            self.told(self.alice)[-1], ChatLogState("bob", "off", "asked-by-me", "peer")
+        )
 
 
 class PeerTests(LogCase):
     """A client that was changed."""
 
     def send(self, word: str) -> None:
-        outcome(self.bob.session.control.call(commands.Log, word=word))
+        outcome(self.bob.session.control.call(vocabulary.Log, word=word))
         self.pair.pump()
 
     def check_cut(self) -> None:
@@ -443,7 +449,7 @@ class PeerTests(LogCase):
 
     def test_another_word(self) -> None:
         self.pair.bob.session.control._dispatcher._sendBoxCommand(
-            b"Log", commands.Log.makeArguments({"word": "maybe"}, None)
+            b"Log", vocabulary.Log.makeArguments({"word": "maybe"}, None)
         ).addErrback(lambda _: None)
         self.pair.pump()
         self.check_cut()
@@ -451,7 +457,7 @@ class PeerTests(LogCase):
     def test_a_word_before_hello_is_no_chat(self) -> None:
         for word in ("on", "off"):
             pair = LoggedPair()
-            early = partial(pair.bob.session.control.call, commands.Log, word=word)
+            early = partial(pair.bob.session.control.call, vocabulary.Log, word=word)
             self.patch(pair.bob.session, "send_hello", lambda send=early: outcome(send()))
             pair.open()
             self.assertEqual(pair.alice.over, [(None, [])])
@@ -489,7 +495,9 @@ class PersonTests(AliceTestCase):
         self.chatting.session.log._logs = MemoryLogs()
         self.chatting.session.log.on()
         self.pump()
-        self.assertEqual(self.alice.log.status(), Log(BOB, "asked-by-peer", "asked-by-peer"))
+        self.assertEqual(
+            self.alice.log.status(), ChatLogState(BOB, "asked-by-peer", "asked-by-peer")
+        )
         self.alice.log.on()
         self.pump()
         self.chatting.session.say("kept")
@@ -498,18 +506,18 @@ class PersonTests(AliceTestCase):
         rows = [first(ALICE, BOB, BOB, ALICE), "bob| kept", "-- the log ends: the chat is over"]
         self.assertEqual(self.logs.files[0].rows, rows)
         kinds = [type(event) for event in self.notes.events]
-        self.assertLess(kinds.index(Log), kinds.index(ChatOver))
+        self.assertLess(kinds.index(ChatLogState), kinds.index(ChatOver))
 
 
 class WordingTests(SynchronousTestCase):
     """What a person reads."""
 
-    def lines(self, event: Log) -> str:
+    def lines(self, event: ChatLogState) -> str:
         return "\n".join(Plain(lambda: "08:05").lines(event))
 
     def test_every_change_has_its_words(self) -> None:
         def told(*facts: Any) -> str:
-            return self.lines(Log("bob", *facts))
+            return self.lines(ChatLogState("bob", *facts))
 
         words = {
             "bob is asked to keep a log": told("asked-by-me", "off", "me"),
@@ -530,11 +538,11 @@ class WordingTests(SynchronousTestCase):
 
     def test_the_status_says_since_when_and_where(self) -> None:
         at = time.strftime("%H:%M", time.localtime(1_800_000_000))
-        text = self.lines(Log("bob", "on", "on", "nobody", "F", 1_800_000_000))
+        text = self.lines(ChatLogState("bob", "on", "on", "nobody", "F", 1_800_000_000))
         self.assertIn(f"log on since {at}", text)
         self.assertIn("yours is in F\n", text)
 
     def test_who_asks_or_is_asked_hears_what_it_is_worth(self) -> None:
         for state, before in (("asked-by-me", "off"), ("asked-by-peer", "off"), ("on", "on")):
-            text = self.lines(Log("bob", state, before, "me", "F", 0))  # type: ignore[arg-type]
+            text = self.lines(ChatLogState("bob", state, before, "me", "F", 0))  # type: ignore[arg-type]
             self.assertIn("a changed one, or a camera, keeps what it likes", text)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits, refusals
+from securecom import limits, refusals, vocabulary
 from securecom.identity import Name
-from securecom.server.aside import Aside
+from securecom.server.present import Aside
 from securecom.server.service import _pause
-from securecom.tests.house import House
+from securecom.tests.support.memory_server import MemoryServer
 
 ALICE, BOB = Name("alice"), Name("bob")
 PAUSE = 0.2
@@ -36,7 +36,7 @@ class RequestTests(SynchronousTestCase):
     """Alice asks Bob, and sends a ping along to see whether that was work."""
 
     def setUp(self) -> None:
-        self.house = House()
+        self.house = MemoryServer()
         self.house.reception.pause = lambda: PAUSE
         self.alice, self.bob = self.house.hand("alice"), self.house.hand("bob")
         self.wait = self.house.network.advance
@@ -45,8 +45,8 @@ class RequestTests(SynchronousTestCase):
         return [what for what, _ in self.bob.heard]
 
     def test_the_ping_is_answered_before_anybody_is_asked(self) -> None:
-        asked = self.alice.ask(commands.RequestChat, callee=BOB)
-        self.alice.done(self.alice.ask(commands.Ping))
+        asked = self.alice.ask(vocabulary.RequestChat, callee=BOB)
+        self.alice.done(self.alice.ask(vocabulary.Ping))
         self.assertEqual(self.heard(), [])
         self.wait(PAUSE)
         self.assertEqual(self.heard(), ["offer"])
@@ -54,53 +54,53 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(self.alice.done(asked)["role"], "caller")
 
     def test_so_it_is_when_the_request_is_withdrawn(self) -> None:
-        asked = self.alice.ask(commands.RequestChat, callee=BOB)
+        asked = self.alice.ask(vocabulary.RequestChat, callee=BOB)
         self.wait(PAUSE)
-        self.alice.done(self.alice.ask(commands.CancelRequest))
+        self.alice.done(self.alice.ask(vocabulary.CancelRequest))
         self.failureResultOf(asked, refusals.Cancelled)
         self.assertEqual(self.heard(), ["offer"])
         self.wait(PAUSE)
         self.assertEqual(self.heard(), ["offer", "withdrawn"])
 
     def test_and_when_it_is_noted_as_missed(self) -> None:
-        self.bob.done(self.bob.ask(commands.SetAvailability, available=False))
-        self.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
-        self.alice.done(self.alice.ask(commands.Ping))
+        self.bob.done(self.bob.ask(vocabulary.SetAvailability, available=False))
+        self.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
+        self.alice.done(self.alice.ask(vocabulary.Ping))
         self.assertEqual(self.heard(), [])
         self.wait(PAUSE)
         self.assertEqual(self.heard(), ["missed"])
 
     def test_withdrawn_before_it_was_put(self) -> None:
-        asked = self.alice.ask(commands.RequestChat, callee=BOB)
-        self.alice.done(self.alice.ask(commands.CancelRequest))
+        asked = self.alice.ask(vocabulary.RequestChat, callee=BOB)
+        self.alice.done(self.alice.ask(vocabulary.CancelRequest))
         self.failureResultOf(asked, refusals.Cancelled)
         self.wait(2 * PAUSE)
         self.assertEqual(self.heard(), [])
-        self.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
+        self.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
         self.wait(PAUSE)
         self.assertEqual(self.heard(), ["offer"])
 
     def test_crossed_before_it_was_put(self) -> None:
         """Or it would come when the chat that it became is over, and pass for a new one."""
-        asked = self.alice.ask(commands.RequestChat, callee=BOB)
-        crossing = self.bob.done(self.bob.ask(commands.RequestChat, callee=ALICE))
+        asked = self.alice.ask(vocabulary.RequestChat, callee=BOB)
+        crossing = self.bob.done(self.bob.ask(vocabulary.RequestChat, callee=ALICE))
         self.assertEqual(self.alice.done(asked)["stream"], crossing["stream"])
-        self.bob.done(self.bob.ask(commands.EndChat, stream=crossing["stream"]))
+        self.bob.done(self.bob.ask(vocabulary.EndChat, stream=crossing["stream"]))
         self.wait(2 * PAUSE)
         self.assertEqual(self.heard(), [])
 
     def test_a_request_channel_that_is_gone_by_then(self) -> None:
         """As if nobody had been there."""
         self.patch(limits, "PEER_GONE", float("inf"))  # nobody pings here
-        asked = self.alice.ask(commands.RequestChat, callee=BOB)
+        asked = self.alice.ask(vocabulary.RequestChat, callee=BOB)
         self.bob.request_wire.cut()  # type: ignore[union-attr]
         self.house.network.pump()
         self.wait(PAUSE)
         self.assertEqual(self.heard(), [])
         self.assertNoResult(asked)
         self.bob.prove()
-        self.alice.ask(commands.CancelRequest)
+        self.alice.ask(vocabulary.CancelRequest)
         self.failureResultOf(asked, refusals.Cancelled)
-        self.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
+        self.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
         self.wait(PAUSE)
         self.assertEqual(self.heard(), ["offer"])

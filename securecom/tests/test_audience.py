@@ -7,11 +7,11 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits, refusals
+from securecom import limits, refusals, vocabulary
 from securecom.identity import Name
-from securecom.server.availability import Leases
+from securecom.server.restraints import Leases
 from securecom.server.switchboard import Lease
-from securecom.tests.house import Hand, chatting
+from securecom.tests.support.memory_server import ManualClient, chatting
 from securecom.tests.test_chat_requests import RequestCase
 
 ALICE, BOB, CAROL = Name("alice"), Name("bob"), Name("carol")
@@ -66,10 +66,10 @@ class ServerTests(RequestCase):
     """Bob chooses."""
 
     def choose(self, **terms: Any) -> Any:
-        return self.bob.ask(commands.SetAvailability, available=True, **terms)
+        return self.bob.ask(vocabulary.SetAvailability, available=True, **terms)
 
-    def sees(self, who: Hand) -> bool:
-        answer = who.done(who.ask(commands.ListAvailable, after=b"", text=b""))
+    def sees(self, who: ManualClient) -> bool:
+        answer = who.done(who.ask(vocabulary.ListAvailable, after=b"", text=b""))
         return "bob" in answer["names"]
 
     def test_only_the_audience_sees_and_asks(self) -> None:

@@ -20,16 +20,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import limits
 from securecom.client.events import BackedUp
 from securecom.client.frontends.jsonl import Json
-from securecom.client.frontends.language import Language
-from securecom.client.frontends.lines import Lines
+from securecom.client.frontends.lines import Language, Lines
 from securecom.client.frontends.plain import Plain
 from securecom.client.profile import private_files
-from securecom.client.profile.backup import unpacked
+from securecom.client.profile.backup import read_sealed_file, unpacked
 from securecom.client.profile.identity_file import make_identity_file
 from securecom.client.profile.own_key import NEXT_FILE
 from securecom.client.profile.profile import Profile, read_profile
 from securecom.client.profile.profiles import Profiles
-from securecom.client.profile.sealed import read_sealed_file
 from securecom.client.program.backing_up import Backups
 from securecom.client.program.sealing import seal_in_a_process
 from securecom.errors import (
@@ -42,10 +40,10 @@ from securecom.errors import (
     StateDamaged,
 )
 from securecom.identity import Identity
-from securecom.testing import Network
-from securecom.tests.backups import PINS, backup_of, profile_of, quickly
-from securecom.tests.people import Notebook, Person
-from securecom.tests.scripted_role import ScriptedRole
+from securecom.tests.support.backups import PINS, backup_of, profile_of, quickly
+from securecom.tests.support.memory_client import MemoryClient, RecordingFrontend
+from securecom.tests.support.network import Network
+from securecom.tests.support.scripted_core import ScriptedCore
 
 PHRASE = "a long one"
 
@@ -61,7 +59,7 @@ class BackingUpCase(SynchronousTestCase):
         self.file = self.target / "kept.age"
         self.profiles = Profiles(self.home / "data")
         self.profile = profile_of(self.profiles, self.home / "new", self.pass_phrase)
-        self.notes = Notebook()
+        self.notes = RecordingFrontend()
         self.notes.secrets = [PHRASE, PHRASE]
         self.seal: Callable[[bytes, str], bytes] = quickly
 
@@ -281,7 +279,7 @@ class CommandTests(BackingUpCase):
     pass_phrase = b"mine"
 
     def say(self, language: Language, *lines: str) -> list[str]:
-        clock, transport, role = Clock(), StringTransport(), ScriptedRole()
+        clock, transport, role = Clock(), StringTransport(), ScriptedCore()
         front_end = Lines(language, clock, lambda: None, patient=False)
         self.notes = front_end  # type: ignore[assignment]
         self.elsewhere = partial(deferLater, clock, 0)  # type: ignore[method-assign]
@@ -321,7 +319,7 @@ class CommandTests(BackingUpCase):
 
 class NoProfileTests(SynchronousTestCase):
     def test_a_client_without_a_profile_has_nothing_to_copy(self) -> None:
-        person = Person(Network(), Identity.generate(), bytes(32))
+        person = MemoryClient(Network(), Identity.generate(), bytes(32))
         self.failureResultOf(person.main.backup("kept.age"), NotNow)
 
 

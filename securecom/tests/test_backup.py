@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client.profile.backup import Backup, unpacked
-from securecom.client.profile.sealed import SealedFile, read_sealed_file, seal
+from securecom.client.profile.backup import Backup, SealedFile, read_sealed_file, seal, unpacked
 from securecom.errors import BackupProblem, PassPhraseProblem
-from securecom.tests.age_files import age_file, asking_for_work
+from securecom.tests.support.age_files import age_file, asking_for_work
 
 PATH = Path("kept.age")
 BACKUP = Backup(b"a profile", b"an identity", b"pins")

@@ -13,13 +13,14 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client.profile import age_reader, backup, sealed
+from securecom.client.profile import age_reader, backup
+from securecom.client.profile import backup as sealed
 from securecom.client.profile.age_reader import WrongPassPhrase, opened
-from securecom.client.profile.sealed import SealedFile, parse_sealed_file, read_sealed_file, seal
+from securecom.client.profile.backup import SealedFile, parse_sealed_file, read_sealed_file, seal
 from securecom.client.program.sealing import seal_in_a_process
 from securecom.errors import BackupProblem, PassPhraseProblem
-from securecom.tests import age_files
-from securecom.tests.age_files import age_file, asking_for_work
+from securecom.tests.support import age_files
+from securecom.tests.support.age_files import age_file, asking_for_work
 from securecom.tests.test_backing_up import BackingUpCase
 
 PATH = Path("kept.age")

@@ -11,21 +11,20 @@ from twisted.trial import util
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.admin.desk import done
-from securecom.client import known_peers
+from securecom.admin.commands import done
+from securecom.client import contacts
+from securecom.client.profile.backup import parse_sealed_file
 from securecom.client.profile.identity_file import make_identity_file, parse_identity_file
 from securecom.client.profile.profile import parse_profile
 from securecom.client.profile.profiles import Profiles
-from securecom.client.profile.sealed import parse_sealed_file
 from securecom.errors import SecurecomError, StateDamaged
 from securecom.identity import Identity, Name
 from securecom.invitation import token_hash
 from securecom.server import certificates, database
-from securecom.server.settings import Settings
 from securecom.server.sqlite_registry import SQLiteRegistry
-from securecom.server.state import open_state
-from securecom.tests.age_files import age_file
-from securecom.tests.backups import PINS, profile_of
+from securecom.server.state import StoredSettings, open_state
+from securecom.tests.support.age_files import age_file
+from securecom.tests.support.backups import PINS, profile_of
 
 NOW = 1_800_000_000.0
 HOSTS = ("chat.example.org", "192.0.2.7")
@@ -105,7 +104,7 @@ class ServerTests(FlipCase):
 
     def test_settings(self) -> None:
         data = (self.inside / "settings.json").read_bytes()
-        self.survive(data, lambda other: Settings.from_json(other, "settings"))
+        self.survive(data, lambda other: StoredSettings.from_json(other, "settings"))
 
     def test_registry(self) -> None:
         path = self.inside / "registry.sqlite"
@@ -159,7 +158,7 @@ class ClientTests(FlipCase):
         self.survive(data, lambda other: parse_profile(self.folder, other).identity_path)
 
     def test_pins(self) -> None:
-        self.survive(PINS, lambda other: known_peers.parse(other, PATH))
+        self.survive(PINS, lambda other: contacts.parse(other, PATH))
 
     def test_backup(self) -> None:
         data = age_file(b"what is in it", "right")

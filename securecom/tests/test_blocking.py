@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from securecom import limits, refusals
-from securecom.client.events import AskedOver, Blocked, BlockList, User
+from securecom.client.events import AskedOver, Blocked, BlockList, ListedUser
 from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong, TooOften
-from securecom.tests.engaged import ALICE, BOB, CAROL, STATES, AliceTestCase
+from securecom.tests.support.scripted_server_case import ALICE, BOB, CAROL, STATES, AliceTestCase
 
 
 class DismissTests(AliceTestCase):
@@ -55,7 +55,7 @@ class BlockTests(AliceTestCase):
         self.assertEqual(self.alice.peer, BOB)
 
     def test_the_list(self) -> None:
-        listed = BlockList([User(BOB, "new"), User(CAROL, "new")])
+        listed = BlockList([ListedUser(BOB, "new"), ListedUser(CAROL, "new")])
         self.assertEqual(self.told(self.alice.blocked()), [listed])
 
     def test_nobody_blocks_themselves(self) -> None:

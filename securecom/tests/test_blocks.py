@@ -6,21 +6,21 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 
-from securecom import commands, limits, refusals
+from securecom import limits, refusals, vocabulary
 from securecom.errors import StateBusy
 from securecom.identity import Name, PublicKey
-from securecom.tests.house import NOW, Hand, chatting, result
+from securecom.tests.support.memory_server import NOW, ManualClient, chatting, result
 from securecom.tests.test_chat_requests import RequestCase
 
 ALICE, BOB = Name("alice"), Name("bob")
 
 
 class BlockCase(RequestCase):
-    def block(self, who: Hand, name: str) -> None:
-        who.done(who.ask(commands.Block, name=Name(name)))
+    def block(self, who: ManualClient, name: str) -> None:
+        who.done(who.ask(vocabulary.Block, name=Name(name)))
 
-    def listed(self, who: Hand) -> list[Name]:
-        answer = who.done(who.ask(commands.ListAvailable, after=b"", text=b""))
+    def listed(self, who: ManualClient) -> list[Name]:
+        answer = who.done(who.ask(vocabulary.ListAvailable, after=b"", text=b""))
         return list(answer["names"])
 
 
@@ -40,23 +40,23 @@ class BlockingTests(BlockCase):
         self.block(self.bob, "alice")
         unblock = {"name": ALICE}
         self.assertEqual(
-            self.bob.done(self.bob.ask(commands.Unblock, **unblock)), {"changed": True}
+            self.bob.done(self.bob.ask(vocabulary.Unblock, **unblock)), {"changed": True}
         )
         self.assertEqual(
-            self.bob.done(self.bob.ask(commands.Unblock, **unblock)), {"changed": False}
+            self.bob.done(self.bob.ask(vocabulary.Unblock, **unblock)), {"changed": False}
         )
         chatting(self.alice, self.bob, "bob")
 
     def test_the_list(self) -> None:
         for name in ("zed", "alice", "alice"):
             self.block(self.bob, name)
-        answer = self.bob.done(self.bob.ask(commands.ListBlocked))
+        answer = self.bob.done(self.bob.ask(vocabulary.ListBlocked))
         self.assertEqual(answer, {"names": ["alice", "zed"]})
-        self.assertEqual(self.alice.done(self.alice.ask(commands.ListBlocked)), {"names": []})
+        self.assertEqual(self.alice.done(self.alice.ask(vocabulary.ListBlocked)), {"names": []})
 
     def test_whether_a_name_exists_is_not_told(self) -> None:
         for name in ("alice", "nobody"):
-            answer = self.bob.done(self.bob.ask(commands.Block, name=Name(name)))
+            answer = self.bob.done(self.bob.ask(vocabulary.Block, name=Name(name)))
             self.assertEqual(answer, {})
 
     def test_a_name_that_comes_later_is_blocked_from_the_start(self) -> None:
@@ -109,31 +109,31 @@ class BlockingTests(BlockCase):
         self.block(self.bob, "alice")
         self.alice.send(stream, b"still here")
         self.assertEqual(self.bob.received, b"still here")
-        self.bob.done(self.bob.ask(commands.EndChat, stream=stream))
+        self.bob.done(self.bob.ask(vocabulary.EndChat, stream=stream))
         self.assert_no_answer(self.ask(self.alice, "bob"))
 
     def test_nobody_blocks_themselves(self) -> None:
         """A client that tries changes nothing."""
         self.block(self.bob, "bob")
-        self.assertEqual(self.bob.done(self.bob.ask(commands.ListBlocked)), {"names": []})
+        self.assertEqual(self.bob.done(self.bob.ask(vocabulary.ListBlocked)), {"names": []})
 
     def test_the_list_is_bounded(self) -> None:
         self.patch(limits, "MAX_BLOCKED", 2)
         for name in ("u1", "u2", "u2"):
             self.block(self.bob, name)
-        self.failureResultOf(self.bob.ask(commands.Block, name=ALICE), refusals.ListFull)
+        self.failureResultOf(self.bob.ask(vocabulary.Block, name=ALICE), refusals.ListFull)
         chatting(self.alice, self.bob, "bob")
 
     def test_one_who_asks_without_end_is_told(self) -> None:
         """Each is work for the one thread that reads and writes the disk."""
         self.patch(self.house.reception._rates["looks at your blocks"], "_count", 3)
         self.block(self.bob, "alice")
-        self.bob.done(self.bob.ask(commands.Unblock, name=ALICE))
-        self.bob.done(self.bob.ask(commands.ListBlocked))
+        self.bob.done(self.bob.ask(vocabulary.Unblock, name=ALICE))
+        self.bob.done(self.bob.ask(vocabulary.ListBlocked))
         for command, more in (
-            (commands.Block, {"name": ALICE}),
-            (commands.Unblock, {"name": ALICE}),
-            (commands.ListBlocked, {}),
+            (vocabulary.Block, {"name": ALICE}),
+            (vocabulary.Unblock, {"name": ALICE}),
+            (vocabulary.ListBlocked, {}),
         ):
             self.failureResultOf(self.bob.ask(command, **more), refusals.TooManyRequests)
         self.block(self.alice, "bob")
@@ -145,9 +145,9 @@ class BlockingTests(BlockCase):
         self.block(self.bob, "alice")
         self.bob.standard_wire.cut()
         self.house.network.pump()
-        bob = Hand(self.house, self.bob.identity)
+        bob = ManualClient(self.house, self.bob.identity)
         bob.log_in()
-        self.failureResultOf(bob.ask(commands.ListBlocked), refusals.TooManyRequests)
+        self.failureResultOf(bob.ask(vocabulary.ListBlocked), refusals.TooManyRequests)
 
 
 class LastingTests(BlockCase):
@@ -155,10 +155,10 @@ class LastingTests(BlockCase):
         self.block(self.bob, "alice")
         self.bob.standard_wire.cut()
         self.house.network.pump()
-        bob = Hand(self.house, self.bob.identity)
+        bob = ManualClient(self.house, self.bob.identity)
         bob.log_in()
         bob.prove()
-        bob.done(bob.ask(commands.SetAvailability, available=True))
+        bob.done(bob.ask(vocabulary.SetAvailability, available=True))
         self.assert_no_answer(self.ask(self.alice, "bob"))
         self.assertEqual(bob.said("offer"), [])
 
@@ -174,16 +174,16 @@ class LastingTests(BlockCase):
             return answer.addCallback(lambda _: found)
 
         self.patch(self.house.registry, "blocked", slow)
-        bob = Hand(self.house, self.bob.identity)
-        welcome = bob.standard.control.call(commands.LogIn, takeover=True)
+        bob = ManualClient(self.house, self.bob.identity)
+        welcome = bob.standard.control.call(vocabulary.LogIn, takeover=True)
         self.house.network.pump()
-        self.bob.ask(commands.Block, name=ALICE).addErrback(lambda _: None)
+        self.bob.ask(vocabulary.Block, name=ALICE).addErrback(lambda _: None)
         for answer in waiting:
             answer.callback(None)
             self.house.network.pump()
         bob.done(welcome)
         bob.prove()
-        bob.done(bob.ask(commands.SetAvailability, available=True))
+        bob.done(bob.ask(vocabulary.SetAvailability, available=True))
         self.assert_no_answer(self.ask(self.alice, "bob"))
         self.assertEqual(bob.said("offer"), [])
 
@@ -191,7 +191,10 @@ class LastingTests(BlockCase):
         """The second has read it, and the first, who is in, adds to it before it is taken over."""
         self.bob.standard_wire.cut()
         self.house.network.pump()
-        one, other = Hand(self.house, self.bob.identity), Hand(self.house, self.bob.identity)
+        one, other = (
+            ManualClient(self.house, self.bob.identity),
+            ManualClient(self.house, self.bob.identity),
+        )
         read, waiting = self.house.registry.successions, Deferred[Any]()
 
         def slow(name: Name, key: PublicKey) -> Deferred[Any]:
@@ -199,14 +202,14 @@ class LastingTests(BlockCase):
             return waiting.addCallback(lambda _: found)
 
         delayed = self.patch(self.house.registry, "successions", slow)
-        welcome = other.ask(commands.LogIn, takeover=True)
+        welcome = other.ask(vocabulary.LogIn, takeover=True)
         delayed.restore()
         one.log_in()
         self.block(one, "alice")
         waiting.callback(None)
         other.done(welcome)
         other.prove()
-        other.done(other.ask(commands.SetAvailability, available=True))
+        other.done(other.ask(vocabulary.SetAvailability, available=True))
         self.assert_no_answer(self.ask(self.alice, "bob"))
         self.assertEqual(other.said("offer"), [])
 
@@ -222,9 +225,9 @@ class LastingTests(BlockCase):
 
     def test_a_broken_disk_is_told_and_changes_nothing(self) -> None:
         for method, command, more in (
-            ("block", commands.Block, {"name": ALICE}),
-            ("unblock", commands.Unblock, {"name": ALICE}),
-            ("blocked", commands.ListBlocked, {}),
+            ("block", vocabulary.Block, {"name": ALICE}),
+            ("unblock", vocabulary.Unblock, {"name": ALICE}),
+            ("blocked", vocabulary.ListBlocked, {}),
         ):
             self.patch(self.house.registry, method, lambda *_: fail(StateBusy("busy")))
             self.failureResultOf(self.bob.ask(command, **more), refusals.ServerTrouble)
@@ -232,10 +235,10 @@ class LastingTests(BlockCase):
 
     def test_a_user_removed_a_moment_ago_blocks_nobody(self) -> None:
         result(self.house.registry.remove(BOB, NOW))
-        self.failureResultOf(self.bob.ask(commands.Block, name=ALICE), refusals.ServerTrouble)
+        self.failureResultOf(self.bob.ask(vocabulary.Block, name=ALICE), refusals.ServerTrouble)
 
     def test_who_cannot_be_asked_for_their_blocks_is_not_logged_in(self) -> None:
         """Or a broken disk would let everybody through."""
-        bob = Hand(self.house, self.house.enrolled("dave"))
+        bob = ManualClient(self.house, self.house.enrolled("dave"))
         self.patch(self.house.registry, "blocked", lambda *_: fail(StateBusy("busy")))
         self.assertRaises(refusals.ServerTrouble, bob.log_in)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from securecom import commands, limits, refusals
+from securecom import limits, refusals, vocabulary
 from securecom.identity import Name
-from securecom.tests.house import Hand, chatting
+from securecom.tests.support.memory_server import ManualClient, chatting
 from securecom.tests.test_chat_requests import RequestCase
 
 ALICE, BOB, CAROL = Name("alice"), Name("bob"), Name("carol")
@@ -21,10 +21,10 @@ class BusyCase(RequestCase):
 
     def show(self, *names: Name, **terms: Any) -> None:
         terms = {"available": True, "busy_to": list(names), **terms}
-        self.bob.done(self.bob.ask(commands.SetAvailability, **terms))
+        self.bob.done(self.bob.ask(vocabulary.SetAvailability, **terms))
 
-    def listed(self, who: Hand) -> Any:
-        return who.done(who.ask(commands.ListAvailable, after=b"", text=b""))
+    def listed(self, who: ManualClient) -> Any:
+        return who.done(who.ask(vocabulary.ListAvailable, after=b"", text=b""))
 
 
 class ToldTests(BusyCase):
@@ -32,7 +32,7 @@ class ToldTests(BusyCase):
         """At once, and the one who asks is free."""
         stream = chatting(self.bob, self.carol, "carol")
         self.failureResultOf(self.ask(self.alice, "bob"), refusals.Busy)
-        self.carol.done(self.carol.ask(commands.EndChat, stream=stream))
+        self.carol.done(self.carol.ask(vocabulary.EndChat, stream=stream))
         self.assert_free(self.alice)
 
     def test_in_a_chat_that_they_were_asked_for(self) -> None:
@@ -43,7 +43,7 @@ class ToldTests(BusyCase):
         for name in ("carol", "nobody"):
             self.ask(self.bob, name).addErrback(lambda _: None)
             self.failureResultOf(self.ask(self.alice, "bob"), refusals.Busy)
-            self.bob.done(self.bob.ask(commands.CancelRequest))
+            self.bob.done(self.bob.ask(vocabulary.CancelRequest))
 
     def test_by_the_word_of_their_client(self) -> None:
         asked = self.ask(self.alice, "bob")
@@ -53,7 +53,7 @@ class ToldTests(BusyCase):
 
     def test_the_word_comes_too_late(self) -> None:
         asked = self.ask(self.alice, "bob")
-        self.alice.done(self.alice.ask(commands.CancelRequest))
+        self.alice.done(self.alice.ask(vocabulary.CancelRequest))
         self.bob.answer("busy")
         self.failureResultOf(asked, refusals.Cancelled)
 
@@ -85,7 +85,7 @@ class ToldTests(BusyCase):
         self.assert_no_answer(self.ask(self.alice, "bob"))
         self.patch(self.house.switchboard.restraints.by_caller, "_count", 0)
         self.failureResultOf(self.ask(self.alice, "bob"), refusals.TooManyRequests)
-        self.bob.done(self.bob.ask(commands.EndChat, stream=stream))
+        self.bob.done(self.bob.ask(vocabulary.EndChat, stream=stream))
 
     def test_it_ends_with_the_lease(self) -> None:
         self.show(ALICE, seconds=20)
@@ -100,7 +100,7 @@ class ToldTests(BusyCase):
 
     def test_bounds(self) -> None:
         names = [Name(f"u{number}") for number in range(limits.MAX_AUDIENCE + 1)]
-        full = self.bob.ask(commands.SetAvailability, available=True, busy_to=names)
+        full = self.bob.ask(vocabulary.SetAvailability, available=True, busy_to=names)
         self.failureResultOf(full, refusals.ListFull)
         self.show(*names[1:], audience=names[1:])
 

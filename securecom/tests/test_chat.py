@@ -8,7 +8,8 @@ from typing import Any
 from twisted.protocols.amp import AmpBox
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, framing, limits, peers, proofs, refusals
+from securecom import framing, limits, peers, refusals, vocabulary
+from securecom import peers as proofs
 from securecom.client.chat.agreement import Agreement
 from securecom.client.events import Event, Message
 from securecom.errors import (
@@ -21,8 +22,8 @@ from securecom.errors import (
     WireError,
 )
 from securecom.identity import Identity, Name
-from securecom.tests.chat_pairs import End, Pair
-from securecom.tests.fake_server import outcome
+from securecom.tests.support.chat_pair import End, Pair
+from securecom.tests.support.scripted_server import outcome
 
 
 class StandingTests(SynchronousTestCase):
@@ -152,7 +153,7 @@ class StandingTests(SynchronousTestCase):
         return came
 
     def test_a_callee_that_speaks_first_is_refused_and_the_chat_ends(self) -> None:
-        (refusal,) = self.send(self.bob, commands.Say, text="me first")
+        (refusal,) = self.send(self.bob, vocabulary.Say, text="me first")
         self.assertIsInstance(refusal, refusals.OutOfTurn)
         self.assertEqual(self.alice.messages, [])
         self.assertEqual(self.alice.over, [("cut-off", [])])
@@ -163,7 +164,7 @@ class StandingTests(SynchronousTestCase):
         for second in (self.pair.agreement("callee"), self.pair.agreement("caller")):
             pair = Pair().open()
             proof = second.hello(b"x" * 32, second.role)
-            came = outcome(pair.bob.session.control.call(commands.Hello, proof=proof))
+            came = outcome(pair.bob.session.control.call(vocabulary.Hello, proof=proof))
             pair.pump()
             self.assertIsInstance(came[0], refusals.BadProof)
             self.assertEqual(pair.alice.over, [("cut-off", [])])
@@ -172,12 +173,12 @@ class StandingTests(SynchronousTestCase):
     def test_the_very_same_hello_again_ends_it_too(self) -> None:
         agreement = self.pair.agreement("callee")
         proof = agreement.hello(proofs.chat_binding(self.bob.session.tls), "callee")
-        (refusal,) = self.send(self.bob, commands.Hello, proof=proof)
+        (refusal,) = self.send(self.bob, vocabulary.Hello, proof=proof)
         self.assertIsInstance(refusal, refusals.BadProof)
         self.assertEqual(self.alice.over, [("cut-off", [])])
 
     def test_a_message_over_the_limit_ends_it(self) -> None:
-        self.send(self.alice, commands.Say, text="x" * (limits.MAX_TEXT + 1))
+        self.send(self.alice, vocabulary.Say, text="x" * (limits.MAX_TEXT + 1))
         self.assertEqual(self.bob.messages, [])
         self.assertEqual(self.bob.over, [("cut-off", [])])
 
@@ -192,7 +193,7 @@ class StandingTests(SynchronousTestCase):
         self.assertIsInstance(self.bob.error, WireError)
 
     def test_an_empty_message_is_a_message(self) -> None:
-        self.alice.session.control.call(commands.Say, text="").addErrback(lambda _: None)
+        self.alice.session.control.call(vocabulary.Say, text="").addErrback(lambda _: None)
         self.pair.pump()
         self.assertEqual((self.bob.messages, self.bob.over), ([""], []))
         self.assertEqual(self.bob.session.say("I may speak now"), 1)
@@ -201,7 +202,7 @@ class StandingTests(SynchronousTestCase):
     def _flood(self, count: int) -> None:
         """So many messages in one piece, whatever Alice's own client counts."""
         for _ in range(count):
-            self.alice.session.control.call(commands.Say, text="").addErrback(lambda _: None)
+            self.alice.session.control.call(vocabulary.Say, text="").addErrback(lambda _: None)
         self.pair.pump()
 
     def test_a_frame_that_is_not_padded_ends_it(self) -> None:
@@ -390,7 +391,7 @@ class BackpressureTests(SynchronousTestCase):
         rounds = 0
         while not self.bob.over and rounds < 10_000:
             rounds += 1
-            self.alice.session.control.call(commands.Say, text="x").addErrback(lambda _: None)
+            self.alice.session.control.call(vocabulary.Say, text="x").addErrback(lambda _: None)
             data, self.alice.leg.outgoing = self.alice.leg.outgoing, b""
             self.pair.clock.advance(0)
             data += self.alice.leg.outgoing
@@ -510,7 +511,7 @@ class OpeningTests(SynchronousTestCase):
         said: list[Any] = []
 
         def speak() -> None:
-            said.append(outcome(pair.alice.session.control.call(commands.Say, text="psst")))
+            said.append(outcome(pair.alice.session.control.call(vocabulary.Say, text="psst")))
 
         pair.alice.session.send_hello = speak  # type: ignore[method-assign]
         pair.open()
@@ -522,7 +523,7 @@ class OpeningTests(SynchronousTestCase):
         pair = Pair()
 
         def leave() -> None:
-            pair.alice.session.control.call(commands.Bye).addErrback(lambda _: None)
+            pair.alice.session.control.call(vocabulary.Bye).addErrback(lambda _: None)
 
         pair.alice.session.send_hello = leave  # type: ignore[method-assign]
         pair.open()

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, refusals
+from securecom import refusals, vocabulary
 from securecom.client.chat import chat_life
 from securecom.client.chat.chat_life import ChatLife, Heard
 from securecom.errors import WireError
@@ -177,4 +177,4 @@ class ChatLifeTests(SynchronousTestCase):
         self.assertEqual(tried, {word for word in vars(ChatLife) if not word.startswith("_")})
 
     def test_the_refusal_of_a_message_is_part_of_the_vocabulary(self) -> None:
-        self.assertIn(refusals.OutOfTurn, commands.Say.errors)
+        self.assertIn(refusals.OutOfTurn, vocabulary.Say.errors)

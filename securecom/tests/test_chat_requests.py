@@ -7,25 +7,25 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits, refusals
+from securecom import limits, refusals, vocabulary
 from securecom.identity import Name
-from securecom.server import request_life
+from securecom.server import chat_request
+from securecom.server.chat_request import RequestInputs
 from securecom.server.present import Present
-from securecom.server.request_life import ChatRequest
-from securecom.tests.house import Hand, House, chatting
+from securecom.tests.support.memory_server import ManualClient, MemoryServer, chatting
 
 
 class RequestCase(SynchronousTestCase):
     """Alice, Bob and Carol, available."""
 
     def setUp(self) -> None:
-        self.house = House()
+        self.house = MemoryServer()
         self.alice = self.house.hand("alice")
         self.bob = self.house.hand("bob")
         self.carol = self.house.hand("carol")
 
-    def ask(self, who: Hand, name: str) -> Deferred[Any]:
-        return who.ask(commands.RequestChat, callee=Name(name))
+    def ask(self, who: ManualClient, name: str) -> Deferred[Any]:
+        return who.ask(vocabulary.RequestChat, callee=Name(name))
 
     def assert_no_answer(self, asked: Deferred[Any]) -> None:
         """Not now, whatever the server knows, but when the time that was drawn is up."""
@@ -33,12 +33,12 @@ class RequestCase(SynchronousTestCase):
         self.house.network.advance(limits.REQUEST_STANDS + 1)  # the house draws small numbers
         self.failureResultOf(asked, refusals.NoAnswer)
 
-    def assert_free(self, *hands: Hand) -> None:
+    def assert_free(self, *hands: ManualClient) -> None:
         """Each can have a chat with Dave, who came just now."""
         dave = self.house.hand("dave")
         for hand in hands:
             stream = chatting(hand, dave, "dave")
-            hand.done(hand.ask(commands.EndChat, stream=stream))
+            hand.done(hand.ask(vocabulary.EndChat, stream=stream))
 
 
 class AnswerTests(RequestCase):
@@ -97,7 +97,7 @@ class AnswerTests(RequestCase):
 
     def test_answer_after_the_end_changes_nothing(self) -> None:
         asked = self.ask(self.alice, "bob")
-        self.alice.done(self.alice.ask(commands.CancelRequest))
+        self.alice.done(self.alice.ask(vocabulary.CancelRequest))
         self.failureResultOf(asked, refusals.Cancelled)
         self.bob.answer("accept")
         self.assertEqual(self.bob.said("open"), [])
@@ -121,7 +121,7 @@ class NobodyThereTests(RequestCase):
         self.assert_not_there("dave")
 
     def test_away(self) -> None:
-        self.bob.done(self.bob.ask(commands.SetAvailability, available=False))
+        self.bob.done(self.bob.ask(vocabulary.SetAvailability, available=False))
         self.assert_not_there("bob")
         self.assertEqual(self.bob.said("offer"), [])
 
@@ -157,15 +157,15 @@ class EndingTests(RequestCase):
     def test_cancelled(self) -> None:
         """The caller withdraws; it goes from the callee's screen."""
         asked = self.ask(self.alice, "bob")
-        self.assertEqual(self.alice.done(self.alice.ask(commands.CancelRequest)), {})
+        self.assertEqual(self.alice.done(self.alice.ask(vocabulary.CancelRequest)), {})
         self.failureResultOf(asked, refusals.Cancelled)
         self.assertEqual(self.bob.said("withdrawn"), ["cancelled"])
         self.assert_free(self.alice, self.bob)
 
     def test_nothing_to_cancel(self) -> None:
-        self.failureResultOf(self.alice.ask(commands.CancelRequest), refusals.NothingToEnd)
+        self.failureResultOf(self.alice.ask(vocabulary.CancelRequest), refusals.NothingToEnd)
         self.ask(self.alice, "bob").addErrback(lambda _: None)
-        not_bobs = self.bob.ask(commands.CancelRequest)
+        not_bobs = self.bob.ask(vocabulary.CancelRequest)
         self.failureResultOf(not_bobs, refusals.NothingToEnd)
 
     def test_expired(self) -> None:
@@ -199,8 +199,8 @@ class EndingTests(RequestCase):
         for _ in range(3):
             self.house.network.advance(limits.PING_INTERVAL)
             for hand in (self.alice, self.bob):
-                hand.ask(commands.Ping)
-                hand.request.control.call(commands.Ping).addErrback(lambda _: None)
+                hand.ask(vocabulary.Ping)
+                hand.request.control.call(vocabulary.Ping).addErrback(lambda _: None)
 
     def test_caller_vanishes(self) -> None:
         asked = self.ask(self.alice, "bob")
@@ -264,7 +264,7 @@ class OpeningTests(RequestCase):
         self.assert_free(self.alice)
 
     def test_caller_cancels(self) -> None:
-        self.alice.done(self.alice.ask(commands.CancelRequest))
+        self.alice.done(self.alice.ask(vocabulary.CancelRequest))
         self.failureResultOf(self.asked, refusals.Cancelled)
         self.assertEqual(self.bob.said("closed"), [self.stream])
         self.ready.callback({})
@@ -308,7 +308,9 @@ class OpeningTests(RequestCase):
 class CrossingTests(RequestCase):
     """Alice asks Bob while Bob asks Alice: two consents, one chat."""
 
-    def crossed(self, first: Hand, second: Hand, one: str, other: str) -> list[dict[str, Any]]:
+    def crossed(
+        self, first: ManualClient, second: ManualClient, one: str, other: str
+    ) -> list[dict[str, Any]]:
         """`first` asks `one`, then `second` asks `other`; the answers in that order."""
         asked, back = self.ask(first, one), self.ask(second, other)
         return [self.successResultOf(asked), self.successResultOf(back)]
@@ -317,7 +319,7 @@ class CrossingTests(RequestCase):
         """Whoever asked first."""
         alices, bobs = self.crossed(self.alice, self.bob, "bob", "alice")
         self.assertEqual((alices["role"], bobs["role"]), ("caller", "callee"))
-        self.alice.done(self.alice.ask(commands.EndChat, stream=alices["stream"]))
+        self.alice.done(self.alice.ask(vocabulary.EndChat, stream=alices["stream"]))
         bobs, alices = self.crossed(self.bob, self.alice, "alice", "bob")
         self.assertEqual((alices["role"], bobs["role"]), ("caller", "callee"))
 
@@ -326,7 +328,7 @@ class CrossingTests(RequestCase):
         stream = chatting(self.alice, self.carol, "carol")
         asked = self.ask(self.bob, "alice")
         self.failureResultOf(self.ask(self.alice, "bob"), refusals.Occupied)
-        self.alice.done(self.alice.ask(commands.EndChat, stream=stream))
+        self.alice.done(self.alice.ask(vocabulary.EndChat, stream=stream))
         self.ask(self.alice, "carol").addErrback(lambda _: None)
         self.failureResultOf(self.ask(self.alice, "bob"), refusals.Occupied)
         self.assert_no_answer(asked)
@@ -363,7 +365,7 @@ class CrossingTests(RequestCase):
     def test_away_people_may_cross(self) -> None:
         """Who asks has consented, available or not."""
         self.ask(self.alice, "bob")
-        self.bob.done(self.bob.ask(commands.SetAvailability, available=False))
+        self.bob.done(self.bob.ask(vocabulary.SetAvailability, available=False))
         self.successResultOf(self.ask(self.bob, "alice"))
 
 
@@ -399,13 +401,13 @@ class CooldownTests(RequestCase):
     def test_nor_the_other_direction_and_a_chat_makes_up_for_it(self) -> None:
         self.refused()
         stream = chatting(self.bob, self.alice, "alice")
-        self.bob.done(self.bob.ask(commands.EndChat, stream=stream))
+        self.bob.done(self.bob.ask(vocabulary.EndChat, stream=stream))
         chatting(self.alice, self.bob, "bob")
 
     def test_it_tells_nothing_new(self) -> None:
         """Not even whether the one who said no has gone, or blocks them now."""
         self.refused()
-        self.bob.done(self.bob.ask(commands.Block, name=Name("alice")))
+        self.bob.done(self.bob.ask(vocabulary.Block, name=Name("alice")))
         self.assertEqual(self.too_soon(), limits.COOLDOWN_FIRST)
         self.bob.standard_wire.cut()
         self.house.network.pump()
@@ -422,9 +424,9 @@ class CooldownTests(RequestCase):
 class CompletenessTests(SynchronousTestCase):
     def test_every_input_that_can_come_is_taken(self) -> None:
         taken: dict[str, set[str]] = {}
-        for state, word, *_ in request_life.machine.__automat_automaton__.allTransitions():
+        for state, word, *_ in chat_request.machine.__automat_automaton__.allTransitions():
             taken.setdefault(state.name, set()).add(word)
-        inputs = {word for word in vars(ChatRequest) if not word.startswith("_")}
+        inputs = {word for word in vars(RequestInputs) if not word.startswith("_")}
         self.assertEqual(set(taken), {"created", "asking", "silent", "opening", "settled"})
         for name, words in taken.items():
             self.assertEqual(words, inputs, name)
@@ -433,7 +435,7 @@ class CompletenessTests(SynchronousTestCase):
 class RateTests(RequestCase):
     """How often one may ask, and be asked."""
 
-    def refused(self, who: Hand, name: str, by: Hand) -> None:
+    def refused(self, who: ManualClient, name: str, by: ManualClient) -> None:
         asked = self.ask(who, name)
         by.answer("refuse")
         self.failureResultOf(asked, refusals.Refused)
@@ -457,7 +459,7 @@ class RateTests(RequestCase):
         """One who asks again and again does not keep others away for long."""
         for _ in range(limits.REQUESTS_BY_PAIR):
             asked = self.ask(self.alice, "bob")
-            self.alice.done(self.alice.ask(commands.CancelRequest))
+            self.alice.done(self.alice.ask(vocabulary.CancelRequest))
             self.failureResultOf(asked, refusals.Cancelled)
         self.assert_no_answer(self.ask(self.alice, "bob"))
         self.assertEqual(len(self.bob.said("offer")), limits.REQUESTS_BY_PAIR)
@@ -466,7 +468,7 @@ class RateTests(RequestCase):
     def test_accepted_requests_are_not_counted(self) -> None:
         for _ in range(limits.REQUESTS_BY_PAIR + 1):
             stream = chatting(self.alice, self.bob, "bob")
-            self.alice.done(self.alice.ask(commands.EndChat, stream=stream))
+            self.alice.done(self.alice.ask(vocabulary.EndChat, stream=stream))
 
     def test_to_callee(self) -> None:
         """The callee is spared; the caller cannot tell it from absence."""
@@ -479,12 +481,12 @@ class RateTests(RequestCase):
 class PressureTests(RequestCase):
     """Many ask Bob, some of them to keep others away."""
 
-    def withdrawn(self, who: Hand) -> None:
+    def withdrawn(self, who: ManualClient) -> None:
         """`who` asks Bob, is put before him, and withdraws."""
         offers = len(self.bob.said("offer"))
         asked = self.ask(who, "bob")
         self.assertEqual(len(self.bob.said("offer")), offers + 1)
-        who.done(who.ask(commands.CancelRequest))
+        who.done(who.ask(vocabulary.CancelRequest))
         self.failureResultOf(asked, refusals.Cancelled)
         self.bob.answer("unavailable")  # as a client does that counts what waits for its answer
 
@@ -520,7 +522,7 @@ class PressureTests(RequestCase):
             self.ask(self.alice, "bob").addErrback(lambda _: None)
             self.bob.answer(word)
             self.house.network.advance(0)
-            self.alice.ask(commands.CancelRequest).addErrback(lambda _: None)
+            self.alice.ask(vocabulary.CancelRequest).addErrback(lambda _: None)
             self.house.switchboard.restraints.cooldowns.forget(Name("alice"), Name("bob"))
         self.assert_no_answer(self.ask(self.carol, "bob"))
         self.assertEqual(len(self.bob.said("offer")), 2)
@@ -568,7 +570,7 @@ class BehindTests(RequestCase):
         self.assert_no_answer(self.carols)
 
     def test_the_second_takes_the_place_of_one_that_is_withdrawn(self) -> None:
-        self.alice.done(self.alice.ask(commands.CancelRequest))
+        self.alice.done(self.alice.ask(vocabulary.CancelRequest))
         self.failureResultOf(self.alices, refusals.Cancelled)
         self.bob.answer("accept")
         self.assertEqual(self.carol.done(self.carols)["role"], "caller")
@@ -589,7 +591,7 @@ class BehindTests(RequestCase):
         self.assert_no_answer(self.carols)
 
     def test_the_second_is_withdrawn(self) -> None:
-        self.carol.done(self.carol.ask(commands.CancelRequest))
+        self.carol.done(self.carol.ask(vocabulary.CancelRequest))
         self.failureResultOf(self.carols, refusals.Cancelled)
         self.assertEqual(self.bob.said("withdrawn"), ["cancelled"])
         self.bob.offers.pop(0).callback({"answer": "accept"})
@@ -603,18 +605,18 @@ class BehindTests(RequestCase):
         self.assert_free(self.alice, self.carol)
 
     def test_the_second_is_blocked(self) -> None:
-        self.bob.done(self.bob.ask(commands.Block, name=Name("carol")))
+        self.bob.done(self.bob.ask(vocabulary.Block, name=Name("carol")))
         self.assertEqual(self.bob.said("withdrawn"), ["gone"])
         self.assert_no_answer(self.carols)
 
     def test_a_friend_does_not_hear_that_somebody_else_asks(self) -> None:
         """Carol may see when Bob is busy, but not that he is being asked."""
         terms = {"available": True, "busy_to": [Name("carol")]}
-        self.bob.done(self.bob.ask(commands.SetAvailability, **terms))
+        self.bob.done(self.bob.ask(vocabulary.SetAvailability, **terms))
         self.bob.answer("busy")
         self.assert_no_answer(self.carols)
 
     def test_bob_is_shown_both(self) -> None:
-        facts = self.bob.done(self.bob.ask(commands.MyData, further=False))["facts"]
+        facts = self.bob.done(self.bob.ask(vocabulary.MyData, further=False))["facts"]
         asking = [fact.value for fact in facts if fact.what == "asks you"]
         self.assertEqual(asking, ["alice", "carol"])

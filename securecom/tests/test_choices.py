@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client.choices import NOBODY, Busy, Choices, read_ask, read_busy
+from securecom.client.terms import NOBODY, BusyAudience, Choices, read_ask, read_busy
 from securecom.errors import BadArgument, BadName
 from securecom.identity import Name
 
@@ -17,15 +17,15 @@ class ChoicesTests(SynchronousTestCase):
         self.assertEqual(Choices(), Choices("anyone", NOBODY))
 
     def test_one_is_changed_and_the_other_stays(self) -> None:
-        former = Choices("people", Busy(names=(BOB,)))
+        former = Choices("people", BusyAudience(names=(BOB,)))
         told = {
             "ask nobody": Choices("nobody", former.busy),
             "Ask  Anyone": Choices("anyone", former.busy),
             "busy nobody": Choices("people", NOBODY),
-            "busy people": Choices("people", Busy(people=True)),
-            " busy to Carol bob carol ": Choices("people", Busy(names=(CAROL, BOB))),
-            "busy to people": Choices("people", Busy(names=(Name("people"),))),
-            "busy to nobody": Choices("people", Busy(names=(Name("nobody"),))),
+            "busy people": Choices("people", BusyAudience(people=True)),
+            " busy to Carol bob carol ": Choices("people", BusyAudience(names=(CAROL, BOB))),
+            "busy to people": Choices("people", BusyAudience(names=(Name("people"),))),
+            "busy to nobody": Choices("people", BusyAudience(names=(Name("nobody"),))),
         }
         for text, choices in told.items():
             self.assertEqual(former.changed(text), choices, text)
@@ -50,6 +50,6 @@ class ChoicesTests(SynchronousTestCase):
         self.assertRaises(BadArgument, Choices().changed, f"busy to {names}")
 
     def test_what_is_written_is_read(self) -> None:
-        for busy in (NOBODY, Busy(people=True), Busy(names=(BOB, CAROL))):
+        for busy in (NOBODY, BusyAudience(people=True), BusyAudience(names=(BOB, CAROL))):
             self.assertEqual(read_busy(str(busy)), busy)
         self.assertEqual(read_ask("nobody"), "nobody")

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import errors
 from securecom.client.program import exits
-from securecom.client.program.arguments import parser
+from securecom.client.program.command_line import parser
 from securecom.identity import Name
 from securecom.invitation import Host, Invitation
 from securecom.limits import TOKEN_BYTES

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from securecom import commands, limits, refusals, tls
+from securecom import limits, refusals, tls, vocabulary
 from securecom.client.channels import request_ways
 from securecom.client.channels.reaching import cannot_reach
 from securecom.client.events import AskedOver, ChatOver, Connecting, Event, Offline, Online
@@ -28,17 +28,17 @@ from securecom.errors import (
     ServerMismatch,
 )
 from securecom.identity import Name, server_fingerprint, server_id
-from securecom.tests import people
-from securecom.tests.certificates import Authority, bad_dates, bad_servers
-from securecom.tests.engaged import ALICE, BOB, STATES, AliceTestCase
-from securecom.tests.fake_server import (
+from securecom.tests.support import memory_client
+from securecom.tests.support.memory_client import MemoryClient
+from securecom.tests.support.scripted_server import (
     REQUEST,
     STANDARD,
-    FakeServer,
+    ScriptedServer,
     StandardEnd,
     outcome,
 )
-from securecom.tests.people import Person
+from securecom.tests.support.scripted_server_case import ALICE, BOB, STATES, AliceTestCase
+from securecom.tests.support.server_certificates import Authority, bad_dates, bad_servers
 
 
 @implementer(IStreamClientEndpoint)
@@ -65,14 +65,14 @@ class Endless:
 
 class ReachingTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.server = FakeServer()
+        self.server = ScriptedServer()
         self.network = self.server.network
         self.identity = self.server.enrol("alice")
 
-    def person(self, **settings: Any) -> Person:
-        return Person(self.network, self.identity, self.server.pin, **settings).start()
+    def person(self, **settings: Any) -> MemoryClient:
+        return MemoryClient(self.network, self.identity, self.server.pin, **settings).start()
 
-    def check_final(self, person: Person, kind: type[BaseException]) -> Any:
+    def check_final(self, person: MemoryClient, kind: type[BaseException]) -> Any:
         """It gave up, for this reason, and left nothing behind."""
         self.assertEqual([type(one) for one in person.done], [kind])
         self.assertIsNone(person.notes.last(Offline).retry_in)
@@ -238,7 +238,7 @@ class ReachingTests(SynchronousTestCase):
         self.assertIn("100 days ahead", str(error))
 
     def test_a_server_that_hangs_up_before_it_answers_is_tried_again(self) -> None:
-        person = Person(self.network, self.identity, self.server.pin)
+        person = MemoryClient(self.network, self.identity, self.server.pin)
         person.client.start()
         self.network.wires[-1].cut()
         self.network.pump()
@@ -270,7 +270,7 @@ class ReachingTests(SynchronousTestCase):
         given_up: list[Any] = []
         endless: Deferred[Any] = Deferred(given_up.append)
         way = request_ways.ServerListens(lambda port: Endless(endless))
-        self.patch(people, "way_of", lambda how, network: way)
+        self.patch(memory_client, "way_of", lambda how, network: way)
         person = self.person()
         person.main.log_out()
         self.network.pump()
@@ -289,7 +289,7 @@ class ReachingTests(SynchronousTestCase):
 
 class StayingTests(AliceTestCase):
     def goodbye(self, reason: str) -> None:
-        self.end.tell(commands.Goodbye, reason=reason)
+        self.end.tell(vocabulary.Goodbye, reason=reason)
         self.pump()
 
     def test_a_lost_connection_is_told_and_made_again(self) -> None:
@@ -330,7 +330,7 @@ class StayingTests(AliceTestCase):
             self.assertIn(case, error.hint)
 
     def test_a_server_that_breaks_the_rules_is_left_and_the_reason_told(self) -> None:
-        self.end.standard.control.call(commands.Enrol, token=b"x").addErrback(str)
+        self.end.standard.control.call(vocabulary.Enrol, token=b"x").addErrback(str)
         self.pump()
         self.assertIn("may not come here", self.notes.last(Offline).why)
 
@@ -425,7 +425,7 @@ class LeavingTests(AliceTestCase):
                 self.alice.log_out().addCallback(left.append)
 
         self.notes.on_event = leave
-        self.end.tell(commands.Goodbye, reason="disabled")
+        self.end.tell(vocabulary.Goodbye, reason="disabled")
         self.pump()
         self.fails(self.person.done, LoginRefused)
         self.assertEqual(left, [None])
@@ -449,6 +449,6 @@ class LeavingTests(AliceTestCase):
         self.check_left(left)
 
     def test_leaving_after_it_failed_for_good(self) -> None:
-        self.end.tell(commands.Goodbye, reason="disabled")
+        self.end.tell(vocabulary.Goodbye, reason="disabled")
         self.pump()
         self.assertEqual(self.told(self.alice.log_out()), [None])

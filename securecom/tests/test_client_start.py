@@ -27,17 +27,17 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import limits
 from securecom.client.__main__ import main
 from securecom.client.channels.request_ways import ServerDials, ServerListens
-from securecom.client.coordination.consent import ASK_THE_PERSON
+from securecom.client.coordination.engagement import ASK_THE_PERSON
 from securecom.client.events import Asked, Message, Online
-from securecom.client.frontends.qr import Screen
+from securecom.client.frontends.words import Screen
 from securecom.client.profile import private_files
 from securecom.client.profile.identity_file import make_identity_file, read_identity_file
 from securecom.client.profile.passphrase import Given, NoPassPhrase, Nowhere, Terminal
 from securecom.client.profile.profiles import Profiles
-from securecom.client.program import account, logs, running, standard_io
-from securecom.client.program.arguments import parser
+from securecom.client.program import logs, running, standard_io, who
+from securecom.client.program.command_line import parser
 from securecom.client.program.deciding import Program
-from securecom.client.program.sockets import Route
+from securecom.client.program.running import Route
 from securecom.demo import Partner
 from securecom.errors import (
     BadArgument,
@@ -49,7 +49,7 @@ from securecom.errors import (
 )
 from securecom.identity import Name
 from securecom.invitation import Host, Invitation
-from securecom.tests.scripted_role import Failing, ScriptedRole
+from securecom.tests.support.scripted_core import Failing, ScriptedCore
 
 SERVER = bytes(range(32))
 INVITATION = Invitation(Host("chat.example.org"), 4241, SERVER, bytes(limits.TOKEN_BYTES))
@@ -64,19 +64,17 @@ class StartCase(SynchronousTestCase):
     def parse(self, *words: str) -> Namespace:
         return parser().parse_args(["--data-dir", str(self.folder), *words])
 
-    def newcomer(self, *words: str) -> account.Newcomer:
-        return account.newcomer(
-            self.parse(INVITATION.link(), *words), self.profiles, NoPassPhrase()
-        )
+    def newcomer(self, *words: str) -> who.Newcomer:
+        return who.newcomer(self.parse(INVITATION.link(), *words), self.profiles, NoPassPhrase())
 
 
 class AccountTests(StartCase):
     def test_where_profiles_are(self) -> None:
         none = parser().parse_args([])
         environment = {"SECURECOM_HOME": "/from/environment"}
-        self.assertEqual(account.data_folder(self.parse(), environment), self.folder)
-        self.assertEqual(account.data_folder(none, environment), Path("/from/environment"))
-        self.assertEqual(account.data_folder(none, {"SECURECOM_HOME": ""}).name, "securecom")
+        self.assertEqual(who.data_folder(self.parse(), environment), self.folder)
+        self.assertEqual(who.data_folder(none, environment), Path("/from/environment"))
+        self.assertEqual(who.data_folder(none, {"SECURECOM_HOME": ""}).name, "securecom")
 
     def test_where_pass_phrases_come_from(self) -> None:
         for words, is_terminal, kind in (
@@ -86,7 +84,7 @@ class AccountTests(StartCase):
             (("--pass-fd", "3"), True, Given),
             (("--pass-file", "x"), False, Given),
         ):
-            source = account.pass_phrases(self.parse(*words), is_terminal=is_terminal)
+            source = who.pass_phrases(self.parse(*words), is_terminal=is_terminal)
             self.assertIsInstance(source, kind)
 
     def test_the_key_is_on_the_disk_before_the_token_is_spent(self) -> None:
@@ -105,17 +103,15 @@ class AccountTests(StartCase):
         """Two people who enrol at once on one machine do not share one."""
         first = self.newcomer()
         other = replace(INVITATION, token=b"x" * limits.TOKEN_BYTES)
-        second = account.newcomer(self.parse(other.link()), self.profiles, NoPassPhrase())
+        second = who.newcomer(self.parse(other.link()), self.profiles, NoPassPhrase())
         self.assertNotEqual(first.identity.public_key, second.identity.public_key)
         self.assertFalse(second.is_old)
 
     def test_a_second_try_needs_the_same_pass_phrase(self) -> None:
         arguments = self.parse(INVITATION.link())
-        account.newcomer(arguments, self.profiles, Given(lambda: b"right"))
+        who.newcomer(arguments, self.profiles, Given(lambda: b"right"))
         wrong = Given(lambda: b"wrong")
-        error = self.assertRaises(
-            PassPhraseProblem, account.newcomer, arguments, self.profiles, wrong
-        )
+        error = self.assertRaises(PassPhraseProblem, who.newcomer, arguments, self.profiles, wrong)
         self.assertIn("the key of an enrolment that was not finished", error.what)
 
     def test_only_the_key_of_an_earlier_try_is_a_resumed_one(self) -> None:
@@ -135,19 +131,19 @@ class AccountTests(StartCase):
     def test_and_with_which_folder_if_they_named_it(self) -> None:
         joined = self.newcomer().enrolled(Name("alice"))
         arguments = self.parse()
-        there = account.profiles_of(arguments, {})
+        there = who.profiles_of(arguments, {})
         self.assertEqual(there.start(joined.profile), f"securecom --data-dir {self.folder}")
         self.newcomer().enrolled(Name("bob"))
         start = f"securecom --data-dir {self.folder} --profile alice@chat.example.org"
         self.assertEqual(there.start(joined.profile), start)
         arguments.data_dir = None
-        there = account.profiles_of(arguments, {"SECURECOM_HOME": str(self.folder)})
+        there = who.profiles_of(arguments, {"SECURECOM_HOME": str(self.folder)})
         start = "securecom --profile alice@chat.example.org"
         self.assertEqual(there.start(joined.profile), start)
 
     def test_enrolled_and_back_again(self) -> None:
         joined = self.newcomer().enrolled(Name("alice"))
-        member = account.member(self.parse(), self.profiles, NoPassPhrase())
+        member = who.member(self.parse(), self.profiles, NoPassPhrase())
         self.assertEqual(member.profile, joined.profile)
         self.assertEqual(member.identity.public_key, joined.identity.public_key)
 
@@ -206,7 +202,7 @@ class AccountTests(StartCase):
             opened = os.open
             self.patch(os, "open", denied)
             error = self.assertRaises(
-                ProfileProblem, account.member, self.parse(), self.profiles, NoPassPhrase()
+                ProfileProblem, who.member, self.parse(), self.profiles, NoPassPhrase()
             )
             self.patch(os, "open", opened)
             self.assertIn("permission denied", error.what)
@@ -222,39 +218,39 @@ class AccountTests(StartCase):
     def test_settings_last_for_a_run_unless_they_are_saved(self) -> None:
         self.newcomer().enrolled(Name("alice"))
         words = ("--request", "dial", "--available")
-        member = account.member(self.parse(*words), self.profiles, NoPassPhrase())
+        member = who.member(self.parse(*words), self.profiles, NoPassPhrase())
         self.assertEqual((member.profile.request, member.profile.available), ("dial", True))
         self.assertEqual(self.profiles.load(None).request, "listen")
-        account.member(self.parse(*words, "--save"), self.profiles, NoPassPhrase())
+        who.member(self.parse(*words, "--save"), self.profiles, NoPassPhrase())
         self.assertTrue(self.profiles.load(None).available)
 
     def test_a_program_that_answers_is_a_setting_too(self) -> None:
         self.newcomer().enrolled(Name("alice"))
         words = ("--on-request", "sh -c 'exit 3'")
-        member = account.member(self.parse(*words), self.profiles, NoPassPhrase())
+        member = who.member(self.parse(*words), self.profiles, NoPassPhrase())
         program, *rest = member.profile.on_request
         self.assertEqual((Path(program).name, rest), ("sh", ["-c", "exit 3"]))
         self.assertEqual(self.profiles.load(None).on_request, ())
-        account.member(self.parse(*words, "--save"), self.profiles, NoPassPhrase())
-        member = account.member(self.parse(), self.profiles, NoPassPhrase())
+        who.member(self.parse(*words, "--save"), self.profiles, NoPassPhrase())
+        member = who.member(self.parse(), self.profiles, NoPassPhrase())
         self.assertEqual(member.profile.on_request, (program, *rest))
-        none = account.member(self.parse("--on-request", ""), self.profiles, NoPassPhrase())
+        none = who.member(self.parse("--on-request", ""), self.profiles, NoPassPhrase())
         self.assertEqual(none.profile.on_request, ())
 
     def test_a_program_that_is_not_there_any_more_is_told_at_once(self) -> None:
         profile = self.newcomer().enrolled(Name("alice")).profile
         profile.with_settings(on_request=("/none",)).save()
         error = self.assertRaises(
-            NoProgram, account.member, self.parse(), self.profiles, NoPassPhrase()
+            NoProgram, who.member, self.parse(), self.profiles, NoPassPhrase()
         )
         self.assertIn("docs/bots.md", error.hint)
         words = ("--on-request", "")
-        member = account.member(self.parse(*words), self.profiles, NoPassPhrase())
+        member = who.member(self.parse(*words), self.profiles, NoPassPhrase())
         self.assertEqual(member.profile.on_request, ())
 
     def test_what_decides_ends_with_the_client(self) -> None:
         reactor = MemoryReactorClock()
-        run = running.Run(self.parse(), reactor, [])
+        run = running.ClientRun(self.parse(), reactor, [])
         self.assertIs(run._consent(()), ASK_THE_PERSON)
         self.assertEqual(reactor.triggers, {})
         program = run._consent(("/usr/bin/decide",))
@@ -269,7 +265,7 @@ class AccountTests(StartCase):
         called: list[Any] = []
         reactor: Any = MemoryReactorClock()
         reactor.callFromThread = called.append
-        run = running.Run(self.parse(), reactor, [])
+        run = running.ClientRun(self.parse(), reactor, [])
         run._open(None)
         handlers[signal.SIGCONT](signal.SIGCONT, None)
         self.assertEqual(called, [run.lines.continued])
@@ -278,9 +274,9 @@ class AccountTests(StartCase):
 
     def test_settings_at_enrolment(self) -> None:
         joined = self.newcomer().enrolled(Name("alice"))
-        account.settled(joined, self.parse("--available"))
+        who.settled(joined, self.parse("--available"))
         self.assertFalse(self.profiles.load(None).available)
-        settled = account.settled(joined, self.parse("--available", "--save"))
+        settled = who.settled(joined, self.parse("--available", "--save"))
         self.assertEqual(self.profiles.load(None), settled.profile)
         self.assertTrue(settled.profile.available)
 
@@ -307,7 +303,7 @@ class MainTests(StartCase):
 
     def test_a_link_from_standard_input_is_on_no_command_line(self) -> None:
         taken: list[object] = []
-        self.patch(account, "newcomer", lambda arguments, *_: taken.append(arguments.link))
+        self.patch(who, "newcomer", lambda arguments, *_: taken.append(arguments.link))
         self.patch(running, "run", lambda arguments, someone: 0)
         self.patch(logs, "begin", lambda path: None)
         self.patch(standard_io, "first_line", lambda most: INVITATION.link())
@@ -320,7 +316,7 @@ class MainTests(StartCase):
 
     def test_a_link_from_standard_input_may_be_wrapped(self) -> None:
         taken: list[object] = []
-        self.patch(account, "newcomer", lambda arguments, *_: taken.append(arguments.link))
+        self.patch(who, "newcomer", lambda arguments, *_: taken.append(arguments.link))
         self.patch(running, "run", lambda arguments, someone: 0)
         self.patch(logs, "begin", lambda path: None)
         link = INVITATION.link()
@@ -352,7 +348,7 @@ class MainTests(StartCase):
         def broken(*_: object) -> None:
             raise OSError(errno.EMFILE, "Too many open files")
 
-        self.patch(account, "member", broken)
+        self.patch(who, "member", broken)
         code, stdout, stderr = self.main()
         self.assertEqual((code, stdout, stderr.count("\n")), (1, "", 1))
         self.assertIn("SC-112", stderr)
@@ -609,7 +605,7 @@ class PartnerTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.partner = Partner(self.clock)
-        self.role = ScriptedRole()
+        self.role = ScriptedCore()
         self.partner.role = self.role
 
     def test_it_accepts_and_repeats(self) -> None:

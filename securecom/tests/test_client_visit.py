@@ -22,14 +22,14 @@ from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
 from securecom.client.profile.profile import IDENTITY_FILE, Profile
 from securecom.client.profile.profiles import Profiles
-from securecom.client.program.account import Member, Newcomer
-from securecom.client.program.joining import NameHeard, join
+from securecom.client.program.running import NameHeard, join
 from securecom.client.program.visit import Visit
+from securecom.client.program.who import Member, Newcomer
 from securecom.client.service import Client
 from securecom.errors import StateDamaged
 from securecom.identity import Identity, Name, server_fingerprint
 from securecom.invitation import Host, Invitation, token_hash
-from securecom.tests.house import STANDARD, House
+from securecom.tests.support.memory_server import STANDARD, MemoryServer
 
 TOKEN = bytes(limits.TOKEN_BYTES)
 
@@ -39,7 +39,7 @@ class Guest:
 
     def __init__(
         self,
-        house: House,
+        house: MemoryServer,
         *,
         patient: bool = False,
         attempts: int | None = None,
@@ -131,7 +131,7 @@ class Guest:
 
 class VisitCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.house = House()
+        self.house = MemoryServer()
         self.folder = Path(self.mktemp())
 
     def member(self, name: str, identity: Identity | None = None) -> Member:
@@ -398,7 +398,7 @@ class FailureTests(VisitCase):
 
     def test_another_server_is_4(self) -> None:
         member = self.member("alice")
-        self.house = House()
+        self.house = MemoryServer()
         guest = Guest(self.house)
         guest.begin(member)
         guest.finish()

@@ -26,7 +26,7 @@ from securecom.client.events import (
     Event,
     Message,
     Offline,
-    RequestChannel,
+    RequestChannelState,
     TimeLeft,
 )
 from securecom.client.program.running import watch_clocks
@@ -34,12 +34,12 @@ from securecom.client.terms import DAY, Pause, Terms
 from securecom.identity import Identity, Name
 from securecom.invitation import token_hash
 from securecom.server.database import SynchronousPool, connect
-from securecom.server.service import Server, Settings, Surroundings
+from securecom.server.service import Endpoints, Server, ServerContext
 from securecom.server.sqlite_registry import SQLiteRegistry
-from securecom.server.state import State, open_state
-from securecom.testing import MemoryServerEndpoint, MemoryTransport, Network, Wire
-from securecom.tests.house import numbered, result
-from securecom.tests.people import Person
+from securecom.server.state import ServerState, open_state
+from securecom.tests.support.memory_client import MemoryClient
+from securecom.tests.support.memory_server import numbered, result
+from securecom.tests.support.network import MemoryServerEndpoint, MemoryTransport, Network, Wire
 
 NOW = time.time()
 ALICE, BOB = Name("alice"), Name("bob")
@@ -106,7 +106,7 @@ class JumpCase(SynchronousTestCase):
         names = zip(("alice", "bob"), self.keys, strict=True)
         self.people = {name: self.person(name, identity) for name, identity in names}
 
-    def make_state(self) -> State:
+    def make_state(self) -> ServerState:
         return open_state(Path(self.mktemp()), [], NOW)
 
     def start_server(self) -> Server:
@@ -115,8 +115,8 @@ class JumpCase(SynchronousTestCase):
         server = Server(
             self.state,
             self.registry,
-            Settings(doors[0], doors[1], 4242),
-            Surroundings(
+            Endpoints(doors[0], doors[1], 4242),
+            ServerContext(
                 machine,
                 machine.wall,
                 numbered(),
@@ -130,13 +130,13 @@ class JumpCase(SynchronousTestCase):
         server.startService()
         return server
 
-    def person(self, name: str, identity: Identity) -> Person:
+    def person(self, name: str, identity: Identity) -> MemoryClient:
         ticket = token_hash(name.encode())
         result(self.registry.invite(Name(name), ticket, NOW + 60))
         result(self.registry.spend(ticket, identity.public_key, NOW))
         machine = self.machines[name]
         net = SimpleNamespace(**{n: getattr(self.network, n) for n in _NEEDED}, clock=machine)
-        person = Person(net, identity, self.state.server_id, wall=machine.wall)  # type: ignore[arg-type]
+        person = MemoryClient(net, identity, self.state.server_id, wall=machine.wall)  # type: ignore[arg-type]
         watch_clocks(person.client, machine, machine.wall)
         return person
 
@@ -149,7 +149,7 @@ class JumpCase(SynchronousTestCase):
             self.wires[name] = [wire for wire in self.network.wires if wire not in before]
         self.wires["server"] = list(self.network.wires)
 
-    def chat(self, chat_seconds: int | None = None) -> tuple[Person, Person]:
+    def chat(self, chat_seconds: int | None = None) -> tuple[MemoryClient, MemoryClient]:
         """Alice and Bob, on line and in a chat."""
         self.start()
         alice, bob = (self.people[name] for name in ("alice", "bob"))
@@ -313,7 +313,7 @@ class CalendarTests(JumpCase):
         self.network.advance(2 * limits.CLOCK_LOOK)
         self.assertEqual(result(self.registry.quarantine()), [])
 
-    def away_until(self, of_day: int) -> Person:
+    def away_until(self, of_day: int) -> MemoryClient:
         """Alice, at noon, who wants to be away until a time of day."""
         self.begin()
         self.start()
@@ -362,7 +362,7 @@ class CalendarTests(JumpCase):
 class SleepTests(JumpCase):
     """A laptop that is shut and opened again."""
 
-    def wakes(self, person: Person) -> list[str]:
+    def wakes(self, person: MemoryClient) -> list[str]:
         """What its person is shown within five seconds of that."""
         person.notes.events.clear()
         self.network.advance(5)
@@ -397,8 +397,8 @@ class SleepTests(JumpCase):
         self.wires["alice"] = [standard]
         self.sleep(60, "alice")
         shown = self.wakes(self.people["alice"])
-        self.assertEqual(shown, ["RequestChannel", "RequestChannel"])
-        self.assertTrue(self.people["alice"].notes.last(RequestChannel).up)
+        self.assertEqual(shown, ["RequestChannelState", "RequestChannelState"])
+        self.assertTrue(self.people["alice"].notes.last(RequestChannelState).up)
 
     def test_a_request_channel_that_waits_is_tried_at_once(self) -> None:
         self.start()
@@ -409,7 +409,7 @@ class SleepTests(JumpCase):
         self.network.ports[port] = door
         self.wires["alice"] = self.wires["alice"][:1]
         self.sleep(15, "alice")
-        self.assertEqual(self.wakes(self.people["alice"]), ["RequestChannel"])
+        self.assertEqual(self.wakes(self.people["alice"]), ["RequestChannelState"])
 
     def test_whoever_waits_to_try_again_tries_at_once(self) -> None:
         """The wait has grown to a minute by then."""

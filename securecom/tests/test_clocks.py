@@ -91,7 +91,7 @@ class SteadyTimeTests(SynchronousTestCase):
             "peers.py",  # the dates of certificates
             "admin/__main__.py",
             "client/terms.py",
-            "client/program/account.py",
+            "client/program/who.py",
             "client/program/running.py",
             "client/program/standard_io.py",  # monotonic: after the reactor has ended
         }

@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from twisted.protocols import amp
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits, refusals
-from securecom.arguments import (
+from securecom import limits, refusals, vocabulary
+from securecom.errors import WireError
+from securecom.identity import Identity, Name
+from securecom.succession import LINK_BYTES
+from securecom.vocabulary import (
     Fact,
     FactsArgument,
     FixedBytes,
@@ -20,11 +23,8 @@ from securecom.arguments import (
     Number,
     Word,
 )
-from securecom.errors import WireError
-from securecom.identity import Identity, Name
-from securecom.succession import LINK_BYTES
 
-COMMANDS = list(commands.BY_NAME.values())
+COMMANDS = list(vocabulary.BY_NAME.values())
 REFUSALS = refusals.Refusal.__subclasses__()
 
 
@@ -100,7 +100,7 @@ class ArgumentTests(SynchronousTestCase):
     def test_ports(self) -> None:
         """The port that a client connects to is one; the one that a server may dial may be any."""
         port, any_port = (
-            dict(commands.LogIn.response)[key] for key in (b"request_port", b"dial_port")
+            dict(vocabulary.LogIn.response)[key] for key in (b"request_port", b"dial_port")
         )
         self.assert_round_trip(port, 1, b"1")
         self.assert_refused(port, b"0", b"65536")
@@ -120,9 +120,9 @@ class ArgumentTests(SynchronousTestCase):
                 continue
 
     def test_an_optional_argument_may_be_absent(self) -> None:
-        box = commands.LogIn.makeResponse({"name": Name("al"), "request_port": 1}, None)
+        box = vocabulary.LogIn.makeResponse({"name": Name("al"), "request_port": 1}, None)
         self.assertNotIn(b"dial_port", box)
-        self.assertIsNone(commands.LogIn.parseResponse(box, None)["dial_port"])
+        self.assertIsNone(vocabulary.LogIn.parseResponse(box, None)["dial_port"])
 
 
 class VocabularyTests(SynchronousTestCase):

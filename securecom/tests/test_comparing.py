@@ -7,16 +7,16 @@ from operator import attrgetter
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits, refusals
+from securecom import limits, refusals, vocabulary
 from securecom.client.events import (
     Asked,
     ChatOver,
     ChatStarted,
-    Compared,
+    ComparisonResult,
     Fingerprints,
+    ListedUser,
     SafetyCode,
     SafetyNumber,
-    User,
     Whois,
 )
 from securecom.errors import (
@@ -29,14 +29,14 @@ from securecom.errors import (
 )
 from securecom.identity import Identity, server_fingerprint
 from securecom.safety_number import in_groups, safety_number
-from securecom.tests.chat_pairs import End, Pair
-from securecom.tests.engaged import ALICE, BOB, AliceTestCase
-from securecom.tests.fake_server import outcome
+from securecom.tests.support.chat_pair import End, Pair
+from securecom.tests.support.scripted_server import outcome
+from securecom.tests.support.scripted_server_case import ALICE, BOB, AliceTestCase
 
 
 def words(end: End) -> list[tuple[str, str]]:
     """What an end was shown of comparing."""
-    return [(one.by, one.word) for one in end.events if isinstance(one, Compared)]
+    return [(one.by, one.word) for one in end.events if isinstance(one, ComparisonResult)]
 
 
 def refuse(word: str) -> None:
@@ -78,7 +78,7 @@ class WordTests(SynchronousTestCase):
     def test_a_yes_that_is_said_again_is_not_shown_and_ends_the_chat(self) -> None:
         for _ in range(2):
             self.assertEqual(self.bob.over, [])
-            self.alice.session.control.call(commands.Compared, word="yes").addErrback(
+            self.alice.session.control.call(vocabulary.Compared, word="yes").addErrback(
                 lambda _: None
             )
             self.pair.pump()
@@ -171,7 +171,7 @@ class EarlyTests(SynchronousTestCase):
     def test_a_word_before_hello_is_no_chat(self) -> None:
         for word in ("yes", "no"):
             pair = Pair()
-            early = partial(pair.bob.session.control.call, commands.Compared, word=word)
+            early = partial(pair.bob.session.control.call, vocabulary.Compared, word=word)
             self.patch(pair.bob.session, "send_hello", lambda send=early: outcome(send()))
             pair.open()
             self.assertEqual([ending for ending, _ in pair.alice.over], [None])
@@ -210,7 +210,7 @@ class PersonTests(AliceTestCase):
         self.assertIsNone(self.keys.compared(True))
         self.pump()
         self.assertEqual(self.trust(), "verified")
-        self.assertEqual(self.notes.events, [Compared(BOB, "me", "yes")])
+        self.assertEqual(self.notes.events, [ComparisonResult(BOB, "me", "yes")])
         self.assertEqual(words(self.chatting), [("peer", "yes")])
         self.assertEqual(self.keys.safety_number().trust, "verified")
 
@@ -238,7 +238,7 @@ class PersonTests(AliceTestCase):
         self.chat()
         self.chatting.session.comparing.agree()
         self.pump()
-        self.assertEqual(self.notes.events, [Compared(BOB, "peer", "yes")])
+        self.assertEqual(self.notes.events, [ComparisonResult(BOB, "peer", "yes")])
         self.assertEqual(self.trust(), "met")
         self.keys.safety_number()
         self.keys.compared(True)
@@ -251,7 +251,9 @@ class PersonTests(AliceTestCase):
         self.chat()
         came = self.told(self.keys.compared(False))
         self.assertEqual(came, [None])
-        self.assertEqual(self.notes.events, [Compared(BOB, "me", "no"), ChatOver(BOB, "by-me", [])])
+        self.assertEqual(
+            self.notes.events, [ComparisonResult(BOB, "me", "no"), ChatOver(BOB, "by-me", [])]
+        )
         self.assertEqual(words(self.chatting), [("peer", "no")])
         self.assertEqual(self.chatting.over, [("by-peer", [])])
         self.assertEqual(self.trust(), "met")
@@ -305,7 +307,7 @@ class PersonTests(AliceTestCase):
         self.told(self.alice.stop())
         self.end.standard.pages = lambda after, text: {"names": [BOB], "more": False}
         (users,) = self.told(self.alice.users())
-        self.assertEqual(users.users, [User(BOB, "verified")])
+        self.assertEqual(users.users, [ListedUser(BOB, "verified")])
         self.assertEqual(self.keys.whois(BOB).trust, "verified")
         self.reach("chatting")
         self.assertEqual(self.notes.last(Asked).trust, "verified")

@@ -18,8 +18,8 @@ from securecom.errors import (
 )
 from securecom.framing import encode_chat
 from securecom.identity import Identity
-from securecom.testing import Wire
-from securecom.tests.pairs import NetworkCase, Plain, PlainTLS, Recorder
+from securecom.tests.support.joined_connections import NetworkCase, Plain, PlainTLS, Recorder
+from securecom.tests.support.network import Wire
 
 PING = framing.encode(framing.CONTROL, b"\0\4_ask\0\0011\0\10_command\0\4Ping\0\0")
 

@@ -8,8 +8,8 @@ from securecom.errors import (
     WireError,
 )
 from securecom.framing import encode_chat
-from securecom.testing import BUFFER
-from securecom.tests.pairs import NetworkCase, Recorder
+from securecom.tests.support.joined_connections import NetworkCase, Recorder
+from securecom.tests.support.network import BUFFER
 
 MEGABYTE = 2**20
 

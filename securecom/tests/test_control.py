@@ -12,13 +12,13 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits, refusals
-from securecom.commands import CancelRequest, ListAvailable, Ping, Say
+from securecom import limits, refusals, vocabulary
 from securecom.control import PAD, parse_box
 from securecom.errors import WireError
 from securecom.identity import Name
 from securecom.refusals import NothingToEnd
-from securecom.tests.lanes import Box, Side, join, serialized
+from securecom.tests.support.control_pair import Box, Side, join, serialized
+from securecom.vocabulary import CancelRequest, ListAvailable, Ping, Say
 
 
 class BoxTests(SynchronousTestCase):
@@ -129,7 +129,7 @@ class ConversationTests(SynchronousTestCase):
         self.assert_untroubled()
 
     def test_telling_wants_no_answer(self) -> None:
-        self.here.lane.tell(commands.StreamClosed, stream=7)
+        self.here.lane.tell(vocabulary.StreamClosed, stream=7)
         join(self.here, self.there)
         self.assertEqual(self.there.responders.asked, [7])
         self.assert_untroubled()
@@ -177,7 +177,7 @@ class ConversationTests(SynchronousTestCase):
 
     def test_bytes_of_answers_are_counted_those_of_commands_are_not(self) -> None:
         self.call(Ping)
-        self.here.lane.tell(commands.StreamClosed, stream=1)
+        self.here.lane.tell(vocabulary.StreamClosed, stream=1)
         self.assertEqual(self.here.lane.answer_bytes, 0)
         (frame,) = self.sent_answer()
         self.assertEqual(self.there.lane.answer_bytes, 2 * len(frame))
@@ -253,7 +253,7 @@ class StopTests(SynchronousTestCase):
     def test_calls_after_the_end_fail_and_send_nothing(self) -> None:
         self.stop()
         self.failureResultOf(self.side.lane.call(Ping), ConnectionLost)
-        self.side.lane.tell(commands.StreamClosed, stream=1)
+        self.side.lane.tell(vocabulary.StreamClosed, stream=1)
         self.assertEqual(self.side.sent, [])
 
     def test_a_call_made_while_the_others_fail_fails_too(self) -> None:

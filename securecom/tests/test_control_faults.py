@@ -13,10 +13,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.commands import CancelRequest, ListAvailable, Ping
 from securecom.errors import NotYourStream, OurFault, WireError
 from securecom.refusals import NothingToEnd
-from securecom.tests.lanes import SECRET, Side
+from securecom.tests.support.control_pair import SECRET, Side
+from securecom.vocabulary import CancelRequest, ListAvailable, Ping
 
 
 class HostileTests(SynchronousTestCase):

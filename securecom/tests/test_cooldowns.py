@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
 from securecom.identity import Name
-from securecom.server.cooldowns import Cooldowns
+from securecom.server.restraints import Cooldowns
 
 ALICE, BOB, CAROL = Name("alice"), Name("bob"), Name("carol")
 

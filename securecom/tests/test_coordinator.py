@@ -6,7 +6,7 @@ import gc
 import weakref
 from typing import Any
 
-from securecom import commands, limits, refusals
+from securecom import limits, refusals, vocabulary
 from securecom.client.events import (
     Asked,
     AskedOver,
@@ -35,8 +35,14 @@ from securecom.errors import (
     WasRefused,
 )
 from securecom.identity import Identity
-from securecom.tests.chat_pairs import STREAM
-from securecom.tests.engaged import BOB, CAROL, OTHER_CHAT, STATES, AliceTestCase
+from securecom.tests.support.chat_pair import STREAM
+from securecom.tests.support.scripted_server_case import (
+    BOB,
+    CAROL,
+    OTHER_CHAT,
+    STATES,
+    AliceTestCase,
+)
 
 
 def broken(*_: object) -> None:
@@ -561,7 +567,7 @@ class ChattingTests(AliceTestCase):
 
     def test_a_stream_that_the_server_closes_is_cut_off_and_not_ended_again(self) -> None:
         self.alice.say("into the blue")
-        self.end.tell(commands.StreamClosed, stream=STREAM)
+        self.end.tell(vocabulary.StreamClosed, stream=STREAM)
         self.pump()
         self.assertEqual(self.notes.last(ChatOver), ChatOver(BOB, "cut-off", [1], unsent=[1]))
         self.assertEqual(self.end.said("end"), [])
@@ -573,14 +579,14 @@ class ChattingTests(AliceTestCase):
         self.assertFalse(self.alice.is_opening)
 
     def test_a_peer_that_breaks_the_rules_is_a_problem_and_a_cut(self) -> None:
-        self.peer_end.session.control.call(commands.Say, text="x" * 17000).addErrback(str)
+        self.peer_end.session.control.call(vocabulary.Say, text="x" * 17000).addErrback(str)
         self.pump()
         (problem,) = self.notes.of(Problem)
         self.assertEqual(problem.code, ChatFailed.code)
         self.assertEqual(self.notes.last(ChatOver), ChatOver(BOB, "cut-off", []))
 
     def test_bytes_and_closings_of_other_streams_are_nobodys(self) -> None:
-        self.end.tell(commands.StreamClosed, stream=STREAM + 1)
+        self.end.tell(vocabulary.StreamClosed, stream=STREAM + 1)
         self.peer_end.stream.number += 1
         self.peer_end.session.say("to nobody")
         self.pump()
@@ -596,7 +602,7 @@ class ChattingTests(AliceTestCase):
         self.setUp()
         self.told(self.alice.stop())
         stands = self.reach("opening")
-        self.end.tell(commands.StreamClosed, stream=STREAM)
+        self.end.tell(vocabulary.StreamClosed, stream=STREAM)
         self.pump()
         self.fails(stands, ChatFailed)
 

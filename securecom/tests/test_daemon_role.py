@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits, refusals
-from securecom.client.channels.backoff import Backoff
+from securecom import limits, refusals, vocabulary
+from securecom.client.channels.reaching import Backoff
 from securecom.client.events import (
     Asked,
     AskedOver,
@@ -18,15 +18,15 @@ from securecom.client.events import (
     Offline,
     Online,
     Problem,
-    RequestChannel,
+    RequestChannelState,
 )
 from securecom.errors import CannotReach, NotDialled
 from securecom.identity import Name
-from securecom.testing import Wire
-from securecom.tests.certificates import Authority
-from securecom.tests.engaged import BOB, CHAT, AliceTestCase
-from securecom.tests.fake_server import HOST, REQUEST, STANDARD, FakeServer
-from securecom.tests.people import Person
+from securecom.tests.support.memory_client import MemoryClient
+from securecom.tests.support.network import Wire
+from securecom.tests.support.scripted_server import HOST, REQUEST, STANDARD, ScriptedServer
+from securecom.tests.support.scripted_server_case import BOB, CHAT, AliceTestCase
+from securecom.tests.support.server_certificates import Authority
 
 if TYPE_CHECKING:
     Mixin = AliceTestCase
@@ -41,7 +41,7 @@ class ChannelStories(Mixin):
     port: int | None
 
     def channels(self) -> list[bool]:
-        return [event.up for event in self.notes.of(RequestChannel)]
+        return [event.up for event in self.notes.of(RequestChannelState)]
 
     def lose(self) -> None:
         assert self.end.request is not None
@@ -50,19 +50,21 @@ class ChannelStories(Mixin):
 
     def again(self, prepare: Callable[[], object]) -> None:
         """A new client at a server that was prepared for it."""
-        self.server = FakeServer()
+        self.server = ScriptedServer()
         self.network = self.server.network
         prepare()
         identity = self.server.enrol("alice")
-        self.person = Person(self.network, identity, self.server.pin, how=self.how).start()
+        self.person = MemoryClient(self.network, identity, self.server.pin, how=self.how).start()
         self.alice, self.notes = self.person.main, self.person.notes
         self.end = self.server.people[Name("alice")]
 
     def test_it_is_up_before_we_say_that_we_are_on_line(self) -> None:
         self.again(lambda: None)
-        kinds = [type(e) for e in self.notes.events if isinstance(e, RequestChannel | Online)]
-        self.assertEqual(kinds, [RequestChannel, Online])
-        self.assertEqual(self.notes.last(RequestChannel), RequestChannel(True, self.how, self.port))
+        kinds = [type(e) for e in self.notes.events if isinstance(e, RequestChannelState | Online)]
+        self.assertEqual(kinds, [RequestChannelState, Online])
+        self.assertEqual(
+            self.notes.last(RequestChannelState), RequestChannelState(True, self.how, self.port)
+        )
         assert self.end.request is not None
         self.assertFalse(self.end.request.is_closing)
 
@@ -80,7 +82,7 @@ class ChannelStories(Mixin):
     def test_nothing_is_offered_before_the_servers_proof(self) -> None:
         def early(channel: Any) -> None:
             facts = {"chat": CHAT, "caller": BOB, "key": self.bob.public_key, "seconds": 60}
-            channel.control.call(commands.OfferChat, **facts).addErrback(lambda _: None)
+            channel.control.call(vocabulary.OfferChat, **facts).addErrback(lambda _: None)
 
         self.again(lambda: setattr(self.server, "early", early))
         self.assertEqual(self.notes.of(Asked), [])
@@ -88,14 +90,14 @@ class ChannelStories(Mixin):
 
     def test_nothing_is_withdrawn_before_the_servers_proof(self) -> None:
         def early(channel: Any) -> None:
-            channel.control.tell(commands.WithdrawOffer, chat=CHAT, reason="gone")
+            channel.control.tell(vocabulary.WithdrawOffer, chat=CHAT, reason="gone")
 
         self.again(lambda: setattr(self.server, "early", early))
         self.assertEqual(self.channels(), [False])
 
     def test_nothing_is_missed_before_the_servers_proof(self) -> None:
         def early(channel: Any) -> None:
-            channel.control.tell(commands.MissedRequest, caller=BOB)
+            channel.control.tell(vocabulary.MissedRequest, caller=BOB)
 
         self.again(lambda: setattr(self.server, "early", early))
         self.assertEqual(self.alice.requests().missed, [])
@@ -137,8 +139,8 @@ class ChannelStories(Mixin):
 
     def test_it_answers_the_servers_pings(self) -> None:
         assert self.end.request is not None
-        self.assertEqual(self.told(self.end.request.control.call(commands.Ping)), [{}])
-        self.assertEqual(self.told(self.end.ask(commands.Ping)), [{}])
+        self.assertEqual(self.told(self.end.request.control.call(vocabulary.Ping)), [{}])
+        self.assertEqual(self.told(self.end.ask(vocabulary.Ping)), [{}])
 
     def test_it_ends_with_the_session(self) -> None:
         channel = self.end.request
@@ -244,7 +246,9 @@ class DialTests(ChannelStories, AliceTestCase):
         self.again(lambda: setattr(self.server, "dial_port", 0))
         (port,) = self.end.said("dial")
         self.assertNotIn(port, (0, limits.DIAL_PORT))
-        self.assertEqual(self.notes.last(RequestChannel), RequestChannel(True, "dial", port))
+        self.assertEqual(
+            self.notes.last(RequestChannelState), RequestChannelState(True, "dial", port)
+        )
 
     def test_nobody_can_connect_once_the_channel_stands(self) -> None:
         self.assertNotIn(limits.DIAL_PORT, self.network.ports)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.python.failure import Failure
 
 from securecom import limits, refusals
-from securecom.client.coordination.consent import Decision, Facts, Verdict
+from securecom.client.coordination.engagement import Decision, Facts, Verdict
 from securecom.client.events import (
     AnsweredForYou,
     Asked,
@@ -19,7 +19,7 @@ from securecom.client.terms import Terms
 from securecom.errors import ChatFailed, NotNow, PeerKeyChanged, ProgramFailed, StateDamaged
 from securecom.identity import Identity
 from securecom.succession import Link
-from securecom.tests.engaged import BOB, CAROL, OTHER_CHAT, AliceTestCase
+from securecom.tests.support.scripted_server_case import BOB, CAROL, OTHER_CHAT, AliceTestCase
 
 
 class DecidingCase(AliceTestCase):

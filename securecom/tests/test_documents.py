@@ -12,9 +12,9 @@ from twisted.protocols import amp
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import securecom
-from securecom import arguments, commands, limits, peers, refusals, tls
+from securecom import limits, peers, refusals, tls, vocabulary
 from securecom.paces import Pace
-from securecom.server import standard
+from securecom.server import standard_channel
 
 ROOT = Path(securecom.__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -51,17 +51,17 @@ def written(name: bytes, argument: amp.Argument) -> str:
 
 def kind(argument: amp.Argument) -> str:
     match argument:
-        case arguments.FixedBytes():
+        case vocabulary.FixedBytes():
             return f"{argument.length} bytes"
-        case arguments.Number():
+        case vocabulary.Number():
             return f"number {argument.low} to {argument.high}"
-        case arguments.Word():
+        case vocabulary.Word():
             return "/".join(f"`{word}`" for word in argument.words)
     return {
-        arguments.NameArgument: "name",
-        arguments.KeyArgument: "key",
-        arguments.NamesArgument: "names",
-        arguments.FactsArgument: "facts",
+        vocabulary.NameArgument: "name",
+        vocabulary.KeyArgument: "key",
+        vocabulary.NamesArgument: "names",
+        vocabulary.FactsArgument: "facts",
         amp.Boolean: "boolean",
         amp.String: "bytes",
         amp.Unicode: "text",
@@ -82,10 +82,10 @@ def row_of(command: type[amp.Command]) -> list[str]:
 
 def declared() -> dict[str, list[str]]:
     """The names of the commands under each heading of commands.py."""
-    source = Path(commands.__file__).read_text("utf-8")
+    source = Path(vocabulary.__file__).read_text("utf-8")
     sections = re.split(r"^# --- (.+?) -+$", source, flags=re.M)[1:]
     found = {
-        title: re.findall(r"^class (\w+)\(Command\):", body, re.M)
+        title: re.findall(r"^class (\w+)\(PacedCommand\):", body, re.M)
         for title, body in zip(sections[::2], sections[1::2], strict=True)
     }
     return {title: names for title, names in found.items() if names}
@@ -95,7 +95,7 @@ class VocabularyTests(DocumentCase):
     def test_every_command_stands_under_its_channel_with_its_arguments(self) -> None:
         text = self.text("protocol.md")
         expected = {
-            title: [row_of(getattr(commands, name)) for name in names]
+            title: [row_of(getattr(vocabulary, name)) for name in names]
             for title, names in declared().items()
         }
         sections = dict(re.findall(r"^### (.+?)\n(.*?)(?=^##|\Z)", text, re.M | re.S))
@@ -113,7 +113,7 @@ class VocabularyTests(DocumentCase):
 
     def test_every_pace(self) -> None:
         section = self.text("protocol.md").split("## Pace\n")[1].split("\n## ")[0]
-        paced = {one.__name__: one.pace for one in commands.BY_NAME.values()}
+        paced = {one.__name__: one.pace for one in vocabulary.BY_NAME.values()}
         expected = [
             [f"`{name}`", f"{pace.count}", f"{pace.seconds:g}"]
             for name, pace in paced.items()
@@ -123,7 +123,10 @@ class VocabularyTests(DocumentCase):
 
     def test_who_may_say_what_when(self) -> None:
         """The phases of the standard channel are those of the document."""
-        heads = {"before log-in": standard.Door, "on the enrolment ALPN": standard.Enrolment}
+        heads = {
+            "before log-in": standard_channel.Door,
+            "on the enrolment ALPN": standard_channel.EnrolmentPhase,
+        }
         for phase, locator in heads.items():
             row = next(row for row in rows(self.text("protocol.md")) if row[0] == phase)
             named = set(re.findall(r"`(\w+)`", row[1]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom.client.durations import duration
+from securecom.client.terms import duration
 
 
 class DurationTests(SynchronousTestCase):

@@ -9,12 +9,14 @@ from twisted.internet.defer import Deferred
 
 from securecom import limits, refusals
 from securecom.client.coordination import engagement_states
-from securecom.client.coordination.asked_side import AskedSide
-from securecom.client.coordination.asking_side import AskingSide
-from securecom.client.coordination.consent import ASK_THE_PERSON
-from securecom.client.coordination.deciding_side import DecidingSide
-from securecom.client.coordination.engagement import Engagement
-from securecom.client.coordination.requests import Grant, Offer, Request
+from securecom.client.coordination.asking import AskedSide, AskingSide, DecidingSide
+from securecom.client.coordination.engagement import (
+    ASK_THE_PERSON,
+    Engagement,
+    Grant,
+    Offer,
+    OwnRequest,
+)
 from securecom.client.events import (
     Asked,
     AskedOver,
@@ -27,8 +29,14 @@ from securecom.errors import (
     NotAnswered,
     NotNow,
 )
-from securecom.tests.chat_pairs import STREAM
-from securecom.tests.engaged import BOB, CAROL, OTHER_CHAT, STATES, AliceTestCase
+from securecom.tests.support.chat_pair import STREAM
+from securecom.tests.support.scripted_server_case import (
+    BOB,
+    CAROL,
+    OTHER_CHAT,
+    STATES,
+    AliceTestCase,
+)
 
 #: Where no request of ours is open.
 _NOT_ASKING = tuple(one for one in STATES if one not in ("asking", "crossing", "withdrawing"))
@@ -207,7 +215,7 @@ class CompletenessTests(AliceTestCase):
     def arguments(self, word: str) -> list[Any]:
         """For an input, by what its arguments are called."""
         known: dict[str, Any] = {
-            "request": Request(CAROL),
+            "request": OwnRequest(CAROL),
             "done": Deferred(),
             "grant": Grant(OTHER_CHAT, STREAM + 1, self.carol.public_key, "caller"),
             "error": ChatFailed("a trial"),

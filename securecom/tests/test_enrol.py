@@ -10,14 +10,14 @@ from securecom import limits, refusals
 from securecom.client.channels.enrol import enrol
 from securecom.errors import CannotReach, InvitationRefused, LoginRefused, ServerMismatch
 from securecom.identity import Identity, Name
-from securecom.testing import Wire
-from securecom.tests.certificates import Authority
-from securecom.tests.fake_server import STANDARD, FakeServer, StandardEnd, outcome
+from securecom.tests.support.network import Wire
+from securecom.tests.support.scripted_server import STANDARD, ScriptedServer, StandardEnd, outcome
+from securecom.tests.support.server_certificates import Authority
 
 
 class EnrolTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.server = FakeServer()
+        self.server = ScriptedServer()
         self.network = self.server.network
 
     def enrol(self, token: bytes = b"alice") -> list[Any]:
@@ -42,7 +42,7 @@ class EnrolTests(SynchronousTestCase):
         self.fails(self.enrol(), InvitationRefused)
 
     def test_a_key_that_is_taken(self) -> None:
-        self.server.refusal = refusals.KeyTaken()
+        self.server.refusal = refusals.KeyInUse()
         self.fails(self.enrol(), LoginRefused)
 
     def test_a_server_in_trouble(self) -> None:

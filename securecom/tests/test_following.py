@@ -10,14 +10,13 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import framing
-from securecom.client.contacts import Contacts
-from securecom.client.events import Asked, ChatStarted, KeyFollowed, OldKey, Trust
-from securecom.client.known_peers import OldKey as Old
-from securecom.client.known_peers import Pin
+from securecom.client.contacts import Contacts, Pin
+from securecom.client.contacts import OldKey as Old
+from securecom.client.events import Asked, ChatStarted, FormerKey, KeyFollowed, Trust
 from securecom.errors import BadArgument, PeerKeyChanged, StateDamaged
 from securecom.identity import Identity, Name
 from securecom.succession import Link, encode
-from securecom.tests.engaged import BOB, CAROL, AliceTestCase
+from securecom.tests.support.scripted_server_case import BOB, CAROL, AliceTestCase
 from securecom.tests.test_contacts import NOW, OTHER_SERVER, SERVER
 
 
@@ -258,7 +257,7 @@ class FollowingTests(FollowCase):
         self.call()
         now = int(self.network.clock.seconds())
         fingerprint = self.old.public_key.fingerprint
-        earlier = [OldKey(fingerprint, now, now, "met", signed_over=True)]
+        earlier = [FormerKey(fingerprint, now, now, "met", signed_over=True)]
         self.assertEqual(self.alice.keys.whois(BOB).earlier, earlier)
 
     def test_where_both_ask(self) -> None:

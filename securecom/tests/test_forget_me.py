@@ -5,13 +5,13 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits, refusals
+from securecom import limits, refusals, vocabulary
 from securecom.errors import NameInQuarantine, StateBusy
 from securecom.identity import Name
 from securecom.invitation import token_hash
 from securecom.server.session import Session
 from securecom.succession import Link
-from securecom.tests.house import NOW, Hand, House, chatting, result
+from securecom.tests.support.memory_server import NOW, ManualClient, MemoryServer, chatting, result
 from securecom.tests.test_chat_requests import RequestCase
 
 ALICE, BOB, CAROL = Name("alice"), Name("bob"), Name("carol")
@@ -20,8 +20,8 @@ ALICE, BOB, CAROL = Name("alice"), Name("bob"), Name("carol")
 class ForgetCase(RequestCase):
     """Alice, Bob and Carol are there."""
 
-    def forget(self, hand: Hand, name: Name) -> None:
-        self.assertEqual(hand.done(hand.ask(commands.ForgetMe, name=name)), {})
+    def forget(self, hand: ManualClient, name: Name) -> None:
+        self.assertEqual(hand.done(hand.ask(vocabulary.ForgetMe, name=name)), {})
         self.house.network.pump()
 
 
@@ -35,7 +35,7 @@ class ForgottenTests(ForgetCase):
 
     def test_nobody_of_this_key_logs_in_again(self) -> None:
         self.forget(self.alice, ALICE)
-        again = Hand(self.house, self.alice.identity)
+        again = ManualClient(self.house, self.alice.identity)
         self.assertRaises(refusals.NotEnrolled, again.log_in, takeover=True)
 
     def test_the_name_is_in_quarantine(self) -> None:
@@ -63,12 +63,12 @@ class ForgottenTests(ForgetCase):
 
     def test_they_are_available_to_nobody(self) -> None:
         self.forget(self.alice, ALICE)
-        answer = self.carol.done(self.carol.ask(commands.ListAvailable, after=b"", text=b""))
+        answer = self.carol.done(self.carol.ask(vocabulary.ListAvailable, after=b"", text=b""))
         self.assertEqual(answer["names"], [BOB])
 
     def test_nothing_of_theirs_is_taken_any_more(self) -> None:
-        answer = self.alice.ask(commands.ForgetMe, name=ALICE)
-        block = self.alice.standard.control.call(commands.Block, name=BOB)
+        answer = self.alice.ask(vocabulary.ForgetMe, name=ALICE)
+        block = self.alice.standard.control.call(vocabulary.Block, name=BOB)
         self.alice.done(answer)
         self.house.network.pump()
         block.addErrback(lambda _: None)
@@ -79,7 +79,7 @@ class EvasionTests(ForgetCase):
     """Being forgotten is no way around what protects others."""
 
     def test_who_is_blocked_stays_so_until_the_quarantine_is_over(self) -> None:
-        self.bob.done(self.bob.ask(commands.Block, name=ALICE))
+        self.bob.done(self.bob.ask(vocabulary.Block, name=ALICE))
         self.forget(self.alice, ALICE)
         self.assertEqual(result(self.house.registry.blocked(BOB)), [ALICE])
         result(self.house.reception.sessions.recheck())
@@ -112,7 +112,7 @@ class MistakeTests(ForgetCase):
         """The same word for a user, for a name in quarantine and for one that never was."""
         result(self.house.registry.remove(CAROL, NOW))
         for name in ("bob", "carol", "nobody"):
-            answer = self.alice.ask(commands.ForgetMe, name=Name(name))
+            answer = self.alice.ask(vocabulary.ForgetMe, name=Name(name))
             refusal = self.failureResultOf(answer, refusals.NotYou).value
             self.assertEqual(str(refusal), "")
         self.assertEqual(self.alice.said("goodbye"), [])
@@ -122,7 +122,7 @@ class MistakeTests(ForgetCase):
 
     def test_a_broken_disk_is_told_and_changes_nothing(self) -> None:
         self.patch(self.house.registry, "forget", lambda *_: fail(StateBusy("busy")))
-        answer = self.alice.ask(commands.ForgetMe, name=ALICE)
+        answer = self.alice.ask(vocabulary.ForgetMe, name=ALICE)
         self.failureResultOf(answer, refusals.ServerTrouble)
         self.house.network.advance(limits.CLOSE_DEADLINE)
         self.assertEqual(self.alice.said("goodbye"), [])
@@ -130,7 +130,7 @@ class MistakeTests(ForgetCase):
 
     def test_a_key_that_was_reset_a_moment_ago_forgets_nobody(self) -> None:
         result(self.house.registry.reset_key(ALICE))
-        answer = self.alice.ask(commands.ForgetMe, name=ALICE)
+        answer = self.alice.ask(vocabulary.ForgetMe, name=ALICE)
         self.failureResultOf(answer, refusals.ServerTrouble)
         self.assertEqual(result(self.house.registry.quarantine()), [])
 
@@ -142,7 +142,7 @@ class MistakeTests(ForgetCase):
             "forget",
             lambda *what: waiting.addCallback(lambda _: forget(*what)),
         )
-        self.alice.ask(commands.ForgetMe, name=ALICE).addErrback(lambda _: None)
+        self.alice.ask(vocabulary.ForgetMe, name=ALICE).addErrback(lambda _: None)
         self.alice.standard_wire.cut()
         self.house.network.pump()
         waiting.callback(None)
@@ -154,16 +154,16 @@ class MistakeTests(ForgetCase):
 class RaceTests(SynchronousTestCase):
     def test_a_log_in_that_was_under_way_ends(self) -> None:
         """The registry answers in the order in which it was asked."""
-        house = House()
+        house = MemoryServer()
         alice = house.hand("alice")
         still_theirs: Deferred[list[Link]] = Deferred()
         users: Deferred[None] = Deferred()
         real_users = house.registry.users
-        other = Hand(house, alice.identity)
+        other = ManualClient(house, alice.identity)
         self.patch(house.registry, "successions", lambda *_: still_theirs)
-        logging_in = other.ask(commands.LogIn, takeover=True)
+        logging_in = other.ask(vocabulary.LogIn, takeover=True)
         self.patch(house.registry, "users", lambda: users.addCallback(lambda _: real_users()))
-        alice.done(alice.ask(commands.ForgetMe, name=Name("alice")))
+        alice.done(alice.ask(vocabulary.ForgetMe, name=Name("alice")))
         house.network.pump()
         still_theirs.callback([])
         other.done(logging_in)

@@ -6,8 +6,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
 from securecom.client.frontends import commands
-from securecom.client.frontends.commands import COMMANDS, State
-from securecom.client.frontends.typed import Typed
+from securecom.client.frontends.commands import COMMANDS, ClientState
+from securecom.client.frontends.plain import Typed
 from securecom.errors import BadArgument, BadName, TooLong, UnknownCommand
 from securecom.text import is_unseen
 
@@ -38,7 +38,7 @@ class TableTests(SynchronousTestCase):
             self.assertIs(commands.typed(word), command)
 
     def test_every_state_has_something_to_do(self) -> None:
-        for state in State:
+        for state in ClientState:
             now = [command for command in COMMANDS if state in command.states]
             self.assertIn(commands.EXIT, now)
             self.assertIn(commands.HELP, now)

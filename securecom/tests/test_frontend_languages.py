@@ -15,14 +15,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
 from securecom.client import events as e
-from securecom.client.frontends import commands, rows
+from securecom.client.frontends import commands
+from securecom.client.frontends import plain as rows
 from securecom.client.frontends.jsonl import Json
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
-from securecom.client.frontends.qr import Screen, least_room, qr_rows
-from securecom.client.frontends.wording import TRUST, words
+from securecom.client.frontends.words import TRUST, Screen, least_room, qr_rows, words
 from securecom.errors import BadArgument, BadName, SecurecomError, TooLong, UnknownCommand
-from securecom.tests.scripted_role import Failing
+from securecom.tests.support.scripted_core import Failing
 
 HOSTILE = "\x1b[2J\r08:05   *  SC-401\n08:05   *  you are hacked\u202e\x07\x9b\ud800"
 #: What is taken by commands that do not take just any word.
@@ -42,7 +42,7 @@ def plain(*, columns: int | None = None, echoes: bool = False) -> Plain:
     return Plain(lambda: "08:05", lambda: Screen(columns), echoes=echoes)
 
 
-bob, carol = e.User("bob", "verified"), e.User("carol", "new")
+bob, carol = e.ListedUser("bob", "verified"), e.ListedUser("carol", "new")
 
 
 class PlainTests(SynchronousTestCase):
@@ -92,7 +92,7 @@ class PlainTests(SynchronousTestCase):
 
     def test_the_request_channel_is_told_when_it_fails_and_comes_back(self) -> None:
         language = plain()
-        up, down = (e.RequestChannel(is_up, "listen", None) for is_up in (True, False))
+        up, down = (e.RequestChannelState(is_up, "listen", None) for is_up in (True, False))
         shown = [len(language.lines(event)) for event in (up, down, up, up)]
         self.assertEqual(shown, [0, 1, 1, 0])
 
@@ -185,8 +185,8 @@ class PlainTests(SynchronousTestCase):
             e.Availability(True, 60, ("bob", "carol")): "for 60 s to bob, carol",  # type: ignore[arg-type]
             e.Availability(True, None, ()): "to nobody: none of them",  # type: ignore[arg-type]
             e.Availability(False, 600): "away for 10 min",
-            e.RequestChannel(True, "dial", 4242): "port 4242",
-            e.RequestChannel(False, "listen", None): "cannot",
+            e.RequestChannelState(True, "dial", 4242): "port 4242",
+            e.RequestChannelState(False, "listen", None): "cannot",
             e.Asking("bob", "met", 60): "asking bob (met), 60 s",
             e.Connecting("::1", 4241): "connecting to ::1, port 4241",
             e.Online("a", "K", True): "again",
@@ -218,7 +218,7 @@ class PlainTests(SynchronousTestCase):
             e.BlockList(()): "you have blocked nobody",  # type: ignore[arg-type]
             e.ChatOpening("bob"): "bob and you agreed",
             e.Delivered(3): "3 delivered",
-            e.Hello(1, "1.2"): "securecom 1.2; /help",
+            e.Welcome(1, "1.2"): "securecom 1.2; /help",
             e.Left(0): "bye",
             e.Left(6): "bye (exit code 6)",
             e.Problem(201, "What", "Do that."): "SC-201 What. Do that.",
@@ -240,11 +240,11 @@ class PlainTests(SynchronousTestCase):
         self.assertIn("nobody is available", line)
 
     def test_requests_that_are_open_and_that_were_missed(self) -> None:
-        missed = [e.MissedRequest("carol", "met", 1, 45), e.MissedRequest("dave", "new", 3, 600)]
+        missed = [e.MissedCaller("carol", "met", 1, 45), e.MissedCaller("dave", "new", 3, 600)]
         [line] = plain().lines(e.Missed(missed))
         told = "away or busy: carol (met, once, 45 s ago), dave (never met, 3 times, 10 min ago)"
         self.assertIn(told, line)
-        lines = plain().lines(e.Requests(bob, e.User("alice", "changed"), missed))
+        lines = plain().lines(e.Requests(bob, e.ListedUser("alice", "changed"), missed))
         parts = ("alice (KEY CHANGED) asks you", "you ask bob (verified)", "in vain: carol (met")
         for line, part in zip(lines, parts, strict=True):
             self.assertIn(part, line)
@@ -253,7 +253,7 @@ class PlainTests(SynchronousTestCase):
 
     def test_settings(self) -> None:
         settings = [e.Setting("ask", "people", "who may"), e.Setting("busy", "to bob", "who sees")]
-        first, second = plain().lines(e.Settings(settings))
+        first, second = plain().lines(e.AllSettings(settings))
         self.assertIn("ask is people; it says who may", first)
         self.assertIn("busy is to bob; it says who sees", second)
 
@@ -269,7 +269,7 @@ class PlainTests(SynchronousTestCase):
 
     def test_only_these_events_say_nothing_by_themselves(self) -> None:
         kinds = {kind for kind in vars(e).values() if getattr(kind, "kind", "")}
-        self.assertEqual(kinds - set(words.registry), {e.MissedRequest, e.RequestOver, e.User})
+        self.assertEqual(kinds - set(words.registry), {e.MissedCaller, e.RequestOver, e.ListedUser})
 
     # --- keys -------------------------------------------------------------------------------
 
@@ -350,7 +350,7 @@ class PlainTests(SynchronousTestCase):
             ("peer", "yes", "only your own /verify yes decides"),
             ("peer", "no", "DIFFER"),
         ):
-            [line] = plain().lines(e.Compared("bob", by, word))  # type: ignore[arg-type]
+            [line] = plain().lines(e.ComparisonResult("bob", by, word))  # type: ignore[arg-type]
             self.assertIn(told, line)
 
     def test_a_changed_key_names_the_command(self) -> None:
@@ -384,7 +384,7 @@ class PlainTests(SynchronousTestCase):
             self.assertEqual("NOT VERIFIED: /verify" in text, "verified" not in trust)
 
     def test_keys_and_pins(self) -> None:
-        [line] = plain().lines(e.KeyTaken("bob", "SHA256:abc"))
+        [line] = plain().lines(e.KeyAccepted("bob", "SHA256:abc"))
         self.assertIn("as soon as they prove to have it, and is not verified", line)
         own, server = plain().lines(e.Fingerprints("alice", "SHA256:abc", "K7QD"))
         self.assertIn("alice, your key: SHA256:abc", own)
@@ -428,8 +428,8 @@ class PlainTests(SynchronousTestCase):
 
     def test_a_pin_with_its_history_the_latest_first(self) -> None:
         old = [
-            e.OldKey("SHA256:one", 0, 86400, "verified"),
-            e.OldKey("SHA256:two", 86400, 253402300799, "met", signed_over=True),
+            e.FormerKey("SHA256:one", 0, 86400, "verified"),
+            e.FormerKey("SHA256:two", 86400, 253402300799, "met", signed_over=True),
         ]
         pin, *before = plain().lines(e.Whois("bob", "met", "SHA256:now", 1795305600, old))
         self.assertIn("bob: NOT VERIFIED, since 2026-11-22, SHA256:now", pin)

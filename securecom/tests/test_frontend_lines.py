@@ -15,10 +15,10 @@ from securecom import limits
 from securecom.client.events import (
     ChatOver,
     DataFact,
+    DataHeld,
     Delivered,
     KeyFollowed,
     Message,
-    MyData,
     Notice,
     Offline,
     Online,
@@ -27,15 +27,13 @@ from securecom.client.events import (
 )
 from securecom.client.frontends import commands
 from securecom.client.frontends.jsonl import Json
-from securecom.client.frontends.language import Language
-from securecom.client.frontends.lines import Lines
+from securecom.client.frontends.lines import Language, Lines
 from securecom.client.frontends.orders import Order
-from securecom.client.frontends.output import Output
+from securecom.client.frontends.output import Output, Splitter, TerminalLines
 from securecom.client.frontends.plain import Plain
-from securecom.client.frontends.splitter import Splitter, TerminalLines
 from securecom.client.terms import Pause, Terms
 from securecom.errors import BadArgument, TooLong
-from securecom.tests.scripted_role import Failing, ScriptedRole
+from securecom.tests.support.scripted_core import Failing, ScriptedCore
 
 
 class SplitterTests(SynchronousTestCase):
@@ -259,7 +257,7 @@ class LinesCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.leaves = 0
-        self.role = ScriptedRole()
+        self.role = ScriptedCore()
         self.transport = StringTransport()
         self.lines = Lines(
             self.language(), self.clock, self._leave, patient=self.patient, stay=self.stay
@@ -510,7 +508,7 @@ class LongTests(LinesCase):
         self.begin()
         fact = DataFact("blocked by you", "name", "m" * 1000)
         count = 3 * limits.MAX_UNSHOWN // 1000
-        self.lines.show(MyData("alice", [fact] * count))
+        self.lines.show(DataHeld("alice", [fact] * count))
         self.assertEqual(self.shown().count(fact.value), count)
         self.assertNotIn("were not shown", self.shown())
 

@@ -11,12 +11,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import limits
 from securecom.client.events import (
     ChatOver,
+    DataHeld,
     Delivered,
     Fingerprints,
     ForgetMeMeans,
     Forgotten,
     Help,
-    MyData,
     Notice,
     Online,
     SafetyCode,
@@ -26,13 +26,12 @@ from securecom.client.events import (
     Whois,
 )
 from securecom.client.frontends import commands
-from securecom.client.frontends.commands import Command, State
-from securecom.client.frontends.helping import GROUPS
+from securecom.client.frontends.commands import GROUPS, ClientState, Command
 from securecom.client.frontends.orders import Order, Orders
 from securecom.client.terms import Pause, Terms
 from securecom.errors import NotDelivered, NotNow, OurFault, SecurecomError
 from securecom.identity import Name
-from securecom.tests.scripted_role import Failing, ScriptedRole
+from securecom.tests.support.scripted_core import Failing, ScriptedCore
 
 
 class OrdersCase(SynchronousTestCase):
@@ -41,7 +40,7 @@ class OrdersCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.role = ScriptedRole(is_online=self.is_online)
+        self.role = ScriptedCore(is_online=self.is_online)
         self.reports: list[tuple[str, Any, SecurecomError | None]] = []
         self.leaves = 0
         self.changes = 0
@@ -75,17 +74,17 @@ class OrdersCase(SynchronousTestCase):
 class StateTests(OrdersCase):
     def test_the_state_is_what_the_role_says(self) -> None:
         role = self.role
-        self.assertIs(self.orders.state, State.IDLE)
+        self.assertIs(self.orders.state, ClientState.IDLE)
         role.offer = object()
-        self.assertIs(self.orders.state, State.ASKED)
+        self.assertIs(self.orders.state, ClientState.ASKED)
         role.asking = Name("bob")
-        self.assertIs(self.orders.state, State.ASKING)
+        self.assertIs(self.orders.state, ClientState.ASKING)
         role.is_opening = True
-        self.assertIs(self.orders.state, State.OPENING)
+        self.assertIs(self.orders.state, ClientState.OPENING)
         role.peer = Name("bob")
-        self.assertIs(self.orders.state, State.CHAT)
+        self.assertIs(self.orders.state, ClientState.CHAT)
         role.is_online = False
-        self.assertIs(self.orders.state, State.OFFLINE)
+        self.assertIs(self.orders.state, ClientState.OFFLINE)
 
 
 class AtOnceTests(OrdersCase):
@@ -158,7 +157,7 @@ class AtOnceTests(OrdersCase):
         self.take(commands.FORGET_ME, "alice")
         self.assertEqual(self.role.calls, [("my_data",), ("means",), ("forget_me", "alice")])
         kinds = [type(result) for _, result, _ in self.reports]
-        self.assertEqual(kinds, [MyData, ForgetMeMeans, Forgotten])
+        self.assertEqual(kinds, [DataHeld, ForgetMeMeans, Forgotten])
 
     def test_nobody_is_forgotten_in_the_middle_of_something(self) -> None:
         for self.role.peer, self.role.asking in ((Name("bob"), None), (None, Name("bob"))):

@@ -15,7 +15,7 @@ from securecom.server import sql
 from securecom.server.database import GatheringPool
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.tests.held_thread import OneThread
-from securecom.tests.registry_case import ALICE, LATER, NOW, hashed, new_key
+from securecom.tests.support.registry_case import ALICE, LATER, NOW, hashed, new_key
 from securecom.tests.test_sqlite_registry import InFile
 
 MANY = 3 * limits.TASKS_GATHERED

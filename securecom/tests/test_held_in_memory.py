@@ -15,12 +15,12 @@ import pkgutil
 from twisted.trial.unittest import SynchronousTestCase
 
 import securecom.server
-from securecom import commands, limits, refusals
+from securecom import limits, refusals, vocabulary
 from securecom.identity import Identity, Name
 from securecom.server.remembered import NOT_SHOWN
 from securecom.succession import Link
-from securecom.tests.held import Holding, held, is_in
-from securecom.tests.house import Hand, House, chatting
+from securecom.tests.support.held_in_memory import Holding, held, is_in
+from securecom.tests.support.memory_server import ManualClient, MemoryServer, chatting
 from securecom.tests.test_my_data import HouseCase
 
 #: Attribute -> the part of /mydata that shows it.
@@ -53,9 +53,9 @@ SHOWN = {
     "Reception._rates": "counted lately",
     "Relay._other": "chat",
     "Relay.stream": "chat",
-    "Request.caller": "request",
-    "Request.chat_seconds": "request",
-    "Request.wanted": "request",
+    "ChatRequest.caller": "request",
+    "ChatRequest.chat_seconds": "request",
+    "ChatRequest.wanted": "request",
     "RequestConnection._only": "session",
     "RequestConnection._session": "session",
     "Session.blocks": "blocked by you",
@@ -95,16 +95,16 @@ KEPT_BACK = {
     "Visitor.peer": _ADDRESS,
     "Visitor.site": _ADDRESS,
     "Restraints.by_pair": _SILENCE,
-    "Request._ends": _TIME,
-    "Request._timer": _TIME,
-    "Request.answer": _SILENCE,
-    "Request.callee": _SILENCE,
-    "Request.chat": _SILENCE,
-    "Request.crossing": _SILENCE,
-    "Request.is_crossed": _SILENCE,
-    "Request._told": _SILENCE,
-    "Request.machine": _SILENCE,
-    "Request.stream": _SILENCE,
+    "ChatRequest._ends": _TIME,
+    "ChatRequest._timer": _TIME,
+    "ChatRequest.answer": _SILENCE,
+    "ChatRequest.callee": _SILENCE,
+    "ChatRequest.chat": _SILENCE,
+    "ChatRequest.crossing": _SILENCE,
+    "ChatRequest.is_crossed": _SILENCE,
+    "ChatRequest._told": _SILENCE,
+    "ChatRequest.machine": _SILENCE,
+    "ChatRequest.stream": _SILENCE,
     "Session.request_key": "the keys of your connections",
 }
 #: Held while the person's own command waits: a dialled channel, a new key that is being written, a
@@ -117,7 +117,7 @@ PASSING = frozenset(
         "Dialler._dialling",
         "KeyChanges._under_way",
         "Reception.turns",
-        "Request.crossing_seconds",
+        "ChatRequest.crossing_seconds",
         "Session._offers",
     }
 )
@@ -136,7 +136,7 @@ _NOBODYS = {
     "Rate": "_count _keys _seconds _window",
     "Reception": "_now _registry clock dial dial_port key_changes pause request_port sessions "
     "switchboard",
-    "Request": "_board _clock",
+    "ChatRequest": "_board _clock",
     "RequestConnection": "_is_refused _liveness _reception proven turns",
     "RequestFactory": "_only _reception",
     "SQLiteRegistry": "_pool",
@@ -153,15 +153,16 @@ NOBODYS = frozenset(f"{kind}.{name}" for kind, names in _NOBODYS.items() for nam
 
 #: Classes of which the full house has no object -> what they are.
 ELSEWHERE = {
-    "Closed Door Enrolment _Phases": "a connection before its log-in",
+    "Closed Door EnrolmentPhase _Phases": "a connection before its log-in",
     "Held": "the person themselves, in nothing, while their new key is being written",
     "Opened Page": "answers on their way",
     "Present": "what a Session is, all of which are met",
     "GatheringPool Task": "questions to the registry on their way to its thread",
     "OpenInvitation Quarantined User": "rows of the registry on their way",
-    "Exempt Owner Shown Table": "what is declared about the registry",
-    "BoundedFile Lines Syslog": "the log, which names nobody",
-    "ListeningPort Server Settings State StoredState Surroundings": "the program",
+    "DataOwner Exempt Shown Table": "what is declared about the registry",
+    "BoundedFile LogLines Syslog": "the log, which names nobody",
+    "ListeningPort Endpoints Server ServerContext ServerState": "the program",
+    "StoredSettings StoredState": "the program, too",
 }
 
 
@@ -181,14 +182,14 @@ class FullHouse:
     """Somebody in every state: a chat, a request, refusals, blocks, audiences, a new key."""
 
     def __init__(self) -> None:
-        self.house = house = House()
+        self.house = house = MemoryServer()
         names = ("alice", "bob", "carol", "dave", "erin", "frank")
-        self.hands: dict[str, Hand] = {name: house.hand(name) for name in names}
+        self.hands: dict[str, ManualClient] = {name: house.hand(name) for name in names}
         alice, bob, carol, dave, erin, frank = self.hands.values()
         for command, more in (
-            (commands.Block, {"name": Name("mallory")}),
-            (commands.ListAvailable, {"after": b"", "text": b""}),
-            (commands.MyData, {"further": False}),
+            (vocabulary.Block, {"name": Name("mallory")}),
+            (vocabulary.ListAvailable, {"after": b"", "text": b""}),
+            (vocabulary.MyData, {"further": False}),
         ):
             for hand in self.hands.values():
                 hand.done(hand.ask(command, **more))
@@ -196,21 +197,21 @@ class FullHouse:
         self.refuse(erin, frank, "frank")
         self.refuse(frank, alice, "alice")
         stream = chatting(alice, bob, "bob")
-        alice.done(alice.ask(commands.EndChat, stream=stream))
+        alice.done(alice.ask(vocabulary.EndChat, stream=stream))
         chatting(alice, bob, "bob")
-        carol.ask(commands.RequestChat, callee=Name("dave")).addErrback(lambda _: None)
+        carol.ask(vocabulary.RequestChat, callee=Name("dave")).addErrback(lambda _: None)
         lease = {"available": True, "seconds": 600, "audience": [Name("alice"), Name("dave")]}
         lease["busy_to"] = [Name("alice"), Name("frank")]
-        dave.done(dave.ask(commands.SetAvailability, **lease))
+        dave.done(dave.ask(vocabulary.SetAvailability, **lease))
 
-    def renew(self, hand: Hand, name: str) -> None:
+    def renew(self, hand: ManualClient, name: str) -> None:
         link = Link.signed(self.house.pin, Name(name), hand.identity, Identity.generate())
         signatures = {"old_signature": link.old_signature, "new_signature": link.new_signature}
-        hand.done(hand.ask(commands.NewKey, key=link.new, **signatures))
+        hand.done(hand.ask(vocabulary.NewKey, key=link.new, **signatures))
 
     @staticmethod
-    def refuse(caller: Hand, callee: Hand, name: str) -> None:
-        asked = caller.ask(commands.RequestChat, callee=Name(name))
+    def refuse(caller: ManualClient, callee: ManualClient, name: str) -> None:
+        asked = caller.ask(vocabulary.RequestChat, callee=Name(name))
         callee.answer("refuse")
         asked.addErrback(lambda failure: failure.trap(refusals.Refused))
 
@@ -270,13 +271,13 @@ class ForgottenTests(SynchronousTestCase):
         full = FullHouse()
         hands = full.hands
         bob = hands["bob"]
-        bob.done(bob.ask(commands.Block, name=Name("alice")))
+        bob.done(bob.ask(vocabulary.Block, name=Name("alice")))
         for hand in hands.values():  # what they did not fetch is theirs, and not looked at here
-            hand.done(hand.ask(commands.MyData, further=True))
+            hand.done(hand.ask(vocabulary.MyData, further=True))
         self.patch(limits, "PEER_GONE", float("inf"))  # nobody pings here
         for name in ("alice", "frank", "dave"):
             hand = hands[name]
-            hand.done(hand.ask(commands.ForgetMe, name=Name(name)))
+            hand.done(hand.ask(vocabulary.ForgetMe, name=Name(name)))
             full.house.network.pump()
             self.assertEqual(hand.said("goodbye"), ["forgotten"])
             full.house.network.advance(limits.REQUEST_EXPIRES)  # of who asked them
@@ -292,7 +293,7 @@ class ForgottenTests(SynchronousTestCase):
         erin, frank, zed = Name("erin"), Name("frank"), Name("zed")
         switchboard.restraints.cooldowns.refused(erin, zed)
         hand = full.hands["frank"]
-        hand.done(hand.ask(commands.ForgetMe, name=frank))
+        hand.done(hand.ask(vocabulary.ForgetMe, name=frank))
         full.house.network.pump()
         restraints = switchboard.restraints
         self.assertEqual(restraints.cooldowns.of(frank), [])

@@ -22,7 +22,7 @@ from securecom.identity import (
     server_fingerprint,
     server_id,
 )
-from securecom.tests.certificates import Authority
+from securecom.tests.support.server_certificates import Authority
 
 # The key of RFC 8032, section 7.1, test 2. Line and fingerprint as OpenSSH 9.2 gives them for it:
 # `ssh-keygen -y` on the private half, and `ssh-keygen -lf` on that line.

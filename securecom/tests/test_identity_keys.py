@@ -15,13 +15,13 @@ from securecom.identity import (
     PublicKey,
     certified_key,
 )
-from securecom.tests.certificates import Authority, blank, called
-from securecom.tests.identity_certificates import (
+from securecom.tests.support.identity_certificates import (
     issued_by_another,
     self_signed_over,
     small_order_certificate,
     tampered,
 )
+from securecom.tests.support.server_certificates import Authority, blank, called
 
 # --- points of small order, by arithmetic (RFC 8032, section 5.1) ---------------------------
 

@@ -15,10 +15,10 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 import securecom
 from securecom import limits
 from securecom.client import events
-from securecom.client.coordination.consent import Facts
+from securecom.client.coordination.engagement import Facts
 from securecom.client.frontends.commands import COMMANDS
 from securecom.client.frontends.jsonl import INTERFACE, Json, Result
-from securecom.client.program import exits, on_request
+from securecom.client.program import deciding, exits
 from securecom.errors import ProgramFailed
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
@@ -87,7 +87,7 @@ class DocumentTests(SynchronousTestCase):
         real += [[f"`{f.name}`", written(hints[f.name])] for f in dataclasses.fields(Facts)]
         self.assertEqual([row[:2] for row in rows(section)], real)
         facts = Facts("bob", "new", "SHA256:f", 45, 0, None)
-        told = json.loads(on_request.question(facts))
+        told = json.loads(deciding.question(facts))
         self.assertEqual([f"`{name}`" for name in told], [row[0] for row in real])
         for word in ("accept", "refuse", "dismiss", "ask"):
             self.assertIn(f'"{word}"', section)
@@ -104,7 +104,7 @@ class DocumentTests(SynchronousTestCase):
             self.assertIn(told, guide)
         (line,) = re.findall(r"^echo '(\{.*\})' \|$", guide, re.M)
         facts = Facts("bob", "met", "SHA256:x", 45, 0, None)
-        self.assertEqual(json.loads(line), json.loads(on_request.question(facts)))
+        self.assertEqual(json.loads(line), json.loads(deciding.question(facts)))
 
     def test_exit_codes(self) -> None:
         told = {

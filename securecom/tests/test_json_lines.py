@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
 from securecom.client import events
-from securecom.client.events import DataFact, Event, Message, MyData, Said, User, Users
+from securecom.client.events import DataFact, DataHeld, Event, ListedUser, Message, Said, Users
 from securecom.client.frontends import commands
 from securecom.client.frontends.jsonl import CONTINUES, Json, Result
 from securecom.client.frontends.orders import Order
@@ -105,10 +105,10 @@ class LengthTests(SynchronousTestCase):
 
     def test_the_longest_lists_that_there_are(self) -> None:
         name = "m" * limits.MAX_NAME
-        users = [User(name, "followed-verified")] * limits.MAX_USERS_SHOWN
+        users = [ListedUser(name, "followed-verified")] * limits.MAX_USERS_SHOWN
         self.check(Users(users, name, True, [name] * limits.MAX_AUDIENCE))
         fact = DataFact("p" * 100, "w" * 100, "\x7f" * 1000)
-        self.check(MyData(name, [fact] * (limits.MAX_MY_DATA // 1200)))
+        self.check(DataHeld(name, [fact] * (limits.MAX_MY_DATA // 1200)))
 
     @settings(deadline=None, max_examples=30)
     @given(st.text(st.sampled_from(CHARACTERS), min_size=50), st.integers(300, 1500))
@@ -117,7 +117,7 @@ class LengthTests(SynchronousTestCase):
 
     def test_what_cannot_be_cut_is_a_problem_and_no_long_line(self) -> None:
         """Only a server that lies has such a fact."""
-        event = MyData("alice", [DataFact("a", "b", "\x7f" * limits.MAX_TEXT)])
+        event = DataHeld("alice", [DataFact("a", "b", "\x7f" * limits.MAX_TEXT)])
         [line] = Json().lines(event)
         told = json.loads(line)
         self.assertEqual((told["event"], told["code"]), ("problem", TooLong.code))

@@ -5,28 +5,28 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import framing, refusals
-from securecom.client.coordination.requests import Offer
+from securecom.client.coordination.engagement import Offer
 from securecom.client.events import (
     Asked,
     ChatStarted,
-    Compared,
+    ComparisonResult,
     Event,
-    KeyTaken,
+    FormerKey,
+    KeyAccepted,
     Message,
-    OldKey,
     RequestOver,
     Said,
     Trust,
 )
-from securecom.client.frontends.typed import Typed
+from securecom.client.frontends.plain import Typed
 from securecom.errors import BadArgument, NotAnswered, PeerKeyChanged
 from securecom.identity import Identity, Name, PublicKey
 from securecom.invitation import token_hash
 from securecom.safety_number import safety_number
-from securecom.tests.engaged import ALICE, BOB, CAROL, AliceTestCase
-from securecom.tests.fake_server import outcome
-from securecom.tests.house import NOW, House, result
-from securecom.tests.people import Person
+from securecom.tests.support.memory_client import MemoryClient
+from securecom.tests.support.memory_server import NOW, MemoryServer, result
+from securecom.tests.support.scripted_server import outcome
+from securecom.tests.support.scripted_server_case import ALICE, BOB, CAROL, AliceTestCase
 
 
 class ChangedCase(AliceTestCase):
@@ -46,7 +46,7 @@ class ChangedCase(AliceTestCase):
     def trust(self, key: PublicKey | None = None) -> Trust:
         return self.contacts.trust(BOB, key)
 
-    def take(self) -> KeyTaken:
+    def take(self) -> KeyAccepted:
         return self.alice.keys.take(BOB, self.bob.public_key.fingerprint)
 
     def refused(self, came: list[object]) -> PeerKeyChanged:
@@ -98,7 +98,7 @@ class TakingTests(ChangedCase):
     def test_after_the_word_the_callee_may_accept(self) -> None:
         answer = self.offer()
         taken = self.take()
-        self.assertEqual(taken, KeyTaken(BOB, self.bob.public_key.fingerprint))
+        self.assertEqual(taken, KeyAccepted(BOB, self.bob.public_key.fingerprint))
         stands = self.told(self.alice.accept())
         self.assertEqual(answer, ["accept"])
         self.open_stream()
@@ -154,7 +154,7 @@ class TakingTests(ChangedCase):
         self.test_after_the_word_the_caller_may_ask()
         until = int(self.network.clock.seconds())
         whois = self.alice.keys.whois(BOB)
-        old = OldKey(self.known.public_key.fingerprint, since, until, "verified")
+        old = FormerKey(self.known.public_key.fingerprint, since, until, "verified")
         self.assertEqual(whois.earlier, [old])
         self.assertEqual(whois.fingerprint, self.bob.public_key.fingerprint)
         self.assertEqual((whois.trust, whois.first_seen), ("met", until))
@@ -308,22 +308,22 @@ class RealCase(SynchronousTestCase):
     """The real server and whole clients, in memory."""
 
     def setUp(self) -> None:
-        self.house = House()
+        self.house = MemoryServer()
         self.network = self.house.network
         self.alice = self.person(self.house.enrolled("alice"))
         self.bob_key = self.house.enrolled("bob")
         self.bob = self.person(self.bob_key)
 
-    def person(self, identity: Identity) -> Person:
-        person = Person(self.network, identity, self.house.pin)
+    def person(self, identity: Identity) -> MemoryClient:
+        person = MemoryClient(self.network, identity, self.house.pin)
         person.notes.on_event = lambda event: self.accept(person, event)
         return person.start()
 
-    def accept(self, person: Person, event: Event) -> None:
+    def accept(self, person: MemoryClient, event: Event) -> None:
         if isinstance(event, Asked):
             person.main.accept().addErrback(lambda _: None)
 
-    def chat(self, caller: Person, callee: Name) -> list[object]:
+    def chat(self, caller: MemoryClient, callee: Name) -> list[object]:
         came = outcome(caller.main.request_chat(callee))
         self.network.pump()
         return came
@@ -335,7 +335,7 @@ class RealCase(SynchronousTestCase):
         self.alice.main.stop()
         self.network.pump()
 
-    def check_caught(self, came: list[object], other: Person) -> None:
+    def check_caught(self, came: list[object], other: MemoryClient) -> None:
         """Alice's client let nobody in, and said nothing."""
         self.assertEqual([type(one) for one in came], [PeerKeyChanged])
         self.assertEqual(len(self.alice.notes.of(ChatStarted)), 1)
@@ -344,7 +344,7 @@ class RealCase(SynchronousTestCase):
 
 
 class RealServerTests(RealCase):
-    def replaced(self) -> Person:
+    def replaced(self) -> MemoryClient:
         """The admin gives Bob's name to another key, and somebody logs in with it."""
         result(self.house.registry.reset_key(BOB))
         ticket = token_hash(b"another")
@@ -394,8 +394,8 @@ class RealServerTests(RealCase):
             one.compared(True)
         self.network.pump()
         for person, name in ((self.alice, BOB), (self.bob, ALICE)):
-            told = {Compared(name, "me", "yes"), Compared(name, "peer", "yes")}
-            self.assertEqual(set(person.notes.of(Compared)), told)
+            told = {ComparisonResult(name, "me", "yes"), ComparisonResult(name, "peer", "yes")}
+            self.assertEqual(set(person.notes.of(ComparisonResult)), told)
             self.assertEqual(person.main.keys.whois(name).trust, "verified")
 
 

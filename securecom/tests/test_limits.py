@@ -6,8 +6,8 @@ from twisted.protocols import amp
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import control, framing, limits
-from securecom.commands import ListAvailable, Say
 from securecom.identity import Name
+from securecom.vocabulary import ListAvailable, Say
 
 
 class _Frames:

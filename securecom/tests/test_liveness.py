@@ -8,10 +8,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits
-from securecom.connection import Connection
+from securecom import limits, vocabulary
+from securecom.connection import Connection, Liveness
 from securecom.errors import PeerSilent
-from securecom.liveness import Liveness
 
 
 class WatchedConnection:
@@ -71,7 +70,7 @@ class LivenessTests(SynchronousTestCase):
         """Only the side that is to."""
         self.watch(sends_pings=True)
         self.wait(2)
-        self.assertEqual(self.connection.called, [commands.Ping, commands.Ping])
+        self.assertEqual(self.connection.called, [vocabulary.Ping, vocabulary.Ping])
 
     def test_no_pings(self) -> None:
         self.watch()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client.chat.log_consent import LogConsent
+from securecom.client.chat.agreed_log import LogConsent
 from securecom.errors import WireError
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 
-from securecom import commands, framing, limits, refusals
-from securecom.client.events import Availability, Offline, Online, User, Users
+from securecom import framing, limits, refusals, vocabulary
+from securecom.client.events import Availability, ListedUser, Offline, Online, Users
 from securecom.errors import BadArgument, ConnectionWasLost, NotNow, TooOften, WireError
 from securecom.identity import Name
-from securecom.tests.engaged import ALICE, BOB, CAROL, AliceTestCase
-from securecom.tests.people import Person
+from securecom.tests.support.memory_client import MemoryClient
+from securecom.tests.support.scripted_server_case import ALICE, BOB, CAROL, AliceTestCase
 
 
 class UsersTests(AliceTestCase):
@@ -33,7 +33,9 @@ class UsersTests(AliceTestCase):
         self.person.contacts.meet(BOB, self.bob.public_key)
         self.page((["bob", "carol"], False))
         (users,) = self.told(self.alice.users("O"))
-        self.assertEqual(users, Users([User(BOB, "met"), User(CAROL, "new")], "O", False))
+        self.assertEqual(
+            users, Users([ListedUser(BOB, "met"), ListedUser(CAROL, "new")], "O", False)
+        )
         self.assertEqual(self.end.said("list"), [(b"", b"o")])
 
     def test_pages_are_fetched_one_after_the_other(self) -> None:
@@ -82,7 +84,7 @@ class AvailabilityTests(AliceTestCase):
 
     def test_who_does_not_is_not(self) -> None:
         identity = self.server.enrol("carol")
-        carol = Person(self.network, identity, self.server.pin, available=False).start()
+        carol = MemoryClient(self.network, identity, self.server.pin, available=False).start()
         self.assertFalse(carol.main.is_available)
         self.assertEqual(self.server.people[CAROL].said("available"), [])
         self.assertEqual(len(carol.notes.of(Online)), 1)
@@ -141,7 +143,7 @@ class OffLineTests(AliceTestCase):
         self.assertFalse(self.alice.is_online)
 
     def test_before_the_first_log_in_there_is_none(self) -> None:
-        newcomer = Person(self.network, self.person.identity, self.server.pin)
+        newcomer = MemoryClient(self.network, self.person.identity, self.server.pin)
         self.assertIsNone(newcomer.main.name)
         newcomer.main.hold_incoming()
         newcomer.main.release_incoming()
@@ -155,7 +157,7 @@ class OtherTests(AliceTestCase):
 
     def test_a_full_screen_holds_the_server_and_pings_go_on(self) -> None:
         self.alice.hold_incoming()
-        answer = self.told(self.end.ask(commands.Ping))
+        answer = self.told(self.end.ask(vocabulary.Ping))
         self.network.advance(2 * limits.PEER_GONE)
         self.assertEqual(answer, [])
         self.assertTrue(self.alice.is_online)
@@ -171,7 +173,7 @@ class OtherTests(AliceTestCase):
         self.person.client._channel.fault(WireError("a trial"))  # type: ignore[union-attr]
         self.network.advance(limits.RECONNECT_FIRST)
         self.assertTrue(self.alice.is_online)
-        answer = self.told(self.server.people[ALICE].ask(commands.Ping))
+        answer = self.told(self.server.people[ALICE].ask(vocabulary.Ping))
         self.assertEqual(answer, [])
         self.alice.release_incoming()
         self.pump()

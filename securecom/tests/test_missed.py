@@ -5,13 +5,13 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits
-from securecom.client.coordination.missed import MissedRequests
-from securecom.client.events import Missed, MissedRequest, RefusedForYou, Requests, Trust, User
+from securecom import limits, vocabulary
+from securecom.client.coordination.station import MissedRequests
+from securecom.client.events import ListedUser, Missed, MissedCaller, RefusedForYou, Requests, Trust
 from securecom.errors import NotNow
 from securecom.identity import Name
-from securecom.tests.engaged import BOB, CAROL, OTHER_CHAT, AliceTestCase
-from securecom.tests.house import Hand, chatting
+from securecom.tests.support.memory_server import ManualClient, chatting
+from securecom.tests.support.scripted_server_case import BOB, CAROL, OTHER_CHAT, AliceTestCase
 from securecom.tests.test_chat_requests import RequestCase
 
 
@@ -31,7 +31,7 @@ class NotedTests(SynchronousTestCase):
         self.clock.advance(5)
         self.assertFalse(self.missed.note(BOB))
         self.clock.advance(2.5)
-        expected = [MissedRequest(BOB, "verified", 2, 2), MissedRequest(CAROL, "met", 1, 7)]
+        expected = [MissedCaller(BOB, "verified", 2, 2), MissedCaller(CAROL, "met", 1, 7)]
         self.assertEqual(self.missed.all(), expected)
 
     def test_news_are_told_once_and_with_everything(self) -> None:
@@ -65,7 +65,7 @@ class ServerTests(RequestCase):
         return self.bob.said("missed")
 
     def test_away(self) -> None:
-        self.bob.done(self.bob.ask(commands.SetAvailability, available=False))
+        self.bob.done(self.bob.ask(vocabulary.SetAvailability, available=False))
         self.assertEqual(self.missed(), ["alice"])
         self.assertEqual(self.bob.said("offer"), [])
 
@@ -74,14 +74,14 @@ class ServerTests(RequestCase):
         self.assertEqual(self.missed(), ["alice"])
 
     def test_not_by_those_who_are_blocked(self) -> None:
-        self.bob.done(self.bob.ask(commands.Block, name=Name("alice")))
-        self.bob.done(self.bob.ask(commands.SetAvailability, available=False))
+        self.bob.done(self.bob.ask(vocabulary.Block, name=Name("alice")))
+        self.bob.done(self.bob.ask(vocabulary.SetAvailability, available=False))
         self.assertEqual(self.missed(), [])
 
     def test_not_by_one_who_asked_too_often(self) -> None:
         """They were missed often enough for their name to be known."""
         self.patch(self.house.switchboard.restraints.by_pair, "_count", 0)
-        self.bob.done(self.bob.ask(commands.SetAvailability, available=False))
+        self.bob.done(self.bob.ask(vocabulary.SetAvailability, available=False))
         self.assertEqual(self.missed(), [])
 
     def test_when_all_together_asked_too_often(self) -> None:
@@ -100,15 +100,15 @@ class ServerTests(RequestCase):
         self.assertEqual(self.missed(), [])
 
     def test_nobody_misses_themselves(self) -> None:
-        bob: Hand = self.bob
-        bob.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
+        bob: ManualClient = self.bob
+        bob.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
         self.assertEqual(bob.said("missed"), [])
 
 
 class ClientTests(AliceTestCase):
     def miss(self, name: Name = BOB) -> None:
         assert self.end.request is not None
-        self.end.request.control.tell(commands.MissedRequest, caller=name)
+        self.end.request.control.tell(vocabulary.MissedRequest, caller=name)
         self.pump()
 
     def requests(self) -> Requests:
@@ -122,7 +122,7 @@ class ClientTests(AliceTestCase):
         self.network.advance(60)
         self.assertEqual(self.notes.of(Missed) + self.notes.of(RefusedForYou), [])
         self.told(self.alice.set_available())
-        self.assertEqual(self.notes.of(Missed), [Missed([MissedRequest(BOB, "new", 2, 60)])])
+        self.assertEqual(self.notes.of(Missed), [Missed([MissedCaller(BOB, "new", 2, 60)])])
         self.told(self.alice.set_available())
         self.assertEqual(len(self.notes.of(Missed)), 1)
 
@@ -133,13 +133,13 @@ class ClientTests(AliceTestCase):
         self.assertEqual(self.notes.of(RefusedForYou), [RefusedForYou(CAROL, "new", "busy")])
         self.chatting.session.leave()
         self.pump()
-        self.assertEqual(self.notes.of(Missed), [Missed([MissedRequest(CAROL, "new", 3, 0)])])
+        self.assertEqual(self.notes.of(Missed), [Missed([MissedCaller(CAROL, "new", 3, 0)])])
 
     def test_offers_that_ended_without_our_word(self) -> None:
         for reason in ("cancelled", "expired", "gone"):
             self.offer()
             self.withdraw(reason)
-        self.assertEqual(self.requests().missed, [MissedRequest(BOB, "new", 3, 0)])
+        self.assertEqual(self.requests().missed, [MissedCaller(BOB, "new", 3, 0)])
 
     def test_what_we_answered_was_not_missed(self) -> None:
         for answer in (self.alice.refuse, self.alice.dismiss):
@@ -154,7 +154,7 @@ class ClientTests(AliceTestCase):
     def test_refused_for_us_because_we_are_busy(self) -> None:
         self.offer()
         self.offer(OTHER_CHAT, "carol")
-        self.assertEqual(self.requests().missed, [MissedRequest(CAROL, "new", 1, 0)])
+        self.assertEqual(self.requests().missed, [MissedCaller(CAROL, "new", 1, 0)])
 
     def test_a_chat_makes_up_for_it(self) -> None:
         self.miss()
@@ -164,10 +164,10 @@ class ClientTests(AliceTestCase):
     def test_all_that_is_open(self) -> None:
         self.assertEqual(self.requests(), Requests(None, None, []))
         self.offer()
-        self.assertEqual(self.requests(), Requests(None, User(BOB, "new"), []))
+        self.assertEqual(self.requests(), Requests(None, ListedUser(BOB, "new"), []))
         self.told(self.alice.refuse())
         self.ask(CAROL)
-        self.assertEqual(self.requests(), Requests(User(CAROL, "new"), None, []))
+        self.assertEqual(self.requests(), Requests(ListedUser(CAROL, "new"), None, []))
 
     def test_a_missed_request_of_our_own_is_nonsense(self) -> None:
         self.miss(Name("alice"))

@@ -13,20 +13,20 @@ from typing import Any
 from twisted.internet.defer import fail
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits, refusals
-from securecom.arguments import Fact, FactsArgument, fact_bytes
-from securecom.client.events import MyData
+from securecom import limits, refusals, vocabulary
+from securecom.client.events import DataHeld
 from securecom.client.frontends.plain import Plain
 from securecom.errors import StateBusy
 from securecom.identity import Name, PublicKey
-from securecom.server import personal
+from securecom.server import sql
 from securecom.server.database import SynchronousPool, in_memory
-from securecom.server.personal import Owner, Shown, Table
+from securecom.server.sql import DataOwner, Shown, Table
 from securecom.server.sqlite_registry import SQLiteRegistry
-from securecom.tests.fake_server import outcome
-from securecom.tests.house import NOW, Hand, House, chatting
-from securecom.tests.people import Person
+from securecom.tests.support.memory_client import MemoryClient
+from securecom.tests.support.memory_server import NOW, ManualClient, MemoryServer, chatting
+from securecom.tests.support.scripted_server import outcome
 from securecom.tests.test_silence import BOB, PATHS, Empty, Silent
+from securecom.vocabulary import Fact, FactsArgument, fact_bytes
 
 ALICE = Name("alice")
 
@@ -35,9 +35,9 @@ def undeclared(connection: sqlite3.Connection) -> Iterator[str]:
     """What is in the schema and not declared, or declared and not there: a line each."""
     tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
     real = {table: columns(connection, table) for (table,) in tables}
-    for table in real.keys() - personal.TABLES.keys():
+    for table in real.keys() - sql.TABLES.keys():
         yield f"table {table} is new: say in server/personal.py whose rows are there, or why not"
-    for table, declared in personal.TABLES.items():
+    for table, declared in sql.TABLES.items():
         if table not in real:
             yield f"table {table} of server/personal.py is not in the schema"
         elif isinstance(declared, Table):
@@ -55,7 +55,7 @@ def columns(connection: sqlite3.Connection, table: str) -> dict[str, str]:
 
 
 def personal_tables() -> Iterator[tuple[str, Table]]:
-    for name, declared in personal.TABLES.items():
+    for name, declared in sql.TABLES.items():
         if isinstance(declared, Table):
             yield name, declared
 
@@ -79,9 +79,9 @@ class DeclarationTests(SynchronousTestCase):
             self.assertIn(missed, "\n".join(told))
 
     def test_each_table_has_one_owner_and_each_exemption_a_reason(self) -> None:
-        for name, declared in personal.TABLES.items():
+        for name, declared in sql.TABLES.items():
             if isinstance(declared, Table):
-                owners = [one for one in declared.columns.values() if isinstance(one, Owner)]
+                owners = [one for one in declared.columns.values() if isinstance(one, DataOwner)]
                 self.assertEqual(len(owners), 1, name)
             reasons = [declared] if not isinstance(declared, Table) else declared.columns.values()
             for one in reasons:
@@ -95,7 +95,7 @@ class Marked:
     """
 
     def __init__(self) -> None:
-        self.house = House()
+        self.house = MemoryServer()
         self.connection = in_memory()
         self.house.registry = SQLiteRegistry(SynchronousPool(self.connection))
         self.house.reception._registry = self.house.registry
@@ -133,9 +133,9 @@ class Marked:
         """All rows of all tables."""
         return "\n".join(self.connection.iterdump())
 
-    def alice(self) -> Person:
+    def alice(self) -> MemoryClient:
         """Her real client, on line."""
-        return Person(self.house.network, self.identity, self.house.pin).start()
+        return MemoryClient(self.house.network, self.identity, self.house.pin).start()
 
 
 class MarkerTests(SynchronousTestCase):
@@ -145,7 +145,7 @@ class MarkerTests(SynchronousTestCase):
         self.marked = Marked()
         self.alice = self.marked.alice()
 
-    def shown(self) -> tuple[MyData, str]:
+    def shown(self) -> tuple[DataHeld, str]:
         """The event, and what a person reads."""
         came = outcome(self.alice.main.account.my_data())
         self.marked.house.network.pump()
@@ -178,7 +178,7 @@ class MarkerTests(SynchronousTestCase):
             elif isinstance(value, bytes):
                 self.assertIn(PublicKey(value).to_openssh(), text, where)
             elif value > 1:
-                self.assertTrue(str(value) in text or personal.moment(value) in text, where)
+                self.assertTrue(str(value) in text or sql.moment(value) in text, where)
 
     def test_other_peoples_rows_are_not_shown(self) -> None:
         self.marked.connection.execute("INSERT INTO blocks VALUES ('bob', 'alice')")
@@ -212,24 +212,24 @@ def _as_dumped(value: Any) -> str:
 
 class HouseCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.house = House()
+        self.house = MemoryServer()
         self.alice = self.house.hand("alice")
 
     def page(self, further: bool = False) -> dict[str, Any]:
-        answer: dict[str, Any] = self.alice.done(self.alice.ask(commands.MyData, further=further))
+        answer: dict[str, Any] = self.alice.done(self.alice.ask(vocabulary.MyData, further=further))
         return answer
 
-    def facts(self, hand: Hand | None = None) -> list[Fact]:
+    def facts(self, hand: ManualClient | None = None) -> list[Fact]:
         """All pages."""
         hand = hand or self.alice
         facts: list[Fact] = []
         further, more = False, True
         while more:
-            page = hand.done(hand.ask(commands.MyData, further=further))
+            page = hand.done(hand.ask(vocabulary.MyData, further=further))
             facts, further, more = facts + page["facts"], True, page["more"]
         return facts
 
-    def of(self, part: str, hand: Hand | None = None) -> list[tuple[str, str]]:
+    def of(self, part: str, hand: ManualClient | None = None) -> list[tuple[str, str]]:
         return [(fact.what, fact.value) for fact in self.facts(hand) if fact.part == part]
 
 
@@ -239,7 +239,7 @@ class PageTests(HouseCase):
         for name in names:
             self.house.registry.block(ALICE, name)
         available = {"available": True, "audience": names}
-        self.alice.done(self.alice.ask(commands.SetAvailability, **available))
+        self.alice.done(self.alice.ask(vocabulary.SetAvailability, **available))
         return names
 
     def test_the_longest_lists_come_whole_and_each_page_fits_a_frame(self) -> None:
@@ -270,7 +270,7 @@ class PageTests(HouseCase):
     def test_all_pages_are_of_one_moment(self) -> None:
         self.fill()
         first = self.page()
-        self.alice.done(self.alice.ask(commands.Unblock, name=Name("199".rjust(32, "n"))))
+        self.alice.done(self.alice.ask(vocabulary.Unblock, name=Name("199".rjust(32, "n"))))
         rest = self.page(further=True)["facts"]
         told = [fact.value for fact in first["facts"] + rest if fact.part == "blocked by you"]
         self.assertEqual(len(told), limits.MAX_BLOCKED)
@@ -291,17 +291,19 @@ class PageTests(HouseCase):
         for _ in range(limits.MY_DATA_BY_PERSON):
             self.page()
         self.page(further=True)
-        again = self.alice.ask(commands.MyData, further=False)
+        again = self.alice.ask(vocabulary.MyData, further=False)
         self.failureResultOf(again, refusals.TooManyRequests)
-        hand = Hand(self.house, self.alice.identity)
+        hand = ManualClient(self.house, self.alice.identity)
         hand.log_in(takeover=True)
-        self.failureResultOf(hand.ask(commands.MyData, further=False), refusals.TooManyRequests)
+        self.failureResultOf(hand.ask(vocabulary.MyData, further=False), refusals.TooManyRequests)
         self.house.network.clock.advance(limits.REQUEST_WINDOW)
         self.facts(hand)
 
     def test_a_broken_disk_is_told(self) -> None:
         self.patch(self.house.registry, "held", lambda *_: fail(StateBusy("busy")))
-        self.failureResultOf(self.alice.ask(commands.MyData, further=False), refusals.ServerTrouble)
+        self.failureResultOf(
+            self.alice.ask(vocabulary.MyData, further=False), refusals.ServerTrouble
+        )
 
 
 class RememberedTests(HouseCase):
@@ -318,7 +320,7 @@ class RememberedTests(HouseCase):
         self.assertEqual(len(told["handle"]), 32)
         self.assertEqual(told["chats ended, whose late frames are dropped"], "0")
         stream = chatting(self.alice, self.bob, "bob")
-        self.alice.done(self.alice.ask(commands.EndChat, stream=stream))
+        self.alice.done(self.alice.ask(vocabulary.EndChat, stream=stream))
         told = dict(self.of("session"))
         self.assertEqual(told["chats ended, whose late frames are dropped"], "1")
 
@@ -333,20 +335,20 @@ class RememberedTests(HouseCase):
         self.assertEqual(self.of("availability"), everybody)
         lease = {"available": True, "seconds": 100, "audience": [BOB, Name("aron")]}
         lease["busy_to"] = [BOB]
-        self.alice.done(self.alice.ask(commands.SetAvailability, **lease))
+        self.alice.done(self.alice.ask(vocabulary.SetAvailability, **lease))
         self.house.network.clock.advance(10)
         to = [("to", "aron"), ("to", "bob"), ("told when you are busy", "bob")]
         self.assertEqual(self.of("availability"), [you_are, ("until", "90 s from now"), *to])
-        self.alice.done(self.alice.ask(commands.SetAvailability, available=False))
+        self.alice.done(self.alice.ask(vocabulary.SetAvailability, available=False))
         self.assertEqual(self.of("availability"), [("you are", "away")])
 
     def test_a_request_as_both_know_it(self) -> None:
-        self.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
+        self.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
         self.assertEqual(self.of("request"), [("you ask", "bob")])
         self.assertEqual(self.of("request", self.bob), [("asks you", "alice")])
 
     def test_a_request_for_a_chat_with_an_end(self) -> None:
-        self.alice.ask(commands.RequestChat, callee=BOB, chat_seconds=1200).addErrback(
+        self.alice.ask(vocabulary.RequestChat, callee=BOB, chat_seconds=1200).addErrback(
             lambda _: None
         )
         self.assertEqual(self.of("request"), [("you ask", "bob"), ("for", "1200 s")])
@@ -360,7 +362,7 @@ class RememberedTests(HouseCase):
         self.assertEqual(self.of("request"), [])
 
     def test_refusals_by_and_of_me(self) -> None:
-        asked = self.alice.ask(commands.RequestChat, callee=BOB)
+        asked = self.alice.ask(vocabulary.RequestChat, callee=BOB)
         self.bob.answer("refuse")
         self.failureResultOf(asked, refusals.Refused)
         self.house.network.clock.advance(10)
@@ -395,9 +397,9 @@ class RememberedTests(HouseCase):
                 "tries for a new key": "0",
             },
         )
-        self.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
-        self.alice.done(self.alice.ask(commands.ListAvailable, after=b"", text=b""))
-        self.alice.done(self.alice.ask(commands.ListBlocked))
+        self.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
+        self.alice.done(self.alice.ask(vocabulary.ListAvailable, after=b"", text=b""))
+        self.alice.done(self.alice.ask(vocabulary.ListBlocked))
         told = dict(self.of("counted lately"))
         self.assertEqual(told["looks at your blocks"], "1")
         self.assertEqual((told["requests by you"], told["requests to you"]), ("1", "0"))
@@ -415,12 +417,12 @@ class SilenceTests(SynchronousTestCase):
         """What Alice is shown of herself, while she waits for Bob or afterwards."""
         house = path("my data")
         house.before()
-        asked = outcome(house.alice.ask(commands.RequestChat, callee=BOB))
+        asked = outcome(house.alice.ask(vocabulary.RequestChat, callee=BOB))
         house.meanwhile()
         if over:
             house.until(lambda: bool(asked))
             house.after()
-        facts = house.alice.done(house.alice.ask(commands.MyData, further=False))["facts"]
+        facts = house.alice.done(house.alice.ask(vocabulary.MyData, further=False))["facts"]
         return [fact for fact in facts if fact.what not in ("handle", "key")]
 
     def test_while_one_waits_it_is_the_same_whatever_the_path(self) -> None:
@@ -436,11 +438,11 @@ class SilenceTests(SynchronousTestCase):
             self.assertEqual(self.told(path, over=True), expected, path.__name__)
 
     def test_who_is_asked_in_vain_sees_nothing_of_it(self) -> None:
-        house = House()
+        house = MemoryServer()
         alice, bob = house.hand("alice"), house.hand("bob")
-        bob.done(bob.ask(commands.Block, name=ALICE))
-        alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
-        facts = bob.done(bob.ask(commands.MyData, further=False))["facts"]
+        bob.done(bob.ask(vocabulary.Block, name=ALICE))
+        alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
+        facts = bob.done(bob.ask(vocabulary.MyData, further=False))["facts"]
         told = [fact for fact in facts if "alice" in "".join(fact)]
         self.assertEqual(told, [Fact("blocked by you", "name", "alice")])
 
@@ -450,8 +452,8 @@ class OthersTests(HouseCase):
         """There is no way to ask for another name; what others hold of me stays theirs."""
         bob = self.house.hand("bob")
         for command, more in (
-            (commands.Block, {"name": Name("mallory")}),
-            (commands.SetAvailability, {"available": True, "audience": [ALICE, Name("trent")]}),
+            (vocabulary.Block, {"name": Name("mallory")}),
+            (vocabulary.SetAvailability, {"available": True, "audience": [ALICE, Name("trent")]}),
         ):
             bob.done(bob.ask(command, **more))
         text = "\n".join("\t".join(fact) for fact in self.facts())
@@ -473,7 +475,7 @@ class OrderTests(SynchronousTestCase):
         connection.execute("INSERT INTO users VALUES ('alice', NULL, 0, 1.0)")
         connection.execute("CREATE TABLE notes (name TEXT REFERENCES users (name))")
         connection.execute("INSERT INTO notes VALUES ('alice')")
-        tables = {**personal.TABLES, "notes": Table("notes", {"name": Owner()})}
-        self.patch(personal, "TABLES", tables)
-        personal.erase(connection.cursor(), ALICE)
+        tables = {**sql.TABLES, "notes": Table("notes", {"name": DataOwner()})}
+        self.patch(sql, "TABLES", tables)
+        sql.erase(connection.cursor(), ALICE)
         self.assertEqual(connection.execute("SELECT * FROM users").fetchall(), [])

@@ -7,14 +7,14 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits, refusals
+from securecom import limits, refusals, vocabulary
 from securecom.errors import StateBusy
 from securecom.identity import Identity, Name, PublicKey
 from securecom.invitation import token_hash
 from securecom.server.database import GatheringPool
 from securecom.succession import Link, encode
 from securecom.tests.held_thread import OneThread
-from securecom.tests.house import NOW, Hand, House, chatting, result
+from securecom.tests.support.memory_server import NOW, ManualClient, MemoryServer, chatting, result
 
 ALICE, BOB = Name("alice"), Name("bob")
 
@@ -23,7 +23,7 @@ class NewKeyCase(SynchronousTestCase):
     """Alice and Bob are on line, and Alice has a new key ready."""
 
     def setUp(self) -> None:
-        self.house = House()
+        self.house = MemoryServer()
         self.network = self.house.network
         self.alice, self.bob = self.house.hand("alice"), self.house.hand("bob")
         self.old, self.new = self.alice.identity, Identity.generate()
@@ -32,9 +32,9 @@ class NewKeyCase(SynchronousTestCase):
         facts = {"server": self.house.pin, "name": ALICE, "old": self.old, **lies}
         return Link.signed(**facts, new=new or self.new)
 
-    def ask(self, link: Link, hand: Hand | None = None) -> Deferred[Any]:
+    def ask(self, link: Link, hand: ManualClient | None = None) -> Deferred[Any]:
         return (hand or self.alice).ask(
-            commands.NewKey,
+            vocabulary.NewKey,
             key=link.new,
             old_signature=link.old_signature,
             new_signature=link.new_signature,
@@ -61,12 +61,12 @@ class NewKeyCase(SynchronousTestCase):
     def wait(self, seconds: float) -> None:
         """Alice pings."""
         for _ in range(int(seconds)):
-            self.alice.done(self.alice.ask(commands.Ping))
+            self.alice.done(self.alice.ask(vocabulary.Ping))
             self.network.advance(1)
 
     def log_in(self, identity: Identity, takeover: bool = True) -> Deferred[Any]:
-        self.again = Hand(self.house, identity)
-        return self.again.ask(commands.LogIn, takeover=takeover)
+        self.again = ManualClient(self.house, identity)
+        return self.again.ask(vocabulary.LogIn, takeover=takeover)
 
 
 class TakenTests(NewKeyCase):
@@ -80,13 +80,13 @@ class TakenTests(NewKeyCase):
 
     def test_who_is_asked_gets_the_callers_chain(self) -> None:
         link = self.renew()
-        self.alice.ask(commands.RequestChat, callee=BOB)
+        self.alice.ask(vocabulary.RequestChat, callee=BOB)
         (offer,) = self.bob.said("offer")
         self.assertEqual((offer["key"], offer["succession"]), (link.new, encode([link])))
 
     def test_who_asks_gets_the_callees_chain(self) -> None:
         link = self.renew()
-        asked = self.bob.ask(commands.RequestChat, callee=ALICE)
+        asked = self.bob.ask(vocabulary.RequestChat, callee=ALICE)
         self.assertIsNone(self.alice.said("offer")[0]["succession"])
         self.alice.answer("accept")
         answer = self.bob.done(asked)
@@ -95,24 +95,24 @@ class TakenTests(NewKeyCase):
     def test_where_both_ask_each_gets_the_others_chain(self) -> None:
         link = self.renew()
         asks = [
-            self.alice.ask(commands.RequestChat, callee=BOB),
-            self.bob.ask(commands.RequestChat, callee=ALICE),
+            self.alice.ask(vocabulary.RequestChat, callee=BOB),
+            self.bob.ask(vocabulary.RequestChat, callee=ALICE),
         ]
         alices, bobs = (self.alice.done(asked) for asked in asks)
         self.assertEqual((alices["succession"], bobs["succession"]), (None, encode([link])))
 
     def test_who_has_had_one_key_has_no_chain(self) -> None:
-        asked = self.alice.ask(commands.RequestChat, callee=BOB)
+        asked = self.alice.ask(vocabulary.RequestChat, callee=BOB)
         self.assertIsNone(self.bob.said("offer")[0]["succession"])
         self.bob.answer("accept")
         self.assertIsNone(self.alice.done(asked)["succession"])
 
     def test_after_a_new_log_in_too(self) -> None:
         link = self.renew()
-        again = Hand(self.house, self.new)
+        again = ManualClient(self.house, self.new)
         self.assertEqual(again.log_in(takeover=True)["name"], "alice")
         again.prove()
-        again.ask(commands.RequestChat, callee=BOB)
+        again.ask(vocabulary.RequestChat, callee=BOB)
         self.assertEqual(self.bob.said("offer")[-1]["succession"], encode([link]))
 
     def test_the_old_key_logs_nobody_in(self) -> None:
@@ -132,9 +132,9 @@ class TakenTests(NewKeyCase):
         fresh, ticket = Identity.generate(), token_hash(b"again")
         self.house.invite("alice", ticket)
         result(self.house.registry.spend(ticket, fresh.public_key, NOW))
-        alice = Hand(self.house, fresh)
+        alice = ManualClient(self.house, fresh)
         alice.log_in()
-        alice.ask(commands.RequestChat, callee=BOB)
+        alice.ask(vocabulary.RequestChat, callee=BOB)
         offer = self.bob.said("offer")[-1]
         self.assertEqual((offer["key"], offer["succession"]), (fresh.public_key, None))
 
@@ -157,26 +157,26 @@ class RefusedTests(NewKeyCase):
         self.assertEqual(self.key(), self.old.public_key)
 
     def test_a_key_that_is_taken(self) -> None:
-        self.refused(self.ask(self.link(self.bob.identity)), refusals.KeyTaken)
+        self.refused(self.ask(self.link(self.bob.identity)), refusals.KeyInUse)
 
     def test_a_key_that_signed_over(self) -> None:
         self.renew()
         self.wait(limits.NEW_KEY_WINDOW)
         back = self.link(self.old, old=self.new)
-        self.failureResultOf(self.ask(back), refusals.KeyTaken)
+        self.failureResultOf(self.ask(back), refusals.KeyInUse)
         self.assertEqual(self.key(), self.new.public_key)
 
     def test_in_a_request_or_chat(self) -> None:
-        asked = self.alice.ask(commands.RequestChat, callee=BOB)
+        asked = self.alice.ask(vocabulary.RequestChat, callee=BOB)
         self.refused(self.ask(self.link()), refusals.Occupied)
-        self.alice.ask(commands.CancelRequest)
+        self.alice.ask(vocabulary.CancelRequest)
         self.failureResultOf(asked, refusals.Cancelled)
-        self.bob.ask(commands.RequestChat, callee=ALICE)
+        self.bob.ask(vocabulary.RequestChat, callee=ALICE)
         self.refused(self.ask(self.link()), refusals.Occupied)
         self.alice.answer("accept")
         self.refused(self.ask(self.link()), refusals.Occupied)
         stream = self.alice.said("open")[-1]
-        self.alice.done(self.alice.ask(commands.EndChat, stream=stream))
+        self.alice.done(self.alice.ask(vocabulary.EndChat, stream=stream))
         self.renew()
 
     def test_not_too_often(self) -> None:
@@ -189,24 +189,24 @@ class RefusedTests(NewKeyCase):
         self.renew()
 
     def test_what_came_to_nothing_does_not_count(self) -> None:
-        self.refused(self.ask(self.link(self.bob.identity)), refusals.KeyTaken)
+        self.refused(self.ask(self.link(self.bob.identity)), refusals.KeyInUse)
         self.renew()
 
     def test_tries_do(self) -> None:
         """Each is work, also one that proves nothing; another session does not help."""
         taken, forged = self.link(self.bob.identity), self.link(server=bytes(32))
         for number in range(limits.NEW_KEY_TRIES):
-            lie, why = [(taken, refusals.KeyTaken), (forged, refusals.BadProof)][number % 2]
+            lie, why = [(taken, refusals.KeyInUse), (forged, refusals.BadProof)][number % 2]
             self.refused(self.ask(lie), why)
         self.patch(Link, "holds", lambda *_: self.fail("signatures were looked at"))
         self.refused(self.ask(self.link()), refusals.TooManyRequests)
-        again = Hand(self.house, self.old)
+        again = ManualClient(self.house, self.old)
         again.log_in(takeover=True)
         self.refused(self.ask(self.link(), again), refusals.TooManyRequests)
 
     def test_tries_are_forgotten_in_time(self) -> None:
         for _ in range(limits.NEW_KEY_TRIES):
-            self.refused(self.ask(self.link(self.bob.identity)), refusals.KeyTaken)
+            self.refused(self.ask(self.link(self.bob.identity)), refusals.KeyInUse)
         self.wait(limits.NEW_KEY_WINDOW)
         self.renew()
 
@@ -226,7 +226,7 @@ class RefusedTests(NewKeyCase):
         small = PublicKey.__new__(PublicKey)
         object.__setattr__(small, "raw", bytes(32))
         signatures = {"old_signature": bytes(64), "new_signature": bytes(64)}
-        lane.call(commands.NewKey, key=small, **signatures).addErrback(lambda _: None)
+        lane.call(vocabulary.NewKey, key=small, **signatures).addErrback(lambda _: None)
         self.network.pump()
         self.assertEqual(self.alice.said("goodbye"), ["violation"])
 
@@ -247,15 +247,15 @@ class UnderWayTests(NewKeyCase):
 
     def test_nobody_reaches_them_and_they_reach_nobody(self) -> None:
         renewing = self.ask(self.link())
-        asked = self.bob.ask(commands.RequestChat, callee=ALICE)
+        asked = self.bob.ask(vocabulary.RequestChat, callee=ALICE)
         self.assertEqual((self.alice.said("offer"), self.alice.said("missed")), ([], [BOB]))
-        self.failureResultOf(self.alice.ask(commands.RequestChat, callee=BOB), refusals.Occupied)
+        self.failureResultOf(self.alice.ask(vocabulary.RequestChat, callee=BOB), refusals.Occupied)
         self.failureResultOf(self.ask(self.link(Identity.generate())), refusals.Occupied)
         self.assertNoResult(renewing)
         self.settle()
         self.assertEqual(self.successResultOf(renewing), {})
         self.assertNoResult(asked)  # as if nobody had been there
-        self.bob.ask(commands.CancelRequest)
+        self.bob.ask(vocabulary.CancelRequest)
         self.failureResultOf(asked, refusals.Cancelled)
         chatting(self.bob, self.alice, "alice")
 
@@ -264,11 +264,11 @@ class UnderWayTests(NewKeyCase):
         self.alice.standard_wire.cut()
         self.network.pump()
         self.settle()
-        again = Hand(self.house, self.new)
-        logged_in = again.ask(commands.LogIn, takeover=False)
+        again = ManualClient(self.house, self.new)
+        logged_in = again.ask(vocabulary.LogIn, takeover=False)
         self.settle()
         self.assertEqual(self.successResultOf(logged_in)["name"], "alice")
-        again.ask(commands.RequestChat, callee=BOB)
+        again.ask(vocabulary.RequestChat, callee=BOB)
         self.assertEqual(len(self.bob.said("offer")), 1)
 
     def test_who_comes_back_meanwhile_is_told_to_try_again(self) -> None:

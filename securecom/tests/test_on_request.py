@@ -17,12 +17,12 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client.coordination.consent import Facts
+from securecom.client.coordination.engagement import Facts
 from securecom.client.frontends.jsonl import INTERFACE
-from securecom.client.program import on_request
+from securecom.client.program import deciding
 from securecom.client.program.deciding import Program
 from securecom.errors import NoProgram, ProgramFailed
-from securecom.tests.fake_server import outcome
+from securecom.tests.support.scripted_server import outcome
 
 FACTS = Facts("bob", "met", "SHA256:abc", 45, 2, 70)
 COMMAND = ("/usr/bin/decide", "--strict")
@@ -40,37 +40,37 @@ class CommandTests(SynchronousTestCase):
         self.program.chmod(0o700)
 
     def test_split_like_a_shell_does_and_found(self) -> None:
-        command = on_request.split(f"'{self.program}' --list 'my friends'")
+        command = deciding.split(f"'{self.program}' --list 'my friends'")
         self.assertEqual(command, (str(self.program), "--list", "my friends"))
 
     def test_found_on_the_path_at_home_and_from_here(self) -> None:
         self.patch(os, "environ", {"PATH": str(self.folder), "HOME": str(self.folder)})
         for text in ("'decide me'", "'~/decide me'", f"'{os.path.relpath(self.program)}'"):
-            self.assertEqual(on_request.split(text), (str(self.program),), text)
+            self.assertEqual(deciding.split(text), (str(self.program),), text)
 
     def test_none(self) -> None:
-        self.assertEqual(on_request.split(""), ())
-        self.assertEqual(on_request.resolved(()), ())
+        self.assertEqual(deciding.split(""), ())
+        self.assertEqual(deciding.resolved(()), ())
 
     def test_what_cannot_be_run(self) -> None:
         self.program.chmod(0o600)
         for text in (f"'{self.program}'", "/none", str(self.folder), "''", "'open", "a\0b"):
-            self.assertRaises(NoProgram, on_request.split, text)
+            self.assertRaises(NoProgram, deciding.split, text)
 
     def test_what_the_system_or_a_profile_would_not_take(self) -> None:
         for command in (("a\0b",), ("true", "a\0b"), ("true", "\udcff")):
-            self.assertRaises(NoProgram, on_request.resolved, command)
+            self.assertRaises(NoProgram, deciding.resolved, command)
 
     def test_the_shell_is_not_asked(self) -> None:
-        self.assertRaises(NoProgram, on_request.split, "true;true")
-        self.assertEqual(on_request.split("true $HOME `id` >x")[1:], ("$HOME", "`id`", ">x"))
+        self.assertRaises(NoProgram, deciding.split, "true;true")
+        self.assertEqual(deciding.split("true $HOME `id` >x")[1:], ("$HOME", "`id`", ">x"))
 
 
 class QuestionTests(SynchronousTestCase):
     """What a program reads, and what it has around it."""
 
     def test_one_line_of_json(self) -> None:
-        line = on_request.question(FACTS)
+        line = deciding.question(FACTS)
         self.assertEqual(line.count(b"\n"), 1)
         self.assertTrue(line.endswith(b"\n"))
         self.assertEqual(
@@ -90,7 +90,7 @@ class QuestionTests(SynchronousTestCase):
 
     def test_little_of_our_environment(self) -> None:
         ours = {"PATH": "/bin", "HOME": "/home/a", "SECURECOM_HOME": "/x", "SECRET": "s"}
-        self.assertEqual(on_request.environment(ours), {"PATH": "/bin", "HOME": "/home/a"})
+        self.assertEqual(deciding.program_environment(ours), {"PATH": "/bin", "HOME": "/home/a"})
 
 
 class AnswerTests(SynchronousTestCase):
@@ -99,7 +99,7 @@ class AnswerTests(SynchronousTestCase):
     def test_the_four(self) -> None:
         for word in ("accept", "refuse", "dismiss", "ask"):
             for text in ('{"answer":"%s"}\n', '{"answer":"%s"}', '\n { "answer" : "%s" } \n\n'):
-                self.assertEqual(on_request.read_answer((text % word).encode()), word)
+                self.assertEqual(deciding.read_answer((text % word).encode()), word)
 
     def test_everything_else(self) -> None:
         for said in (
@@ -129,19 +129,19 @@ class AnswerTests(SynchronousTestCase):
             b"[" * limits.MAX_PROGRAM_ANSWER,
             b'{"answer":"accept"}' + b" " * limits.MAX_PROGRAM_ANSWER,
         ):
-            self.assertRaises(ValueError, on_request.read_answer, said)
+            self.assertRaises(ValueError, deciding.read_answer, said)
 
     def test_room_for_white_space(self) -> None:
         said = b'{"answer":"accept"}'.ljust(limits.MAX_PROGRAM_ANSWER)
-        self.assertEqual(on_request.read_answer(said), "accept")
+        self.assertEqual(deciding.read_answer(said), "accept")
 
     @given(st.binary(max_size=64) | st.text(max_size=64).map(lambda text: text.encode("utf-8")))
     def test_junk_is_never_an_answer(self, said: bytes) -> None:
-        self.assertRaises(ValueError, on_request.read_answer, said)
+        self.assertRaises(ValueError, deciding.read_answer, said)
 
     @given(st.dictionaries(st.text(max_size=9), st.none() | st.text(max_size=9) | st.integers()))
     def test_nor_is_any_other_object(self, told: dict[str, Any]) -> None:
-        self.assertRaises(ValueError, on_request.read_answer, json.dumps(told).encode())
+        self.assertRaises(ValueError, deciding.read_answer, json.dumps(told).encode())
 
 
 class FakeProcess:
@@ -232,7 +232,7 @@ class RunTests(RunCase):
         nowhere = started["childFDs"].pop(2)
         self.assertEqual(started["childFDs"], {0: "w", 1: "r"})
         self.assertRaises(OSError, os.fstat, nowhere)
-        self.assertEqual(process.read, on_request.question(FACTS))
+        self.assertEqual(process.read, deciding.question(FACTS))
         self.assertFalse(process.is_stdin_open)
 
     def test_its_answer_counts_when_it_has_ended_well(self) -> None:

@@ -9,22 +9,22 @@ from twisted.internet.task import Clock
 from twisted.protocols import amp
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, framing, limits
+from securecom import framing, limits, vocabulary
 from securecom.connection import Connection
 from securecom.identity import Name
 from securecom.paces import IN_CHATS, ONCE, SENT_BY_SERVER, Pace, Pacer, Turns
-from securecom.server.request import RequestConnection
+from securecom.server.request_channel import RequestConnection
 from securecom.server.session import Session
-from securecom.server.standard import Door, Enrolment
-from securecom.tests.house import Hand, House, chatting
+from securecom.server.standard_channel import Door, EnrolmentPhase
+from securecom.tests.support.memory_server import ManualClient, MemoryServer, chatting
 from securecom.tests.test_commands import longest
 
 #: All that the server answers.
-LOCATORS: tuple[type[amp.CommandLocator], ...] = (Door, Enrolment, Session, RequestConnection)
-PACED = [one for one in commands.BY_NAME.values() if isinstance(one.pace, Pace)]
+LOCATORS: tuple[type[amp.CommandLocator], ...] = (Door, EnrolmentPhase, Session, RequestConnection)
+PACED = [one for one in vocabulary.BY_NAME.values() if isinstance(one.pace, Pace)]
 
 
-def frame(command: type[commands.Command]) -> bytes:
+def frame(command: type[vocabulary.PacedCommand]) -> bytes:
     """The command with its longest arguments, but for names, which are nobody's."""
     values = {name.decode(): longest(one) for name, one in command.arguments}
     box = command.makeArguments(values, None)
@@ -154,55 +154,55 @@ class TurnsTests(SynchronousTestCase):
 class VocabularyTests(SynchronousTestCase):
     def test_a_command_without_a_pace_cannot_be_made(self) -> None:
         with self.assertRaises(TypeError):
-            type("Shout", (commands.Command,), {})
+            type("Shout", (vocabulary.PacedCommand,), {})
 
     def test_every_command_that_the_server_takes_has_one(self) -> None:
         """And what it never takes is none that needs one."""
         taken = {
             command: locator
-            for command in commands.BY_NAME.values()
+            for command in vocabulary.BY_NAME.values()
             for locator in LOCATORS
             if locator.locateResponder(locator.__new__(locator), command.commandName)
         }
         self.assertGreater(len(taken), 15)
-        for command in commands.BY_NAME.values():
+        for command in vocabulary.BY_NAME.values():
             if command not in taken:
                 self.assertIn(command.pace, (SENT_BY_SERVER, IN_CHATS), command)
-            elif command is commands.ProveSession or taken[command] in (Door, Enrolment):
+            elif command is vocabulary.ProveSession or taken[command] in (Door, EnrolmentPhase):
                 self.assertEqual(command.pace, ONCE, command)
             else:
                 self.assertIsInstance(command.pace, Pace, command)
 
     def test_what_is_refused_when_it_comes_too_often_is_so_before_it_is_slowed(self) -> None:
         for command, rate in (
-            (commands.ListAvailable, limits.LISTS_BY_ASKER),
-            (commands.RequestChat, limits.REQUESTS_BY_CALLER),
-            (commands.Block, limits.BLOCKS_BY_PERSON),
-            (commands.NewKey, limits.NEW_KEY_TRIES),
-            (commands.MyData, limits.MY_DATA_BY_PERSON),
+            (vocabulary.ListAvailable, limits.LISTS_BY_ASKER),
+            (vocabulary.RequestChat, limits.REQUESTS_BY_CALLER),
+            (vocabulary.Block, limits.BLOCKS_BY_PERSON),
+            (vocabulary.NewKey, limits.NEW_KEY_TRIES),
+            (vocabulary.MyData, limits.MY_DATA_BY_PERSON),
         ):
             assert isinstance(command.pace, Pace)
             self.assertGreater(command.pace.count, rate, command)
 
     def test_a_client_may_send_twice_as_many_pings_as_it_has_to(self) -> None:
-        pace = commands.Ping.pace
+        pace = vocabulary.Ping.pace
         assert isinstance(pace, Pace)
         self.assertLess(2 * pace.seconds / limits.PING_INTERVAL, pace.count)
 
 
 class FloodCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.house = House()
+        self.house = MemoryServer()
         self.network = self.house.network
 
-    def hand(self, name: str) -> Hand:
+    def hand(self, name: str) -> ManualClient:
         """Somebody who is deaf for answers."""
         hand = self.house.hand(name)
         deaf(hand.standard)
         deaf(hand.request)
         return hand
 
-    def flood(self, hand: Hand, data: bytes) -> None:
+    def flood(self, hand: ManualClient, data: bytes) -> None:
         hand.standard.send(data)
         self.network.pump()
 
@@ -210,7 +210,7 @@ class FloodCase(SynchronousTestCase):
 class EveryCommandTests(FloodCase):
     """Generated from the vocabulary: a new command is tested without being named here."""
 
-    def flooded(self, command: type[commands.Command]) -> None:
+    def flooded(self, command: type[vocabulary.PacedCommand]) -> None:
         assert isinstance(command.pace, Pace)
         hand, other = self.hand("mallory"), self.house.hand("bob")
         worked_on: list[bytes] = []
@@ -227,7 +227,7 @@ class EveryCommandTests(FloodCase):
         self.flood(hand, (command.pace.count + 20) * frame(command))
         count = worked_on.count(command.commandName) - begun
         self.assertLessEqual(count, command.pace.count)
-        self.assertEqual(other.done(other.ask(commands.Ping)), {})
+        self.assertEqual(other.done(other.ask(vocabulary.Ping)), {})
         if hand.standard.lost_reason is not None:  # ended: by its own wish, or for flooding
             self.assertIn(hand.said("goodbye"), (["logged-out"], ["violation"]))
             return
@@ -242,40 +242,42 @@ class EveryCommandTests(FloodCase):
     def test_so_many_are_worked_on_and_the_others_later(self) -> None:
         self.assertGreater(len(PACED), 10)
         for command in PACED:
-            self.house = House()
+            self.house = MemoryServer()
             self.network = self.house.network
             self.flooded(command)
 
     def test_on_the_request_channel_too(self) -> None:
         hand = self.house.hand("mallory")
-        assert isinstance(commands.Ping.pace, Pace)
+        assert isinstance(vocabulary.Ping.pace, Pace)
         answered: list[bytes] = []
         self.patch(hand.request.control, "take", lambda box: answered.append(b""))
-        hand.request.send(2 * commands.Ping.pace.count * frame(commands.Ping))
+        hand.request.send(2 * vocabulary.Ping.pace.count * frame(vocabulary.Ping))
         self.network.pump()
-        self.assertEqual(len(answered), commands.Ping.pace.count)
+        self.assertEqual(len(answered), vocabulary.Ping.pace.count)
 
     def test_what_is_slowed_is_not_lost_and_stays_in_order(self) -> None:
         hand = self.house.hand("mallory")
-        assert isinstance(commands.Ping.pace, Pace)
-        count = 3 * commands.Ping.pace.count
-        asked = [hand.standard.control.call(commands.Ping) for _ in range(count)]
+        assert isinstance(vocabulary.Ping.pace, Pace)
+        count = 3 * vocabulary.Ping.pace.count
+        asked = [hand.standard.control.call(vocabulary.Ping) for _ in range(count)]
         told: list[int] = []
         for number, answer in enumerate(asked):
             answer.addCallback(partial(_noted, told, number))
-        self.network.advance(2 * commands.Ping.pace.seconds + 1)
+        self.network.advance(2 * vocabulary.Ping.pace.seconds + 1)
         self.assertEqual(told, list(range(count)))
         self.assertTrue(hand.standard_wire.server.reading)
 
     def test_who_is_slowed_is_not_taken_for_gone(self) -> None:
         hand = self.house.hand("mallory")
-        pace = commands.DialMe.pace
+        pace = vocabulary.DialMe.pace
         assert isinstance(pace, Pace)
-        asked = [hand.standard.control.call(commands.DialMe, port=1) for _ in range(2 * pace.count)]
+        asked = [
+            hand.standard.control.call(vocabulary.DialMe, port=1) for _ in range(2 * pace.count)
+        ]
         for one in asked:
             one.addErrback(lambda _: None)
         self.network.advance(pace.seconds + 1)
-        self.assertEqual(hand.done(hand.ask(commands.Ping)), {})
+        self.assertEqual(hand.done(hand.ask(vocabulary.Ping)), {})
 
 
 class TurnTests(FloodCase):
@@ -284,8 +286,8 @@ class TurnTests(FloodCase):
         served: list[str] = []
         for name in ("mallory", "bob"):
             self.note(name, served)
-        mallory.standard.send(100 * frame(commands.Ping))  # less than its pace
-        bob.standard.send(frame(commands.Ping))
+        mallory.standard.send(100 * frame(vocabulary.Ping))  # less than its pace
+        bob.standard.send(frame(vocabulary.Ping))
         self.network.pump()
         self.assertEqual(served.count("mallory"), 100)
         self.assertLessEqual(served.index("bob"), 2 * limits.COMMANDS_A_TURN)
@@ -295,8 +297,8 @@ class TurnTests(FloodCase):
         served: list[str] = []
         for name in ("mallory", "bob"):
             self.note(name, served)
-        mallory.standard.send(6 * frame(commands.SetAvailability))
-        bob.standard.send(frame(commands.Ping))
+        mallory.standard.send(6 * frame(vocabulary.SetAvailability))
+        bob.standard.send(frame(vocabulary.Ping))
         self.network.pump()
         self.assertEqual(served.count("mallory"), 6)
         self.assertLess(served.index("bob"), limits.COMMANDS_A_TURN)
@@ -314,7 +316,7 @@ class TurnTests(FloodCase):
         self.patch(lane, "take", one)
 
     def test_who_logs_in_waits_for_nobodys_turn(self) -> None:
-        newcomer = Hand(self.house, self.house.enrolled("carol"))
+        newcomer = ManualClient(self.house, self.house.enrolled("carol"))
         self.patch(self.house.reception.turns, "take", lambda: False)
         self.patch(self.house.reception.turns, "queue", lambda work: None)
         self.assertEqual(newcomer.log_in()["name"], "carol")
@@ -325,7 +327,7 @@ class TurnTests(FloodCase):
         waiting: list[object] = []
         self.patch(self.house.reception.turns, "take", lambda: False)
         self.patch(self.house.reception.turns, "queue", waiting.append)
-        self.flood(hand, 10_000 * frame(commands.Ping))
+        self.flood(hand, 10_000 * frame(vocabulary.Ping))
         self.assertEqual(len(waiting), 1)
         self.assertFalse(hand.standard_wire.server.reading)
 
@@ -334,7 +336,7 @@ class TurnTests(FloodCase):
         waiting: list[object] = []
         self.patch(self.house.reception.turns, "take", lambda: False)
         self.patch(self.house.reception.turns, "queue", waiting.append)
-        self.flood(hand, frame(commands.Ping))
+        self.flood(hand, frame(vocabulary.Ping))
         hand.standard_wire.cut()
         self.network.pump()
         (work,) = waiting
@@ -358,8 +360,8 @@ class ChatTests(FloodCase):
         alice, bob = self.house.hand("alice"), self.house.hand("bob")
         stream = chatting(alice, bob, "bob")
         deaf(alice.standard)
-        assert isinstance(commands.Ping.pace, Pace)
-        pings = (commands.Ping.pace.count + 2) * frame(commands.Ping)
+        assert isinstance(vocabulary.Ping.pace, Pace)
+        pings = (vocabulary.Ping.pace.count + 2) * frame(vocabulary.Ping)
         alice.standard.send(pings + framing.encode_chat(stream, b"behind"))
         self.network.pump()
         self.assertEqual(bob.received, b"")

@@ -21,7 +21,7 @@ from securecom.client.terms import (
 )
 from securecom.errors import BadArgument, BadName
 from securecom.identity import Name
-from securecom.tests.engaged import BOB, CAROL, STATES, AliceTestCase
+from securecom.tests.support.scripted_server_case import BOB, CAROL, STATES, AliceTestCase
 
 
 class ReadingTests(SynchronousTestCase):

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client.choices import Busy, Choices
 from securecom.client.profile import private_files
 from securecom.client.profile.identity_file import make_identity_file
 from securecom.client.profile.profile import IDENTITY_FILE, PROFILE_FILE, Profile, read_profile
 from securecom.client.profile.profiles import Profiles
+from securecom.client.terms import BusyAudience, Choices
 from securecom.errors import ProfileProblem, WhichProfile
 from securecom.identity import Name
 from securecom.invitation import Host, Invitation
@@ -57,8 +57,10 @@ class ProfileTests(ProfileCase):
         for profile in (
             self.profile(),
             replace(self.profile(), host=Host("::1"), port=1, request="dial", available=True),
-            replace(self.profile(), ask="people", busy=Busy(people=True)),
-            replace(self.profile(), ask="nobody", busy=Busy(names=(Name("bob"), Name("people")))),
+            replace(self.profile(), ask="people", busy=BusyAudience(people=True)),
+            replace(
+                self.profile(), ask="nobody", busy=BusyAudience(names=(Name("bob"), Name("people")))
+            ),
             replace(self.profile(), identity=Path('/a "b"\\c/ä\n\x7f\u202e')),
             replace(self.profile(), on_request=("/b/decide me", "--for", '"ä"\\\n', "")),
         ):
@@ -143,10 +145,10 @@ class ProfileTests(ProfileCase):
         """Also what was changed meanwhile, by hand or by another client."""
         profile = self.profile()
         replace(profile, available=True, port=1).save()
-        profile.keep(Choices("people", Busy(names=(Name("bob"),))))
+        profile.keep(Choices("people", BusyAudience(names=(Name("bob"),))))
         kept = read_profile(self.folder)
         expected = replace(profile, available=True, port=1, ask="people")
-        self.assertEqual(kept, replace(expected, busy=Busy(names=(Name("bob"),))))
+        self.assertEqual(kept, replace(expected, busy=BusyAudience(names=(Name("bob"),))))
         self.assertEqual((self.folder / PROFILE_FILE).stat().st_mode & 0o777, 0o600)
 
     def test_choices_do_not_replace_a_damaged_file(self) -> None:

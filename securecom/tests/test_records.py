@@ -6,7 +6,7 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom.client.chat.records import Records
+from securecom.client.chat.epochs import Records
 from securecom.errors import WireError
 
 

@@ -8,24 +8,24 @@ from typing import Any
 from twisted.internet.defer import fail
 from twisted.protocols import amp
 
-from securecom import commands, refusals
+from securecom import refusals, vocabulary
 from securecom.client.channels.standard_channel import StandardChannel
 from securecom.errors import OurFault, SecurecomError
-from securecom.tests.engaged import ALICE, BOB, AliceTestCase
+from securecom.tests.support.scripted_server_case import ALICE, BOB, AliceTestCase
 from securecom.tests.test_commands import COMMANDS
 
 #: Commands that no person waits for, or whose refusals are looked at one by one elsewhere.
 ELSEWHERE = {
-    commands.LogIn: "test_client_service",
-    commands.Enrol: "test_enrol",
-    commands.NewKey: "test_rotation",
-    commands.DialMe: "test_daemon_role",
-    commands.ProveSession: "test_request_channel",
-    commands.CancelRequest: "what it is about ends by itself",
-    commands.EndChat: "likewise",
-    commands.OpenStream: "the server's",
-    commands.Hello: "ends the chat: test_chat",
-    commands.Say: "likewise",
+    vocabulary.LogIn: "test_client_service",
+    vocabulary.Enrol: "test_enrol",
+    vocabulary.NewKey: "test_rotation",
+    vocabulary.DialMe: "test_daemon_role",
+    vocabulary.ProveSession: "test_request_channel",
+    vocabulary.CancelRequest: "what it is about ends by itself",
+    vocabulary.EndChat: "likewise",
+    vocabulary.OpenStream: "the server's",
+    vocabulary.Hello: "ends the chat: test_chat",
+    vocabulary.Say: "likewise",
 }
 
 
@@ -34,14 +34,14 @@ class RefusalsTests(AliceTestCase):
         """What sends each of the others."""
         alice = self.alice
         return {
-            commands.SetAvailability: alice.set_available,
-            commands.ListAvailable: alice.users,
-            commands.RequestChat: lambda: alice.request_chat(BOB),
-            commands.Block: lambda: alice.block(BOB),
-            commands.Unblock: lambda: alice.unblock(BOB),
-            commands.ListBlocked: alice.blocked,
-            commands.MyData: alice.account.my_data,
-            commands.ForgetMe: lambda: alice.account.forget_me(ALICE),
+            vocabulary.SetAvailability: alice.set_available,
+            vocabulary.ListAvailable: alice.users,
+            vocabulary.RequestChat: lambda: alice.request_chat(BOB),
+            vocabulary.Block: lambda: alice.block(BOB),
+            vocabulary.Unblock: lambda: alice.unblock(BOB),
+            vocabulary.ListBlocked: alice.blocked,
+            vocabulary.MyData: alice.account.my_data,
+            vocabulary.ForgetMe: lambda: alice.account.forget_me(ALICE),
         }
 
     def test_every_command_that_can_be_refused_is_here(self) -> None:

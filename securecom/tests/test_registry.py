@@ -16,11 +16,11 @@ from securecom.errors import (
     NotInQuarantine,
 )
 from securecom.identity import Name
-from securecom.refusals import BadInvitation, KeyTaken, ListFull
+from securecom.refusals import BadInvitation, KeyInUse, ListFull
 from securecom.server.database import SynchronousPool, in_memory
 from securecom.server.registry import Quarantined, Registry, User
 from securecom.server.sqlite_registry import SQLiteRegistry
-from securecom.tests.registry_case import (
+from securecom.tests.support.registry_case import (
     ALICE,
     BOB,
     CAROL,
@@ -86,7 +86,7 @@ class RegistryContract(SuccessionContract, RegistryCase):
     def test_a_key_is_not_taken_twice_and_the_invitation_stays(self) -> None:
         key = self.enrol(ALICE)
         self.invite(BOB, 2)
-        self.refused(self.registry.spend(hashed(2), key, NOW), KeyTaken)
+        self.refused(self.registry.spend(hashed(2), key, NOW), KeyInUse)
         self.assertIsNone(self.done(self.registry.user(BOB)))
         self.assertEqual(self.done(self.registry.spend(hashed(2), new_key(), NOW)), BOB)
 

@@ -13,11 +13,11 @@ from twisted.internet.defer import Deferred
 
 from securecom.errors import NameTaken, StateBusy
 from securecom.identity import Identity, Name
-from securecom.refusals import BadInvitation, KeyTaken
+from securecom.refusals import BadInvitation, KeyInUse
 from securecom.server.database import SynchronousPool
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.succession import Link
-from securecom.tests.registry_case import ALICE, LATER, NOW, hashed, new_key
+from securecom.tests.support.registry_case import ALICE, LATER, NOW, hashed, new_key
 from securecom.tests.test_sqlite_registry import InFile, outcome
 
 T = TypeVar("T")
@@ -101,7 +101,7 @@ class SharingTests(InFile):
         for at in range(2, SPEND_STATEMENTS + 1):
             self.invite(Name(f"a{at}"), 2 * at)
             self.invite(Name(f"b{at}"), 2 * at + 1)
-            self.assertEqual(self.one_key_twice(at), [Name(f"a{at}"), KeyTaken])
+            self.assertEqual(self.one_key_twice(at), [Name(f"a{at}"), KeyInUse])
 
     def test_at_no_moment_a_name_is_invited_that_is_just_enrolling(self) -> None:
         admin = self.open()

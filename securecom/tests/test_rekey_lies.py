@@ -9,14 +9,15 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, framing, limits, peers, proofs, refusals, tls
+from securecom import framing, limits, peers, refusals, tls, vocabulary
+from securecom import peers as proofs
 from securecom.client.chat.agreement import Role
-from securecom.client.chat.epoch import Epoch
+from securecom.client.chat.epochs import Epoch
 from securecom.errors import NotRekeyed, PeerKeyChanged, ProofRefused, TLSRefused, WireError
 from securecom.identity import Identity
-from securecom.tests.chat_pairs import End, Pair
-from securecom.tests.fake_server import outcome
-from securecom.tests.rekeys import Relay, but, due, epoch, epochs, first, honest
+from securecom.tests.support.chat_pair import End, Pair
+from securecom.tests.support.rekeying_pair import Relay, but, due, epoch, epochs, first, honest
+from securecom.tests.support.scripted_server import outcome
 from securecom.tests.test_rekeying import RECORDS, RekeyCase
 
 APPLICATION_DATA = 23
@@ -332,25 +333,25 @@ class OutOfTurnTests(RekeyCase):
         self.check_cut(WireError, self.bob)
 
     def test_a_switch_without_a_rekey(self) -> None:
-        self.alice.session.control.tell(commands.Switch)
+        self.alice.session.control.tell(vocabulary.Switch)
         self.pair.pump()
         self.check_cut(WireError, self.bob)
 
     def test_a_switch_before_hello(self) -> None:
         relay = self.in_the_midst(1)
-        self.alice.session.control.tell(commands.Switch)
+        self.alice.session.control.tell(vocabulary.Switch)
         self.finish(relay)
         self.assertTrue(self.alice.over and self.bob.over)
         self.assertIsInstance(self.bob.error, WireError)
 
     def test_a_hello_without_a_rekey(self) -> None:
-        (refusal,) = self.send(self.alice, commands.Hello, proof=b"x" * 32)
+        (refusal,) = self.send(self.alice, vocabulary.Hello, proof=b"x" * 32)
         self.assertIsInstance(refusal, refusals.BadProof)
         self.check_cut(ProofRefused, self.bob)
 
     def test_a_hello_before_the_handshake_is_done(self) -> None:
         relay = self.in_the_midst(1)
-        came = outcome(self.alice.session.control.call(commands.Hello, proof=b"x" * 32))
+        came = outcome(self.alice.session.control.call(vocabulary.Hello, proof=b"x" * 32))
         self.finish(relay)
         self.assertIsInstance(came[0], refusals.BadProof)
         self.check_cut(ProofRefused, self.bob)

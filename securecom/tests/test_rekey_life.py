@@ -6,8 +6,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom.client.chat import rekey_life
-from securecom.client.chat.rekey_life import RekeyLife
+from securecom.client.chat import rekeying
+from securecom.client.chat.rekeying import RekeyLife
 from securecom.errors import NotRekeyed, WireError
 
 ERROR = WireError("a trial")
@@ -95,7 +95,7 @@ class Notes:
 class RekeyLifeTests(SynchronousTestCase):
     def reach(self, state: str) -> tuple[RekeyLife, Notes]:
         notes = Notes()
-        life = rekey_life.machine(notes)
+        life = rekeying.machine(notes)
         for word, *arguments in PATHS[state]:
             getattr(life, word)(*arguments)
         notes.done.clear()

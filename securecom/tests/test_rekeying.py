@@ -10,10 +10,10 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import limits, proofs
+from securecom import limits, peers
 from securecom.errors import NotRekeyed
-from securecom.tests.chat_pairs import End, Pair
-from securecom.tests.rekeys import Relay, due, epoch, epochs, first, honest
+from securecom.tests.support.chat_pair import End, Pair
+from securecom.tests.support.rekeying_pair import Relay, due, epoch, epochs, first, honest
 
 #: A short message, or its receipt, as TLS seals it: padded frame, header, content type, tag.
 MESSAGE = limits.CHAT_PADDING + 5 + 1 + 16
@@ -324,13 +324,13 @@ class OldKeysTests(RekeyCase):
 
     def test_no_exporters_key_is_kept(self) -> None:
         secrets: list[bytes] = []
-        made = proofs.chat_rekey
+        made = peers.chat_rekey
 
         def watched(session: Any) -> bytes:
             secrets.append(made(session))
             return secrets[-1]
 
-        self.patch(proofs, "chat_rekey", watched)
+        self.patch(peers, "chat_rekey", watched)
         self.pair.advance(limits.REKEY_AFTER)
         self.check_epoch(1)
         self.assertEqual(len(set(secrets)), 1)
@@ -354,10 +354,10 @@ class OldKeysTests(RekeyCase):
 
     def test_the_next_epoch_has_keys_of_its_own(self) -> None:
         old = epoch(self.alice).tls
-        before = proofs.chat_binding(old), proofs.chat_rekey(old)
+        before = peers.chat_binding(old), peers.chat_rekey(old)
         self.pair.advance(limits.REKEY_AFTER)
-        after = proofs.chat_binding(epoch(self.alice).tls), proofs.chat_rekey(epoch(self.alice).tls)
-        self.assertEqual(after[0], proofs.chat_binding(epoch(self.bob).tls))
+        after = peers.chat_binding(epoch(self.alice).tls), peers.chat_rekey(epoch(self.alice).tls)
+        self.assertEqual(after[0], peers.chat_binding(epoch(self.bob).tls))
         self.assertEqual(len({*before, *after}), 4)
 
 

@@ -5,29 +5,28 @@ from __future__ import annotations
 from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, framing, limits, refusals
+from securecom import framing, limits, refusals, vocabulary
 from securecom.errors import NotYourStream
 from securecom.identity import Name
 from securecom.paces import Pace
-from securecom.server.relay import Relay
-from securecom.server.streams import Streams
-from securecom.testing import BUFFER
-from securecom.tests.house import Hand, House, chatting
+from securecom.server.relay import Relay, Streams
+from securecom.tests.support.memory_server import ManualClient, MemoryServer, chatting
+from securecom.tests.support.network import BUFFER
 
 
 class ChatCase(SynchronousTestCase):
     """Alice and Bob in a chat, Carol beside them."""
 
     def setUp(self) -> None:
-        self.house = House()
+        self.house = MemoryServer()
         self.alice, self.bob = self.house.hand("alice"), self.house.hand("bob")
         self.carol = self.house.hand("carol")
         self.stream = chatting(self.alice, self.bob, "bob")
 
-    def end(self, hand: Hand) -> None:
-        hand.done(hand.ask(commands.EndChat, stream=self.stream))
+    def end(self, hand: ManualClient) -> None:
+        hand.done(hand.ask(vocabulary.EndChat, stream=self.stream))
 
-    def assert_thrown_out(self, hand: Hand) -> None:
+    def assert_thrown_out(self, hand: ManualClient) -> None:
         self.house.network.advance(limits.CLOSE_DEADLINE)
         self.assertEqual(hand.said("goodbye"), ["violation"])
         self.assertIsNotNone(hand.standard.lost_reason)
@@ -99,7 +98,7 @@ class ConsentTests(ChatCase):
     def test_while_only_asking(self) -> None:
         """Not one byte before the acceptance, whatever number is guessed."""
         dave = self.house.hand("dave")
-        asked = dave.ask(commands.RequestChat, callee=Name("carol"))
+        asked = dave.ask(vocabulary.RequestChat, callee=Name("carol"))
         for number in range(1, 9):
             dave.send(number, b"x")
         self.assert_thrown_out(dave)
@@ -112,8 +111,8 @@ class ConsentTests(ChatCase):
         self.alice.send(self.stream, b"too late")
         self.bob.send(self.stream, b"too late")
         self.assertEqual((self.bob.received, self.alice.received), (b"", b""))
-        self.assertEqual(self.alice.done(self.alice.ask(commands.Ping)), {})
-        self.assertEqual(self.bob.done(self.bob.ask(commands.Ping)), {})
+        self.assertEqual(self.alice.done(self.alice.ask(vocabulary.Ping)), {})
+        self.assertEqual(self.bob.done(self.bob.ask(vocabulary.Ping)), {})
 
     def test_late_frames_do_not_reach_the_next_chat(self) -> None:
         self.end(self.bob)
@@ -142,15 +141,15 @@ class EndTests(ChatCase):
     def test_twice(self) -> None:
         self.end(self.alice)
         for hand in (self.alice, self.bob):
-            asked = hand.ask(commands.EndChat, stream=self.stream)
+            asked = hand.ask(vocabulary.EndChat, stream=self.stream)
             self.failureResultOf(asked, refusals.NothingToEnd)
 
     def test_somebody_elses(self) -> None:
-        asked = self.carol.ask(commands.EndChat, stream=self.stream)
+        asked = self.carol.ask(vocabulary.EndChat, stream=self.stream)
         self.failureResultOf(asked, refusals.NothingToEnd)
         dave = self.house.hand("dave")
         daves = chatting(dave, self.carol, "carol")
-        asked = dave.ask(commands.EndChat, stream=self.stream)
+        asked = dave.ask(vocabulary.EndChat, stream=self.stream)
         self.failureResultOf(asked, refusals.NothingToEnd)
         dave.send(daves, b"y")
         self.assertEqual(self.carol.received, b"y")
@@ -171,7 +170,7 @@ class EndTests(ChatCase):
         self.assertEqual(self.bob.received, b"x")
 
     def test_taken_over_in_a_chat(self) -> None:
-        Hand(self.house, self.bob.identity).log_in(takeover=True)
+        ManualClient(self.house, self.bob.identity).log_in(takeover=True)
         self.assertEqual(self.alice.said("closed"), [self.stream])
 
 
@@ -218,12 +217,12 @@ class BackpressureTests(ChatCase):
         self.house.network.advance(limits.NO_PROGRESS + limits.CLOSE_DEADLINE + 1)
         self.assertEqual(self.alice.said("closed"), [self.stream])
         self.assertTrue(self.alice.standard_wire.server.reading)
-        self.assertEqual(self.alice.done(self.alice.ask(commands.Ping)), {})
+        self.assertEqual(self.alice.done(self.alice.ask(vocabulary.Ping)), {})
 
     def test_end_of_chat_releases_the_writer(self) -> None:
         self.bob.standard_wire.client.pauseProducing()
         self.flood()
-        self.bob.ask(commands.EndChat, stream=self.stream)
+        self.bob.ask(vocabulary.EndChat, stream=self.stream)
         self.bob.standard_wire.client.resumeProducing()
         self.house.network.pump()
         self.assertTrue(self.alice.standard_wire.server.reading)
@@ -233,12 +232,12 @@ class BackpressureTests(ChatCase):
 
         Whatever their pace: that of `Ping` would never fill a buffer.
         """
-        self.patch(commands.Ping, "pace", Pace(1_000_000, 1.0))
+        self.patch(vocabulary.Ping, "pace", Pace(1_000_000, 1.0))
         self.carol.standard_wire.client.pauseProducing()
         most = 0
         for _ in range(400):
             for _ in range(50):
-                self.carol.standard.control.call(commands.Ping).addErrback(lambda _: None)
+                self.carol.standard.control.call(vocabulary.Ping).addErrback(lambda _: None)
             self.house.network.pump()
             most = max(most, len(self.carol.standard_wire.server.outgoing))
         self.assertEqual(len(self.house.reception.sessions), 2)
@@ -263,6 +262,6 @@ class BackpressureTests(ChatCase):
             self.house.network.advance(limits.NO_PROGRESS - 5)
             self.bob.standard_wire.client.resumeProducing()
             self.house.network.pump()
-            self.alice.ask(commands.Ping).addErrback(lambda _: None)
+            self.alice.ask(vocabulary.Ping).addErrback(lambda _: None)
         self.assertEqual(self.alice.said("closed"), [self.stream])
         self.assertIsNone(self.alice.standard.lost_reason)

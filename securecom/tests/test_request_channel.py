@@ -9,29 +9,29 @@ from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits, proofs, refusals, tls
-from securecom.arguments import Fact
+from securecom import limits, peers, refusals, tls, vocabulary
 from securecom.identity import Name
-from securecom.tests.house import Hand, HandConnection, House
+from securecom.tests.support.memory_server import ManualClient, ManualConnection, MemoryServer
+from securecom.vocabulary import Fact
 
 
 class ChannelCases(SynchronousTestCase):
     """Run over both ways in which a request channel comes to be."""
 
-    house: House
-    hand: Hand
+    house: MemoryServer
+    hand: ManualClient
 
-    def open(self) -> HandConnection:
+    def open(self) -> ManualConnection:
         """A request channel that has proven nothing yet."""
         raise NotImplementedError
 
-    def prove(self, channel: HandConnection, **proof: bytes) -> Any:
+    def prove(self, channel: ManualConnection, **proof: bytes) -> Any:
         """Send a proof."""
-        answer = channel.control.call(commands.ProveSession, **proof)
+        answer = channel.control.call(vocabulary.ProveSession, **proof)
         self.house.network.pump()
         return answer
 
-    def refused(self, channel: HandConnection, **proof: bytes) -> None:
+    def refused(self, channel: ManualConnection, **proof: bytes) -> None:
         """The proof is refused, the channel ends, the person cannot be asked."""
         self.failureResultOf(self.prove(channel, **proof), refusals.BadProof)
         self.house.network.advance(limits.CLOSE_DEADLINE)
@@ -46,15 +46,15 @@ class ChannelCases(SynchronousTestCase):
         """The server proves that it has the key too, on this connection."""
         channel = self.open()
         answer = self.successResultOf(self.prove(channel, **self.hand.proof(channel)))
-        key = proofs.request_key(self.hand.standard.tls)
-        binding = proofs.request_binding(channel.tls)
-        self.assertEqual(answer["proof"], proofs.mac(key, b"server", binding))
+        key = peers.request_key(self.hand.standard.tls)
+        binding = peers.request_binding(channel.tls)
+        self.assertEqual(answer["proof"], peers.mac(key, b"server", binding))
         self.assertTrue(self.session().reachable)
 
     def test_wrong_key(self) -> None:
         channel = self.open()
         proof = self.hand.proof(channel)
-        proof["proof"] = proofs.mac(bytes(32), b"daemon", proofs.request_binding(channel.tls))
+        proof["proof"] = peers.mac(bytes(32), b"daemon", peers.request_binding(channel.tls))
         self.refused(channel, **proof)
 
     def test_proof_for_another_connection(self) -> None:
@@ -65,10 +65,10 @@ class ChannelCases(SynchronousTestCase):
 
     def test_servers_own_proof_sent_back(self) -> None:
         channel = self.open()
-        key = proofs.request_key(self.hand.standard.tls)
-        binding = proofs.request_binding(channel.tls)
+        key = peers.request_key(self.hand.standard.tls)
+        binding = peers.request_binding(channel.tls)
         proof = self.hand.proof(channel)
-        proof["proof"] = proofs.mac(key, b"server", binding)
+        proof["proof"] = peers.mac(key, b"server", binding)
         self.refused(channel, **proof)
 
     def test_bad_proof_then_a_good_one(self) -> None:
@@ -76,7 +76,7 @@ class ChannelCases(SynchronousTestCase):
         channel = self.open()
         good = self.hand.proof(channel)
         bad = {**good, "proof": bytes(32)}
-        answers = [channel.control.call(commands.ProveSession, **proof) for proof in (bad, good)]
+        answers = [channel.control.call(vocabulary.ProveSession, **proof) for proof in (bad, good)]
         self.house.network.pump()
         for answer in answers:
             self.failureResultOf(answer, refusals.BadProof)
@@ -91,7 +91,7 @@ class ChannelCases(SynchronousTestCase):
     def test_nothing_but_the_proof_first(self) -> None:
         """A ping ends it."""
         channel = self.open()
-        answer = channel.control.call(commands.Ping)
+        answer = channel.control.call(vocabulary.Ping)
         self.house.network.pump()
         self.failureResultOf(answer, ConnectionLost)
 
@@ -121,15 +121,15 @@ class ChannelCases(SynchronousTestCase):
         self.prove(channel, **self.hand.proof(channel))
         for _ in range(4):
             self.house.network.advance(limits.PING_INTERVAL)
-            self.hand.ask(commands.Ping)
+            self.hand.ask(vocabulary.Ping)
         self.assertFalse(self.session().reachable)
 
     def test_asked_over_it(self) -> None:
         channel = self.open()
         self.prove(channel, **self.hand.proof(channel))
-        self.hand.done(self.hand.ask(commands.SetAvailability, available=True))
+        self.hand.done(self.hand.ask(vocabulary.SetAvailability, available=True))
         bob = self.house.hand("bob")
-        asked = bob.ask(commands.RequestChat, callee=Name("alice"))
+        asked = bob.ask(vocabulary.RequestChat, callee=Name("alice"))
         self.hand.answer("accept")
         self.assertEqual(bob.done(asked)["role"], "caller")
 
@@ -138,11 +138,11 @@ class ListenTests(ChannelCases):
     """The daemon role connects to the server's request port."""
 
     def setUp(self) -> None:
-        self.house = House()
-        self.hand = Hand(self.house, self.house.enrolled("alice"))
+        self.house = MemoryServer()
+        self.hand = ManualClient(self.house, self.house.enrolled("alice"))
         self.hand.log_in()
 
-    def open(self) -> HandConnection:
+    def open(self) -> ManualConnection:
         return self.hand.open_request_channel()
 
     def test_newer_channel_replaces(self) -> None:
@@ -165,34 +165,34 @@ class DialTests(ChannelCases):
     """The server dials the daemon role; TLS roles are unchanged."""
 
     def setUp(self) -> None:
-        self.house = House()
-        self.hand = Hand(self.house, self.house.enrolled("alice"))
+        self.house = MemoryServer()
+        self.hand = ManualClient(self.house, self.house.enrolled("alice"))
         self.hand.log_in()
         self.answers: list[Any] = []
-        self.channels: list[HandConnection] = []
+        self.channels: list[ManualConnection] = []
 
     def listen(self, port: int) -> None:
         """The daemon role listens."""
         network = self.house.network
 
-        def build() -> HandConnection:
-            self.channels.append(HandConnection(self.hand, tls.ALPN_REQUEST))
+        def build() -> ManualConnection:
+            self.channels.append(ManualConnection(self.hand, tls.ALPN_REQUEST))
             return self.channels[-1]
 
         inner = Factory.forProtocol(build)
         options = tls.request_client(self.house.pin)
         network.ports[port] = TLSMemoryBIOFactory(options, True, inner, network.clock)
 
-    def open(self) -> HandConnection:
+    def open(self) -> ManualConnection:
         self.listen(4242)
-        self.answers.append(self.hand.ask(commands.DialMe, port=4242))
+        self.answers.append(self.hand.ask(vocabulary.DialMe, port=4242))
         return self.channels[-1]
 
     def test_the_person_is_told_how_it_came(self) -> None:
         """In what the server holds about them."""
         channel = self.open()
         self.prove(channel, **self.hand.proof(channel))
-        facts = self.hand.done(self.hand.ask(commands.MyData, further=False))["facts"]
+        facts = self.hand.done(self.hand.ask(vocabulary.MyData, further=False))["facts"]
         self.assertIn(Fact("session", "request channel", "opened by the server"), facts)
 
     def tearDown(self) -> None:
@@ -219,50 +219,50 @@ class DialTests(ChannelCases):
 
     def test_only_the_operators_port(self) -> None:
         self.listen(22)
-        self.failureResultOf(self.hand.ask(commands.DialMe, port=22), refusals.NotDialling)
+        self.failureResultOf(self.hand.ask(vocabulary.DialMe, port=22), refusals.NotDialling)
         self.assertEqual(self.house.dialled, [])
 
     def test_no_dialling(self) -> None:
-        house = House(dial=None)
-        hand = Hand(house, house.enrolled("alice"))
+        house = MemoryServer(dial=None)
+        hand = ManualClient(house, house.enrolled("alice"))
         hand.log_in()
-        self.failureResultOf(hand.ask(commands.DialMe, port=4242), refusals.NotDialling)
+        self.failureResultOf(hand.ask(vocabulary.DialMe, port=4242), refusals.NotDialling)
         self.assertEqual(house.dialled, [])
 
     def test_any_port_is_for_this_machine_only(self) -> None:
         """An operator's 0 serves tests and demos, not the network."""
-        house = House(dial=0)
+        house = MemoryServer(dial=0)
         for source, dialled in (("192.0.2.1", []), ("127.0.0.1", [("127.0.0.1", 5555)])):
-            hand = Hand(house, house.enrolled("u" + source), source)
+            hand = ManualClient(house, house.enrolled("u" + source), source)
             hand.log_in()
-            self.failureResultOf(hand.ask(commands.DialMe, port=5555), refusals.NotDialling)
+            self.failureResultOf(hand.ask(vocabulary.DialMe, port=5555), refusals.NotDialling)
             self.assertEqual(house.dialled, dialled)
 
     def test_this_machine_over_ipv6_or_a_socket_for_both_families(self) -> None:
         for source in ("::1", "::ffff:127.0.0.1", "::ffff:192.0.2.1", "2001:db8::1"):
-            house = House(dial=0)
-            hand = Hand(house, house.enrolled("alice"), source)
+            house = MemoryServer(dial=0)
+            hand = ManualClient(house, house.enrolled("alice"), source)
             hand.log_in()
-            hand.ask(commands.DialMe, port=5555).addErrback(lambda _: None)
+            hand.ask(vocabulary.DialMe, port=5555).addErrback(lambda _: None)
             local = source in ("::1", "::ffff:127.0.0.1")
             self.assertEqual(house.dialled, [(source, 5555)] if local else [], source)
 
     def test_nobody_listens(self) -> None:
-        self.failureResultOf(self.hand.ask(commands.DialMe, port=4242), refusals.NotDialling)
+        self.failureResultOf(self.hand.ask(vocabulary.DialMe, port=4242), refusals.NotDialling)
 
     def test_one_at_a_time(self) -> None:
         self.open()
-        self.failureResultOf(self.hand.ask(commands.DialMe, port=4242), refusals.NotDialling)
+        self.failureResultOf(self.hand.ask(vocabulary.DialMe, port=4242), refusals.NotDialling)
 
     def test_another_sessions_proof(self) -> None:
         """Who was dialled must be who asked to be."""
-        bob = Hand(self.house, self.house.enrolled("bob"))
+        bob = ManualClient(self.house, self.house.enrolled("bob"))
         bob.log_in()
         channel = self.open()
         self.refused(channel, **bob.proof(channel))
 
     def test_again_after_a_failure(self) -> None:
-        self.failureResultOf(self.hand.ask(commands.DialMe, port=4242), refusals.NotDialling)
+        self.failureResultOf(self.hand.ask(vocabulary.DialMe, port=4242), refusals.NotDialling)
         channel = self.open()
         self.prove(channel, **self.hand.proof(channel))
         self.assertEqual(self.successResultOf(self.answers[0]), {})

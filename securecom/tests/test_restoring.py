@@ -13,9 +13,9 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client import known_peers
+from securecom.client import contacts
 from securecom.client.__main__ import main
-from securecom.client.known_peers import Pin
+from securecom.client.contacts import Pin
 from securecom.client.profile import private_files
 from securecom.client.profile.backup import Backup
 from securecom.client.profile.passphrase import (
@@ -29,8 +29,8 @@ from securecom.client.profile.passphrase import (
 )
 from securecom.client.profile.profile import Profile, read_profile
 from securecom.client.profile.profiles import Profiles
-from securecom.client.program import account, logs, running
-from securecom.client.program.arguments import parser
+from securecom.client.program import logs, running, who
+from securecom.client.program.command_line import parser
 from securecom.errors import (
     BackupProblem,
     PassPhraseProblem,
@@ -38,8 +38,8 @@ from securecom.errors import (
     SecurecomError,
     StateDamaged,
 )
-from securecom.tests.age_files import age_file, asking_for_work
-from securecom.tests.backups import PEER, PINS, SERVER, backup_of, profile_of
+from securecom.tests.support.age_files import age_file, asking_for_work
+from securecom.tests.support.backups import PEER, PINS, SERVER, backup_of, profile_of
 
 RIGHT = Given(lambda: b"right")
 
@@ -65,8 +65,8 @@ class RestoringCase(SynchronousTestCase):
         given = ("--data-dir", str(self.folder), "--restore", str(self.file))
         return parser().parse_args([*given, *words])
 
-    def restore(self, *words: str, source: PassPhrases = RIGHT) -> account.Member:
-        return account.restored(self.parse(*words), self.profiles, source)
+    def restore(self, *words: str, source: PassPhrases = RIGHT) -> who.Member:
+        return who.restored(self.parse(*words), self.profiles, source)
 
     def refused(
         self, kind: type[SecurecomError], *words: str, source: PassPhrases = RIGHT
@@ -96,7 +96,7 @@ class RestoringTests(RestoringCase):
     def key_of(self, profile: Profile) -> object:
         arguments = parser().parse_args([])
         profiles = Profiles(profile.folder.parent.parent)
-        return account.member(arguments, profiles, NoPassPhrase()).identity.public_key
+        return who.member(arguments, profiles, NoPassPhrase()).identity.public_key
 
     def test_only_its_owner_may_read_it(self) -> None:
         folder = self.restore().profile.folder
@@ -115,7 +115,7 @@ class RestoringTests(RestoringCase):
 
     def test_under_a_name_of_ones_own(self) -> None:
         arguments = self.parse("--profile", "work")
-        member = account.restored(arguments, self.profiles, RIGHT)
+        member = who.restored(arguments, self.profiles, RIGHT)
         self.assertEqual(member.profile.folder.name, "work")
 
     def test_beside_others(self) -> None:
@@ -294,9 +294,9 @@ class CommandLineTests(RestoringCase):
     def test_restored_and_on_line_in_one_go(self) -> None:
         path = self.home / "pass"
         private_files.write(path, b"right\n")
-        ran: list[account.Member] = []
+        ran: list[who.Member] = []
 
-        def run(_: Namespace, someone: account.Member) -> int:
+        def run(_: Namespace, someone: who.Member) -> int:
             ran.append(someone)
             return 0
 
@@ -325,6 +325,6 @@ class CommandLineTests(RestoringCase):
 class PinsTests(RestoringCase):
     def test_who_was_verified_is_verified(self) -> None:
         profile = self.restore().profile
-        pins = known_peers.parse(profile.known_peers.read_bytes(), profile.known_peers)
+        pins = contacts.parse(profile.known_peers.read_bytes(), profile.known_peers)
         self.assertEqual(pins, {(SERVER, "bob"): Pin(PEER, 7, "verified")})
-        self.assertRaises(StateDamaged, known_peers.parse, b"", profile.known_peers)
+        self.assertRaises(StateDamaged, contacts.parse, b"", profile.known_peers)

@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits, refusals
+from securecom import limits, refusals, vocabulary
 from securecom.client.channels.standard_channel import StandardChannel
 from securecom.client.events import (
     Asked,
@@ -27,8 +27,8 @@ from securecom.client.profile.own_key import NEXT_FILE, Both, OwnKey
 from securecom.client.profile.passphrase import Given
 from securecom.client.profile.profile import IDENTITY_FILE, Profile, read_profile
 from securecom.client.profile.profiles import Profiles
-from securecom.client.program import account
-from securecom.client.program.arguments import parser
+from securecom.client.program import who
+from securecom.client.program.command_line import parser
 from securecom.client.rotation import Keeping
 from securecom.errors import (
     ConnectionWasLost,
@@ -44,9 +44,9 @@ from securecom.identity import Identity, Name, PublicKey
 from securecom.invitation import Host, token_hash
 from securecom.server.key_changes import KeyChanges
 from securecom.server.session import Session
-from securecom.tests.fake_server import outcome
-from securecom.tests.house import NOW, House, result
-from securecom.tests.people import Person
+from securecom.tests.support.memory_client import MemoryClient
+from securecom.tests.support.memory_server import NOW, MemoryServer, result
+from securecom.tests.support.scripted_server import outcome
 
 ALICE, BOB = Name("alice"), Name("bob")
 PHRASE = b"correct horse"
@@ -60,7 +60,7 @@ class RotationCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(limits, "BCRYPT_ROUNDS", 1)
         self.elsewhere: Callable[[Callable[[], Any]], Deferred[Any]] = maybeDeferred
-        self.house = House()
+        self.house = MemoryServer()
         self.network = self.house.network
         self.data = Path(self.mktemp())
         self.folder = self.data / "profiles" / "alice"
@@ -70,7 +70,7 @@ class RotationCase(SynchronousTestCase):
         self.make_profile(Path(IDENTITY_FILE))
         self.old = make_identity_file(self.identity_path, self.pass_phrase)
         self.enrol("alice", self.old.public_key)
-        self.bob = Person(self.network, self.house.enrolled("bob"), self.house.pin).start()
+        self.bob = MemoryClient(self.network, self.house.enrolled("bob"), self.house.pin).start()
         self.bob.notes.on_event = self.accept
         self.alice = self.start()
 
@@ -87,20 +87,20 @@ class RotationCase(SynchronousTestCase):
         self.house.invite(name, ticket)
         result(self.house.registry.spend(ticket, key, NOW))
 
-    def accept(self, event: object, person: Person | None = None) -> None:
+    def accept(self, event: object, person: MemoryClient | None = None) -> None:
         if isinstance(event, Asked):
             (person or self.bob).main.accept().addErrback(lambda _: None)
 
     def _elsewhere(self, call: Callable[[], Any]) -> Deferred[Any]:
         return self.elsewhere(call)
 
-    def start(self, **settings: Any) -> Person:
+    def start(self, **settings: Any) -> MemoryClient:
         """A client of Alice's, from the disk."""
         asked = parser().parse_args([])
         source = Given(lambda: self.pass_phrase or b"")
-        member = account.member(asked, Profiles(self.data), source)
+        member = who.member(asked, Profiles(self.data), source)
         keeping = Keeping(OwnKey(member.profile), self._elsewhere, member.coming)
-        person = Person(
+        person = MemoryClient(
             self.network,
             member.identity,
             member.profile.server,
@@ -217,7 +217,7 @@ class RenewTests(RotationCase):
         self.fails(self.alice.done, LoginRefused)
         fresh = Identity.generate()
         self.enrol("alice", fresh.public_key)
-        again = Person(self.network, fresh, self.house.pin).start()
+        again = MemoryClient(self.network, fresh, self.house.pin).start()
         again.notes.on_event = lambda event: self.accept(event, again)
         began = len(self.bob.notes.of(ChatStarted))
         came = outcome_now(self.network, self.bob.main.request_chat(ALICE))
@@ -233,7 +233,7 @@ class RenewTests(RotationCase):
         self.renew()  # by whoever has the file
         self.check_talks()
         self.assertEqual(self.bob.notes.last(ChatStarted).trust, "followed")
-        owner = Person(self.network, self.old, self.house.pin, takeover=True).start()
+        owner = MemoryClient(self.network, self.old, self.house.pin, takeover=True).start()
         self.assertIn("does not know this key", str(self.fails(owner.done, LoginRefused)))
 
     def test_not_twice_at_once(self) -> None:
@@ -250,7 +250,7 @@ class RenewTests(RotationCase):
         ask = StandardChannel.ask
 
         def spy(channel: StandardChannel, command: Any, *args: Any, **named: Any) -> Any:
-            if command is commands.NewKey:
+            if command is vocabulary.NewKey:
                 file = read_identity_file(self.coming)
                 seen.append(file.unlock(None).public_key == named["key"])
             return ask(channel, command, *args, **named)
@@ -323,7 +323,7 @@ class RefusedTests(RotationCase):
         self.assertTrue(str(error).endswith("Nothing was changed. Wait 5 min."), str(error))
 
     def test_no_proof_and_taken(self) -> None:
-        for why in (refusals.BadProof(), refusals.KeyTaken()):
+        for why in (refusals.BadProof(), refusals.KeyInUse()):
             self.refuse(why)
             error = self.check_old(self.renew(), ServerInTrouble)
             self.assertIn(why.wire.decode(), str(error))

@@ -29,7 +29,7 @@ from securecom.errors import (
 )
 from securecom.server.session import Session
 from securecom.succession import Link
-from securecom.tests.house import result
+from securecom.tests.support.memory_server import result
 from securecom.tests.test_rotation import ALICE, RotationCase
 
 

@@ -13,14 +13,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
 from securecom.client.events import Message
-from securecom.client.frontends import Silent, doing
+from securecom.client.frontends import Silent, commands
 from securecom.client.frontends.commands import ANY, Command
 from securecom.client.frontends.jsonl import Json
-from securecom.client.frontends.language import Language
-from securecom.client.frontends.lines import Lines
+from securecom.client.frontends.lines import Language, Lines
 from securecom.client.frontends.orders import Order
 from securecom.client.profile.identity_file import make_identity_file
-from securecom.client.profile.vault import Vault
+from securecom.client.profile.passphrase import Vault
 from securecom.errors import IdentityProblem, NotNow, PassPhraseProblem
 from securecom.tests.test_frontend_lines import LinesCase
 
@@ -45,7 +44,7 @@ class AskingCase(LinesCase):
         self.heard: list[Any] = []
         self.begun: Deferred[None] = Deferred()
         asks = Command("asks", "", ANY, asks=True)
-        self.patch(doing, "_DOES", {**doing._DOES, asks: lambda role, _: self.ask()})
+        self.patch(commands, "_DOES", {**commands._DOES, asks: lambda role, _: self.ask()})
         self.begin(Order(asks))
         self.log_in()
         self.shown()
@@ -89,7 +88,7 @@ class TerminalTests(AskingCase):
             return first.addCallback(lambda _: self.lines.ask_secret("another?"))
 
         twice = Command("twice", "", ANY, asks=True)
-        self.patch(doing, "_DOES", {**doing._DOES, twice: lambda role, _: ask_twice()})
+        self.patch(commands, "_DOES", {**commands._DOES, twice: lambda role, _: ask_twice()})
         self.start()
         self.type(f"{PHRASE}\n")
         self.hidden.clear()

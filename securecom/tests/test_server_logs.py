@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits, tap
-from securecom.server import logs
+from securecom.server import log_output
 
 NOW = 1_800_000_000.0
 CLOSED = "EMFILE recovery: Closed socket from {address}"
@@ -42,7 +42,7 @@ class LogCase(SynchronousTestCase):
         self.sink = Written()
 
     def logger(self, level: str = "info", addresses: bool = False, of: str = "some.code") -> Logger:
-        observer, self.flush = logs.chosen(
+        observer, self.flush = log_output.chosen(
             self.sink, level, self.clock, lambda: NOW + self.clock.seconds(), addresses
         )
         return Logger(namespace=of, observer=LogPublisher(observer))
@@ -53,7 +53,7 @@ class LevelTests(LogCase):
         for level, count in (("debug", 5), ("info", 4), ("warn", 3), ("error", 2), ("critical", 1)):
             self.sink.text = ""
             log = self.logger(level)
-            for name in logs.LEVELS:
+            for name in log_output.LEVELS:
                 getattr(log, name)("at {name}", name=name)
             self.assertEqual(len(self.sink.lines), count, level)
             self.flush()
@@ -157,7 +157,7 @@ class AddressTests(LogCase):
 
     def test_nor_at_any_level(self) -> None:
         log = self.logger("debug")
-        for name in logs.LEVELS:
+        for name in log_output.LEVELS:
             getattr(log, name)("{who}", who="192.0.2.7")
         self.assertNotIn("192.0.2.7", self.sink.text)
 
@@ -172,7 +172,7 @@ class AddressTests(LogCase):
             "12:30:45 o'clock",
             "file.py:12: error",
         ):
-            self.assertEqual(logs.without_addresses(text), text)
+            self.assertEqual(log_output.without_addresses(text), text)
 
     def test_if_asked_for_they_are(self) -> None:
         self.logger(addresses=True).info(CLOSED, address=("192.0.2.7", 51234))
@@ -191,8 +191,8 @@ class FileTests(SynchronousTestCase):
         self.folder.mkdir()
         self.path = self.folder / "twistd.log"
 
-    def open(self) -> logs.BoundedFile:
-        file = logs.BoundedFile(self.path)
+    def open(self) -> log_output.BoundedFile:
+        file = log_output.BoundedFile(self.path)
         self.addCleanup(lambda: file.closed or file.close())
         return file
 
@@ -266,7 +266,7 @@ class SinkTests(SynchronousTestCase):
     def test_where(self) -> None:
         out = Written()
         for told in ({}, {"nodaemon": True}, {"nodaemon": True, "logfile": "-"}):
-            self.assertIs(logs.sink_of(told, out), out)  # type: ignore[arg-type]
+            self.assertIs(log_output.sink_of(told, out), out)  # type: ignore[arg-type]
         folder = Path(self.mktemp())
         folder.mkdir()
         self.addCleanup(os.chdir, os.getcwd())
@@ -276,8 +276,8 @@ class SinkTests(SynchronousTestCase):
             ({"nodaemon": False, "logfile": "b.log"}, "b.log"),
             ({"nodaemon": False}, "twistd.log"),
         ):
-            sink = logs.sink_of(told, out)  # type: ignore[arg-type]
-            assert isinstance(sink, logs.BoundedFile)
+            sink = log_output.sink_of(told, out)  # type: ignore[arg-type]
+            assert isinstance(sink, log_output.BoundedFile)
             sink.close()
             self.assertTrue((folder / name).exists() or Path(name).exists())
 
@@ -287,7 +287,7 @@ class SinkTests(SynchronousTestCase):
         sent: list[str] = []
         self.patch(syslog, "openlog", lambda *_: None)
         self.patch(syslog, "syslog", sent.append)
-        sink = logs.sink_of({"syslog": True, "prefix": "chat"}, Written())  # type: ignore[arg-type]
+        sink = log_output.sink_of({"syslog": True, "prefix": "chat"}, Written())  # type: ignore[arg-type]
         sink.write("2027-01-15T08:00:00+0000 [x#info] hello\n")
         self.assertEqual(sent, ["[x#info] hello"])
 
@@ -345,7 +345,7 @@ class SignalTests(SynchronousTestCase):
         self.patch(tap, "on_signal", self.answer)
         self.patch(signal, "getsignal", lambda _: signal.SIG_DFL)
         self.path = Path(self.mktemp())
-        self.file = logs.BoundedFile(self.path)
+        self.file = log_output.BoundedFile(self.path)
         self.addCleanup(self.file.close)
 
     def answer(self, _reactor: Any, number: signal.Signals, call: Any) -> None:
@@ -354,7 +354,7 @@ class SignalTests(SynchronousTestCase):
     def stop(self) -> None:
         self.stopped += 1
 
-    def handle(self, file: logs.BoundedFile | None, *terminals: bool) -> None:
+    def handle(self, file: log_output.BoundedFile | None, *terminals: bool) -> None:
         there = list(terminals)
         self.patch(tap, "has_terminal", lambda: there.pop(0))
         tap.handle_signals(self, file)

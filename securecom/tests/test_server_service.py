@@ -15,18 +15,18 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from securecom import commands, limits, refusals
+from securecom import limits, refusals, vocabulary
 from securecom.errors import StateBusy, StateUnusable
 from securecom.identity import Identity, Name
 from securecom.invitation import token_hash
 from securecom.server.database import SynchronousPool, connect
 from securecom.server.local_switchboard import LocalSwitchboard
 from securecom.server.registry import User
-from securecom.server.service import Server, Settings, Surroundings, reactor_endpoint
+from securecom.server.service import Endpoints, Server, ServerContext, reactor_endpoint
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.server.state import open_state
-from securecom.testing import MemoryServerEndpoint, Network
-from securecom.tests.house import Hand, numbered, result
+from securecom.tests.support.memory_server import ManualClient, numbered, result
+from securecom.tests.support.network import MemoryServerEndpoint, Network
 
 NOW = time.time()
 
@@ -67,7 +67,7 @@ class ServiceCase(SynchronousTestCase):
     def server(self, standard: Any = None, request: Any = None) -> Server:
         standard = standard or MemoryServerEndpoint(self.network, 4241)
         request = request or MemoryServerEndpoint(self.network, 0)
-        around = Surroundings(
+        around = ServerContext(
             self.network.clock,
             self.wall,
             numbered(),
@@ -76,7 +76,7 @@ class ServiceCase(SynchronousTestCase):
         return Server(
             self.state,
             self.registry,
-            Settings(standard, request, 4242),
+            Endpoints(standard, request, 4242),
             around,
             lambda *facts: self.opened.append(facts),
             self.problems.append,
@@ -92,12 +92,12 @@ class ServiceCase(SynchronousTestCase):
         self.request = self.network.ports[self.opened[0][1]]
         return server
 
-    def hand(self, name: str) -> Hand:
+    def hand(self, name: str) -> ManualClient:
         identity = Identity.generate()
         ticket = token_hash(name.encode())
         result(self.registry.invite(Name(name), ticket, NOW + 60))
         result(self.registry.spend(ticket, identity.public_key, NOW))
-        hand = Hand(self, identity)  # type: ignore[arg-type]
+        hand = ManualClient(self, identity)  # type: ignore[arg-type]
         hand.log_in()
         return hand
 
@@ -111,7 +111,7 @@ class StartTests(ServiceCase):
         self.assertEqual((standard, users), (4241, 0))
         self.assertIn(request, self.network.ports)
         welcome = self.hand("alice")
-        self.assertEqual(welcome.done(welcome.ask(commands.Ping)), {})
+        self.assertEqual(welcome.done(welcome.ask(vocabulary.Ping)), {})
 
     def test_welcome_names_the_request_port(self) -> None:
         server = self.start()
@@ -175,8 +175,8 @@ class StopTests(ServiceCase):
         user = User(Name("bob"), identity.public_key, False, NOW)
         found: Deferred[Any] = Deferred()
         self.patch(self.registry, "user_by_key", lambda _: found)
-        hand = Hand(self, identity)  # type: ignore[arg-type]
-        asked = hand.ask(commands.LogIn, takeover=False)
+        hand = ManualClient(self, identity)  # type: ignore[arg-type]
+        asked = hand.ask(vocabulary.LogIn, takeover=False)
         self.successResultOf(server.stopService())
         found.callback(user)
         self.network.pump()
@@ -253,7 +253,7 @@ class ClockTests(ServiceCase):
         board = server.reception.switchboard
         assert isinstance(board, LocalSwitchboard)
         alice, bob = self.hand("alice"), self.hand("bob")  # bob is away
-        asked = alice.ask(commands.RequestChat, callee="bob")
+        asked = alice.ask(vocabulary.RequestChat, callee="bob")
         self.network.advance(limits.REQUEST_EXPIRES)
         self.assertIsInstance(self.failureResultOf(asked).value, refusals.NoAnswer)
         restraints = board.restraints
@@ -316,7 +316,7 @@ class QuarantineTests(ServiceCase):
         self.patch(limits, "PEER_GONE", float("inf"))  # nobody pings here
         self.reception = self.start().reception
         self.alice, self.bob = self.hand("alice"), self.hand("bob")
-        self.bob.done(self.bob.ask(commands.Block, name=Name("alice")))
+        self.bob.done(self.bob.ask(vocabulary.Block, name=Name("alice")))
 
     def blocked(self) -> list[Name]:
         """Whom Bob's session keeps away."""
@@ -330,8 +330,8 @@ class QuarantineTests(ServiceCase):
 
     def test_whom_the_admin_removes_is_not_remembered_either(self) -> None:
         switchboard: Any = self.reception.switchboard
-        self.alice.done(self.alice.ask(commands.ListAvailable, after=b"", text=b""))
-        self.alice.done(self.alice.ask(commands.MyData, further=False))
+        self.alice.done(self.alice.ask(vocabulary.ListAvailable, after=b"", text=b""))
+        self.alice.done(self.alice.ask(vocabulary.MyData, further=False))
         looks = self.reception._rates["looks at this"]
         self.admin_removes("alice")
         self.assertEqual(self.alice.said("goodbye"), ["disabled"])

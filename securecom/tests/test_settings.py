@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from securecom import commands, limits, refusals
+from securecom import limits, refusals, vocabulary
 from securecom.client import events
-from securecom.client.choices import NOBODY, Busy, Choices, Kept
 from securecom.client.events import Availability, Problem, RequestOver
-from securecom.client.terms import Pause, Terms
+from securecom.client.terms import NOBODY, BusyAudience, Choices, Kept, Pause, Terms
 from securecom.errors import BadArgument, IsBusy, NotNow, ProfileProblem, StateDamaged
 from securecom.identity import Name
-from securecom.tests.engaged import ALICE, BOB, CAROL, AliceTestCase
-from securecom.tests.people import Person
+from securecom.tests.support.memory_client import MemoryClient
+from securecom.tests.support.scripted_server_case import ALICE, BOB, CAROL, AliceTestCase
 
 
 class SettingsCase(AliceTestCase):
@@ -51,7 +50,7 @@ class ShowingTests(SettingsCase):
 
     def test_a_change_shows_what_is_chosen_now(self) -> None:
         shown = self.set("busy to bob carol")
-        self.assertIsInstance(shown, events.Settings)
+        self.assertIsInstance(shown, events.AllSettings)
         values = [one.value for one in shown.settings]
         self.assertEqual(values, ["anyone", "to bob carol"])
         self.assertEqual(self.alice.settings.all(), shown)
@@ -98,7 +97,7 @@ class NobodyTests(SettingsCase):
 
     def test_nobody_is_missed(self) -> None:
         assert self.end.request is not None
-        self.end.request.control.tell(commands.MissedRequest, caller=BOB)
+        self.end.request.control.tell(vocabulary.MissedRequest, caller=BOB)
         self.pump()
         self.assertEqual(self.alice.requests().missed, [])
 
@@ -145,7 +144,7 @@ class PeopleTests(SettingsCase):
         self.set("ask people")
         assert self.end.request is not None
         for name in (BOB, CAROL):
-            self.end.request.control.tell(commands.MissedRequest, caller=name)
+            self.end.request.control.tell(vocabulary.MissedRequest, caller=name)
         self.pump()
         self.assertEqual([one.name for one in self.alice.requests().missed], [BOB])
 
@@ -255,23 +254,27 @@ class BusyTests(SettingsCase):
 
 
 class KeepingTests(SettingsCase):
-    def come(self, choices: Choices, **more: Any) -> Person:
+    def come(self, choices: Choices, **more: Any) -> MemoryClient:
         """Dave, with these choices in his profile."""
         self.kept: list[Choices] = []
         kept = Kept(choices, self.kept.append)
         identity = self.server.enrol("dave")
-        return Person(self.network, identity, self.server.pin, kept=kept, **more).start()
+        return MemoryClient(self.network, identity, self.server.pin, kept=kept, **more).start()
 
     def test_a_change_is_kept(self) -> None:
         dave = self.come(Choices("people", NOBODY)).main
         self.told(dave.settings.change("busy people"))
         self.told(dave.settings.change("ask nobody"))
         self.assertEqual(
-            self.kept, [Choices("people", Busy(people=True)), Choices("nobody", Busy(people=True))]
+            self.kept,
+            [
+                Choices("people", BusyAudience(people=True)),
+                Choices("nobody", BusyAudience(people=True)),
+            ],
         )
 
     def test_what_was_kept_counts_at_the_next_start(self) -> None:
-        self.come(Choices("people", Busy(names=(BOB,))))
+        self.come(Choices("people", BusyAudience(names=(BOB,))))
         self.assertEqual(self.last(self.server.people[Name("dave")]), (True, [], [BOB]))
 
     def test_available_at_the_start_does_not_go_past_it(self) -> None:

@@ -13,12 +13,12 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits, refusals
+from securecom import limits, refusals, vocabulary
 from securecom.identity import Identity, Name
 from securecom.server.session import Session
 from securecom.succession import Link
-from securecom.tests.distributions import distance, probability
-from securecom.tests.house import Hand, House, chatting
+from securecom.tests.support.distributions import distance, probability
+from securecom.tests.support.memory_server import ManualClient, MemoryServer, chatting
 
 BOB = Name("bob")
 #: Requests by each path.
@@ -69,7 +69,7 @@ class Empty:
     more: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, seed: str) -> None:
-        self.house = house = House(random=random.Random(seed).randbytes)
+        self.house = house = MemoryServer(random=random.Random(seed).randbytes)
         house.switchboard.restraints.by_pair._count = 2 * SAMPLES
         self.clock = house.network.clock
         self.prepare()
@@ -80,11 +80,11 @@ class Empty:
         self.bob = self.house.hand("bob")
         self.befriend(self.bob, "frank")
 
-    def befriend(self, who: Hand, *names: str, **terms: Any) -> None:
+    def befriend(self, who: ManualClient, *names: str, **terms: Any) -> None:
         """These see when `who` is busy."""
         friends = [Name(name) for name in names]
         terms = {"available": True, "busy_to": friends, **terms}
-        who.done(who.ask(commands.SetAvailability, **terms))
+        who.done(who.ask(vocabulary.SetAvailability, **terms))
 
     def before(self) -> None:
         """Before each request."""
@@ -99,13 +99,13 @@ class Empty:
                 hand.answer("unavailable")
 
     @property
-    def hands(self) -> list[Hand]:
+    def hands(self) -> list[ManualClient]:
         """Everybody but Alice."""
-        return [hand for hand in vars(self).values() if isinstance(hand, Hand)]
+        return [hand for hand in vars(self).values() if isinstance(hand, ManualClient)]
 
     def names(self) -> list[str]:
         """Whom Alice sees in the list."""
-        answer = self.alice.ask(commands.ListAvailable, after=b"", text=b"")
+        answer = self.alice.ask(vocabulary.ListAvailable, after=b"", text=b"")
         return list(self.alice.done(answer)["names"])
 
     def until(self, happened: Callable[[], bool]) -> None:
@@ -141,7 +141,7 @@ class Away(Empty):
 
     def prepare(self) -> None:
         super().prepare()
-        self.bob.done(self.bob.ask(commands.SetAvailability, available=False))
+        self.bob.done(self.bob.ask(vocabulary.SetAvailability, available=False))
 
 
 class Blocking(Empty):
@@ -149,7 +149,7 @@ class Blocking(Empty):
 
     def prepare(self) -> None:
         super().prepare()
-        self.bob.done(self.bob.ask(commands.Block, name=Name("alice")))
+        self.bob.done(self.bob.ask(vocabulary.Block, name=Name("alice")))
 
 
 class Excluding(Empty):
@@ -167,7 +167,7 @@ class Forgotten(Empty):
 
     def prepare(self) -> None:
         super().prepare()
-        self.bob.done(self.bob.ask(commands.ForgetMe, name=BOB))
+        self.bob.done(self.bob.ask(vocabulary.ForgetMe, name=BOB))
         self.house.network.advance(limits.CLOSE_DEADLINE)
 
 
@@ -206,12 +206,12 @@ class InAChat(WithCarol):
 
 class BeingAsked(WithCarol):
     def before(self) -> None:
-        self.carol.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
+        self.carol.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
 
 
 class Asking(WithCarol):
     def before(self) -> None:
-        asked = self.bob.ask(commands.RequestChat, callee=Name("carol"))
+        asked = self.bob.ask(vocabulary.RequestChat, callee=Name("carol"))
         asked.addErrback(lambda _: None)
 
 
@@ -224,7 +224,7 @@ class HavingANewKeyWritten(Empty):
         self.house.registry.succeed = lambda *_: self.writing  # type: ignore[method-assign]
         link = Link.signed(self.house.pin, BOB, self.bob.identity, Identity.generate())
         signatures = {"old_signature": link.old_signature, "new_signature": link.new_signature}
-        self.bob.ask(commands.NewKey, key=link.new, **signatures).addErrback(lambda _: None)
+        self.bob.ask(vocabulary.NewKey, key=link.new, **signatures).addErrback(lambda _: None)
 
 
 class OfAFriendHavingANewKeyWritten(HavingANewKeyWritten):
@@ -264,10 +264,10 @@ class BlocksMeanwhile(Empty):
     listed = False  # once Bob has
 
     def before(self) -> None:
-        self.bob.done(self.bob.ask(commands.Unblock, name=Name("alice")))
+        self.bob.done(self.bob.ask(vocabulary.Unblock, name=Name("alice")))
 
     def meanwhile(self) -> None:
-        self.bob.done(self.bob.ask(commands.Block, name=Name("alice")))
+        self.bob.done(self.bob.ask(vocabulary.Block, name=Name("alice")))
 
 
 class AvailableNotForLong(Empty):
@@ -324,7 +324,7 @@ class OfAFriend(InAChat):
 
     def estrange(self) -> None:
         """And then something stands in the way."""
-        self.bob.done(self.bob.ask(commands.Block, name=Name("alice")))
+        self.bob.done(self.bob.ask(vocabulary.Block, name=Name("alice")))
 
 
 class OfAFriendWhoIsExcluded(OfAFriend):
@@ -441,7 +441,7 @@ class Seen:
             received(standard, data)
 
         standard.dataReceived = counted  # type: ignore[method-assign]
-        asked = house.alice.ask(commands.RequestChat, callee=BOB, **house.more)
+        asked = house.alice.ask(vocabulary.RequestChat, callee=BOB, **house.more)
 
         def answered(failure: Failure) -> None:
             self.times.append(clock.seconds() - start)
@@ -534,7 +534,7 @@ class PathTests(SynchronousTestCase):
                 called.append(frame.f_code.co_name if event == "call" else argument.__name__)
 
         if word == "CancelRequest":
-            house.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
+            house.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
             house.meanwhile()
             work: Callable[[], Any] = alice.cancel_request
         else:
@@ -551,7 +551,7 @@ class PathTests(SynchronousTestCase):
         for path in PATHS:
             house = path("list")
             house.before()
-            house.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
+            house.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
             house.meanwhile()
             self.assertEqual("bob" in house.names(), house.listed, path.__name__)
 
@@ -561,13 +561,13 @@ class PathTests(SynchronousTestCase):
             house = path("engaged")
             dave = house.house.hand("dave")
             house.before()
-            house.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
+            house.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
             house.meanwhile()
-            again = house.alice.ask(commands.RequestChat, callee=Name("dave"))
+            again = house.alice.ask(vocabulary.RequestChat, callee=Name("dave"))
             self.failureResultOf(again, refusals.Occupied)
-            dave.ask(commands.RequestChat, callee=Name("alice")).addErrback(lambda _: None)
+            dave.ask(vocabulary.RequestChat, callee=Name("alice")).addErrback(lambda _: None)
             self.assertEqual(house.alice.said("offer"), [], path.__name__)
-            house.alice.done(house.alice.ask(commands.CancelRequest))
+            house.alice.done(house.alice.ask(vocabulary.CancelRequest))
 
     def test_to_her_own_friends_she_is_busy_whatever_the_path(self) -> None:
         """So they cannot tell her, either."""
@@ -576,12 +576,12 @@ class PathTests(SynchronousTestCase):
             dave = house.house.hand("dave")
             house.befriend(house.alice, "dave")
             house.before()
-            house.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
+            house.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
             house.meanwhile()
             restraints = house.house.switchboard.restraints
             restraints.to_callee._count = SAMPLES  # as far as Dave goes
             restraints.by_pair._count = SAMPLES
-            asked = dave.ask(commands.RequestChat, callee=Name("alice"))
+            asked = dave.ask(vocabulary.RequestChat, callee=Name("alice"))
             self.failureResultOf(asked, refusals.Busy)
 
     def test_bobs_friends_see_no_trace_of_her_request(self) -> None:
@@ -590,18 +590,18 @@ class PathTests(SynchronousTestCase):
             house = path("traces")
             frank = house.house.hand("frank")
             house.before()
-            lists = [frank.done(frank.ask(commands.ListAvailable, after=b"b", text=b"bob"))]
-            house.alice.ask(commands.RequestChat, callee=BOB).addErrback(lambda _: None)
-            lists.append(frank.done(frank.ask(commands.ListAvailable, after=b"b", text=b"bob")))
+            lists = [frank.done(frank.ask(vocabulary.ListAvailable, after=b"b", text=b"bob"))]
+            house.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
+            lists.append(frank.done(frank.ask(vocabulary.ListAvailable, after=b"b", text=b"bob")))
             self.assertEqual(lists[1], lists[0], path.__name__)
 
     def test_a_request_can_be_withdrawn_whatever_the_path(self) -> None:
         for path in PATHS:
             house = path("cancelled")
             house.before()
-            asked = house.alice.ask(commands.RequestChat, callee=BOB)
+            asked = house.alice.ask(vocabulary.RequestChat, callee=BOB)
             house.meanwhile()
-            self.assertEqual(house.alice.done(house.alice.ask(commands.CancelRequest)), {})
+            self.assertEqual(house.alice.done(house.alice.ask(vocabulary.CancelRequest)), {})
             self.failureResultOf(asked, refusals.Cancelled)
 
     def test_who_is_silent_meets_who_asks_them_back(self) -> None:
@@ -609,9 +609,9 @@ class PathTests(SynchronousTestCase):
         for path in (Away, Blocking, Dismisses, AcceptsAndCannot):
             house = path("crossing")
             house.before()
-            asked = house.alice.ask(commands.RequestChat, callee=BOB)
+            asked = house.alice.ask(vocabulary.RequestChat, callee=BOB)
             house.meanwhile()
-            back = house.bob.ask(commands.RequestChat, callee=Name("alice"))
+            back = house.bob.ask(vocabulary.RequestChat, callee=Name("alice"))
             alices, bobs = self.successResultOf(asked), self.successResultOf(back)
             self.assertEqual((alices["role"], bobs["role"]), ("caller", "callee"))
             self.assertEqual(alices["chat"], bobs["chat"])

@@ -21,7 +21,7 @@ from securecom.server.database import SynchronousPool, connect, create, verify
 from securecom.server.registry import Registry, User
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.succession import Link
-from securecom.tests.registry_case import ALICE, BOB, LATER, NOW, hashed, new_key
+from securecom.tests.support.registry_case import ALICE, BOB, LATER, NOW, hashed, new_key
 from securecom.tests.test_registry import RegistryContract
 
 #: The tables of version 1, as they were.

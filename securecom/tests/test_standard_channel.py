@@ -8,12 +8,12 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, framing, limits, refusals, tls
+from securecom import framing, limits, refusals, tls, vocabulary
 from securecom.errors import StateBusy
 from securecom.identity import Identity, Name
 from securecom.invitation import token_hash
 from securecom.server.database import in_memory
-from securecom.tests.house import NOW, Hand, HandConnection, House
+from securecom.tests.support.memory_server import NOW, ManualClient, ManualConnection, MemoryServer
 
 TOKEN = b"t" * limits.TOKEN_BYTES
 
@@ -22,66 +22,66 @@ class LogInTests(SynchronousTestCase):
     """From TLS to the welcome, or to a typed refusal."""
 
     def setUp(self) -> None:
-        self.house = House()
+        self.house = MemoryServer()
 
     def test_welcome(self) -> None:
         """A user is told their name and where the request channel is."""
-        hand = Hand(self.house, self.house.enrolled("alice"))
+        hand = ManualClient(self.house, self.house.enrolled("alice"))
         self.assertEqual(hand.log_in(), {"name": "alice", "request_port": 4243, "dial_port": 4242})
 
     def test_server_without_dialling(self) -> None:
         """Then there is no dial port in the welcome."""
-        house = House(dial=None)
-        self.assertIsNone(Hand(house, house.enrolled("alice")).log_in()["dial_port"])
+        house = MemoryServer(dial=None)
+        self.assertIsNone(ManualClient(house, house.enrolled("alice")).log_in()["dial_port"])
 
     def test_unknown_key(self) -> None:
-        hand = Hand(self.house, Identity.generate())
+        hand = ManualClient(self.house, Identity.generate())
         self.assertRaises(refusals.NotEnrolled, hand.log_in)
 
     def test_disabled(self) -> None:
-        hand = Hand(self.house, self.house.enrolled("alice"))
+        hand = ManualClient(self.house, self.house.enrolled("alice"))
         self.house.registry.disable(Name("alice"))
         self.assertRaises(refusals.Disabled, hand.log_in)
 
     def test_second_session_is_refused(self) -> None:
         """The first one goes on."""
         first = self.house.hand("alice")
-        second = Hand(self.house, first.identity)
+        second = ManualClient(self.house, first.identity)
         self.assertRaises(refusals.AlreadyOnline, second.log_in)
-        self.assertEqual(first.done(first.ask(commands.Ping)), {})
+        self.assertEqual(first.done(first.ask(vocabulary.Ping)), {})
 
     def test_takeover(self) -> None:
         """The first one is told, and gone; the second has the name."""
         first = self.house.hand("alice")
-        second = Hand(self.house, first.identity)
+        second = ManualClient(self.house, first.identity)
         second.log_in(takeover=True)
         self.assertEqual(first.said("goodbye"), ["taken-over"])
         self.house.network.advance(limits.CLOSE_DEADLINE)
         self.assertIsNotNone(first.standard.lost_reason)
         self.assertIsNotNone(first.request.lost_reason)
-        self.assertEqual(second.done(second.ask(commands.Ping)), {})
+        self.assertEqual(second.done(second.ask(vocabulary.Ping)), {})
         self.assertEqual(len(self.house.reception.sessions), 1)
 
     def test_server_full(self) -> None:
         self.patch(limits, "MAX_SESSIONS", 1)
         self.house.hand("alice")
-        hand = Hand(self.house, self.house.enrolled("bob"))
+        hand = ManualClient(self.house, self.house.enrolled("bob"))
         self.assertRaises(refusals.ServerFull, hand.log_in)
 
     def test_database_trouble_is_no_verdict(self) -> None:
         """A broken disk is not told as "not enrolled"."""
-        hand = Hand(self.house, self.house.enrolled("alice"))
+        hand = ManualClient(self.house, self.house.enrolled("alice"))
         self.patch(self.house.registry, "user_by_key", lambda _: failed(StateBusy("busy")))
         self.assertRaises(refusals.ServerTrouble, hand.log_in)
 
     def test_only_once(self) -> None:
         """A second `LogIn` on one connection is no command of its phase."""
-        hand = Hand(self.house, self.house.enrolled("alice"))
+        hand = ManualClient(self.house, self.house.enrolled("alice"))
         hand.log_in()
         self.assertRaises(ConnectionLost, hand.log_in)
 
     def test_refused_client_may_not_try_on(self) -> None:
-        hand = Hand(self.house, Identity.generate())
+        hand = ManualClient(self.house, Identity.generate())
         self.assertRaises(refusals.NotEnrolled, hand.log_in)
         self.assertRaises(ConnectionLost, hand.log_in)
 
@@ -89,22 +89,22 @@ class LogInTests(SynchronousTestCase):
         """Nobody lists, asks or enrols from the door."""
         identity = self.house.enrolled("alice")
         for command, arguments in (
-            (commands.ListAvailable, {"after": b"", "text": b""}),
-            (commands.RequestChat, {"callee": Name("bob")}),
-            (commands.Enrol, {"token": TOKEN}),
+            (vocabulary.ListAvailable, {"after": b"", "text": b""}),
+            (vocabulary.RequestChat, {"callee": Name("bob")}),
+            (vocabulary.Enrol, {"token": TOKEN}),
         ):
-            hand = Hand(self.house, identity)
+            hand = ManualClient(self.house, identity)
             self.failureResultOf(hand.ask(command, **arguments), ConnectionLost)
 
     def test_chat_bytes_before_log_in(self) -> None:
         """The connection ends, whatever they are."""
-        hand = Hand(self.house, self.house.enrolled("alice"))
+        hand = ManualClient(self.house, self.house.enrolled("alice"))
         hand.send(1, b"x")
         self.assertIsNotNone(hand.standard.lost_reason)
 
     def test_deadline(self) -> None:
         """Who does nothing is cut, also after TLS."""
-        hand = Hand(self.house, self.house.enrolled("alice"))
+        hand = ManualClient(self.house, self.house.enrolled("alice"))
         self.house.network.advance(limits.LOGIN_DEADLINE - 1)
         self.assertIsNone(hand.standard.lost_reason)
         self.house.network.advance(2)
@@ -114,11 +114,11 @@ class LogInTests(SynchronousTestCase):
         """No session is opened for nobody."""
         from twisted.internet.defer import Deferred
 
-        hand = Hand(self.house, self.house.enrolled("alice"))
+        hand = ManualClient(self.house, self.house.enrolled("alice"))
         found = self.successResultOf(self.house.registry.user(Name("alice")))
         slow: Deferred[Any] = Deferred()
         self.patch(self.house.registry, "user_by_key", lambda _: slow)
-        hand.ask(commands.LogIn, takeover=False).addErrback(lambda _: None)
+        hand.ask(vocabulary.LogIn, takeover=False).addErrback(lambda _: None)
         hand.standard_wire.cut()
         self.house.network.pump()
         slow.callback(found)
@@ -129,25 +129,25 @@ class EnrolmentTests(SynchronousTestCase):
     """An invitation makes a key a user's, once, on an ALPN of its own."""
 
     def setUp(self) -> None:
-        self.house = House()
+        self.house = MemoryServer()
         self.house.invite("alice", token_hash(TOKEN))
         self.identity = Identity.generate()
 
     def enrol(self, token: bytes = TOKEN, identity: Identity | None = None) -> Any:
         """Enrol on a fresh connection."""
         self.connection = self.connect(identity or self.identity)
-        answer = self.connection.control.call(commands.Enrol, token=token)
+        answer = self.connection.control.call(vocabulary.Enrol, token=token)
         self.house.network.pump()
         return answer
 
-    def connect(self, identity: Identity) -> HandConnection:
-        hand = Hand(self.house, identity)
+    def connect(self, identity: Identity) -> ManualConnection:
+        hand = ManualClient(self.house, identity)
         options = tls.enrol_client(identity, self.house.pin)
         return hand.connect(options, tls.ALPN_ENROL, self.house.standard)[1]
 
     def test_then_log_in(self) -> None:
         self.assertEqual(self.successResultOf(self.enrol()), {"name": "alice"})
-        self.assertEqual(Hand(self.house, self.identity).log_in()["name"], "alice")
+        self.assertEqual(ManualClient(self.house, self.identity).log_in()["name"], "alice")
 
     def test_spent(self) -> None:
         self.enrol()
@@ -162,19 +162,19 @@ class EnrolmentTests(SynchronousTestCase):
 
     def test_key_taken(self) -> None:
         """One key is one user."""
-        self.failureResultOf(self.enrol(identity=self.house.enrolled("bob")), refusals.KeyTaken)
+        self.failureResultOf(self.enrol(identity=self.house.enrolled("bob")), refusals.KeyInUse)
 
     def test_one_guess_a_connection(self) -> None:
         """Whoever guesses tokens pays a handshake for each."""
         self.failureResultOf(self.enrol(b"x"), refusals.BadInvitation)
-        second = self.connection.control.call(commands.Enrol, token=TOKEN)
+        second = self.connection.control.call(vocabulary.Enrol, token=TOKEN)
         self.house.network.pump()
         self.failureResultOf(second)
 
     def test_nothing_else_on_this_alpn(self) -> None:
         """A registered key that comes to enrol cannot log in here: ALPN is a boundary."""
         connection = self.connect(self.house.enrolled("bob"))
-        answer = connection.control.call(commands.LogIn, takeover=False)
+        answer = connection.control.call(vocabulary.LogIn, takeover=False)
         self.house.network.pump()
         self.failureResultOf(answer)
 
@@ -189,24 +189,24 @@ class SessionTests(SynchronousTestCase):
     """The life of a session and its end."""
 
     def setUp(self) -> None:
-        self.house = House()
+        self.house = MemoryServer()
 
     def test_log_out(self) -> None:
         """Answered, told, closed, and the name is free."""
         hand = self.house.hand("alice")
-        self.assertEqual(hand.done(hand.ask(commands.LogOut)), {})
+        self.assertEqual(hand.done(hand.ask(vocabulary.LogOut)), {})
         self.house.network.advance(limits.CLOSE_DEADLINE)
         self.assertEqual(hand.said("goodbye"), ["logged-out"])
         self.assertIsNotNone(hand.standard.lost_reason)
-        Hand(self.house, hand.identity).log_in()
+        ManualClient(self.house, hand.identity).log_in()
 
     def test_silence(self) -> None:
         """A client that sends nothing is gone after a while; one that pings is not."""
         quiet, lively = self.house.hand("alice"), self.house.hand("bob")
         for _ in range(5):
             self.house.network.advance(limits.PING_INTERVAL)
-            lively.ask(commands.Ping)
-            lively.request.control.call(commands.Ping)
+            lively.ask(vocabulary.Ping)
+            lively.request.control.call(vocabulary.Ping)
         self.assertIsNotNone(quiet.standard.lost_reason)
         self.assertIsNone(lively.standard.lost_reason)
         self.assertIsNone(lively.request.lost_reason)
@@ -238,7 +238,7 @@ class SessionTests(SynchronousTestCase):
     def test_command_of_another_channel(self) -> None:
         """Only the phase's own commands exist."""
         hand = self.house.hand("alice")
-        self.failureResultOf(hand.ask(commands.Hello, proof=bytes(32)))
+        self.failureResultOf(hand.ask(vocabulary.Hello, proof=bytes(32)))
         self.assertEqual(hand.said("goodbye"), ["violation"])
 
     def test_malformed_frames_end_the_session(self) -> None:
@@ -247,7 +247,9 @@ class SessionTests(SynchronousTestCase):
         with capturedLogs() as logs:
             hand.standard.send(framing.encode(framing.CONTROL, b"junk"))
             self.house.network.pump()
-        [event] = [event for event in logs if event["log_namespace"] == "securecom.server.standard"]
+        [event] = [
+            event for event in logs if event["log_namespace"] == "securecom.server.standard_channel"
+        ]
         self.assertEqual(event["reason"], "WireError")  # and nobody's name
         self.house.network.advance(limits.CLOSE_DEADLINE)
         self.assertEqual(hand.said("goodbye"), ["violation"])
@@ -256,7 +258,7 @@ class SessionTests(SynchronousTestCase):
 
     def test_outstanding_calls_fail_with_the_connection(self) -> None:
         alice, _ = self.house.hand("alice"), self.house.hand("bob")
-        asked = alice.ask(commands.RequestChat, callee=Name("bob"))
+        asked = alice.ask(vocabulary.RequestChat, callee=Name("bob"))
         alice.standard_wire.cut()
         self.house.network.pump()
         self.failureResultOf(asked, ConnectionLost)
@@ -273,11 +275,11 @@ class UsersTests(SynchronousTestCase):
     """Who is available."""
 
     def setUp(self) -> None:
-        self.house = House()
+        self.house = MemoryServer()
         self.alice = self.house.hand("alice")
 
     def names(self, after: bytes = b"", text: bytes = b"") -> Any:
-        asked = self.alice.ask(commands.ListAvailable, after=after, text=text)
+        asked = self.alice.ask(vocabulary.ListAvailable, after=after, text=text)
         return self.alice.done(asked)
 
     def test_others_in_order(self) -> None:
@@ -309,14 +311,14 @@ class UsersTests(SynchronousTestCase):
         """Away, without a request channel, in a chat, gone: nobody to ask."""
         away, deaf = self.house.hand("away"), self.house.hand("deaf")
         gone = self.house.hand("gone")
-        away.done(away.ask(commands.SetAvailability, available=False))
+        away.done(away.ask(vocabulary.SetAvailability, available=False))
         deaf.request_wire.cut()  # type: ignore[union-attr]
         gone.standard_wire.cut()
         self.house.network.pump()
         self.assertEqual(self.names()["names"], [])
 
     def test_new_session_is_away(self) -> None:
-        hand = Hand(self.house, self.house.enrolled("bob"))
+        hand = ManualClient(self.house, self.house.enrolled("bob"))
         hand.log_in()
         hand.prove()
         self.assertEqual(self.names()["names"], [])

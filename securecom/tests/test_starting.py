@@ -15,16 +15,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import __version__, tap
 from securecom.admin import __main__ as admin
-from securecom.admin.desk import Surroundings
+from securecom.admin.commands import AdminContext
 from securecom.client.__main__ import main
 from securecom.client.profile.profile import Profile, read_profile
 from securecom.client.profile.profiles import Profiles
-from securecom.client.program import account
-from securecom.client.program.arguments import parser
+from securecom.client.program import who
+from securecom.client.program.command_line import parser
 from securecom.errors import BadArgument, OutputFailed, ProfileProblem, StateUnusable
 from securecom.server.state import default_state_folder
 from securecom.starting import path_named, print_all, system_errors_told, usual_path
-from securecom.tests.backups import profile_of
+from securecom.tests.support.backups import profile_of
 from securecom.tests.test_client_start import INVITATION
 
 NOBODY = "~no-such-user-here/x"
@@ -63,7 +63,7 @@ class PathTests(SynchronousTestCase):
             error = self.assertRaises(BadArgument, usual_path, find, "--data-dir")
             self.assertIn("--data-dir", error.hint)
         arguments = parser().parse_args([])
-        self.assertRaises(BadArgument, account.data_folder, arguments, {})
+        self.assertRaises(BadArgument, who.data_folder, arguments, {})
         self.assertRaises(BadArgument, default_state_folder, {})
 
     def unknown_user(self) -> None:
@@ -107,7 +107,7 @@ class Process(SynchronousTestCase):
         return self.run_it(lambda: main(list(words)), output)
 
     def admin(self, *words: str, output: io.TextIOBase | None = None) -> tuple[int, str]:
-        around = Surroundings(lambda: 1_800_000_000.0, bytes, None, "utf-8")
+        around = AdminContext(lambda: 1_800_000_000.0, bytes, None, "utf-8")
         return self.run_it(lambda: admin.run(list(words), around), output)
 
     def server(self, *words: str, output: io.TextIOBase | None = None) -> tuple[int, str]:

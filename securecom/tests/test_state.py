@@ -20,7 +20,7 @@ from securecom.server import certificates, database, files
 from securecom.server.database import SynchronousPool, connect
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.server.state import (
-    State,
+    ServerState,
     StoredState,
     default_state_folder,
     open_registry,
@@ -249,7 +249,7 @@ class LockTests(StateCase):
         self.addCleanup(state.close)
         stored = read_state(self.folder, NOW)
         self.assertEqual(stored.fingerprint, state.fingerprint)
-        self.assertNotIsInstance(stored, State)
+        self.assertNotIsInstance(stored, ServerState)
 
     def test_a_refused_start_gives_the_lock_back(self) -> None:
         self.start()

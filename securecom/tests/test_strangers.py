@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from securecom import limits
-from securecom.client.coordination.missed import MissedRequests
-from securecom.client.events import Asked, AskedOver, MissedRequest, RefusedForYou, Trust
+from securecom.client.coordination.station import MissedRequests
+from securecom.client.events import Asked, AskedOver, MissedCaller, RefusedForYou, Trust
 from securecom.identity import Identity, Name
-from securecom.tests.engaged import BOB, CAROL, OTHER_CHAT, AliceTestCase
+from securecom.tests.support.scripted_server_case import BOB, CAROL, OTHER_CHAT, AliceTestCase
 
 
 class PreferenceTests(AliceTestCase):
@@ -39,7 +39,7 @@ class PreferenceTests(AliceTestCase):
         self.offer()
         self.offer(OTHER_CHAT, "carol")
         self.assertEqual(self.notes.last(AskedOver), AskedOver(BOB, "gone"))
-        self.assertEqual(self.alice.requests().missed, [MissedRequest(BOB, "new", 1, 0)])
+        self.assertEqual(self.alice.requests().missed, [MissedCaller(BOB, "new", 1, 0)])
 
     def test_a_yes_that_was_meant_for_the_stranger_is_not_taken(self) -> None:
         """A hand may be on its way to the key."""

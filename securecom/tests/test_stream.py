@@ -13,7 +13,7 @@ from zope.interface.verify import verifyObject
 
 from securecom import framing, limits
 from securecom.client.chat.stream import Stream
-from securecom.tests.chat_pairs import Leg
+from securecom.tests.support.chat_pair import Leg
 
 
 class Notes(Protocol):

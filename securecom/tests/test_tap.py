@@ -17,7 +17,8 @@ from twisted.logger import capturedLogs
 from twisted.plugin import IPlugin, getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import limits, server_main, tap, tls
+from securecom import limits, tap, tls
+from securecom import tap as server_main
 from securecom.errors import TLSUnusable
 from securecom.server.service import Server
 from securecom.server.state import open_state

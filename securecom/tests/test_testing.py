@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from securecom.testing import BUFFER, MemoryTransport, Network
+from securecom.tests.support.network import BUFFER, MemoryTransport, Network
 
 
 class Noting(Protocol):

@@ -15,7 +15,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from securecom.testing import Network, Wire
+from securecom.tests.support.network import Network, Wire
 from securecom.tests.test_testing import Noting
 
 

@@ -7,16 +7,16 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import commands, limits
+from securecom import limits, vocabulary
 from securecom.client.chat.agreement import Span
 from securecom.client.events import Asked, Asking, ChatOver, ChatStarted, TimeLeft
 from securecom.client.terms import read_wish
 from securecom.errors import BadArgument, BadName, ChatFailed, NotNow, ProofRefused
 from securecom.identity import Name
-from securecom.tests.chat_pairs import End, Pair
-from securecom.tests.engaged import ALICE, BOB, AliceTestCase
-from securecom.tests.fake_server import outcome
-from securecom.tests.rekeys import due
+from securecom.tests.support.chat_pair import End, Pair
+from securecom.tests.support.rekeying_pair import due
+from securecom.tests.support.scripted_server import outcome
+from securecom.tests.support.scripted_server_case import ALICE, BOB, AliceTestCase
 from securecom.tests.test_chat_requests import RequestCase
 from securecom.tests.test_key_change import RealCase
 
@@ -213,7 +213,7 @@ class ServerTests(RequestCase):
     """What the server makes of it: it tells, and nothing else."""
 
     def ask_for(self, who: Any, name: str, seconds: int | None) -> Any:
-        return who.ask(commands.RequestChat, callee=Name(name), chat_seconds=seconds)
+        return who.ask(vocabulary.RequestChat, callee=Name(name), chat_seconds=seconds)
 
     def test_the_callee_hears_how_long(self) -> None:
         asked = self.ask_for(self.alice, "bob", MINUTES)
@@ -231,11 +231,11 @@ class ServerTests(RequestCase):
             self.assertEqual(
                 (alices["their_seconds"], bobs["their_seconds"]), (other or 0, one or 0)
             )
-            self.alice.done(self.alice.ask(commands.EndChat, stream=alices["stream"]))
+            self.alice.done(self.alice.ask(vocabulary.EndChat, stream=alices["stream"]))
 
     def test_also_where_nobody_was_asked(self) -> None:
         """A silent request, crossed."""
-        self.bob.done(self.bob.ask(commands.SetAvailability, available=False))
+        self.bob.done(self.bob.ask(vocabulary.SetAvailability, available=False))
         asked, back = self.ask_for(self.alice, "bob", 60), self.ask_for(self.bob, "alice", MINUTES)
         self.assertEqual(self.successResultOf(asked)["their_seconds"], MINUTES)
         self.assertEqual(self.successResultOf(back)["their_seconds"], 60)
@@ -248,7 +248,7 @@ class ServerTests(RequestCase):
     def test_a_time_out_of_range_is_a_violation(self) -> None:
         for seconds in (limits.MIN_CHAT_SECONDS - 1, limits.MAX_CHAT_SECONDS + 1):
             hand = self.house.hand(f"dave{seconds}")
-            hand.ask(commands.RequestChat, callee=BOB, chat_seconds=seconds).addErrback(id)
+            hand.ask(vocabulary.RequestChat, callee=BOB, chat_seconds=seconds).addErrback(id)
             self.assertEqual(hand.said("goodbye"), ["violation"])
 
 

@@ -9,12 +9,13 @@ from cryptography import x509
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import peers, proofs, tls
+from securecom import peers, tls
+from securecom import peers as proofs
 from securecom.errors import ServerMismatch, WireError
 from securecom.identity import Identity
-from securecom.tests.certificates import Authority
-from securecom.tests.handshakes import TLSCase
-from securecom.tests.pairs import Plain, PlainTLS, Recorder
+from securecom.tests.support.joined_connections import Plain, PlainTLS, Recorder
+from securecom.tests.support.server_certificates import Authority
+from securecom.tests.support.tls_case import TLSCase
 
 EXPORTERS = (proofs.session_id, proofs.request_key, proofs.request_binding, proofs.chat_binding)
 

@@ -12,15 +12,20 @@ from OpenSSL import SSL, crypto
 from securecom import peers, tls
 from securecom.errors import ClockIsOff, PeerKeyChanged, ServerMismatch, WireError
 from securecom.identity import Identity, server_fingerprint, server_id
-from securecom.tests.certificates import Authority, bad_dates, bad_servers, self_signed
-from securecom.tests.handshakes import TLSCase
-from securecom.tests.identity_certificates import (
+from securecom.tests.support.identity_certificates import (
     issued_by_another,
     self_signed_over,
     small_order_certificate,
     tampered,
 )
-from securecom.tests.pairs import Plain, PlainTLS, Recorder
+from securecom.tests.support.joined_connections import Plain, PlainTLS, Recorder
+from securecom.tests.support.server_certificates import (
+    Authority,
+    bad_dates,
+    bad_servers,
+    self_signed,
+)
+from securecom.tests.support.tls_case import TLSCase
 
 
 class PinnedServerTests(TLSCase):

@@ -15,8 +15,8 @@ from OpenSSL import SSL
 from securecom import limits, tls
 from securecom.errors import TLSRefused, TLSUnusable
 from securecom.identity import Identity
-from securecom.tests.handshakes import TLSCase
-from securecom.tests.pairs import Plain, PlainTLS, Recorder
+from securecom.tests.support.joined_connections import Plain, PlainTLS, Recorder
+from securecom.tests.support.tls_case import TLSCase
 
 OLD = SSL.TLS1_2_VERSION
 

@@ -14,16 +14,16 @@ from securecom.client.events import (
     BlockList,
     ChatStarted,
     Event,
-    MissedRequest,
+    ListedUser,
+    MissedCaller,
     RefusedForYou,
     Requests,
     Trust,
-    User,
 )
 from securecom.client.frontends.plain import Plain
 from securecom.errors import StateDamaged
 from securecom.identity import Name
-from securecom.tests.engaged import BOB, CAROL, OTHER_CHAT, AliceTestCase
+from securecom.tests.support.scripted_server_case import BOB, CAROL, OTHER_CHAT, AliceTestCase
 
 TRUSTS: tuple[Trust, ...] = get_args(Trust)
 #: Their line stands behind one of the same person that says it.
@@ -53,7 +53,7 @@ class EventTests(SynchronousTestCase):
 
     def test_in_words_each_is_another(self) -> None:
         def every(trust: Trust) -> list[Event]:
-            bob, missed = User("bob", trust), MissedRequest("bob", trust, 1, 2)
+            bob, missed = ListedUser("bob", trust), MissedCaller("bob", trust, 1, 2)
             return [
                 events.Users([bob], "", False),
                 Asking("bob", trust, 60),
@@ -85,21 +85,21 @@ class ClientTests(AliceTestCase):
         page = {"names": [BOB, CAROL], "more": False}
         self.end.standard.pages = lambda after, text: page
         (users,) = self.told(self.alice.users())
-        self.assertEqual(users.users, [User(BOB, "verified"), User(CAROL, "new")])
+        self.assertEqual(users.users, [ListedUser(BOB, "verified"), ListedUser(CAROL, "new")])
 
     def test_blocked(self) -> None:
         (listed,) = self.told(self.alice.blocked())
-        self.assertEqual(listed.users, [User(BOB, "verified"), User(CAROL, "new")])
+        self.assertEqual(listed.users, [ListedUser(BOB, "verified"), ListedUser(CAROL, "new")])
 
     def test_whom_we_ask(self) -> None:
         self.ask(BOB)
         self.assertEqual(self.notes.last(Asking).trust, "verified")
-        self.assertEqual(self.alice.requests().asking, User(BOB, "verified"))
+        self.assertEqual(self.alice.requests().asking, ListedUser(BOB, "verified"))
 
     def test_who_asks_with_the_key_that_they_show(self) -> None:
         self.offer(key=self.carol.public_key, caller="bob")
         self.assertEqual(self.notes.last(Asked).trust, "changed")
-        self.assertEqual(self.alice.requests().asked_by, User(BOB, "changed"))
+        self.assertEqual(self.alice.requests().asked_by, ListedUser(BOB, "changed"))
 
     def test_who_was_refused_for_us(self) -> None:
         self.person.contacts.meet(CAROL, self.carol.public_key)  # or Bob would come first
@@ -112,7 +112,7 @@ class ClientTests(AliceTestCase):
         self.offer()
         self.withdraw("gone")
         self.person.contacts.compared(BOB, self.bob.public_key, same=False)
-        self.assertEqual(self.alice.requests().missed, [MissedRequest(BOB, "met", 1, 0)])
+        self.assertEqual(self.alice.requests().missed, [MissedCaller(BOB, "met", 1, 0)])
 
     def test_pins_that_cannot_be_read_vouch_for_nobody(self) -> None:
         def broken(name: Name) -> Trust:
@@ -120,4 +120,4 @@ class ClientTests(AliceTestCase):
 
         self.patch(self.person.contacts, "trust", broken)
         (listed,) = self.told(self.alice.blocked())
-        self.assertEqual(listed.users[0], User(BOB, "new"))
+        self.assertEqual(listed.users[0], ListedUser(BOB, "new"))

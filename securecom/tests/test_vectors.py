@@ -11,16 +11,16 @@ from twisted.internet.defer import Deferred
 from twisted.protocols import amp
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from securecom import commands, control, framing, limits, proofs
-from securecom.arguments import Fact, FactsArgument
+from securecom import control, framing, limits, peers, vocabulary
 from securecom.client.chat.agreement import Agreement, Role
 from securecom.errors import BadKey, BadLink, BadName, WireError
 from securecom.identity import Identity, Name, PublicKey, server_fingerprint, server_id
 from securecom.invitation import Host, Invitation, token_hash
 from securecom.safety_number import in_groups, safety_number
 from securecom.succession import Link, encode, leads, statement
-from securecom.tests.lanes import Side
+from securecom.tests.support.control_pair import Side
 from securecom.tests.test_documents import DOCS
+from securecom.vocabulary import Fact, FactsArgument
 
 _hex = bytes.fromhex
 ROLES: tuple[Role, Role] = ("caller", "callee")
@@ -52,7 +52,7 @@ class VectorTests(SynchronousTestCase):
 
     def test_mac(self) -> None:
         for one in self.vectors["mac"]:
-            made = proofs.mac(_hex(one["key"]), *map(_hex, one["parts"]))
+            made = peers.mac(_hex(one["key"]), *map(_hex, one["parts"]))
             self.assertEqual(made.hex(), one["mac"])
 
     def test_names(self) -> None:
@@ -148,7 +148,7 @@ class VectorTests(SynchronousTestCase):
     def test_request_proofs(self) -> None:
         one = {key: _hex(value) for key, value in self.vectors["request_proofs"].items()}
         for role in ("daemon", "server"):
-            made = proofs.mac(one["request_key"], role.encode(), one["request_binding"])
+            made = peers.mac(one["request_key"], role.encode(), one["request_binding"])
             self.assertEqual(made, one[role])
 
     def test_hello(self) -> None:
@@ -236,11 +236,11 @@ class VectorTests(SynchronousTestCase):
             for one in map(
                 Exported,
                 (
-                    proofs.session_id,
-                    proofs.request_key,
-                    proofs.request_binding,
-                    proofs.chat_binding,
-                    proofs.chat_rekey,
+                    peers.session_id,
+                    peers.request_key,
+                    peers.request_binding,
+                    peers.chat_binding,
+                    peers.chat_rekey,
                 ),
             )
         }
@@ -249,7 +249,7 @@ class VectorTests(SynchronousTestCase):
 
     def check_command(self, one: dict[str, Any], pad_to: int) -> None:
         """What the code sends is the vector, and what it reads in it is what was sent."""
-        command: type[amp.Command] = getattr(commands, one["command"])
+        command: type[amp.Command] = getattr(vocabulary, one["command"])
         wire = Wire()
         lane = control.ControlLane(wire, amp.CommandLocator(), pad_to)
         kinds = dict(command.arguments)

@@ -12,7 +12,7 @@ from twisted.protocols import amp
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
-from securecom import commands, limits, refusals, tls
+from securecom import limits, refusals, tls, vocabulary
 from securecom.client.channels.reaching import cannot_reach
 from securecom.connection import Connection
 from securecom.errors import InvitationRefused, LoginRefused
@@ -60,7 +60,7 @@ class Enrolment(Connection, amp.CommandLocator):
 
     def secured(self, alpn: bytes) -> None:
         """TLS stands, and it is the pinned server: spend the invitation."""
-        answer = self.control.call(commands.Enrol, token=self._token)
+        answer = self.control.call(vocabulary.Enrol, token=self._token)
         answer.addCallbacks(self._enrolled, self._refused)
 
     def _enrolled(self, answer: dict[str, Any]) -> None:
@@ -95,7 +95,7 @@ class _Only(Factory):
 def _readable(failure: Failure, where: str) -> Exception:
     if failure.check(refusals.BadInvitation):
         return InvitationRefused("this invitation is not good (used, expired or withdrawn)")
-    if failure.check(refusals.KeyTaken):
+    if failure.check(refusals.KeyInUse):
         return LoginRefused(
             "this key is registered already",
             "Start without the invitation, or with another identity.",

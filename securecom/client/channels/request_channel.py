@@ -10,16 +10,15 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
-from securecom import commands, proofs, tls
-from securecom.client.channels.standard_channel import Session
-from securecom.client.coordination.requests import Answer, Offer, Withdrawn
-from securecom.connection import Connection
+from securecom import peers, tls, vocabulary
+from securecom.client.channels.standard_channel import Login
+from securecom.client.coordination.engagement import Answer, Offer, Withdrawn
+from securecom.connection import Connection, Liveness
 from securecom.errors import ProofRefused, WireError
 from securecom.identity import Name, PublicKey
-from securecom.liveness import Liveness
 
 
-class Host(Protocol):
+class RequestChannelOwner(Protocol):
     """Who takes other people's requests."""
 
     def offered(self, offer: Offer) -> Deferred[Answer]:
@@ -45,7 +44,9 @@ class RequestChannel(Connection, amp.CommandLocator):
     alpn: ClassVar[frozenset[bytes]] = frozenset({tls.ALPN_REQUEST})
     awaits: ClassVar[str] = "the proof of the session"
 
-    def __init__(self, host: Host, session: Session, clock: IReactorTime, deadline: float) -> None:
+    def __init__(
+        self, host: RequestChannelOwner, session: Login, clock: IReactorTime, deadline: float
+    ) -> None:
         super().__init__(clock, deadline)
         self._host = host
         self._session = session
@@ -58,13 +59,15 @@ class RequestChannel(Connection, amp.CommandLocator):
 
     def secured(self, alpn: bytes) -> None:
         """TLS stands, and it is the pinned server: prove that the session is ours."""
-        proof = proofs.mac(self._session.key, b"daemon", proofs.request_binding(self.tls))
-        answer = self.control.call(commands.ProveSession, session=self._session.ident, proof=proof)
+        proof = peers.mac(self._session.key, b"daemon", peers.request_binding(self.tls))
+        answer = self.control.call(
+            vocabulary.ProveSession, session=self._session.ident, proof=proof
+        )
         answer.addCallbacks(self._check, self._refused)
 
     def _check(self, answer: dict[str, Any]) -> None:
-        expected = proofs.mac(self._session.key, b"server", proofs.request_binding(self.tls))
-        if not proofs.same(answer["proof"], expected):
+        expected = peers.mac(self._session.key, b"server", peers.request_binding(self.tls))
+        if not peers.same(answer["proof"], expected):
             self.fault(ProofRefused("the server does not know the session key"))
             return
         self.is_proven = True
@@ -86,12 +89,12 @@ class RequestChannel(Connection, amp.CommandLocator):
         """`Ping`, `OfferChat`, `WithdrawOffer`, `MissedRequest`."""
         return self
 
-    @commands.Ping.responder
+    @vocabulary.Ping.responder
     def ping(self) -> dict[str, Any]:
         """Here."""
         return {}
 
-    @commands.OfferChat.responder
+    @vocabulary.OfferChat.responder
     def offered(
         self,
         chat: bytes,
@@ -107,14 +110,14 @@ class RequestChannel(Connection, amp.CommandLocator):
         answer = self._host.offered(offer)
         return answer.addCallback(lambda word: {"answer": word})
 
-    @commands.WithdrawOffer.responder
+    @vocabulary.WithdrawOffer.responder
     def withdrawn(self, chat: bytes, reason: Withdrawn) -> dict[str, Any]:
         """Our answer no longer counts."""
         self._must_be_proven()
         self._host.withdrawn(chat, reason)
         return {}
 
-    @commands.MissedRequest.responder
+    @vocabulary.MissedRequest.responder
     def missed(self, caller: Name) -> dict[str, Any]:
         """For when the person is back."""
         self._must_be_proven()

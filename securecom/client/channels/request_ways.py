@@ -22,9 +22,9 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Factory, Protocol
 
-from securecom import commands, limits
-from securecom.client.channels.standard_channel import Session
-from securecom.client.coordination.station import Line
+from securecom import limits, vocabulary
+from securecom.client.channels.standard_channel import Login
+from securecom.client.coordination.station import ServerLine
 from securecom.errors import NotDialled
 
 How = Literal["listen", "dial"]
@@ -40,7 +40,7 @@ class Way(Interface):
     #: Our own port, where we listen.
     port: int | None
 
-    def open(self, session: Session, line: Line, factory: IProtocolFactory) -> Deferred[object]:
+    def open(self, session: Login, line: ServerLine, factory: IProtocolFactory) -> Deferred[object]:
         """Fires when a connection is there; it may not be proven yet."""
 
     def close(self) -> None:
@@ -60,7 +60,7 @@ class ServerListens:
         self._connect = connect
         self._connecting: Deferred[IProtocol] | None = None
 
-    def open(self, session: Session, line: Line, factory: IProtocolFactory) -> Deferred[object]:
+    def open(self, session: Login, line: ServerLine, factory: IProtocolFactory) -> Deferred[object]:
         """See `Way`."""
         connecting = self._connecting = self._connect(session.request_port).connect(factory)
         return connecting.addBoth(self._connected)
@@ -89,7 +89,7 @@ class ServerDials:
         self._listening: IListeningPort | None = None
         self.port: int | None = None
 
-    def open(self, session: Session, line: Line, factory: IProtocolFactory) -> Deferred[object]:
+    def open(self, session: Login, line: ServerLine, factory: IProtocolFactory) -> Deferred[object]:
         """See `Way`; fails with `NotDialled` if the server does not dial at all."""
         if session.dial_port is None:
             return fail(NotDialled("this server does not dial its clients"))
@@ -102,10 +102,10 @@ class ServerDials:
         if listening is not None:
             maybeDeferred(listening.stopListening).addErrback(lambda _: None)
 
-    def _ask(self, listening: IListeningPort, line: Line) -> Deferred[dict[str, Any]]:
+    def _ask(self, listening: IListeningPort, line: ServerLine) -> Deferred[dict[str, Any]]:
         self._listening = listening
         self.port = listening.getHost().port  # type: ignore[attr-defined]
-        return line.ask(commands.DialMe, _PATIENCE, port=self.port)
+        return line.ask(vocabulary.DialMe, _PATIENCE, port=self.port)
 
 
 class OneAtATime(Factory):

@@ -11,16 +11,15 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
-from securecom import commands, framing, limits, proofs, tls
+from securecom import framing, limits, peers, tls, vocabulary
 from securecom.client.chat.stream import Stream
-from securecom.connection import Connection
+from securecom.connection import Connection, Liveness
 from securecom.errors import ConnectionWasLost, PeerSilent
 from securecom.identity import Name
-from securecom.liveness import Liveness
 
 
 @dataclass(frozen=True)
-class Session:
+class Login:
     """A log-in: our name, and what the request channel needs to join it.
 
     :param ident: the session's public handle (16 bytes).
@@ -63,7 +62,7 @@ class StandardChannel(Connection, amp.CommandLocator):
         self._streams: dict[int, Stream] = {}
         self._read_since = clock.seconds()
         #: Fires with the session, or fails with the refusal or the reason of the loss.
-        self.logged_in: Deferred[Session] = Deferred()
+        self.logged_in: Deferred[Login] = Deferred()
         #: Our person is leaving: what has no answer yet gets none, and nothing was lost.
         self.is_left = False
         #: Why the server ends the session, if it said so.
@@ -73,16 +72,16 @@ class StandardChannel(Connection, amp.CommandLocator):
 
     def secured(self, alpn: bytes) -> None:
         """TLS stands, and it is the pinned server: log in."""
-        answer = self.control.call(commands.LogIn, takeover=self._takeover)
+        answer = self.control.call(vocabulary.LogIn, takeover=self._takeover)
         answer.addCallbacks(self._welcomed, self._refused)
 
     def _welcomed(self, answer: dict[str, Any]) -> None:
         self.established()
         self._liveness.start()
-        session = Session(
+        session = Login(
             answer["name"],
-            proofs.session_id(self.tls),
-            proofs.request_key(self.tls),
+            peers.session_id(self.tls),
+            peers.request_key(self.tls),
             answer["request_port"],
             answer.get("dial_port"),
         )
@@ -155,18 +154,18 @@ class StandardChannel(Connection, amp.CommandLocator):
         """`Ping`, `OpenStream`, `StreamClosed`, `Goodbye`."""
         return self
 
-    @commands.Ping.responder
+    @vocabulary.Ping.responder
     def ping(self) -> dict[str, Any]:
         """Here."""
         return {}
 
-    @commands.OpenStream.responder
+    @vocabulary.OpenStream.responder
     def stream_opens(self, chat: bytes, stream: int) -> dict[str, Any]:
         """A chat that we accepted begins, or one that we know nothing of."""
         self._guest.stream_opened(chat, stream)
         return {}
 
-    @commands.StreamClosed.responder
+    @vocabulary.StreamClosed.responder
     def stream_closes(self, stream: int) -> dict[str, Any]:
         """The other end is gone."""
         closed = self._streams.pop(stream, None)
@@ -174,7 +173,7 @@ class StandardChannel(Connection, amp.CommandLocator):
             closed.closed()
         return {}
 
-    @commands.Goodbye.responder
+    @vocabulary.Goodbye.responder
     def server_leaves(self, reason: str) -> dict[str, Any]:
         """The session is over; nothing more is to be expected."""
         self.goodbye = reason
@@ -191,7 +190,7 @@ class StandardChannel(Connection, amp.CommandLocator):
     def end_stream(self, number: int) -> None:
         """Tell the server that the chat is over, unless it told us."""
         if self._streams.pop(number, None) is not None:
-            self.ask(commands.EndChat, stream=number).addErrback(lambda _: None)
+            self.ask(vocabulary.EndChat, stream=number).addErrback(lambda _: None)
 
     def release(self, who: str) -> None:
         """From now on the server's silence is its own."""

@@ -1,29 +1,205 @@
-"""The log of a chat that both agreed to: asked for, agreed to, written, ended.
+"""Whether both people want a log of their chat: what each said, and what the other knows of it.
 
-It is cooperative. Each client keeps to it because its person, and the other's, said so; nothing
-here can keep a changed client from logging what it likes, and the words say so.
+Words cross on the wire, so each side keeps to three rules:
+
+1. An "off", whoever says it, takes back every "on" of both.
+2. An "on" that comes while an "off" of ours has no answer was said by somebody who had not heard
+   it: it counts for nothing. Their "on" is wiped on their side too, as soon as they hear.
+3. What they say is kept from the answer to our "on" on: what came before the answer they said
+   without knowing that both wanted it.
+
+Both directions keep their order, and so do answers among what is said; nothing else is needed.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Literal, Protocol
 
 from twisted.protocols import amp
 
-from securecom import commands
+from securecom import limits, vocabulary
 from securecom.client.chat.agreement import Agreement
-from securecom.client.chat.log_consent import LogConsent
-from securecom.client.chat.transcript import Logs, Transcript
-from securecom.client.events import Event, Log, LogState, problem
+from securecom.client.events import ChatLogState, Event, LogState, problem
 from securecom.control import ControlLane
 from securecom.errors import LogFailed, NotNow, WireError
 from securecom.identity import Name
+from securecom.text import shown
+
+
+class LogConsent:
+    """One side's view. Nothing is kept until both said so, anew after each "off"."""
+
+    def __init__(self) -> None:
+        self._mine = self._theirs = self._is_known = False
+        self._unheard_offs = 0  # offs of ours without an answer
+        self._round = 0  # grows with every off
+        self._my_ons = self._their_ons = self._their_offs = 0
+
+    # --- how it stands ----------------------------------------------------------------------
+
+    @property
+    def state(self) -> LogState:
+        """For people."""
+        if self._mine:
+            return "on" if self._theirs else "asked-by-me"
+        return "asked-by-peer" if self._theirs else "off"
+
+    @property
+    def keeps_mine(self) -> bool:
+        """What we say now is said by somebody who knows that both want it kept."""
+        return self._mine and self._theirs
+
+    @property
+    def keeps_theirs(self) -> bool:
+        """So is what they say."""
+        return self._mine and self._theirs and self._is_known
+
+    @property
+    def may_ask(self) -> bool:
+        """The peer takes another "on" of ours."""
+        return self._my_ons < limits.MAX_LOG_ASKS
+
+    # --- our words --------------------------------------------------------------------------
+
+    def say_on(self) -> int:
+        """Our person wants it; the number is for `on_answered`."""
+        self._mine = True
+        self._my_ons += 1
+        return self._round
+
+    def on_answered(self, number: int) -> None:
+        """They have heard our "on"; if an "off" came meanwhile, it is no longer ours."""
+        if number == self._round:
+            self._is_known = True
+
+    def say_off(self) -> None:
+        """Our person does not, or no longer, want it."""
+        self._unheard_offs += 1
+        self._wipe()
+
+    def off_answered(self) -> None:
+        """They have heard our "off": from here on their "on" is meant anew."""
+        self._unheard_offs -= 1
+
+    # --- their words ------------------------------------------------------------------------
+
+    def heard_on(self) -> None:
+        """:raises WireError: if they said it too often."""
+        self._their_ons += 1
+        if self._their_ons > limits.MAX_LOG_ASKS:
+            raise WireError("a peer that asks for a log again and again")
+        if not self._unheard_offs:
+            self._theirs = True
+
+    def heard_off(self) -> None:
+        """:raises WireError: if there was nothing that it could have ended."""
+        self._their_offs += 1
+        if self._their_offs > self._my_ons + self._their_ons:
+            raise WireError("a peer that ends what nobody began")
+        self._wipe()
+
+    def _wipe(self) -> None:
+        self._mine = self._theirs = self._is_known = False
+        self._round += 1
+
+
+# --- The rows of an agreed log, as they are written: time, who, text --------------------------
+# A peer's text cannot stand in another's place: every row of it, its second lines too, begins with
+# the time, the name and a bar, and what a terminal would obey is made visible.
+
+_OURS = "--"  # no name begins like that
+
+
+class LogFile(Protocol):
+    """Where rows go; both methods may raise OSError."""
+
+    @property
+    def path(self) -> str:
+        """Where people find it."""
+
+    def append(self, data: bytes) -> None:
+        """At its end, at once."""
+
+    def close(self) -> None:
+        """There is no more."""
+
+
+class Logs(Protocol):
+    """Where the files of agreed logs are."""
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+
+    def open(self, peer: Name) -> LogFile:
+        """A new file. :raises OSError:"""
+
+
+class Transcript:
+    """One log, from both having said so to its end.
+
+    :param peer: with whom.
+    :raises LogFailed: if there can be no file.
+    """
+
+    def __init__(self, logs: Logs, peer: Name, first: str) -> None:
+        self._now: Callable[[], float] = logs.now
+        self.since = int(logs.now())
+        self._size = 0
+        try:
+            self._file = logs.open(peer)
+        except OSError as error:
+            raise _failed(error) from None
+        self.path = self._file.path
+        day = time.strftime("%Y-%m-%d", time.localtime(self.since))
+        try:
+            self._write(_OURS, f"{day}: {first}")
+        except LogFailed:
+            self.end("it could not be written")
+            raise
+
+    def message(self, who: Name, text: str) -> None:
+        """:raises LogFailed: if it cannot be written, or the log is as long as it may be."""
+        self._write(f"{who}|", text)
+
+    def end(self, why: str) -> None:
+        """Say so, if that is still possible, and close the file."""
+        with suppress(OSError):  # it may be the disk that ends it
+            self._file.append(self._rows(_OURS, f"the log ends: {why}"))
+        with suppress(OSError):
+            self._file.close()
+
+    def _write(self, mark: str, text: str) -> None:
+        data = self._rows(mark, text)
+        if self._size + len(data) > limits.MAX_LOG_BYTES:
+            raise LogFailed(f"the log has {limits.MAX_LOG_BYTES} bytes, which is the most")
+        try:
+            self._file.append(data)
+        except OSError as error:
+            raise _failed(error) from None
+        self._size += len(data)
+
+    def _rows(self, mark: str, text: str) -> bytes:
+        at = time.strftime("%H:%M:%S", time.localtime(self._now()))
+        lines = text.split("\n", limits.MAX_LINES_SHOWN)
+        return "".join(f"{at}  {mark} {shown(line)}\n" for line in lines).encode("utf-8")
+
+
+def _failed(error: OSError) -> LogFailed:
+    return LogFailed(f"the log cannot be written ({(error.strerror or str(error)).lower()})")
+
+
+# --- The log of a chat that both agreed to: asked for, agreed to, written, ended --------------
+# It is cooperative. Each client keeps to it because its person, and the other's, said so; nothing
+# here can keep a changed client from logging what it likes, and the words say so.
 
 Word = Literal["on", "off"]
 By = Literal["me", "peer", "nobody"]
 
 
-class Session(Protocol):
+class LogSender(Protocol):
     """The chat that is logged."""
 
     control: ControlLane
@@ -31,7 +207,7 @@ class Session(Protocol):
     awaits_caller: bool
 
 
-class Person(Protocol):
+class LogListener(Protocol):
     """Who is told."""
 
     def show(self, event: Event) -> None:
@@ -45,7 +221,7 @@ class AgreedLog(amp.CommandLocator):
     """
 
     def __init__(
-        self, agreement: Agreement, session: Session, person: Person, logs: Logs | None
+        self, agreement: Agreement, session: LogSender, person: LogListener, logs: Logs | None
     ) -> None:
         self._agreement, self._session = agreement, session
         self._person, self._logs = person, logs
@@ -56,7 +232,7 @@ class AgreedLog(amp.CommandLocator):
 
     # --- what the person wants --------------------------------------------------------------
 
-    def status(self) -> Log:
+    def status(self) -> ChatLogState:
         """How it stands."""
         return self._event(self._consent.state, "nobody", self._transcript)
 
@@ -70,7 +246,7 @@ class AgreedLog(amp.CommandLocator):
         if before == "asked-by-peer":
             self._begin(asked=self._agreement.peer, agreed=self._agreement.own)
         number = self._consent.say_on()
-        answered = self._session.control.call(commands.Log, word="on")
+        answered = self._session.control.call(vocabulary.Log, word="on")
         answered.addCallbacks(lambda _: self._consent.on_answered(number), _cut)
         self._tell(before, "me", self._transcript)
 
@@ -103,7 +279,7 @@ class AgreedLog(amp.CommandLocator):
 
     # --- what the peer says -----------------------------------------------------------------
 
-    @commands.Log.responder
+    @vocabulary.Log.responder
     def peer_says(self, word: Word) -> dict[str, Any]:
         """The answer is at once; what the person makes of it is a word of their own."""
         if not self._session.is_established:
@@ -152,7 +328,7 @@ class AgreedLog(amp.CommandLocator):
         kept = self._finish("the chat is over")
         if kept is not None:
             self._person.show(
-                Log(self._agreement.peer, "off", "on", "nobody", kept.path, kept.since)
+                ChatLogState(self._agreement.peer, "off", "on", "nobody", kept.path, kept.since)
             )
 
     # --- insides ----------------------------------------------------------------------------
@@ -189,15 +365,15 @@ class AgreedLog(amp.CommandLocator):
 
     def _say_off(self) -> None:
         self._consent.say_off()
-        answered = self._session.control.call(commands.Log, word="off")
+        answered = self._session.control.call(vocabulary.Log, word="off")
         answered.addCallbacks(lambda _: self._consent.off_answered(), _cut)
 
     def _tell(self, before: LogState, by: By, kept: Transcript | None) -> None:
         self._person.show(self._event(before, by, kept))
 
-    def _event(self, before: LogState, by: By, kept: Transcript | None) -> Log:
+    def _event(self, before: LogState, by: By, kept: Transcript | None) -> ChatLogState:
         path, since = (None, None) if kept is None else (kept.path, kept.since)
-        return Log(self._agreement.peer, self._consent.state, before, by, path, since)
+        return ChatLogState(self._agreement.peer, self._consent.state, before, by, path, since)
 
 
 def _cut(_: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from securecom import proofs
+from securecom import peers
 from securecom.identity import Name, PublicKey
 from securecom.safety_number import safety_number
 
@@ -61,7 +61,7 @@ class Agreement:
 
         :param binding: `proofs.chat_binding` of the session (32 bytes).
         """
-        return proofs.mac(binding, b"hello", *self._parts(role))
+        return peers.mac(binding, b"hello", *self._parts(role))
 
     def rekey_hello(self, secret: bytes, number: int, binding: bytes, role: Role) -> bytes:
         """The proof that the one in `role` goes on with this chat in its next epoch.
@@ -71,7 +71,7 @@ class Agreement:
         :param binding: `proofs.chat_binding` of the next epoch (32 bytes).
         """
         place = number.to_bytes(4, "big")
-        return proofs.mac(secret, b"rekey", place, binding, *self._parts(role))
+        return peers.mac(secret, b"rekey", place, binding, *self._parts(role))
 
     def _parts(self, role: Role) -> tuple[bytes, ...]:
         own, peer = (self.own, self.own_key), (self.peer, self.peer_key)

@@ -72,7 +72,7 @@ class ChatLife(Protocol):
         """The stream is gone."""
 
 
-class Actions(Protocol):
+class ChatActions(Protocol):
     """What transitions do; the session does it."""
 
     def send_hello(self) -> None:
@@ -109,7 +109,7 @@ class Actions(Protocol):
         """It is over. `ending`: None if it never stood; `error`: what the peer did, if it did."""
 
 
-builder = TypeMachineBuilder(ChatLife, Actions)  # type: ignore[type-abstract]
+builder = TypeMachineBuilder(ChatLife, ChatActions)  # type: ignore[type-abstract]
 awaiting_handshake = builder.state("awaiting_handshake")
 awaiting_hello = builder.state("awaiting_hello")
 awaiting_our_word = builder.state("awaiting_our_word")
@@ -126,17 +126,17 @@ _all = (*_opening, *_secure, awaiting_bye_answer, over)
 
 
 @awaiting_handshake.upon(ChatLife.handshake_done).to(awaiting_hello)
-def _greet(_: ChatLife, session: Actions) -> None:
+def _greet(_: ChatLife, session: ChatActions) -> None:
     session.send_hello()
 
 
 @awaiting_hello.upon(ChatLife.good_hello_from_callee).to(awaiting_our_word)
 @awaiting_hello.upon(ChatLife.good_hello_from_caller).to(awaiting_their_word)
-def _stand(_: ChatLife, session: Actions) -> None:
+def _stand(_: ChatLife, session: ChatActions) -> None:
     session.stand()
 
 
-def _give_up(_: ChatLife, session: Actions) -> None:
+def _give_up(_: ChatLife, session: ChatActions) -> None:
     session.end(None, None)
 
 
@@ -149,39 +149,39 @@ for _state in _opening:
 
 @awaiting_our_word.upon(ChatLife.say).to(talking)
 @talking.upon(ChatLife.say).loop()
-def _send(_: ChatLife, session: Actions, number: int, text: str) -> None:
+def _send(_: ChatLife, session: ChatActions, number: int, text: str) -> None:
     session.send_now(number, text)
 
 
 @awaiting_their_word.upon(ChatLife.say).loop()
-def _hold_back(_: ChatLife, session: Actions, number: int, text: str) -> None:
+def _hold_back(_: ChatLife, session: ChatActions, number: int, text: str) -> None:
     session.hold_back(number, text)
 
 
 @awaiting_their_word.upon(ChatLife.heard).to(talking)
-def _show_first(_: ChatLife, session: Actions, heard: Heard) -> None:
+def _show_first(_: ChatLife, session: ChatActions, heard: Heard) -> None:
     session.show(heard)
     session.send_held()
 
 
 @talking.upon(ChatLife.heard).loop()
-def _show(_: ChatLife, session: Actions, heard: Heard) -> None:
+def _show(_: ChatLife, session: ChatActions, heard: Heard) -> None:
     session.show(heard)
 
 
 # --- comparing ------------------------------------------------------------------------------
 
 
-def _show_yes(_: ChatLife, session: Actions) -> None:
+def _show_yes(_: ChatLife, session: ChatActions) -> None:
     session.show_word("yes")
 
 
-def _end_by_their_no(_: ChatLife, session: Actions) -> None:
+def _end_by_their_no(_: ChatLife, session: ChatActions) -> None:
     session.show_word("no")
     session.end("by-peer", None)
 
 
-def _end_by_our_no(_: ChatLife, session: Actions) -> None:
+def _end_by_our_no(_: ChatLife, session: ChatActions) -> None:
     session.send_no()
 
 
@@ -193,15 +193,15 @@ for _state in _secure:
 # --- the end --------------------------------------------------------------------------------
 
 
-def _leave(_: ChatLife, session: Actions) -> None:
+def _leave(_: ChatLife, session: ChatActions) -> None:
     session.send_bye()
 
 
-def _end_by_peer(_: ChatLife, session: Actions) -> None:
+def _end_by_peer(_: ChatLife, session: ChatActions) -> None:
     session.end("by-peer", None)
 
 
-def _cut_off(_: ChatLife, session: Actions) -> None:
+def _cut_off(_: ChatLife, session: ChatActions) -> None:
     session.end("cut-off", None)
 
 
@@ -214,12 +214,12 @@ for _state in (*_secure, awaiting_bye_answer):
 
 @awaiting_bye_answer.upon(ChatLife.bye_answered).to(over)
 @awaiting_bye_answer.upon(ChatLife.said_bye).to(over)
-def _end_by_me(_: ChatLife, session: Actions) -> None:
+def _end_by_me(_: ChatLife, session: ChatActions) -> None:
     session.end("by-me", None)
 
 
 @awaiting_bye_answer.upon(ChatLife.disagreed).to(over)
-def _end_by_both(_: ChatLife, session: Actions) -> None:
+def _end_by_both(_: ChatLife, session: ChatActions) -> None:
     session.show_word("no")
     session.end("by-me", None)
 
@@ -227,13 +227,13 @@ def _end_by_both(_: ChatLife, session: Actions) -> None:
 # --- out of turn ----------------------------------------------------------------------------
 
 
-def _refuse_early(_: ChatLife, session: Actions, heard: Heard) -> None:
+def _refuse_early(_: ChatLife, session: ChatActions, heard: Heard) -> None:
     session.refuse(heard)
     session.end(None, WireError("the peer spoke before HELLO"))
 
 
 @awaiting_our_word.upon(ChatLife.heard).to(over)
-def _refuse_first(_: ChatLife, session: Actions, heard: Heard) -> None:
+def _refuse_first(_: ChatLife, session: ChatActions, heard: Heard) -> None:
     session.refuse(heard)
     session.end("cut-off", WireError("the peer spoke out of turn"))
 
@@ -241,19 +241,19 @@ def _refuse_first(_: ChatLife, session: Actions, heard: Heard) -> None:
 # What crosses our BYE is not shown, and its sender sees that it was not.
 @awaiting_bye_answer.upon(ChatLife.heard).loop()
 @over.upon(ChatLife.heard).loop()
-def _refuse_late(_: ChatLife, session: Actions, heard: Heard) -> None:
+def _refuse_late(_: ChatLife, session: ChatActions, heard: Heard) -> None:
     session.refuse(heard)
 
 
-def _fail_early(_: ChatLife, session: Actions) -> None:
+def _fail_early(_: ChatLife, session: ChatActions) -> None:
     session.end(None, WireError("the peer spoke before HELLO"))
 
 
-def _fail(_: ChatLife, session: Actions, error: Exception) -> None:
+def _fail(_: ChatLife, session: ChatActions, error: Exception) -> None:
     session.end(None, error)
 
 
-def _break(_: ChatLife, session: Actions, error: Exception) -> None:
+def _break(_: ChatLife, session: ChatActions, error: Exception) -> None:
     session.end("cut-off", error)
 
 

@@ -8,21 +8,21 @@ from twisted.internet.error import ConnectionLost
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
-from securecom import commands
+from securecom import vocabulary
 from securecom.client.chat.chat_life import ChatLife
-from securecom.client.events import Compared, Event, Word
+from securecom.client.events import ComparisonResult, Event, Word
 from securecom.control import ControlLane
 from securecom.errors import WireError
 
 
-class Session(Protocol):
+class ComparisonSender(Protocol):
     """The chat whose keys are compared."""
 
     control: ControlLane
     may_speak: bool
 
 
-class Person(Protocol):
+class ComparisonListener(Protocol):
     """Who is told."""
 
     def show(self, event: Event) -> None:
@@ -32,7 +32,9 @@ class Person(Protocol):
 class Comparing(amp.CommandLocator):
     """A "yes" of either side; a "no" ends the chat, which is the session's to do."""
 
-    def __init__(self, peer: str, session: Session, life: ChatLife, person: Person) -> None:
+    def __init__(
+        self, peer: str, session: ComparisonSender, life: ChatLife, person: ComparisonListener
+    ) -> None:
         self._peer, self._session = peer, session
         self._life, self._person = life, person
         self._has_agreed = self._has_peer_agreed = False
@@ -41,10 +43,10 @@ class Comparing(amp.CommandLocator):
         """Tell the peer, once, that our person found the safety numbers to be the same."""
         if self._session.may_speak and not self._has_agreed:
             self._has_agreed = True
-            told = self._session.control.call(commands.Compared, word="yes")
+            told = self._session.control.call(vocabulary.Compared, word="yes")
             told.addErrback(self._not_taken)
 
-    @commands.Compared.responder
+    @vocabulary.Compared.responder
     def peer_compared(self, word: Word) -> dict[str, Any]:
         """For the person to know; whom we trust does not change by it.
 
@@ -61,7 +63,7 @@ class Comparing(amp.CommandLocator):
 
     def show_word(self, word: Word) -> None:
         """Tell the person what the other one found."""
-        self._person.show(Compared(self._peer, "peer", word))
+        self._person.show(ComparisonResult(self._peer, "peer", word))
 
     def _not_taken(self, failure: Failure) -> None:
         if not failure.check(ConnectionLost):

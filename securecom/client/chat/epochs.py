@@ -1,13 +1,8 @@
-"""The transport of a chat session: its epochs, one after the other, in one stream.
-
-What the session writes is sealed in one epoch, what the peer writes is opened in one; at the end
-of a rekey each direction changes over at a moment of its own. A TLS record belongs to one epoch,
-so the peer's bytes are taken record by record.
-"""
+"""Cuts the bytes of a stream into TLS records. Each belongs to one epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from OpenSSL import SSL
@@ -26,16 +21,128 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from securecom import tls
-from securecom.client.chat.epoch import Epoch, EpochOver
-from securecom.client.chat.records import Records
 from securecom.client.chat.stream import Stream
 from securecom.errors import SecurecomError, WireError
+
+_HEADER = 5
+#: The longest body of a record in TLS 1.3 (RFC 8446, section 5.2).
+_MAX_BODY = 16 * 1024 + 256
+
+
+class Records:
+    """Collects bytes, gives whole records; holds one unfinished record at the most."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The records that `data` completes, headers and all.
+
+        :raises WireError: at the first that is too long; the records before it are given.
+        """
+        data, self._rest = self._rest + data, b""
+        at = 0
+        while (end := _end(data, at)) <= len(data):
+            yield data[at:end]
+            at = end
+        self._rest = data[at:]
+
+
+def _end(data: bytes, at: int) -> int:
+    """Where the record at `at` ends; with less than a header, where that would end."""
+    if len(data) - at < _HEADER:
+        return at + _HEADER
+    length = int.from_bytes(data[at + 3 : at + _HEADER], "big")
+    if length > _MAX_BODY:
+        raise WireError(f"a TLS record of {length} bytes")
+    return at + _HEADER + length
+
+
+# --- One TLS session of a chat: bytes in, bytes out. Knows no transport and no time -----------
+
+_READ = 64 * 1024
+
+
+class EpochOver(Exception):
+    """TLS cannot go on: the peer closed it, or its bytes are not what they must be."""
+
+
+class Epoch:
+    """From a handshake to the keys that it made.
+
+    :param number: 0 for the first epoch of a chat, one more for each that follows.
+    """
+
+    def __init__(self, number: int, tls: SSL.Connection) -> None:
+        self.number = number
+        self.tls = tls
+        #: The handshake is done: from now on it carries what the peers say.
+        self.is_open = False
+        #: Bytes of TLS so far, by direction.
+        self.sent = 0
+        self.received = 0
+
+    def start(self) -> None:
+        """Begin the handshake; a TLS client has bytes to `take` then."""
+        self._read()
+
+    def feed(self, data: bytes) -> bytes:
+        """The peer's bytes; what they say, which is nothing until the epoch is open.
+
+        :raises EpochOver: if TLS cannot go on; there may be an alert to `take`.
+        """
+        self.received += len(data)
+        self.tls.bio_write(data)
+        return self._read()
+
+    def seal(self, data: bytes) -> None:
+        """Something to say, to `take` in sealed form."""
+        self.tls.sendall(data)
+
+    def close(self) -> None:
+        """Tell the peer's TLS that nothing more comes."""
+        try:
+            self.tls.shutdown()
+        except SSL.Error:  # in the middle of a handshake there is nothing to close
+            return
+
+    def take(self) -> bytes:
+        """What is to be sent."""
+        data = b"".join(self._outgoing())
+        self.sent += len(data)
+        return data
+
+    def _outgoing(self) -> Iterator[bytes]:
+        try:
+            while True:
+                yield self.tls.bio_read(_READ)
+        except SSL.WantReadError:
+            return
+
+    def _read(self) -> bytes:
+        parts: list[bytes] = []
+        try:
+            if not self.is_open:
+                self.tls.do_handshake()
+                self.is_open = True
+            while True:
+                parts.append(self.tls.recv(_READ))
+        except SSL.WantReadError:
+            return b"".join(parts)
+        except SSL.Error:
+            raise EpochOver from None
+
+
+# --- The transport of a chat session: its epochs, one after the other, in one stream ----------
+# What the session writes is sealed in one epoch, what the peer writes is opened in one; at the end
+# of a rekey each direction changes over at a moment of its own. A TLS record belongs to one epoch,
+# so the peer's bytes are taken record by record.
 
 #: Bytes that wait for the reactor's next turn; more leave at once.
 _MAX_WAITING = 64 * 1024
 
 
-class Session(Protocol):
+class EpochUser(Protocol):
     """What is said in the epochs."""
 
     @property
@@ -79,7 +186,7 @@ class Epochs(TwistedProtocol):
     _sealing: Epoch
     _opening: Epoch
 
-    def __init__(self, session: Session, is_client: bool, clock: IReactorTime) -> None:
+    def __init__(self, session: EpochUser, is_client: bool, clock: IReactorTime) -> None:
         self._session, self._is_client, self._clock = session, is_client, clock
         #: Called with an epoch when bytes were sealed in it or came for it, before they pass.
         self.on_bytes: Callable[[Epoch], None] = _nobody_counts

@@ -6,16 +6,15 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from securecom.client.chat.agreement import Agreement
-from securecom.client.chat.session import ChatSession
+from securecom.client.chat.chat_session import ChatSession
 from securecom.client.coordination import outcomes
-from securecom.client.coordination.engagement import Engagement
-from securecom.client.coordination.requests import Grant
+from securecom.client.coordination.engagement import Engagement, Grant
 from securecom.client.coordination.station import Station
 from securecom.client.events import (
     ChatOpening,
     ChatOver,
     ChatStarted,
-    Compared,
+    ComparisonResult,
     Ending,
     Event,
     KeyFollowed,
@@ -106,14 +105,14 @@ class OpenChat:
             raise NotNow("you have not seen the safety number of this chat", hint)
         self._station.contacts.compared(self.peer, self._agreement.peer_key, same=True)
         self.session.comparing.agree()
-        self.show(Compared(self.peer, "me", "yes"))
+        self.show(ComparisonResult(self.peer, "me", "yes"))
 
     def different(self) -> None:
         """The person found that they are not: the key is not verified, if it ever was.
 
         :raises SecurecomError: if that cannot be pinned.
         """
-        self.show(Compared(self.peer, "me", "no"))
+        self.show(ComparisonResult(self.peer, "me", "no"))
         self._station.contacts.compared(self.peer, self._agreement.peer_key, same=False)
 
 

@@ -14,16 +14,19 @@ from dataclasses import replace
 from twisted.internet.defer import Deferred, fail
 
 from securecom import limits, refusals
-from securecom.client.chat.session import ChatSession
+from securecom.client.chat.chat_session import ChatSession
 from securecom.client.coordination import engagement_states, outcomes
-from securecom.client.coordination.asked_side import AskedSide
-from securecom.client.coordination.asking_side import AskingSide
+from securecom.client.coordination.asking import AskedSide, AskingSide, DecidingSide
 from securecom.client.coordination.chat_side import ChatSide, OpenChat
-from securecom.client.coordination.consent import Consent
-from securecom.client.coordination.deciding_side import DecidingSide
-from securecom.client.coordination.engagement import Engagement
+from securecom.client.coordination.engagement import (
+    Answer,
+    Consent,
+    Engagement,
+    Offer,
+    OwnRequest,
+    Withdrawn,
+)
 from securecom.client.coordination.engagement_states import Sides
-from securecom.client.coordination.requests import Answer, Offer, Request, Withdrawn
 from securecom.client.coordination.station import Station
 from securecom.client.events import RefusedForYou, problem
 from securecom.errors import NotNow, SecurecomError
@@ -133,7 +136,7 @@ class Coordinator:
             if chat_seconds in (None, offer.chat_seconds):
                 return self.accept()
             return fail(outcomes.other_span(callee, offer.chat_seconds))
-        request = Request(callee, chat_seconds=chat_seconds)
+        request = OwnRequest(callee, chat_seconds=chat_seconds)
         self._life.ask(request)
         return request.stands
 

@@ -1,21 +1,137 @@
-"""What can happen between us and other people; `engagement_states` says what follows from it."""
+"""Our requests and other people's offers, while they are open."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Final, Literal, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
-from securecom.client.coordination.consent import Verdict
-from securecom.client.coordination.requests import Grant, Offer, Request, Withdrawn
-from securecom.client.events import Ending
+from securecom.client.chat.agreement import Role, Span
+from securecom.client.events import KNOWN, Ending, Trust
 from securecom.errors import SecurecomError
+from securecom.identity import Name, PublicKey
+
+#: What the daemon role answers to an offer.
+Answer = Literal["accept", "refuse", "busy", "unavailable"]
+#: Why an offer is no longer open, as the server says.
+Withdrawn = Literal["cancelled", "expired", "gone", "crossed"]
+#: Why an offer that the person saw is no longer open.
+OfferOver = Literal["accepted", "refused", "dismissed", "cancelled", "expired", "gone", "crossed"]
+
+
+@dataclass(eq=False)
+class OwnRequest:
+    """We asked; `stands` is the person's, and fires when the chat stands."""
+
+    callee: Name
+    stands: Deferred[None] = field(default_factory=Deferred)
+    chat_seconds: int | None = None
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A chat is ours to open: id, stream, the peer's key, our role, how the key is trusted.
+
+    :param succession: the chain that is said to lead to the key, if the server gave one.
+    """
+
+    chat: bytes
+    stream: int
+    key: PublicKey
+    role: Role
+    trust: Trust = "new"
+    succession: bytes | None = None
+    span: Span = ()
+
+    @property
+    def chain(self) -> bytes:
+        """The chain; an empty one leads nowhere."""
+        return self.succession or b""
+
+
+@dataclass(eq=False)
+class Offer:
+    """Somebody asks us, for so many seconds. The key, and what leads to it, the server says.
+
+    `chat_seconds`: how long the chat is to last, if it is to have an end.
+    """
+
+    chat: bytes
+    caller: Name
+    key: PublicKey
+    seconds: int
+    chain: bytes = b""
+    trust: Trust = "new"
+    chat_seconds: int | None = None
+    answer: Deferred[Answer] = field(default_factory=Deferred)
+
+    @property
+    def is_known(self) -> bool:
+        """The person has met whoever asks."""
+        return self.trust in KNOWN
+
+    @property
+    def span(self) -> Span:
+        """What our yes agrees to."""
+        return () if self.chat_seconds is None else (self.chat_seconds,)
+
+    def reply(self, answer: Answer) -> None:
+        """Answer it, once."""
+        self.answer.callback(answer)
+
+
+# --- Who answers a request: the person, unless something was told to decide before them -------
+
+#: An answer in the person's name.
+Verdict = Literal["accept", "refuse", "dismiss"]
+#: `ask`: let the person decide.
+Decision = Verdict | Literal["ask"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a request. The names are those of docs/json.md.
+
+    :param seconds: how long it stands.
+    :param missed: how often they asked in vain lately; `ago`: seconds since the last time.
+    :param chat_seconds: how long the chat is to last, if it is to have an end.
+    """
+
+    name: str
+    trust: Trust
+    fingerprint: str
+    seconds: int
+    missed: int
+    ago: int | None
+    chat_seconds: int | None = None
+
+
+class Consent(Protocol):
+    """Decides about requests that would be put before the person."""
+
+    def decide(self, facts: Facts) -> Deferred[Decision]:
+        """The decision; a failure means `ask`. Cancelled when nobody wants to know any more."""
+
+
+class AskThePerson:
+    """Every request is for the person."""
+
+    def decide(self, facts: Facts) -> Deferred[Decision]:
+        """Consent."""
+        return succeed("ask")
+
+
+ASK_THE_PERSON: Final = AskThePerson()
+
+
+# --- What can happen between us and other people; `engagement_states` says what follows from it
 
 
 class Engagement(Protocol):
     """What can happen."""
 
-    def ask(self, request: Request) -> None:
+    def ask(self, request: OwnRequest) -> None:
         """The person asks somebody."""
 
     def cancel(self, done: Deferred[None]) -> None:

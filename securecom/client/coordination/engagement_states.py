@@ -24,13 +24,16 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from securecom import refusals
-from securecom.client.coordination.asked_side import AskedSide
-from securecom.client.coordination.asking_side import AskingSide
+from securecom.client.coordination.asking import AskedSide, AskingSide, DecidingSide
 from securecom.client.coordination.chat_side import ChatSide
-from securecom.client.coordination.consent import Verdict
-from securecom.client.coordination.deciding_side import DecidingSide
-from securecom.client.coordination.engagement import Engagement
-from securecom.client.coordination.requests import Grant, Offer, Request, Withdrawn
+from securecom.client.coordination.engagement import (
+    Engagement,
+    Grant,
+    Offer,
+    OwnRequest,
+    Verdict,
+    Withdrawn,
+)
 from securecom.client.events import Ending
 from securecom.errors import (
     ChatFailed,
@@ -76,7 +79,7 @@ _all = (free, asking, crossing, withdrawing, *_asked, opening, chatting)
 
 
 @free.upon(Engagement.ask).to(asking)
-def _ask(_: Engagement, sides: Sides, request: Request) -> None:
+def _ask(_: Engagement, sides: Sides, request: OwnRequest) -> None:
     sides.asking.send(request)
 
 
@@ -306,7 +309,7 @@ def _not_while(_: Engagement, sides: Sides, done: Deferred[None]) -> None:
     done.errback(Failure(_NOT_NOW))
 
 
-def _no_request_now(_: Engagement, sides: Sides, request: Request) -> None:
+def _no_request_now(_: Engagement, sides: Sides, request: OwnRequest) -> None:
     request.stands.errback(Failure(_NOT_NOW))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from securecom import refusals
-from securecom.client.durations import duration
+from securecom.client.terms import duration
 from securecom.errors import (
     AskedTooSoon,
     ChatFailed,

@@ -1,7 +1,8 @@
-"""Who we are, what we keep, and the line to the server: what both roles stand on."""
+"""Requests that came to nothing without our word: who, how often, when last. In memory only."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -12,18 +13,69 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from securecom import limits
+from securecom.client.api import Frontend
+from securecom.client.chat.agreed_log import Logs
 from securecom.client.chat.stream import Stream
-from securecom.client.chat.transcript import Logs
 from securecom.client.contacts import Contacts
-from securecom.client.coordination.missed import MissedRequests
-from securecom.client.events import Event, Missed, Trust, User, problem
-from securecom.client.frontend import Frontend
+from securecom.client.events import KNOWN, Event, ListedUser, Missed, MissedCaller, Trust, problem
 from securecom.control import our_fault
 from securecom.errors import NotNow, SecurecomError
 from securecom.identity import Identity, Name
 
 
-class Line(Protocol):
+class MissedRequests:
+    """By name. Strangers are forgotten first, and of these the one that was missed longest ago.
+
+    :param seconds: a clock that nobody sets, `securecom.clocks.steady`.
+    :param trust: how a name stands now.
+    """
+
+    def __init__(self, seconds: Callable[[], float], trust: Callable[[Name], Trust]) -> None:
+        self._seconds, self._trust = seconds, trust
+        self._missed: OrderedDict[Name, tuple[int, float]] = OrderedDict()
+        self._is_news = False
+
+    def note(self, name: Name) -> bool:
+        """One more. Whether it is the first of this person that is news."""
+        count, _ = self._missed.get(name, (0, 0.0))
+        self._missed[name] = (count + 1, self._seconds())
+        self._missed.move_to_end(name)
+        if len(self._missed) > limits.MAX_MISSED:
+            self._forget_one()
+        self._is_news = True
+        return count == 0
+
+    def _forget_one(self) -> None:
+        """Or strangers who ask under many names would hide the people whom one knows."""
+        strangers = (name for name in self._missed if self._trust(name) not in KNOWN)
+        del self._missed[next(strangers, next(iter(self._missed)))]
+
+    def forget(self, name: Name) -> None:
+        """We have spoken since."""
+        self._missed.pop(name, None)
+
+    def of(self, name: Name) -> MissedCaller | None:
+        """One person's."""
+        return self._told(name) if name in self._missed else None
+
+    def all(self) -> list[MissedCaller]:
+        """The latest first."""
+        return [self._told(name) for name in reversed(self._missed)]
+
+    def _told(self, name: Name) -> MissedCaller:
+        count, at = self._missed[name]
+        return MissedCaller(name, self._trust(name), count, int(self._seconds() - at))
+
+    def news(self) -> list[MissedCaller]:
+        """All, if one has come since this was last asked."""
+        is_news, self._is_news = self._is_news, False
+        return self.all() if is_news else []
+
+
+# --- Who we are, what we keep, and the line to the server: what both roles stand on -----------
+
+
+class ServerLine(Protocol):
     """What the roles need of the standard channel."""
 
     #: It is over, or about to be.
@@ -72,12 +124,12 @@ class Station:
     #: The person, or a signal, has said that it is time to go: what ends now was not lost.
     is_leaving: bool = field(default=False, init=False)
     _name: Name | None = field(default=None, init=False)
-    _line: Line | None = field(default=None, init=False)
+    _line: ServerLine | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.missed = MissedRequests(self.clock.seconds, self.trust)
 
-    def arrive(self, name: Name, line: Line) -> None:
+    def arrive(self, name: Name, line: ServerLine) -> None:
         """Logged in."""
         self._name, self._line = name, line
 
@@ -108,7 +160,7 @@ class Station:
         return self._name
 
     @property
-    def line(self) -> Line:
+    def line(self) -> ServerLine:
         """The standard channel. :raises NotNow: if there is none."""
         if self._line is None:
             raise NotNow("you are not on line")
@@ -121,9 +173,9 @@ class Station:
         except SecurecomError:
             return "new"
 
-    def user(self, name: Name) -> User:
+    def user(self, name: Name) -> ListedUser:
         """Somebody, and how they stand."""
-        return User(name, self.trust(name))
+        return ListedUser(name, self.trust(name))
 
     def tell_missed(self) -> None:
         """The person is back: who asked in vain meanwhile?"""

@@ -7,14 +7,20 @@ when a command has a meaning; `/help` and the errors are made from the same tabl
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
-from securecom.errors import UnknownCommand
+from securecom.client.api import ClientApi
+from securecom.client.events import Event, Help, HelpLine
+from securecom.client.terms import read_pause, read_terms, read_wish
+from securecom.errors import NotNow, UnknownCommand
+from securecom.identity import Name
 from securecom.text import shown
 
 
-class State(Enum):
+class ClientState(Enum):
     """What a client is doing, as far as commands care."""
 
     OFFLINE = "not on line"
@@ -26,10 +32,10 @@ class State(Enum):
 
 
 #: States that end by themselves: a script's next line may wait for that.
-PASSING = frozenset({State.OFFLINE, State.ASKING, State.OPENING})
+PASSING = frozenset({ClientState.OFFLINE, ClientState.ASKING, ClientState.OPENING})
 
-ANY = frozenset(State)
-ONLINE = ANY - {State.OFFLINE}
+ANY = frozenset(ClientState)
+ONLINE = ANY - {ClientState.OFFLINE}
 
 
 class Kind(Enum):
@@ -84,7 +90,7 @@ class Command:
 
     word: str
     about: str
-    states: frozenset[State]
+    states: frozenset[ClientState]
     also: tuple[str, ...] = ()
     original: str = ""
     argument: Argument | None = None
@@ -114,7 +120,7 @@ USERS = Command(
 CHAT = Command(
     "chat",
     "ask somebody for a chat, which may end by itself; nothing is sent until they accept",
-    frozenset({State.IDLE, State.ASKED}),
+    frozenset({ClientState.IDLE, ClientState.ASKED}),
     also=("ask",),
     original="!chat",
     argument=Argument("name", Kind.WISH, required=True, shape="NAME [for 20m]"),
@@ -122,20 +128,20 @@ CHAT = Command(
 CANCEL = Command(
     "cancel",
     "withdraw your request",
-    frozenset({State.ASKING}),
+    frozenset({ClientState.ASKING}),
     otherwise="there is no request of yours to cancel",
 )
 ACCEPT = Command(
     "accept",
     "say yes to the person who asks; who asked writes first",
-    frozenset({State.ASKED}),
+    frozenset({ClientState.ASKED}),
     argument=_ANY_NAME,
     otherwise="nobody is asking you",
 )
 REFUSE = Command(
     "refuse",
     "say no, to NAME or to all; they have to wait before they can ask again",
-    frozenset({State.ASKED}),
+    frozenset({ClientState.ASKED}),
     also=("deny", "decline"),
     argument=_ANY_NAME,
     otherwise="nobody is asking you",
@@ -143,7 +149,7 @@ REFUSE = Command(
 DISMISS = Command(
     "dismiss",
     "say nothing: to the person who asks you look like somebody who is not there",
-    frozenset({State.ASKED}),
+    frozenset({ClientState.ASKED}),
     argument=_ANY_NAME,
     otherwise="nobody is asking you",
 )
@@ -163,7 +169,7 @@ BLOCKED = Command("blocked", "whom you have blocked", ONLINE)
 SAY = Command(
     "say",
     "in a chat: what you write goes to the other; //x sends /x",
-    frozenset({State.CHAT}),
+    frozenset({ClientState.CHAT}),
     argument=Argument("text", Kind.TEXT, required=True),
     otherwise="not in a chat; nothing was sent",
     instead="/chat NAME asks for one; /help tells the rest.",
@@ -171,7 +177,7 @@ SAY = Command(
 STOP = Command(
     "stop",
     "end the chat and erase its keys",
-    frozenset({State.CHAT, State.OPENING}),
+    frozenset({ClientState.CHAT, ClientState.OPENING}),
     also=("hangup",),
     original="!stop_chat",
     otherwise="there is no chat to end",
@@ -180,7 +186,7 @@ VERIFY = Command(
     "verify",
     "the chat's safety number (qr: the same for any QR reader, qr invert: if yours does not take "
     "that); compare all of it by another way, then say yes or no",
-    frozenset({State.CHAT}),
+    frozenset({ClientState.CHAT}),
     argument=Argument(
         "word", Kind.WORD, required=False, words=("yes", "no", "qr", "qr invert"), shape="yes|no|qr"
     ),
@@ -191,7 +197,7 @@ LOG = Command(
     "log",
     "is this chat logged? on asks for a log, or agrees; off ends it for both. It binds clients "
     "that keep their word: a changed one, or a camera, asks nobody",
-    frozenset({State.CHAT}),
+    frozenset({ClientState.CHAT}),
     argument=Argument("word", Kind.WORD, required=False, words=("on", "off")),
     otherwise="there is no chat that could be logged",
 )
@@ -206,7 +212,7 @@ FINGERPRINT = Command("fingerprint", "your own key's fingerprint, and the server
 NEWKEY = Command(
     "newkey",
     "take a new key; your old one signs over to it, so who knows you follows, and is erased",
-    frozenset({State.IDLE}),
+    frozenset({ClientState.IDLE}),
     asks=True,
 )
 AVAILABLE = Command(
@@ -240,7 +246,7 @@ MY_DATA = Command("mydata", "all that the server holds about you", ONLINE)
 FORGET_ME = Command(
     "forget-me",
     "what it is to leave this server for good; with your own NAME, do it",
-    frozenset({State.IDLE, State.ASKED}),
+    frozenset({ClientState.IDLE, ClientState.ASKED}),
     argument=_ANY_NAME,
 )
 HELP = Command(
@@ -297,3 +303,173 @@ def _find(word: str, words: dict[str, Command], called: str | None = None) -> Co
     near = difflib.get_close_matches(word.lower()[:40], words, n=1)
     hint = f"Nothing was sent. Did you mean {near[0]}?" if near else "Nothing was sent. Try /help."
     raise UnknownCommand(f"unknown command {shown((called or word)[:40])}", hint)
+
+
+# --- What each command does, when it makes sense, and what to say when it does not ------------
+
+_STATE_SAYS = {
+    ClientState.OFFLINE: (
+        "not on line",
+        "Nothing was sent. Wait until the server is reached again.",
+    ),
+    ClientState.IDLE: ("that makes no sense now", "Nothing was sent. /help tells what does."),
+    ClientState.ASKED: ("somebody is asking you", "Nothing was sent. /accept or /refuse first."),
+    ClientState.ASKING: ("your request is still open", "Nothing was sent. /cancel withdraws it."),
+    ClientState.OPENING: ("a chat is being set up", "Nothing was sent. Wait a moment."),
+    ClientState.CHAT: ("you are in a chat", "Nothing was sent. /stop ends it."),
+}
+
+#: What to do instead of writing, where a chat is near.
+_BEFORE_A_CHAT = {
+    ClientState.ASKED: "/accept or /refuse first.",
+    ClientState.ASKING: "Wait, or /cancel.",
+    ClientState.OPENING: "Wait a moment.",
+}
+
+
+def do(command: Command, argument: str | None, role: ClientApi, state: ClientState) -> Any:
+    """Carry a command out: its result or a Deferred of it. :raises SecurecomError:"""
+    if state not in command.states:
+        raise not_now(command, state)
+    if command is HELP:
+        return help_on(argument, state)
+    return _DOES[command](role, argument)
+
+
+def _name(argument: str | None) -> Name | None:
+    return None if argument is None else Name(argument)
+
+
+#: What each command does; help and exit are the front-end's own.
+_DOES: dict[Command, Callable[[ClientApi, str | None], Any]] = {
+    USERS: lambda role, text: role.users(text or ""),
+    CHAT: lambda role, wish: role.request_chat(*read_wish(wish or "")),
+    CANCEL: lambda role, _: role.cancel(),
+    ACCEPT: lambda role, name: role.accept(_name(name)),
+    REFUSE: lambda role, name: role.refuse(_name(name)),
+    DISMISS: lambda role, name: role.dismiss(_name(name)),
+    REQUESTS: lambda role, _: role.requests(),
+    BLOCK: lambda role, name: role.block(Name(name or "")),
+    UNBLOCK: lambda role, name: role.unblock(Name(name or "")),
+    BLOCKED: lambda role, _: role.blocked(),
+    SAY: lambda role, text: role.say(text or ""),
+    STOP: lambda role, _: role.stop(),
+    VERIFY: lambda role, word: _verify(role, word or ""),
+    LOG: lambda role, word: _log(role, word or ""),
+    TRUST: lambda role, pin: _trust(role, pin or ""),
+    WHOIS: lambda role, name: role.keys.whois(Name(name or "")),
+    FINGERPRINT: lambda role, _: role.keys.own(),
+    NEWKEY: lambda role, _: role.keys.renew(),
+    BACKUP: lambda role, file: role.backup(file or ""),
+    MY_DATA: lambda role, _: role.account.my_data(),
+    FORGET_ME: lambda role, name: _forget_me(role, _name(name)),
+    AVAILABLE: lambda role, text: role.set_available(read_terms(text or "")),
+    AWAY: lambda role, text: role.set_away(read_pause(text or "")),
+    SET: lambda role, text: _set(role, text or ""),
+}
+
+
+def _verify(role: ClientApi, word: str) -> Any:
+    match word:
+        case "qr" | "qr invert":  # how it is drawn is the front-end's
+            return role.keys.safety_code()
+        case "yes" | "no":
+            return role.keys.compared(word == "yes")
+    return role.keys.safety_number()
+
+
+def _log(role: ClientApi, word: str) -> Event | None:
+    match word:
+        case "on":
+            role.log.on()
+        case "off":
+            role.log.off()
+        case _:
+            return role.log.status()
+    return None
+
+
+def _set(role: ClientApi, text: str) -> Any:
+    return role.settings.change(text) if text else role.settings.all()
+
+
+def _trust(role: ClientApi, pin: str) -> Event:
+    name, _, fingerprint = pin.partition(" ")
+    return role.keys.take(Name(name), fingerprint)
+
+
+def _forget_me(role: ClientApi, name: Name | None) -> Any:
+    return role.account.means() if name is None else role.account.forget_me(name)
+
+
+def not_now(command: Command, state: ClientState) -> NotNow:
+    """Why a command has no meaning, and what has."""
+    what, hint = _STATE_SAYS[state]
+    if command is SAY and state in _BEFORE_A_CHAT:
+        return NotNow(command.otherwise, _BEFORE_A_CHAT[state])
+    if command.otherwise and state is not ClientState.OFFLINE:
+        what, hint = command.otherwise, command.instead or "Nothing was sent."
+    return NotNow(what, hint)
+
+
+# --- `/help`: what makes sense now, short enough for one screen; `/help all` and one command's
+
+#: Every command once, in the order in which help shows them, under a heading.
+GROUPS: dict[str, tuple[Command, ...]] = {
+    "a chat": (
+        *(USERS, CHAT, CANCEL, ACCEPT, REFUSE),
+        *(DISMISS, SAY, VERIFY, LOG, STOP),
+    ),
+    "who may ask you": (
+        *(AVAILABLE, AWAY, SET, REQUESTS),
+        *(BLOCK, UNBLOCK, BLOCKED),
+    ),
+    "keys": (WHOIS, FINGERPRINT, TRUST, NEWKEY),
+    "what is yours": (BACKUP, MY_DATA, FORGET_ME),
+    "this program": (HELP, EXIT),
+}
+
+_PAIRS = [(group, command) for group, those in GROUPS.items() for command in those]
+
+#: What the short help has a line for, while it makes sense, and the line; the rest are names.
+BRIEF: dict[Command, str] = {
+    USERS: "who is available",
+    CHAT: "ask for a chat: nothing is sent before a yes",
+    CANCEL: "withdraw your request",
+    ACCEPT: "say yes; who asked writes first",
+    REFUSE: "say no",
+    DISMISS: "say nothing, as if you were not there",
+    SAY: "goes to the other; //x sends /x",
+    VERIFY: "is it really them? compare, then say it",
+    LOG: "keep a log, if both say so",
+    STOP: "end the chat and erase its keys",
+    AVAILABLE: "let people ask you for a chat",
+    AWAY: "let nobody ask you",
+    REQUESTS: "who asks, and who asked in vain",
+    HELP: "more about one of these, or about all",
+    EXIT: "leave",
+}
+
+
+def help_on(topic: str | None, state: ClientState) -> Help:
+    """On one command, or on every one: by groups, or what is most needed now first."""
+    if topic is None:
+        pairs = sorted(_PAIRS, key=lambda pair: _rank(pair[1], state))
+    elif topic == ALL:
+        pairs = _PAIRS
+    else:
+        pairs = [pair for pair in _PAIRS if pair[1].word == topic]
+    return Help(topic, [_line(group, command, state) for group, command in pairs])
+
+
+def _rank(command: Command, state: ClientState) -> int:
+    """What makes sense in few states comes first in these; what has no brief line, last."""
+    is_near = state in command.states and command in BRIEF
+    return len(command.states) if is_near else len(ClientState) + 1
+
+
+def _line(group: str, command: Command, state: ClientState) -> HelpLine:
+    also = [f"/{word}" for word in command.also] + [command.original] * bool(command.original)
+    now = state in command.states
+    brief = BRIEF.get(command, "")
+    return HelpLine(command.word, command.usage, also, command.about, now, group, brief)

@@ -17,7 +17,7 @@ from securecom.client.events import Event, problem
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command
 from securecom.client.frontends.orders import Order
-from securecom.client.frontends.typed import checked, encoded
+from securecom.client.frontends.plain import checked, encoded
 from securecom.errors import BadArgument, SecurecomError, TooLong
 from securecom.text import shown
 

@@ -1,52 +1,137 @@
-"""The line front-end: standard input and output, append-only, in either language.
-
-Rules of this interface:
-
-- What is shown is never changed afterwards; nothing depends on the place of a cursor. A half-typed
-  line stays the terminal's, so no event can eat it.
-- Nothing here waits: a slow reader makes us stop reading, from the server and from the input.
-- A pass phrase that is asked for is the next line, never shown; no other is read meanwhile.
-- The end of the input is not the end of what was asked for: that is finished first, in bounded
-  time. The end of the output is the end.
-"""
+"""What tells the plain front-end from the JSON one: how a line is read and an event written."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet import protocol
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from securecom import limits
+from securecom.client.api import ClientApi
 from securecom.client.events import (
     ChatOver,
+    DataHeld,
     Event,
     KeyFollowed,
     Message,
-    MyData,
     Notice,
     Problem,
     SecretWanted,
 )
-from securecom.client.frontends.language import Language
 from securecom.client.frontends.orders import Order, Orders
-from securecom.client.frontends.output import Output
-from securecom.client.frontends.role import Role
-from securecom.client.frontends.secrets import Secrets
-from securecom.client.frontends.splitter import Splitter, TerminalLines
+from securecom.client.frontends.output import Output, Splitter, TerminalLines
 from securecom.errors import CannotReach, NotAnswered, NotNow, SecurecomError
+
+
+class Language(Protocol):
+    """Lines in, lines out. Holds no rule of the client."""
+
+    def read(self, line: str) -> Order | Event | None:
+        """What a line asks for, what to show instead, or nothing.
+
+        :raises SecurecomError: if nothing can be done with it.
+        """
+
+    def secret(self, line: str) -> str:
+        """The pass phrase that a line answers with; empty: none is given.
+
+        :raises SecurecomError: if the line is no such answer.
+        """
+
+    def lines(self, event: Event) -> list[str]:
+        """An event, fit for any terminal."""
+
+    def answer(self, order: Order, result: Any, error: SecurecomError | None) -> list[Event]:
+        """What to show of what became of an order."""
+
+    def complaint(self, line: str, error: SecurecomError) -> list[Event]:
+        """What to show of a line that is no order."""
+
+
+# --- A pass phrase that somebody waits for: the next line of the input, unseen ----------------
+
+_LATER = "Nothing was sent. Try again in a moment."
+
+
+class Secrets:
+    """At most one question at a time.
+
+    :param hide: stops showing what is typed, or shows it again; None where nothing shows it.
+    """
+
+    def __init__(self, hide: Callable[[bool], None] | None) -> None:
+        self._hide = hide
+        self._answer: Deferred[str] | None = None
+        self._is_hidden = False
+
+    @property
+    def is_wanted(self) -> bool:
+        """The next line is an answer, and nothing else."""
+        return self._answer is not None
+
+    def ask(self) -> Deferred[str]:
+        """What the next line says; fails with `NotNow` if that is nothing."""
+        if self._answer is not None:
+            return fail(NotNow("another pass phrase is being asked for", _LATER))
+        self._answer = Deferred()
+        self._show_typing(False)
+        return self._answer
+
+    def answered(self, secret: str) -> None:
+        """Here it is; an empty one is none."""
+        if not secret:
+            self.give_up(NotNow("no pass phrase was given", "Nothing was sent or changed."))
+        elif (answer := self._take()) is not None:
+            answer.callback(secret)
+
+    def give_up(self, error: SecurecomError) -> None:
+        """There will be no answer."""
+        if (answer := self._take()) is not None:
+            answer.errback(Failure(error))
+
+    def over(self) -> None:
+        """What asked is done. Until then typing stays hidden: the next question may be asked while
+        its answer is being typed already.
+        """
+        if self._is_hidden:
+            self._show_typing(True)
+
+    def continued(self) -> None:
+        """We had been stopped, and a shell has made what is typed show meanwhile."""
+        if self._is_hidden:
+            self._show_typing(False)
+
+    def _take(self) -> Deferred[str] | None:
+        answer, self._answer = self._answer, None
+        return answer
+
+    def _show_typing(self, shown: bool) -> None:
+        self._is_hidden = not shown
+        if self._hide is not None:
+            self._hide(not shown)
+
+
+# --- The line front-end: standard input and output, append-only, in either language -----------
+# Rules of this interface: - What is shown is never changed afterwards; nothing depends on the
+# place of a cursor. A half-typed line stays the terminal's, so no event can eat it. - Nothing
+# here waits: a slow reader makes us stop reading, from the server and from the input. - A pass
+# phrase that is asked for is the next line, never shown; no other is read meanwhile. - The end of
+# the input is not the end of what was asked for: that is finished first, in bounded time. The end
+# of the output is the end.
 
 #: What a slow reader misses nothing of: the peer has our receipt, or somebody waits for it, all of
 #: it; or it is told once and never again.
-_KEPT = (Message, ChatOver, Problem, SecretWanted, MyData, KeyFollowed)
+_KEPT = (Message, ChatOver, Problem, SecretWanted, DataHeld, KeyFollowed)
 
 
 @implementer(IHalfCloseableProtocol)
-class Lines(Protocol):
+class Lines(protocol.Protocol):
     """One person's or program's input and output; a `Frontend`.
 
     :param leave: called when the input, the output or an order says that it is time to go.
@@ -101,7 +186,7 @@ class Lines(Protocol):
             self.show(SecretWanted(question))
         return answer
 
-    def begin(self, role: Role, first: list[Order]) -> None:
+    def begin(self, role: ClientApi, first: list[Order]) -> None:
         """The main role is there: take `first`, then lines."""
         self._orders = Orders(
             role, self._report, self._leave, self._clock, self._read, patient=self._patient

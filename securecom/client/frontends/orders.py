@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from securecom import limits
+from securecom.client.api import ClientApi
 from securecom.client.events import (
     ChatOver,
     ChatStarted,
@@ -28,9 +29,7 @@ from securecom.client.events import (
     Said,
 )
 from securecom.client.frontends import commands
-from securecom.client.frontends.commands import Command, State
-from securecom.client.frontends.doing import do
-from securecom.client.frontends.role import Role
+from securecom.client.frontends.commands import ClientState, Command, do
 from securecom.errors import NotDelivered, OurFault, SecurecomError
 
 _log = Logger()
@@ -62,7 +61,7 @@ class Orders:
 
     def __init__(
         self,
-        role: Role,
+        role: ClientApi,
         report: Report,
         leave: Callable[[], None],
         clock: IReactorTime,
@@ -91,17 +90,17 @@ class Orders:
     # --- what is going on -------------------------------------------------------------------
 
     @property
-    def state(self) -> State:
+    def state(self) -> ClientState:
         """What the client is doing."""
         role = self.role
         facts = (
-            (not role.is_online, State.OFFLINE),
-            (role.peer is not None, State.CHAT),
-            (role.is_opening, State.OPENING),
-            (role.asking is not None, State.ASKING),
-            (role.offer is not None, State.ASKED),
+            (not role.is_online, ClientState.OFFLINE),
+            (role.peer is not None, ClientState.CHAT),
+            (role.is_opening, ClientState.OPENING),
+            (role.asking is not None, ClientState.ASKING),
+            (role.offer is not None, ClientState.ASKED),
         )
-        return next((state for fact, state in facts if fact), State.IDLE)
+        return next((state for fact, state in facts if fact), ClientState.IDLE)
 
     @property
     def is_full(self) -> bool:
@@ -113,7 +112,7 @@ class Orders:
         """Nothing waits: no order, no answer, no receipt, no log-in that was never there."""
         if self._queue or self._running or self._undelivered:
             return False
-        return self._was_online and self.state not in (State.ASKING, State.OPENING)
+        return self._was_online and self.state not in (ClientState.ASKING, ClientState.OPENING)
 
     def heard(self, event: Event) -> None:
         """Something happened: perhaps an order's time has come."""

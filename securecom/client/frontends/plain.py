@@ -1,13 +1,16 @@
-"""The plain language: what a person types and reads, on a terminal, a pipe or a file.
+"""Text in rows: each row of a terminal begins with a gutter of ours.
 
-A row is the time, a gutter, the text. Every row of a peer's text, its second lines too, begins
-with the peer's name and a bar; nothing that a peer sends can stand in another's place. Only an
-address that is longer than a row goes on at the terminal's edge, so that it can be copied whole.
+A terminal breaks long lines by itself and would let a peer's text begin a row, where it could
+look like one of ours. So rows are broken here, before the terminal does it. Only what people copy
+as one stays whole: a fingerprint, and a web address or link. It has no blank in it, and so cannot
+look like a row of ours, which has several.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from securecom import limits
@@ -15,19 +18,266 @@ from securecom.client.events import (
     Delivered,
     Event,
     Notice,
-    RequestChannel,
+    RequestChannelState,
     SafetyCode,
     Said,
     problem,
 )
 from securecom.client.frontends import commands
+from securecom.client.frontends.commands import Argument, Command, Kind
 from securecom.client.frontends.orders import Order
-from securecom.client.frontends.qr import Screen, least_room, qr_rows
-from securecom.client.frontends.rows import FEWEST, broken
-from securecom.client.frontends.typed import Typed
-from securecom.client.frontends.wording import FACT, FRAME, Line, words
-from securecom.errors import SecurecomError
-from securecom.text import shown
+from securecom.client.frontends.words import FACT, FRAME, Line, Screen, least_room, qr_rows, words
+from securecom.client.terms import Choices, read_pause, read_terms, read_wish
+from securecom.errors import BadArgument, BadName, NotNow, SecurecomError, TooLong, UnknownCommand
+from securecom.identity import Name
+from securecom.text import before_seen, is_unseen, shown
+
+#: A row has at least so many cells of text, however narrow the terminal says it is.
+FEWEST = 8
+#: Fingerprints, and addresses of the characters that these have; none of the marks of our rows.
+_WHOLE = re.compile(
+    r"SHA256:[A-Za-z0-9+/]{43}|[A-Za-z][A-Za-z0-9+.-]{0,15}://[A-Za-z0-9._~:/?#@!$&'()+,;=%\[\]-]{1,2000}"
+)
+#: Latin, Greek and Cyrillic: about all others the terminal may know better than our tables. What
+#: Unicode calls "ambiguous" there takes one cell, in every terminal that was tried.
+_ONE_CELL = (("\u00a0", "\u024f"), ("\u0370", "\u052f"), ("\u1e00", "\u1fff"))
+
+
+def cells(c: str) -> int:
+    """Cells that a character may take: rather too many than too few."""
+    if " " <= c <= "~":
+        return 1
+    if unicodedata.combining(c) or c in "\u200c\u200d":
+        return 0
+    is_known = any(first <= c <= last for first, last in _ONE_CELL)
+    return 1 if is_known and unicodedata.east_asian_width(c) not in "WF" else 2
+
+
+def broken(text: str, width: int | None) -> Iterator[str]:
+    """The pieces of a line without line feeds, each at most `width` cells, at blanks if it can.
+
+    A fingerprint or an address that is longer is a piece of its own.
+
+    :param width: None leaves the line whole.
+    """
+    if width is None:
+        yield text
+        return
+    width = max(width, FEWEST)
+    start = 0
+    wholes = [match.span() for match in _WHOLE.finditer(text)]
+    while (end := _fitting(text, start, width)) < len(text):
+        blank = text.rfind(" ", start, end + 1)
+        at = blank if blank > start else end
+        while wholes and wholes[0][1] <= start:
+            wholes.pop(0)
+        if wholes and wholes[0][0] < at < wholes[0][1]:
+            at = wholes[0][0] if wholes[0][0] > start else wholes[0][1]
+        yield text[start:at]
+        start = at + text.startswith(" ", at)
+        if start == len(text):
+            return
+    yield text[start:]
+
+
+def _fitting(text: str, start: int, width: int) -> int:
+    """Where the characters that fit end."""
+    taken = 0
+    for index in range(start, len(text)):
+        taken += cells(text[index])
+        if taken > width:
+            return max(index, start + 1)
+    return len(text)
+
+
+# --- What a person types: a line becomes an order, or nothing, or an error --------------------
+# What looks like a command and is none is never sent to anybody.
+
+#: What people, and keyboards of other scripts, may have typed for a slash: full-width (which NFKC
+#: makes one anyway), fraction, division, big solidus, rising diagonal, box drawing.
+_SLASHES = str.maketrans(dict.fromkeys("\u2044\u2215\u29f8\u27cb\u2571", "/"))
+#: Characters of a line that are looked at for a command in disguise: more than any command has.
+_LOOKED_AT = 80
+
+
+class Typed:
+    """Reads lines; remembers only that the original's `!chat` has asked for a name, and that a
+    question for a pass phrase came to nothing.
+    """
+
+    def __init__(self) -> None:
+        self._wants_name = False
+        self._may_be_secret = False
+
+    def asked_in_vain(self) -> None:
+        """A command that asks for pass phrases has failed: who typed ahead, or types it again as
+        one does at other questions, means none of it for the peer.
+        """
+        self._may_be_secret = True
+
+    def read(self, line: str) -> Order | str | None:
+        """An order; a question to show; or None for a blank line.
+
+        :raises SecurecomError: if nothing can be done with the line.
+        """
+        wants_name, self._wants_name = self._wants_name, False
+        bare = line.strip()
+        told = self._told(line, bare, wants_name)
+        self._may_be_secret = False
+        return told
+
+    def _told(self, line: str, bare: str, wants_name: bool) -> Order | str | None:
+        if not bare:
+            return None
+        _check_disguise(line)
+        if bare == commands.CHAT.original:
+            self._wants_name = True
+            return "Whom? Type a name; an empty line forgets the question."
+        if wants_name and bare[0] not in "/!":
+            return order(commands.CHAT, bare)
+        command = _command(line, bare)
+        if command is None and self._may_be_secret:
+            hint = "Nothing was sent. After an empty line, what you type is a message again."
+            raise NotNow("a pass phrase was asked for, and that line may be one", hint)
+        return command or order(commands.SAY, _text(line))
+
+
+def _command(line: str, bare: str) -> Order | None:
+    if bare.startswith("/") and not bare.startswith("//"):
+        return _slash(bare)
+    word, _, rest = bare.partition(" ")
+    original = None if line[0].isspace() else commands.by_original_word(word)
+    return None if original is None else order(original, rest.strip())
+
+
+def _check_disguise(line: str) -> None:
+    """:raises UnknownCommand: for what looks like a command on the screen, and is none."""
+    hidden = before_seen(line)
+    before, rest = line[:hidden], line[hidden : hidden + _LOOKED_AT]
+    visible = "".join(c for c in rest if c.isspace() or not is_unseen(c))
+    looks = unicodedata.normalize("NFKC", visible).translate(_SLASHES)
+    what = ""
+    if looks.startswith("/") and not looks.startswith("//"):
+        if rest[0] == "/" and hidden:
+            what = _behind(before)
+        elif rest[0] != "/" and looks[1:2].isascii() and looks[1:2].isalpha():
+            what = f"that looks like a command, but {shown(rest[0])} is no slash"
+    elif commands.by_original_word((looks.split() or [""])[0]) is not None:
+        if before.strip(" \t"):
+            what = _behind(before)
+        elif commands.by_original_word(rest.split()[0]) is None:
+            what = f"that looks like a command, but is {shown(rest.split()[0])}"
+    if what:
+        hint = "Nothing was sent. Write the command at the start of the line; //x sends /x."
+        raise UnknownCommand(what, hint)
+
+
+def _behind(before: str) -> str:
+    if before.isspace():
+        return "a command behind blanks is not carried out"
+    code = next(ord(c) for c in before if not c.isspace())
+    return f"a command behind a character that nobody sees (U+{code:04X}) is not carried out"
+
+
+def _slash(bare: str) -> Order:
+    word, _, rest = bare.partition(" ")
+    return order(commands.typed(word), rest.strip())
+
+
+def _text(line: str) -> str:
+    return line[1:] if line.startswith("//") else line
+
+
+def order(command: Command, argument: str) -> Order:
+    """A command with its argument as text, checked. :raises SecurecomError: if it will not do."""
+    if command.argument is None:
+        if argument:
+            raise BadArgument(f"{command.usage} takes nothing behind it")
+        return Order(command)
+    if not argument:
+        if command.argument.required:
+            hint = f"Nothing was sent. Type {command.usage}"
+            raise BadArgument(f"{command.usage.split()[0]} lacks something", hint)
+        return Order(command)
+    return Order(command, checked(command.argument, argument))
+
+
+def checked(argument: Argument, text: str) -> str:
+    """The text of an argument as it may be used. :raises SecurecomError: if it may not."""
+    match argument.kind:
+        case Kind.NAME:
+            return _name(text)
+        case Kind.COMMAND:
+            return commands.topic(text)
+        case Kind.WORD:
+            return _word(argument, text)
+        case Kind.PIN:
+            return _pin(text)
+        case Kind.TERMS:
+            read_terms(text)
+        case Kind.PAUSE:
+            read_pause(text)
+        case Kind.WISH:
+            return _wish(text)
+        case Kind.SETTING:
+            Choices().changed(text)
+    return _message(text)
+
+
+def _word(argument: Argument, text: str) -> str:
+    word = " ".join(text.lower().split())
+    if word not in argument.words:
+        words = f"{', '.join(argument.words[:-1])} or {argument.words[-1]}"
+        raise BadArgument(f"that has to be {words}")
+    return word
+
+
+def _wish(text: str) -> str:
+    """A name, alone or with how long behind it."""
+    words = text.split()
+    if "for" not in words[1:]:
+        return _name(text)
+    wish = " ".join([_name(words[0]), *words[1:]])
+    read_wish(wish)
+    return wish
+
+
+def _pin(text: str) -> str:
+    """A name and one more word, a blank between them."""
+    name, _, fingerprint = " ".join(text.split()).partition(" ")
+    if not fingerprint or " " in fingerprint:
+        hint = f"Nothing was sent. Type {commands.TRUST.usage}"
+        raise BadArgument("that has to be a name and a fingerprint", hint)
+    return f"{_name(name)} {fingerprint}"
+
+
+def encoded(text: str) -> bytes:
+    """As UTF-8. :raises BadArgument: for what only an escape in JSON can bring in."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise BadArgument("the text holds half a character (a lone surrogate)") from None
+
+
+def _message(text: str) -> str:
+    length = len(encoded(text))
+    if length > limits.MAX_TEXT:
+        raise TooLong(f"a message has at most {limits.MAX_TEXT} bytes, not {length}")
+    return text
+
+
+def _name(text: str) -> Name:
+    try:
+        return Name(text.lower())
+    except BadName as error:
+        what = f'"{shown(text[:40])}" is not a name'
+        raise BadName(what, f"Nothing was sent. {error.hint}") from None
+
+
+# --- The plain language: what a person types and reads, on a terminal, a pipe or a file -------
+# A row is the time, a gutter, the text. Every row of a peer's text, its second lines too, begins
+# with the peer's name and a bar; nothing that a peer sends can stand in another's place. Only an
+# address that is longer than a row goes on at the terminal's edge, so that it can be copied whole.
 
 
 class Plain:
@@ -95,7 +345,7 @@ class Plain:
         return [*drawn, *(row for mark, text in others for row in self._rows(now, mark, text))]
 
     def _told(self, event: Event) -> list[Line]:
-        if isinstance(event, RequestChannel):
+        if isinstance(event, RequestChannelState):
             return words(event) if self._is_news(event) else []
         if not self._echoes:
             return words(event)
@@ -106,7 +356,7 @@ class Plain:
             return [(FRAME, "delivered")]  # the line above: a number would say nothing more
         return words(event)
 
-    def _is_news(self, event: RequestChannel) -> bool:
+    def _is_news(self, event: RequestChannelState) -> bool:
         """It fails, or works again, or listens on a port of ours."""
         had_failed, self._has_failed = self._has_failed, not event.up
         return had_failed or not event.up or event.how == "dial"

@@ -1,25 +1,198 @@
-"""What a backup holds, as the plain tar file that is then encrypted.
+"""Bytes under a pass phrase: an age file (https://age-encryption.org), made by pyrage.
 
-Four files, in this order: `securecom-backup` (the version), `profile.toml`, `identity` (as it is on
-the disk, so that its own pass phrase stays on it), `known_peers`. No folders, no links, no owners,
-no times. What is read is a tar file of exactly that kind; it is never unpacked onto a disk.
+The tool `age` opens it without us. What a pass phrase costs to try, time and memory, stands in the
+file and is looked at before anything is tried.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import io
+import mmap
 import re
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyrage
+
 from securecom import limits
+from securecom.client.profile import age_reader, private_files
 from securecom.client.profile.profile import IDENTITY_FILE, KNOWN_PEERS_FILE, PROFILE_FILE
-from securecom.client.profile.sealed import damaged
-from securecom.errors import BackupProblem
+from securecom.client.profile.spelling import composed, spelt
+from securecom.errors import BackupProblem, PassPhraseProblem
 from securecom.text import shown
 from securecom.whole_files import FILE_MODE
+
+_HEAD = re.compile(
+    rb"age-encryption\.org/v1\n"  # the version of the format
+    rb"-> scrypt [A-Za-z0-9+/]{22} ([1-9][0-9]?)\n"  # a pass phrase, the salt, the work
+    rb"[A-Za-z0-9+/]{43}\n"  # the file's own key under it
+    rb"--- [A-Za-z0-9+/]{43}\n"  # and no other way in: pyrage takes for ever to read very many
+)
+_BINARY = b"age-encryption.org/"
+_ARMOUR = re.compile(
+    rb"-----BEGIN AGE ENCRYPTED FILE-----\s+([A-Za-z0-9+/=\s]+)-----END AGE ENCRYPTED FILE-----"
+)
+_BOM = b"\xef\xbb\xbf"
+#: What pyrage says when a pass phrase does not open the file's own key, and when the work would
+#: take long on this machine, as it has measured it; the rest is damage.
+_WRONG = "Decryption failed"
+_TOO_MUCH = "Excessive work parameter"
+#: Bytes of memory that scrypt takes for each unit of its N (with r = 8, as age has it).
+_SCRYPT_BYTES = 1024
+_MEBIBYTE = 2**20
+
+
+@dataclass(frozen=True)
+class SealedFile:
+    """A file's bytes, known to begin as ours do and to cost a bounded amount of work.
+
+    :param work: what a try of a pass phrase costs, as the exponent of scrypt's N.
+    """
+
+    path: Path
+    data: bytes
+    work: int
+
+    def unseal(self, pass_phrase: bytes) -> bytes:
+        """What is in it. Takes about a second on a usual machine, and as long as it takes on a
+        slow one.
+
+        :raises PassPhraseProblem: if that is not its pass phrase.
+        :raises BackupProblem: if it is damaged, or this machine lacks the memory to open it.
+        """
+        self._check_memory()
+        for spelling in spelt(pass_phrase):
+            content = self._opened(spelling)
+            if content is not None:
+                return content
+        what = f"that is not the pass phrase of the backup {self.path}"
+        raise PassPhraseProblem(what, "Nothing was changed or sent. Try again.")
+
+    def _opened(self, pass_phrase: bytes) -> bytes | None:
+        """What is in it, None if that is not its pass phrase. :raises BackupProblem:"""
+        try:
+            return pyrage.passphrase.decrypt(self.data, pass_phrase.decode("utf-8"))
+        except UnicodeDecodeError:
+            return None
+        except pyrage.DecryptError as error:
+            if str(error) == _WRONG:
+                return None
+            if not str(error).startswith(_TOO_MUCH):
+                raise damaged(self.path, _CUT_OFF) from None
+        try:
+            return age_reader.opened(self.data, pass_phrase)
+        except age_reader.WrongPassPhrase:
+            return None
+        except MemoryError:
+            raise self._too_much() from None
+        except ValueError:
+            raise damaged(self.path, _CUT_OFF) from None
+
+    def _check_memory(self) -> None:
+        """Without its memory, pyrage would end the process. :raises BackupProblem:"""
+        try:
+            mmap.mmap(-1, _SCRYPT_BYTES << self.work).close()
+        except (OSError, MemoryError):
+            raise self._too_much() from None
+
+    def _too_much(self) -> BackupProblem:
+        need = (_SCRYPT_BYTES << self.work) // _MEBIBYTE
+        what = f"opening the backup {self.path} takes {need} MiB of memory, more than there is here"
+        hint = (
+            "Nothing was changed or sent. The backup may well be whole: close other programs, or "
+            "restore it on a machine with more memory."
+        )
+        return BackupProblem(what, hint)
+
+
+_CUT_OFF = "it is cut off, or not what was written"
+
+
+def seal(data: bytes, pass_phrase: str) -> bytes:
+    """An age file. Takes about a second of one core, which no other thread has meanwhile.
+
+    pyrage chooses the work by the time that one short try takes. If the machine is busy, stalls or
+    its clock is set meanwhile, it chooses too little or too much; then the file is made again, and
+    the one that costs most to try is taken.
+
+    :raises BackupProblem: if each costs far too little or too much.
+    """
+    phrase = composed(pass_phrase.encode("utf-8")).decode("utf-8")
+    best, most = b"", limits.MIN_SCRYPT_WORK - 1
+    for _ in range(limits.SEAL_TRIES):
+        sealed = pyrage.passphrase.encrypt(data, phrase)
+        head = _HEAD.match(sealed)
+        work = int(head[1]) if head else 0
+        if most < work <= limits.MAX_SCRYPT_WORK:
+            best, most = sealed, work
+        if most >= limits.GOOD_SCRYPT_WORK:
+            break
+    if not best:
+        raise unmeasured()
+    return best
+
+
+def unmeasured() -> BackupProblem:
+    """A machine on which pyrage cannot tell how much work is right."""
+    hint = "Nothing was written. Try again when this machine is less busy."
+    return BackupProblem("the work that a backup takes could not be measured here", hint)
+
+
+def read_sealed_file(path: Path) -> SealedFile:
+    """The file, looked at as far as that goes without its pass phrase.
+
+    :raises BackupProblem: if it cannot be read, is too long, or is no such file.
+    """
+    try:
+        data, _ = private_files.read(path, limits.MAX_BACKUP_TEXT)
+    except OSError as error:
+        why = (error.strerror or "unreadable").lower()
+        raise BackupProblem(f"the backup {path} cannot be read ({why})") from None
+    return parse_sealed_file(path, data)
+
+
+def parse_sealed_file(path: Path, data: bytes) -> SealedFile:
+    """The same of bytes that are, or will be, in a file. :raises BackupProblem:"""
+    data = _plain(path, data)
+    if len(data) > limits.MAX_BACKUP_FILE:
+        raise BackupProblem(f"{path} is too long for a backup")
+    head = _HEAD.match(data)
+    if head is None:
+        raise BackupProblem(f"{path} is no backup of securecom, or one of a newer version")
+    if int(head[1]) > limits.MAX_SCRYPT_WORK:
+        what = f"{path} asks for more work (2^{int(head[1])}) than a backup of securecom does"
+        raise BackupProblem(what)
+    return SealedFile(path, data, int(head[1]))
+
+
+def _plain(path: Path, data: bytes) -> bytes:
+    """Without age's armour, and as it was before something turned its ends of line into CRLF."""
+    if data.startswith(_BINARY):
+        first, _, _ = data.partition(b"\n")
+        return data.replace(b"\r\n", b"\n") if first.endswith(b"\r") else data
+    armoured = _ARMOUR.fullmatch(data.removeprefix(_BOM).strip())
+    if armoured is None:
+        return data
+    try:
+        return base64.b64decode(b"".join(armoured[1].split()), validate=True)
+    except binascii.Error:
+        raise damaged(path, "its armour is cut off, or not what was written") from None
+
+
+def damaged(path: Path, why: str) -> BackupProblem:
+    """A backup that cannot be restored."""
+    return BackupProblem(f"the backup {path} cannot be restored: {why}")
+
+
+# --- What a backup holds, as the plain tar file that is then encrypted ------------------------
+# Four files, in this order: `securecom-backup` (the version), `profile.toml`, `identity` (as it
+# is on the disk, so that its own pass phrase stays on it), `known_peers`. No folders, no links,
+# no owners, no times. What is read is a tar file of exactly that kind; it is never unpacked onto
+# a disk.
 
 VERSION = 1
 VERSION_FILE = "securecom-backup"

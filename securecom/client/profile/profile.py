@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from securecom import limits
-from securecom.client.choices import NOBODY, Ask, Busy, Choices, read_ask, read_busy
 from securecom.client.profile import private_files
+from securecom.client.terms import NOBODY, Ask, BusyAudience, Choices, read_ask, read_busy
 from securecom.errors import Mistake, ProfileProblem
 from securecom.identity import Name
 from securecom.invitation import Host
@@ -57,7 +57,7 @@ class Profile:
     available: bool = False
     on_request: tuple[str, ...] = ()
     ask: Ask = "anyone"
-    busy: Busy = NOBODY
+    busy: BusyAudience = NOBODY
 
     @property
     def choices(self) -> Choices:

@@ -1,8 +1,4 @@
-"""`/backup`: the identity, the settings and the pins, into one encrypted file.
-
-Whoever has just given the identity's pass phrase may take a copy of it along, under a pass phrase
-that they choose; a file that is there already is never replaced.
-"""
+"""From a backup to a profile on the shelf: all of it is looked at before anything is kept."""
 
 from __future__ import annotations
 
@@ -14,19 +10,73 @@ from typing import Any
 from twisted.internet.defer import Deferred, inlineCallbacks
 
 from securecom import limits
-from securecom.client import known_peers
+from securecom.client import contacts
+from securecom.client.contacts import Pins
 from securecom.client.events import BackedUp
-from securecom.client.known_peers import Pins
 from securecom.client.profile import private_files
-from securecom.client.profile.backup import Backup
-from securecom.client.profile.identity_file import read_identity_file
+from securecom.client.profile.backup import (
+    Backup,
+    damaged,
+    parse_sealed_file,
+    read_sealed_file,
+    unpacked,
+)
+from securecom.client.profile.identity_file import parse_identity_file, read_identity_file
 from securecom.client.profile.own_key import OwnKey
-from securecom.client.profile.profile import Profile, read_profile
-from securecom.client.profile.sealed import parse_sealed_file
-from securecom.client.profile.vault import AskSecret, Elsewhere, Vault
-from securecom.client.program.restoring import looked_at
-from securecom.errors import BackupProblem, BadArgument, PassPhraseProblem, StateDamaged
+from securecom.client.profile.passphrase import AskSecret, Elsewhere, PassPhrases, Vault
+from securecom.client.profile.profile import (
+    IDENTITY_FILE,
+    KNOWN_PEERS_FILE,
+    Profile,
+    parse_profile,
+    read_profile,
+)
+from securecom.client.profile.profiles import Profiles
+from securecom.errors import (
+    BackupProblem,
+    BadArgument,
+    PassPhraseProblem,
+    SecurecomError,
+    StateDamaged,
+)
 from securecom.starting import path_named
+
+_INSTEAD = "Name another one with --profile."
+
+
+def restore(path: Path, name: str | None, profiles: Profiles, source: PassPhrases) -> Profile:
+    """The profile that the backup holds, on the shelf.
+
+    :param name: what to call it; None: as after an enrolment.
+    :raises SecurecomError: if that cannot be; then nothing is there that was not before.
+    """
+    if name is not None:
+        profiles.check_new(name, _INSTEAD)
+    profile, backup = looked_at(path, source.unseal(read_sealed_file(path)))
+    files = {IDENTITY_FILE: backup.identity, KNOWN_PEERS_FILE: backup.known_peers}
+    return profiles.restore(profile, files, name)
+
+
+def looked_at(path: Path, data: bytes) -> tuple[Profile, Backup]:
+    """What a decrypted backup holds, if it can be restored. `/backup` asks here before it writes.
+
+    :raises BackupProblem: if it cannot.
+    """
+    backup = unpacked(path, data)
+    try:
+        profile = parse_profile(path, backup.profile)
+        parse_identity_file(path / IDENTITY_FILE, backup.identity)
+        contacts.parse(backup.known_peers, path / KNOWN_PEERS_FILE)
+    except SecurecomError as error:
+        raise damaged(path, error.what) from None
+    if profile != profile.portable:
+        raise damaged(path, "its profile.toml names a file that is not in it")
+    return profile, backup
+
+
+# --- `/backup`: the identity, the settings and the pins, into one encrypted file --------------
+# Whoever has just given the identity's pass phrase may take a copy of it along, under a pass phrase
+# that they choose; a file that is there already is never replaced.
 
 _NOTHING = "Nothing was written."
 _BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
@@ -139,10 +189,10 @@ def _collected(profile: Profile) -> tuple[Backup, Pins]:
     try:
         data, _ = private_files.read_plain(profile.known_peers, limits.MAX_KNOWN_PEERS_FILE)
     except FileNotFoundError:  # nobody was met yet
-        data = known_peers.written({})
+        data = contacts.written({})
     except OSError as error:
         raise StateDamaged(f"{profile.known_peers} cannot be used ({error.strerror})") from None
-    pins = known_peers.parse(data, profile.known_peers)
+    pins = contacts.parse(data, profile.known_peers)
     return Backup(profile.portable.written(), identity.data, data), pins
 
 

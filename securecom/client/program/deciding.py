@@ -1,13 +1,17 @@
-"""Runs the program that answers chat requests: once for each, alone, not for long."""
+"""What a program that answers chat requests is, is asked and may answer (docs/bots.md)."""
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from dataclasses import asdict
+from typing import Any, Final, get_args
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ProcessExitedAlready, ProcessTerminated
@@ -16,10 +20,80 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from securecom import limits
-from securecom.client.coordination.consent import Decision, Facts
-from securecom.client.program import on_request
-from securecom.client.program.on_request import Command
-from securecom.errors import ProgramFailed
+from securecom.client.coordination.engagement import Decision, Facts, Verdict
+from securecom.client.frontends.jsonl import INTERFACE
+from securecom.errors import NoProgram, ProgramFailed
+
+#: What a program gets of our environment: where things are, and how people write here.
+_PASSED_ON = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL", "LC_CTYPE")
+_WORDS: dict[str, Decision] = {
+    **{verdict: verdict for verdict in get_args(Verdict)},
+    "ask": "ask",
+}
+
+Command = tuple[str, ...]
+
+
+def split(text: str) -> Command:
+    """A command as a shell would split it; an empty one is no program.
+
+    :raises NoProgram: if there is no such program, or it may not be run.
+    """
+    try:
+        return resolved(tuple(shlex.split(text)))
+    except ValueError as error:
+        raise NoProgram(f"that is no command ({str(error).lower()})") from None
+
+
+def resolved(command: Command) -> Command:
+    """The same with the program's whole path. :raises NoProgram: see above."""
+    if not command:
+        return command
+    is_text = _is_text("".join(command))
+    found = shutil.which(os.path.expanduser(command[0])) if is_text else None
+    if found is None:
+        raise NoProgram("the program of on_request is not there, or may not be run")
+    return (os.path.abspath(found), *command[1:])
+
+
+def _is_text(text: str) -> bool:
+    """What a profile can hold, and the system takes: a command line need not be UTF-8."""
+    try:
+        return b"\0" not in text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+
+
+def program_environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """The program's."""
+    return {name: ours[name] for name in _PASSED_ON if name in ours}
+
+
+def question(facts: Facts) -> bytes:
+    """One line of ASCII, the only one."""
+    told = {"event": "asked", "interface": INTERFACE, **asdict(facts)}
+    return json.dumps(told, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def read_answer(said: bytes) -> Decision:
+    """:raises ValueError: saying in a few words of ours what is wrong with it."""
+    if len(said) > limits.MAX_PROGRAM_ANSWER:
+        raise ValueError(f"it wrote more than {limits.MAX_PROGRAM_ANSWER} bytes")
+    if not said.strip():
+        raise ValueError("it wrote nothing")
+    try:
+        told: Any = json.loads(said.decode("utf-8"), object_pairs_hook=tuple)
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, tuple):  # that is what the hook makes of an object, each key it has
+        raise ValueError("what it wrote is not one JSON object")
+    match told:
+        case (("answer", str(word)),) if word in _WORDS:
+            return _WORDS[word]
+    raise ValueError('its object is not an "answer" that is accept, refuse, dismiss or ask')
+
+
+# --- Runs the program that answers chat requests: once for each, alone, not for long ----------
 
 #: What Python makes of itself on the way to the program: the head of a process group of its own,
 #: so that what it starts can be ended with it, in no folder of ours, and ended by a broken pipe.
@@ -51,14 +125,14 @@ class Program:
         kill: Callable[[int, int], None] = os.killpg,
     ) -> None:
         self._reactor, self._command, self._kill = reactor, command, kill
-        self._environment = on_request.environment(environment)
-        self._runs: set[Run] = set()
+        self._environment = program_environment(environment)
+        self._runs: set[ProgramRun] = set()
 
     def decide(self, facts: Facts) -> Deferred[Decision]:
         """Consent: fails with `ProgramFailed`; cancelling ends the program."""
         if len(self._runs) >= limits.MAX_PROGRAMS:
             return fail(_failed("earlier runs of it have not ended"))
-        run = Run(on_request.question(facts), self._reactor, self._kill, self._runs.discard)
+        run = ProgramRun(question(facts), self._reactor, self._kill, self._runs.discard)
         try:
             self._start(run)
         except (OSError, ValueError):
@@ -71,7 +145,7 @@ class Program:
         for run in list(self._runs):
             run.end()
 
-    def _start(self, run: Run) -> None:
+    def _start(self, run: ProgramRun) -> None:
         """What it says to standard error is nobody's: it would stand among what people read."""
         launch = (sys.executable, "-I", "-S", "-c", _LAUNCH, *self._command)
         nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
@@ -84,7 +158,7 @@ class Program:
             os.close(nowhere)
 
 
-class Run(ProcessProtocol):
+class ProgramRun(ProcessProtocol):
     """One run of the program, for one request.
 
     :param over: is told when nothing of it is left.
@@ -97,7 +171,7 @@ class Run(ProcessProtocol):
         question: bytes,
         clock: IReactorTime,
         kill: Callable[[int, int], None],
-        over: Callable[[Run], None],
+        over: Callable[[ProgramRun], None],
     ) -> None:
         #: The answer, once the program has ended well.
         self.answer: Deferred[Decision] = Deferred(lambda _: self.end())
@@ -151,7 +225,7 @@ class Run(ProcessProtocol):
         try:
             if why is not None:
                 raise ValueError(why)
-            self.answer.callback(on_request.read_answer(self._said))
+            self.answer.callback(read_answer(self._said))
         except ValueError as error:
             self.answer.errback(Failure(_failed(str(error))))
 

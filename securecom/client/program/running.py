@@ -1,4 +1,9 @@
-"""Wires a client to a reactor, to its standard input and output, and to signals."""
+"""From an invitation to a profile.
+
+The key was on the disk before; when the server has taken it, the profile is written. If that was
+interrupted in between, the next try finds the invitation spent, and the server knows the key: then
+a log-in tells the name.
+"""
 
 from __future__ import annotations
 
@@ -7,46 +12,153 @@ import random
 import signal
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.defer import Deferred, fail, inlineCallbacks
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ServerEndpoint,
+    TCP6ServerEndpoint,
+)
+from twisted.internet.interfaces import (
+    IProtocol,
+    IProtocolFactory,
+    IReactorTime,
+    IStreamClientEndpoint,
+    IStreamServerEndpoint,
+)
 from twisted.internet.stdio import StandardIO
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from securecom import __version__, limits
+from securecom.client.api import Frontend
 from securecom.client.channels.enrol import enrol
-from securecom.client.choices import Kept
+from securecom.client.channels.request_ways import ServerDials, ServerListens, Way
 from securecom.client.contacts import Contacts
-from securecom.client.coordination.consent import ASK_THE_PERSON, Consent
-from securecom.client.events import Event, Hello
-from securecom.client.frontend import Frontend
+from securecom.client.coordination.engagement import ASK_THE_PERSON, Consent
+from securecom.client.events import Event, Online, Welcome
 from securecom.client.frontends import commands
 from securecom.client.frontends.jsonl import INTERFACE, Json
-from securecom.client.frontends.language import Language
-from securecom.client.frontends.lines import Lines
+from securecom.client.frontends.lines import Language, Lines
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
 from securecom.client.profile.log_files import LogFiles
 from securecom.client.profile.own_key import OwnKey
 from securecom.client.profile.profile import Profile, RequestMode
-from securecom.client.program import account, standard_io
-from securecom.client.program.account import Member, Newcomer
+from securecom.client.program import standard_io, who
 from securecom.client.program.backing_up import Backups
 from securecom.client.program.deciding import Program
-from securecom.client.program.joining import NameHeard, join
 from securecom.client.program.sealing import seal_in_a_process
-from securecom.client.program.sockets import Route
 from securecom.client.program.visit import Visit
+from securecom.client.program.who import Member, Newcomer
 from securecom.client.rotation import Keeping
 from securecom.client.service import Client
-from securecom.client.terms import shown_time
+from securecom.client.terms import Kept, shown_time
 from securecom.clocks import ClockWatch, steady_reactor
+from securecom.errors import LoginRefused, NotNow, ProfileProblem, SecurecomError
 from securecom.identity import Identity, Name
 from securecom.signals import on_signal
+
+_NOT_WRITTEN = (
+    "The invitation is spent, and the server knows your key, which is kept. Mend that; then start "
+    "with the same link again."
+)
+
+
+class NameHeard:
+    """A `Frontend` that waits for the log-in, to hear our name."""
+
+    def __init__(self) -> None:
+        self.name: Deferred[Name] = Deferred()
+
+    def show(self, event: Event) -> None:
+        """Frontend."""
+        if isinstance(event, Online) and not self.name.called:
+            self.name.callback(Name(event.name))
+
+    def ask_secret(self, question: str) -> Deferred[str]:
+        """Frontend."""
+        return fail(NotNow("nobody can be asked while enrolling"))
+
+    def failed(self, failure: Failure) -> None:
+        """There will be no log-in."""
+        if not self.name.called:
+            self.name.errback(failure)
+
+
+@inlineCallbacks
+def join(
+    someone: Newcomer,
+    enrol: Callable[[Newcomer], Deferred[Name]],
+    log_in: Callable[[Newcomer], Deferred[Name]],
+) -> Generator[Deferred[Name], Name, Member]:
+    """A member's profile, written. Fails with a `SecurecomError`.
+
+    :param enrol: spends the invitation.
+    :param log_in: logs in and out again, for a key that the server may know already.
+    """
+    try:
+        name = yield enrol(someone)
+    except LoginRefused as refusal:
+        if not someone.is_old:
+            raise
+        try:
+            name = yield log_in(someone)
+        except SecurecomError:
+            raise refusal from None
+    try:
+        return someone.enrolled(name)
+    except ProfileProblem as error:
+        raise ProfileProblem(error.what, _NOT_WRITTEN) from None
+
+
+# --- TCP towards the server and, in dial mode, from it: the endpoints of a client with a reactor
+
+
+@implementer(IStreamClientEndpoint)
+class Route:
+    """To the server's standard port; notes the address of ours that it was reached from."""
+
+    def __init__(self, reactor: Any, host: str, port: int) -> None:
+        self._reactor = reactor
+        self.host, self.port = host, port
+        self._standard = self.to(port)
+        #: Where the server sees us, unless there is a NAT between.
+        self.own_address = "127.0.0.1"
+
+    def to(self, port: int) -> IStreamClientEndpoint:
+        """Another port of the same server."""
+        endpoint: IStreamClientEndpoint = HostnameEndpoint(
+            self._reactor, self.host, port, timeout=limits.LOGIN_DEADLINE
+        )
+        return endpoint
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803
+        """IStreamClientEndpoint."""
+        return self._standard.connect(protocolFactory).addCallback(self._connected)
+
+    def _connected(self, protocol: Any) -> IProtocol:
+        self.own_address = protocol.transport.getHost().host
+        connected: IProtocol = protocol
+        return connected
+
+    def listen(self, port: int) -> IStreamServerEndpoint:
+        """Where the server may dial us: on that one address of ours and no other."""
+        kind = TCP6ServerEndpoint if ":" in self.own_address else TCP4ServerEndpoint
+        endpoint: IStreamServerEndpoint = kind(self._reactor, port, interface=self.own_address)
+        return endpoint
+
+    def way(self, mode: RequestMode) -> Way:
+        """How the request channel comes to be."""
+        return ServerListens(self.to) if mode == "listen" else ServerDials(self.listen)
+
+
+# --- Wires a client to a reactor, to its standard input and output, and to signals ------------
 
 _log = Logger()
 #: All that a terminal sends too: whoever is ended by one leaves it as it is.
@@ -55,7 +167,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 def run(arguments: Namespace, someone: Member | Newcomer) -> int:
     """Run a client until it is over; its exit code."""
-    return Run(arguments, steady_reactor(), orders(arguments)).until_over(someone)
+    return ClientRun(arguments, steady_reactor(), orders(arguments)).until_over(someone)
 
 
 def orders(arguments: Namespace) -> list[Order]:
@@ -65,7 +177,7 @@ def orders(arguments: Namespace) -> list[Order]:
     return [Order(commands.CHAT, arguments.chat, essential=True)]
 
 
-class Run:
+class ClientRun:
     """What one run is made of.
 
     :param first: orders to be carried out before any line is read.
@@ -128,7 +240,7 @@ class Run:
             on_signal(self._reactor, number, self.visit.signalled, number)
         on_signal(self._reactor, signal.SIGCONT, self.lines.continued)
         StandardIO(self.lines, reactor=self._reactor)
-        self.lines.show(Hello(INTERFACE, __version__))
+        self.lines.show(Welcome(INTERFACE, __version__))
         self.begin(someone)
 
     # --- the core ---------------------------------------------------------------------------
@@ -204,7 +316,7 @@ class Run:
 
     def _join(self, newcomer: Newcomer) -> Deferred[Member]:
         member = join(newcomer, self._enrol, self._known_name)
-        return member.addCallback(account.settled, self._arguments)
+        return member.addCallback(who.settled, self._arguments)
 
     def _enrol(self, newcomer: Newcomer) -> Deferred[Name]:
         invitation = newcomer.invitation

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from securecom import limits, process
-from securecom.client.profile.sealed import seal, unmeasured
+from securecom.client.profile.backup import seal, unmeasured
 from securecom.errors import BackupProblem
 
 _LENGTH = 4

@@ -16,12 +16,12 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from securecom import limits
+from securecom.client.api import ClientApi
 from securecom.client.events import Left, Notice, problem
 from securecom.client.frontends.lines import Lines
 from securecom.client.frontends.orders import Order, readable
-from securecom.client.frontends.role import Role
 from securecom.client.program import exits
-from securecom.client.program.account import Member, Newcomer
+from securecom.client.program.who import Member, Newcomer
 
 #: The core's own deadline, and some time for the output's last lines.
 _DEADLINE = limits.EXIT_DEADLINE + limits.CLOSE_DEADLINE
@@ -33,7 +33,7 @@ class Core(Protocol):
     done: Deferred[None]
 
     @property
-    def main(self) -> Role:
+    def main(self) -> ClientApi:
         """The main role."""
 
     def start(self) -> None:

@@ -1,0 +1,422 @@
+"""Our messages in a chat: their numbers, those that wait for the caller, those without receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.protocols import amp
+from twisted.python.failure import Failure
+
+from securecom import framing, limits, peers, refusals, tls, vocabulary
+from securecom import peers as proofs
+from securecom.client.chat import chat_life
+from securecom.client.chat.agreed_log import AgreedLog, Logs
+from securecom.client.chat.agreement import Agreement
+from securecom.client.chat.chat_life import ChatLife, Heard
+from securecom.client.chat.comparing import Comparing
+from securecom.client.chat.epochs import Epochs
+from securecom.client.chat.rekeying import Rekeying
+from securecom.client.chat.stream import Stream
+from securecom.client.events import Delivered, Ending, Event, Message, Said, TimeLeft, Word
+from securecom.connection import Connection
+from securecom.control import Responders
+from securecom.errors import BadArgument, NotNow, ProofRefused, SecurecomError, TooLong, WireError
+from securecom.identity import Identity
+
+
+def check(text: str) -> None:
+    """:raises TooLong, BadArgument: if this cannot be one message."""
+    try:
+        size = len(text.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise BadArgument("the message holds what is no text") from None
+    if size > limits.MAX_TEXT:
+        raise TooLong(f"a message has {limits.MAX_TEXT} bytes at the most, not {size}")
+
+
+class Outbox:
+    """Numbers count from 1 in each chat."""
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._unreceipted: list[int] = []
+        self._held: list[tuple[int, str]] = []
+
+    def number(self, text: str) -> int:
+        """The number of a new message. :raises TooLong, BadArgument, NotNow: if it may not be."""
+        check(text)
+        if len(self._unreceipted) >= limits.MAX_UNDELIVERED:
+            raise NotNow(f"{len(self._unreceipted)} messages wait for their receipts already")
+        self._last += 1
+        self._unreceipted.append(self._last)
+        return self._last
+
+    def hold_back(self, number: int, text: str) -> None:
+        """It waits until the caller has spoken."""
+        self._held.append((number, text))
+
+    def take_held(self) -> list[tuple[int, str]]:
+        """The caller has spoken: what waited, in order."""
+        held, self._held = self._held, []
+        return held
+
+    def delivered(self, number: int) -> None:
+        """Its receipt came."""
+        self._unreceipted.remove(number)
+
+    @property
+    def undelivered(self) -> list[int]:
+        """The numbers without a receipt, held or sent."""
+        return list(self._unreceipted)
+
+    @property
+    def unsent(self) -> list[int]:
+        """The numbers of those that are held."""
+        return [number for number, _ in self._held]
+
+
+# --- The end of a chat that both agreed to for so long and no longer --------------------------
+# Each client ends its own side, by its own clock, which no peer and no server can turn back.
+
+
+class TimeLimit:
+    """Counts from when the chat stands.
+
+    :param show: tells the person, `limits.TIME_WARNING` before the end of a chat longer than that.
+    :param leave: ends the chat.
+    """
+
+    def __init__(
+        self,
+        agreement: Agreement,
+        clock: IReactorTime,
+        show: Callable[[Event], None],
+        leave: Callable[[], None],
+    ) -> None:
+        self._seconds, self._peer = agreement.seconds, agreement.peer
+        self._clock, self._show, self._leave = clock, show, leave
+        self._timers: list[IDelayedCall] = []
+        self._ends: float | None = None
+        self._is_up = False
+
+    def begin(self) -> None:
+        """The chat stands."""
+        if self._seconds is None:
+            return
+        self._ends = self._clock.seconds() + self._seconds
+        self._timers = [self._clock.callLater(self._seconds, self._end)]
+        if self._seconds > limits.TIME_WARNING:
+            before = self._seconds - limits.TIME_WARNING
+            self._timers.append(self._clock.callLater(before, self._warn))
+
+    def stop(self) -> None:
+        """Somebody ends the chat, in so many words, before its time."""
+        self._ends = None
+        timers, self._timers = self._timers, []
+        for timer in timers:
+            if timer.active():
+                timer.cancel()
+
+    def ending(self, ending: Ending | None) -> Ending | None:
+        """The chat ends: was it its time? A peer's clock may be a little ahead of ours."""
+        ends = self._ends
+        self.stop()
+        if ending == "by-me" and self._is_up:
+            return "time-up"
+        if ending == "by-peer" and ends is not None:
+            is_close = ends - self._clock.seconds() <= limits.TIME_UP_MARGIN
+            return "time-up" if is_close else ending
+        return ending
+
+    def _warn(self) -> None:
+        self._show(TimeLeft(self._peer, int(limits.TIME_WARNING)))
+
+    def _end(self) -> None:
+        self._is_up = True
+        self._leave()
+
+
+# --- The end-to-end session of a chat: TLS in a stream, HELLO, messages, receipts, comparing, BYE
+# The peer must show exactly the expected key in the handshake and then prove, over this very TLS
+# session, that it means the same two names, keys, roles, server and chat (`Agreement.hello`).
+# Before that nothing it says is heard.
+
+
+class ChatOwner(Protocol):
+    """Whose chat it is."""
+
+    def peer_proved(self) -> None:
+        """Key and HELLO are good: pin the key. :raises SecurecomError: if that cannot be done."""
+
+    def chat_stands(self) -> None:
+        """Both may speak, the caller first."""
+
+    def show(self, event: Event) -> None:
+        """Tell the person."""
+
+    def chat_over(
+        self, ending: Ending | None, undelivered: list[int], error: Exception | None
+    ) -> None:
+        """Called once. `ending`: None if the chat never stood."""
+
+
+class ChatSession(Connection, amp.CommandLocator):
+    """One end of a chat.
+
+    :param logs: where a log goes that both agree to; None: to no log.
+    """
+
+    lanes: ClassVar[frozenset[int]] = frozenset({framing.CONTROL, framing.EPOCH})
+    alpn: ClassVar[frozenset[bytes]] = frozenset({tls.ALPN_CHAT})
+    awaits: ClassVar[str] = "the handshake of the chat"
+    padding: ClassVar[int] = limits.CHAT_PADDING
+    patience: ClassVar[float] = limits.CLIENT_PATIENCE
+
+    def __init__(
+        self,
+        agreement: Agreement,
+        owner: ChatOwner,
+        clock: IReactorTime,
+        logs: Logs | None = None,
+    ) -> None:
+        self._life: ChatLife = chat_life.machine(self)
+        #: What the two say about their safety numbers, and about keeping a log.
+        self.comparing = Comparing(agreement.peer, self, self._life, owner)
+        self.log = AgreedLog(agreement, self, owner, logs)
+        self.may_speak = False
+        #: What our person says is held back, the caller's first word not being there yet.
+        self.awaits_caller = agreement.role == "callee"
+        super().__init__(clock, limits.CHAT_HANDSHAKE_DEADLINE)
+        self._agreement = agreement
+        self._owner = owner
+        self._epochs = Epochs(self, agreement.role == "caller", clock)
+        self._rekeying = Rekeying(agreement, self, self._epochs, clock)
+        self._time = TimeLimit(agreement, clock, owner.show, self._life.leave)
+        self._outbox = Outbox()
+        self._unsent_receipts = 0
+        self._bye_deadline: IDelayedCall | None = None
+
+    def open(self, stream: Stream, identity: Identity) -> None:
+        """Begin the handshake in a stream; the caller is TLS client."""
+        self._epochs.options = tls.chat_end(identity, self._agreement.peer_key)
+        stream.carry(self._epochs)
+
+    # --- what the person does ---------------------------------------------------------------
+
+    def say(self, text: str) -> int:
+        """Send a message, or keep it until the caller has spoken; its number.
+
+        :raises NotNow, TooLong, BadArgument: if nothing was sent.
+        """
+        if not self.may_speak:
+            raise NotNow("there is no chat to say that in")
+        number = self._outbox.number(text)
+        self._life.say(number, text)
+        return number
+
+    def disagree(self) -> None:
+        """Tell the peer that they are not, and end the chat by it, as `leave` does."""
+        self._life.disagree()
+
+    def leave(self) -> None:
+        """End the chat; the owner hears of it within `limits.BYE_DEADLINE`."""
+        self._life.leave()
+
+    @property
+    def unsent(self) -> list[int]:
+        """The numbers of messages that wait until the caller has spoken."""
+        return self._outbox.unsent
+
+    # --- what the peer says -----------------------------------------------------------------
+
+    def responders(self) -> amp.IResponderLocator:
+        """`Hello`, `Say`, `Switch`, `Bye`; `Compared`; `Log`."""
+        return Responders(self, self.comparing, self.log)
+
+    @vocabulary.Hello.responder
+    def hello(self, proof: bytes) -> dict[str, Any]:
+        """Check that the peer means this chat; pin its key. In a rekey: that it is still there."""
+        try:
+            if self.is_established:
+                self._rekeying.hello(proof)
+                return {}
+            self._check_hello(proof)
+        except SecurecomError as error:
+            self._life.misbehaved(error)
+            raise refusals.BadProof() from None
+        if self._agreement.role == "caller":
+            self._life.good_hello_from_callee()
+        else:
+            self._life.good_hello_from_caller()
+        return {}
+
+    @vocabulary.Say.responder
+    def peer_says(self, text: str) -> Deferred[dict[str, Any]]:
+        """Answered when it has been shown."""
+        if len(text.encode("utf-8")) > limits.MAX_TEXT:
+            raise WireError("a message that is too long")
+        self._count_receipt()
+        heard = Heard(text)
+        self._life.heard(heard)
+        return heard.receipt
+
+    @vocabulary.Switch.responder
+    def peer_switches(self) -> dict[str, Any]:
+        """What it says next is in the next epoch."""
+        self._rekeying.peer_switched()
+        return {}
+
+    @vocabulary.Bye.responder
+    def peer_leaves(self) -> dict[str, Any]:
+        """The chat was ended, and not cut off."""
+        self._life.said_bye()
+        return {}
+
+    def _count_receipt(self) -> None:
+        """What we answer in this turn leaves at its end, so the peer has not had any of it.
+
+        :raises WireError: if the peer must have more messages without receipt than it may.
+        """
+        if self._unsent_receipts >= limits.MAX_UNDELIVERED:
+            raise WireError("more messages without a receipt than there may be")
+        if not self._unsent_receipts:
+            self.clock.callLater(0, self._receipts_left)
+        self._unsent_receipts += 1
+
+    def _receipts_left(self) -> None:
+        self._unsent_receipts = 0
+
+    def _check_hello(self, proof: bytes) -> None:
+        agreement = self._agreement
+        if peers.peer_key(self.tls) != agreement.peer_key:
+            raise ProofRefused("the peer's key is not the one of the handshake")
+        expected = agreement.hello(proofs.chat_binding(self.tls), agreement.peer_role)
+        if not proofs.same(proof, expected):
+            raise ProofRefused("the peer does not mean this chat")
+        self._owner.peer_proved()
+
+    # --- what transitions do (chat_life.Actions) --------------------------------------------
+
+    def send_hello(self) -> None:
+        """Ours is the first command, so what else we send comes after it."""
+        proof = self._agreement.hello(proofs.chat_binding(self.tls), self._agreement.role)
+        self.control.call(vocabulary.Hello, proof=proof).addErrback(self._not_taken)
+
+    def stand(self) -> None:
+        """The deadline is lifted."""
+        self.established()
+        self._rekeying.begin()
+        self._time.begin()
+        self.may_speak = True
+        self._owner.chat_stands()
+
+    def send_now(self, number: int, text: str) -> None:
+        """Show that it is on its way, and later that it arrived."""
+        self._owner.show(Said(number, text, held=False))
+        self._send(number, text)
+
+    def hold_back(self, number: int, text: str) -> None:
+        """Show that it waits."""
+        self._outbox.hold_back(number, text)
+        self._owner.show(Said(number, text, held=True))
+
+    def send_held(self) -> None:
+        """In the order in which it was typed."""
+        self.awaits_caller = False
+        for number, text in self._outbox.take_held():
+            self._send(number, text)
+
+    def show(self, heard: Heard) -> None:
+        """The receipt says that the front-end has it."""
+        self._owner.show(Message(self._agreement.peer, heard.text))
+        self.log.heard(heard.text)
+        heard.receipt.callback({})
+
+    def refuse(self, heard: Heard) -> None:
+        """Nobody sees it."""
+        heard.receipt.errback(Failure(refusals.OutOfTurn()))
+
+    def show_word(self, word: Word) -> None:
+        """A "no" is the end, whatever time is left."""
+        if word == "no":
+            self._time.stop()
+        self.comparing.show_word(word)
+
+    def send_no(self) -> None:
+        """A goodbye with its reason."""
+        self._send_last(vocabulary.Compared, word="no")
+
+    def send_bye(self) -> None:
+        """Goodbye."""
+        self._send_last(vocabulary.Bye)
+
+    def _send_last(self, command: type[amp.Command], **arguments: Any) -> None:
+        """The answer, or the end of our patience, ends the chat."""
+        self.may_speak = False
+        self._time.stop()
+        self.log.end()
+        call = self.clock.callLater(limits.BYE_DEADLINE, self._life.bye_answered)
+        self._bye_deadline = call
+        answered = self.control.call(command, **arguments)
+        answered.addCallbacks(lambda _: self._life.bye_answered(), self._not_taken)
+
+    def end(self, ending: Ending | None, error: Exception | None) -> None:
+        """Over; the owner hears of it when our last answers are on their way."""
+        self.may_speak = False
+        self.reason = self.reason or error
+        self._cancel("_bye_deadline")
+        self._rekeying.end()
+        self.log.end()
+        self.clock.callLater(0, self._report, self._time.ending(ending))
+
+    # --- epochs -----------------------------------------------------------------------------
+
+    @property
+    def is_mid_frame(self) -> bool:
+        """A frame has begun and not ended."""
+        return bool(self._decoder.held)
+
+    def frame_received(self, frame: framing.Frame) -> None:
+        """Bytes of the next epoch."""
+        self._rekeying.received(frame.body)
+
+    def _received(self, item: framing.Frame | framing.Run) -> None:
+        if self._epochs.is_switching:
+            raise WireError("a frame behind SWITCH in its epoch")
+        super()._received(item)
+
+    # --- ends -------------------------------------------------------------------------------
+
+    def secured(self, alpn: bytes) -> None:
+        """TLS stands, with the expected key."""
+        self._life.handshake_done()
+
+    def lost(self, reason: Failure) -> None:
+        """The stream is gone, or we cut it."""
+        if self.reason is not None:
+            self._life.misbehaved(self.reason)
+        else:
+            self._life.lost()
+
+    def _report(self, ending: Ending | None) -> None:
+        self.close()
+        self._owner.chat_over(ending, self._outbox.undelivered, self.reason)
+
+    def _send(self, number: int, text: str) -> None:
+        self.log.said(number, text)
+        receipt = self.control.call(vocabulary.Say, text=text)
+        receipt.addCallbacks(lambda _: self._receipted(number), self._not_taken)
+
+    def _receipted(self, number: int) -> None:
+        self._outbox.delivered(number)
+        self.log.delivered(number)
+        self._owner.show(Delivered(number))
+
+    def _not_taken(self, failure: Failure) -> None:
+        """A refusal ends the chat; a lost connection is `lost`'s to tell."""
+        if not failure.check(ConnectionLost):
+            self._life.misbehaved(WireError("the peer refused what we sent"))

@@ -1,0 +1,584 @@
+"""What all events have, and the words that several of them use."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Literal
+
+from securecom.errors import SecurecomError
+
+#: What we know of a peer's key: never met, met before (pinned), compared; not the pinned one but
+#: one that it signed over to, while it was met or verified; or not the pinned one.
+Trust = Literal["new", "met", "verified", "followed", "followed-verified", "changed"]
+#: How a key stands that proves somebody whom the person has met, and not a stranger.
+KNOWN: frozenset[Trust] = frozenset({"met", "verified", "followed", "followed-verified"})
+#: What somebody found who compared the safety numbers: the same, or not.
+Word = Literal["yes", "no"]
+#: How the log of a chat stands. It is kept only while it is "on".
+LogState = Literal["off", "asked-by-me", "asked-by-peer", "on"]
+#: How a chat came to its end: one of us said so inside it, the time that both had agreed to was
+#: over, or it just stopped.
+Ending = Literal["by-me", "by-peer", "time-up", "cut-off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened."""
+
+    kind: ClassVar[str] = ""
+
+    def fields(self) -> dict[str, Any]:
+        """The event as JSON has it."""
+        return {"event": self.kind, **asdict(self)}
+
+
+# --- The connection to the server, and who may ask us over it ---------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting(Event):
+    """A connection is being tried."""
+
+    kind: ClassVar[str] = "connecting"
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Online(Event):
+    """Logged in. `server`: the server's fingerprint, 16 characters in groups of four."""
+
+    kind: ClassVar[str] = "online"
+    name: str
+    server: str
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Offline(Event):
+    """Not logged in (any more). `retry_in`: seconds until the next attempt, None: there is none."""
+
+    kind: ClassVar[str] = "offline"
+    why: str
+    retry_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestChannelState(Event):
+    """The request channel came or went. `how`: listen or dial; `port`: ours, in dial mode."""
+
+    kind: ClassVar[str] = "request-channel"
+    up: bool
+    how: str
+    port: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Availability(Event):
+    """We are, or are no longer, available to be asked.
+
+    `seconds`: until it is the other way round, None: until we say so. `to`: None: everybody.
+    """
+
+    kind: ClassVar[str] = "availability"
+    available: bool
+    seconds: int | None = None
+    to: list[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedUser(Event):
+    """Somebody in a list."""
+
+    kind: ClassVar[str] = "user"
+    name: str
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
+class Users(Event):
+    """Who is available. `more`: the list was cut.
+
+    `busy`: the names of those who are, and let us see it.
+    """
+
+    kind: ClassVar[str] = "users"
+    users: list[ListedUser]
+    text: str
+    more: bool
+    busy: list[str] = field(default_factory=list)
+
+
+# --- Chat requests, ours and other people's; blocks -------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Asking(Event):
+    """Our request is on its way; it stands for so many seconds at the most.
+
+    `chat_seconds`: how long the chat is to last, if it is to have an end.
+    """
+
+    kind: ClassVar[str] = "asking"
+    name: str
+    trust: Trust
+    seconds: int
+    chat_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOver(Event):
+    """Our request came to nothing. Accepted ones end in `ChatStarted`.
+
+    `wait`: seconds until the same person may be asked again, if that is known.
+    """
+
+    kind: ClassVar[str] = "request-over"
+    name: str
+    outcome: Literal["refused", "no-answer", "busy", "cancelled", "failed"]
+    wait: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Event):
+    """Somebody asks us; `/accept` or `/refuse` answers. `seconds`: to answer; `chat_seconds`: how
+    long the chat is to last, if it is to have an end.
+    """
+
+    kind: ClassVar[str] = "asked"
+    name: str
+    trust: Trust
+    fingerprint: str
+    seconds: int
+    chat_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskedOver(Event):
+    """Their request is over before we answered, or because we did."""
+
+    kind: ClassVar[str] = "asked-over"
+    name: str
+    reason: Literal["accepted", "refused", "dismissed", "cancelled", "expired", "gone", "crossed"]
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredForYou(Event):
+    """The program that answers requests did so; the person was not asked."""
+
+    kind: ClassVar[str] = "answered-for-you"
+    name: str
+    answer: Literal["accept", "refuse", "dismiss"]
+    trust: Trust
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedForYou(Event):
+    """The daemon role refused by itself."""
+
+    kind: ClassVar[str] = "refused-for-you"
+    name: str
+    trust: Trust
+    reason: Literal["busy", "own-key"]
+
+
+@dataclass(frozen=True, slots=True)
+class MissedCaller(Event):
+    """In a list: somebody asked so many times in vain, last so many seconds ago."""
+
+    kind: ClassVar[str] = "missed-request"
+    name: str
+    trust: Trust
+    count: int
+    ago: int
+
+
+@dataclass(frozen=True, slots=True)
+class Missed(Event):
+    """Who asked in vain while we were away or busy, the latest first."""
+
+    kind: ClassVar[str] = "missed"
+    missed: list[MissedCaller]
+
+
+@dataclass(frozen=True, slots=True)
+class Requests(Event):
+    """All requests. `asking`: whom we ask; `asked_by`: who asks us."""
+
+    kind: ClassVar[str] = "requests"
+    asking: ListedUser | None
+    asked_by: ListedUser | None
+    missed: list[MissedCaller]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked(Event):
+    """A name is, or is no longer, blocked."""
+
+    kind: ClassVar[str] = "blocked"
+    name: str
+    blocked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BlockList(Event):
+    """All that we have blocked, in order."""
+
+    kind: ClassVar[str] = "block-list"
+    users: list[ListedUser]
+
+
+# --- A chat, from both having agreed to its end -----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ChatOpening(Event):
+    """Both agreed; the end-to-end session is being set up."""
+
+    kind: ClassVar[str] = "chat-opening"
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatStarted(Event):
+    """The end-to-end session stands. The caller is the first to speak.
+
+    `chat_seconds`: how long it lasts, if it has an end.
+    """
+
+    kind: ClassVar[str] = "chat-started"
+    name: str
+    role: Literal["caller", "callee"]
+    trust: Trust
+    fingerprint: str
+    chat_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLeft(Event):
+    """The chat ends by itself in so many seconds."""
+
+    kind: ClassVar[str] = "time-left"
+    name: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChatLogState(Event):
+    """How the log stands, and stood `before`. `by`: who changed it, or nobody: it was asked
+    for, or the chat ended.
+
+    `file` and `since` (Unix seconds) are those of the log that is kept, or has just ended.
+    """
+
+    kind: ClassVar[str] = "log"
+    name: str
+    state: LogState
+    before: LogState
+    by: Literal["me", "peer", "nobody"] = "nobody"
+    file: str | None = None
+    since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message(Event):
+    """The peer said something."""
+
+    kind: ClassVar[str] = "message"
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said(Event):
+    """A message of ours. `held`: it waits until the caller has spoken."""
+
+    kind: ClassVar[str] = "said"
+    number: int
+    text: str
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered(Event):
+    """The peer's client has shown the message with this number."""
+
+    kind: ClassVar[str] = "delivered"
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChatOver(Event):
+    """The chat is over and its keys are gone. `undelivered`: numbers without a receipt; `unsent`:
+    those of them that were kept back until the end.
+    """
+
+    kind: ClassVar[str] = "chat-over"
+    name: str
+    ending: Ending
+    undelivered: list[int]
+    unsent: list[int] = field(default_factory=list)
+
+
+# --- Keys: comparing, pins, and what became of them -------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyNumber(Event):
+    """What the two of a chat compare. `number`: 12 groups of five digits, a blank between them."""
+
+    kind: ClassVar[str] = "safety-number"
+    name: str
+    number: str
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyCode(Event):
+    """The same, to be scanned. `digits`: what the QR code holds, 60 digits and nothing else."""
+
+    kind: ClassVar[str] = "safety-code"
+    name: str
+    digits: str
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonResult(Event):
+    """One of the two said what the comparison came to. A peer's word changes no trust of ours."""
+
+    kind: ClassVar[str] = "compared"
+    name: str
+    by: Literal["me", "peer"]
+    word: Word
+
+
+@dataclass(frozen=True, slots=True)
+class KeyAccepted(Event):
+    """The person takes this key in place of the pinned one, once the peer has proved it."""
+
+    kind: ClassVar[str] = "key-taken"
+    name: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFollowed(Event):
+    """The pinned key signed over to a new one, which the peer has proved: that is the pin now.
+
+    `former`, `fingerprint`: of the old and the new key; `trust`: of the new one, as of the old.
+    """
+
+    kind: ClassVar[str] = "key-followed"
+    name: str
+    former: str
+    fingerprint: str
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRenewed(Event):
+    """Our own key is a new one, which the old one signed over to, and the server has it.
+
+    `former`, `fingerprint`: of the old and the new key; `kept`: the file where the old private key
+    still is, because it is no file of ours; None: it is erased.
+    """
+
+    kind: ClassVar[str] = "key-renewed"
+    former: str
+    fingerprint: str
+    kept: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNotRenewed(Event):
+    """A new key of which the server never heard is erased. `fingerprint`: our present key's."""
+
+    kind: ClassVar[str] = "key-not-renewed"
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprints(Event):
+    """Our own key's and the server's. `name`: None before the first log-in."""
+
+    kind: ClassVar[str] = "fingerprints"
+    name: str | None
+    fingerprint: str
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormerKey(Event):
+    """A key that was somebody's pin. `first_seen`, `until`: Unix seconds; `signed_over`: to the
+    next one, which was followed; if not, that one was taken.
+    """
+
+    kind: ClassVar[str] = "old-key"
+    fingerprint: str
+    first_seen: int
+    until: int
+    trust: Trust
+    signed_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Whois(Event):
+    """What is pinned for a name; nothing if we never met. `first_seen`: Unix seconds."""
+
+    kind: ClassVar[str] = "whois"
+    name: str
+    trust: Trust
+    fingerprint: str | None
+    first_seen: int | None
+    earlier: list[FormerKey]
+
+
+# --- What the server holds about us, and its end ----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DataFact(Event):
+    """One thing that the server holds: of what it is a part, what it is, its value. Its words."""
+
+    kind: ClassVar[str] = "data-fact"
+    part: str
+    what: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataHeld(Event):
+    """All that the server holds about us, by its own word."""
+
+    kind: ClassVar[str] = "my-data"
+    name: str
+    facts: list[DataFact]
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetMeMeans(Event):
+    """What being forgotten would be; nothing was done. `days`: nobody can have the name."""
+
+    kind: ClassVar[str] = "forget-me-means"
+    name: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten(Event):
+    """The server has erased us. `folder`: what is left on this machine, None: nothing."""
+
+    kind: ClassVar[str] = "forgotten"
+    name: str
+    days: int
+    folder: str | None
+
+
+# --- What the person has chosen for good ------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Event):
+    """One of them. `value`: as it is typed behind its name; `about`: what it does."""
+
+    kind: ClassVar[str] = "setting"
+    name: str
+    value: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class AllSettings(Event):
+    """All of them, as they are now."""
+
+    kind: ClassVar[str] = "settings"
+    settings: list[Setting]
+
+
+# --- The program itself: help, problems, its beginning and end --------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome(Event):
+    """The first event. `interface`: the version of what docs/json.md describes."""
+
+    kind: ClassVar[str] = "hello"
+    interface: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class HelpLine(Event):
+    """One command.
+
+    `usage`: as it is typed; `also`: other words for it; `now`: it makes sense; `group`: a heading;
+    `brief`: a few words instead of `about`, empty for what is needed less often.
+    """
+
+    kind: ClassVar[str] = "help-line"
+    command: str
+    usage: str
+    also: list[str]
+    about: str
+    now: bool
+    group: str
+    brief: str
+
+
+@dataclass(frozen=True, slots=True)
+class Help(Event):
+    """What can be done, group by group. `topic`: what was asked for."""
+
+    kind: ClassVar[str] = "help"
+    topic: str | None
+    lines: list[HelpLine]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem(Event):
+    """Something could not be done. `what` and `hint` are whole sentences without the number."""
+
+    kind: ClassVar[str] = "problem"
+    code: int
+    what: str
+    hint: str
+
+
+def problem(error: SecurecomError) -> Problem:
+    """The event for an error that nobody waits for."""
+    return Problem(error.code, error.what, error.hint)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretWanted(Event):
+    """The next line of the input is the answer, a pass phrase, and is not shown."""
+
+    kind: ClassVar[str] = "secret-wanted"
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUp(Event):
+    """A backup is written, with our key and the keys of so many people."""
+
+    kind: ClassVar[str] = "backed-up"
+    file: str
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice(Event):
+    """A fact that asks for nothing."""
+
+    kind: ClassVar[str] = "notice"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left(Event):
+    """The client is done. `exit_code`: see docs/json.md."""
+
+    kind: ClassVar[str] = "left"
+    exit_code: int

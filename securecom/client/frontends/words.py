@@ -1,0 +1,650 @@
+"""A QR code in rows of text that fit the terminal.
+
+Every reader that was tried takes two blanks a module with explicit background colours, on dark and
+on light terminals (docs/compatibility.md). That is twice as wide and twice as high as half blocks,
+which are for terminals without so much room; without colours they are light on dark.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import singledispatch
+from itertools import groupby
+
+import segno
+
+from securecom.client import events as e
+from securecom.client.terms import duration
+from securecom.safety_number import in_rows
+
+#: Modules of quiet around it: the standard's, and what readers still took, where room is short.
+_BORDERS = (4, 2)
+#: Entries of the palette of 256 colours, which no theme changes as it may change the first 16.
+_BLACK, _WHITE = 16, 231
+_PLAIN = "\x1b[0m"
+_UPPER_HALF = "\u2580"
+#: Rows of the terminal for what stands around the code: its title, and what to do then.
+_AROUND = 3
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What a code is drawn on. Sizes are in cells; None: nothing breaks lines, or no end.
+
+    :param has_colours: it obeys the sequences for colours; else nothing but text is written.
+    """
+
+    columns: int | None = None
+    rows: int | None = None
+    has_colours: bool = False
+
+    def fits(self, columns: int, rows: int) -> bool:
+        """Is there room for so much, and for what stands around it?"""
+        is_narrow = self.columns is not None and columns > self.columns
+        return not is_narrow and (self.rows is None or rows + _AROUND <= self.rows)
+
+
+def qr_rows(digits: str, screen: Screen, *, inverted: bool = False) -> list[str]:
+    """The largest drawing that fits the screen; none, if none does.
+
+    :param digits: what it holds; digits take the fewest modules.
+    :param inverted: dark and light change places.
+    """
+    code = segno.make_qr(digits, error="m", boost_error=False)
+    for border in _BORDERS:
+        dark = _matrix(code, border, inverted)
+        if screen.has_colours and screen.fits(2 * len(dark), len(dark)):
+            return [_blanks(row) for row in dark]
+    for border in _BORDERS:
+        dark = _matrix(code, border, inverted)
+        if screen.fits(len(dark), (len(dark) + 1) // 2):
+            return _halves(dark) if screen.has_colours else _text(code, border, inverted)
+    return []
+
+
+def least_room(digits: str) -> tuple[int, int]:
+    """Columns and rows that a terminal needs for the smallest drawing and what is around it."""
+    code = segno.make_qr(digits, error="m", boost_error=False)
+    size = len(_matrix(code, _BORDERS[-1], False))
+    return size, (size + 1) // 2 + _AROUND
+
+
+def _matrix(code: segno.QRCode, border: int, inverted: bool) -> list[list[bool]]:
+    """The dark modules."""
+    return [[bool(module) != inverted for module in row] for row in code.matrix_iter(border=border)]
+
+
+def _blanks(row: list[bool]) -> str:
+    """Two blanks a module."""
+    return "".join(f"\x1b[48;5;{_BLACK if dark else _WHITE}m  " for dark in row) + _PLAIN
+
+
+def _halves(dark: list[list[bool]]) -> list[str]:
+    """Two rows of modules in one; an odd last one has another of quiet below it."""
+    rows = dark if len(dark) % 2 == 0 else [*dark, dark[0]]
+    return [
+        "".join(
+            f"\x1b[38;5;{_BLACK if above else _WHITE};48;5;{_BLACK if below else _WHITE}m"
+            f"{_UPPER_HALF}"
+            for above, below in zip(upper, lower, strict=True)
+        )
+        + _PLAIN
+        for upper, lower in zip(rows[::2], rows[1::2], strict=True)
+    ]
+
+
+def _text(code: segno.QRCode, border: int, inverted: bool) -> list[str]:
+    """Half blocks in the terminal's own two colours, light for its text's."""
+    text = io.StringIO()
+    code.terminal(text, border=border, compact=True)
+    rows = text.getvalue().splitlines()
+    if not inverted:
+        return rows
+    return [
+        row.translate(str.maketrans(" \u2580\u2584\u2588", "\u2588\u2584\u2580 ")) for row in rows
+    ]
+
+
+# --- A line of words, its marks, and the words that several events use ------------------------
+
+Line = tuple[str, str]
+
+FACT = "*"
+FRAME = "--"
+OWN = ">"
+SERVER = "(server)"
+
+TRUST = {
+    "new": "first meeting, not verified",
+    "met": "the one you know, not verified",
+    "verified": "verified",
+    "followed": "a NEW one, signed over by the one you know, not verified",
+    "followed-verified": "a NEW one, signed over by the verified one you know",
+    "changed": "NOT THE ONE YOU KNOW",
+}
+#: The same in brackets, behind a name.
+USER = {
+    "new": "never met",
+    "met": "met",
+    "verified": "verified",
+    "followed": "NEW KEY of the one you know",
+    "followed-verified": "NEW KEY of the verified one",
+    "changed": "KEY CHANGED",
+}
+
+
+@singledispatch
+def words(event: e.Event) -> list[Line]:
+    """The lines of an event. One that has nothing to add to others has none."""
+    return []
+
+
+def person(someone: e.ListedUser | e.Asking | e.RefusedForYou | e.MissedCaller, *more: str) -> str:
+    """A name never stands in a list or a request without what is known of its key."""
+    return f"{someone.name} ({', '.join((USER[someone.trust], *more))})"
+
+
+def lasting(seconds: int | None) -> str:
+    """How long a chat is to last, if it is to have an end."""
+    return "" if seconds is None else f" for {duration(seconds)}"
+
+
+# --- The program itself, and its settings, in words -------------------------------------------
+
+
+@words.register
+def _(event: e.AllSettings) -> list[Line]:
+    return [line for one in event.settings for line in words(one)]
+
+
+@words.register
+def _(event: e.Setting) -> list[Line]:
+    return [(FACT, f"{event.name} is {event.value}; it says {event.about}")]
+
+
+@words.register
+def _(event: e.Welcome) -> list[Line]:
+    return [(FACT, f"securecom {event.version}; /help tells what you can do")]
+
+
+@words.register
+def _(event: e.Problem) -> list[Line]:
+    return [(FACT, f"SC-{event.code} {event.what}. {event.hint}".rstrip())]
+
+
+@words.register
+def _(event: e.SecretWanted) -> list[Line]:
+    return [(FACT, f"{event.question} (not shown; an empty line: leave it)")]
+
+
+@words.register
+def _(event: e.Notice) -> list[Line]:
+    return [(FACT, event.text)]
+
+
+@words.register
+def _(event: e.Left) -> list[Line]:
+    return [(FACT, "bye" if event.exit_code == 0 else f"bye (exit code {event.exit_code})")]
+
+
+# --- The connection, and who may ask us, in words ---------------------------------------------
+
+_TO_NOBODY = "nobody: none of them is among the people whom you have met"
+
+
+@words.register
+def _(event: e.Connecting) -> list[Line]:
+    return [(FACT, f"connecting to {event.host}, port {event.port}")]
+
+
+@words.register
+def _(event: e.Online) -> list[Line]:
+    again = "again " if event.again else ""
+    return [(FACT, f"on line {again}as {event.name}; the server is {event.server}")]
+
+
+@words.register
+def _(event: e.Offline) -> list[Line]:
+    if event.retry_in is None:  # the problem that follows says why
+        return [(FACT, "off line")]
+    retry = f"Trying again in {max(event.retry_in, 1):.0f} s"
+    return [(FACT, f"off line: {event.why.rstrip('.')}. {retry}")]
+
+
+@words.register
+def _(event: e.RequestChannelState) -> list[Line]:
+    if not event.up:
+        return [(FACT, "the request channel is down: chat requests cannot reach you for now")]
+    port = "" if event.port is None else f"; the server dialled port {event.port}"
+    return [(FACT, f"the request channel is up{port}")]
+
+
+@words.register
+def _(event: e.Availability) -> list[Line]:
+    lasts = "" if event.seconds is None else f" for {duration(event.seconds)}"
+    if not event.available:
+        hint = "; /available changes that" if event.seconds is None else ""
+        return [(FACT, f"away{lasts}: nobody can ask you{hint}")]
+    if event.to is None:
+        return [(FACT, f"available{lasts}: anybody here may ask you for a chat")]
+    return [(FACT, f"available{lasts} to {', '.join(event.to) or _TO_NOBODY}")]
+
+
+@words.register
+def _(event: e.Users) -> list[Line]:
+    matching = f" with {event.text!r} in the name" if event.text else ""
+    if not event.users:
+        return [(FACT, f"nobody{matching} is available")]
+    names = ", ".join(person(user, *["busy"] * (user.name in event.busy)) for user in event.users)
+    more = "; there are more: /users TEXT narrows it down" if event.more else ""
+    return [(FACT, f"{len(event.users)}{matching} available: {names}{more}")]
+
+
+# --- Chat requests and blocks in words --------------------------------------------------------
+
+_ASKED_OVER = {
+    "refused": "{name} was refused",
+    "dismissed": "dismissed: {name} sees what they would see if you were not there",
+    "cancelled": "{name} withdrew the request",
+    "expired": "the request of {name} expired without your answer",
+    "gone": "{name} is gone, and the request with them",
+    "crossed": "{name} and you asked each other: that is a yes",
+}
+_ANSWERED = {
+    "accept": "accepted",
+    "refuse": "refused",
+    "dismiss": "dismissed them: they see what they would see if you were not there",
+}
+
+
+@words.register
+def _(event: e.Asking) -> list[Line]:
+    span = "" if event.chat_seconds is None else f" to chat{lasting(event.chat_seconds)}"
+    lasts = f"{event.seconds} s at the most; /cancel withdraws it"
+    return [(FACT, f"asking {person(event)}{span}, {lasts}")]
+
+
+@words.register
+def _(event: e.Asked) -> list[Line]:
+    what = f"{event.name} asks to chat{lasting(event.chat_seconds)} ({event.seconds} s to answer)"
+    return [
+        (FACT, f"{what}: /accept, /refuse or /dismiss"),
+        (FACT, f"their key: {TRUST[event.trust]}, {event.fingerprint}"),
+        *_changed(event.name, event.trust, event.fingerprint),
+    ]
+
+
+def _changed(name: str, trust: e.Trust, fingerprint: str) -> list[Line]:
+    """What it takes to accept a key that is not the pinned one."""
+    if trust != "changed":
+        return []
+    return [
+        (FACT, "KEY CHANGED. Ask them by another way whether they have a new key; if it is this:"),
+        (FACT, f"/trust {name} {fingerprint}"),
+    ]
+
+
+@words.register
+def _(event: e.AskedOver) -> list[Line]:
+    text = _ASKED_OVER.get(event.reason)  # accepted: the opening chat says it
+    return [] if text is None else [(FACT, text.format(name=event.name))]
+
+
+@words.register
+def _(event: e.AnsweredForYou) -> list[Line]:
+    answer = _ANSWERED[event.answer]
+    return [(FACT, f"{event.name} asked ({USER[event.trust]}): your program {answer}")]
+
+
+@words.register
+def _(event: e.RefusedForYou) -> list[Line]:
+    reason = "busy" if event.reason == "busy" else "the server gives your own key for theirs"
+    return [(FACT, f"{person(event)} asked: refused for you ({reason})")]
+
+
+def _missed(requests: list[e.MissedCaller]) -> str:
+    return ", ".join(
+        person(one, "once" if one.count == 1 else f"{one.count} times", f"{duration(one.ago)} ago")
+        for one in requests
+    )
+
+
+@words.register
+def _(event: e.Missed) -> list[Line]:
+    return [(FACT, f"asked while you were away or busy: {_missed(event.missed)}")]
+
+
+@words.register
+def _(event: e.Requests) -> list[Line]:
+    told = []
+    if event.asked_by is not None:
+        told.append(f"{person(event.asked_by)} asks you: /accept, /refuse or /dismiss")
+    if event.asking is not None:
+        told.append(f"you ask {person(event.asking)}; /cancel withdraws it")
+    if event.missed:
+        told.append(f"asked in vain: {_missed(event.missed)}")
+    return [(FACT, line) for line in told or ["no requests"]]
+
+
+@words.register
+def _(event: e.Blocked) -> list[Line]:
+    if event.blocked:
+        return [(FACT, f"{event.name} is blocked and cannot ask you; /unblock undoes it")]
+    return [(FACT, f"{event.name} is no longer blocked")]
+
+
+@words.register
+def _(event: e.BlockList) -> list[Line]:
+    if not event.users:
+        return [(FACT, "you have blocked nobody")]
+    return [(FACT, f"{len(event.users)} blocked: {', '.join(map(person, event.users))}")]
+
+
+# --- A chat in words --------------------------------------------------------------------------
+
+#: A chat with a changed key is one with the key that was taken for the known one.
+_STARTED = {
+    "new": "first meeting",
+    "met": "the one you know",
+    "verified": "verified",
+    "followed": "the NEW one, signed over by the one you knew",
+    "followed-verified": "the NEW one, signed over by the verified one",
+    "changed": "the NEW one that you took",
+}
+_UNVERIFIED = (FRAME, "NOT VERIFIED: /verify, both, while you talk on the phone")
+_VERIFIED = ("verified", "followed-verified")
+_ENDINGS = {
+    "by-me": "you ended the chat with {name}; its keys are gone",
+    "by-peer": "{name} ended the chat; its keys are gone",
+    "time-up": "the time of the chat with {name} is up; its keys are gone",
+    "cut-off": "cut off: the chat with {name} just stopped; its keys are gone",
+}
+
+
+@words.register
+def _(event: e.ChatOpening) -> list[Line]:
+    return [(FRAME, f"{event.name} and you agreed; setting up the chat")]
+
+
+@words.register
+def _(event: e.ChatStarted) -> list[Line]:
+    starts = "you start: who asked writes first"
+    if event.role == "callee":
+        starts = f"{event.name} starts; what you type is kept until then"
+    encrypted = "end-to-end encrypted; log off; /stop ends it"
+    return [
+        (FRAME, f"chat with {event.name}{lasting(event.chat_seconds)}, {encrypted}"),
+        (FRAME, f"their key: {_STARTED[event.trust]}, {event.fingerprint}"),
+        *([] if event.trust in _VERIFIED else [_UNVERIFIED]),
+        (FRAME, starts),
+    ]
+
+
+@words.register
+def _(event: e.TimeLeft) -> list[Line]:
+    return [(FRAME, f"{duration(event.seconds)} left: then the chat ends by itself")]
+
+
+@words.register
+def _(event: e.Message) -> list[Line]:
+    return [(f"{event.name}|", event.text)]
+
+
+@words.register
+def _(event: e.Said) -> list[Line]:
+    kept = [(FRAME, f"{event.number} is kept until the other has spoken")] if event.held else []
+    return [(OWN, event.text), *kept]
+
+
+@words.register
+def _(event: e.Delivered) -> list[Line]:
+    return [(FRAME, f"{event.number} delivered")]
+
+
+@words.register
+def _(event: e.ChatOver) -> list[Line]:
+    lines = [(FRAME, _ENDINGS[event.ending].format(name=event.name))]
+    sent = [number for number in event.undelivered if number not in event.unsent]
+    if event.unsent:
+        lines.append((FRAME, f"kept back and never sent: {_numbers(event.unsent)}"))
+    if sent:
+        lines.append((FRAME, f"no receipt for {_numbers(sent)}: may not have arrived"))
+    return lines
+
+
+def _numbers(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+# --- Events about agreed logs in words --------------------------------------------------------
+
+#: What an agreement can do, and what not: said to who asks or agrees.
+_HONEST = (
+    FRAME,
+    "this binds clients that keep their word: a changed one, or a camera, keeps what it likes",
+)
+_ASKED = "{name} is asked to keep a log of this chat; nothing is written until they agree"
+_ASKS = "{name} asks to keep a log of this chat: /log on agrees, /log off declines"
+_ON = "log on since {at}: both of you keep this chat; /log off ends it for both; yours is in {file}"
+_STANDS = {
+    "off": "log off: nothing of this chat is written",
+    "asked-by-me": "log off: {name} has not answered your question for one",
+    "asked-by-peer": _ASKS,
+    "on": _ON,
+}
+_CHANGES = {
+    ("me", "asked-by-me", "off"): "log off: you no longer ask for one",
+    ("me", "asked-by-peer", "off"): "log off: you do not agree to one",
+    ("me", "on", "off"): "log off: you ended it for both; it is in {file}",
+    ("peer", "asked-by-me", "off"): "log off: {name} does not agree to one",
+    ("peer", "asked-by-peer", "off"): "log off: {name} no longer asks for one",
+    ("peer", "on", "off"): "log off: {name} ended it for both; yours is in {file}",
+    ("nobody", "on", "off"): "log off: it ends with the chat; it is in {file}",
+}
+_ASKING = {"asked-by-me": _ASKED, "asked-by-peer": _ASKS, "on": _ON}
+
+
+@words.register
+def _(event: e.ChatLogState) -> list[Line]:
+    if event.state == event.before:
+        text = _STANDS[event.state]
+    else:
+        change = (event.by, event.before, event.state)
+        text = _CHANGES.get(change) or _ASKING.get(event.state) or _STANDS[event.state]
+    at = "" if event.since is None else datetime.fromtimestamp(event.since).strftime("%H:%M")
+    told = (FRAME, text.format(name=event.name, file=event.file, at=at))
+    return [told] if event.state == "off" else [told, _HONEST]
+
+
+# --- Events about keys in words: comparisons, pins, copies ------------------------------------
+
+_COMPARE = {
+    "new": "not verified",
+    "met": "not verified",
+    "verified": "verified before",
+    "changed": "NOT FOR THE KEY THAT IS PINNED NOW",
+}
+_ANSWER = (FACT, "compare all of it by phone or in person: /verify yes or /verify no")
+_COMPARED = {
+    ("me", "yes"): "{name} is verified from now on, by your word",
+    ("me", "no"): "the numbers differ: the chat ends, {name} is NOT VERIFIED, and somebody may be "
+    "between you. Say nothing secret here; ask the server's admin",
+    ("peer", "yes"): "{name} says that the numbers are the same; whether you trust their key, only "
+    "your own /verify yes decides",
+    ("peer", "no"): "{name} says that the numbers DIFFER, which ends the chat: somebody may be "
+    "between you. Say nothing secret here; ask the server's admin",
+}
+
+
+@words.register
+def _(event: e.SafetyNumber) -> list[Line]:
+    rows = [(FACT, f"    {row}") for row in in_rows(event.number.replace(" ", ""))]
+    return [(FACT, f"safety number with {event.name}, {_COMPARE[event.trust]}:"), *rows, _ANSWER]
+
+
+@words.register
+def _(event: e.SafetyCode) -> list[Line]:
+    return [(FACT, f"safety number with {event.name}, {_COMPARE[event.trust]}:"), _ANSWER]
+
+
+@words.register
+def _(event: e.ComparisonResult) -> list[Line]:
+    return [(FACT, _COMPARED[event.by, event.word].format(name=event.name))]
+
+
+@words.register
+def _(event: e.KeyAccepted) -> list[Line]:
+    what = f"you take this key for {event.name}'s: it replaces the known one as soon as they prove"
+    return [(FACT, f"{what} to have it, and is not verified; /accept, or /chat {event.name}")]
+
+
+@words.register
+def _(event: e.KeyFollowed) -> list[Line]:
+    is_verified = event.trust == "verified"
+    state = (
+        "verified, as the old one was" if is_verified else "not verified, as the old one was not"
+    )
+    return [
+        (FACT, f"{event.name} has a NEW KEY, which the one you knew signed over to; it is {state}"),
+        (FACT, f"    new: {event.fingerprint}"),
+        (FACT, f"    old: {event.former}, from now on nobody's"),
+    ]
+
+
+@words.register
+def _(event: e.KeyRenewed) -> list[Line]:
+    old = "erased from this disk; copies of it, snapshots and what an SSD puts aside are not"
+    if event.kept is not None:
+        old = (
+            f"still in {event.kept}, which is your own file: whoever has it can pass for you with "
+        )
+        old += "people who have not met your new key"
+    return [
+        (FACT, "you have a NEW KEY, and your old one signed over to it: who knows you follows"),
+        (FACT, f"    new: {event.fingerprint}"),
+        (FACT, f"    old: {event.former}"),
+        (FACT, f"the old private key is {old}"),
+        (FACT, "backups of before hold the old key, which is good no more: make a new /backup"),
+    ]
+
+
+@words.register
+def _(event: e.KeyNotRenewed) -> list[Line]:
+    what = "the server never took the new key that you had begun to make: it is erased"
+    return [(FACT, f"{what}, and your key is what it was, {event.fingerprint}")]
+
+
+@words.register
+def _(event: e.Fingerprints) -> list[Line]:
+    whose = "your key" if event.name is None else f"{event.name}, your key"
+    return [(FACT, f"{whose}: {event.fingerprint}"), (FACT, f"the server: {event.server}")]
+
+
+@words.register
+def _(event: e.Whois) -> list[Line]:
+    if event.fingerprint is None or event.first_seen is None:
+        return [(FACT, f"{event.name}: never met, no key is known")]
+    state = "verified" if event.trust == "verified" else "NOT VERIFIED"
+    since = f"since {_day(event.first_seen)}"
+    lines = [(FACT, f"{event.name}: {state}, {since}, {event.fingerprint}")]
+    return lines + [line for one in reversed(event.earlier) for line in words(one)]
+
+
+@words.register
+def _(event: e.FormerKey) -> list[Line]:
+    state = "verified" if event.trust == "verified" else "not verified"
+    span = f"{_day(event.first_seen)} to {_day(event.until)}"
+    end = ", which signed over to the next" if event.signed_over else ""
+    return [(FACT, f"    before: {state}, {span}, {event.fingerprint}{end}")]
+
+
+@words.register
+def _(event: e.BackedUp) -> list[Line]:
+    people = "1 person" if event.people == 1 else f"{event.people} people"
+    return [
+        (FACT, f"the backup is written: {event.file}"),
+        (FACT, f"in it, encrypted: your key, your settings, the keys of {people}"),
+        (FACT, "not in it: messages, logs of chats"),
+        (FACT, "it is as good as your key: keep it, and its pass phrase, where only you come"),
+        (FACT, "on another machine: securecom --restore FILE"),
+    ]
+
+
+def _day(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+
+
+# --- Events about what the server holds, in words ---------------------------------------------
+# The texts of facts are the server's own, so each of their rows bears its mark: none can pass for
+# something that this client says, a question for a pass phrase for one.
+
+
+@words.register
+def _(event: e.DataHeld) -> list[Line]:
+    lines = [(FACT, f"what the server holds about you, {event.name}, by its own word:")]
+    for part in dict.fromkeys(fact.part for fact in event.facts):  # each once
+        lines.append((SERVER, f"{part}:"))
+        lines += [line for fact in event.facts if fact.part == part for line in words(fact)]
+    return lines
+
+
+@words.register
+def _(event: e.DataFact) -> list[Line]:
+    return [(SERVER, f"    {event.what}: {event.value}")]
+
+
+@words.register
+def _(event: e.ForgetMeMeans) -> list[Line]:
+    return [
+        (FACT, "the server erases your key, your blocks and what it remembers of you: for good"),
+        (FACT, f"for {event.days} days nobody can have the name {event.name}, not even you"),
+        (FACT, "who has blocked it still does so long; others keep what they know of you"),
+        (FACT, "your files on this machine stay"),
+        (FACT, f"to do it: /forget-me {event.name}"),
+    ]
+
+
+@words.register
+def _(event: e.Forgotten) -> list[Line]:
+    days = f"for {event.days} days nobody can have that name"
+    lines = [(FACT, f"the server has forgotten {event.name}; {days}")]
+    if event.folder is not None:
+        what = "your key, unless it is a file of your own elsewhere, and whom you have met"
+        lines.append((FACT, f"left on this machine, for you to delete: {event.folder} ({what})"))
+    return lines
+
+
+# --- Help in words: a screenful of what makes sense now, or all there is to say of some commands
+
+
+@words.register
+def _(event: e.Help) -> list[Line]:
+    if event.topic is None:
+        return _short(event.lines)
+    if len(event.lines) == 1:
+        return words(event.lines[0])
+    told: list[Line] = []
+    for group, lines in groupby(event.lines, lambda line: line.group):
+        told += [(FACT, group.upper()), *(told for line in lines for told in words(line))]
+    return told
+
+
+@words.register
+def _(event: e.HelpLine) -> list[Line]:
+    also = f" (also {', '.join(event.also)})" if event.also else ""
+    when = "" if event.now else "  [not now]"
+    return [(FACT, f"{event.usage:16}  {event.about}{also}{when}")]
+
+
+def _short(lines: list[e.HelpLine]) -> list[Line]:
+    """What is most needed now, a line each; the names of the rest."""
+    near = [line for line in lines if line.now and line.brief]
+    far = [line for line in lines if line not in near and line.usage.startswith("/")]
+    room = max(len(line.usage) for line in near)
+    told = [(FACT, f"{line.usage:{room}}  {line.brief}") for line in near]
+    for group, those in groupby(far, lambda line: line.group):
+        names = " ".join(line.usage.split()[0] for line in those)
+        told.append((FACT, f"{f'{group}:':{room}}  {names}"))
+    return told

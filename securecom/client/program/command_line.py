@@ -1,0 +1,184 @@
+"""What the client can be asked on its command line, and nothing it does."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import shtab
+
+from securecom import __version__, limits
+from securecom.client.program import deciding
+from securecom.errors import Mistake
+from securecom.identity import Name
+from securecom.invitation import Invitation
+
+_EPILOG = """\
+The first time, give the link that the server's admin made for you; after that, securecom alone.
+Input that is no terminal is carried out line by line, each line when it makes sense; its end is
+the end, with the exit code of the first thing that went wrong:
+0 all went well, 1 something you can mend, 2 usage, 3 server unreachable, 4 not the server that was
+pinned, 5 log-in refused, 6 no answer or refused, 7 the peer's key changed, 8 too often, 130 and
+143 signals. docs/json.md tells the commands and events of --json."""
+
+#: In place of a link: it is the first line of standard input.
+STANDARD_INPUT = "-"
+
+T = TypeVar("T")
+
+
+def _typed(parse: Callable[[str], T], name: str) -> Callable[[str], T]:
+    """A parser whose mistakes argparse shows as its own."""
+
+    def parse_argument(text: str) -> T:
+        try:
+            return parse(text)
+        except Mistake as error:
+            raise argparse.ArgumentTypeError(f"{error.what}. {error.hint}") from None
+
+    parse_argument.__name__ = name  # argparse names it where int() fails
+    return parse_argument
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 up")
+    return int(text)
+
+
+def _link(text: str) -> Invitation | str:
+    """A link, or the word for one that comes from standard input."""
+    return STANDARD_INPUT if text == "-" else Invitation.parse(text)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of `securecom`."""
+    parser = argparse.ArgumentParser(
+        prog="securecom",
+        description="End-to-end encrypted terminal chat that asks before it connects anyone.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"securecom {__version__}")
+    shtab.add_argument_to(parser, help="print a completion script for a shell")
+    parser.add_argument(
+        "link",
+        nargs="?",
+        type=_typed(_link, "link"),
+        metavar="LINK",
+        help="securecom://… : enrol with this invitation; -: read it from standard input, so that "
+        "it is in no list of processes and no history",
+    )
+    parser.add_argument(
+        "--demo", action="store_true", help="a server, a partner and a chat, all on this machine"
+    )
+    _add_profile(parser.add_argument_group("who you are"))
+    _add_session(parser.add_argument_group("being on line"))
+    _add_frontend(parser.add_argument_group("what you see"))
+    return parser
+
+
+def _add_profile(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--profile", metavar="NAME", help="which profile, if there are several")
+    group.add_argument("--profiles", action="store_true", help="list them and leave")
+    folder = group.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="where profiles are kept (else $SECURECOM_HOME, else the platform's place)",
+    )
+    folder.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
+    identity = group.add_argument(
+        "--identity",
+        type=Path,
+        metavar="FILE",
+        help="enrol with this OpenSSH Ed25519 key instead of a new one; it stays where it is",
+    )
+    identity.complete = shtab.FILE  # type: ignore[attr-defined]
+    backup = group.add_argument(
+        "--restore",
+        type=Path,
+        metavar="FILE",
+        help="make a profile from this backup (/backup wrote it) and be on line with it; --profile "
+        "names it. The backup's pass phrase comes first, then the identity's, if it has one",
+    )
+    backup.complete = shtab.FILE  # type: ignore[attr-defined]
+    source = group.add_mutually_exclusive_group()
+    source.add_argument(
+        "--pass-fd", type=_count, metavar="N", help="a pass phrase is a line from descriptor N"
+    )
+    file = source.add_argument(
+        "--pass-file",
+        type=Path,
+        metavar="FILE",
+        help="the pass phrase is this file's first line, a second one its second",
+    )
+    file.complete = shtab.FILE  # type: ignore[attr-defined]
+    source.add_argument(
+        "--no-pass",
+        action="store_true",
+        help="no pass phrase: a new key is protected by its file's mode alone (for bots)",
+    )
+
+
+def _add_session(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--request",
+        choices=("listen", "dial"),
+        help="chat requests come over a connection of ours (listen) or of the server's (dial)",
+    )
+    availability = group.add_mutually_exclusive_group()
+    availability.add_argument(
+        "--available", action="store_const", const=True, help="anybody may ask you at once"
+    )
+    availability.add_argument(
+        "--away",
+        action="store_const",
+        const=False,
+        dest="available",
+        help="nobody may ask you until /available",
+    )
+    group.add_argument(
+        "--on-request",
+        type=_typed(deciding.split, "command"),
+        metavar="COMMAND",
+        help="this program accepts or refuses chat requests, or has you asked (docs/bots.md); "
+        "'': none",
+    )
+    group.add_argument(
+        "--save",
+        action="store_true",
+        help="keep --request, --available or --away, and --on-request as this profile's settings",
+    )
+    group.add_argument(
+        "--takeover", action="store_true", help="end a session that you have somewhere else"
+    )
+    group.add_argument(
+        "--chat", type=_typed(Name, "name"), metavar="NAME", help="ask for a chat at once"
+    )
+    group.add_argument(
+        "--attempts",
+        type=_count,
+        metavar="N",
+        help="give up after N failed connections; 0: never "
+        f"(else {limits.ATTEMPTS}, but never on a terminal or with --stay)",
+    )
+
+
+def _add_frontend(group: argparse._ArgumentGroup) -> None:
+    language = group.add_mutually_exclusive_group()
+    language.add_argument(
+        "--plain", action="store_true", help="lines of text, never changed afterwards (default)"
+    )
+    language.add_argument("--json", action="store_true", help="a JSON object a line, in and out")
+    group.add_argument("--stay", action="store_true", help="the input's end is not the end")
+    log = group.add_argument(
+        "--log-file",
+        type=Path,
+        metavar="FILE",
+        help="append what happens to the connections; never messages, keys or names",
+    )
+    log.complete = shtab.FILE  # type: ignore[attr-defined]

@@ -1,0 +1,193 @@
+"""The server's log: what is written, how much of it, and where.
+
+Whatever is logged, by us or by Twisted, goes through one chain: events below the chosen level are
+dropped; network addresses are replaced; a line that repeats is counted and written once in a while;
+the file rotates and old ones are deleted. So strangers can make a server write only so much, and
+nothing about anybody.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import (
+    FilteringLogObserver,
+    ILogObserver,
+    LogEvent,
+    LogLevel,
+    LogLevelFilterPredicate,
+    eventAsText,
+    formatTime,
+)
+from twisted.python.logfile import LogFile
+from zope.interface import implementer
+
+from securecom import limits, whole_files
+
+LEVELS = tuple(level.name for level in LogLevel.iterconstants())
+#: Events of these speak of the server's own addresses.
+_OWN = frozenset({"securecom.tap"})
+#: What may be an address, and the port behind it as Twisted writes it.
+_ADDRESS = re.compile(
+    r"'?(?<![\w.:])([0-9A-Fa-f:.]*[:.][0-9A-Fa-f:.]*)(?:%\w+)?'?"
+    r"(?:, ?(?:port=)?\d{1,5}\b|\]?:\d{1,5}\b)?"
+)
+
+
+class Sink(Protocol):
+    """Where lines go."""
+
+    def write(self, text: str) -> object:
+        """One or more whole lines."""
+
+
+def without_addresses(text: str) -> str:
+    """The text with `(address)` in place of every IPv4 or IPv6 address and the port behind it."""
+    return _ADDRESS.sub(_hidden, text)
+
+
+def _hidden(found: re.Match[str]) -> str:
+    candidate = found[1]
+    for address in (candidate, candidate.rstrip(".:"), candidate.rpartition(":")[0]):
+        try:
+            ip_address(address)
+        except ValueError:
+            continue
+        return "(address)" + candidate[len(candidate.rstrip(".")) :]
+    return found[0]
+
+
+def chosen(
+    sink: Sink, level: str, clock: IReactorTime, now: Callable[[], float], addresses: bool
+) -> tuple[ILogObserver, Callable[[], None]]:
+    """An observer for everything that is logged, and what writes the counts that are left.
+
+    :param level: one of `LEVELS`.
+    :param now: the wall clock, seconds since 1970.
+    :param addresses: write network addresses as they come.
+    """
+    lines = LogLines(sink, clock, now, addresses)
+    predicate = LogLevelFilterPredicate(defaultLogLevel=LogLevel.levelWithName(level))
+    return FilteringLogObserver(lines, [predicate]), lines.flush
+
+
+@implementer(ILogObserver)
+class LogLines:
+    """Writes events as lines; those that repeat within `limits.LOG_REPEAT` are counted.
+
+    The first of its kind is written at once, and when the time is over one line says how often it
+    came again. No more than `limits.LOG_KINDS` different lines are written in that time; the others
+    are only counted, so that varied lines cannot fill a disk either.
+    """
+
+    def __init__(
+        self, sink: Sink, clock: IReactorTime, now: Callable[[], float], addresses: bool
+    ) -> None:
+        self._sink, self._clock, self._now, self._addresses = sink, clock, now, addresses
+        self._again: dict[str, int] = {}
+        self._left_out = 0
+        self._timer: IDelayedCall | None = None
+
+    def __call__(self, event: LogEvent) -> None:
+        text = eventAsText(event, includeTimestamp=False)
+        if not self._addresses and event.get("log_namespace") not in _OWN:
+            text = without_addresses(text)
+        if self._timer is None:
+            self._timer = self._clock.callLater(limits.LOG_REPEAT, self._over)
+        if text in self._again:
+            self._again[text] += 1
+        elif len(self._again) >= limits.LOG_KINDS:
+            self._left_out += 1
+        else:
+            self._again[text] = 0
+            self._write(event, text)
+
+    def flush(self) -> None:
+        """Write what was counted, and begin anew."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._over()
+
+    def _over(self) -> None:
+        self._timer = None
+        again, self._again = self._again, {}
+        left_out, self._left_out = self._left_out, 0
+        for text, count in again.items():
+            if count:
+                first = text.partition("\n")[0]
+                self._write({}, f"({count} more within {limits.LOG_REPEAT:g} s) {first}")
+        if left_out:
+            self._write({}, f"({left_out} other lines within {limits.LOG_REPEAT:g} s not written)")
+
+    def _write(self, event: LogEvent, text: str) -> None:
+        stamp = formatTime(event.get("log_time", self._now()))
+        lines = text[: limits.LOG_LINE].replace("\n", "\n\t")
+        self._sink.write(f"{stamp} {lines}\n")
+
+
+class BoundedFile(LogFile):
+    """A log file that rotates by itself, keeps `limits.LOG_FILES` old ones, and can be reopened.
+
+    It never takes more than `limits.LOG_FILES + 1` times `limits.LOG_FILE_BYTES`, and a line.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path = path.absolute()
+        super().__init__(
+            path.name,
+            str(path.parent),
+            rotateLength=limits.LOG_FILE_BYTES,
+            defaultMode=None if path.exists() else whole_files.FILE_MODE,
+            maxRotatedFiles=limits.LOG_FILES,
+        )
+
+    def reopen(self) -> None:
+        """After another program has moved the file away. If that cannot be, the old one stays."""
+        before = self._file
+        try:
+            self._openFile()
+        except OSError:
+            return
+        before.close()
+
+    def rotate(self) -> None:
+        """Move it aside; where the folder does not allow that, begin it anew."""
+        if not os.path.exists(self.path):  # somebody has moved it already
+            self.reopen()
+            return
+        before = self._file
+        super().rotate()
+        if self._file is before:
+            self._file.truncate(0)
+            self._file.seek(0)
+            self.size = 0
+
+
+class Syslog:
+    """Lines to the system's log, as `twistd --syslog` does it."""
+
+    def __init__(self, prefix: str) -> None:
+        import syslog
+
+        self._send = syslog.syslog
+        syslog.openlog(prefix, syslog.LOG_PID)
+
+    def write(self, text: str) -> None:
+        """The system adds its own time."""
+        self._send(text.partition(" ")[2].rstrip())
+
+
+def sink_of(twistd: Mapping[str, Any], standard_output: TextIO) -> Sink:
+    """Where twistd's own options want the log. :raises OSError: if it cannot be opened there."""
+    name = twistd.get("logfile")
+    if twistd.get("syslog"):
+        return Syslog(twistd.get("prefix") or "securecom")
+    if name == "-" or (not name and twistd.get("nodaemon", True)):
+        return standard_output
+    return BoundedFile(Path(name or "twistd.log"))

@@ -1,0 +1,195 @@
+"""The standard channel: one client's first connection, from TLS to the end of the session.
+
+What may be said depends on the phase, and a phase is a class whose commands are all there are:
+`Door` (before log-in), `Enrolment` (an invitation, on an ALPN of its own), `Session`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.protocols import amp
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from securecom import framing, peers, refusals, tls, vocabulary
+from securecom import peers as proofs
+from securecom.connection import Connection, Liveness
+from securecom.errors import PeerFault, PeerSilent, WireError
+from securecom.identity import Name
+from securecom.invitation import token_hash
+from securecom.server.reception import Reception
+from securecom.server.session import Session
+
+_log = Logger()
+
+
+class Door(amp.CommandLocator):
+    """Before log-in: `LogIn`, once."""
+
+    def __init__(self, connection: StandardConnection) -> None:
+        self._connection = connection
+
+    @vocabulary.LogIn.responder
+    def log_in(self, takeover: bool) -> Deferred[dict[str, Any]]:
+        """Open the session of this connection's key, if it has a user."""
+        self._connection.phase = Closed()
+        return self._connection.log_in(takeover)
+
+
+class EnrolmentPhase(amp.CommandLocator):
+    """On the enrolment ALPN: `Enrol`, once."""
+
+    def __init__(self, connection: StandardConnection) -> None:
+        self._connection = connection
+
+    @vocabulary.Enrol.responder
+    def enrol(self, token: bytes) -> Deferred[dict[str, Any]]:
+        """Spend an invitation on this connection's key."""
+        self._connection.phase = Closed()
+        return self._connection.enrol(token)
+
+
+class Closed(amp.CommandLocator):
+    """Between phases, and after a refusal: nothing."""
+
+
+@implementer(amp.IResponderLocator)
+class _Phases:
+    """Looks a command up in the phase of the moment."""
+
+    def __init__(self, connection: StandardConnection) -> None:
+        self._connection = connection
+
+    def locateResponder(self, name: bytes) -> Any:  # noqa: N802
+        return self._connection.phase.locateResponder(name)
+
+
+class StandardConnection(Connection):
+    """One client's standard channel.
+
+    :param reception: the server behind this door.
+    :param host: the client's address; empty where there is none, or nobody knows it.
+    """
+
+    lanes = frozenset({framing.CONTROL, framing.CHAT})
+    alpn = frozenset({tls.ALPN_STANDARD, tls.ALPN_ENROL})
+
+    def __init__(self, reception: Reception, host: str = "") -> None:
+        self.phase: amp.CommandLocator = Closed()
+        super().__init__(reception.clock)
+        self.turns = reception.turns
+        self._host = host
+        self._reception = reception
+        self._session: Session | None = None
+        self._liveness = Liveness(self, sends_pings=False)
+
+    def responders(self) -> amp.IResponderLocator:
+        """The phase decides."""
+        return _Phases(self)
+
+    def secured(self, alpn: bytes) -> None:
+        """TLS stands: which door?"""
+        self.phase = EnrolmentPhase(self) if alpn == tls.ALPN_ENROL else Door(self)
+
+    # --- log-in and enrolment ---------------------------------------------------------------
+
+    @inlineCallbacks
+    def log_in(self, takeover: bool) -> Any:
+        """Find the key's user, open the session, answer with the welcome."""
+        key = peers.peer_key(self.tls)
+        user = yield self._reception.find(key)
+        if not self._reception.sessions.is_open:
+            raise refusals.ServerFull()
+        blocks = yield self._reception.blocks(user.name)
+        chain = yield self._reception.chain(user, key)
+        if self.is_closing:
+            raise refusals.ServerTrouble("the client is gone")
+        ident, request_key = proofs.session_id(self.tls), proofs.request_key(self.tls)
+        reception = self._reception
+        session = Session(
+            user.name,
+            key,
+            chain,
+            ident,
+            request_key,
+            self,
+            reception.switchboard,
+            blocks,
+            reception.account(user.name),
+            reception.dial,
+            reception.key_changes.change,
+            reception.pause,
+        )
+        reception.sessions.open(session, takeover)
+        self._session = self.phase = session
+        yield reception.switchboard.arrive(session)
+        self.established()
+        self._liveness.start()
+        return reception.welcome(session)
+
+    @inlineCallbacks
+    def enrol(self, token: bytes) -> Any:
+        """Spend the invitation; the client comes back with the other ALPN to log in."""
+        name: Name = yield self._reception.spend(token_hash(token), peers.peer_key(self.tls))
+        return {"name": name}
+
+    # --- the session ------------------------------------------------------------------------
+
+    def dataReceived(self, data: bytes) -> None:
+        self._liveness.heard()
+        super().dataReceived(data)
+
+    def run_received(self, run: framing.Run) -> None:
+        """Chat frames: for an open stream of this person, or an attack."""
+        if self._session is None:
+            raise WireError("chat frames before log-in")
+        self._session.streams.received(run)
+
+    def congestion_changed(self) -> None:
+        """The relay holds or releases the other leg."""
+        if self._session is not None:
+            self._session.streams.congestion_changed()
+
+    def fault(self, error: Exception) -> None:
+        """A client that broke the rules is told so; nothing more of it is read."""
+        told = isinstance(error, PeerFault) and not isinstance(error, PeerSilent)
+        if self._session is not None and told:
+            self.reason = self.reason or error
+            _log.warn("session ended: {reason}", reason=type(error).__name__)
+            self._session.end("violation")
+        else:
+            super().fault(error)
+
+    def peer_host(self) -> str:
+        """The client's address as the server sees it; empty where there is none."""
+        # Not the transport's: behind a proxy that does not say whom it serves that is the proxy.
+        return self._host
+
+    def leave(self) -> None:
+        """The session is over, whether or not the connection has closed by now."""
+        self._liveness.stop()
+        session, self._session = self._session, None
+        if session is not None:
+            self.phase = Closed()
+            self._reception.sessions.forget(session)
+            session.gone()
+
+    def lost(self, reason: Failure) -> None:
+        """The connection is gone, and the session with it."""
+        self.leave()
+
+
+class StandardFactory(Factory):
+    """Makes the server's ends of standard channels."""
+
+    noisy = False
+
+    def __init__(self, reception: Reception) -> None:
+        self._reception = reception
+
+    def buildProtocol(self, addr: object) -> StandardConnection:
+        return StandardConnection(self._reception, str(getattr(addr, "host", "")))

@@ -1,0 +1,1 @@
+"""What the tests stand on: servers, clients, networks and files made for them."""

@@ -1,0 +1,106 @@
+"""Rekeys of a chat in memory: step by step, record by record, and with ends that lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from securecom import framing, limits
+from securecom.client.chat.epochs import Epoch, Epochs, Records
+from securecom.tests.support.chat_pair import End, Pair
+
+
+def epochs(end: End) -> Epochs:
+    """Of an open session."""
+    return end.session._epochs
+
+
+def epoch(end: End) -> Epoch:
+    """The one that the peer's words are in."""
+    return epochs(end).present
+
+
+Change = Callable[[int, str, bytes], bytes | None]
+
+
+def honest(count: int, source: str, record: bytes) -> bytes:
+    """Every record as it is."""
+    return record
+
+
+def first(records: int) -> Change:
+    """So many records, and then none."""
+    return lambda count, source, record: record if count < records else None
+
+
+def but(moment: int, change: Callable[[str, bytes], bytes]) -> Change:
+    """One record changed, by its number."""
+    return lambda count, source, record: change(source, record) if count == moment else record
+
+
+class Relay:
+    """A relay in small steps, instead of `Pair.pump`: what is under way stays in sight."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        self.clock = pair.clock
+        self.under_way = {"alice": b"", "bob": b""}
+
+    def collect(self) -> None:
+        """Take what both have sent."""
+        self.clock.advance(0)
+        for name in self.under_way:
+            leg = getattr(self.pair, name).leg
+            data, leg.outgoing = leg.outgoing, b""
+            for run in framing.Decoder(frozenset({framing.CHAT})).feed(data):
+                assert isinstance(run, framing.Run)
+                self.under_way[name] += framing.chat_bytes(run)
+
+    def deliver(self, source: str, data: bytes) -> None:
+        """To the other end."""
+        target: End = getattr(self.pair, "bob" if source == "alice" else "alice")
+        if data:
+            target.stream.received(data)
+
+    def some(self, random: Random) -> bool:
+        """Hand on a few bytes of one direction; False if none is under way."""
+        self.collect()
+        waiting = [name for name, data in self.under_way.items() if data]
+        if not waiting:
+            return False
+        source = random.choice(waiting)
+        size = random.choice((1, 7, 300, 5000, 100_000))
+        data = self.under_way[source]
+        self.under_way[source] = data[size:]
+        self.deliver(source, data[:size])
+        return True
+
+    def record(self) -> tuple[str, bytes] | None:
+        """Take the next whole record, the caller's before the callee's."""
+        self.collect()
+        for source, data in self.under_way.items():
+            for one in Records().feed(data):
+                self.under_way[source] = data[len(one) :]
+                return source, one
+        return None
+
+    def run(self, change: Change) -> int:
+        """Hand on record by record; `change` sees each with its number. How many there were.
+
+        Stops when `change` gives None.
+        """
+        count = 0
+        while (found := self.record()) is not None:
+            source, record = found
+            changed = change(count, source, record)
+            if changed is None:
+                self.under_way[source] = record + self.under_way[source]
+                break
+            self.deliver(source, changed)
+            count += 1
+        return count
+
+
+def due(pair: Pair) -> None:
+    """The caller's time has come; nothing is relayed yet."""
+    pair.clock.advance(limits.REKEY_AFTER)

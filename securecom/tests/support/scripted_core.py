@@ -1,0 +1,235 @@
+"""A main role for tests of front-ends: it does what the test says, and notes what it was asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+
+from securecom.client.events import (
+    AllSettings,
+    BackedUp,
+    BlockList,
+    ChatLogState,
+    DataFact,
+    DataHeld,
+    Fingerprints,
+    ForgetMeMeans,
+    Forgotten,
+    KeyAccepted,
+    KeyRenewed,
+    ListedUser,
+    Requests,
+    SafetyCode,
+    SafetyNumber,
+    Setting,
+    Users,
+    Whois,
+)
+from securecom.client.terms import Pause, Terms
+from securecom.errors import SecurecomError
+from securecom.identity import Name
+
+
+class ScriptedCore:
+    """A `Role`. `calls` has what came; Deferreds wait in `waiting` until the test fires them."""
+
+    def __init__(self, *, is_online: bool = True) -> None:
+        self.is_online = is_online
+        self.asking: Name | None = None
+        self.offer: object | None = None
+        self.is_opening = False
+        self.peer: Name | None = None
+        self.calls: list[Any] = []
+        self.waiting: dict[str, Deferred[Any]] = {}
+        #: Raised by the next thing asked.
+        self.error: Exception | None = None
+        self.is_held = False
+        self.keys = ScriptedKeys(self)
+        self.log = ScriptedLog(self)
+        self.settings = ScriptedSettings(self)
+        self.account = ScriptedAccount(self)
+
+    def users(self, text: str = "") -> Deferred[Users]:
+        self._called("users", text)
+        return self._later("users")
+
+    def request_chat(self, name: Name, chat_seconds: int | None = None) -> Deferred[None]:
+        span = () if chat_seconds is None else (chat_seconds,)
+        self._called("request_chat", name, *span)
+        self.asking = name
+        return self._later("request_chat")
+
+    def cancel(self) -> None:
+        self._called("cancel")
+
+    def accept(self, name: Name | None = None) -> None:
+        self._called("accept", name)
+
+    def refuse(self, name: Name | None = None) -> None:
+        self._called("refuse", name)
+
+    def dismiss(self, name: Name | None = None) -> None:
+        self._called("dismiss", name)
+
+    def requests(self) -> Requests:
+        self._called("requests")
+        return Requests(None, None, [])
+
+    def block(self, name: Name) -> Deferred[None]:
+        self._called("block", name)
+        return succeed(None)
+
+    def unblock(self, name: Name) -> Deferred[None]:
+        self._called("unblock", name)
+        return succeed(None)
+
+    def blocked(self) -> Deferred[BlockList]:
+        self._called("blocked")
+        return succeed(BlockList([ListedUser("bob", "met")]))
+
+    def say(self, text: str) -> int:
+        self._called("say", text)
+        return sum(call[0] == "say" for call in self.calls)
+
+    def stop(self) -> Deferred[None]:
+        self._called("stop")
+        return self._later("stop")
+
+    def set_available(self, terms: Terms) -> None:
+        self._called("set_available", terms)
+
+    def set_away(self, pause: Pause) -> None:
+        self._called("set_away", pause)
+
+    def backup(self, file: str) -> Deferred[BackedUp]:
+        self._called("backup", file)
+        return self._later("backup")
+
+    def hold_incoming(self) -> None:
+        self.is_held = True
+
+    def release_incoming(self) -> None:
+        self.is_held = False
+
+    # what tests do
+
+    def answer_users(self, *names: str) -> None:
+        users = [ListedUser(name, "new") for name in names]
+        self.waiting.pop("users").callback(Users(users, "", False))
+
+    def begin_chat(self, name: str) -> None:
+        self.asking, self.peer = None, Name(name)
+        if "request_chat" in self.waiting:
+            self.waiting.pop("request_chat").callback(None)
+
+    def fail_request(self, error: Exception) -> None:
+        self.asking = None
+        self.waiting.pop("request_chat").errback(error)
+
+    def end_chat(self) -> None:
+        self.peer = None
+        if "stop" in self.waiting:
+            self.waiting.pop("stop").callback(None)
+
+    def _called(self, *call: Any) -> None:
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
+        self.calls.append(call)
+
+    def _later(self, what: str) -> Deferred[Any]:
+        self.waiting[what] = Deferred()
+        return self.waiting[what]
+
+
+class ScriptedKeys:
+    """A `Keys`: what came is among the role's calls."""
+
+    def __init__(self, role: ScriptedCore) -> None:
+        self._role = role
+
+    def own(self) -> Fingerprints:
+        self._role._called("own")
+        return Fingerprints("alice", "SHA256:a", "K7QD")
+
+    def renew(self) -> Deferred[KeyRenewed]:
+        self._role._called("renew")
+        return self._role._later("renew")
+
+    def whois(self, name: Name) -> Whois:
+        self._role._called("whois", name)
+        return Whois(name, "met", "SHA256:b", 7, [])
+
+    def safety_number(self) -> SafetyNumber:
+        self._role._called("safety_number")
+        return SafetyNumber("bob", " ".join(["12345"] * 12), "met")
+
+    def safety_code(self) -> SafetyCode:
+        self._role._called("safety_code")
+        return SafetyCode("bob", "12345" * 12, "met")
+
+    def compared(self, same: bool) -> None:
+        self._role._called("compared", same)
+
+    def take(self, name: Name, fingerprint: str) -> KeyAccepted:
+        self._role._called("take", name, fingerprint)
+        return KeyAccepted(name, fingerprint)
+
+
+class ScriptedLog:
+    """A `ChatLog`: what came is among the role's calls."""
+
+    def __init__(self, role: ScriptedCore) -> None:
+        self._role = role
+
+    def status(self) -> ChatLogState:
+        self._role._called("log")
+        return ChatLogState("bob", "off", "off")
+
+    def on(self) -> None:
+        self._role._called("log", "on")
+
+    def off(self) -> None:
+        self._role._called("log", "off")
+
+
+class ScriptedSettings:
+    """A `Settings`, likewise."""
+
+    def __init__(self, role: ScriptedCore) -> None:
+        self._role = role
+
+    def all(self) -> AllSettings:
+        self._role._called("settings")
+        return AllSettings([Setting("ask", "anyone", "who may ask you")])
+
+    def change(self, text: str) -> Deferred[AllSettings]:
+        self._role._called("set", text)
+        return succeed(AllSettings([Setting("ask", "people", "who may ask you")]))
+
+
+class ScriptedAccount:
+    """An `Account`, likewise."""
+
+    def __init__(self, role: ScriptedCore) -> None:
+        self._role = role
+
+    def my_data(self) -> Deferred[DataHeld]:
+        self._role._called("my_data")
+        return succeed(DataHeld("alice", [DataFact("account", "name", "alice")]))
+
+    def means(self) -> ForgetMeMeans:
+        self._role._called("means")
+        return ForgetMeMeans("alice", 90)
+
+    def forget_me(self, name: Name) -> Deferred[Forgotten]:
+        self._role._called("forget_me", name)
+        return succeed(Forgotten(name, 90, None))
+
+
+class Failing(SecurecomError):
+    """An error of the test's own."""
+
+    code = 999
+    hint = "Try."

@@ -1,0 +1,526 @@
+"""The types that arguments and answers have on the wire: bytes in, checked values out.
+
+What is none of its type is a `WireError`. docs/protocol.md, "Arguments", has the bytes.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+from twisted.protocols import amp
+
+from securecom import limits
+from securecom.errors import BadKey, BadName, WireError
+from securecom.identity import Name, PublicKey
+from securecom.paces import IN_CHATS, ONCE, SENT_BY_SERVER, Pace, Unpaced
+from securecom.refusals import (
+    AlreadyOnline,
+    BadInvitation,
+    BadProof,
+    Busy,
+    Cancelled,
+    Disabled,
+    KeyInUse,
+    ListFull,
+    NoAnswer,
+    NotDialling,
+    NotEnrolled,
+    NothingToEnd,
+    NotYou,
+    Occupied,
+    OutOfTurn,
+    Refused,
+    ServerFull,
+    ServerTrouble,
+    TooManyRequests,
+    TooSoon,
+    by_word,
+)
+
+#: What parts facts and their texts is no part of them.
+_PARTING = {ord("\t"): " ", ord("\n"): " "}
+
+
+class NameArgument(amp.Argument):
+    """A `Name`; anything else is a `WireError`."""
+
+    def fromString(self, inString: bytes) -> Name:
+        try:
+            return Name(inString.decode("ascii"))
+        except (BadName, UnicodeDecodeError):
+            raise WireError("a name that is none") from None
+
+    def toString(self, inObject: Name) -> bytes:
+        return inObject.encode("ascii")
+
+
+class KeyArgument(amp.Argument):
+    """A `PublicKey`, 32 raw bytes."""
+
+    def fromString(self, inString: bytes) -> PublicKey:
+        try:
+            return PublicKey(inString)
+        except BadKey:
+            raise WireError("a key that is none") from None
+
+    def toString(self, inObject: PublicKey) -> bytes:
+        return inObject.raw
+
+
+class NamesArgument(amp.Argument):
+    """A list of names, parted by one blank each."""
+
+    def fromString(self, inString: bytes) -> list[Name]:
+        words = inString.split(b" ") if inString else []
+        return [NameArgument().fromString(word) for word in words]
+
+    def toString(self, inObject: list[Name]) -> bytes:
+        return " ".join(inObject).encode("ascii")
+
+
+class Fact(NamedTuple):
+    """One thing that a server holds about a person: of what it is a part, what it is, its value."""
+
+    part: str
+    what: str
+    value: str
+
+
+class FactsArgument(amp.Argument):
+    """A list of facts, a line feed between two, tabs between the texts of one."""
+
+    def fromString(self, inString: bytes) -> list[Fact]:
+        try:
+            text = inString.decode("utf-8")
+        except UnicodeDecodeError:
+            raise WireError("facts that are no UTF-8") from None
+        rows = [row.split("\t") for row in text.split("\n")] if text else []
+        if any(len(row) != len(Fact._fields) for row in rows):
+            raise WireError("a fact that is none")
+        return [Fact(*row) for row in rows]
+
+    def toString(self, inObject: list[Fact]) -> bytes:
+        return b"\n".join(map(fact_bytes, inObject))
+
+
+def fact_bytes(fact: Fact) -> bytes:
+    """A fact on the wire."""
+    return "\t".join(text.translate(_PARTING) for text in fact).encode("utf-8")
+
+
+class FixedBytes(amp.Argument):
+    """Exactly so many bytes."""
+
+    def __init__(self, length: int, optional: bool = False) -> None:
+        super().__init__(optional)
+        self.length = length
+
+    def fromString(self, inString: bytes) -> bytes:
+        if len(inString) != self.length:
+            raise WireError(f"{len(inString)} bytes where {self.length} belong")
+        return inString
+
+    def toString(self, inObject: bytes) -> bytes:
+        return inObject
+
+
+class Number(amp.Argument):
+    """A whole number from `low` to `high`, in decimal digits."""
+
+    def __init__(self, low: int, high: int, optional: bool = False) -> None:
+        super().__init__(optional)
+        self.low, self.high = low, high
+
+    def fromString(self, inString: bytes) -> int:
+        if inString.isdigit() and len(inString) <= len(str(self.high)):
+            number = int(inString)
+            if self.low <= number <= self.high:
+                return number
+        raise WireError("a number that may not be there")
+
+    def toString(self, inObject: int) -> bytes:
+        return b"%d" % inObject
+
+
+class Word(amp.Argument):
+    """One of a fixed set of words."""
+
+    def __init__(self, *words: str) -> None:
+        super().__init__()
+        self.words = words
+
+    def fromString(self, inString: bytes) -> str:
+        for word in self.words:
+            if inString == word.encode("ascii"):
+                return word
+        raise WireError("a word that is not in the vocabulary")
+
+    def toString(self, inObject: str) -> bytes:
+        return inObject.encode("ascii")
+
+
+PORT = Number(1, 65535)
+STREAM = Number(1, 2**32 - 1)
+CHAT_ID = FixedBytes(16)
+MAC = FixedBytes(32)
+CHAT_SECONDS = Number(limits.MIN_CHAT_SECONDS, limits.MAX_CHAT_SECONDS, optional=True)
+SIGNATURE = FixedBytes(64)
+
+
+# --- The vocabulary: every command, by channel and direction ----------------------------------
+# One declaration a message. A command goes from the side in its section's heading to the other and
+# is answered once, unless it says that it wants no answer. Bytes of each are in docs/protocol.md.
+# `pace`: how often the server takes it of one connection.
+
+
+class PacedCommand(amp.Command):
+    """A message, with its pace at the server. One that declares none cannot be made."""
+
+    pace: ClassVar[Pace | Unpaced]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "pace" not in vars(cls):
+            raise TypeError(f"{cls.__name__} does not say how often the server takes it")
+
+
+# --- both directions, standard and request channel ------------------------------------------
+
+
+class Ping(PacedCommand):
+    """Are you there? Every `limits.PING_INTERVAL`; also keeps a NAT's mapping alive."""
+
+    pace = Pace(limits.PINGS, limits.PACE_WINDOW)
+
+
+# --- enrolment: client to server ------------------------------------------------------------
+
+
+class Enrol(PacedCommand):
+    """Spend an invitation on the key of this connection's certificate."""
+
+    pace = ONCE
+    arguments = [(b"token", amp.String())]
+    response = [(b"name", NameArgument())]
+    errors = by_word(BadInvitation, KeyInUse, ServerTrouble)
+
+
+# --- standard channel: client to server -----------------------------------------------------
+
+
+class LogIn(PacedCommand):
+    """Open the session. Must be the first command.
+
+    `takeover`: end a session that this key already has, instead of being refused.
+    The answer: our name; the request channel's port; the port that the server may dial
+    (0: any, for clients on its own machine; absent: it does not dial).
+    """
+
+    pace = ONCE
+    arguments = [(b"takeover", amp.Boolean())]
+    response = [
+        (b"name", NameArgument()),
+        (b"request_port", PORT),
+        (b"dial_port", Number(0, 65535, optional=True)),
+    ]
+    errors = by_word(NotEnrolled, Disabled, AlreadyOnline, ServerFull, ServerTrouble)
+
+
+class LogOut(PacedCommand):
+    """End the session; the server closes after its answer."""
+
+    pace = Pace(limits.LEAVINGS, limits.PACE_WINDOW)
+
+
+class SetAvailability(PacedCommand):
+    """Available (online) or away (offline). A new session is away.
+
+    `seconds`: then the server ends it; absent: with the session. `audience`: those who may ask;
+    absent: everybody. `busy_to`: those of them who are told when we are busy; absent: nobody.
+    All mean nothing with `available` False.
+    """
+
+    pace = Pace(limits.AVAILABILITIES, limits.PACE_WINDOW)
+    arguments = [
+        (b"available", amp.Boolean()),
+        (b"seconds", Number(1, limits.MAX_LEASE, optional=True)),
+        (b"audience", NamesArgument(optional=True)),
+        (b"busy_to", NamesArgument(optional=True)),
+    ]
+    errors = by_word(ListFull)
+
+
+class ListAvailable(PacedCommand):
+    """A page of the names who are available, in order, those after `after`, with `text` in them.
+
+    `busy`: those of them who are, and let us see it; absent: nobody.
+    """
+
+    pace = Pace(limits.LIST_PAGES, limits.PACE_WINDOW)
+    arguments = [(b"after", amp.String()), (b"text", amp.String())]
+    response = [
+        (b"names", NamesArgument()),
+        (b"more", amp.Boolean()),
+        (b"busy", NamesArgument(optional=True)),
+    ]
+    errors = by_word(TooManyRequests)
+
+
+class RequestChat(PacedCommand):
+    """Ask for a chat; answered when the callee's stream is open.
+
+    `key`: the callee's at this server (a pin goes before it). `role`: whose turn it is to speak;
+    two requests that crossed make the smaller name the caller. `succession`: the chain that led to
+    the key (`succession.encode`), if there is one.
+
+    `chat_seconds`: how long the chat may last; absent: until somebody ends it. `their_seconds`:
+    what the other asked, if the two crossed and one of them asked for an end; 0: they did not.
+    """
+
+    pace = Pace(limits.CHAT_REQUESTS, limits.PACE_WINDOW)
+    arguments = [(b"callee", NameArgument()), (b"chat_seconds", CHAT_SECONDS)]
+    response = [
+        (b"chat", CHAT_ID),
+        (b"stream", STREAM),
+        (b"key", KeyArgument()),
+        (b"role", Word("caller", "callee")),
+        (b"their_seconds", Number(0, limits.MAX_CHAT_SECONDS, optional=True)),
+        (b"succession", amp.String(optional=True)),
+    ]
+    errors = by_word(NoAnswer, Busy, Refused, TooSoon, Cancelled, Occupied, TooManyRequests)
+
+
+class CancelRequest(PacedCommand):
+    """Withdraw our open request. The request itself is then answered with `Cancelled`."""
+
+    pace = Pace(limits.ENDINGS, limits.PACE_WINDOW)
+    errors = by_word(NothingToEnd)
+
+
+class EndChat(PacedCommand):
+    """End the chat of this stream; the server frees both."""
+
+    pace = Pace(limits.ENDINGS, limits.PACE_WINDOW)
+    arguments = [(b"stream", STREAM)]
+    errors = by_word(NothingToEnd)
+
+
+class Block(PacedCommand):
+    """Whoever has this name, now or later, may not ask us; to them we are not there.
+
+    An open request of theirs gets no answer. A chat goes on.
+    """
+
+    pace = Pace(limits.BLOCK_COMMANDS, limits.PACE_WINDOW)
+    arguments = [(b"name", NameArgument())]
+    errors = by_word(ListFull, TooManyRequests, ServerTrouble)
+
+
+class Unblock(PacedCommand):
+    """Undo `Block`. `changed`: the name was blocked."""
+
+    pace = Pace(limits.BLOCK_COMMANDS, limits.PACE_WINDOW)
+    arguments = [(b"name", NameArgument())]
+    response = [(b"changed", amp.Boolean())]
+    errors = by_word(TooManyRequests, ServerTrouble)
+
+
+class ListBlocked(PacedCommand):
+    """All names that we have blocked, in order."""
+
+    pace = Pace(limits.BLOCK_COMMANDS, limits.PACE_WINDOW)
+    response = [(b"names", NamesArgument())]
+    errors = by_word(TooManyRequests, ServerTrouble)
+
+
+class NewKey(PacedCommand):
+    """Our key signs over to this one, which is ours from the answer on (`succession.Link`)."""
+
+    pace = Pace(limits.NEW_KEY_COMMANDS, limits.PACE_WINDOW)
+    arguments = [
+        (b"key", KeyArgument()),
+        (b"old_signature", SIGNATURE),
+        (b"new_signature", SIGNATURE),
+    ]
+    errors = by_word(KeyInUse, BadProof, Occupied, TooManyRequests, ServerTrouble)
+
+
+class MyData(PacedCommand):
+    """All that the server holds about us, page by page.
+
+    `further`: the page behind the last one, of the same moment; False: begin, as it is now.
+    """
+
+    pace = Pace(limits.MY_DATA_PAGES, limits.PACE_WINDOW)
+    arguments = [(b"further", amp.Boolean())]
+    response = [(b"facts", FactsArgument()), (b"more", amp.Boolean())]
+    errors = by_word(TooManyRequests, ServerTrouble)
+
+
+class ForgetMe(PacedCommand):
+    """Erase all that is ours, and end the session; nobody may have our name for a while.
+
+    `name`: our own, so that this is not sent by mistake.
+    """
+
+    pace = Pace(limits.LEAVINGS, limits.PACE_WINDOW)
+    arguments = [(b"name", NameArgument())]
+    errors = by_word(NotYou, ServerTrouble)
+
+
+class DialMe(PacedCommand):
+    """Open the request channel to this port of our address; answered when it is proven."""
+
+    pace = Pace(limits.DIALS, limits.PACE_WINDOW)
+    arguments = [(b"port", Number(1, 65535))]
+    errors = by_word(NotDialling)
+
+
+# --- standard channel: server to client -----------------------------------------------------
+
+
+class OpenStream(PacedCommand):
+    """A chat that we accepted begins; `chat` is the offer's. We are the callee."""
+
+    pace = SENT_BY_SERVER
+    arguments = [(b"chat", CHAT_ID), (b"stream", STREAM)]
+    errors = by_word(NothingToEnd)
+
+
+class StreamClosed(PacedCommand):
+    """The stream is gone: the other ended the chat, or is gone. Wants no answer."""
+
+    pace = SENT_BY_SERVER
+    arguments = [(b"stream", STREAM)]
+    requiresAnswer = False
+
+
+class Goodbye(PacedCommand):
+    """Why the server ends this session. Wants no answer."""
+
+    pace = SENT_BY_SERVER
+    arguments = [
+        (
+            b"reason",
+            Word("taken-over", "disabled", "shutdown", "violation", "logged-out", "forgotten"),
+        ),
+    ]
+    requiresAnswer = False
+
+
+# --- request channel: client (daemon role) to server ----------------------------------------
+
+
+class ProveSession(PacedCommand):
+    """This request channel belongs to that session. Must be the first command."""
+
+    pace = ONCE
+    arguments = [(b"session", FixedBytes(16)), (b"proof", MAC)]
+    response = [(b"proof", MAC)]
+    errors = by_word(BadProof)
+
+
+# --- request channel: server to client (daemon role) ----------------------------------------
+
+
+class OfferChat(PacedCommand):
+    """Somebody asks for a chat; answered by the daemon role or, through it, by the person.
+
+    `seconds`: how long the request stands; `chat_seconds`: how long the chat may last, if it has
+    an end. `busy` and `unavailable` look alike to a caller who is not to see the former.
+    `succession`: the chain that led to the caller's key, if there is one.
+    """
+
+    pace = SENT_BY_SERVER
+    arguments = [
+        (b"chat", CHAT_ID),
+        (b"caller", NameArgument()),
+        (b"key", KeyArgument()),
+        (b"seconds", Number(1, 3600)),
+        (b"chat_seconds", CHAT_SECONDS),
+        (b"succession", amp.String(optional=True)),
+    ]
+    response = [(b"answer", Word("accept", "refuse", "busy", "unavailable"))]
+
+
+class WithdrawOffer(PacedCommand):
+    """The request is over; an answer no longer counts. Wants no answer.
+
+    `crossed`: our own request to the same person was taken for the answer.
+    """
+
+    pace = SENT_BY_SERVER
+    arguments = [(b"chat", CHAT_ID), (b"reason", Word("cancelled", "expired", "gone", "crossed"))]
+    requiresAnswer = False
+
+
+class MissedRequest(PacedCommand):
+    """Somebody asked for us while we were away or busy, and was not put before us.
+
+    Nobody whom we have blocked. Wants no answer.
+    """
+
+    pace = SENT_BY_SERVER
+    arguments = [(b"caller", NameArgument())]
+    requiresAnswer = False
+
+
+# --- chat, end to end: both directions ------------------------------------------------------
+
+
+class Hello(PacedCommand):
+    """I know who we two are and which chat this is. Must be the first command of each side.
+
+    In a rekey: the peer of this epoch is also the peer of the next one.
+    """
+
+    pace = IN_CHATS
+    arguments = [(b"proof", MAC)]
+    errors = by_word(BadProof)
+
+
+class Say(PacedCommand):
+    """A message. Its answer is the delivery receipt."""
+
+    pace = IN_CHATS
+    arguments = [(b"text", amp.Unicode())]
+    errors = by_word(OutOfTurn)
+
+
+class Compared(PacedCommand):
+    """My person compared the safety numbers: `yes`, the same, or `no`, and this ends the chat.
+
+    It tells the other person, and proves nothing to their client.
+    """
+
+    pace = IN_CHATS
+    arguments = [(b"word", Word("yes", "no"))]
+
+
+class Log(PacedCommand):
+    """My person wants a log of this chat, kept by both, or does not, or no longer, want one.
+
+    Answered at once: it was heard. Only when both said "on" does either client write.
+    """
+
+    pace = IN_CHATS
+    arguments = [(b"word", Word("on", "off"))]
+
+
+class Switch(PacedCommand):
+    """My last word in this epoch; what follows is in the next one. Wants no answer."""
+
+    pace = IN_CHATS
+    requiresAnswer = False
+
+
+class Bye(PacedCommand):
+    """I end this chat: like `Compared` no, a proof that it was ended and not cut off."""
+
+    pace = IN_CHATS
+
+
+#: Every command by its name on the wire.
+BY_NAME: dict[bytes, type[PacedCommand]] = {
+    one.commandName: one for one in PacedCommand.__subclasses__()
+}

@@ -1,0 +1,236 @@
+"""A server and people who live at it: the ground that most tests stand on.
+
+The first test of a run lets alice, bob and carol enrol for real, once; every test then works on a
+copy of that server's state and of these profiles. Each test has a server of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import FailTest, TestCase
+
+from tests.support import shortened
+from tests.support.processes import Process, environment
+from tests.support.programs import ADMIN, CLIENT, SERVER, Client, Server
+
+PEOPLE = ("alice", "bob", "carol")
+LOOPBACK = "tcp:0:interface=127.0.0.1"
+
+_TRACES = re.compile(r"Traceback|Unhandled|\[.*#(?:error|critical)\]")
+_founded: list[Path] = []
+
+
+class SystemCase(TestCase):
+    """A folder of its own, and processes that end with the test."""
+
+    timeout = 400.0
+    #: What every server gets beside endpoints and state.
+    server_options: tuple[str, ...] = ("--dial", "0")
+    #: What every client gets.
+    client_options: tuple[str, ...] = ()
+
+    def setUp(self) -> Deferred[None]:  # type: ignore[override]
+        self.home = Path(self.mktemp()).absolute()
+        self.home.mkdir(parents=True)
+        return Deferred.fromCoroutine(self.prepare())
+
+    async def prepare(self) -> None:
+        """For subclasses; the town is there afterwards."""
+        await self.settle()
+
+    async def settle(self) -> None:
+        """A copy of the town where alice, bob and carol live."""
+        if not _founded:
+            _founded.append(await self._found(Path("town").absolute()))
+        shutil.copytree(_founded[0], self.home, dirs_exist_ok=True)
+
+    async def _found(self, place: Path) -> Path:
+        shutil.rmtree(place, ignore_errors=True)
+        server = await self.server(state=place / "state")
+        links = await self.invite(*PEOPLE, state=place / "state")
+        arrivals = [
+            self.enrolling(link, name, place=place)
+            for name, link in zip(PEOPLE, links, strict=True)
+        ]
+        for newcomer in arrivals:
+            await newcomer.online()
+            newcomer.end_input()
+        for newcomer in arrivals:
+            await newcomer.ended()
+        await server.stop()
+        return place
+
+    # --- processes --------------------------------------------------------------------------
+
+    @staticmethod
+    def ports_of(server: Server) -> tuple[str, ...]:
+        """Options for a later server on the same ports."""
+        standard = f"tcp:{server.standard}:interface=127.0.0.1"
+        return ("--standard", standard, "--request", f"tcp:{server.request}:interface=127.0.0.1")
+
+    def started(self, process: Any) -> Any:
+        """See to it that it ends with the test."""
+        self.addCleanup(process.kill)
+        return process
+
+    def ends(self, peer: Any) -> Any:
+        """See to it that a connection of the test's own ends with the test."""
+
+        def end() -> Any:
+            peer.cut()
+            return peer.gone
+
+        self.addCleanup(end)
+        return peer
+
+    def closes(self, thing: Any) -> Any:
+        """The same for what has a coroutine `close`."""
+        self.addCleanup(lambda: Deferred.fromCoroutine(thing.close()))
+        return thing
+
+    def run_process(self, *argv: str, **named: Any) -> Process:
+        """Any process."""
+        env = named.pop("env", None) or environment(self.home)
+        process: Process = self.started(Process(argv, env, **named))
+        return process
+
+    def start_server(
+        self,
+        *options: str,
+        state: Path | None = None,
+        command: Iterable[str] = (*SERVER, "-n", "--pidfile=", "securecom"),
+    ) -> Server:
+        """A server that is not ready yet."""
+        where = ("--standard", LOOPBACK, "--request", LOOPBACK)
+        argv = [*command, *where, *self.server_options, *options]
+        argv += ["--state", str(state or self.home / "state")]
+        server: Server = self.started(Server(argv, environment(self.home)))
+        return server
+
+    async def server(self, *options: str, **named: Any) -> Server:
+        """A server that is ready; at the end of the test its log must be clean."""
+        server = await self.start_server(*options, **named).ready()
+        self.addCleanup(self.check_log, server)
+        return server
+
+    def check_log(self, server: Server) -> None:
+        """Nothing unforeseen happened in it."""
+        if found := _TRACES.search(server.output + server.errors):
+            raise FailTest(f"{found[0]} in a server's log\n{server}")
+
+    def client(self, name: str, server: Server | None, *options: str, **named: Any) -> Client:
+        """A client of somebody who lives here, not yet on line."""
+        if server is not None:
+            self.point(name, server.standard)
+        argv = [*CLIENT, "--json", *self.whose(name), *self.client_options, *options]
+        env = environment(self.home)
+        client: Client = self.started(Client(argv, env, **named))
+        return client
+
+    async def clients(self, server: Server, *names: str) -> list[Client]:
+        """Clients on line and available, started at once."""
+        starting = [self.client(name, server, "--available") for name in names]
+        return [await one.online() for one in starting]
+
+    async def hasty(self, name: str, server: Server, **limits: int) -> Client:
+        """A client on line and available, with limits of its own (`tests.support.shortened`)."""
+        self.point(name, server.standard)
+        shorter = [f"{limit}={value}" for limit, value in limits.items()]
+        argv = [*shortened.CLIENT, *shorter, "--json", *self.whose(name), "--available"]
+        client: Client = self.started(Client(argv, environment(self.home)))
+        return await client.online()
+
+    def plain(self, name: str, server: Server | None, *options: str, **named: Any) -> Process:
+        """A client that speaks to people."""
+        if server is not None:
+            self.point(name, server.standard)
+        return self.run_process(*CLIENT, *self.whose(name), *options, **named)
+
+    def enrolling(self, link: str, name: str, *options: str, place: Path | None = None) -> Client:
+        """A client that comes with a link."""
+        folder = str((place or self.home) / name)
+        options = options or ("--no-pass",)
+        argv = [*CLIENT, "--json", link, "--data-dir", folder, *options]
+        client: Client = self.started(Client(argv, environment(self.home)))
+        return client
+
+    def whose(self, name: str) -> tuple[str, ...]:
+        """Options that choose somebody's profile."""
+        return ("--data-dir", str(self.home / name), "--no-pass")
+
+    async def finished(self, *argv: str, **named: Any) -> Process:
+        """A process that has ended by itself."""
+        process = self.run_process(*argv, **named)
+        await process.ended()
+        return process
+
+    # --- the admin --------------------------------------------------------------------------
+
+    async def admin(self, *words: str, state: Path | None = None) -> str:
+        """What `securecom-admin` says; it must not fail."""
+        where = ("--state", str(state or self.home / "state"))
+        done = await self.finished(*ADMIN, *where, *words)
+        if done.exit_code:
+            raise FailTest(f"securecom-admin failed\n{done}")
+        return done.output
+
+    async def invite(self, *names: str, state: Path | None = None) -> list[str]:
+        """A link for each name."""
+        told = await self.admin("invite", "--json", *names, state=state)
+        return [json.loads(line)["link"] for line in told.splitlines()]
+
+    # --- files ------------------------------------------------------------------------------
+
+    def profile(self, name: str) -> Path:
+        """Somebody's profile file."""
+        (found,) = (self.home / name).glob("profiles/*/profile.toml")
+        return found
+
+    def point(self, name: str, port: int) -> None:
+        """This server's port, in somebody's profile."""
+        path = self.profile(name)
+        path.write_text(re.sub(r"(?m)^port = \d+$", f"port = {port}", path.read_text()))
+
+    # --- chats ------------------------------------------------------------------------------
+
+    async def chat(self, caller: Client, callee: Client, name: str, asks: str) -> None:
+        """A chat stands; `name` is the callee's, `asks` the caller's."""
+        asking = caller.send("chat", name=name)
+        await callee.event("asked", name=asks)
+        accepting = callee.send("accept", name=asks)
+        for client, number in ((caller, asking), (callee, accepting)):
+            result = await client.answer(number)
+            if not result["ok"]:
+                raise FailTest(f"no chat: {result}\n{caller}\n{callee}")
+        await caller.event("chat-started")
+        await callee.event("chat-started")
+
+    async def say(self, speaker: Client, hearer: Client, text: str) -> None:
+        """A message arrives, and its receipt."""
+        said = await speaker.do("say", text=text)
+        await hearer.event("message", text=text)
+        await speaker.event("delivered", number=said["number"])
+
+    async def stop(self, one: Client, other: Client) -> None:
+        """`one` ends their chat."""
+        await one.do("stop")
+        await one.event("chat-over", ending="by-me")
+        await other.event("chat-over", ending="by-peer")
+
+    async def check_chat(self, server: Server, caller: str = "alice", callee: str = "bob") -> None:
+        """Two people who come, chat both ways, and go."""
+        one, other = await self.clients(server, caller, callee)
+        await self.chat(one, other, callee, caller)
+        await self.say(one, other, "does it still work?")
+        await self.say(other, one, "it does")
+        await self.stop(one, other)
+        for client in (one, other):
+            client.send("exit")
+            self.assertEqual(await client.ended(), 0)
