@@ -162,7 +162,7 @@ def walks() -> tuple[Trail, Trail]:
     """A chat request from the key that sends it until the other person reads it, and a message
     from its key to its receipt: typed lines, whole clients, a whole server, all in memory.
     """
-    from securecom.tests.test_client_visit import VisitCase
+    from securecom.tests.support.visitor import VisitCase
 
     case = VisitCase()
     case.setUp()

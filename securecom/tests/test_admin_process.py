@@ -11,7 +11,7 @@ from securecom import __version__, limits
 from securecom.admin.__main__ import main, run
 from securecom.admin.commands import AdminContext
 from securecom.server.database import connect
-from securecom.tests.test_admin import ALICE, DAY, AdminCase
+from securecom.tests.support.admin_case import ALICE, DAY, AdminCase
 
 
 class ServerTests(AdminCase):

@@ -17,11 +17,11 @@ from securecom.client.frontends.plain import Plain
 from securecom.errors import LogFailed, NotNow, WireError
 from securecom.identity import Identity
 from securecom.tests.support.chat_pair import End, Pair
+from securecom.tests.support.hostile_text import HOSTILE
 from securecom.tests.support.memory_logs import MemoryLogs
 from securecom.tests.support.rekeying_pair import Relay
 from securecom.tests.support.scripted_server import outcome
 from securecom.tests.support.scripted_server_case import ALICE, BOB, AliceTestCase
-from securecom.tests.test_frontend_languages import HOSTILE
 
 DAY = time.strftime("%Y-%m-%d", time.localtime(MemoryLogs().now()))
 FAILED = LogFailed.code

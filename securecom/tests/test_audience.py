@@ -12,7 +12,7 @@ from securecom.identity import Name
 from securecom.server.restraints import Leases
 from securecom.server.switchboard import Lease
 from securecom.tests.support.memory_server import ManualClient, chatting
-from securecom.tests.test_chat_requests import RequestCase
+from securecom.tests.support.request_case import RequestCase
 
 ALICE, BOB, CAROL = Name("alice"), Name("bob"), Name("carol")
 

@@ -7,9 +7,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -27,8 +25,6 @@ from securecom.client.profile.backup import read_sealed_file, unpacked
 from securecom.client.profile.identity_file import make_identity_file
 from securecom.client.profile.own_key import NEXT_FILE
 from securecom.client.profile.profile import Profile, read_profile
-from securecom.client.profile.profiles import Profiles
-from securecom.client.program.backing_up import Backups
 from securecom.client.program.sealing import seal_in_a_process
 from securecom.errors import (
     BackupProblem,
@@ -36,50 +32,14 @@ from securecom.errors import (
     NotNow,
     PassPhraseProblem,
     ProfileProblem,
-    SecurecomError,
     StateDamaged,
 )
 from securecom.identity import Identity
-from securecom.tests.support.backups import PINS, backup_of, profile_of, quickly
-from securecom.tests.support.memory_client import MemoryClient, RecordingFrontend
+from securecom.tests.support.backing_up_case import PHRASE, BackingUpCase
+from securecom.tests.support.backups import PINS, backup_of
+from securecom.tests.support.memory_client import MemoryClient
 from securecom.tests.support.network import Network
 from securecom.tests.support.scripted_core import ScriptedCore
-
-PHRASE = "a long one"
-
-
-class BackingUpCase(SynchronousTestCase):
-    pass_phrase: bytes | None = None
-
-    def setUp(self) -> None:
-        self.patch(limits, "BCRYPT_ROUNDS", 1)
-        self.home = Path(self.mktemp()).absolute()
-        self.target = self.home / "usb"
-        self.target.mkdir(parents=True)
-        self.file = self.target / "kept.age"
-        self.profiles = Profiles(self.home / "data")
-        self.profile = profile_of(self.profiles, self.home / "new", self.pass_phrase)
-        self.notes = RecordingFrontend()
-        self.notes.secrets = [PHRASE, PHRASE]
-        self.seal: Callable[[bytes, str], bytes] = quickly
-
-    def elsewhere(self, call: Any) -> Deferred[Any]:
-        return maybeDeferred(call)
-
-    def make(self, file: str | None = None) -> Deferred[BackedUp]:
-        backups = Backups(self.profile.folder, self.notes.ask_secret, self.elsewhere, self.seal)
-        return backups.make(str(self.file) if file is None else file)
-
-    def refused(
-        self, kind: type[SecurecomError], file: str | None = None, *, asked: int = 0
-    ) -> SecurecomError:
-        """It fails, after so many questions, and nothing new is there."""
-        before = sorted(self.target.iterdir())
-        error = self.failureResultOf(self.make(file), kind).value
-        self.assertEqual(sorted(self.target.iterdir()), before)
-        self.assertEqual(len(self.notes.questions), asked)
-        assert isinstance(error, SecurecomError)
-        return error
 
 
 class MakingTests(BackingUpCase):

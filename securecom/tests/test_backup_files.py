@@ -21,7 +21,7 @@ from securecom.client.program.sealing import seal_in_a_process
 from securecom.errors import BackupProblem, PassPhraseProblem
 from securecom.tests.support import age_files
 from securecom.tests.support.age_files import age_file, asking_for_work
-from securecom.tests.test_backing_up import BackingUpCase
+from securecom.tests.support.backing_up_case import BackingUpCase
 
 PATH = Path("kept.age")
 # Made by: printf hello | age -p -a (age 1.1.1), with the pass phrase "open sesame".

@@ -10,7 +10,7 @@ from securecom import limits, refusals, vocabulary
 from securecom.errors import StateBusy
 from securecom.identity import Name, PublicKey
 from securecom.tests.support.memory_server import NOW, ManualClient, chatting, result
-from securecom.tests.test_chat_requests import RequestCase
+from securecom.tests.support.request_case import RequestCase
 
 ALICE, BOB = Name("alice"), Name("bob")
 

@@ -7,7 +7,7 @@ from typing import Any
 from securecom import limits, refusals, vocabulary
 from securecom.identity import Name
 from securecom.tests.support.memory_server import ManualClient, chatting
-from securecom.tests.test_chat_requests import RequestCase
+from securecom.tests.support.request_case import RequestCase
 
 ALICE, BOB, CAROL = Name("alice"), Name("bob"), Name("carol")
 

@@ -48,11 +48,8 @@ from securecom.errors import (
     ProfileProblem,
 )
 from securecom.identity import Name
-from securecom.invitation import Host, Invitation
+from securecom.tests.support.invitations import INVITATION
 from securecom.tests.support.scripted_core import Failing, ScriptedCore
-
-SERVER = bytes(range(32))
-INVITATION = Invitation(Host("chat.example.org"), 4241, SERVER, bytes(limits.TOKEN_BYTES))
 
 
 class StartCase(SynchronousTestCase):

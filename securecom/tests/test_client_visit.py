@@ -6,23 +6,11 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone
-from twisted.internet.testing import StringTransport
-from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
-
 from securecom import limits
-from securecom.client.channels.enrol import enrol
-from securecom.client.channels.request_ways import ServerListens
-from securecom.client.contacts import Contacts
 from securecom.client.frontends import commands
-from securecom.client.frontends.lines import Lines
 from securecom.client.frontends.orders import Order
-from securecom.client.frontends.plain import Plain
-from securecom.client.profile.profile import IDENTITY_FILE, Profile
+from securecom.client.profile.profile import IDENTITY_FILE
 from securecom.client.profile.profiles import Profiles
-from securecom.client.program.running import NameHeard, join
 from securecom.client.program.visit import Visit
 from securecom.client.program.who import Member, Newcomer
 from securecom.client.service import Client
@@ -30,127 +18,9 @@ from securecom.errors import StateDamaged
 from securecom.identity import Identity, Name, server_fingerprint
 from securecom.invitation import Host, Invitation, token_hash
 from securecom.tests.support.memory_server import STANDARD, MemoryServer
+from securecom.tests.support.visitor import VisitCase, Visitor
 
 TOKEN = bytes(limits.TOKEN_BYTES)
-
-
-class Guest:
-    """A person or script with a client of their own."""
-
-    def __init__(
-        self,
-        house: MemoryServer,
-        *,
-        patient: bool = False,
-        attempts: int | None = None,
-        first: list[Order] | None = None,
-    ) -> None:
-        self.house, self.attempts = house, attempts
-        clock = house.network.clock
-        self.visit = Visit(
-            clock, counts_errors=patient, join=self.join, core=self.core, first=first or []
-        )
-        self.lines = Lines(Plain(lambda: "08:05"), clock, self.visit.leave, patient=patient)
-        self.transport = StringTransport()
-        self.lines.makeConnection(self.transport)
-        self.codes: list[int] = []
-        self.visit.over.addCallback(self.codes.append)
-
-    def core(self, member: Member) -> Client:
-        self.identity, profile = member.identity, member.profile
-        self.client = self._client(profile.name, member.identity, profile.server, self.lines)
-        return self.client
-
-    def _client(
-        self,
-        name: Name | None,
-        identity: Identity,
-        server: bytes,
-        frontend: Lines | NameHeard,
-    ) -> Client:
-        network = self.house.network
-        self.contacts = Contacts(None, server, lambda: 0.0)
-        return Client(
-            name=name,
-            identity=identity,
-            server=server,
-            contacts=self.contacts,
-            frontend=frontend,
-            host="chat.example.org",
-            port=STANDARD,
-            endpoint=network.client_endpoint(STANDARD),
-            way=ServerListens(network.client_endpoint),
-            clock=network.clock,
-            random=lambda: 0.0,
-            attempts=self.attempts,
-        )
-
-    def join(self, newcomer: Newcomer) -> Deferred[Member]:
-        return join(newcomer, self._enrol, self._known_name)
-
-    def _enrol(self, newcomer: Newcomer) -> Deferred[Name]:
-        network, invitation = self.house.network, newcomer.invitation
-        endpoint = network.client_endpoint(invitation.standard_port)
-        return enrol(
-            endpoint, newcomer.identity, invitation.server, invitation.token, network.clock
-        )
-
-    def _known_name(self, newcomer: Newcomer) -> Deferred[Name]:
-        heard = NameHeard()
-        self.attempts = 1
-        client = self._client(None, newcomer.identity, newcomer.invitation.server, heard)
-        client.done.addErrback(heard.failed)
-        client.start()
-        return heard.name.addCallback(lambda name: client.leave().addCallback(lambda _: name))
-
-    def begin(self, someone: Member | Newcomer) -> None:
-        self.visit.begin(self.lines, someone)
-        self.house.network.pump()
-
-    def type(self, text: str) -> None:
-        self.lines.dataReceived(text.encode("utf-8"))
-        self.house.network.pump()
-
-    def end_input(self) -> None:
-        self.lines.readConnectionLost()
-        self.house.network.pump()
-        self.finish()
-
-    def finish(self) -> None:
-        """Let time pass, and the output's end arrive."""
-        self.house.network.advance(limits.CLOSE_DEADLINE + 1)
-        if self.transport.disconnecting:
-            self.lines.connectionLost(Failure(ConnectionDone()))
-        self.house.network.pump()
-
-    def seen(self) -> str:
-        text: str = self.transport.value().decode("utf-8")
-        self.transport.clear()
-        return text
-
-
-class VisitCase(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.house = MemoryServer()
-        self.folder = Path(self.mktemp())
-
-    def member(self, name: str, identity: Identity | None = None) -> Member:
-        identity = identity or self.house.enrolled(name)
-        host = Host("chat.example.org")
-        profile = Profile(
-            self.folder, Name(name), host, STANDARD, self.house.pin, Path(IDENTITY_FILE)
-        )
-        return Member(profile, identity)
-
-    def guest(self, name: str) -> Guest:
-        guest = Guest(self.house)
-        guest.begin(self.member(name))
-        return guest
-
-    def script(self, name: str, first: list[Order] | None = None) -> Guest:
-        guest = Guest(self.house, patient=True, attempts=3, first=first)
-        guest.begin(self.member(name))
-        return guest
 
 
 class TwoPeopleTests(VisitCase):
@@ -284,7 +154,7 @@ class TwoPeopleTests(VisitCase):
         self.assertNotIn("reach you", text)
 
     def test_a_chat_from_the_command_line_is_asked_for_on_a_terminal(self) -> None:
-        alice = Guest(self.house, first=[Order(commands.CHAT, Name("bob"), essential=True)])
+        alice = Visitor(self.house, first=[Order(commands.CHAT, Name("bob"), essential=True)])
         alice.begin(self.member("alice"))
         text = alice.seen()
         self.assertIn("asking bob", text)
@@ -399,21 +269,21 @@ class FailureTests(VisitCase):
     def test_another_server_is_4(self) -> None:
         member = self.member("alice")
         self.house = MemoryServer()
-        guest = Guest(self.house)
+        guest = Visitor(self.house)
         guest.begin(member)
         guest.finish()
         self.assertEqual(guest.codes, [4])
         self.assertIn("SC-401", guest.seen())
 
     def test_a_refused_log_in_is_5(self) -> None:
-        guest = Guest(self.house)
+        guest = Visitor(self.house)
         guest.begin(self.member("alice", Identity.generate()))
         guest.finish()
         self.assertEqual(guest.codes, [5])
         self.assertIn("SC-501", guest.seen())
 
     def test_a_refusal_is_told_once(self) -> None:
-        guest = Guest(self.house)
+        guest = Visitor(self.house)
         guest.begin(self.member("alice", Identity.generate()))
         guest.finish()
         seen = guest.seen()
@@ -421,12 +291,12 @@ class FailureTests(VisitCase):
         self.assertIn("one from a backup may be older", seen)
 
     def test_what_there_is_to_say_of_a_new_profile_is_said_before_it_is_used(self) -> None:
-        guest = Guest(self.house)
+        guest = Visitor(self.house)
         guest.begin(replace(self.member("alice"), notices=("restored as alice",)))
         self.assertRegex(guest.seen(), r"(?s)\*  restored as alice\n.*on line as alice")
 
     def test_what_fails_before_the_log_in_is_told_and_the_end(self) -> None:
-        guest = Guest(self.house)
+        guest = Visitor(self.house)
 
         def core(member: Member) -> Client:
             raise StateDamaged("the pins are damaged")
@@ -454,7 +324,7 @@ class FailureTests(VisitCase):
         self.assertEqual(alice.codes, [130])
 
     def test_a_signal_before_there_is_anything(self) -> None:
-        guest = Guest(self.house)
+        guest = Visitor(self.house)
         guest.visit.signalled(2)
         guest.finish()
         self.assertEqual(guest.codes, [130])
@@ -489,7 +359,7 @@ class EnrolmentTests(VisitCase):
 
     def test_an_invitation_becomes_a_profile_and_a_log_in(self) -> None:
         self.house.invite("alice", token_hash(TOKEN))
-        guest = Guest(self.house)
+        guest = Visitor(self.house)
         guest.begin(self.newcomer())
         text = guest.seen()
         self.assertIn("you are alice", text)
@@ -500,7 +370,7 @@ class EnrolmentTests(VisitCase):
         self.assertEqual((profile.name, profile.server), ("alice", self.house.pin))
 
     def test_a_bad_invitation_leaves_no_profile_and_is_5(self) -> None:
-        guest = Guest(self.house)
+        guest = Visitor(self.house)
         guest.begin(self.newcomer())
         guest.finish()
         self.assertEqual(guest.codes, [5])
@@ -509,7 +379,7 @@ class EnrolmentTests(VisitCase):
 
     def test_an_enrolment_that_was_interrupted_is_finished_by_the_next_try(self) -> None:
         identity = self.house.enrolled("alice")
-        guest = Guest(self.house)
+        guest = Visitor(self.house)
         guest.begin(self.newcomer(identity))
         self.house.network.advance(1)
         text = guest.seen()
@@ -518,7 +388,7 @@ class EnrolmentTests(VisitCase):
         self.assertEqual(Profiles(self.folder).load(None).name, "alice")
 
     def test_an_old_key_that_the_server_does_not_know_gets_the_first_refusal(self) -> None:
-        guest = Guest(self.house)
+        guest = Visitor(self.house)
         guest.begin(self.newcomer(Identity.generate()))
         guest.finish()
         self.assertIn("SC-502", guest.seen())
@@ -527,7 +397,7 @@ class EnrolmentTests(VisitCase):
     def test_a_profile_that_cannot_be_written_is_told(self) -> None:
         self.house.invite("alice", token_hash(TOKEN))
         self.folder.write_bytes(b"")
-        guest = Guest(self.house)
+        guest = Visitor(self.house)
         guest.begin(self.newcomer())
         guest.finish()
         told = guest.seen()
@@ -538,7 +408,7 @@ class EnrolmentTests(VisitCase):
 
     def test_who_leaves_while_enrolling_is_not_logged_in(self) -> None:
         self.house.invite("alice", token_hash(TOKEN))
-        guest = Guest(self.house)
+        guest = Visitor(self.house)
         guest.visit.begin(guest.lines, self.newcomer())
         guest.visit.signalled(2)
         guest.finish()

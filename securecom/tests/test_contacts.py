@@ -13,11 +13,15 @@ from securecom import limits
 from securecom.client.contacts import FIRST_LINE, Contacts, OldKey, Pin
 from securecom.errors import BadArgument, PeerKeyChanged, StateBusy, StateDamaged
 from securecom.identity import Identity, Name
-
-SERVER, OTHER_SERVER = b"\x01" * 32, b"\x02" * 32
-BOB, CAROL = Name("bob"), Name("carol")
-NOW = 1_800_000_000.75
-KEY, OTHER_KEY = Identity.generate().public_key, Identity.generate().public_key
+from securecom.tests.support.contact_keys import (
+    BOB,
+    CAROL,
+    KEY,
+    NOW,
+    OTHER_KEY,
+    OTHER_SERVER,
+    SERVER,
+)
 
 
 def _waited(*_: object) -> None:

@@ -9,7 +9,7 @@ from securecom import limits
 from securecom.errors import StateDamaged
 from securecom.server import certificates, files
 from securecom.server.state import open_state, read_state
-from securecom.tests.test_state import (
+from securecom.tests.support.state_case import (
     CA,
     DAY,
     HOSTS,

@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.python.reflect import namedAny
 
 import securecom
-from securecom.tests.test_documents import DOCS, ROOT, DocumentCase, rows
+from securecom.tests.support.document_case import DOCS, ROOT, DocumentCase, rows
 
 
 def pages() -> list[Path]:

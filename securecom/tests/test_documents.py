@@ -4,41 +4,15 @@ from __future__ import annotations
 
 import re
 import runpy
-from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
 from twisted.protocols import amp
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-import securecom
 from securecom import limits, peers, refusals, tls, vocabulary
 from securecom.paces import Pace
 from securecom.server import standard_channel
-
-ROOT = Path(securecom.__file__).parent.parent
-DOCS = ROOT / "docs"
-
-
-def rows(text: str) -> Iterator[list[str]]:
-    """The cells of every table, heads left out."""
-    table: list[str] = []
-    for line in [*text.splitlines(), ""]:
-        if line.startswith("|"):
-            table.append(line)
-            continue
-        yield from ([cell.strip() for cell in row.strip("|").split(" | ")] for row in table[2:])
-        table = []
-
-
-class DocumentCase(SynchronousTestCase):
-    def setUp(self) -> None:
-        if not DOCS.exists():
-            raise SkipTest("an installed package has no docs")
-
-    def text(self, name: str) -> str:
-        return (DOCS / name).read_text("utf-8")
-
+from securecom.tests.support.document_case import DOCS, DocumentCase, rows
 
 # --- commands and refusals ------------------------------------------------------------------
 

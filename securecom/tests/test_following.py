@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import os
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import framing
 from securecom.client.contacts import Contacts, Pin
 from securecom.client.contacts import OldKey as Old
 from securecom.client.events import Asked, ChatStarted, FormerKey, KeyFollowed, Trust
 from securecom.errors import BadArgument, PeerKeyChanged, StateDamaged
-from securecom.identity import Identity, Name
-from securecom.succession import Link, encode
-from securecom.tests.support.scripted_server_case import BOB, CAROL, AliceTestCase
-from securecom.tests.test_contacts import NOW, OTHER_SERVER, SERVER
-
-
-def chain(*people: Identity, server: bytes = SERVER, name: Name = BOB) -> bytes:
-    """Each signs over to the next."""
-    return encode([Link.signed(server, name, old, new) for old, new in pairwise(people)])
+from securecom.identity import Identity
+from securecom.tests.support.contact_keys import NOW, OTHER_SERVER, SERVER
+from securecom.tests.support.following_case import FollowCase, chain
+from securecom.tests.support.scripted_server_case import BOB, CAROL
 
 
 class ContactsTests(SynchronousTestCase):
@@ -172,24 +165,6 @@ class ContactsTests(SynchronousTestCase):
             self.path.write_bytes(bad)
             os.utime(self.path, (1, len(word)))
             self.assertRaises(StateDamaged, self.make)
-
-
-class FollowCase(AliceTestCase):
-    """Alice has met Bob, who has a new key since."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.contacts = self.person.contacts
-        self.old, self.bob = self.bob, Identity.generate()
-        self.contacts.meet(BOB, self.old.public_key)
-
-    def signed(self, *people: Identity, **lies: Any) -> bytes:
-        return chain(*(people or (self.old, self.bob)), **{"server": self.server.pin, **lies})
-
-    def sent_in_chats(self) -> list[bytes]:
-        sent: list[bytes] = []
-        self.end.relay = lambda run: sent.append(framing.chat_bytes(run))
-        return sent
 
 
 class FollowingTests(FollowCase):

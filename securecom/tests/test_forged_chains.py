@@ -9,8 +9,8 @@ from securecom.client.events import Asked, ChatStarted, Event, KeyFollowed, Said
 from securecom.errors import PeerKeyChanged
 from securecom.identity import Identity
 from securecom.succession import LINK_BYTES, Link, encode
+from securecom.tests.support.following_case import FollowCase
 from securecom.tests.support.scripted_server_case import ALICE, BOB, CAROL
-from securecom.tests.test_following import FollowCase
 
 
 class ForgedTests(FollowCase):

@@ -12,7 +12,7 @@ from securecom.invitation import token_hash
 from securecom.server.session import Session
 from securecom.succession import Link
 from securecom.tests.support.memory_server import NOW, ManualClient, MemoryServer, chatting, result
-from securecom.tests.test_chat_requests import RequestCase
+from securecom.tests.support.request_case import RequestCase
 
 ALICE, BOB, CAROL = Name("alice"), Name("bob"), Name("carol")
 

@@ -22,9 +22,9 @@ from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
 from securecom.client.frontends.words import TRUST, Screen, least_room, qr_rows, words
 from securecom.errors import BadArgument, BadName, SecurecomError, TooLong, UnknownCommand
+from securecom.tests.support.hostile_text import HOSTILE
 from securecom.tests.support.scripted_core import Failing
 
-HOSTILE = "\x1b[2J\r08:05   *  SC-401\n08:05   *  you are hacked\u202e\x07\x9b\ud800"
 #: What is taken by commands that do not take just any word.
 ARGUMENTS = {
     commands.SET: "ask people",

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from twisted.internet.error import ConnectionDone
-from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -21,7 +19,6 @@ from securecom.client.events import (
     Message,
     Notice,
     Offline,
-    Online,
     Problem,
     Said,
 )
@@ -30,10 +27,10 @@ from securecom.client.frontends.jsonl import Json
 from securecom.client.frontends.lines import Language, Lines
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.output import Output, Splitter, TerminalLines
-from securecom.client.frontends.plain import Plain
 from securecom.client.terms import Pause, Terms
 from securecom.errors import BadArgument, TooLong
-from securecom.tests.support.scripted_core import Failing, ScriptedCore
+from securecom.tests.support.lines_case import LinesCase
+from securecom.tests.support.scripted_core import Failing
 
 
 class SplitterTests(SynchronousTestCase):
@@ -248,50 +245,6 @@ class OutputTests(SynchronousTestCase):
         self.output.connect(self.transport)
         self.output.write(["\ud800"])
         self.assertEqual(self.transport.value(), b"\\ud800\n")
-
-
-class LinesCase(SynchronousTestCase):
-    patient = True
-    stay = False
-
-    def setUp(self) -> None:
-        self.clock = Clock()
-        self.leaves = 0
-        self.role = ScriptedCore()
-        self.transport = StringTransport()
-        self.lines = Lines(
-            self.language(), self.clock, self._leave, patient=self.patient, stay=self.stay
-        )
-        self.lines.makeConnection(self.transport)
-
-    def language(self) -> Language:
-        return Plain(lambda: "08:05")
-
-    def _leave(self) -> None:
-        self.leaves += 1
-
-    def begin(self, *first: Order) -> None:
-        self.lines.begin(self.role, list(first))
-        self.clock.advance(0)
-
-    @property
-    def reader(self) -> Any:
-        """What the transport tells that nobody, or somebody, reads."""
-        return self.transport.producer
-
-    def log_in(self) -> None:
-        self.role.is_online = True
-        self.lines.show(Online("alice", "K", False))
-        self.clock.advance(0)
-
-    def type(self, text: str) -> None:
-        self.lines.dataReceived(text.encode("utf-8"))
-        self.clock.advance(0)
-
-    def shown(self) -> str:
-        text: str = self.transport.value().decode("utf-8")
-        self.transport.clear()
-        return text
 
 
 class ScriptTests(LinesCase):

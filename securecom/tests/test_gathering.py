@@ -16,12 +16,12 @@ from securecom.server.database import GatheringPool
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.tests.held_thread import OneThread
 from securecom.tests.support.registry_case import ALICE, LATER, NOW, hashed, new_key
-from securecom.tests.test_sqlite_registry import InFile
+from securecom.tests.support.registry_file import RegistryFileCase
 
 MANY = 3 * limits.TASKS_GATHERED
 
 
-class GatheringCase(InFile):
+class GatheringCase(RegistryFileCase):
     def setUp(self) -> None:
         super().setUp()
         self.connection = self.connect()

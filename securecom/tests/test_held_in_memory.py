@@ -21,7 +21,7 @@ from securecom.server.remembered import NOT_SHOWN
 from securecom.succession import Link
 from securecom.tests.support.held_in_memory import Holding, held, is_in
 from securecom.tests.support.memory_server import ManualClient, MemoryServer, chatting
-from securecom.tests.test_my_data import HouseCase
+from securecom.tests.support.my_data_case import MyDataCase
 
 #: Attribute -> the part of /mydata that shows it.
 SHOWN = {
@@ -259,7 +259,7 @@ class DeclaredTests(SynchronousTestCase):
         self.assertEqual(set(KEPT_BACK.values()) - said, set())
 
 
-class ShownTests(HouseCase):
+class ShownTests(MyDataCase):
     def test_every_part_is_shown_to_somebody_whom_it_concerns(self) -> None:
         full = FullHouse()
         parts = {fact.part for hand in full.hands.values() for fact in self.facts(hand)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from securecom import framing, refusals
 from securecom.client.coordination.engagement import Offer
 from securecom.client.events import (
@@ -20,13 +18,14 @@ from securecom.client.events import (
 )
 from securecom.client.frontends.plain import Typed
 from securecom.errors import BadArgument, NotAnswered, PeerKeyChanged
-from securecom.identity import Identity, Name, PublicKey
+from securecom.identity import Identity, PublicKey
 from securecom.invitation import token_hash
 from securecom.safety_number import safety_number
 from securecom.tests.support.memory_client import MemoryClient
-from securecom.tests.support.memory_server import NOW, MemoryServer, result
+from securecom.tests.support.memory_server import NOW, result
 from securecom.tests.support.scripted_server import outcome
 from securecom.tests.support.scripted_server_case import ALICE, BOB, CAROL, AliceTestCase
+from securecom.tests.support.two_clients_case import TwoClientsCase
 
 
 class ChangedCase(AliceTestCase):
@@ -304,46 +303,7 @@ class SwapTests(ChangedCase):
         self.assertEqual(bob.messages, ["a secret"])
 
 
-class RealCase(SynchronousTestCase):
-    """The real server and whole clients, in memory."""
-
-    def setUp(self) -> None:
-        self.house = MemoryServer()
-        self.network = self.house.network
-        self.alice = self.person(self.house.enrolled("alice"))
-        self.bob_key = self.house.enrolled("bob")
-        self.bob = self.person(self.bob_key)
-
-    def person(self, identity: Identity) -> MemoryClient:
-        person = MemoryClient(self.network, identity, self.house.pin)
-        person.notes.on_event = lambda event: self.accept(person, event)
-        return person.start()
-
-    def accept(self, person: MemoryClient, event: Event) -> None:
-        if isinstance(event, Asked):
-            person.main.accept().addErrback(lambda _: None)
-
-    def chat(self, caller: MemoryClient, callee: Name) -> list[object]:
-        came = outcome(caller.main.request_chat(callee))
-        self.network.pump()
-        return came
-
-    def met(self) -> None:
-        """Alice and Bob have had a chat, and it is over."""
-        self.assertEqual(self.chat(self.alice, BOB), [None])
-        self.alice.main.say("hello")
-        self.alice.main.stop()
-        self.network.pump()
-
-    def check_caught(self, came: list[object], other: MemoryClient) -> None:
-        """Alice's client let nobody in, and said nothing."""
-        self.assertEqual([type(one) for one in came], [PeerKeyChanged])
-        self.assertEqual(len(self.alice.notes.of(ChatStarted)), 1)
-        self.assertEqual(other.notes.of(Message)[1:], [])
-        self.assertEqual(other.notes.of(ChatStarted)[1:], [])
-
-
-class RealServerTests(RealCase):
+class RealServerTests(TwoClientsCase):
     def replaced(self) -> MemoryClient:
         """The admin gives Bob's name to another key, and somebody logs in with it."""
         result(self.house.registry.reset_key(BOB))

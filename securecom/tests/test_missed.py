@@ -11,8 +11,8 @@ from securecom.client.events import ListedUser, Missed, MissedCaller, RefusedFor
 from securecom.errors import NotNow
 from securecom.identity import Name
 from securecom.tests.support.memory_server import ManualClient, chatting
+from securecom.tests.support.request_case import RequestCase
 from securecom.tests.support.scripted_server_case import BOB, CAROL, OTHER_CHAT, AliceTestCase
-from securecom.tests.test_chat_requests import RequestCase
 
 
 class NotedTests(SynchronousTestCase):

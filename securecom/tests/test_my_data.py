@@ -24,8 +24,9 @@ from securecom.server.sql import DataOwner, Shown, Table
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.tests.support.memory_client import MemoryClient
 from securecom.tests.support.memory_server import NOW, ManualClient, MemoryServer, chatting
+from securecom.tests.support.my_data_case import MyDataCase
 from securecom.tests.support.scripted_server import outcome
-from securecom.tests.test_silence import BOB, PATHS, Empty, Silent
+from securecom.tests.support.silent_paths import BOB, PATHS, Empty, Silent
 from securecom.vocabulary import Fact, FactsArgument, fact_bytes
 
 ALICE = Name("alice")
@@ -210,30 +211,7 @@ def _as_dumped(value: Any) -> str:
     return value.hex().upper() if isinstance(value, bytes) else str(value)
 
 
-class HouseCase(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.house = MemoryServer()
-        self.alice = self.house.hand("alice")
-
-    def page(self, further: bool = False) -> dict[str, Any]:
-        answer: dict[str, Any] = self.alice.done(self.alice.ask(vocabulary.MyData, further=further))
-        return answer
-
-    def facts(self, hand: ManualClient | None = None) -> list[Fact]:
-        """All pages."""
-        hand = hand or self.alice
-        facts: list[Fact] = []
-        further, more = False, True
-        while more:
-            page = hand.done(hand.ask(vocabulary.MyData, further=further))
-            facts, further, more = facts + page["facts"], True, page["more"]
-        return facts
-
-    def of(self, part: str, hand: ManualClient | None = None) -> list[tuple[str, str]]:
-        return [(fact.what, fact.value) for fact in self.facts(hand) if fact.part == part]
-
-
-class PageTests(HouseCase):
+class PageTests(MyDataCase):
     def fill(self) -> list[Name]:
         names = [Name(f"{number:03}".rjust(32, "n")) for number in range(limits.MAX_BLOCKED)]
         for name in names:
@@ -306,7 +284,7 @@ class PageTests(HouseCase):
         )
 
 
-class RememberedTests(HouseCase):
+class RememberedTests(MyDataCase):
     """What the server has in memory only."""
 
     def setUp(self) -> None:
@@ -447,7 +425,7 @@ class SilenceTests(SynchronousTestCase):
         self.assertEqual(told, [Fact("blocked by you", "name", "alice")])
 
 
-class OthersTests(HouseCase):
+class OthersTests(MyDataCase):
     def test_nobody_sees_anybody_elses(self) -> None:
         """There is no way to ask for another name; what others hold of me stays theirs."""
         bob = self.house.hand("bob")

@@ -16,8 +16,8 @@ from securecom.paces import IN_CHATS, ONCE, SENT_BY_SERVER, Pace, Pacer, Turns
 from securecom.server.request_channel import RequestConnection
 from securecom.server.session import Session
 from securecom.server.standard_channel import Door, EnrolmentPhase
+from securecom.tests.support.every_command import longest
 from securecom.tests.support.memory_server import ManualClient, MemoryServer, chatting
-from securecom.tests.test_commands import longest
 
 #: All that the server answers.
 LOCATORS: tuple[type[amp.CommandLocator], ...] = (Door, EnrolmentPhase, Session, RequestConnection)

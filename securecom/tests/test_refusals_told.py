@@ -11,8 +11,8 @@ from twisted.protocols import amp
 from securecom import refusals, vocabulary
 from securecom.client.channels.standard_channel import StandardChannel
 from securecom.errors import OurFault, SecurecomError
+from securecom.tests.support.every_command import COMMANDS
 from securecom.tests.support.scripted_server_case import ALICE, BOB, AliceTestCase
-from securecom.tests.test_commands import COMMANDS
 
 #: Commands that no person waits for, or whose refusals are looked at one by one elsewhere.
 ELSEWHERE = {

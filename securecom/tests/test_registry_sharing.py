@@ -18,7 +18,7 @@ from securecom.server.database import SynchronousPool
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.succession import Link
 from securecom.tests.support.registry_case import ALICE, LATER, NOW, hashed, new_key
-from securecom.tests.test_sqlite_registry import InFile, outcome
+from securecom.tests.support.registry_file import RegistryFileCase, outcome
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ SPEND_STATEMENTS = 5
 SUCCEED_STATEMENTS = 7
 
 
-class SharingTests(InFile):
+class SharingTests(RegistryFileCase):
     def done(self, result: Deferred[T]) -> T:
         value: T = self.successResultOf(result)
         return value

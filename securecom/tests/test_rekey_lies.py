@@ -16,9 +16,18 @@ from securecom.client.chat.epochs import Epoch
 from securecom.errors import NotRekeyed, PeerKeyChanged, ProofRefused, TLSRefused, WireError
 from securecom.identity import Identity
 from securecom.tests.support.chat_pair import End, Pair
-from securecom.tests.support.rekeying_pair import Relay, but, due, epoch, epochs, first, honest
+from securecom.tests.support.rekeying_pair import (
+    RECORDS,
+    RekeyCase,
+    Relay,
+    but,
+    due,
+    epoch,
+    epochs,
+    first,
+    honest,
+)
 from securecom.tests.support.scripted_server import outcome
-from securecom.tests.test_rekeying import RECORDS, RekeyCase
 
 APPLICATION_DATA = 23
 

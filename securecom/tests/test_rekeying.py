@@ -8,48 +8,20 @@ from random import Random
 from types import FunctionType, ModuleType
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from securecom import limits, peers
 from securecom.errors import NotRekeyed
 from securecom.tests.support.chat_pair import End, Pair
-from securecom.tests.support.rekeying_pair import Relay, due, epoch, epochs, first, honest
-
-#: A short message, or its receipt, as TLS seals it: padded frame, header, content type, tag.
-MESSAGE = limits.CHAT_PADDING + 5 + 1 + 16
-#: Records of TLS in one rekey, if nobody says anything meanwhile.
-RECORDS = 7
-
-
-class RekeyCase(SynchronousTestCase):
-    """A chat in which the caller has spoken."""
-
-    def setUp(self) -> None:
-        self.pair = Pair().open()
-        self.alice, self.bob = self.pair.alice, self.pair.bob
-        self.alice.session.say("hello")
-        self.pair.pump()
-
-    def check_epoch(self, number: int) -> None:
-        """Both are there, in both directions."""
-        for end in (self.alice, self.bob):
-            self.assertEqual(end.over, [])
-            self.assertEqual(epoch(end).number, number)
-            self.assertIs(epochs(end)._sealing, epoch(end))
-
-    def check_talk(self, text: str) -> None:
-        """What they say still arrives, both ways, with receipts."""
-        for end, other in ((self.alice, self.bob), (self.bob, self.alice)):
-            number = end.session.say(text)
-            self.pair.pump()
-            self.assertEqual(other.messages[-1], text)
-            self.assertEqual(end.delivered[-1], number)
-
-    def check_cut(self, kind: type[Exception], *ends: End) -> None:
-        """The chat was cut off, for this reason."""
-        for end in ends:
-            self.assertEqual([one for one, _ in end.over], ["cut-off"])
-            self.assertIsInstance(end.error, kind)
+from securecom.tests.support.rekeying_pair import (
+    MESSAGE,
+    RECORDS,
+    RekeyCase,
+    Relay,
+    due,
+    epoch,
+    epochs,
+    first,
+    honest,
+)
 
 
 class WhenTests(RekeyCase):

@@ -30,7 +30,7 @@ from securecom.errors import (
 from securecom.server.session import Session
 from securecom.succession import Link
 from securecom.tests.support.memory_server import result
-from securecom.tests.test_rotation import ALICE, RotationCase
+from securecom.tests.support.rotation_case import ALICE, RotationCase
 
 
 class Crash(Exception):

@@ -21,7 +21,7 @@ from securecom.client.frontends.orders import Order
 from securecom.client.profile.identity_file import make_identity_file
 from securecom.client.profile.passphrase import Vault
 from securecom.errors import IdentityProblem, NotNow, PassPhraseProblem
-from securecom.tests.test_frontend_lines import LinesCase
+from securecom.tests.support.lines_case import LinesCase
 
 PHRASE = "correct horse"
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
@@ -22,7 +21,8 @@ from securecom.server.registry import Registry, User
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.succession import Link
 from securecom.tests.support.registry_case import ALICE, BOB, LATER, NOW, hashed, new_key
-from securecom.tests.test_registry import RegistryContract
+from securecom.tests.support.registry_contract import RegistryContract
+from securecom.tests.support.registry_file import RegistryFileCase, outcome
 
 #: The tables of version 1, as they were.
 VERSION_1 = (
@@ -43,30 +43,6 @@ VERSION_1 = (
 ALICES_KEY = new_key().raw
 
 
-class InFile(SynchronousTestCase):
-    """A registry in a file, and as many connections to it as wanted."""
-
-    def setUp(self) -> None:
-        self.path = Path(self.mktemp())
-        create(self.path)
-
-    def connect(self) -> sqlite3.Connection:
-        """A connection that does not wait for others."""
-        connection = connect(self.path, busy=0)
-        self.addCleanup(connection.close)
-        return connection
-
-    def open(self) -> SQLiteRegistry:
-        return SQLiteRegistry(SynchronousPool(self.connect()))
-
-
-def outcome(result: Deferred[Any]) -> object:
-    """What a registry that works at once answered, or the class of its error."""
-    outcomes: list[object] = []
-    result.addErrback(lambda failure: type(failure.value)).addCallback(outcomes.append)
-    return outcomes[0]
-
-
 class FileContract(RegistryContract, SynchronousTestCase):
     def open_registry(self) -> Registry:
         path = Path(self.mktemp())
@@ -74,7 +50,7 @@ class FileContract(RegistryContract, SynchronousTestCase):
         return SQLiteRegistry(SynchronousPool(connect(path)))
 
 
-class LastDefenceTests(InFile):
+class LastDefenceTests(RegistryFileCase):
     """What the tables themselves refuse, should a query ever be wrong."""
 
     def refused(self, statement: str, *values: object) -> None:
@@ -152,7 +128,7 @@ class LastDefenceTests(InFile):
         self.failureResultOf(self.open().users(), StateDamaged)
 
 
-class DamagedTests(InFile):
+class DamagedTests(RegistryFileCase):
     """A file that is not a whole registry is refused, and stays as it is."""
 
     def refused(self, why: str) -> StateDamaged:
@@ -322,7 +298,7 @@ class OlderTests(SynchronousTestCase):
         self.assertNotIn("blocks", names)
 
 
-class ErrorTests(InFile):
+class ErrorTests(RegistryFileCase):
     """What SQLite says becomes one of three errors, and nothing has changed."""
 
     def test_locked_by_another_process(self) -> None:
@@ -370,7 +346,7 @@ class ErrorTests(InFile):
         self.failureResultOf(registry.invite(ALICE, b"", LATER), StateDamaged)  # the CHECK
 
 
-class ConnectionTests(InFile):
+class ConnectionTests(RegistryFileCase):
     """How connections are set up."""
 
     def test_for_a_power_cut_and_for_privacy(self) -> None:

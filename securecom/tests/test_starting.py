@@ -25,7 +25,7 @@ from securecom.errors import BadArgument, OutputFailed, ProfileProblem, StateUnu
 from securecom.server.state import default_state_folder
 from securecom.starting import path_named, print_all, system_errors_told, usual_path
 from securecom.tests.support.backups import profile_of
-from securecom.tests.test_client_start import INVITATION
+from securecom.tests.support.invitations import INVITATION
 
 NOBODY = "~no-such-user-here/x"
 

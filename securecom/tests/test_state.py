@@ -5,13 +5,11 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import stat
 from pathlib import Path
 from typing import cast
 
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.testing import MemoryReactorClock
-from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits, tls, whole_files
 from securecom.errors import BadHost, NoState, StateBusy, StateDamaged, StateUnusable
@@ -21,46 +19,22 @@ from securecom.server.database import SynchronousPool, connect
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.server.state import (
     ServerState,
-    StoredState,
     default_state_folder,
     open_registry,
     open_state,
     read_state,
 )
-
-DAY = 86400.0
-NOW = 20_000 * DAY
-HOSTS = ("Chat.Example.org", "192.0.2.7")
-LEAF, CA, REGISTRY, SETTINGS = "server.pem", "ca.pem", "registry.sqlite", "settings.json"
-
-Snapshot = dict[str, tuple[int, int, bytes | str | None]]
-
-
-def snapshot(folder: Path) -> Snapshot:
-    """Every name under a folder: its mode, which file it is (inode), and what is in it."""
-    return {str(path.relative_to(folder)): _content(path) for path in sorted(folder.rglob("*"))}
-
-
-def _content(path: Path) -> tuple[int, int, bytes | str | None]:
-    status = path.lstat()
-    if stat.S_ISLNK(status.st_mode):
-        return status.st_mode, status.st_ino, str(path.readlink())
-    content = path.read_bytes() if stat.S_ISREG(status.st_mode) else None
-    return status.st_mode, status.st_ino, content
-
-
-class StateCase(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.folder = Path(self.mktemp()).absolute()
-
-    def start(self, *hosts: str, now: float = NOW) -> StoredState:
-        """What a server finds or makes when it starts, and leaves when it stops."""
-        state = open_state(self.folder, hosts, now)
-        state.close()
-        return state
-
-    def inside(self, name: str) -> Path:
-        return self.folder / "server" / name
+from securecom.tests.support.state_case import (
+    CA,
+    DAY,
+    HOSTS,
+    LEAF,
+    NOW,
+    REGISTRY,
+    SETTINGS,
+    StateCase,
+    snapshot,
+)
 
 
 class FirstStartTests(StateCase):

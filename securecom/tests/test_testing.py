@@ -8,30 +8,12 @@ from twisted.internet.error import (
     ConnectionLost,
 )
 from twisted.internet.interfaces import IConsumer, ITCPTransport
-from twisted.internet.protocol import Factory, Protocol
-from twisted.python.failure import Failure
+from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from securecom.tests.support.network import BUFFER, MemoryTransport, Network
-
-
-class Noting(Protocol):
-    """Notes what comes."""
-
-    def __init__(self) -> None:
-        self.pieces: list[bytes] = []
-        self.losses: list[type[BaseException] | None] = []
-
-    def dataReceived(self, data: bytes) -> None:
-        self.pieces.append(data)
-
-    def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008
-        self.losses.append(reason.type)
-
-    @property
-    def received(self) -> bytes:
-        return b"".join(self.pieces)
+from securecom.tests.support.recording_protocol import RecordingProtocol
 
 
 class Producer:
@@ -53,13 +35,13 @@ class Producer:
 class WireCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.network = Network()
-        self.factory = Factory.forProtocol(Noting)
+        self.factory = Factory.forProtocol(RecordingProtocol)
         self.factory.noisy = False
         self.wire = self.network.connect(self.factory, self.factory)
         self.here, self.there = self.wire.client, self.wire.server
 
-    def at(self, end: MemoryTransport) -> Noting:
-        assert isinstance(end.protocol, Noting)
+    def at(self, end: MemoryTransport) -> RecordingProtocol:
+        assert isinstance(end.protocol, RecordingProtocol)
         return end.protocol
 
 

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from securecom.tests.support.network import Network, Wire
-from securecom.tests.test_testing import Noting
+from securecom.tests.support.recording_protocol import RecordingProtocol
 
 
 class TimeTests(SynchronousTestCase):
@@ -56,13 +56,13 @@ class TimeTests(SynchronousTestCase):
 class EndpointTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.network = Network()
-        self.accepted: list[Noting] = []
+        self.accepted: list[RecordingProtocol] = []
         self.server = Factory.forProtocol(self.accept)
-        self.client = Factory.forProtocol(Noting)
+        self.client = Factory.forProtocol(RecordingProtocol)
         self.server.noisy = self.client.noisy = False
 
-    def accept(self) -> Noting:
-        self.accepted.append(Noting())
+    def accept(self) -> RecordingProtocol:
+        self.accepted.append(RecordingProtocol())
         return self.accepted[-1]
 
     def listen(self, port: int = 0) -> Any:

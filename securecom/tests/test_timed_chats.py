@@ -15,10 +15,10 @@ from securecom.errors import BadArgument, BadName, ChatFailed, NotNow, ProofRefu
 from securecom.identity import Name
 from securecom.tests.support.chat_pair import End, Pair
 from securecom.tests.support.rekeying_pair import due
+from securecom.tests.support.request_case import RequestCase
 from securecom.tests.support.scripted_server import outcome
 from securecom.tests.support.scripted_server_case import ALICE, BOB, AliceTestCase
-from securecom.tests.test_chat_requests import RequestCase
-from securecom.tests.test_key_change import RealCase
+from securecom.tests.support.two_clients_case import TwoClientsCase
 
 MINUTES = 20 * 60
 
@@ -336,7 +336,7 @@ class ClientTests(AliceTestCase):
             self.told(self.alice.refuse())
 
 
-class RealServerTests(RealCase):
+class RealServerTests(TwoClientsCase):
     """Two whole clients, and the server as it is."""
 
     def check_ends(self, seconds: int) -> None:

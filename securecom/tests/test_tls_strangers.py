@@ -12,11 +12,11 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 
-from securecom import limits, tls
+from securecom import tls
 from securecom.errors import TLSRefused, TLSUnusable
 from securecom.identity import Identity
 from securecom.tests.support.joined_connections import Plain, PlainTLS, Recorder
-from securecom.tests.support.tls_case import TLSCase
+from securecom.tests.support.tls_case import TLSCase, shake_hands
 
 OLD = SSL.TLS1_2_VERSION
 
@@ -35,7 +35,7 @@ MEET_ITSELF = """
 from OpenSSL import SSL
 from securecom import tls
 from securecom.identity import Identity
-from securecom.tests.test_tls_strangers import shake_hands
+from securecom.tests.support.tls_case import shake_hands
 
 one, two = Identity.generate(), Identity.generate()
 plain = SSL.Context(SSL.TLS_METHOD)
@@ -53,23 +53,6 @@ ends = (
 shake_hands(*ends)
 print(ends[0].get_group_name())
 """
-
-
-def shake_hands(one: SSL.Connection, other: SSL.Connection) -> None:
-    """Carry bytes to and fro until both have finished. :raises SSL.Error: if either refuses."""
-    is_done: set[SSL.Connection] = set()
-    while len(is_done) < 2:
-        for end, peer in ((one, other), (other, one)):
-            try:
-                end.do_handshake()
-                is_done.add(end)
-            except SSL.WantReadError:
-                is_done.discard(end)
-            while True:
-                try:
-                    peer.bio_write(end.bio_read(limits.MAX_CHAT_CHUNK))
-                except SSL.WantReadError:
-                    break
 
 
 class ForeignPeerTests(TLSCase):

@@ -19,7 +19,7 @@ from securecom.invitation import Host, Invitation, token_hash
 from securecom.safety_number import in_groups, safety_number
 from securecom.succession import Link, encode, leads, statement
 from securecom.tests.support.control_pair import Side
-from securecom.tests.test_documents import DOCS
+from securecom.tests.support.document_case import DOCS
 from securecom.vocabulary import Fact, FactsArgument
 
 _hex = bytes.fromhex

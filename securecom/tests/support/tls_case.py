@@ -6,7 +6,7 @@ from typing import Any
 
 from OpenSSL import SSL
 
-from securecom import tls
+from securecom import limits, tls
 from securecom.tests.support.joined_connections import NetworkCase, PlainTLS, Recorder
 from securecom.tests.support.network import Wire
 
@@ -41,3 +41,20 @@ class TLSCase(NetworkCase):
         """A server that shows these, and knows our ALPN."""
         chain = [credentials.certificate] + [credentials.ca] * (credentials.ca is not None)
         return PlainTLS(chain=[one for one in chain if one], key=credentials.key)
+
+
+def shake_hands(one: SSL.Connection, other: SSL.Connection) -> None:
+    """Carry bytes to and fro until both have finished. :raises SSL.Error: if either refuses."""
+    is_done: set[SSL.Connection] = set()
+    while len(is_done) < 2:
+        for end, peer in ((one, other), (other, one)):
+            try:
+                end.do_handshake()
+                is_done.add(end)
+            except SSL.WantReadError:
+                is_done.discard(end)
+            while True:
+                try:
+                    peer.bio_write(end.bio_read(limits.MAX_CHAT_CHUNK))
+                except SSL.WantReadError:
+                    break

@@ -1,0 +1,48 @@
+"""Every command and refusal of the protocol, and the longest value of each argument."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.protocols import amp
+
+from securecom import limits, refusals, vocabulary
+from securecom.identity import Identity, Name
+from securecom.succession import LINK_BYTES
+from securecom.vocabulary import (
+    Fact,
+    FactsArgument,
+    FixedBytes,
+    KeyArgument,
+    NameArgument,
+    NamesArgument,
+    Number,
+    Word,
+)
+
+COMMANDS = list(vocabulary.BY_NAME.values())
+
+
+REFUSALS = refusals.Refusal.__subclasses__()
+
+
+def longest(argument: amp.Argument) -> Any:
+    """The value that takes the most bytes of those that we write."""
+    name = Name("x" * limits.MAX_NAME)
+    match argument:
+        case FixedBytes():
+            return bytes(argument.length)
+        case Number():
+            return argument.high
+        case Word():
+            return max(argument.words, key=len)
+    lists = max(limits.MAX_AUDIENCE, limits.MAX_BLOCKED, limits.USERS_PAGE)
+    return {
+        NameArgument: name,
+        NamesArgument: [name] * lists,
+        KeyArgument: Identity.generate().public_key,
+        FactsArgument: [Fact("", "", "x" * (limits.MY_DATA_PAGE - 3))],
+        amp.Boolean: False,
+        amp.String: bytes(limits.MAX_SUCCESSIONS * LINK_BYTES),
+        amp.Unicode: "x" * limits.MAX_TEXT,
+    }[type(argument)]
