@@ -24,7 +24,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from securecom import limits
-from securecom.client.api import ClientApi
+from securecom.client.api import ClientApi, ClientState
 from securecom.client.contacts import Contacts
 from securecom.client.events import (
     Asked,
@@ -100,13 +100,13 @@ class Partner:
             self.ready.errback(failure)
 
     def _accept(self) -> None:
-        if self.role is not None and self.role.offer is not None:
+        if self.role is not None and self.role.state is ClientState.ASKED:
             accepted = self.role.accept()
             if accepted is not None:
                 accepted.addErrback(lambda _: None)
 
     def _answer(self, text: str) -> None:
-        if self.role is None or self.role.peer is None:
+        if self.role is None or self.role.state is not ClientState.CHAT:
             return
         hello = "" if self._has_met else "Hello! I am a program on your own machine. "
         self._has_met = True
@@ -121,7 +121,7 @@ class Demo(ClientRun):
     """
 
     def __init__(self, arguments: Namespace, reactor: Any, folder: Path) -> None:
-        first = [Order(commands.CHAT, _PARTNER, essential=True)]
+        first = [Order(commands.CHAT, (_PARTNER, None), essential=True)]
         if not os.isatty(0):
             first.append(Order(commands.SAY, _HELLO, essential=True))
         super().__init__(arguments, reactor, first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -26,6 +27,17 @@ from securecom.client.events import (
 )
 from securecom.client.terms import Pause, Terms
 from securecom.identity import Name
+
+
+class ClientState(Enum):
+    """What a client is doing, as far as commands care."""
+
+    OFFLINE = "offline"
+    IDLE = "online, with nothing going on"
+    ASKED = "somebody is asking for a chat"
+    ASKING = "a request of ours is open"
+    OPENING = "both agreed, and the chat is being set up"
+    CHAT = "in a chat"
 
 
 class Frontend(Protocol):
@@ -112,24 +124,8 @@ class ClientApi(Protocol):
     """The main role as its person sees it. In which of its states it is, the properties say."""
 
     @property
-    def is_online(self) -> bool:
-        """Logged in."""
-
-    @property
-    def asking(self) -> Name | None:
-        """Whom we ask for a chat."""
-
-    @property
-    def offer(self) -> object | None:
-        """Something if somebody asks us and waits for our answer."""
-
-    @property
-    def is_opening(self) -> bool:
-        """Both agreed, and the end-to-end session does not stand yet."""
-
-    @property
-    def peer(self) -> Name | None:
-        """With whom the chat is that stands."""
+    def state(self) -> ClientState:
+        """What the client is doing now."""
 
     @property
     def keys(self) -> KeysApi:

@@ -514,7 +514,8 @@ class HelpLine(Event):
     """One command.
 
     `usage`: as it is typed; `also`: other words for it; `now`: it makes sense; `group`: a heading;
-    `brief`: a few words instead of `about`, empty for what is needed less often.
+    `brief`: a few words instead of `about`, empty for what is needed less often; `examples`: how it
+    may be typed.
     """
 
     kind: ClassVar[str] = "help-line"
@@ -525,6 +526,7 @@ class HelpLine(Event):
     now: bool
     group: str
     brief: str
+    examples: list[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from securecom import limits, refusals, vocabulary
+from securecom.client.api import ClientState
 from securecom.client.chat.agreed_log import AgreedLog
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.engagement import Offer
@@ -161,6 +162,18 @@ class MainRole:
     def clock_was_set(self) -> None:
         """The clock on the wall shows another time than before."""
         self._presence.clock_was_set()
+
+    @property
+    def state(self) -> ClientState:
+        """What the client is doing."""
+        facts = (
+            (not self.is_online, ClientState.OFFLINE),
+            (self.peer is not None, ClientState.CHAT),
+            (self.is_opening, ClientState.OPENING),
+            (self.asking is not None, ClientState.ASKING),
+            (self.offer is not None, ClientState.ASKED),
+        )
+        return next((state for fact, state in facts if fact), ClientState.IDLE)
 
     # --- what the person wants --------------------------------------------------------------
 

@@ -154,7 +154,9 @@ class TwoPeopleTests(VisitCase):
         self.assertNotIn("reach you", text)
 
     def test_a_chat_from_the_command_line_is_asked_for_on_a_terminal(self) -> None:
-        alice = Visitor(self.house, first=[Order(commands.CHAT, Name("bob"), essential=True)])
+        alice = Visitor(
+            self.house, first=[Order(commands.CHAT, (Name("bob"), None), essential=True)]
+        )
         alice.begin(self.member("alice"))
         text = alice.seen()
         self.assertIn("asking bob", text)
@@ -224,7 +226,7 @@ class ScriptTests(VisitCase):
         self.assertEqual(script.codes, [6])
 
     def test_the_chat_of_the_command_line_failing_is_the_end_and_6(self) -> None:
-        script = self.script("alice", [Order(commands.CHAT, "bob", essential=True)])
+        script = self.script("alice", [Order(commands.CHAT, (Name("bob"), None), essential=True)])
         script.type("hi\n")
         self.house.network.advance(limits.REQUEST_EXPIRES)
         script.finish()

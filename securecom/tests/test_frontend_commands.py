@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
+from securecom.client.api import ClientState
 from securecom.client.frontends import commands
-from securecom.client.frontends.commands import COMMANDS, ClientState
+from securecom.client.frontends.commands import COMMANDS, Command
+from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Typed
-from securecom.errors import BadArgument, BadName, TooLong, UnknownCommand
+from securecom.errors import BadArgument, BadName, NotNow, TooLong, UnknownCommand
+from securecom.tests.support.scripted_core import ScriptedCore
 from securecom.text import is_unseen
+
+#: A text for each required argument that is not a name.
+TEXTS = {commands.SAY: "hi", commands.TRUST: "bob SHA256:x", commands.BACKUP: "/tmp/file"}
+#: Commands that are answered without the client.
+HELD_HERE = (commands.HELP,)
 
 
 class TableTests(SynchronousTestCase):
@@ -37,6 +47,41 @@ class TableTests(SynchronousTestCase):
         for word, command in told.items():
             self.assertIs(commands.typed(word), command)
 
+    def test_every_command_has_its_row(self) -> None:
+        declared = [one for one in vars(commands).values() if isinstance(one, Command)]
+        self.assertCountEqual(declared, COMMANDS)
+
+    def test_every_row_is_complete(self) -> None:
+        for command in COMMANDS:
+            self.assertTrue(command.group and command.about and command.states, command.word)
+            self.assertEqual(command.does is None, command is commands.EXIT, command.word)
+
+    def test_every_example_is_a_line_that_the_command_takes(self) -> None:
+        for command in COMMANDS:
+            for example in command.examples:
+                order = Typed().read(example)
+                assert isinstance(order, Order), example
+                self.assertIs(order.command, command)
+
+    def test_every_command_calls_the_client_in_each_state_that_it_is_for(self) -> None:
+        """Help, the one that is answered from the table itself, calls nothing."""
+        for command in (command for command in COMMANDS if command.does is not None):
+            for state in command.states:
+                api = ScriptedCore.in_state(state)
+                argument = command.argument
+                value = None
+                if argument is not None and argument.required:
+                    value = argument.read(TEXTS.get(command, "bob"))
+                commands.do(command, value, api)
+                self.assertEqual(bool(api.calls), command not in HELD_HERE, command.word)
+
+    def test_no_command_calls_the_client_in_any_other_state(self) -> None:
+        for command in COMMANDS:
+            for state in set(ClientState) - command.states:
+                api = ScriptedCore.in_state(state)
+                self.assertRaises(NotNow, commands.do, command, None, api)
+                self.assertEqual(api.calls, [])
+
     def test_every_state_has_something_to_do(self) -> None:
         for state in ClientState:
             now = [command for command in COMMANDS if state in command.states]
@@ -63,9 +108,9 @@ class TableTests(SynchronousTestCase):
 
     def test_topics_are_found_however_they_are_written(self) -> None:
         for word in ("/chat", "chat", "!chat", "CHAT", "/ask"):
-            self.assertEqual(commands.topic(word), "chat")
-        self.assertEqual(commands.topic("say"), "say")
-        error = self.assertRaises(UnknownCommand, commands.topic, "nonsense")
+            self.assertEqual(commands.help_topic(word), "chat")
+        self.assertEqual(commands.help_topic("say"), "say")
+        error = self.assertRaises(UnknownCommand, commands.help_topic, "nonsense")
         self.assertEqual(error.what, "unknown command nonsense")
 
 
@@ -73,7 +118,7 @@ class TypedTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.typed = Typed()
 
-    def read(self, line: str) -> tuple[str, str | None]:
+    def read(self, line: str) -> tuple[str, Any]:
         order = self.typed.read(line)
         assert order is not None and not isinstance(order, str)
         return order.command.word, order.argument
@@ -81,7 +126,7 @@ class TypedTests(SynchronousTestCase):
     def test_commands_with_and_without_arguments(self) -> None:
         self.assertEqual(self.read("/users"), ("users", None))
         self.assertEqual(self.read("/users bo "), ("users", "bo"))
-        self.assertEqual(self.read("/chat Bob"), ("chat", "bob"))
+        self.assertEqual(self.read("/chat Bob"), ("chat", ("bob", None)))
         self.assertEqual(self.read("/accept"), ("accept", None))
         self.assertEqual(self.read("/refuse bob"), ("refuse", "bob"))
         self.assertEqual(self.read("/help !chat"), ("help", "chat"))
@@ -89,12 +134,12 @@ class TypedTests(SynchronousTestCase):
             self.assertEqual(self.read(f"/help {all_of_it}"), ("help", "all"))
         self.assertEqual(self.read("!users_online"), ("users", None))
         self.assertEqual(self.read("!stop_chat"), ("stop", None))
-        self.assertEqual(self.read("!chat bob"), ("chat", "bob"))
+        self.assertEqual(self.read("!chat bob"), ("chat", ("bob", None)))
 
     def test_words_and_pins(self) -> None:
         self.assertEqual(self.read("/verify"), ("verify", None))
         self.assertEqual(self.read("/verify YES"), ("verify", "yes"))
-        self.assertEqual(self.read("/trust Bob  SHA256:aB "), ("trust", "bob SHA256:aB"))
+        self.assertEqual(self.read("/trust Bob  SHA256:aB "), ("trust", ("bob", "SHA256:aB")))
         self.assertEqual(self.read("/whois bob"), ("whois", "bob"))
         self.assertEqual(self.read("/fingerprint"), ("fingerprint", None))
         self.assertEqual(self.read("/newkey"), ("newkey", None))
@@ -205,7 +250,7 @@ class TypedTests(SynchronousTestCase):
 
     def test_the_original_chat_asks_for_the_name(self) -> None:
         self.assertIn("Whom?", str(self.typed.read("!chat")))
-        self.assertEqual(self.read("bob"), ("chat", "bob"))
+        self.assertEqual(self.read("bob"), ("chat", ("bob", None)))
         self.assertEqual(self.read("bob"), ("say", "bob"))
 
     def test_the_question_can_be_forgotten(self) -> None:

@@ -556,7 +556,9 @@ class JsonInTests(SynchronousTestCase):
 
     def test_a_command_with_its_argument_and_id(self) -> None:
         order = self.read({"command": "chat", "name": "bob", "id": 7})
-        self.assertEqual((order.command, order.argument, order.tag), (commands.CHAT, "bob", 7))
+        self.assertEqual(
+            (order.command, order.argument, order.tag), (commands.CHAT, ("bob", None), 7)
+        )
 
     def test_every_command_can_be_read(self) -> None:
         for command in commands.COMMANDS:
@@ -575,7 +577,7 @@ class JsonInTests(SynchronousTestCase):
         for word in ("", "YEs please", "y", "maybe"):
             self.refused({"command": "verify", "word": word})
         order = self.read({"command": "trust", "pin": "Bob   SHA256:aB"})
-        self.assertEqual(order.argument, "bob SHA256:aB")
+        self.assertEqual(order.argument, ("bob", "SHA256:aB"))
         for pin in ("bob", "bob SHA256:x y", " ", "SHA256:x"):
             self.refused({"command": "trust", "pin": pin})
         self.refused({"command": "trust", "pin": "B/B SHA256:x"}, BadName)

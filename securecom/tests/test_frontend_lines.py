@@ -29,6 +29,7 @@ from securecom.client.frontends.orders import Order
 from securecom.client.frontends.output import Output, Splitter, TerminalLines
 from securecom.client.terms import Pause, Terms
 from securecom.errors import BadArgument, TooLong
+from securecom.identity import Name
 from securecom.tests.support.lines_case import LinesCase
 from securecom.tests.support.scripted_core import Failing
 
@@ -354,7 +355,7 @@ class ScriptTests(LinesCase):
         self.assertEqual(getattr(self.lines.first_error, "code", None), 201)
 
     def test_if_the_chat_that_the_command_line_asked_for_fails_a_script_is_over(self) -> None:
-        self.begin(Order(commands.CHAT, "bob", essential=True))
+        self.begin(Order(commands.CHAT, (Name("bob"), None), essential=True))
         self.type("hi\n")
         self.role.fail_request(Failing("no"))
         self.assertEqual(self.leaves, 1)
@@ -428,10 +429,10 @@ class TerminalTests(LinesCase):
         self.role.is_online = False
         self.begin()
         self.type("/users\n")
-        self.assertIn("not on line", self.shown())
+        self.assertIn("you are offline", self.shown())
 
     def test_a_failed_chat_from_the_command_line_leaves_the_person_there(self) -> None:
-        self.begin(Order(commands.CHAT, "bob", essential=True))
+        self.begin(Order(commands.CHAT, (Name("bob"), None), essential=True))
         self.role.fail_request(Failing("no"))
         self.assertEqual(self.leaves, 0)
         self.assertIn("SC-999 no. Try.", self.shown())

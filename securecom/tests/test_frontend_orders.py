@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
+from securecom.client.api import ClientState
 from securecom.client.events import (
     ChatOver,
     DataHeld,
@@ -26,12 +27,20 @@ from securecom.client.events import (
     Whois,
 )
 from securecom.client.frontends import commands
-from securecom.client.frontends.commands import GROUPS, ClientState, Command
+from securecom.client.frontends.commands import COMMANDS, Command
 from securecom.client.frontends.orders import Order, Orders
 from securecom.client.terms import Pause, Terms
 from securecom.errors import NotDelivered, NotNow, OurFault, SecurecomError
 from securecom.identity import Name
 from securecom.tests.support.scripted_core import Failing, ScriptedCore
+
+
+def read(command: Command, text: str | None, *, essential: bool = False) -> Order:
+    """An order as a front-end makes it of text."""
+    argument = None
+    if text is not None and command.argument is not None:
+        argument = command.argument.read(text)
+    return Order(command, argument, essential=essential)
 
 
 class OrdersCase(SynchronousTestCase):
@@ -58,7 +67,7 @@ class OrdersCase(SynchronousTestCase):
         self.changes += 1
 
     def take(self, command: Command, argument: str | None = None) -> None:
-        self.orders.take(Order(command, argument))
+        self.orders.take(read(command, argument))
         self.clock.advance(0)
 
     def something_happens(self) -> None:
@@ -74,17 +83,17 @@ class OrdersCase(SynchronousTestCase):
 class StateTests(OrdersCase):
     def test_the_state_is_what_the_role_says(self) -> None:
         role = self.role
-        self.assertIs(self.orders.state, ClientState.IDLE)
+        self.assertIs(self.role.state, ClientState.IDLE)
         role.offer = object()
-        self.assertIs(self.orders.state, ClientState.ASKED)
+        self.assertIs(self.role.state, ClientState.ASKED)
         role.asking = Name("bob")
-        self.assertIs(self.orders.state, ClientState.ASKING)
+        self.assertIs(self.role.state, ClientState.ASKING)
         role.is_opening = True
-        self.assertIs(self.orders.state, ClientState.OPENING)
+        self.assertIs(self.role.state, ClientState.OPENING)
         role.peer = Name("bob")
-        self.assertIs(self.orders.state, ClientState.CHAT)
+        self.assertIs(self.role.state, ClientState.CHAT)
         role.is_online = False
-        self.assertIs(self.orders.state, ClientState.OFFLINE)
+        self.assertIs(self.role.state, ClientState.OFFLINE)
 
 
 class AtOnceTests(OrdersCase):
@@ -182,15 +191,15 @@ class AtOnceTests(OrdersCase):
 
     def test_what_makes_no_sense_is_refused_in_every_state(self) -> None:
         told = {
-            commands.CANCEL: "no request of yours",
+            commands.CANCEL: "no open request to cancel",
             commands.ACCEPT: "nobody is asking you",
             commands.REFUSE: "nobody is asking you",
             commands.STOP: "no chat to end",
-            commands.VERIFY: "no chat whose keys could be compared. /chat NAME asks for one",
+            commands.VERIFY: "no chat whose keys you could compare. /chat NAME asks for one",
             commands.SAY: "not in a chat; nothing was sent",
         }
         for command, part in told.items():
-            self.take(command, "bob")
+            self.take(command, None if command is commands.VERIFY else "bob")
             self.assertIn(part, self.refused())
         self.assertEqual(self.role.calls, [])
 
@@ -203,22 +212,22 @@ class AtOnceTests(OrdersCase):
         self.assertIn("/stop", self.refused())
         self.role.is_online = False
         self.take(commands.SAY, "hi")
-        self.assertIn("not on line", self.refused())
+        self.assertIn("you are offline", self.refused())
 
     def test_a_terminal_is_never_kept_waiting(self) -> None:
         self.role.is_online = False
         self.take(commands.USERS)
-        self.assertIn("not on line", self.refused())
+        self.assertIn("you are offline", self.refused())
         self.assertFalse(self.orders.is_full)
 
     def test_what_the_command_line_asks_for_waits_and_nothing_typed_behind_it(self) -> None:
         self.role.is_online = False
-        self.orders.take(Order(commands.CHAT, "bob", essential=True))
+        self.orders.take(read(commands.CHAT, "bob", essential=True))
         self.assertEqual((self.reports, self.role.calls), ([], []))
         self.assertFalse(self.orders.is_full)
         self.assertFalse(self.orders.is_done)
         self.take(commands.USERS)
-        self.assertIn("not on line", self.refused())
+        self.assertIn("you are offline", self.refused())
         self.take(commands.HELP)
         self.assertIsInstance(self.reports[-1][1], Help)
         self.role.is_online = True
@@ -258,7 +267,10 @@ class AtOnceTests(OrdersCase):
         told = self.reports[-1][1]
         assert isinstance(told, Help)
         groups = [line.group for line in told.lines]
-        self.assertEqual([group for group, _ in groupby(groups)], list(GROUPS))
+        self.assertEqual(
+            [group for group, _ in groupby(groups)],
+            list(dict.fromkeys(command.group for command in COMMANDS)),
+        )
         words = [line.command for line in told.lines]
         self.assertCountEqual(words, [command.word for command in commands.COMMANDS])
 

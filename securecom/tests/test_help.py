@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securecom.client.api import ClientState
 from securecom.client.frontends import commands
-from securecom.client.frontends.commands import BRIEF, SAY, TYPED, ClientState, help_on
+from securecom.client.frontends.commands import COMMANDS, SAY, TYPED, help_on
 from securecom.client.frontends.plain import Plain
 from securecom.client.frontends.words import Screen
 
@@ -32,8 +33,8 @@ class ShortTests(SynchronousTestCase):
     def test_what_is_needed_most_has_a_row_while_it_makes_sense(self) -> None:
         for state in ClientState:
             told = rows(None, state)
-            for command, brief in BRIEF.items():
-                row = [row for row in told if row.endswith(f"  {brief}")]
+            for command in (command for command in COMMANDS if command.brief):
+                row = [row for row in told if row.endswith(f"  {command.brief}")]
                 self.assertEqual(len(row), state in command.states, (state, command.word))
                 self.assertTrue(all(command.usage in one for one in row))
 
@@ -51,6 +52,10 @@ class LongTests(SynchronousTestCase):
             self.assertTrue(own[0].startswith(f"08:05   *  {command.usage}  "))
             at = told.index(own[0])
             self.assertEqual(told[at : at + len(own)], own)
+
+    def test_a_command_of_its_own_shows_its_examples(self) -> None:
+        told = "\n".join(rows("away", ClientState.IDLE))
+        self.assertIn("for example  /away, /away 45m, /away until 15:00", told)
 
     def test_it_is_under_headings_and_says_what_makes_no_sense_now(self) -> None:
         told = rows(commands.ALL, ClientState.IDLE)

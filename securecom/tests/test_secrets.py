@@ -12,9 +12,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
+from securecom.client.api import ClientState
 from securecom.client.events import Message
-from securecom.client.frontends import Silent, commands
-from securecom.client.frontends.commands import ANY, Command
+from securecom.client.frontends import Silent
+from securecom.client.frontends.commands import Command
 from securecom.client.frontends.jsonl import Json
 from securecom.client.frontends.lines import Language, Lines
 from securecom.client.frontends.orders import Order
@@ -43,8 +44,7 @@ class AskingCase(LinesCase):
         self.lines.makeConnection(self.transport)
         self.heard: list[Any] = []
         self.begun: Deferred[None] = Deferred()
-        asks = Command("asks", "", ANY, asks=True)
-        self.patch(commands, "_DOES", {**commands._DOES, asks: lambda role, _: self.ask()})
+        asks = Command("asks", "", frozenset(ClientState), lambda api, _: self.ask(), "", asks=True)
         self.begin(Order(asks))
         self.log_in()
         self.shown()
@@ -87,8 +87,8 @@ class TerminalTests(AskingCase):
             first = self.lines.ask_secret("which one?").addCallback(lambda _: checked)
             return first.addCallback(lambda _: self.lines.ask_secret("another?"))
 
-        twice = Command("twice", "", ANY, asks=True)
-        self.patch(commands, "_DOES", {**commands._DOES, twice: lambda role, _: ask_twice()})
+        states = frozenset(ClientState)
+        twice = Command("twice", "", states, lambda api, _: ask_twice(), "", asks=True)
         self.start()
         self.type(f"{PHRASE}\n")
         self.hidden.clear()

@@ -1,7 +1,10 @@
-"""Every command of the client: one declaration each, the same for people and for programs.
+"""Every command a person or a program can give, in one table.
 
-A person types `/chat bob`, a program writes `{"command": "chat", "name": "bob"}`. The states say
-when a command has a meaning; `/help` and the errors are made from the same table.
+A person types `/chat bob`, a program writes `{"command": "chat", "name": "bob"}`. Each row says
+what is typed, when it makes sense, how its argument is read, which method of the client it calls,
+and what help says about it. Help, the JSON interface and the tests are made from these rows, and a
+test compares docs/json.md with them. A new command is a row, a method, and the words for its
+result.
 """
 
 from __future__ import annotations
@@ -9,93 +12,79 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
-from securecom.client.api import ClientApi
-from securecom.client.events import Event, Help, HelpLine
-from securecom.client.terms import read_pause, read_terms, read_wish
-from securecom.errors import NotNow, UnknownCommand
+from securecom import limits
+from securecom.client.api import ClientApi, ClientState
+from securecom.client.events import Help, HelpLine
+from securecom.client.terms import Choices, read_pause, read_terms, read_wish
+from securecom.errors import BadArgument, BadName, NotNow, TooLong, UnknownCommand
 from securecom.identity import Name
 from securecom.text import shown
-
-
-class ClientState(Enum):
-    """What a client is doing, as far as commands care."""
-
-    OFFLINE = "not on line"
-    IDLE = "on line, nothing going on"
-    ASKED = "somebody asks us"
-    ASKING = "we ask somebody"
-    OPENING = "both agreed, the chat is being set up"
-    CHAT = "in a chat"
-
 
 #: States that end by themselves: a script's next line may wait for that.
 PASSING = frozenset({ClientState.OFFLINE, ClientState.ASKING, ClientState.OPENING})
 
-ANY = frozenset(ClientState)
-ONLINE = ANY - {ClientState.OFFLINE}
-
-
-class Kind(Enum):
-    """What an argument has to be."""
-
-    NAME = "a name"
-    TEXT = "text"
-    COMMAND = "a command's name"
-    WORD = "one of a few words"
-    PIN = "a name and a fingerprint"
-    TERMS = "how long and to whom"
-    PAUSE = "how long"
-    WISH = "a name, and perhaps how long"
-    SETTING = "a setting and its value"
-    FILE = "a file"
+_ANY = frozenset(ClientState)
+_ONLINE = _ANY - {ClientState.OFFLINE}
+_CHAT = frozenset({ClientState.CHAT})
+_ASKED = frozenset({ClientState.ASKED})
 
 
 @dataclass(frozen=True)
 class Argument:
-    """A command's one argument. `field`: its key in JSON; people see it in capitals.
+    """A command's one argument.
 
-    :param words: what it may be, where that is one of a few words; people see these.
-    :param shape: what people see instead, where the words are too long or the field's name does not
-        tell.
+    :param field: its key in JSON.
+    :param read: turns the text into a value, or raises a `SecurecomError`.
+    :param shape: how help shows it.
+    :param words: what it may be, where that is one of a few words.
     """
 
     field: str
-    kind: Kind
-    required: bool
+    read: Callable[[str], Any]
+    shape: str
+    required: bool = True
     words: tuple[str, ...] = ()
-    shape: str = ""
 
     @property
     def usage(self) -> str:
-        """As a help line shows it."""
-        told = self.shape or "|".join(self.words) or self.field.upper()
-        return told if self.required else f"[{told}]"
+        """The shape, in brackets if it may be left out."""
+        return self.shape if self.required else f"[{self.shape}]"
 
 
 @dataclass(frozen=True)
 class Command:
-    """One command.
+    """One row.
 
     :param word: what is typed behind the slash, and the JSON command.
+    :param group: the heading under which help lists it.
+    :param states: when it makes sense.
+    :param does: calls the client with the argument's value, None without one. Returns an event that
+        answers the command, a message's number, None, or a Deferred of these. None in the row of
+        `/exit`, which the front-end carries out itself.
+    :param about: what it does, for its own page of help.
+    :param brief: a few words for the short help; without them only the command's name is listed.
+    :param examples: how it may look, for its own page of help.
     :param also: other words for it, behind the slash.
-    :param original: words with an exclamation mark, from the program that this one descends from.
-    :param states: where it makes sense.
-    :param otherwise: what to say elsewhere; the state's own words if empty.
-    :param instead: what to do then; "Nothing was sent." if empty.
-    :param asks: it asks for pass phrases: until it is done a line is an answer, and no command.
+    :param original: the same with an exclamation mark, from the program this one descends from.
+    :param otherwise: what is wrong in any other state; the state's own words if empty.
+    :param instead: what to do then.
+    :param asks: it asks for pass phrases: until it is done, a line is an answer and no command.
     """
 
     word: str
-    about: str
+    group: str
     states: frozenset[ClientState]
+    does: Callable[[ClientApi, Any], Any] | None
+    about: str
+    brief: str = ""
+    argument: Argument | None = None
+    examples: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     original: str = ""
-    argument: Argument | None = None
     otherwise: str = ""
-    instead: str = ""
+    instead: str = "Nothing was sent."
     asks: bool = False
 
     @property
@@ -106,171 +95,380 @@ class Command:
         return f"/{self.word} {self.argument.usage}" if self.argument else f"/{self.word}"
 
 
-_NAME = Argument("name", Kind.NAME, required=True)
-_ANY_NAME = Argument("name", Kind.NAME, required=False)
+# --- reading arguments ----------------------------------------------------------------------
+
+
+def _name(text: str) -> Name:
+    try:
+        return Name(text.lower())
+    except BadName as error:
+        what = f'"{shown(text[:40])}" is not a name'
+        raise BadName(what, f"Nothing was sent. {error.hint}") from None
+
+
+def message(text: str) -> str:
+    """Text that fits one message. :raises TooLong: or BadArgument, if it does not."""
+    length = len(encoded(text))
+    if length > limits.MAX_TEXT:
+        raise TooLong(f"a message holds at most {limits.MAX_TEXT} bytes, and this has {length}")
+    return text
+
+
+def encoded(text: str) -> bytes:
+    """The text as UTF-8. :raises BadArgument: for half a character, which JSON can spell."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise BadArgument("the text holds half a character (a lone surrogate)") from None
+
+
+def _wish(text: str) -> tuple[Name, int | None]:
+    """A name, alone or followed by how long the chat is to last."""
+    name, *span = text.split() or [text]
+    if "for" not in span:
+        return _name(text), None
+    return read_wish(" ".join((_name(name), *span)))
+
+
+def _pin(text: str) -> tuple[Name, str]:
+    words = text.split()
+    if len(words) != 2:  # noqa: PLR2004
+        hint = f"Nothing was sent. Type {TRUST.usage}"
+        raise BadArgument("that has to be a name and a fingerprint", hint)
+    return _name(words[0]), words[1]
+
+
+def _setting(text: str) -> str:
+    Choices().changed(text)
+    return message(text)
+
+
+def _topic(text: str) -> str:
+    return help_topic(text)  # which looks it up in the table below
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        word = " ".join(text.lower().split())
+        if word not in words:
+            raise BadArgument(f"that has to be {', '.join(words[:-1])} or {words[-1]}")
+        return word
+
+    return read
+
+
+def _words(field: str, *words: str, shape: str = "") -> Argument:
+    """One of a few words, or nothing."""
+    shape = shape or "|".join(words)
+    return Argument(field, _one_of(*words), shape, required=False, words=words)
+
+
+_NAME = Argument("name", _name, "NAME")
+_ANY_NAME = Argument("name", _name, "NAME", required=False)
+
+
+# --- what a command does, where that is more than one call ----------------------------------
+
+
+def _verify(api: ClientApi, word: str | None) -> Any:
+    match word:
+        case "qr" | "qr invert":  # how it is drawn is up to the front-end
+            return api.keys.safety_code()
+        case "yes" | "no":
+            return api.keys.compared(word == "yes")
+    return api.keys.safety_number()
+
+
+def _log(api: ClientApi, word: str | None) -> Any:
+    match word:
+        case "on":
+            return api.log.on()
+        case "off":
+            return api.log.off()
+    return api.log.status()
+
+
+def _set(api: ClientApi, text: str | None) -> Any:
+    return api.settings.change(text) if text else api.settings.all()
+
+
+def _forget_me(api: ClientApi, name: Name | None) -> Any:
+    return api.account.means() if name is None else api.account.forget_me(name)
+
+
+# --- the table ------------------------------------------------------------------------------
+
+CHATTING = "a chat"
+REACH = "who may ask you"
+KEYS = "keys"
+YOURS = "what is yours"
+PROGRAM = "this program"
 
 USERS = Command(
     "users",
-    "who is available; with TEXT, only names that hold it",
-    ONLINE,
+    CHATTING,
+    _ONLINE,
+    lambda api, text: api.users(text or ""),
+    "shows who is available to you; with TEXT, only names that contain it",
+    "who is available",
+    Argument("text", message, "TEXT", required=False),
+    examples=("/users", "/users bo"),
     also=("who",),
     original="!users_online",
-    argument=Argument("text", Kind.TEXT, required=False),
 )
 CHAT = Command(
     "chat",
-    "ask somebody for a chat, which may end by itself; nothing is sent until they accept",
+    CHATTING,
     frozenset({ClientState.IDLE, ClientState.ASKED}),
+    lambda api, wish: api.request_chat(*wish),
+    "asks somebody for a chat, which may have an end; nothing is sent until they accept",
+    "ask for a chat; nothing is sent before a yes",
+    Argument("name", _wish, "NAME [for 20m]"),
+    examples=("/chat bob", "/chat bob for 20m"),
     also=("ask",),
     original="!chat",
-    argument=Argument("name", Kind.WISH, required=True, shape="NAME [for 20m]"),
 )
 CANCEL = Command(
     "cancel",
-    "withdraw your request",
+    CHATTING,
     frozenset({ClientState.ASKING}),
-    otherwise="there is no request of yours to cancel",
+    lambda api, _: api.cancel(),
+    "withdraws your request",
+    "withdraw your request",
+    otherwise="you have no open request to cancel",
 )
 ACCEPT = Command(
     "accept",
-    "say yes to the person who asks; who asked writes first",
-    frozenset({ClientState.ASKED}),
-    argument=_ANY_NAME,
+    CHATTING,
+    _ASKED,
+    lambda api, name: api.accept(name),
+    "accepts a chat request; the caller writes first",
+    "say yes; the caller writes first",
+    _ANY_NAME,
+    examples=("/accept", "/accept alice"),
     otherwise="nobody is asking you",
 )
 REFUSE = Command(
     "refuse",
-    "say no, to NAME or to all; they have to wait before they can ask again",
-    frozenset({ClientState.ASKED}),
+    CHATTING,
+    _ASKED,
+    lambda api, name: api.refuse(name),
+    "refuses a chat request; the caller must wait before they can ask again",
+    "say no; they must wait before they ask again",
+    _ANY_NAME,
+    examples=("/refuse", "/refuse alice"),
     also=("deny", "decline"),
-    argument=_ANY_NAME,
     otherwise="nobody is asking you",
 )
 DISMISS = Command(
     "dismiss",
-    "say nothing: to the person who asks you look like somebody who is not there",
-    frozenset({ClientState.ASKED}),
-    argument=_ANY_NAME,
+    CHATTING,
+    _ASKED,
+    lambda api, name: api.dismiss(name),
+    "ignores a chat request; to the caller you seem offline",
+    "ignore it; to the caller you seem offline",
+    _ANY_NAME,
     otherwise="nobody is asking you",
 )
-REQUESTS = Command(
-    "requests",
-    "who asks whom, and who asked while you were away or busy",
-    ONLINE,
-)
-BLOCK = Command(
-    "block",
-    "never be asked by NAME again, on any device; to them you are not there",
-    ONLINE,
-    argument=_NAME,
-)
-UNBLOCK = Command("unblock", "let NAME ask you again", ONLINE, argument=_NAME)
-BLOCKED = Command("blocked", "whom you have blocked", ONLINE)
 SAY = Command(
     "say",
-    "in a chat: what you write goes to the other; //x sends /x",
-    frozenset({ClientState.CHAT}),
-    argument=Argument("text", Kind.TEXT, required=True),
-    otherwise="not in a chat; nothing was sent",
-    instead="/chat NAME asks for one; /help tells the rest.",
+    CHATTING,
+    _CHAT,
+    lambda api, text: api.say(text),
+    "sends what you type to the person you chat with; //x sends /x",
+    "goes to the other person; //x sends /x",
+    Argument("text", message, "TEXT"),
+    otherwise="you are not in a chat; nothing was sent",
+    instead="/chat NAME asks for one; /help shows the other commands.",
+)
+VERIFY = Command(
+    "verify",
+    CHATTING,
+    _CHAT,
+    _verify,
+    "shows the safety number of this chat (qr: as a QR code; qr invert: for readers that cannot "
+    "take that one). Compare all of it on the phone or in person, then type /verify yes or no",
+    "is it really them? compare numbers, then say so",
+    _words("word", "yes", "no", "qr", "qr invert", shape="yes|no|qr"),
+    examples=("/verify", "/verify yes", "/verify qr", "/verify qr invert"),
+    otherwise="there is no chat whose keys you could compare",
+    instead="/chat NAME asks for one; then both of you type /verify.",
+)
+LOG = Command(
+    "log",
+    CHATTING,
+    _CHAT,
+    _log,
+    "is this chat logged? on asks for a log, or agrees to one; off ends it for both. The agreement "
+    "binds honest clients only: a modified one, or a camera, records without asking",
+    "keep a log, if both agree",
+    _words("word", "on", "off"),
+    otherwise="there is no chat to log",
 )
 STOP = Command(
     "stop",
-    "end the chat and erase its keys",
+    CHATTING,
     frozenset({ClientState.CHAT, ClientState.OPENING}),
+    lambda api, _: api.stop(),
+    "ends the chat and erases its keys",
+    "end the chat and erase its keys",
     also=("hangup",),
     original="!stop_chat",
     otherwise="there is no chat to end",
 )
-VERIFY = Command(
-    "verify",
-    "the chat's safety number (qr: the same for any QR reader, qr invert: if yours does not take "
-    "that); compare all of it by another way, then say yes or no",
-    frozenset({ClientState.CHAT}),
-    argument=Argument(
-        "word", Kind.WORD, required=False, words=("yes", "no", "qr", "qr invert"), shape="yes|no|qr"
-    ),
-    otherwise="there is no chat whose keys could be compared",
-    instead="/chat NAME asks for one; then both type /verify.",
-)
-LOG = Command(
-    "log",
-    "is this chat logged? on asks for a log, or agrees; off ends it for both. It binds clients "
-    "that keep their word: a changed one, or a camera, asks nobody",
-    frozenset({ClientState.CHAT}),
-    argument=Argument("word", Kind.WORD, required=False, words=("on", "off")),
-    otherwise="there is no chat that could be logged",
-)
-TRUST = Command(
-    "trust",
-    "take a changed key, once its owner told you by another way that it is theirs",
-    ANY,
-    argument=Argument("pin", Kind.PIN, required=True, shape="NAME FINGERPRINT"),
-)
-WHOIS = Command("whois", "what is known of somebody's key", ANY, argument=_NAME)
-FINGERPRINT = Command("fingerprint", "your own key's fingerprint, and the server's", ANY)
-NEWKEY = Command(
-    "newkey",
-    "take a new key; your old one signs over to it, so who knows you follows, and is erased",
-    frozenset({ClientState.IDLE}),
-    asks=True,
-)
 AVAILABLE = Command(
     "available",
-    "let people ask you for a chat; /available 45m people, /available 2h to bob carol",
-    ONLINE,
+    REACH,
+    _ONLINE,
+    lambda api, terms: api.set_available(terms or read_terms("")),
+    "lets people ask you for a chat: anybody, the people whose keys you know, or those you name; "
+    "for a while, or until you say /away",
+    "let people ask you for a chat",
+    Argument("terms", read_terms, "TERMS", required=False),
+    examples=("/available", "/available 45m people", "/available 2h to bob carol"),
     also=("back",),
-    argument=Argument("terms", Kind.TERMS, required=False),
 )
 AWAY = Command(
     "away",
-    "let nobody ask you, as if you were not there; /away 45m, /away until 15:00",
-    ONLINE,
+    REACH,
+    _ONLINE,
+    lambda api, pause: api.set_away(pause or read_pause("")),
+    "lets nobody ask you: you seem offline",
+    "let nobody ask you",
+    Argument("pause", read_pause, "PAUSE", required=False),
+    examples=("/away", "/away 45m", "/away until 15:00"),
     also=("busy", "dnd"),
-    argument=Argument("pause", Kind.PAUSE, required=False),
 )
 SET = Command(
     "set",
-    "your settings, for good: /set ask anyone|people|nobody, /set busy nobody|people|to NAME NAME",
-    ANY,
-    argument=Argument("setting", Kind.SETTING, required=False, shape="SETTING VALUE"),
+    REACH,
+    _ANY,
+    _set,
+    "shows your settings, or changes one for good: who may ask you (ask anyone|people|nobody), and "
+    "who sees that you are busy (busy nobody|people|to NAME NAME)",
+    argument=Argument("setting", _setting, "SETTING VALUE", required=False),
+    examples=("/set", "/set ask people", "/set busy to bob carol"),
+)
+REQUESTS = Command(
+    "requests",
+    REACH,
+    _ONLINE,
+    lambda api, _: api.requests(),
+    "shows open requests, yours and other people's, and the ones you missed",
+    "who is asking, and who asked in vain",
+)
+BLOCK = Command(
+    "block",
+    REACH,
+    _ONLINE,
+    lambda api, name: api.block(name),
+    "never lets NAME ask you again, on any device; to them you seem offline",
+    argument=_NAME,
+)
+UNBLOCK = Command(
+    "unblock",
+    REACH,
+    _ONLINE,
+    lambda api, name: api.unblock(name),
+    "lets NAME ask you again",
+    argument=_NAME,
+)
+BLOCKED = Command(
+    "blocked",
+    REACH,
+    _ONLINE,
+    lambda api, _: api.blocked(),
+    "shows whom you have blocked",
+)
+WHOIS = Command(
+    "whois",
+    KEYS,
+    _ANY,
+    lambda api, name: api.keys.whois(name),
+    "shows what you know about somebody's key",
+    argument=_NAME,
+)
+FINGERPRINT = Command(
+    "fingerprint",
+    KEYS,
+    _ANY,
+    lambda api, _: api.keys.own(),
+    "shows the fingerprints of your key and of the server's",
+)
+TRUST = Command(
+    "trust",
+    KEYS,
+    _ANY,
+    lambda api, pin: api.keys.take(*pin),
+    "accepts a changed key, once its owner has confirmed it to you on the phone or in person",
+    argument=Argument("pin", _pin, "NAME FINGERPRINT"),
+)
+NEWKEY = Command(
+    "newkey",
+    KEYS,
+    frozenset({ClientState.IDLE}),
+    lambda api, _: api.keys.renew(),
+    "replaces your key; the old one signs the new one, so people who know you follow, and is "
+    "erased",
+    asks=True,
 )
 BACKUP = Command(
     "backup",
-    "copy your key and the people you know into FILE, encrypted, for another machine; no messages",
-    ANY,
-    argument=Argument("file", Kind.FILE, required=True),
+    YOURS,
+    _ANY,
+    lambda api, file: api.backup(file),
+    "copies your key, your settings and the keys of people you know into FILE, encrypted, for "
+    "another machine; no messages",
+    argument=Argument("file", message, "FILE"),
     asks=True,
 )
-MY_DATA = Command("mydata", "all that the server holds about you", ONLINE)
+MY_DATA = Command(
+    "mydata",
+    YOURS,
+    _ONLINE,
+    lambda api, _: api.account.my_data(),
+    "shows everything the server holds about you",
+)
 FORGET_ME = Command(
     "forget-me",
-    "what it is to leave this server for good; with your own NAME, do it",
+    YOURS,
     frozenset({ClientState.IDLE, ClientState.ASKED}),
+    _forget_me,
+    "explains what leaving this server for good means; with your own NAME, does it",
     argument=_ANY_NAME,
 )
 HELP = Command(
     "help",
-    "what makes sense now, what one command does, or all that there is",
-    ANY,
+    PROGRAM,
+    _ANY,
+    lambda api, topic: help_on(topic, api.state),
+    "shows what makes sense now, what one command does, or every command",
+    "more about one of these, or about all",
+    Argument("topic", _topic, "COMMAND|all", required=False),
+    examples=("/help", "/help chat", "/help all"),
     original="!help",
-    argument=Argument("topic", Kind.COMMAND, required=False, shape="COMMAND|all"),
 )
-EXIT = Command("exit", "leave", ANY, also=("quit",), original="!exit")
+EXIT = Command("exit", PROGRAM, _ANY, None, "leaves", "leave", also=("quit",), original="!exit")
 
+#: Every command, in the order in which help lists them.
 COMMANDS = (
-    *(USERS, CHAT, CANCEL, ACCEPT, REFUSE, DISMISS, SAY, VERIFY, LOG, STOP, AVAILABLE, AWAY),
-    *(SET, REQUESTS, BLOCK, UNBLOCK, BLOCKED, WHOIS, FINGERPRINT, TRUST, NEWKEY),
-    *(BACKUP, MY_DATA, FORGET_ME, HELP, EXIT),
+    *(USERS, CHAT, CANCEL, ACCEPT, REFUSE, DISMISS, SAY, VERIFY, LOG, STOP),
+    *(AVAILABLE, AWAY, SET, REQUESTS, BLOCK, UNBLOCK, BLOCKED),
+    *(WHOIS, FINGERPRINT, TRUST, NEWKEY),
+    *(BACKUP, MY_DATA, FORGET_ME),
+    *(HELP, EXIT),
 )
-#: The topic of help that is every command.
-ALL = "all"
 #: What can be typed behind a slash.
 TYPED = tuple(command for command in COMMANDS if command is not SAY)
+#: The topic of help that is every command.
+ALL = "all"
 
 _BY_SLASH = {f"/{word}": c for c in TYPED for word in (c.word, *c.also)}
 _BY_BANG = {c.original: c for c in TYPED if c.original}
 _BY_WORD = {c.word: c for c in COMMANDS}
+
+
+# --- finding a command ----------------------------------------------------------------------
 
 
 def by_original_word(word: str) -> Command | None:
@@ -288,8 +486,11 @@ def named(word: str) -> Command:
     return _find(word, _BY_WORD)
 
 
-def topic(word: str) -> str:
-    """The word of the command that somebody wants help with, however they write it; or `ALL`."""
+def help_topic(word: str) -> str:
+    """The command somebody wants help with, however they write it; or `ALL`.
+
+    :raises UnknownCommand: with the nearest one.
+    """
     bare = word.removeprefix("/").lower()
     if bare in (SAY.word, ALL):
         return bare
@@ -305,20 +506,19 @@ def _find(word: str, words: dict[str, Command], called: str | None = None) -> Co
     raise UnknownCommand(f"unknown command {shown((called or word)[:40])}", hint)
 
 
-# --- What each command does, when it makes sense, and what to say when it does not ------------
+# --- carrying it out, or saying why not -----------------------------------------------------
 
 _STATE_SAYS = {
     ClientState.OFFLINE: (
-        "not on line",
-        "Nothing was sent. Wait until the server is reached again.",
+        "you are offline",
+        "Nothing was sent. The client keeps trying.",
     ),
-    ClientState.IDLE: ("that makes no sense now", "Nothing was sent. /help tells what does."),
+    ClientState.IDLE: ("that makes no sense now", "Nothing was sent. /help shows what does."),
     ClientState.ASKED: ("somebody is asking you", "Nothing was sent. /accept or /refuse first."),
     ClientState.ASKING: ("your request is still open", "Nothing was sent. /cancel withdraws it."),
-    ClientState.OPENING: ("a chat is being set up", "Nothing was sent. Wait a moment."),
+    ClientState.OPENING: ("the chat is still being set up", "Nothing was sent. Wait a moment."),
     ClientState.CHAT: ("you are in a chat", "Nothing was sent. /stop ends it."),
 }
-
 #: What to do instead of writing, where a chat is near.
 _BEFORE_A_CHAT = {
     ClientState.ASKED: "/accept or /refuse first.",
@@ -327,149 +527,49 @@ _BEFORE_A_CHAT = {
 }
 
 
-def do(command: Command, argument: str | None, role: ClientApi, state: ClientState) -> Any:
-    """Carry a command out: its result or a Deferred of it. :raises SecurecomError:"""
-    if state not in command.states:
-        raise not_now(command, state)
-    if command is HELP:
-        return help_on(argument, state)
-    return _DOES[command](role, argument)
-
-
-def _name(argument: str | None) -> Name | None:
-    return None if argument is None else Name(argument)
-
-
-#: What each command does; help and exit are the front-end's own.
-_DOES: dict[Command, Callable[[ClientApi, str | None], Any]] = {
-    USERS: lambda role, text: role.users(text or ""),
-    CHAT: lambda role, wish: role.request_chat(*read_wish(wish or "")),
-    CANCEL: lambda role, _: role.cancel(),
-    ACCEPT: lambda role, name: role.accept(_name(name)),
-    REFUSE: lambda role, name: role.refuse(_name(name)),
-    DISMISS: lambda role, name: role.dismiss(_name(name)),
-    REQUESTS: lambda role, _: role.requests(),
-    BLOCK: lambda role, name: role.block(Name(name or "")),
-    UNBLOCK: lambda role, name: role.unblock(Name(name or "")),
-    BLOCKED: lambda role, _: role.blocked(),
-    SAY: lambda role, text: role.say(text or ""),
-    STOP: lambda role, _: role.stop(),
-    VERIFY: lambda role, word: _verify(role, word or ""),
-    LOG: lambda role, word: _log(role, word or ""),
-    TRUST: lambda role, pin: _trust(role, pin or ""),
-    WHOIS: lambda role, name: role.keys.whois(Name(name or "")),
-    FINGERPRINT: lambda role, _: role.keys.own(),
-    NEWKEY: lambda role, _: role.keys.renew(),
-    BACKUP: lambda role, file: role.backup(file or ""),
-    MY_DATA: lambda role, _: role.account.my_data(),
-    FORGET_ME: lambda role, name: _forget_me(role, _name(name)),
-    AVAILABLE: lambda role, text: role.set_available(read_terms(text or "")),
-    AWAY: lambda role, text: role.set_away(read_pause(text or "")),
-    SET: lambda role, text: _set(role, text or ""),
-}
-
-
-def _verify(role: ClientApi, word: str) -> Any:
-    match word:
-        case "qr" | "qr invert":  # how it is drawn is the front-end's
-            return role.keys.safety_code()
-        case "yes" | "no":
-            return role.keys.compared(word == "yes")
-    return role.keys.safety_number()
-
-
-def _log(role: ClientApi, word: str) -> Event | None:
-    match word:
-        case "on":
-            role.log.on()
-        case "off":
-            role.log.off()
-        case _:
-            return role.log.status()
-    return None
-
-
-def _set(role: ClientApi, text: str) -> Any:
-    return role.settings.change(text) if text else role.settings.all()
-
-
-def _trust(role: ClientApi, pin: str) -> Event:
-    name, _, fingerprint = pin.partition(" ")
-    return role.keys.take(Name(name), fingerprint)
-
-
-def _forget_me(role: ClientApi, name: Name | None) -> Any:
-    return role.account.means() if name is None else role.account.forget_me(name)
+def do(command: Command, argument: Any, api: ClientApi) -> Any:
+    """Carry a command out. :raises NotNow: if it makes no sense in this state."""
+    if api.state not in command.states:
+        raise not_now(command, api.state)
+    return None if command.does is None else command.does(api, argument)
 
 
 def not_now(command: Command, state: ClientState) -> NotNow:
-    """Why a command has no meaning, and what has."""
-    what, hint = _STATE_SAYS[state]
+    """Why a command makes no sense in this state, and what does."""
     if command is SAY and state in _BEFORE_A_CHAT:
         return NotNow(command.otherwise, _BEFORE_A_CHAT[state])
     if command.otherwise and state is not ClientState.OFFLINE:
-        what, hint = command.otherwise, command.instead or "Nothing was sent."
-    return NotNow(what, hint)
+        return NotNow(command.otherwise, command.instead)
+    return NotNow(*_STATE_SAYS[state])
 
 
-# --- `/help`: what makes sense now, short enough for one screen; `/help all` and one command's
-
-#: Every command once, in the order in which help shows them, under a heading.
-GROUPS: dict[str, tuple[Command, ...]] = {
-    "a chat": (
-        *(USERS, CHAT, CANCEL, ACCEPT, REFUSE),
-        *(DISMISS, SAY, VERIFY, LOG, STOP),
-    ),
-    "who may ask you": (
-        *(AVAILABLE, AWAY, SET, REQUESTS),
-        *(BLOCK, UNBLOCK, BLOCKED),
-    ),
-    "keys": (WHOIS, FINGERPRINT, TRUST, NEWKEY),
-    "what is yours": (BACKUP, MY_DATA, FORGET_ME),
-    "this program": (HELP, EXIT),
-}
-
-_PAIRS = [(group, command) for group, those in GROUPS.items() for command in those]
-
-#: What the short help has a line for, while it makes sense, and the line; the rest are names.
-BRIEF: dict[Command, str] = {
-    USERS: "who is available",
-    CHAT: "ask for a chat: nothing is sent before a yes",
-    CANCEL: "withdraw your request",
-    ACCEPT: "say yes; who asked writes first",
-    REFUSE: "say no",
-    DISMISS: "say nothing, as if you were not there",
-    SAY: "goes to the other; //x sends /x",
-    VERIFY: "is it really them? compare, then say it",
-    LOG: "keep a log, if both say so",
-    STOP: "end the chat and erase its keys",
-    AVAILABLE: "let people ask you for a chat",
-    AWAY: "let nobody ask you",
-    REQUESTS: "who asks, and who asked in vain",
-    HELP: "more about one of these, or about all",
-    EXIT: "leave",
-}
+# --- help -----------------------------------------------------------------------------------
 
 
 def help_on(topic: str | None, state: ClientState) -> Help:
-    """On one command, or on every one: by groups, or what is most needed now first."""
+    """Help on one command, on every one, or (without a topic) on what makes sense now."""
+    rows: tuple[Command, ...] = COMMANDS if topic in (None, ALL) else (_BY_WORD[str(topic)],)
     if topic is None:
-        pairs = sorted(_PAIRS, key=lambda pair: _rank(pair[1], state))
-    elif topic == ALL:
-        pairs = _PAIRS
-    else:
-        pairs = [pair for pair in _PAIRS if pair[1].word == topic]
-    return Help(topic, [_line(group, command, state) for group, command in pairs])
+        rows = tuple(sorted(rows, key=lambda command: _rank(command, state)))
+    return Help(topic, [_line(command, state) for command in rows])
 
 
 def _rank(command: Command, state: ClientState) -> int:
-    """What makes sense in few states comes first in these; what has no brief line, last."""
-    is_near = state in command.states and command in BRIEF
+    """Commands of few states come first in these, those without a brief line last."""
+    is_near = state in command.states and command.brief
     return len(command.states) if is_near else len(ClientState) + 1
 
 
-def _line(group: str, command: Command, state: ClientState) -> HelpLine:
+def _line(command: Command, state: ClientState) -> HelpLine:
     also = [f"/{word}" for word in command.also] + [command.original] * bool(command.original)
     now = state in command.states
-    brief = BRIEF.get(command, "")
-    return HelpLine(command.word, command.usage, also, command.about, now, group, brief)
+    return HelpLine(
+        command=command.word,
+        usage=command.usage,
+        also=also,
+        about=command.about,
+        now=now,
+        group=command.group,
+        brief=command.brief,
+        examples=list(command.examples),
+    )

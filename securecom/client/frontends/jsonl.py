@@ -15,9 +15,8 @@ from typing import Any, ClassVar
 from securecom import limits
 from securecom.client.events import Event, problem
 from securecom.client.frontends import commands
-from securecom.client.frontends.commands import Command
+from securecom.client.frontends.commands import Command, encoded
 from securecom.client.frontends.orders import Order
-from securecom.client.frontends.plain import checked, encoded
 from securecom.errors import BadArgument, SecurecomError, TooLong
 from securecom.text import shown
 
@@ -170,7 +169,7 @@ def _tag(told: dict[str, Any]) -> str | int | None:
     return tag
 
 
-def _argument(command: Command, told: dict[str, Any]) -> str | None:
+def _argument(command: Command, told: dict[str, Any]) -> Any:
     wanted = command.argument
     value = None if wanted is None else told.pop(wanted.field, None)
     if told:
@@ -183,4 +182,4 @@ def _argument(command: Command, told: dict[str, Any]) -> str | None:
         raise BadArgument(f'the value of "{wanted.field if wanted else ""}" is not a string')
     if not value and wanted.required:
         raise BadArgument(f'the "{wanted.field}" of {command.word} is empty')
-    return checked(wanted, value)
+    return wanted.read(value)

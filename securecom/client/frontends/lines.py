@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from securecom import limits
-from securecom.client.api import ClientApi
+from securecom.client.api import ClientApi, ClientState
 from securecom.client.events import (
     ChatOver,
     DataHeld,
@@ -297,7 +297,7 @@ class Lines(protocol.Protocol):
         self._finish = None
         hint = "What had no receipt may not have arrived."
         error: SecurecomError = NotAnswered("not everything was done in time", hint)
-        if not orders.role.is_online:
+        if orders.role.state is ClientState.OFFLINE:
             error = CannotReach("the server was not reached in time")
         orders.refused(error)
         self._show_all(self._language.complaint("", error))

@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from securecom import limits
-from securecom.client.api import ClientApi
+from securecom.client.api import ClientApi, ClientState
 from securecom.client.events import (
     ChatOver,
     ChatStarted,
@@ -29,7 +29,7 @@ from securecom.client.events import (
     Said,
 )
 from securecom.client.frontends import commands
-from securecom.client.frontends.commands import ClientState, Command, do
+from securecom.client.frontends.commands import Command, do
 from securecom.errors import NotDelivered, OurFault, SecurecomError
 
 _log = Logger()
@@ -37,10 +37,10 @@ _log = Logger()
 
 @dataclass(eq=False)
 class Order:
-    """A command, its checked argument, and whatever tells who asked (a JSON line's id)."""
+    """A command, the value of its argument, and whatever tells who asked (a JSON line's id)."""
 
     command: Command
-    argument: str | None = None
+    argument: Any = None
     tag: Any = None
     #: True for what the command line asked for: if it fails, a script has nothing left to do.
     essential: bool = field(default=False)
@@ -90,19 +90,6 @@ class Orders:
     # --- what is going on -------------------------------------------------------------------
 
     @property
-    def state(self) -> ClientState:
-        """What the client is doing."""
-        role = self.role
-        facts = (
-            (not role.is_online, ClientState.OFFLINE),
-            (role.peer is not None, ClientState.CHAT),
-            (role.is_opening, ClientState.OPENING),
-            (role.asking is not None, ClientState.ASKING),
-            (role.offer is not None, ClientState.ASKED),
-        )
-        return next((state for fact, state in facts if fact), ClientState.IDLE)
-
-    @property
     def is_full(self) -> bool:
         """Orders wait, or one that asks for a pass phrase is not done: take no more lines now."""
         return bool(self._alone) or (self.patient and bool(self._queue))
@@ -112,7 +99,7 @@ class Orders:
         """Nothing waits: no order, no answer, no receipt, no log-in that was never there."""
         if self._queue or self._running or self._undelivered:
             return False
-        return self._was_online and self.state not in (ClientState.ASKING, ClientState.OPENING)
+        return self._was_online and self.role.state not in (ClientState.ASKING, ClientState.OPENING)
 
     def heard(self, event: Event) -> None:
         """Something happened: perhaps an order's time has come."""
@@ -172,8 +159,8 @@ class Orders:
     def _must_wait(self, order: Order) -> bool:
         if not self.patient and not order.essential:
             return False
-        if self.state not in order.command.states:
-            return self.state in commands.PASSING or self._running > 0
+        if self.role.state not in order.command.states:
+            return self.role.state in commands.PASSING or self._running > 0
         room = min(limits.MAX_UNDELIVERED, limits.MAX_HELD_BACK)
         return order.command is commands.SAY and len(self._undelivered) >= room
 
@@ -198,7 +185,7 @@ class Orders:
     def _do(self, order: Order) -> Any:
         if order.command is commands.EXIT:
             return self._leave()
-        return do(order.command, order.argument, self.role, self.state)
+        return do(order.command, order.argument, self.role)
 
     def _note(self, error: SecurecomError) -> None:
         self.first_error = self.first_error or error

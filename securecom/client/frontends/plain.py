@@ -24,12 +24,10 @@ from securecom.client.events import (
     problem,
 )
 from securecom.client.frontends import commands
-from securecom.client.frontends.commands import Argument, Command, Kind
+from securecom.client.frontends.commands import Command
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.words import FACT, FRAME, Line, Screen, least_room, qr_rows, words
-from securecom.client.terms import Choices, read_pause, read_terms, read_wish
-from securecom.errors import BadArgument, BadName, NotNow, SecurecomError, TooLong, UnknownCommand
-from securecom.identity import Name
+from securecom.errors import BadArgument, NotNow, SecurecomError, UnknownCommand
 from securecom.text import before_seen, is_unseen, shown
 
 #: A row has at least so many cells of text, however narrow the terminal says it is.
@@ -188,90 +186,19 @@ def _text(line: str) -> str:
     return line[1:] if line.startswith("//") else line
 
 
-def order(command: Command, argument: str) -> Order:
-    """A command with its argument as text, checked. :raises SecurecomError: if it will not do."""
-    if command.argument is None:
-        if argument:
-            raise BadArgument(f"{command.usage} takes nothing behind it")
+def order(command: Command, text: str) -> Order:
+    """A command with its argument, read from text. :raises Mistake: if it will not do."""
+    argument = command.argument
+    if argument is None:
+        if text:
+            raise BadArgument(f"{command.usage} takes nothing after it")
         return Order(command)
-    if not argument:
-        if command.argument.required:
-            hint = f"Nothing was sent. Type {command.usage}"
-            raise BadArgument(f"{command.usage.split()[0]} lacks something", hint)
-        return Order(command)
-    return Order(command, checked(command.argument, argument))
-
-
-def checked(argument: Argument, text: str) -> str:
-    """The text of an argument as it may be used. :raises SecurecomError: if it may not."""
-    match argument.kind:
-        case Kind.NAME:
-            return _name(text)
-        case Kind.COMMAND:
-            return commands.topic(text)
-        case Kind.WORD:
-            return _word(argument, text)
-        case Kind.PIN:
-            return _pin(text)
-        case Kind.TERMS:
-            read_terms(text)
-        case Kind.PAUSE:
-            read_pause(text)
-        case Kind.WISH:
-            return _wish(text)
-        case Kind.SETTING:
-            Choices().changed(text)
-    return _message(text)
-
-
-def _word(argument: Argument, text: str) -> str:
-    word = " ".join(text.lower().split())
-    if word not in argument.words:
-        words = f"{', '.join(argument.words[:-1])} or {argument.words[-1]}"
-        raise BadArgument(f"that has to be {words}")
-    return word
-
-
-def _wish(text: str) -> str:
-    """A name, alone or with how long behind it."""
-    words = text.split()
-    if "for" not in words[1:]:
-        return _name(text)
-    wish = " ".join([_name(words[0]), *words[1:]])
-    read_wish(wish)
-    return wish
-
-
-def _pin(text: str) -> str:
-    """A name and one more word, a blank between them."""
-    name, _, fingerprint = " ".join(text.split()).partition(" ")
-    if not fingerprint or " " in fingerprint:
-        hint = f"Nothing was sent. Type {commands.TRUST.usage}"
-        raise BadArgument("that has to be a name and a fingerprint", hint)
-    return f"{_name(name)} {fingerprint}"
-
-
-def encoded(text: str) -> bytes:
-    """As UTF-8. :raises BadArgument: for what only an escape in JSON can bring in."""
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise BadArgument("the text holds half a character (a lone surrogate)") from None
-
-
-def _message(text: str) -> str:
-    length = len(encoded(text))
-    if length > limits.MAX_TEXT:
-        raise TooLong(f"a message has at most {limits.MAX_TEXT} bytes, not {length}")
-    return text
-
-
-def _name(text: str) -> Name:
-    try:
-        return Name(text.lower())
-    except BadName as error:
-        what = f'"{shown(text[:40])}" is not a name'
-        raise BadName(what, f"Nothing was sent. {error.hint}") from None
+    if text:
+        return Order(command, argument.read(text))
+    if argument.required:
+        hint = f"Nothing was sent. Type {command.usage}"
+        raise BadArgument(f"{command.usage.split()[0]} needs more", hint)
+    return Order(command)
 
 
 # --- The plain language: what a person types and reads, on a terminal, a pipe or a file -------

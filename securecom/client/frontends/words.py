@@ -635,7 +635,10 @@ def _(event: e.Help) -> list[Line]:
 def _(event: e.HelpLine) -> list[Line]:
     also = f" (also {', '.join(event.also)})" if event.also else ""
     when = "" if event.now else "  [not now]"
-    return [(FACT, f"{event.usage:16}  {event.about}{also}{when}")]
+    lines = [(FACT, f"{event.usage:16}  {event.about}{also}{when}")]
+    if event.examples:
+        lines.append((FACT, f"{'for example':>16}  {', '.join(event.examples)}"))
+    return lines
 
 
 def _short(lines: list[e.HelpLine]) -> list[Line]:

@@ -174,7 +174,7 @@ def orders(arguments: Namespace) -> list[Order]:
     """What the command line asks for."""
     if arguments.chat is None:
         return []
-    return [Order(commands.CHAT, arguments.chat, essential=True)]
+    return [Order(commands.CHAT, (arguments.chat, None), essential=True)]
 
 
 class ClientRun:

@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
+from securecom.client.api import ClientState
 from securecom.client.events import (
     AllSettings,
     BackedUp,
@@ -49,6 +50,27 @@ class ScriptedCore:
         self.log = ScriptedLog(self)
         self.settings = ScriptedSettings(self)
         self.account = ScriptedAccount(self)
+
+    @classmethod
+    def in_state(cls, state: ClientState) -> ScriptedCore:
+        """One that is in this state."""
+        core = cls(is_online=state is not ClientState.OFFLINE)
+        core.offer = object() if state is ClientState.ASKED else None
+        core.asking = Name("bob") if state is ClientState.ASKING else None
+        core.is_opening = state is ClientState.OPENING
+        core.peer = Name("bob") if state is ClientState.CHAT else None
+        return core
+
+    @property
+    def state(self) -> ClientState:
+        facts = (
+            (not self.is_online, ClientState.OFFLINE),
+            (self.peer is not None, ClientState.CHAT),
+            (self.is_opening, ClientState.OPENING),
+            (self.asking is not None, ClientState.ASKING),
+            (self.offer is not None, ClientState.ASKED),
+        )
+        return next((state for fact, state in facts if fact), ClientState.IDLE)
 
     def users(self, text: str = "") -> Deferred[Users]:
         self._called("users", text)
