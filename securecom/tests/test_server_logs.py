@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 from pathlib import Path
@@ -264,9 +265,9 @@ class SinkTests(SynchronousTestCase):
     """twistd's own options say where."""
 
     def test_where(self) -> None:
-        out = Written()
+        out = io.StringIO()
         for told in ({}, {"nodaemon": True}, {"nodaemon": True, "logfile": "-"}):
-            self.assertIs(log_output.sink_of(told, out), out)  # type: ignore[arg-type]
+            self.assertIsInstance(log_output.sink_of(told, out), log_output.Flushed)
         folder = Path(self.mktemp())
         folder.mkdir()
         self.addCleanup(os.chdir, os.getcwd())
@@ -276,10 +277,16 @@ class SinkTests(SynchronousTestCase):
             ({"nodaemon": False, "logfile": "b.log"}, "b.log"),
             ({"nodaemon": False}, "twistd.log"),
         ):
-            sink = log_output.sink_of(told, out)  # type: ignore[arg-type]
+            sink = log_output.sink_of(told, out)
             assert isinstance(sink, log_output.BoundedFile)
             sink.close()
             self.assertTrue((folder / name).exists() or Path(name).exists())
+
+    def test_a_line_to_a_pipe_waits_for_no_other(self) -> None:
+        raw = io.BytesIO()
+        sink = log_output.sink_of({}, io.TextIOWrapper(io.BufferedWriter(raw)))
+        sink.write("one line\n")
+        self.assertEqual(raw.getvalue(), b"one line\n")
 
     def test_syslog(self) -> None:
         import syslog

@@ -37,8 +37,13 @@ _SHOWN = 6000
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """What a child sees: ours, but for settings of securecom and a home of its own."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SECURECOM", "XDG_"))}
+    """What a child sees: ours, but for settings of securecom and a home of its own.
+
+    Python's own settings go too: `PYTHONUNBUFFERED`, common in containers, hides a server whose
+    log stays in its buffer.
+    """
+    left_out = ("SECURECOM", "XDG_", "PYTHON")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(left_out)}
     own = {"PYTHONPATH": os.pathsep.join(_PYTHON_PATH), "HOME": str(home), "LC_ALL": "C.UTF-8"}
     return {**kept, **own, **more}
 
