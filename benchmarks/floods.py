@@ -24,7 +24,7 @@ from benchmarks.process import Server
 from benchmarks.readings import Reading
 from securecom import framing, limits, vocabulary
 from securecom.identity import Identity, Name
-from securecom.paces import IN_CHATS, SENT_BY_SERVER
+from securecom.vocabulary import IN_CHATS, SENT_BY_SERVER
 
 FLOODERS = 100
 #: People who log in, in turn.
@@ -120,7 +120,7 @@ def _value(argument: amp.Argument) -> Any:
             return os.urandom(argument.length)
         case vocabulary.Number():
             return argument.high
-        case vocabulary.Word():
+        case vocabulary.OneOf():
             return argument.words[0]
         case vocabulary.NameArgument():
             return Name(os.urandom(16).hex())

@@ -1,7 +1,7 @@
 """What the product is compared with. `python -m benchmarks.servers WHAT OPTION…` runs one of
 
 - `frames`: the product, its relay changed to forward frame by frame; options are twistd's;
-- `unshared`: the product without `securecom.paces`, its registry used one thing after the other;
+- `unshared`: the product without paces and turns, its registry used one thing after the other;
 - `bytes`: Twisted's TLS as it comes, joining each two connections byte by byte, no frames, no
   checks, no client certificates; the same server certificate and key agreement;
 - `handshakes`: the same, joining nothing;

@@ -1,9 +1,17 @@
-"""Is the peer still there? Pings out, and a limit on silence."""
+"""What all connections share: TLS checked, frames decoded, flow held back, a clean end.
+
+The same class carries the standard channel, the request channel and, over a stream as its
+transport, the end-to-end session of a chat. Nothing is read before TLS has been checked, and
+nothing after closing has begun. On the server, commands wait until they are due (`Pacer`) and take
+turns with those of other connections (`Turns`), so that one person's commands cost others little:
+the server reads no further from a connection until its next command may come. Nothing that was
+sent is lost or refused for that.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any, ClassVar, TypeGuard
 
 from OpenSSL import SSL
@@ -23,94 +31,12 @@ from zope.interface import implementer
 from securecom import framing, limits, tls, vocabulary
 from securecom.control import ControlLane, our_fault, parse_box
 from securecom.errors import PeerFault, PeerSilent, SecurecomError, WireError
-from securecom.paces import Pace, Pacer, Turns
-
-
-class Liveness:
-    """Watches one connection from its log-in to its end.
-
-    :param sends_pings: this side pings; the other only answers.
-    """
-
-    def __init__(self, connection: Connection, sends_pings: bool) -> None:
-        self._connection = connection
-        self._clock = connection.clock
-        self._sends_pings = sends_pings
-        self._heard = 0.0
-        self._due = 0.0
-        self._is_heard = False  # since the peer was asked whether it is there
-        self._check: IDelayedCall | None = None
-        self._timer: IDelayedCall | None = None
-
-    def start(self) -> None:
-        """The connection is of use from now on."""
-        self.heard()
-        self._look_later()
-
-    def heard(self) -> None:
-        """Bytes came."""
-        self._heard = self._clock.seconds()
-        self._is_heard = True
-
-    def check(self) -> None:
-        """We stood still: the peer has `limits.WAKE_ANSWER` seconds to show that it is there."""
-        if self._timer is None or self._check is not None or self._connection.is_closing:
-            return
-        self._is_heard = False
-        self._ping()
-        self._check = self._clock.callLater(limits.WAKE_ANSWER, self._read_first)
-
-    def stop(self) -> None:
-        """The connection is over."""
-        timers = (self._timer, self._check)
-        self._timer = self._check = None
-        for timer in timers:
-            if timer is not None:
-                timer.cancel()
-
-    def _look_later(self) -> None:
-        self._due = self._clock.seconds() + limits.PING_INTERVAL
-        self._timer = self._clock.callLater(limits.PING_INTERVAL, self._look)
-
-    def _ping(self) -> None:
-        self._connection.control.call(vocabulary.Ping).addErrback(lambda _: None)
-
-    def _read_first(self) -> None:
-        """A reactor runs timers before it reads: let it read what has come."""
-        self._check = self._clock.callLater(0, self._checked)
-
-    def _checked(self) -> None:
-        self._check = None
-        if not (self._is_heard or self._connection.is_held or self._connection.is_closing):
-            self._connection.fault(PeerSilent("no answer after this machine stood still"))
-
-    def _look(self) -> None:
-        self._timer = None
-        if self._connection.is_closing:
-            return
-        stood_still = self._clock.seconds() - self._due >= limits.STOOD_STILL
-        if self._connection.is_held or stood_still:  # we did not read: silence says nothing
-            self._heard = self._clock.seconds()
-        if self._clock.seconds() - self._heard >= limits.PEER_GONE:
-            self._connection.fault(PeerSilent(f"silence for {limits.PEER_GONE:g} s"))
-            return
-        if self._sends_pings:
-            self._ping()
-        self._look_later()
-
-
-# --- What all connections have in common: TLS checked, frames decoded, flow held, a clean end -
-# The same class carries the standard channel, the request channel and, over a stream as its
-# transport, the end-to-end session of a chat. At the server, commands take turns with those of
-# other connections, and wait until they are due (`paces`). It owns three facts: has TLS been
-# checked, who holds reading, is it closing. Until TLS is checked no byte is looked at; after
-# closing none is.
 
 _log = Logger()
-
-
 #: Who holds reading while commands wait.
 _COMMANDS = "commands that wait"
+#: Of floating-point sums: this part of one command's time is none.
+_ROUNDING = 1e-6
 
 
 def _is_control(item: framing.Frame | framing.Run) -> TypeGuard[framing.Frame]:
@@ -301,7 +227,7 @@ class Connection(Protocol):
         if self._box is None:
             self._box = parse_box(frame.body)
         command = vocabulary.BY_NAME.get(self._box.get(amp.COMMAND, b""))
-        if command is None or not isinstance(command.pace, Pace):
+        if command is None or not isinstance(command.pace, vocabulary.Pace):
             return 0.0
         return self._pacer.wait(command, command.pace)
 
@@ -429,3 +355,138 @@ class Connection(Protocol):
         setattr(self, timer, None)
         if call is not None and call.active():
             call.cancel()
+
+
+class Liveness:
+    """Watches one connection from its log-in to its end.
+
+    :param sends_pings: this side pings; the other only answers.
+    """
+
+    def __init__(self, connection: Connection, sends_pings: bool) -> None:
+        self._connection = connection
+        self._clock = connection.clock
+        self._sends_pings = sends_pings
+        self._heard = 0.0
+        self._due = 0.0
+        self._is_heard = False  # since the peer was asked whether it is there
+        self._check: IDelayedCall | None = None
+        self._timer: IDelayedCall | None = None
+
+    def start(self) -> None:
+        """The connection is of use from now on."""
+        self.heard()
+        self._look_later()
+
+    def heard(self) -> None:
+        """Bytes came."""
+        self._heard = self._clock.seconds()
+        self._is_heard = True
+
+    def check(self) -> None:
+        """We stood still: the peer has `limits.WAKE_ANSWER` seconds to show that it is there."""
+        if self._timer is None or self._check is not None or self._connection.is_closing:
+            return
+        self._is_heard = False
+        self._ping()
+        self._check = self._clock.callLater(limits.WAKE_ANSWER, self._read_first)
+
+    def stop(self) -> None:
+        """The connection is over."""
+        timers = (self._timer, self._check)
+        self._timer = self._check = None
+        for timer in timers:
+            if timer is not None:
+                timer.cancel()
+
+    def _look_later(self) -> None:
+        self._due = self._clock.seconds() + limits.PING_INTERVAL
+        self._timer = self._clock.callLater(limits.PING_INTERVAL, self._look)
+
+    def _ping(self) -> None:
+        self._connection.control.call(vocabulary.Ping).addErrback(lambda _: None)
+
+    def _read_first(self) -> None:
+        """A reactor runs timers before it reads: let it read what has come."""
+        self._check = self._clock.callLater(0, self._checked)
+
+    def _checked(self) -> None:
+        self._check = None
+        if not (self._is_heard or self._connection.is_held or self._connection.is_closing):
+            self._connection.fault(PeerSilent("no answer after this machine stood still"))
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._connection.is_closing:
+            return
+        stood_still = self._clock.seconds() - self._due >= limits.STOOD_STILL
+        if self._connection.is_held or stood_still:  # we did not read: silence says nothing
+            self._heard = self._clock.seconds()
+        if self._clock.seconds() - self._heard >= limits.PEER_GONE:
+            self._connection.fault(PeerSilent(f"silence for {limits.PEER_GONE:g} s"))
+            return
+        if self._sends_pings:
+            self._ping()
+        self._look_later()
+
+
+class Pacer:
+    """When the next command of each kind is due on one connection."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        #: When all that was taken of a kind is made up for.
+        self._even: dict[Hashable, float] = {}
+
+    def wait(self, kind: Hashable, pace: vocabulary.Pace) -> float:
+        """Seconds until this command may be taken; 0: now, and it is counted."""
+        now = self._clock.seconds()
+        each = pace.seconds / pace.count
+        even = max(now, self._even.get(kind, now))
+        early = even + each - now - pace.seconds
+        if early > each * _ROUNDING:
+            return early
+        self._even[kind] = even + each
+        return 0.0
+
+
+class Turns:
+    """Shares the reactor between connections that have commands to be worked on.
+
+    In one pass of the reactor, `limits.TURNS_AT_ONCE` connections get a turn of
+    `limits.COMMANDS_A_TURN`; the others wait in a queue. Between two passes everything else is
+    done: handshakes, log-ins, chats.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._left = limits.TURNS_AT_ONCE
+        self._is_called = False
+
+    def take(self) -> bool:
+        """Have a turn at once, unless others wait for theirs or this pass had enough."""
+        if self._waiting or not self._left:
+            return False
+        self._left -= 1
+        self._call()
+        return True
+
+    def queue(self, work: Callable[[], None]) -> None:
+        """Call `work` when its turn has come."""
+        self._waiting.append(work)
+        self._call()
+
+    def _call(self) -> None:
+        if not self._is_called:
+            self._is_called = True
+            self._clock.callLater(0, self._next)
+
+    def _next(self) -> None:
+        self._is_called = False
+        self._left = limits.TURNS_AT_ONCE
+        for _ in range(min(self._left, len(self._waiting))):  # who queues again waits a pass
+            self._left -= 1
+            self._waiting.popleft()()
+        if self._left < limits.TURNS_AT_ONCE:
+            self._call()

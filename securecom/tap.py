@@ -78,7 +78,7 @@ class LineOfChild(io.TextIOBase):
         self._errors.flush()
 
 
-class Ending:
+class ServerExit:
     """How a server that cannot go on ends, with exit code 1 and nothing left behind.
 
     :param child: twistd forks, and its parent writes what the child says here; None: it does not.
@@ -315,7 +315,7 @@ def makeService(options: Options) -> IService:
     child = None
     if not twistd.get("nodaemon", True) and sys.__stderr__ is not None:
         sys.__stderr__ = child = LineOfChild(sys.__stderr__)  # type: ignore[misc, assignment]
-    ending = Ending(reactor, child, twistd.get("pidfile"))
+    ending = ServerExit(reactor, child, twistd.get("pidfile"))
     around = ServerContext(reactor, time.time, os.urandom, reactor_endpoint(reactor))
     opened = _Announcement(state, options, process.raise_file_limit())
     server = LoggedServer(

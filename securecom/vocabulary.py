@@ -5,6 +5,7 @@ What is none of its type is a `WireError`. docs/protocol.md, "Arguments", has th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from twisted.protocols import amp
@@ -12,7 +13,6 @@ from twisted.protocols import amp
 from securecom import limits
 from securecom.errors import BadKey, BadName, WireError
 from securecom.identity import Name, PublicKey
-from securecom.paces import IN_CHATS, ONCE, SENT_BY_SERVER, Pace, Unpaced
 from securecom.refusals import (
     AlreadyOnline,
     BadInvitation,
@@ -142,7 +142,7 @@ class Number(amp.Argument):
         return b"%d" % inObject
 
 
-class Word(amp.Argument):
+class OneOf(amp.Argument):
     """One of a fixed set of words."""
 
     def __init__(self, *words: str) -> None:
@@ -171,6 +171,29 @@ SIGNATURE = FixedBytes(64)
 # One declaration a message. A command goes from the side in its section's heading to the other and
 # is answered once, unless it says that it wants no answer. Bytes of each are in docs/protocol.md.
 # `pace`: how often the server takes it of one connection.
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """`count` commands of one kind at once, and as many again in `seconds`, evenly."""
+
+    count: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unpaced:
+    """A command that needs no pace at the server, and why."""
+
+    why: str
+
+
+#: The phase that takes it is over with it.
+ONCE = Unpaced("once a connection")
+#: The server sends it.
+SENT_BY_SERVER = Unpaced("the server sends it")
+#: It is inside a chat, where the server cannot see it.
+IN_CHATS = Unpaced("between two clients")
 
 
 class PacedCommand(amp.Command):
@@ -283,7 +306,7 @@ class RequestChat(PacedCommand):
         (b"chat", CHAT_ID),
         (b"stream", STREAM),
         (b"key", KeyArgument()),
-        (b"role", Word("caller", "callee")),
+        (b"role", OneOf("caller", "callee")),
         (b"their_seconds", Number(0, limits.MAX_CHAT_SECONDS, optional=True)),
         (b"succession", amp.String(optional=True)),
     ]
@@ -402,7 +425,7 @@ class Goodbye(PacedCommand):
     arguments = [
         (
             b"reason",
-            Word("taken-over", "disabled", "shutdown", "violation", "logged-out", "forgotten"),
+            OneOf("taken-over", "disabled", "shutdown", "violation", "logged-out", "forgotten"),
         ),
     ]
     requiresAnswer = False
@@ -440,7 +463,7 @@ class OfferChat(PacedCommand):
         (b"chat_seconds", CHAT_SECONDS),
         (b"succession", amp.String(optional=True)),
     ]
-    response = [(b"answer", Word("accept", "refuse", "busy", "unavailable"))]
+    response = [(b"answer", OneOf("accept", "refuse", "busy", "unavailable"))]
 
 
 class WithdrawOffer(PacedCommand):
@@ -450,7 +473,7 @@ class WithdrawOffer(PacedCommand):
     """
 
     pace = SENT_BY_SERVER
-    arguments = [(b"chat", CHAT_ID), (b"reason", Word("cancelled", "expired", "gone", "crossed"))]
+    arguments = [(b"chat", CHAT_ID), (b"reason", OneOf("cancelled", "expired", "gone", "crossed"))]
     requiresAnswer = False
 
 
@@ -494,7 +517,7 @@ class Compared(PacedCommand):
     """
 
     pace = IN_CHATS
-    arguments = [(b"word", Word("yes", "no"))]
+    arguments = [(b"word", OneOf("yes", "no"))]
 
 
 class Log(PacedCommand):
@@ -504,7 +527,7 @@ class Log(PacedCommand):
     """
 
     pace = IN_CHATS
-    arguments = [(b"word", Word("on", "off"))]
+    arguments = [(b"word", OneOf("on", "off"))]
 
 
 class Switch(PacedCommand):

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from securecom import process
 from securecom.admin.command_line import parser
-from securecom.admin.commands import COMMANDS, AdminContext, Answer, Desk, done
+from securecom.admin.commands import COMMANDS, AdminContext, Desk, Report, done
 from securecom.errors import OutputFailed, SecurecomError
 from securecom.server import database
 from securecom.server.sqlite_registry import SQLiteRegistry
@@ -26,7 +26,7 @@ from securecom.starting import output_kept, path_named, print_all, system_errors
 _OK, _TO_PUT_RIGHT, _INTERRUPTED = 0, 1, 130
 
 
-def answer(argv: Sequence[str], around: AdminContext) -> Answer:
+def answer(argv: Sequence[str], around: AdminContext) -> Report:
     """What a command line asks for, done.
 
     :raises SecurecomError: it cannot be; nothing was changed.

@@ -45,7 +45,7 @@ class AdminContext:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Report:
     """Lines for standard output, and what the person should know besides."""
 
     lines: Sequence[str]
@@ -75,9 +75,9 @@ class Leaving:
         """:raises NameInQuarantine: nobody may have this name yet."""
         for one in done(self._registry.quarantine()):
             if one.name == name:
-                raise NameInQuarantine(one.told)
+                raise NameInQuarantine(one.explanation)
 
-    def remove(self, asked: Namespace) -> Answer:
+    def remove(self, asked: Namespace) -> Report:
         """Forget a user, once somebody has said yes."""
         if done(self._registry.user(asked.name)) is None:
             raise NoSuchUser(f"there is no user {asked.name}")
@@ -86,19 +86,19 @@ class Leaving:
         now = self._around.now()
         done(self._registry.remove(asked.name, now))
         until = day_and_time(now + limits.NAME_QUARANTINE)
-        return Answer([f"{asked.name} is removed; nobody can have the name until {until}"])
+        return Report([f"{asked.name} is removed; nobody can have the name until {until}"])
 
-    def quarantine(self, asked: Namespace) -> Answer:
+    def quarantine(self, asked: Namespace) -> Report:
         """The names that nobody may have, and until when."""
         names = done(self._registry.quarantine())
         if asked.json:
-            return Answer(json_lines({"name": one.name, "until": iso(one.until)} for one in names))
+            return Report(json_lines({"name": one.name, "until": iso(one.until)} for one in names))
         if not names:
-            return Answer(["no names in quarantine"])
+            return Report(["no names in quarantine"])
         rows = [(one.name, day_and_time(one.until)) for one in names]
-        return Answer(table(("NAME", "NOBODY'S UNTIL"), rows))
+        return Report(table(("NAME", "NOBODY'S UNTIL"), rows))
 
-    def release(self, asked: Namespace) -> Answer:
+    def release(self, asked: Namespace) -> Report:
         """Let a name go before its time, once somebody has said yes."""
         name = asked.name
         if name not in [one.name for one in done(self._registry.quarantine())]:
@@ -109,7 +109,7 @@ class Leaving:
         )
         self._around.must_agree(asked.yes, question, f"{name} was not released")
         done(self._registry.release(name))
-        return Answer([f"{name} is released"], f"Next: securecom-admin invite {name}")
+        return Report([f"{name} is released"], f"Next: securecom-admin invite {name}")
 
 
 # --- What each command of `securecom-admin` does: a method each, from arguments to lines ------
@@ -129,7 +129,7 @@ class Desk:
 
     # --- invitations ------------------------------------------------------------------------
 
-    def invite(self, asked: Namespace) -> Answer:
+    def invite(self, asked: Namespace) -> Report:
         """A link for each name; none at all if one of the names is taken."""
         names = list(dict.fromkeys(asked.names))
         for name in names:
@@ -141,12 +141,12 @@ class Desk:
         expires = float(int(self._around.now() + asked.expires))
         made = [self._invite_one(name, host, port, expires) for name in names]
         if asked.json:
-            return Answer(json_lines(_invitation_fields(one, link) for one, link in made), note)
+            return Report(json_lines(_invitation_fields(one, link) for one, link in made), note)
         lines: list[str] = []
         for invitation, link in made:
             lines += [f"{invitation.name}, once, until {day_and_time(expires)}:", f"  {link}"]
             lines += qr_code(link, self._around.encoding) if asked.qr else []
-        return Answer(lines, note)
+        return Report(lines, note)
 
     def _invite_one(
         self, name: Name, host: Host, port: int, expires: float
@@ -167,18 +167,18 @@ class Desk:
         )
         return _HERE, listens, note
 
-    def invites(self, asked: Namespace) -> Answer:
+    def invites(self, asked: Namespace) -> Report:
         """The open invitations, without their links, which nobody can make again."""
         now = self._around.now()
         invitations = done(self._registry.invitations())
         if asked.json:
-            return Answer(
+            return Report(
                 json_lines(
                     _invitation_fields(one) | {"expired": one.expires <= now} for one in invitations
                 )
             )
         if not invitations:
-            return Answer(["no open invitations"])
+            return Report(["no open invitations"])
         rows = [
             (
                 invitation_id(one.number),
@@ -187,22 +187,22 @@ class Desk:
             )
             for one in invitations
         ]
-        return Answer(table(("ID", "NAME", "GOOD UNTIL"), rows))
+        return Report(table(("ID", "NAME", "GOOD UNTIL"), rows))
 
-    def revoke(self, asked: Namespace) -> Answer:
+    def revoke(self, asked: Namespace) -> Report:
         """Close one invitation, or all of a name."""
         closed = done(self._registry.revoke(asked.which))
-        return Answer([f"revoked {invitation_id(one.number)} for {one.name}" for one in closed])
+        return Report([f"revoked {invitation_id(one.number)} for {one.name}" for one in closed])
 
     # --- users ------------------------------------------------------------------------------
 
-    def users(self, asked: Namespace) -> Answer:
+    def users(self, asked: Namespace) -> Report:
         """The users, their state and keys."""
         users = done(self._registry.users())
         if asked.json:
-            return Answer(json_lines(map(_user_fields, users)))
+            return Report(json_lines(map(_user_fields, users)))
         if not users:
-            return Answer(["no users yet"], "Next: securecom-admin invite NAME")
+            return Report(["no users yet"], "Next: securecom-admin invite NAME")
         rows = [
             (
                 user.name,
@@ -212,19 +212,19 @@ class Desk:
             )
             for user in users
         ]
-        return Answer(table(("NAME", "STATE", "SINCE", "KEY"), rows))
+        return Report(table(("NAME", "STATE", "SINCE", "KEY"), rows))
 
-    def disable(self, asked: Namespace) -> Answer:
+    def disable(self, asked: Namespace) -> Report:
         """Log a user out."""
         done(self._registry.disable(asked.name))
-        return Answer([f"{asked.name} is disabled"])
+        return Report([f"{asked.name} is disabled"])
 
-    def enable(self, asked: Namespace) -> Answer:
+    def enable(self, asked: Namespace) -> Report:
         """Let a user log in again."""
         done(self._registry.enable(asked.name))
-        return Answer([f"{asked.name} is enabled"])
+        return Report([f"{asked.name} is enabled"])
 
-    def reset_key(self, asked: Namespace) -> Answer:
+    def reset_key(self, asked: Namespace) -> Report:
         """Take a user's key away, once somebody has said yes."""
         name = asked.name
         if done(self._registry.user(name)) is None:
@@ -235,15 +235,15 @@ class Desk:
         )
         self._around.must_agree(asked.yes, question, f"{name}'s key was not reset")
         done(self._registry.reset_key(name))
-        return Answer([f"{name} has no key any more"], f"Next: securecom-admin invite {name}")
+        return Report([f"{name} has no key any more"], f"Next: securecom-admin invite {name}")
 
     # --- the server -------------------------------------------------------------------------
 
-    def fingerprint(self, _asked: Namespace) -> Answer:
+    def fingerprint(self, _asked: Namespace) -> Report:
         """What clients show as the server's."""
-        return Answer([self._state.fingerprint])
+        return Report([self._state.fingerprint])
 
-    def check(self, _asked: Namespace) -> Answer:
+    def check(self, _asked: Namespace) -> Report:
         """What was found in order; opening the state has checked it."""
         now, state = self._around.now(), self._state
         users, invitations = done(self._registry.users()), done(self._registry.invitations())
@@ -263,11 +263,11 @@ class Desk:
         ]
         warning = certificates.ca_warning(state.ca, now)
         last = f"in order, but {warning}." if warning else "all in order"
-        return Answer([*table(("CHECKED", "FOUND"), rows), last])
+        return Report([*table(("CHECKED", "FOUND"), rows), last])
 
 
 #: The word typed -> what is done.
-COMMANDS: dict[str, Callable[[Desk, Namespace], Answer]] = {
+COMMANDS: dict[str, Callable[[Desk, Namespace], Report]] = {
     "invite": Desk.invite,
     "invites": Desk.invites,
     "revoke": Desk.revoke,

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from securecom import limits, refusals
 from securecom.identity import Name, PublicKey
 from securecom.server import remembered
-from securecom.server.registry import Registry, told
+from securecom.server.registry import Registry, as_refusal
 from securecom.server.restraints import Rate
 from securecom.vocabulary import Fact, fact_bytes
 
@@ -50,7 +50,7 @@ class Account:
         """The first page of what registry, session and switchboard hold at this moment."""
         if not self._rates[LOOKS].allow(self._name):
             return fail(refusals.TooManyRequests())
-        facts = self._registry.held(self._name).addErrback(told)
+        facts = self._registry.held(self._name).addErrback(as_refusal)
         facts.addCallback(lambda kept: switchboard().addCallback(partial(_joined, kept, session)))
         return facts.addCallback(self._cut)
 
@@ -74,7 +74,7 @@ class Account:
 
         Fails with `ServerTrouble`.
         """
-        return self._registry.forget(self._name, key, self._now()).addErrback(told)
+        return self._registry.forget(self._name, key, self._now()).addErrback(as_refusal)
 
     def erased(self) -> None:
         """And out of what is remembered here. A log-in that was under way is caught, too."""

@@ -45,7 +45,7 @@ class Dialler:
 
     def dial(self, reception: Reception, session: Session, port: int) -> Deferred[object]:
         """Fires when the channel is proven; fails with `NotDialling`."""
-        host = session.leg.peer_host()
+        host = session.host
         if session in self._dialling or not self._may_dial(host, port):
             return fail(refusals.NotDialling())
         self._dialling.add(session)

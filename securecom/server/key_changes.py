@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 
 from securecom import limits, refusals
 from securecom.identity import Name, PublicKey
-from securecom.server.registry import Registry, told
+from securecom.server.registry import Registry, as_refusal
 from securecom.server.restraints import Rate
 from securecom.server.switchboard import Party, Switchboard
 from securecom.succession import Link, encode
@@ -73,7 +73,7 @@ class KeyChanges:
     def _write(self, name: Name, link: Link) -> Deferred[list[Link]]:
         if not self.rate.allow(name):
             raise refusals.TooManyRequests()
-        written = self._registry.succeed(name, link).addErrback(told)
+        written = self._registry.succeed(name, link).addErrback(as_refusal)
         return written.addErrback(self._not_counted, name)
 
     def _not_counted(self, failure: Any, name: Name) -> Any:

@@ -39,7 +39,7 @@ class Chat:
     relay: Relay
 
 
-class Held:
+class OnHold:
     """Somebody who is in nothing, and is to stay so for a moment."""
 
 
@@ -53,7 +53,7 @@ class LocalSwitchboard:
         self._clock, self._random = clock, random
         self._parties: dict[Name, Party] = {}
         self._leases = Leases(clock)
-        self._engaged: dict[Name, ChatRequest | Chat | Held] = {}
+        self._engaged: dict[Name, ChatRequest | Chat | OnHold] = {}
         #: Requests that have not come to an end yet, by caller and callee.
         self._standing: dict[tuple[Name, Name], ChatRequest] = {}
         #: Callee -> the request that was put to their client behind the one they are engaged in.
@@ -307,12 +307,12 @@ class LocalSwitchboard:
         """See the interface."""
         if party.name in self._engaged:
             return fail(refusals.Occupied())
-        self._engaged[party.name] = Held()
+        self._engaged[party.name] = OnHold()
         return succeed(None)
 
     def release(self, party: Party) -> None:
         """See the interface."""
-        if isinstance(self._engaged.get(party.name), Held):
+        if isinstance(self._engaged.get(party.name), OnHold):
             del self._engaged[party.name]
 
     # --- chats ------------------------------------------------------------------------------

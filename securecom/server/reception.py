@@ -11,12 +11,12 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from securecom import limits, refusals
+from securecom.connection import Turns
 from securecom.errors import NoSuchUser
 from securecom.identity import Name, PublicKey
-from securecom.paces import Turns
 from securecom.server.account import LOOKS, Account
 from securecom.server.key_changes import KeyChanges
-from securecom.server.registry import Registry, User, told
+from securecom.server.registry import Registry, User, as_refusal
 from securecom.server.restraints import Blocks, Rate
 from securecom.server.session import Dial, Session
 from securecom.server.switchboard import Switchboard
@@ -141,11 +141,11 @@ class Reception:
 
     def find(self, key: PublicKey) -> Deferred[User]:
         """The user of this key. Fails with `NotEnrolled`, `Disabled` or `ServerTrouble`."""
-        return self._registry.user_by_key(key).addErrback(told).addCallback(_admitted)
+        return self._registry.user_by_key(key).addErrback(as_refusal).addCallback(_admitted)
 
     def spend(self, token_hash: bytes, key: PublicKey) -> Deferred[Name]:
         """The name that an invitation gave to this key. Fails with a refusal."""
-        return self._registry.spend(token_hash, key, self._now()).addErrback(told)
+        return self._registry.spend(token_hash, key, self._now()).addErrback(as_refusal)
 
     def blocks(self, owner: Name) -> Deferred[Blocks]:
         """Whom this user has blocked. Fails with `ServerTrouble`.
@@ -156,7 +156,7 @@ class Reception:
         blocks = self._blocks.get(owner)
         if blocks is None:
             blocks = self._blocks[owner] = Blocks(self._registry, owner, self._rates[_BLOCKS])
-        return blocks.load().addErrback(told).addCallback(lambda _: blocks)
+        return blocks.load().addErrback(as_refusal).addCallback(lambda _: blocks)
 
     def chain(self, user: User, key: PublicKey) -> Deferred[bytes]:
         """What led this user to this key; the last question of a log-in, for it asks again whose.
@@ -193,7 +193,7 @@ class Reception:
 
 def _theirs(failure: Failure) -> Failure:
     """Another key took this one's place, or the admin took it away, while they logged in."""
-    return Failure(refusals.NotEnrolled()) if failure.check(NoSuchUser) else told(failure)
+    return Failure(refusals.NotEnrolled()) if failure.check(NoSuchUser) else as_refusal(failure)
 
 
 def _no_dialling(_session: Session, _port: int) -> Deferred[object]:

@@ -50,7 +50,7 @@ class Quarantined:
     until: float
 
     @property
-    def told(self) -> str:
+    def explanation(self) -> str:
         """Why the name is not to be had, for the admin."""
         until = f"{datetime.fromtimestamp(self.until, UTC):%Y-%m-%d %H:%M} UTC"
         return f"{self.name} was somebody's and is in quarantine until {until}"
@@ -174,7 +174,7 @@ class Registry(Protocol):
         """Let go of the database; no method may be called afterwards."""
 
 
-def told(failure: Failure) -> Failure:
+def as_refusal(failure: Failure) -> Failure:
     """Our disk or database failed: the client hears that, the admin why."""
     if failure.check(NoSuchUser):  # removed a moment ago: the session is about to end
         return Failure(refusals.ServerTrouble())

@@ -47,11 +47,6 @@ class RequestConnection(Connection, amp.CommandLocator):
         """Two commands: `ProveSession` first, `Ping` afterwards."""
         return self
 
-    @property
-    def how(self) -> str:
-        """See `channels.RequestChannel`."""
-        return "opened by your client" if self._only is None else "opened by the server"
-
     @vocabulary.ProveSession.responder
     def prove_session(self, session: bytes, proof: bytes) -> dict[str, Any]:
         """Check that this client holds the key of that session; prove that we do."""
@@ -65,7 +60,9 @@ class RequestConnection(Connection, amp.CommandLocator):
         self._session = found
         self.established()
         self._liveness.start()
-        found.channel_opened(self)
+        found.channel_opened(
+            self, "opened by your client" if self._only is None else "opened by the server"
+        )
         self.proven.callback(None)
         return {"proof": peers.mac(found.request_key, b"server", binding)}
 

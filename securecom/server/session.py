@@ -1,41 +1,87 @@
-"""One person, logged in: the commands of the standard channel.
+"""One person who is logged in: their commands, and what the switchboard sends to their client.
 
-A session lives as long as its standard channel. What the switchboard needs of the person is in
-`present`.
+A session lives as long as its standard channel. The request channel comes and goes; while there is
+none, nobody can ask this person for a chat.
 """
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IReactorTime
 from twisted.protocols import amp
 
 from securecom import limits, refusals, vocabulary
+from securecom.connection import Connection
+from securecom.errors import PeerSilent
 from securecom.identity import Name, PublicKey
 from securecom.server import remembered
 from securecom.server.account import Account
-from securecom.server.present import Present, StandardEnd
-from securecom.server.registry import told
+from securecom.server.registry import as_refusal
+from securecom.server.relay import Relay, Streams
 from securecom.server.restraints import Blocks
-from securecom.server.switchboard import Lease, Opened, Page, Switchboard
+from securecom.server.switchboard import Answer, Lease, Opened, Page, Switchboard, Withdrawn
 from securecom.succession import Link
 
-Ending = Literal["taken-over", "disabled", "shutdown", "violation", "logged-out", "forgotten"]
-#: A session and the port of its daemon role -> fires when the channel to there is proven.
+GoodbyeReason = Literal[
+    "taken-over", "disabled", "shutdown", "violation", "logged-out", "forgotten"
+]
+#: Opens a request channel to this port of the session's client; fires when it is proven.
 Dial = Callable[["Session", int], Deferred[object]]
-#: A session and the statement for its new key -> fires when that is its key.
+#: Makes the link's new key the session's; fires when the registry has it.
 ChangeKey = Callable[["Session", Link], Deferred[None]]
 
 
-class Session(Present, amp.CommandLocator):
-    """The server's side of one log-in.
+class Aside:
+    """Work that one person's command causes for another, put off to randomly drawn moments.
 
+    Done at once, it would delay whatever the caller sent along with a request, and so show that
+    there was somebody to ask.
+
+    :param pause: draws a delay in seconds, anew for each piece of work.
+    """
+
+    def __init__(self, clock: IReactorTime, pause: Callable[[], float]) -> None:
+        self._clock, self._pause = clock, pause
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._due = 0.0
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Do it after a pause, and after everything that was put off before it."""
+        self._do(work, self._pause())
+
+    def do_next(self, work: Callable[[], None]) -> None:
+        """Do it as soon as everything that was put off before it is done."""
+        self._do(work, 0.0)
+
+    def _do(self, work: Callable[[], None], pause: float) -> None:
+        now = self._clock.seconds()
+        self._due = max(self._due, now + pause)
+        self._waiting.append(work)
+        self._clock.callLater(self._due - now, self._next)
+
+    def _next(self) -> None:
+        self._waiting.popleft()()
+
+
+class Session(amp.CommandLocator):
+    """The server's side of one log-in. The switchboard sees it as a `switchboard.Party`.
+
+    :param succession: the chain that led to the key.
     :param ident: the session's public handle (16 bytes).
     :param request_key: the session key that proves a request channel (32 bytes).
-    :param account: what the server holds about them.
+    :param leg: the standard channel.
+    :param host: the client's address; empty if it is not known.
+    :param leave: called when this side ends the session.
+    :param blocks: whom this person has blocked, already loaded.
+    :param account: answers `/mydata` and `/forget-me`.
     :param dial: opens a request channel to this person's machine, if the operator allows it.
+    :param pause: draws the seconds that pass before the server looks for the person whom this one
+        asks, and before it withdraws an offer from this person.
     """
 
     def __init__(
@@ -45,7 +91,9 @@ class Session(Present, amp.CommandLocator):
         succession: bytes,
         ident: bytes,
         request_key: bytes,
-        leg: StandardEnd,
+        leg: Connection,
+        host: str,
+        leave: Callable[[], None],
         switchboard: Switchboard,
         blocks: Blocks,
         account: Account,
@@ -53,36 +101,59 @@ class Session(Present, amp.CommandLocator):
         change_key: ChangeKey,
         pause: Callable[[], float],
     ) -> None:
-        super().__init__(name, key, succession, leg, blocks, pause)
+        self.name, self.key, self.succession = name, key, succession
         self.ident, self.request_key = ident, request_key
-        self._switchboard = switchboard
-        self._account = account
+        self.leg, self.host, self._leave = leg, host, leave
+        self.streams = Streams(leg)
+        self.blocks = blocks
+        self.request_channel: Connection | None = None
+        self._request_channel_origin = "none"
+        self._aside = Aside(leg.clock, pause)
+        self._offers: dict[bytes, Deferred[Any]] = {}  # those without an answer, by chat id
+        self._switchboard, self._account = switchboard, account
         self._dial, self._change_key = dial, change_key
 
     # --- the end ----------------------------------------------------------------------------
 
-    def end(self, why: Ending) -> None:
-        """Say why, and close; the person is free for others at once."""
+    def end(self, why: GoodbyeReason) -> None:
+        """Say why, and close; others can chat with this person's peer at once."""
         self.leg.control.tell(vocabulary.Goodbye, reason=why)
         self.leg.close()
-        self.leg.leave()
+        self._leave()
 
     def gone(self) -> None:
-        """The standard channel is over, and everything that hangs on it."""
+        """The standard channel is gone, so the request channel goes and others are told."""
         if self.request_channel is not None:
             self.request_channel.close()
         self._switchboard.leave(self)
+
+    # --- the request channel ----------------------------------------------------------------
+
+    def channel_opened(self, channel: Connection, origin: str) -> None:
+        """A request channel was proven; it replaces an earlier one.
+
+        :param origin: who opened it, in words for the person.
+        """
+        former, self.request_channel = self.request_channel, channel
+        self._request_channel_origin = origin
+        if former is not None:
+            former.close()
+
+    def channel_lost(self, channel: Connection) -> None:
+        """A request channel is gone."""
+        if self.request_channel is channel:
+            self.request_channel, self._request_channel_origin = None, "none"
 
     # --- commands ---------------------------------------------------------------------------
 
     @vocabulary.Ping.responder
     def ping(self) -> dict[str, Any]:
-        """Here."""
+        """Answer a ping."""
         return {}
 
     @vocabulary.LogOut.responder
     def log_out(self) -> dict[str, Any]:
-        """The client leaves; the answer goes out before the connection closes."""
+        """End the session, once the answer is on its way."""
         self.leg.clock.callLater(0, self.end, "logged-out")
         return {}
 
@@ -94,7 +165,7 @@ class Session(Present, amp.CommandLocator):
         audience: list[Name] | None,
         busy_to: list[Name] | None,
     ) -> Deferred[dict[str, Any]]:
-        """May be asked, by whom and how long, or may not; who sees that we are busy."""
+        """Say who can ask this person and for how long, and who sees that they are busy."""
         if max(len(audience or ()), len(busy_to or ())) > limits.MAX_AUDIENCE:
             raise refusals.ListFull()
         names = None if audience is None else frozenset(audience)
@@ -103,64 +174,64 @@ class Session(Present, amp.CommandLocator):
 
     @vocabulary.ListAvailable.responder
     def list_available(self, after: bytes, text: bytes) -> Deferred[dict[str, Any]]:
-        """A page of who may be asked."""
-        page = self._switchboard.available(self, _word(after), _word(text))
+        """A page of the people whom this person can ask."""
+        page = self._switchboard.available(self, _search_text(after), _search_text(text))
         return page.addCallback(_listed)
 
     @vocabulary.RequestChat.responder
     def request_chat(self, callee: Name, chat_seconds: int | None) -> Deferred[dict[str, Any]]:
-        """Ask; the answer may take a minute."""
+        """Ask somebody for a chat; the answer may take a minute."""
         return self._switchboard.request(self, callee, chat_seconds).addCallback(_opened)
 
     @vocabulary.CancelRequest.responder
     def cancel_request(self) -> Deferred[dict[str, Any]]:
-        """Withdraw the request."""
+        """Withdraw this person's request."""
         return self._switchboard.cancel(self).addCallback(lambda _: {})
 
     @vocabulary.EndChat.responder
     def end_chat(self, stream: int) -> Deferred[dict[str, Any]]:
-        """End the chat."""
+        """End this person's chat."""
         return self._switchboard.end(self, stream).addCallback(lambda _: {})
 
     @vocabulary.Block.responder
     def block(self, name: Name) -> Deferred[dict[str, Any]]:
-        """Never ask us again; what they ask just now gets no answer."""
-        blocked = self.blocks.add(name).addErrback(told)
+        """Let nobody of this name ask this person; an open request of theirs stays silent."""
+        blocked = self.blocks.add(name).addErrback(as_refusal)
         blocked.addCallback(lambda _: self._switchboard.silence(self, name))
         return blocked.addCallback(lambda _: {})
 
     @vocabulary.Unblock.responder
     def unblock(self, name: Name) -> Deferred[dict[str, Any]]:
-        """May ask us again."""
-        changed = self.blocks.remove(name).addErrback(told)
+        """Undo `block`."""
+        changed = self.blocks.remove(name).addErrback(as_refusal)
         return changed.addCallback(lambda was: {"changed": was})
 
     @vocabulary.ListBlocked.responder
     def list_blocked(self) -> Deferred[dict[str, Any]]:
-        """All that we have blocked."""
-        return self.blocks.listed().addErrback(told).addCallback(lambda names: {"names": names})
+        """Everybody whom this person has blocked."""
+        listed = self.blocks.listed().addErrback(as_refusal)
+        return listed.addCallback(lambda names: {"names": names})
 
     @vocabulary.NewKey.responder
     def new_key(
         self, key: PublicKey, old_signature: bytes, new_signature: bytes
     ) -> Deferred[dict[str, Any]]:
-        """Our key signs over to a new one, which is ours from the answer on."""
+        """Replace this person's key by one that the present key has signed."""
         link = Link(self.key, key, old_signature, new_signature)
         return self._change_key(self, link).addCallback(lambda _: {})
 
     @vocabulary.MyData.responder
     def my_data(self, further: bool) -> Deferred[dict[str, Any]]:
-        """A page of all that is held about this person."""
+        """A page of everything that the server holds about this person."""
         if further:
             return succeed(self._account.next_page())
-        channel = self.request_channel
-        how = "none" if channel is None else channel.how
-        here = remembered.session(self.leg.peer_host(), self.ident, how, self.streams.ended)
+        origin, ended = self._request_channel_origin, self.streams.ended
+        here = remembered.session(self.host, self.ident, origin, ended)
         return self._account.look(here, lambda: self._switchboard.held(self))
 
     @vocabulary.ForgetMe.responder
     def forget_me(self, name: Name) -> Deferred[dict[str, Any]]:
-        """Erase this person; the answer goes out before the session ends."""
+        """Erase this person, and end the session once the answer is on its way."""
         if name != self.name:
             raise refusals.NotYou()
         return self._account.erase(self.key).addCallback(self._erased)
@@ -179,9 +250,104 @@ class Session(Present, amp.CommandLocator):
         """Open the request channel from here."""
         return self._dial(self, port).addCallback(lambda _: {})
 
+    # --- switchboard.Party ------------------------------------------------------------------
+
+    @property
+    def reachable(self) -> bool:
+        """Whether there is a request channel."""
+        return self.request_channel is not None
+
+    def admits(self, asker: Name) -> bool:
+        """Whether this person has not blocked the asker."""
+        return asker not in self.blocks
+
+    def later(self, work: Callable[[], None]) -> None:
+        """Put work off to a drawn moment, behind all that was put off before it."""
+        self._aside.do(work)
+
+    def soon(self, work: Callable[[], None]) -> None:
+        """Do work as soon as all that was put off before it is done."""
+        self._aside.do_next(work)
+
+    def offer(
+        self,
+        chat: bytes,
+        caller: Name,
+        key: PublicKey,
+        succession: bytes,
+        lasts: float,
+        chat_seconds: int | None,
+    ) -> Deferred[Answer]:
+        """Ask this person over the request channel."""
+        channel = self.request_channel
+        if channel is None:
+            return fail(refusals.NoAnswer())
+        seconds = math.ceil(lasts)
+        box = channel.control.call(
+            vocabulary.OfferChat,
+            chat=chat,
+            caller=caller,
+            key=key,
+            seconds=seconds,
+            chat_seconds=chat_seconds,
+            succession=succession or None,
+        )
+        self._offers[chat] = box
+        self._expect(box, seconds, channel)
+        box.addBoth(self._answered, chat)
+        return box.addCallback(lambda box: cast(Answer, box["answer"]))
+
+    def _answered(self, result: Any, chat: bytes) -> Any:
+        del self._offers[chat]
+        return result
+
+    def missed(self, caller: Name) -> None:
+        """Let the client note a caller who could not be announced."""
+        self._tell(vocabulary.MissedRequest, caller=caller)
+
+    def withdraw(self, chat: bytes, reason: Withdrawn) -> None:
+        """Take back an offer, and stop waiting for its answer."""
+        self._tell(vocabulary.WithdrawOffer, chat=chat, reason=reason)
+        box = self._offers.get(chat)
+        if box is not None:
+            box.cancel()
+
+    def _tell(self, command: type[amp.Command], **facts: Any) -> None:
+        if self.request_channel is not None:
+            self.request_channel.control.tell(command, **facts)
+
+    def announce_stream(self, chat: bytes, stream: int) -> Deferred[object]:
+        """Tell the callee's client which stream the chat will have."""
+        answer = self.leg.control.call(vocabulary.OpenStream, chat=chat, stream=stream)
+        self._expect(answer, limits.OPENING_DEADLINE, self.leg)
+        return cast(Deferred[object], answer)
+
+    def open_stream(self, relay: Relay) -> None:
+        """Take chat frames of this stream from now on."""
+        self.streams.open(relay)
+
+    def close_stream(self, stream: int, *, tell: bool) -> None:
+        """Take no more chat frames of this stream; `tell` the client if it does not know."""
+        self.streams.close(stream)
+        if tell:
+            self.leg.control.tell(vocabulary.StreamClosed, stream=stream)
+
+    def _expect(self, answer: Deferred[Any], seconds: float, channel: Connection) -> None:
+        """Cut a channel that leaves a command unanswered long after its time."""
+        error = PeerSilent("a command was not answered")
+        wait = seconds + limits.ANSWER_DEADLINE
+        timer = self.leg.clock.callLater(wait, channel.fault, error)
+
+        def answered(result: Any) -> Any:
+            if timer.active():
+                timer.cancel()
+            return result
+
+        answer.addBoth(answered)
+
 
 def _listed(page: Page) -> dict[str, Any]:
-    """To those to whom nobody in it shows that they are busy there is no such list."""
+    """A page as an answer; `busy` is absent unless somebody shows this person that they are."""
     return {"names": page.names, "more": page.more, "busy": page.busy or None}
 
 
@@ -196,6 +362,6 @@ def _opened(opened: Opened) -> dict[str, Any]:
     }
 
 
-def _word(text: bytes) -> str:
-    """A search word: what is no part of any name finds nobody."""
+def _search_text(text: bytes) -> str:
+    """Text to search for in names; bytes that no name has simply find nobody."""
     return text[: limits.MAX_NAME].decode("ascii", "replace")

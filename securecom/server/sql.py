@@ -302,7 +302,7 @@ def invite(cursor: Cursor, name: Name, token_hash: bytes, expires: float) -> Ope
     if present is not None and present.key is not None:
         raise NameTaken(f"{name} has a key already")
     for one in quarantined(cursor, "WHERE name = ?", str(name)):
-        raise NameInQuarantine(one.told)
+        raise NameInQuarantine(one.explanation)
     cursor.execute(
         "INSERT INTO invitations (name, token_hash, expires) VALUES (?, ?, ?)",
         (str(name), token_hash, expires),

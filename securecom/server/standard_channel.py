@@ -16,7 +16,6 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from securecom import framing, peers, refusals, tls, vocabulary
-from securecom import peers as proofs
 from securecom.connection import Connection, Liveness
 from securecom.errors import PeerFault, PeerSilent, WireError
 from securecom.identity import Name
@@ -108,7 +107,7 @@ class StandardConnection(Connection):
         chain = yield self._reception.chain(user, key)
         if self.is_closing:
             raise refusals.ServerTrouble("the client is gone")
-        ident, request_key = proofs.session_id(self.tls), proofs.request_key(self.tls)
+        ident, request_key = peers.session_id(self.tls), peers.request_key(self.tls)
         reception = self._reception
         session = Session(
             user.name,
@@ -117,6 +116,8 @@ class StandardConnection(Connection):
             ident,
             request_key,
             self,
+            self._host,
+            self.leave,
             reception.switchboard,
             blocks,
             reception.account(user.name),
@@ -163,11 +164,6 @@ class StandardConnection(Connection):
             self._session.end("violation")
         else:
             super().fault(error)
-
-    def peer_host(self) -> str:
-        """The client's address as the server sees it; empty where there is none."""
-        # Not the transport's: behind a proxy that does not say whom it serves that is the proxy.
-        return self._host
 
     def leave(self) -> None:
         """The session is over, whether or not the connection has closed by now."""

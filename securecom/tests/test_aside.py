@@ -7,8 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits, refusals, vocabulary
 from securecom.identity import Name
-from securecom.server.present import Aside
 from securecom.server.service import _pause
+from securecom.server.session import Aside
 from securecom.tests.support.memory_server import MemoryServer
 
 ALICE, BOB = Name("alice"), Name("bob")

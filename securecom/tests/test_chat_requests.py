@@ -11,7 +11,7 @@ from securecom import limits, refusals, vocabulary
 from securecom.identity import Name
 from securecom.server import chat_request
 from securecom.server.chat_request import RequestInputs
-from securecom.server.present import Present
+from securecom.server.session import Session
 from securecom.tests.support.memory_server import ManualClient, chatting
 from securecom.tests.support.request_case import RequestCase
 
@@ -163,7 +163,7 @@ class EndingTests(RequestCase):
     def test_offer_that_is_neither_answered_nor_withdrawn(self) -> None:
         """Such a channel goes, or offers would pile up."""
         asked = self.ask(self.alice, "bob")
-        self.patch(Present, "withdraw", lambda *_: None)
+        self.patch(Session, "withdraw", lambda *_: None)
         self._wait()
         self.failureResultOf(asked, refusals.NoAnswer)
         self.assertIsNotNone(self.bob.request.lost_reason)

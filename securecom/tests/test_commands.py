@@ -21,7 +21,7 @@ from securecom.vocabulary import (
     NameArgument,
     NamesArgument,
     Number,
-    Word,
+    OneOf,
 )
 
 
@@ -82,13 +82,13 @@ class ArgumentTests(SynchronousTestCase):
         self.assert_round_trip(any_port, 0, b"0")
 
     def test_words(self) -> None:
-        self.assert_round_trip(Word("yes", "no"), "no", b"no")
-        self.assert_refused(Word("yes", "no"), b"", b"NO", b"no ", b"maybe", b"\xff")
+        self.assert_round_trip(OneOf("yes", "no"), "no", b"no")
+        self.assert_refused(OneOf("yes", "no"), b"", b"NO", b"no ", b"maybe", b"\xff")
 
     @given(st.binary(max_size=70))
     def test_junk_raises_only_wire_errors(self, junk: bytes) -> None:
         names = [NameArgument(), NamesArgument(), KeyArgument(), FactsArgument()]
-        for argument in (*names, FixedBytes(16), Number(0, 65535), Word("yes", "no")):
+        for argument in (*names, FixedBytes(16), Number(0, 65535), OneOf("yes", "no")):
             try:
                 argument.fromString(junk)
             except WireError:

@@ -10,9 +10,9 @@ from typing import ClassVar
 from twisted.protocols import amp
 
 from securecom import limits, peers, refusals, tls, vocabulary
-from securecom.paces import Pace
 from securecom.server import standard_channel
 from securecom.tests.support.document_case import DOCS, DocumentCase, rows
+from securecom.vocabulary import Pace
 
 # --- commands and refusals ------------------------------------------------------------------
 
@@ -29,7 +29,7 @@ def kind(argument: amp.Argument) -> str:
             return f"{argument.length} bytes"
         case vocabulary.Number():
             return f"number {argument.low} to {argument.high}"
-        case vocabulary.Word():
+        case vocabulary.OneOf():
             return "/".join(f"`{word}`" for word in argument.words)
     return {
         vocabulary.NameArgument: "name",

@@ -59,6 +59,8 @@ SHOWN = {
     "RequestConnection._only": "session",
     "RequestConnection._session": "session",
     "Session.blocks": "blocked by you",
+    "Session._request_channel_origin": "session",
+    "Session.host": "session",
     "Session.ident": "session",
     "Session.key": "account",
     "Session.leg": "session",
@@ -142,7 +144,7 @@ _NOBODYS = {
     "SQLiteRegistry": "_pool",
     "SynchronousPool": "_connection",
     "Restraints": "cooldowns",
-    "Session": "_account _aside _change_key _dial _switchboard",
+    "Session": "_account _aside _change_key _dial _leave _switchboard",
     "Sessions": "_registry is_open",
     "StandardConnection": "_liveness _reception turns",
     "StandardFactory": "_reception",
@@ -154,9 +156,8 @@ NOBODYS = frozenset(f"{kind}.{name}" for kind, names in _NOBODYS.items() for nam
 #: Classes of which the full house has no object -> what they are.
 ELSEWHERE = {
     "Closed Door EnrolmentPhase _Phases": "a connection before its log-in",
-    "Held": "the person themselves, in nothing, while their new key is being written",
+    "OnHold": "the person themselves, in nothing, while their new key is being written",
     "Opened Page": "answers on their way",
-    "Present": "what a Session is, all of which are met",
     "GatheringPool Task": "questions to the registry on their way to its thread",
     "OpenInvitation Quarantined User": "rows of the registry on their way",
     "DataOwner Exempt Shown Table": "what is declared about the registry",

@@ -10,14 +10,14 @@ from twisted.protocols import amp
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import framing, limits, vocabulary
-from securecom.connection import Connection
+from securecom.connection import Connection, Pacer, Turns
 from securecom.identity import Name
-from securecom.paces import IN_CHATS, ONCE, SENT_BY_SERVER, Pace, Pacer, Turns
 from securecom.server.request_channel import RequestConnection
 from securecom.server.session import Session
 from securecom.server.standard_channel import Door, EnrolmentPhase
 from securecom.tests.support.every_command import longest
 from securecom.tests.support.memory_server import ManualClient, MemoryServer, chatting
+from securecom.vocabulary import IN_CHATS, ONCE, SENT_BY_SERVER, Pace
 
 #: All that the server answers.
 LOCATORS: tuple[type[amp.CommandLocator], ...] = (Door, EnrolmentPhase, Session, RequestConnection)

@@ -8,10 +8,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import framing, limits, refusals, vocabulary
 from securecom.errors import NotYourStream
 from securecom.identity import Name
-from securecom.paces import Pace
 from securecom.server.relay import Relay, Streams
 from securecom.tests.support.memory_server import ManualClient, MemoryServer, chatting
 from securecom.tests.support.network import BUFFER
+from securecom.vocabulary import Pace
 
 
 class ChatCase(SynchronousTestCase):

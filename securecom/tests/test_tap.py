@@ -192,11 +192,11 @@ class MakeServiceTests(SynchronousTestCase):
 class EndingTests(SynchronousTestCase):
     """A server that cannot go on: exit code 1, one line, no stale file."""
 
-    def ending(self, child: tap.LineOfChild | None = None) -> tap.Ending:
+    def ending(self, child: tap.LineOfChild | None = None) -> tap.ServerExit:
         self.pid_file = Path(self.mktemp())
         self.pid_file.write_text("1")
         self.reactor = MemoryReactor()
-        return tap.Ending(self.reactor, child, str(self.pid_file))
+        return tap.ServerExit(self.reactor, child, str(self.pid_file))
 
     def test_while_starting(self) -> None:
         ending = self.ending()
@@ -238,7 +238,7 @@ class EndingTests(SynchronousTestCase):
         self.assertFalse(self.pid_file.exists())
 
     def test_without_a_pid_file(self) -> None:
-        ending = tap.Ending(MemoryReactor(), None, None)
+        ending = tap.ServerExit(MemoryReactor(), None, None)
         self.assertRaises(SystemExit, ending.while_starting, "x")
 
 

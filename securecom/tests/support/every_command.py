@@ -17,7 +17,7 @@ from securecom.vocabulary import (
     NameArgument,
     NamesArgument,
     Number,
-    Word,
+    OneOf,
 )
 
 COMMANDS = list(vocabulary.BY_NAME.values())
@@ -34,7 +34,7 @@ def longest(argument: amp.Argument) -> Any:
             return bytes(argument.length)
         case Number():
             return argument.high
-        case Word():
+        case OneOf():
             return max(argument.words, key=len)
     lists = max(limits.MAX_AUDIENCE, limits.MAX_BLOCKED, limits.USERS_PAGE)
     return {
