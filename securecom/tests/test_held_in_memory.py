@@ -161,7 +161,7 @@ ELSEWHERE = {
     "GatheringPool Task": "questions to the registry on their way to its thread",
     "OpenInvitation Quarantined User": "rows of the registry on their way",
     "DataOwner Exempt Shown Table": "what is declared about the registry",
-    "BoundedFile LogLines Syslog": "the log, which names nobody",
+    "BoundedFile Flushed LogLines Syslog": "the log, which names nobody",
     "ListeningPort Endpoints Server ServerContext ServerState": "the program",
     "StoredSettings StoredState": "the program, too",
 }
