@@ -1,4 +1,4 @@
 # For fingers that type make; everything is in ./dev.
-.PHONY: demo test check
-demo test check:
+.PHONY: demo test check docs
+demo test check docs:
 	@./dev $@

@@ -86,7 +86,7 @@ class VocabularyTests(DocumentCase):
         self.assertEqual(sorted(row[0].strip("`") for row in rows(section)), kinds)
 
     def test_every_pace(self) -> None:
-        section = self.text("protocol.md").split("## Pace\n")[1].split("\n## ")[0]
+        section = self.text("protocol.md").split("### Pace\n")[1].split("\n### ")[0]
         paced = {one.__name__: one.pace for one in vocabulary.BY_NAME.values()}
         expected = [
             [f"`{name}`", f"{pace.count}", f"{pace.seconds:g}"]
