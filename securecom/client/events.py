@@ -530,6 +530,13 @@ class HelpLine(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ScreenCleared(Event):
+    """The person wants an empty screen."""
+
+    kind: ClassVar[str] = "screen-cleared"
+
+
+@dataclass(frozen=True, slots=True)
 class Help(Event):
     """What can be done, group by group. `topic`: what was asked for."""
 

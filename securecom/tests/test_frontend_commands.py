@@ -19,7 +19,7 @@ from securecom.text import is_unseen
 #: A text for each required argument that is not a name.
 TEXTS = {commands.SAY: "hi", commands.TRUST: "bob SHA256:x", commands.BACKUP: "/tmp/file"}
 #: Commands that are answered without the client.
-HELD_HERE = (commands.HELP,)
+HELD_HERE = (commands.HELP, commands.CLEAR)
 
 
 class TableTests(SynchronousTestCase):
@@ -64,7 +64,6 @@ class TableTests(SynchronousTestCase):
                 self.assertIs(order.command, command)
 
     def test_every_command_calls_the_client_in_each_state_that_it_is_for(self) -> None:
-        """Help, the one that is answered from the table itself, calls nothing."""
         for command in (command for command in COMMANDS if command.does is not None):
             for state in command.states:
                 api = ScriptedCore.in_state(state)

@@ -117,6 +117,19 @@ class PlainTests(SynchronousTestCase):
         for line in plain().lines(e.Message("bob", HOSTILE)):
             self.assertTrue(line.isprintable(), repr(line))
 
+    def test_a_screen_is_cleared_where_there_is_one_and_only_at_ones_own_word(self) -> None:
+        cleared = e.ScreenCleared()
+        on_terminal = Plain(lambda: "08:05", lambda: Screen(80, 24, has_colours=True))
+        [row] = on_terminal.lines(cleared)
+        self.assertTrue(row.startswith("\x1b[H\x1b[2J\x1b[3J08:05   *  the screen is cleared"))
+        for screen in (Screen(), Screen(80, 24)):  # a pipe or file, a dumb terminal
+            [row] = Plain(lambda: "08:05", iter([screen, screen, screen]).__next__).lines(cleared)
+            self.assertNotIn("\x1b", row)
+            self.assertIn("no terminal that could be cleared", row)
+        self.assertEqual(Json().lines(cleared), ['{"event":"screen-cleared"}'])
+        [row] = on_terminal.lines(e.Message("bob", "\x1b[H\x1b[2J\x1b[3J"))
+        self.assertNotIn("\x1b", row)
+
     def test_a_message_of_line_feeds_cannot_fill_the_screen_or_the_memory(self) -> None:
         lines = plain().lines(e.Message("m" * limits.MAX_NAME, "\n" * limits.MAX_TEXT))
         self.assertEqual(len(lines), limits.MAX_LINES_SHOWN + 1)

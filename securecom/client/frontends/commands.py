@@ -16,7 +16,7 @@ from typing import Any
 
 from securecom import limits
 from securecom.client.api import ClientApi, ClientState
-from securecom.client.events import Help, HelpLine
+from securecom.client.events import Help, HelpLine, ScreenCleared
 from securecom.client.terms import Choices, read_pause, read_terms, read_wish
 from securecom.errors import BadArgument, BadName, NotNow, TooLong, UnknownCommand
 from securecom.identity import Name
@@ -448,6 +448,14 @@ HELP = Command(
     examples=("/help", "/help chat", "/help all"),
     original="!help",
 )
+CLEAR = Command(
+    "clear",
+    PROGRAM,
+    _ANY,
+    lambda api, _: ScreenCleared(),
+    "clears the screen, and what scrolled off it where the terminal allows that; a log of the chat "
+    "and the other person's screen stay as they are",
+)
 EXIT = Command("exit", PROGRAM, _ANY, None, "leaves", "leave", also=("quit",), original="!exit")
 
 #: Every command, in the order in which help lists them.
@@ -456,7 +464,7 @@ COMMANDS = (
     *(AVAILABLE, AWAY, SET, REQUESTS, BLOCK, UNBLOCK, BLOCKED),
     *(WHOIS, FINGERPRINT, TRUST, NEWKEY),
     *(BACKUP, MY_DATA, FORGET_ME),
-    *(HELP, EXIT),
+    *(HELP, CLEAR, EXIT),
 )
 #: What can be typed behind a slash.
 TYPED = tuple(command for command in COMMANDS if command is not SAY)

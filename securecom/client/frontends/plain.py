@@ -21,6 +21,7 @@ from securecom.client.events import (
     RequestChannelState,
     SafetyCode,
     Said,
+    ScreenCleared,
     problem,
 )
 from securecom.client.frontends import commands
@@ -36,6 +37,8 @@ FEWEST = 8
 _WHOLE = re.compile(
     r"SHA256:[A-Za-z0-9+/]{43}|[A-Za-z][A-Za-z0-9+.-]{0,15}://[A-Za-z0-9._~:/?#@!$&'()+,;=%\[\]-]{1,2000}"
 )
+#: Cursor to the top, erase the screen, erase what scrolled off it.
+_CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 #: Latin, Greek and Cyrillic: about all others the terminal may know better than our tables. What
 #: Unicode calls "ambiguous" there takes one cell, in every terminal that was tried.
 _ONE_CELL = (("\u00a0", "\u024f"), ("\u0370", "\u052f"), ("\u1e00", "\u1fff"))
@@ -260,7 +263,12 @@ class Plain:
         if isinstance(event, SafetyCode):
             title, *others = told
             return [*self._rows(now, *title), *self._code(now, event.digits, others)]
-        return [row for mark, text in told for row in self._rows(now, mark, text)]
+        rows = [row for mark, text in told for row in self._rows(now, mark, text)]
+        if isinstance(event, ScreenCleared):
+            if not self._screen().has_colours:
+                return self._rows(now, FACT, "this output is no terminal that could be cleared")
+            rows[0] = _CLEAR + rows[0]
+        return rows
 
     def _code(self, now: str, digits: str, others: list[Line]) -> list[str]:
         """The QR code, without a gutter: what is in it is ours. Or why there is none."""

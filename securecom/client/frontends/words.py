@@ -189,6 +189,11 @@ def _(event: e.Left) -> list[Line]:
     return [(FACT, "bye" if event.exit_code == 0 else f"bye (exit code {event.exit_code})")]
 
 
+@words.register
+def _(event: e.ScreenCleared) -> list[Line]:
+    return [(FACT, "the screen is cleared; /help shows what you can do")]
+
+
 # --- The connection, and who may ask us, in words ---------------------------------------------
 
 _TO_NOBODY = "nobody: none of them is among the people whom you have met"
