@@ -127,6 +127,9 @@ class ClientApi(Protocol):
     def state(self) -> ClientState:
         """What the client is doing now."""
 
+    def reconnect(self) -> None:
+        """Try to reach the server now, without waiting for the next attempt."""
+
     @property
     def keys(self) -> KeysApi:
         """What there is to ask and say about keys."""

@@ -91,6 +91,7 @@ class MainRole:
     :param wall: what the clock on the wall shows, see `terms.shown_time`.
     :param account: what the server holds about us.
     :param leave: ends the session and the client; fires when all is closed.
+    :param reconnect: has the server tried at once.
     :param kept: the person's settings.
     """
 
@@ -102,13 +103,14 @@ class MainRole:
         available: bool,
         account: MyAccount,
         leave: Callable[[], Deferred[None]],
+        reconnect: Callable[[], None],
         back_up: BackUp | None = None,
         wall: Callable[[], float] = shown_time,
         kept: Kept = _NOT_KEPT,
     ) -> None:
         self._station, self._coordinator = station, coordinator
         self._presence = Presence(station, coordinator, available, kept.choices, wall)
-        self._leave, self._back_up = leave, back_up
+        self._leave, self._reconnect, self._back_up = leave, reconnect, back_up
         self._holds = False
         #: What the person asks and says about keys.
         self.keys = Keys(station, coordinator, rotation)
@@ -213,6 +215,12 @@ class MainRole:
     def dismiss(self, name: Name | None = None) -> Deferred[None]:
         """Say nothing, to `name` if it is given, and be asked no longer."""
         return self._if_asked_by(name) or self._coordinator.dismiss()
+
+    def reconnect(self) -> None:
+        """Try to reach the server at once. :raises NotNow: if it is reached already."""
+        if self.state is not ClientState.OFFLINE:
+            raise NotNow("you are already connected", "Nothing was changed.")
+        self._reconnect()
 
     @inlineCallbacks
     def block(self, name: Name) -> Generator[Deferred[Any], Any, None]:

@@ -112,6 +112,7 @@ class Client:
             available,
             account,
             self.leave,
+            self._reconnect,
             back_up,
             wall,
             kept=kept,
@@ -143,17 +144,33 @@ class Client:
 
         After `limits.PEER_GONE` the server has given us up; before that it may be asked.
         """
-        if self._is_leaving or self._is_finished or not self._service.running:
+        if not self._is_wanted:
             return
-        self._backoff.succeeded()
         if self._channel is None:
-            self._service.stopService().addCallback(lambda _: self._try_now())
+            self._reconnect()
         elif self._station.is_online and seconds < limits.PEER_GONE:
             self._channel.check()
             self._daemon.woke()
         else:
+            self._backoff.succeeded()
             span = duration(round(seconds))
             self._channel.fault(ConnectionWasLost(f"this machine stood still for {span}"))
+
+    def _reconnect(self) -> None:
+        """Try to reach the server at once, however long the next attempt would have waited.
+
+        An attempt that is under way begins anew; one that has reached the server goes on.
+        """
+        if not self._is_wanted:
+            return
+        self._backoff.succeeded()
+        if self._channel is None:
+            self._service.stopService().addCallback(lambda _: self._try_now())
+
+    @property
+    def _is_wanted(self) -> bool:
+        """Started, and neither leaving nor about to try anyway."""
+        return bool(self._service.running) and not (self._is_leaving or self._is_finished)
 
     def _try_now(self) -> None:
         if not self._is_finished:

@@ -31,6 +31,7 @@ from securecom.client.events import (
 )
 from securecom.client.program.running import watch_clocks
 from securecom.client.terms import DAY, Pause, Terms
+from securecom.errors import NotNow
 from securecom.identity import Identity, Name
 from securecom.invitation import token_hash
 from securecom.server.database import SynchronousPool, connect
@@ -423,6 +424,22 @@ class SleepTests(JumpCase):
         self.wires["alice"] = []
         self.sleep(12, "alice")
         self.assertIn("Online", self.wakes(self.people["alice"]))
+
+    def test_so_does_whoever_is_told_to_reconnect(self) -> None:
+        self.start()
+        door = self.network.ports.pop(4241)
+        for wire in self.wires["alice"]:
+            wire.cut()
+        self.network.advance(600)
+        alice = self.people["alice"]
+        self.network.ports[4241] = door
+        self.wires["alice"] = []
+        self.assertFalse(alice.main.is_online)
+        alice.main.reconnect()
+        self.network.advance(1)
+        self.assertTrue(alice.main.is_online)
+        error = self.assertRaises(NotNow, alice.main.reconnect)
+        self.assertEqual(error.what, "you are already connected")
 
     def test_an_attempt_that_was_under_way(self) -> None:
         """To a network that is another one now: it would hang until its deadline."""

@@ -236,6 +236,13 @@ class AtOnceTests(OrdersCase):
         self.take(commands.EXIT)
         self.assertEqual(self.leaves, 1)
 
+    def test_only_who_is_offline_reconnects(self) -> None:
+        self.take(commands.RECONNECT)
+        self.assertIn("you are already connected. Nothing was changed.", self.refused())
+        self.role.is_online = False
+        self.take(commands.RECONNECT)
+        self.assertEqual(self.role.calls, [("reconnect",)])
+
     def test_text_where_a_chat_is_near_is_told_the_next_step(self) -> None:
         for fact, hint in (
             ({"asking": Name("bob")}, "Wait, or /cancel."),

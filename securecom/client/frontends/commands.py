@@ -448,6 +448,16 @@ HELP = Command(
     examples=("/help", "/help chat", "/help all"),
     original="!help",
 )
+RECONNECT = Command(
+    "reconnect",
+    PROGRAM,
+    frozenset({ClientState.OFFLINE}),
+    lambda api, _: api.reconnect(),
+    "tries to reach the server now, without waiting for the next attempt",
+    "try to reach the server now",
+    otherwise="you are already connected",
+    instead="Nothing was changed.",
+)
 CLEAR = Command(
     "clear",
     PROGRAM,
@@ -464,7 +474,7 @@ COMMANDS = (
     *(AVAILABLE, AWAY, SET, REQUESTS, BLOCK, UNBLOCK, BLOCKED),
     *(WHOIS, FINGERPRINT, TRUST, NEWKEY),
     *(BACKUP, MY_DATA, FORGET_ME),
-    *(HELP, CLEAR, EXIT),
+    *(HELP, RECONNECT, CLEAR, EXIT),
 )
 #: What can be typed behind a slash.
 TYPED = tuple(command for command in COMMANDS if command is not SAY)
@@ -519,7 +529,7 @@ def _find(word: str, words: dict[str, Command], called: str | None = None) -> Co
 _STATE_SAYS = {
     ClientState.OFFLINE: (
         "you are offline",
-        "Nothing was sent. The client keeps trying.",
+        "Nothing was sent. The client keeps trying; /reconnect tries now.",
     ),
     ClientState.IDLE: ("that makes no sense now", "Nothing was sent. /help shows what does."),
     ClientState.ASKED: ("somebody is asking you", "Nothing was sent. /accept or /refuse first."),

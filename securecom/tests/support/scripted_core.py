@@ -72,6 +72,9 @@ class ScriptedCore:
         )
         return next((state for fact, state in facts if fact), ClientState.IDLE)
 
+    def reconnect(self) -> None:
+        self._called("reconnect")
+
     def users(self, text: str = "") -> Deferred[Users]:
         self._called("users", text)
         return self._later("users")
