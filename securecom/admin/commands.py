@@ -17,7 +17,8 @@ from securecom.errors import NameInQuarantine, NameTaken, NoSuchUser, NotConfirm
 from securecom.identity import Name
 from securecom.invitation import Host, Invitation, token_hash
 from securecom.server import certificates
-from securecom.server.registry import OpenInvitation, Registry, User
+from securecom.server.registry import OpenInvitation, User
+from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.server.state import StoredState
 
 T = TypeVar("T")
@@ -68,7 +69,7 @@ def done(result: Deferred[T]) -> T:
 class Leaving:
     """A method for each command."""
 
-    def __init__(self, registry: Registry, around: AdminContext) -> None:
+    def __init__(self, registry: SQLiteRegistry, around: AdminContext) -> None:
         self._registry, self._around = registry, around
 
     def check(self, name: Name) -> None:
@@ -120,7 +121,7 @@ _HERE = Host("127.0.0.1")
 class Desk:
     """The state and registry of one server, and a method for each command."""
 
-    def __init__(self, state: StoredState, registry: Registry, around: AdminContext) -> None:
+    def __init__(self, state: StoredState, registry: SQLiteRegistry, around: AdminContext) -> None:
         self._state = state
         self._registry = registry
         self._around = around

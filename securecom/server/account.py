@@ -12,8 +12,9 @@ from twisted.logger import Logger
 from securecom import limits, refusals
 from securecom.identity import Name, PublicKey
 from securecom.server import remembered
-from securecom.server.registry import Registry, as_refusal
+from securecom.server.registry import as_refusal
 from securecom.server.restraints import Rate
+from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.vocabulary import Fact, fact_bytes
 
 _log = Logger()
@@ -33,7 +34,7 @@ class Account:
     def __init__(
         self,
         name: Name,
-        registry: Registry,
+        registry: SQLiteRegistry,
         rates: Mapping[str, Rate[Name]],
         now: Callable[[], float],
         recheck: Callable[[], Deferred[None]],

@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IReactorThreads
 from twisted.python.failure import Failure
 
 from securecom import limits
-from securecom.errors import OurFault, StateBusy, StateDamaged, StateUnusable
+from securecom.errors import OurFault, SecurecomError, StateBusy, StateDamaged, StateUnusable
 from securecom.server import files
 
 _PEOPLE = (
@@ -479,3 +479,8 @@ def meaning(error: sqlite3.Error | UnicodeDecodeError) -> OurFault:
     if code in _DAMAGED:
         return StateDamaged(f"the registry is damaged ({error})")
     return StateUnusable(f"the registry cannot be used ({error})")
+
+
+def never_written(error: SecurecomError) -> StateDamaged:
+    """The registry holds a value that securecom would not have written."""
+    return StateDamaged(f"the registry holds what was never written to it ({error.what})")

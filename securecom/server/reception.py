@@ -16,16 +16,17 @@ from securecom.errors import NoSuchUser
 from securecom.identity import Name, PublicKey
 from securecom.server.account import LOOKS, Account
 from securecom.server.key_changes import KeyChanges
-from securecom.server.registry import Registry, User, as_refusal
+from securecom.server.registry import User, as_refusal
 from securecom.server.restraints import Blocks, Rate
 from securecom.server.session import Dial, Session
+from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.server.switchboard import Switchboard
 
 
 class Sessions:
     """All sessions of this server."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: SQLiteRegistry) -> None:
         self._registry = registry
         self._by_id: dict[bytes, Session] = {}
         self._by_name: dict[Name, Session] = {}
@@ -110,7 +111,7 @@ class Reception:
         self,
         clock: IReactorTime,
         now: Callable[[], float],
-        registry: Registry,
+        registry: SQLiteRegistry,
         switchboard: Switchboard,
         server: bytes,
     ) -> None:

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from securecom import limits, refusals
 from securecom.identity import Name
 from securecom.server import remembered
-from securecom.server.registry import Registry
+from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.server.switchboard import Lease
 from securecom.vocabulary import Fact
 
@@ -249,7 +249,7 @@ class Blocks:
     :param rate: how often anybody looks at or changes theirs, whatever session they do it in.
     """
 
-    def __init__(self, registry: Registry, owner: Name, rate: Rate[Name]) -> None:
+    def __init__(self, registry: SQLiteRegistry, owner: Name, rate: Rate[Name]) -> None:
         self._registry, self._owner, self._rate = registry, owner, rate
         self._names: frozenset[Name] = frozenset()
 

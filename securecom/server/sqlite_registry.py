@@ -1,153 +1,446 @@
-"""The registry in SQLite: each method hands a function of `sql` to a pool of `database`."""
+"""The registry in SQLite: users, their keys, and invitations.
+
+Each method of `SQLiteRegistry` is one transaction, made from one function over a cursor. A function
+that raises changes nothing. The pools of `database` hold the write lock around those that write, so
+what such a function has read stays true until it is done, whatever other threads and processes do;
+when its caller hears that it has returned, the change is on the disk.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
+from sqlite3 import Cursor
 from typing import Concatenate, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
+from securecom import limits
+from securecom.errors import (
+    BadKey,
+    BadName,
+    NameInQuarantine,
+    NameTaken,
+    NoSuchInvitation,
+    NoSuchUser,
+    NotInQuarantine,
+)
 from securecom.identity import Name, PublicKey
-from securecom.server import database, sql
-from securecom.server import sql as leaving_sql
-from securecom.server import sql as personal
-from securecom.server import sql as succession_sql
+from securecom.refusals import BadInvitation, KeyInUse, ListFull
+from securecom.server import database, personal
 from securecom.server.registry import OpenInvitation, Quarantined, User
 from securecom.succession import Link
-from securecom.vocabulary import Fact
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# --- users ----------------------------------------------------------------------------------
+
+_USERS = "SELECT name, key, disabled, created FROM users "
+
+
+def user(cursor: Cursor, name: Name) -> User | None:
+    """The user of this name."""
+    return _one_user(cursor, "WHERE name = ?", str(name))
+
+
+def user_by_key(cursor: Cursor, key: PublicKey) -> User | None:
+    """The user of this key, disabled or not."""
+    return _one_user(cursor, "WHERE key = ?", key.raw)
+
+
+def users(cursor: Cursor) -> list[User]:
+    """All users, in the order of their names."""
+    cursor.execute(_USERS + "ORDER BY name")
+    return [_user_of(*row) for row in cursor.fetchall()]
+
+
+def disable(cursor: Cursor, name: Name) -> None:
+    """Let this user log in no more. :raises errors.NoSuchUser: there is none."""
+    _set_disabled(cursor, name, True)
+
+
+def enable(cursor: Cursor, name: Name) -> None:
+    """Undo `disable`. :raises errors.NoSuchUser: there is none."""
+    _set_disabled(cursor, name, False)
+
+
+def reset_key(cursor: Cursor, name: Name) -> None:
+    """Take the user's key and its chain away, so that the name can be invited again.
+
+    :raises errors.NoSuchUser: there is none.
+    """
+    cursor.execute("UPDATE users SET key = NULL WHERE name = ?", (str(name),))
+    _must_have_found(cursor, name)
+    cursor.execute("DELETE FROM successions WHERE name = ?", (str(name),))  # perhaps a thief's
+
+
+def _one_user(cursor: Cursor, where: str, value: str | bytes) -> User | None:
+    cursor.execute(_USERS + where, (value,))
+    row = cursor.fetchone()
+    return None if row is None else _user_of(*row)
+
+
+def _user_of(name: str, raw: bytes | None, disabled: int, created: float) -> User:
+    return User(_name(name), None if raw is None else _key(raw), bool(disabled), created)
+
+
+def _set_disabled(cursor: Cursor, name: Name, disabled: bool) -> None:
+    cursor.execute("UPDATE users SET disabled = ? WHERE name = ?", (int(disabled), str(name)))
+    _must_have_found(cursor, name)
+
+
+def _must_have_found(cursor: Cursor, name: Name) -> None:
+    if cursor.rowcount != 1:
+        raise NoSuchUser(f"there is no user {name}")
+
+
+def _name(text: str) -> Name:
+    try:
+        return Name(text)
+    except BadName as error:
+        raise database.never_written(error) from None
+
+
+def _key(raw: bytes) -> PublicKey:
+    try:
+        return PublicKey(raw)
+    except BadKey as error:
+        raise database.never_written(error) from None
+
+
+# --- invitations ----------------------------------------------------------------------------
+
+_INVITATIONS = "SELECT number, name, expires FROM invitations "
+
+
+def invitations(cursor: Cursor) -> list[OpenInvitation]:
+    """All open invitations, expired ones included, in the order in which they were made."""
+    return _some_invitations(cursor, "ORDER BY number")
+
+
+def invite(cursor: Cursor, name: Name, token_hash: bytes, expires: float) -> OpenInvitation:
+    """Open an invitation. A name may have several; the first that is spent ends the others.
+
+    :raises errors.NameTaken: the name has a key.
+    :raises errors.NameInQuarantine: it was somebody's not long ago.
+    """
+    present = user(cursor, name)
+    if present is not None and present.key is not None:
+        raise NameTaken(f"{name} has a key already")
+    for one in _some_quarantined(cursor, "WHERE name = ?", str(name)):
+        raise NameInQuarantine(one.explanation)
+    cursor.execute(
+        "INSERT INTO invitations (name, token_hash, expires) VALUES (?, ?, ?)",
+        (str(name), token_hash, expires),
+    )
+    return _some_invitations(cursor, "WHERE token_hash = ?", token_hash)[0]
+
+
+def revoke(cursor: Cursor, which: Name | int) -> list[OpenInvitation]:
+    """Close the invitation of this number, or all of this name. Returns those that were closed.
+
+    :raises errors.NoSuchInvitation: there is none.
+    """
+    if isinstance(which, int):
+        closed = _some_invitations(cursor, "WHERE number = ?", which)
+    else:
+        closed = _some_invitations(cursor, "WHERE name = ? ORDER BY number", str(which))
+    if not closed:
+        raise NoSuchInvitation(f"there is no open invitation {which}")
+    for invitation in closed:
+        cursor.execute("DELETE FROM invitations WHERE number = ?", (invitation.number,))
+    return closed
+
+
+def spend(cursor: Cursor, token_hash: bytes, key: PublicKey, now: float) -> Name:
+    """Give the key to the name that this invitation (`invitation.token_hash`) is for.
+
+    All other invitations of that name end with it.
+
+    :raises refusals.BadInvitation: it is spent, expired, revoked, or never was.
+    :raises refusals.KeyInUse: the key is somebody's, or was and signed over to another one. The
+        invitation stays open.
+    """
+    open_now = _some_invitations(cursor, "WHERE token_hash = ? AND expires > ?", token_hash, now)
+    if not open_now:
+        raise BadInvitation
+    check_free(cursor, key)
+    name = open_now[0].name
+    if _some_quarantined(cursor, "WHERE name = ?", str(name)):  # such a name has no invitations
+        raise BadInvitation
+    cursor.execute(
+        "INSERT INTO users (name, key, created) VALUES (?, ?, ?) "
+        "ON CONFLICT (name) DO UPDATE SET key = excluded.key WHERE key IS NULL",
+        (str(name), key.raw, now),
+    )
+    if cursor.rowcount != 1:  # the name has a key, and so should have no invitations
+        raise BadInvitation
+    cursor.execute("DELETE FROM invitations WHERE name = ? OR expires <= ?", (str(name), now))
+    return name
+
+
+def check_free(cursor: Cursor, key: PublicKey) -> None:
+    """:raises refusals.KeyInUse: it is somebody's key, or was and signed over to another one."""
+    cursor.execute(
+        "SELECT 1 FROM users WHERE key = ? UNION ALL SELECT 1 FROM successions WHERE old_key = ?",
+        (key.raw, key.raw),
+    )
+    if cursor.fetchone() is not None:
+        raise KeyInUse
+
+
+def _some_invitations(
+    cursor: Cursor, which: str, *values: str | bytes | float
+) -> list[OpenInvitation]:
+    cursor.execute(_INVITATIONS + which, values)
+    return [
+        OpenInvitation(number, _name(name), expires) for number, name, expires in cursor.fetchall()
+    ]
+
+
+# --- new keys -------------------------------------------------------------------------------
+
+
+def successions(cursor: Cursor, name: Name, key: PublicKey) -> list[Link]:
+    """The chain that led this user to this key, the oldest link first.
+
+    :raises errors.NoSuchUser: this is not, or no longer, the user's key.
+    """
+    cursor.execute(
+        "SELECT old_key, new_key, old_signature, new_signature "
+        "FROM users LEFT JOIN successions USING (name) "
+        "WHERE users.name = ? AND users.key = ? ORDER BY number",
+        (str(name), key.raw),
+    )
+    rows = cursor.fetchall()
+    if not rows:
+        raise NoSuchUser(f"there is no user {name} with this key")
+    return [Link(_key(row[0]), _key(row[1]), *row[2:]) for row in rows if row[0] is not None]
+
+
+def succeed_key(cursor: Cursor, name: Name, link: Link) -> list[Link]:
+    """Replace the user's key, the link's old one, by its new one. Returns the chain.
+
+    Only the last `limits.MAX_SUCCESSIONS` links of a name are kept.
+
+    :raises refusals.KeyInUse: the new key is somebody's, or was and signed over to another one.
+    :raises errors.NoSuchUser: the old one is not, or no longer, the user's key.
+    """
+    check_free(cursor, link.new)
+    cursor.execute(
+        "UPDATE users SET key = ? WHERE name = ? AND key = ?",
+        (link.new.raw, str(name), link.old.raw),
+    )
+    if cursor.rowcount != 1:
+        raise NoSuchUser(f"there is no user {name} with this key")
+    cursor.execute("SELECT coalesce(max(number), 0) FROM successions WHERE name = ?", (str(name),))
+    number = cursor.fetchone()[0] + 1
+    row = (link.old.raw, link.new.raw, link.old_signature, link.new_signature)
+    cursor.execute("INSERT INTO successions VALUES (?, ?, ?, ?, ?, ?)", (str(name), number, *row))
+    cursor.execute(
+        "DELETE FROM successions WHERE name = ? AND number <= ?",
+        (str(name), number - limits.MAX_SUCCESSIONS),
+    )
+    return successions(cursor, name, link.new)
+
+
+# --- blocks ---------------------------------------------------------------------------------
+
+
+def blocked(cursor: Cursor, blocker: Name) -> list[Name]:
+    """Whom `blocker` has blocked, in order."""
+    cursor.execute("SELECT blocked FROM blocks WHERE blocker = ? ORDER BY blocked", (str(blocker),))
+    return [_name(row[0]) for row in cursor.fetchall()]
+
+
+def blocks(cursor: Cursor) -> dict[Name, list[Name]]:
+    """Everybody who has blocked anybody, and whom."""
+    cursor.execute("SELECT blocker, blocked FROM blocks ORDER BY blocker, blocked")
+    found: dict[Name, list[Name]] = {}
+    for blocker, who in cursor.fetchall():
+        found.setdefault(_name(blocker), []).append(_name(who))
+    return found
+
+
+def block(cursor: Cursor, blocker: Name, who: Name) -> None:
+    """Keep `who`, a name that need not be anybody's (yet), from asking `blocker`.
+
+    :raises refusals.ListFull: `limits.MAX_BLOCKED` names are blocked already.
+    :raises errors.NoSuchUser: there is no `blocker`.
+    """
+    if user(cursor, blocker) is None:
+        raise NoSuchUser(f"there is no user {blocker}")
+    names = blocked(cursor, blocker)
+    if who in names:
+        return
+    if len(names) >= limits.MAX_BLOCKED:
+        raise ListFull
+    cursor.execute("INSERT INTO blocks VALUES (?, ?)", (str(blocker), str(who)))
+
+
+def unblock(cursor: Cursor, blocker: Name, who: Name) -> bool:
+    """Undo `block`. Returns whether there was anything to undo."""
+    cursor.execute("DELETE FROM blocks WHERE blocker = ? AND blocked = ?", (str(blocker), str(who)))
+    return cursor.rowcount == 1
+
+
+# --- people who leave, and their names ------------------------------------------------------
+
+_QUARANTINED = "SELECT name, until FROM quarantine "
+
+
+def remove(cursor: Cursor, name: Name, now: float) -> None:
+    """Forget this user: their key and chain, the name's invitations, whom they have blocked.
+
+    The name is then in quarantine. Other people's blocks of it stay until that ends.
+
+    :raises errors.NoSuchUser: there is none.
+    """
+    if user(cursor, name) is None:
+        raise NoSuchUser(f"there is no user {name}")
+    _forget(cursor, name, now)
+
+
+def forget(cursor: Cursor, name: Name, key: PublicKey, now: float) -> None:
+    """Do the same when the user asks for it.
+
+    :raises errors.NoSuchUser: the name is not this key's.
+    """
+    someone = user(cursor, name)
+    if someone is None or someone.key != key:
+        raise NoSuchUser("the person who asks is no longer a user")
+    _forget(cursor, name, now)
+
+
+def quarantine(cursor: Cursor) -> list[Quarantined]:
+    """The names that nobody can have, in order."""
+    return _some_quarantined(cursor, "ORDER BY name")
+
+
+def end_quarantines(cursor: Cursor, now: float) -> list[Name]:
+    """Free the names whose time is up, and delete other people's blocks of them."""
+    over = [one.name for one in _over(cursor, now)]
+    for name in over:
+        _free(cursor, name)
+    return over
+
+
+def release(cursor: Cursor, name: Name) -> None:
+    """Free a name before its time. :raises errors.NotInQuarantine: it is not in quarantine."""
+    if not _some_quarantined(cursor, "WHERE name = ?", str(name)):
+        raise NotInQuarantine(f"{name} is not in quarantine")
+    _free(cursor, name)
+
+
+def _forget(cursor: Cursor, name: Name, now: float) -> None:
+    personal.erase(cursor, name)
+    until = now + limits.NAME_QUARANTINE
+    cursor.execute("INSERT OR REPLACE INTO quarantine VALUES (?, ?)", (str(name), until))
+
+
+def _free(cursor: Cursor, name: Name) -> None:
+    """Whoever gets the name next is somebody else, whom nobody has blocked."""
+    cursor.execute("DELETE FROM quarantine WHERE name = ?", (str(name),))
+    cursor.execute("DELETE FROM blocks WHERE blocked = ?", (str(name),))
+
+
+def _over(cursor: Cursor, now: float) -> list[Quarantined]:
+    return _some_quarantined(cursor, "WHERE until <= ? ORDER BY name", now)
+
+
+def _some_quarantined(cursor: Cursor, which: str, *values: str | float) -> list[Quarantined]:
+    cursor.execute(_QUARANTINED + which, values)
+    return [Quarantined(_name(name), until) for name, until in cursor.fetchall()]
+
+
+# --- changes by others ----------------------------------------------------------------------
+
+
+def version(cursor: Cursor) -> int:
+    """A number that changes whenever another connection, the admin's for one, has written."""
+    cursor.execute("PRAGMA data_version")
+    number: int = cursor.fetchone()[0]
+    return number
+
+
+# --- the registry ---------------------------------------------------------------------------
+
+
+def _reading(
+    function: Callable[Concatenate[Cursor, P], T],
+) -> Callable[Concatenate[SQLiteRegistry, P], Deferred[T]]:
+    """A method that runs the function in a transaction that changes nothing."""
+
+    @wraps(function)
+    def method(registry: SQLiteRegistry, /, *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+        result: Deferred[T] = registry._pool.read(function, *args, **kwargs)
+        return result.addErrback(_meaning)
+
+    return method
+
+
+def _writing(
+    function: Callable[Concatenate[Cursor, P], T],
+) -> Callable[Concatenate[SQLiteRegistry, P], Deferred[T]]:
+    """A method that runs the function in a transaction that holds the write lock."""
+
+    @wraps(function)
+    def method(registry: SQLiteRegistry, /, *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+        result: Deferred[T] = registry._pool.write(function, *args, **kwargs)
+        return result.addErrback(_meaning)
+
+    return method
+
+
+def _meaning(failure: Failure) -> Failure:
+    """Turn a database's error into one that people can read; leave others as they are."""
+    if isinstance(failure.value, database.ERRORS):
+        return Failure(database.meaning(failure.value))
+    return failure
+
 
 class SQLiteRegistry:
-    """See `Registry`."""
+    """Users, keys and invitations; between processes, each method happens whole or not at all.
+
+    Any of them may fail with an `errors.OurFault` (`StateBusy`, `StateDamaged`, `StateUnusable`);
+    then nothing has changed.
+    """
 
     def __init__(self, pool: database.Pool) -> None:
         self._pool = pool
 
-    def _read(
-        self,
-        interaction: Callable[Concatenate[sql.Cursor, P], T],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> Deferred[T]:
-        result: Deferred[T] = self._pool.read(interaction, *args, **kwargs)
-        return result.addErrback(_meaning)
-
-    def _write(
-        self,
-        interaction: Callable[Concatenate[sql.Cursor, P], T],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> Deferred[T]:
-        result: Deferred[T] = self._pool.write(interaction, *args, **kwargs)
-        return result.addErrback(_meaning)
-
-    def user(self, name: Name) -> Deferred[User | None]:
-        """See `Registry`."""
-        return self._read(sql.user_named, name)
-
-    def user_by_key(self, key: PublicKey) -> Deferred[User | None]:
-        """See `Registry`."""
-        return self._read(sql.user_by_key, key)
-
-    def users(self) -> Deferred[list[User]]:
-        """See `Registry`."""
-        return self._read(sql.users)
-
-    def spend(self, token_hash: bytes, key: PublicKey, now: float) -> Deferred[Name]:
-        """See `Registry`."""
-        return self._write(sql.spend, token_hash, key, now)
-
-    def invite(self, name: Name, token_hash: bytes, expires: float) -> Deferred[OpenInvitation]:
-        """See `Registry`."""
-        return self._write(sql.invite, name, token_hash, expires)
-
-    def invitations(self) -> Deferred[list[OpenInvitation]]:
-        """See `Registry`."""
-        return self._read(sql.invitations)
-
-    def revoke(self, which: Name | int) -> Deferred[list[OpenInvitation]]:
-        """See `Registry`."""
-        return self._write(sql.revoke, which)
-
-    def disable(self, name: Name) -> Deferred[None]:
-        """See `Registry`."""
-        return self._write(sql.set_disabled, name, True)
-
-    def enable(self, name: Name) -> Deferred[None]:
-        """See `Registry`."""
-        return self._write(sql.set_disabled, name, False)
-
-    def held(self, name: Name) -> Deferred[list[Fact]]:
-        """See `Registry`."""
-        return self._read(personal.held, name)
-
-    def remove(self, name: Name, now: float) -> Deferred[None]:
-        """See `Registry`."""
-        return self._write(leaving_sql.remove, name, now)
-
-    def forget(self, name: Name, key: PublicKey, now: float) -> Deferred[None]:
-        """See `Registry`."""
-        return self._write(leaving_sql.forget, name, key, now)
-
-    def quarantine(self) -> Deferred[list[Quarantined]]:
-        """See `Registry`."""
-        return self._read(leaving_sql.quarantine)
+    user = _reading(user)
+    user_by_key = _reading(user_by_key)
+    users = _reading(users)
+    disable = _writing(disable)
+    enable = _writing(enable)
+    reset_key = _writing(reset_key)
+    invitations = _reading(invitations)
+    invite = _writing(invite)
+    revoke = _writing(revoke)
+    spend = _writing(spend)
+    successions = _reading(successions)
+    succeed = _writing(succeed_key)
+    blocked = _reading(blocked)
+    blocks = _reading(blocks)
+    block = _writing(block)
+    unblock = _writing(unblock)
+    held = _reading(personal.held)
+    remove = _writing(remove)
+    forget = _writing(forget)
+    quarantine = _reading(quarantine)
+    release = _writing(release)
+    version = _reading(version)
+    _quarantines_over = _reading(_over)
+    _end_quarantines = _writing(end_quarantines)
 
     def end_quarantines(self, now: float) -> Deferred[list[Name]]:
-        """See `Registry`."""
-
-        def end(is_any_over: bool) -> Deferred[list[Name]]:
-            return self._write(leaving_sql.end_quarantines, now) if is_any_over else succeed([])
-
-        return self._read(leaving_sql.is_any_over, now).addCallback(end)  # most often, no lock
-
-    def release(self, name: Name) -> Deferred[None]:
-        """See `Registry`."""
-        return self._write(leaving_sql.release, name)
-
-    def reset_key(self, name: Name) -> Deferred[None]:
-        """See `Registry`."""
-        return self._write(sql.reset_key, name)
-
-    def successions(self, name: Name, key: PublicKey) -> Deferred[list[Link]]:
-        """See `Registry`."""
-        return self._read(succession_sql.successions, name, key)
-
-    def succeed(self, name: Name, link: Link) -> Deferred[list[Link]]:
-        """See `Registry`."""
-        return self._write(succession_sql.succeed, name, link)
-
-    def block(self, blocker: Name, blocked: Name) -> Deferred[None]:
-        """See `Registry`."""
-        return self._write(sql.block, blocker, blocked)
-
-    def unblock(self, blocker: Name, blocked: Name) -> Deferred[bool]:
-        """See `Registry`."""
-        return self._write(sql.unblock, blocker, blocked)
-
-    def blocked(self, blocker: Name) -> Deferred[list[Name]]:
-        """See `Registry`."""
-        return self._read(sql.blocked, blocker)
-
-    def blocks(self) -> Deferred[dict[Name, list[Name]]]:
-        """See `Registry`."""
-        return self._read(sql.blocks)
-
-    def version(self) -> Deferred[int]:
-        """See `Registry`."""
-        return self._read(sql.version)
+        """Free the names whose time is up; the write lock is taken only if there are any."""
+        over = self._quarantines_over(now)
+        return over.addCallback(lambda any_: self._end_quarantines(now) if any_ else succeed([]))
 
     def close(self) -> None:
-        """See `Registry`."""
+        """Close the database; no method may be called afterwards."""
         self._pool.close()
-
-
-def _meaning(failure: Failure) -> Failure:
-    """A database's error becomes one that people can read; others stay what they are."""
-    if isinstance(failure.value, database.ERRORS):
-        return Failure(database.meaning(failure.value))
-    return failure

@@ -22,7 +22,6 @@ from securecom.errors import BadHost, NoState, StateBusy, StateDamaged, StateUnu
 from securecom.identity import server_fingerprint, server_id
 from securecom.invitation import Host
 from securecom.server import certificates, database, files
-from securecom.server.registry import Registry
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.starting import path_named, usual_path
 from securecom.tls import Credentials
@@ -271,7 +270,7 @@ def open_state(
     return state
 
 
-def open_registry(state: StoredState, reactor: IReactorThreads | None = None) -> Registry:
+def open_registry(state: StoredState, reactor: IReactorThreads | None = None) -> SQLiteRegistry:
     """The registry of a state, for a process with a reactor."""
     return SQLiteRegistry(database.threaded_pool(state.registry_path, reactor))
 

@@ -279,7 +279,7 @@ class QuarantineTests(AdminCase):
 
     def test_not_invited_and_the_admin_hears_why_and_until_when(self) -> None:
         said = self.refuses("invite", "carol", "alice")
-        self.assertIn("SC-226 alice was somebody's", said)
+        self.assertIn("SC-226 alice belonged to somebody", said)
         self.assertIn("in quarantine until 2027-02-20 12:45 UTC", said)
         self.assertEqual(self.says("invites"), "no open invitations\n")
 

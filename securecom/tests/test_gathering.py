@@ -11,7 +11,7 @@ from securecom import limits
 from securecom.errors import OurFault, StateBusy, StateUnusable
 from securecom.identity import Name
 from securecom.refusals import BadInvitation
-from securecom.server import sql
+from securecom.server import sqlite_registry
 from securecom.server.database import GatheringPool
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.tests.held_thread import OneThread
@@ -132,8 +132,8 @@ class WriteTests(GatheringCase):
         self.assertEqual(kept_at_answer, [5] * 5)
 
     def test_one_that_is_refused_changes_nothing_and_stops_nobody(self) -> None:
-        def half(cursor: sql.Cursor) -> None:
-            sql.invite(cursor, Name("half"), hashed(99), LATER)
+        def half(cursor: sqlite3.Cursor) -> None:
+            sqlite_registry.invite(cursor, Name("half"), hashed(99), LATER)
             raise BadInvitation
 
         first = self.invite(1)  # on its way already; the others wait together

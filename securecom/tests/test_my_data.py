@@ -18,9 +18,9 @@ from securecom.client.events import DataHeld
 from securecom.client.frontends.plain import Plain
 from securecom.errors import StateBusy
 from securecom.identity import Name, PublicKey
-from securecom.server import sql
+from securecom.server import personal
 from securecom.server.database import SynchronousPool, in_memory
-from securecom.server.sql import DataOwner, Shown, Table
+from securecom.server.personal import DataOwner, Shown, Table
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.tests.support.memory_client import MemoryClient
 from securecom.tests.support.memory_server import NOW, ManualClient, MemoryServer, chatting
@@ -36,9 +36,9 @@ def undeclared(connection: sqlite3.Connection) -> Iterator[str]:
     """What is in the schema and not declared, or declared and not there: a line each."""
     tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
     real = {table: columns(connection, table) for (table,) in tables}
-    for table in real.keys() - sql.TABLES.keys():
+    for table in real.keys() - personal.TABLES.keys():
         yield f"table {table} is new: say in server/personal.py whose rows are there, or why not"
-    for table, declared in sql.TABLES.items():
+    for table, declared in personal.TABLES.items():
         if table not in real:
             yield f"table {table} of server/personal.py is not in the schema"
         elif isinstance(declared, Table):
@@ -56,7 +56,7 @@ def columns(connection: sqlite3.Connection, table: str) -> dict[str, str]:
 
 
 def personal_tables() -> Iterator[tuple[str, Table]]:
-    for name, declared in sql.TABLES.items():
+    for name, declared in personal.TABLES.items():
         if isinstance(declared, Table):
             yield name, declared
 
@@ -80,7 +80,7 @@ class DeclarationTests(SynchronousTestCase):
             self.assertIn(missed, "\n".join(told))
 
     def test_each_table_has_one_owner_and_each_exemption_a_reason(self) -> None:
-        for name, declared in sql.TABLES.items():
+        for name, declared in personal.TABLES.items():
             if isinstance(declared, Table):
                 owners = [one for one in declared.columns.values() if isinstance(one, DataOwner)]
                 self.assertEqual(len(owners), 1, name)
@@ -179,7 +179,7 @@ class MarkerTests(SynchronousTestCase):
             elif isinstance(value, bytes):
                 self.assertIn(PublicKey(value).to_openssh(), text, where)
             elif value > 1:
-                self.assertTrue(str(value) in text or sql.moment(value) in text, where)
+                self.assertTrue(str(value) in text or personal.moment(value) in text, where)
 
     def test_other_peoples_rows_are_not_shown(self) -> None:
         self.marked.connection.execute("INSERT INTO blocks VALUES ('bob', 'alice')")
@@ -453,7 +453,7 @@ class OrderTests(SynchronousTestCase):
         connection.execute("INSERT INTO users VALUES ('alice', NULL, 0, 1.0)")
         connection.execute("CREATE TABLE notes (name TEXT REFERENCES users (name))")
         connection.execute("INSERT INTO notes VALUES ('alice')")
-        tables = {**sql.TABLES, "notes": Table("notes", {"name": DataOwner()})}
-        self.patch(sql, "TABLES", tables)
-        sql.erase(connection.cursor(), ALICE)
+        tables = {**personal.TABLES, "notes": Table("notes", {"name": DataOwner()})}
+        self.patch(personal, "TABLES", tables)
+        personal.erase(connection.cursor(), ALICE)
         self.assertEqual(connection.execute("SELECT * FROM users").fetchall(), [])

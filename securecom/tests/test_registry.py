@@ -8,7 +8,6 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom.server.database import SynchronousPool, in_memory
-from securecom.server.registry import Registry
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.tests.support.registry_contract import RegistryContract
 
@@ -16,5 +15,5 @@ from securecom.tests.support.registry_contract import RegistryContract
 class InMemory(RegistryContract, SynchronousTestCase):
     """The registry in SQLite, without a file."""
 
-    def open_registry(self) -> Registry:
+    def open_registry(self) -> SQLiteRegistry:
         return SQLiteRegistry(SynchronousPool(in_memory()))

@@ -15,9 +15,9 @@ from securecom import limits
 from securecom.errors import StateBusy, StateDamaged, StateUnusable
 from securecom.identity import Name, PublicKey
 from securecom.refusals import BadInvitation
-from securecom.server import database, sql
+from securecom.server import database, sqlite_registry
 from securecom.server.database import SynchronousPool, connect, create, verify
-from securecom.server.registry import Registry, User
+from securecom.server.registry import User
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.succession import Link
 from securecom.tests.support.registry_case import ALICE, BOB, LATER, NOW, hashed, new_key
@@ -44,7 +44,7 @@ ALICES_KEY = new_key().raw
 
 
 class FileContract(RegistryContract, SynchronousTestCase):
-    def open_registry(self) -> Registry:
+    def open_registry(self) -> SQLiteRegistry:
         path = Path(self.mktemp())
         create(path)
         return SQLiteRegistry(SynchronousPool(connect(path)))
@@ -382,6 +382,6 @@ class ConnectionTests(RegistryFileCase):
         pool = database.connections(self.path, cast(IReactorThreads, reactor))
         self.assertEqual((pool.min, pool.max, pool.noisy), (1, 1, False))  # type: ignore[attr-defined]
         connection = pool.connect()  # type: ignore[attr-defined]
-        self.assertEqual(sql.users(connection.cursor()), [])
+        self.assertEqual(sqlite_registry.users(connection.cursor()), [])
         self.assertEqual(connection.execute("PRAGMA synchronous").fetchone(), (3,))
         pool.close()

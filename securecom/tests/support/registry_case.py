@@ -13,7 +13,7 @@ from securecom.errors import NoSuchUser
 from securecom.identity import Identity, Name, PublicKey
 from securecom.invitation import token_hash
 from securecom.refusals import KeyInUse
-from securecom.server.registry import Registry
+from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.succession import Link
 
 ALICE, BOB, CAROL = Name("alice"), Name("bob"), Name("carol")
@@ -37,7 +37,7 @@ def hashed(number: int) -> bytes:
 class RegistryCase(_Case):
     """A registry, and people in it."""
 
-    def open_registry(self) -> Registry:
+    def open_registry(self) -> SQLiteRegistry:
         raise NotImplementedError
 
     def setUp(self) -> None:
