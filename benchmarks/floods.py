@@ -84,7 +84,8 @@ class Flooder:
         try:
             while True:
                 with contextlib.suppress(SSL.WantWriteError, SSL.WantReadError):
-                    rest = rest[channel.tls.send(rest) :] or data
+                    if data:  # OpenSSL takes nothing for the end
+                        rest = rest[channel.tls.send(rest) :] or data
                 self._read(channel)
                 await ready(channel._fd, READ | WRITE if data else READ)
         except _GONE:

@@ -92,7 +92,8 @@ class Connection(Protocol):
         self._item: framing.Frame | framing.Run | None = None
         self._box: amp.AmpBox | None = None  # of the item, if it has been looked into
         self._is_waiting = False
-        self._pacer = Pacer(clock)
+        #: Seconds until a command of this kind may be taken; None: nobody has logged in yet.
+        self.pace: Callable[[Hashable, vocabulary.Pace], float] | None = None
         self._paced: IDelayedCall | None = None
         self.control = ControlLane(self, self.responders(), self.padding)
 
@@ -227,9 +228,9 @@ class Connection(Protocol):
         if self._box is None:
             self._box = parse_box(frame.body)
         command = vocabulary.BY_NAME.get(self._box.get(amp.COMMAND, b""))
-        if command is None or not isinstance(command.pace, vocabulary.Pace):
+        if self.pace is None or command is None or not isinstance(command.pace, vocabulary.Pace):
             return 0.0
-        return self._pacer.wait(command, command.pace)
+        return self.pace(command, command.pace)
 
     def _received(self, item: framing.Frame | framing.Run) -> None:
         if isinstance(item, framing.Run):
@@ -431,23 +432,41 @@ class Liveness:
 
 
 class Pacer:
-    """When the next command of each kind is due on one connection."""
+    """When the next command of each kind is due from each person.
+
+    A person's commands are counted over all their connections. Logging in again gains nothing.
+    """
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
-        #: When all that was taken of a kind is made up for.
-        self._even: dict[Hashable, float] = {}
+        #: By person and kind: when all that was taken is made up for.
+        self._even: dict[Hashable, dict[Hashable, float]] = {}
 
-    def wait(self, kind: Hashable, pace: vocabulary.Pace) -> float:
+    def wait(self, person: Hashable, kind: Hashable, pace: vocabulary.Pace) -> float:
         """Seconds until this command may be taken; 0: now, and it is counted."""
         now = self._clock.seconds()
+        kinds = self._even.setdefault(person, {})
         each = pace.seconds / pace.count
-        even = max(now, self._even.get(kind, now))
+        even = max(now, kinds.get(kind, now))
         early = even + each - now - pace.seconds
         if early > each * _ROUNDING:
             return early
-        self._even[kind] = even + each
+        kinds[kind] = even + each
         return 0.0
+
+    def count(self, person: Hashable) -> int:
+        """Kinds of commands that still count against this person."""
+        now = self._clock.seconds()
+        return sum(even > now for even in self._even.get(person, {}).values())
+
+    def forget(self, person: Hashable) -> None:
+        """Whatever this person sent no longer counts."""
+        self._even.pop(person, None)
+
+    def drop_old(self) -> None:
+        """Forget everybody against whom nothing counts any more."""
+        for person in [person for person in self._even if not self.count(person)]:
+            self.forget(person)
 
 
 class Turns:

@@ -196,9 +196,9 @@ MAX_USERS_SHOWN = 5000
 
 # --- how often commands may come (docs/protocol.md, "Pace") ------------------------------------
 
-#: The seconds of all paces below: so many commands of a kind at once on one connection, and as many
-#: again in this time, evenly. Far above what people and bots do; at the server each command costs
-#: about a tenth of a millisecond.
+#: The seconds of the paces below that have none of their own: one person may send so many commands
+#: of a kind at once, and as many again in this time, evenly. Far above what people and bots do;
+#: each command costs the server about a tenth of a millisecond.
 PACE_WINDOW = 60.0
 #: `Ping`: one in 30 s is needed; programs may look more often.
 PINGS = 120
@@ -210,16 +210,20 @@ LIST_PAGES = 240
 CHAT_REQUESTS = 60
 #: `CancelRequest` and `EndChat`: one for each request.
 ENDINGS = 60
-#: `Block`, `Unblock`, `ListBlocked`, each: above BLOCKS_BY_PERSON.
-BLOCK_COMMANDS = 120
+#: `Block`, `Unblock`, `ListBlocked`, each, in BLOCK_WINDOW: each is work for the disk, on which
+#: log-ins wait, so few may come at once. One a second in the long run, which is BLOCKS_BY_PERSON.
+BLOCK_COMMANDS = 8
+BLOCK_WINDOW = 8.0
 #: `NewKey`: above NEW_KEY_TRIES.
 NEW_KEY_COMMANDS = 20
 #: `MyData`: all that one can cause to be held, twice.
 MY_DATA_PAGES = 256
 #: `DialMe`: each is a connection that the server opens, with a handshake.
 DIALS = 12
-#: `LogOut`, `ForgetMe`: a session ends once; a wrong name may be tried again.
-LEAVINGS = 6
+#: `LogOut`: a session ends once, but scripts may come and go every second.
+LOG_OUTS = 60
+#: `ForgetMe`: a wrong name may be tried again.
+FORGETTINGS = 6
 #: Commands of one connection that the server works on before it looks at the next one. Longer ones
 #: count for more, one for each KiB.
 COMMANDS_A_TURN = 4

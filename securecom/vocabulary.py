@@ -170,7 +170,7 @@ SIGNATURE = FixedBytes(64)
 # --- The vocabulary: every command, by channel and direction ----------------------------------
 # One declaration a message. A command goes from the side in its section's heading to the other and
 # is answered once, unless it says that it wants no answer. Bytes of each are in docs/protocol.md.
-# `pace`: how often the server takes it of one connection.
+# `pace`: how often the server takes it from one person.
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +252,7 @@ class LogIn(PacedCommand):
 class LogOut(PacedCommand):
     """End the session; the server closes after its answer."""
 
-    pace = Pace(limits.LEAVINGS, limits.PACE_WINDOW)
+    pace = Pace(limits.LOG_OUTS, limits.PACE_WINDOW)
 
 
 class SetAvailability(PacedCommand):
@@ -334,7 +334,7 @@ class Block(PacedCommand):
     An open request of theirs gets no answer. A chat goes on.
     """
 
-    pace = Pace(limits.BLOCK_COMMANDS, limits.PACE_WINDOW)
+    pace = Pace(limits.BLOCK_COMMANDS, limits.BLOCK_WINDOW)
     arguments = [(b"name", NameArgument())]
     errors = by_word(ListFull, TooManyRequests, ServerTrouble)
 
@@ -342,7 +342,7 @@ class Block(PacedCommand):
 class Unblock(PacedCommand):
     """Undo `Block`. `changed`: the name was blocked."""
 
-    pace = Pace(limits.BLOCK_COMMANDS, limits.PACE_WINDOW)
+    pace = Pace(limits.BLOCK_COMMANDS, limits.BLOCK_WINDOW)
     arguments = [(b"name", NameArgument())]
     response = [(b"changed", amp.Boolean())]
     errors = by_word(TooManyRequests, ServerTrouble)
@@ -351,7 +351,7 @@ class Unblock(PacedCommand):
 class ListBlocked(PacedCommand):
     """All names that we have blocked, in order."""
 
-    pace = Pace(limits.BLOCK_COMMANDS, limits.PACE_WINDOW)
+    pace = Pace(limits.BLOCK_COMMANDS, limits.BLOCK_WINDOW)
     response = [(b"names", NamesArgument())]
     errors = by_word(TooManyRequests, ServerTrouble)
 
@@ -386,7 +386,7 @@ class ForgetMe(PacedCommand):
     `name`: our own, so that this is not sent by mistake.
     """
 
-    pace = Pace(limits.LEAVINGS, limits.PACE_WINDOW)
+    pace = Pace(limits.FORGETTINGS, limits.PACE_WINDOW)
     arguments = [(b"name", NameArgument())]
     errors = by_word(NotYou, ServerTrouble)
 

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
 from securecom import limits, refusals
+from securecom.connection import Pacer
 from securecom.identity import Name, PublicKey
 from securecom.server import remembered
 from securecom.server.registry import as_refusal
@@ -27,6 +28,7 @@ class Account:
     """One person's.
 
     :param rates: what is counted of people, by what it is called; `LOOKS` among them.
+    :param pacer: how soon after each other people's commands are worked on.
     :param now: the wall clock (seconds since 1970).
     :param recheck: ends the sessions of who is no user any more.
     """
@@ -36,11 +38,12 @@ class Account:
         name: Name,
         registry: SQLiteRegistry,
         rates: Mapping[str, Rate[Name]],
+        pacer: Pacer,
         now: Callable[[], float],
         recheck: Callable[[], Deferred[None]],
     ) -> None:
         self._name, self._registry = name, registry
-        self._rates, self._now, self._recheck = rates, now, recheck
+        self._rates, self._pacer, self._now, self._recheck = rates, pacer, now, recheck
         self._pages: list[list[Fact]] = []
 
     # --- all of it --------------------------------------------------------------------------
@@ -82,6 +85,7 @@ class Account:
         self._pages = []
         for rate in self._rates.values():
             rate.forget(self._name)
+        self._pacer.forget(self._name)
         self._recheck().addErrback(lambda failure: _log.failure("no recheck", failure))
 
 

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from securecom import limits, refusals
-from securecom.connection import Turns
+from securecom.connection import Pacer, Turns
 from securecom.errors import NoSuchUser
 from securecom.identity import Name, PublicKey
 from securecom.server.account import LOOKS, Account
@@ -119,6 +119,8 @@ class Reception:
         self.switchboard = switchboard
         #: Whose commands are worked on next.
         self.turns = Turns(clock)
+        #: How soon after each other each person's commands are worked on.
+        self.pacer = Pacer(clock)
         self.sessions = Sessions(registry)
         self.key_changes = KeyChanges(registry, server, switchboard, clock.seconds)
         #: Opens request channels towards clients; `Dialler.dial` where the operator allows it.
@@ -168,19 +170,22 @@ class Reception:
 
     def account(self, name: Name) -> Account:
         """What this user may ask about themselves."""
-        return Account(name, self._registry, self._rates, self._now, self.sessions.recheck)
+        recheck = self.sessions.recheck
+        return Account(name, self._registry, self._rates, self.pacer, self._now, recheck)
 
     def forget(self, names: frozenset[Name]) -> Deferred[None]:
         """Remember nothing of names that are nobody's any more."""
         for name in names:
             for rate in self._rates.values():
                 rate.forget(name)
+            self.pacer.forget(name)
         return self.switchboard.forget(names)
 
     def drop_old(self) -> None:
         """Forget what people did so long ago that it no longer counts against them."""
         for rate in self._rates.values():
             rate.drop_old()
+        self.pacer.drop_old()
         self.switchboard.drop_old()
 
     def welcome(self, session: Session) -> dict[str, Any]:

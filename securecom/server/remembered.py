@@ -21,6 +21,7 @@ NOT_SHOWN = tuple(
         ("who asks you while you are not asked", "such a request is theirs; missed ones are told"),
         ("whether your request reached anybody", "that is the silence of the one you ask"),
         ("when your request ends without an answer", "drawn by chance; it is the same silence"),
+        ("when your next commands are due", "your client knows what it sent within a minute"),
         ("how many connections come from your address", "it may be your neighbours' too"),
         ("the keys of your connections", "your client has them; nobody should read them"),
     )

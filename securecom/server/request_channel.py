@@ -7,6 +7,7 @@ and when the server does (dial); the server is TLS server in both.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -58,6 +59,7 @@ class RequestConnection(Connection, amp.CommandLocator):
             self.clock.callLater(0, self.close)
             raise refusals.BadProof()
         self._session = found
+        self.pace = partial(self._reception.pacer.wait, found.name)
         self.established()
         self._liveness.start()
         found.channel_opened(

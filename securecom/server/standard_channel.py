@@ -6,6 +6,7 @@ What may be said depends on the phase, and a phase is a class whose commands are
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks
@@ -127,6 +128,7 @@ class StandardConnection(Connection):
         )
         reception.sessions.open(session, takeover)
         self._session = self.phase = session
+        self.pace = partial(reception.pacer.wait, user.name)
         yield reception.switchboard.arrive(session)
         self.established()
         self._liveness.start()

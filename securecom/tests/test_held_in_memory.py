@@ -83,8 +83,10 @@ SHOWN = {
 _SILENCE = "whether your request reached anybody"
 _TIME = "when your request ends without an answer"
 _ADDRESS = "how many connections come from your address"
+_DUE = "when your next commands are due"
 #: Attribute -> what /mydata says instead of showing it.
 KEPT_BACK = {
+    "Account._pacer": _DUE,
     "AdmittingFactory._by_site": _ADDRESS,
     "AdmittingFactory._pending": _ADDRESS,
     "AdmittingFactory._silent": _ADDRESS,
@@ -96,6 +98,7 @@ KEPT_BACK = {
     "Visitor._address": _ADDRESS,
     "Visitor.peer": _ADDRESS,
     "Visitor.site": _ADDRESS,
+    "Reception.pacer": _DUE,
     "Restraints.by_pair": _SILENCE,
     "ChatRequest._ends": _TIME,
     "ChatRequest._timer": _TIME,

@@ -68,7 +68,7 @@ class PacerTests(SynchronousTestCase):
         self.pacer = Pacer(self.clock)
 
     def taken(self, kind: str, tries: int, pace: Pace) -> int:
-        return sum(self.pacer.wait(kind, pace) == 0 for _ in range(tries))
+        return sum(self.pacer.wait("alice", kind, pace) == 0 for _ in range(tries))
 
     def test_so_many_at_once(self) -> None:
         self.assertEqual(self.taken("a", 100, Pace(10, 5.0)), 10)
@@ -92,14 +92,36 @@ class PacerTests(SynchronousTestCase):
         for count, seconds in ((120, 60.0), (7, 60.0), (256, 60.0), (1, 1.0)):
             pace = Pace(count, seconds)
             self.taken(f"{count}", count, pace)
-            wait = self.pacer.wait(f"{count}", pace)
+            wait = self.pacer.wait("alice", f"{count}", pace)
             self.assertAlmostEqual(wait, seconds / count)
             self.clock.advance(wait)
-            self.assertEqual(self.pacer.wait(f"{count}", pace), 0)
+            self.assertEqual(self.pacer.wait("alice", f"{count}", pace), 0)
 
     def test_each_kind_for_itself(self) -> None:
         self.taken("a", 100, Pace(10, 5.0))
         self.assertEqual(self.taken("b", 100, Pace(10, 5.0)), 10)
+
+    def test_each_person_for_themselves(self) -> None:
+        self.taken("a", 100, Pace(10, 5.0))
+        self.assertEqual(self.pacer.wait("bob", "a", Pace(10, 5.0)), 0)
+
+    def test_what_no_longer_counts_is_forgotten(self) -> None:
+        self.taken("a", 3, Pace(10, 5.0))
+        self.taken("b", 10, Pace(10, 5.0))
+        self.pacer.wait("bob", "a", Pace(10, 5.0))
+        self.assertEqual((self.pacer.count("alice"), self.pacer.count("bob")), (2, 1))
+        self.clock.advance(2.0)
+        self.pacer.drop_old()
+        self.assertEqual((self.pacer.count("alice"), self.pacer.count("bob")), (1, 0))
+        self.assertEqual(list(self.pacer._even), ["alice"])
+        self.clock.advance(3.0)
+        self.pacer.drop_old()
+        self.assertEqual(self.pacer._even, {})
+
+    def test_what_a_person_sent_can_be_forgotten_before(self) -> None:
+        self.taken("a", 10, Pace(10, 5.0))
+        self.pacer.forget("alice")
+        self.assertEqual(self.taken("a", 100, Pace(10, 5.0)), 10)
 
 
 class TurnsTests(SynchronousTestCase):
@@ -177,12 +199,18 @@ class VocabularyTests(SynchronousTestCase):
         for command, rate in (
             (vocabulary.ListAvailable, limits.LISTS_BY_ASKER),
             (vocabulary.RequestChat, limits.REQUESTS_BY_CALLER),
-            (vocabulary.Block, limits.BLOCKS_BY_PERSON),
             (vocabulary.NewKey, limits.NEW_KEY_TRIES),
             (vocabulary.MyData, limits.MY_DATA_BY_PERSON),
         ):
             assert isinstance(command.pace, Pace)
             self.assertGreater(command.pace.count, rate, command)
+
+    def test_what_the_disk_works_on_is_slowed_first_and_refused_only_if_it_goes_on(self) -> None:
+        for command in (vocabulary.Block, vocabulary.Unblock, vocabulary.ListBlocked):
+            assert isinstance(command.pace, Pace)
+            self.assertLess(command.pace.count, limits.MAX_UNANSWERED, command)
+            a_minute = limits.REQUEST_WINDOW * command.pace.count / command.pace.seconds
+            self.assertEqual(a_minute, limits.BLOCKS_BY_PERSON, command)
 
     def test_a_client_may_send_twice_as_many_pings_as_it_has_to(self) -> None:
         pace = vocabulary.Ping.pace
@@ -254,6 +282,21 @@ class EveryCommandTests(FloodCase):
         hand.request.send(2 * vocabulary.Ping.pace.count * frame(vocabulary.Ping))
         self.network.pump()
         self.assertEqual(len(answered), vocabulary.Ping.pace.count)
+
+    def test_who_logs_in_again_does_not_begin_anew(self) -> None:
+        assert isinstance(vocabulary.Ping.pace, Pace)
+        hand = self.hand("mallory")
+        self.flood(hand, vocabulary.Ping.pace.count * frame(vocabulary.Ping))
+        hand.standard_wire.cut()
+        self.network.pump()
+        again = ManualClient(self.house, hand.identity)
+        again.log_in()
+        again.prove()
+        answered = [again.ask(vocabulary.Ping), again.request.control.call(vocabulary.Ping)]
+        self.network.pump()
+        self.assertEqual([one.called for one in answered], [False, False])
+        self.network.advance(vocabulary.Ping.pace.seconds)
+        self.assertEqual([one.called for one in answered], [True, True])
 
     def test_what_is_slowed_is_not_lost_and_stays_in_order(self) -> None:
         hand = self.house.hand("mallory")
