@@ -127,6 +127,11 @@ class MainRole:
         return self._station.known_name
 
     @property
+    def state(self) -> ClientState:
+        """What the client is doing."""
+        return self._coordinator.state
+
+    @property
     def is_online(self) -> bool:
         """Logged in."""
         return self._station.is_online
@@ -147,11 +152,6 @@ class MainRole:
         return self._coordinator.offer
 
     @property
-    def is_opening(self) -> bool:
-        """Both agreed, and the end-to-end session does not stand yet."""
-        return self._coordinator.is_chatting and self.peer is None
-
-    @property
     def peer(self) -> Name | None:
         """With whom the chat is that stands."""
         return self._coordinator.peer
@@ -159,23 +159,11 @@ class MainRole:
     @property
     def log(self) -> AgreedLog:
         """The log of the chat that stands. :raises NotNow: if none does."""
-        return self._coordinator.session.log
+        return self._coordinator.standing.session.log
 
     def clock_was_set(self) -> None:
         """The clock on the wall shows another time than before."""
         self._presence.clock_was_set()
-
-    @property
-    def state(self) -> ClientState:
-        """What the client is doing."""
-        facts = (
-            (not self.is_online, ClientState.OFFLINE),
-            (self.peer is not None, ClientState.CHAT),
-            (self.is_opening, ClientState.OPENING),
-            (self.asking is not None, ClientState.ASKING),
-            (self.offer is not None, ClientState.ASKED),
-        )
-        return next((state for fact, state in facts if fact), ClientState.IDLE)
 
     # --- what the person wants --------------------------------------------------------------
 
@@ -187,13 +175,8 @@ class MainRole:
         """Ask for a chat, perhaps with an end; fires when it stands. If they ask us already, it is
         our yes.
         """
-        if not self.is_online:
-            return fail(_offline())
         if name == self.name:
             return fail(BadArgument("that is you"))
-        if self.offer is not None and self.offer.caller != name:
-            what, hint = f"{self.offer.caller} is asking you", "/accept or /refuse first."
-            return fail(NotNow(what, f"Nothing was sent. {hint}"))
         return self._coordinator.request(name, chat_seconds)
 
     def cancel(self) -> Deferred[None]:
@@ -202,19 +185,15 @@ class MainRole:
 
     def accept(self, name: Name | None = None) -> Deferred[None]:
         """Say yes, to `name` if it is given; fires when the chat stands."""
-        if name is None and self.offer is not None and self._coordinator.is_mistakable:
-            caller = self.offer.caller
-            what, hint = f"now it is {caller} who asks", f"Nothing was sent. /accept {caller}"
-            return fail(NotNow(what, hint))
-        return self._if_asked_by(name) or self._coordinator.accept()
+        return self._coordinator.accept(_caller(name))
 
     def refuse(self, name: Name | None = None) -> Deferred[None]:
         """Say no. The name `all` is whoever asks."""
-        return self._if_asked_by(name) or self._coordinator.refuse()
+        return self._coordinator.refuse(_caller(name))
 
     def dismiss(self, name: Name | None = None) -> Deferred[None]:
         """Say nothing, to `name` if it is given, and be asked no longer."""
-        return self._if_asked_by(name) or self._coordinator.dismiss()
+        return self._coordinator.dismiss(_caller(name))
 
     def reconnect(self) -> None:
         """Try to reach the server at once. :raises NotNow: if it is reached already."""
@@ -251,7 +230,7 @@ class MainRole:
 
         :raises NotNow, TooLong, BadArgument: if nothing was sent.
         """
-        return self._coordinator.session.say(text)
+        return self._coordinator.standing.session.say(text)
 
     def stop(self) -> Deferred[None]:
         """End the chat; fires when it is over, after `limits.BYE_DEADLINE` at the latest."""
@@ -313,11 +292,10 @@ class MainRole:
         """The server's answer, or an error that people can read."""
         return self._station.line.ask(command, **arguments).addErrback(_readable)
 
-    def _if_asked_by(self, name: Name | None) -> Deferred[None] | None:
-        offer = self.offer
-        if offer is None or name in (None, _ALL, offer.caller):
-            return None
-        return fail(NotNow(f"{name} is not asking you"))
+
+def _caller(name: Name | None) -> Name | None:
+    """Whose request a word is about; None: whoever asks."""
+    return None if name == _ALL else name
 
 
 def _readable(failure: Failure) -> Failure:
@@ -330,7 +308,3 @@ def _readable(failure: Failure) -> Failure:
     if failure.check(refusals.ServerTrouble):
         return Failure(ServerInTrouble("the server could not do it"))
     return failure
-
-
-def _offline() -> NotNow:
-    return NotNow("you are not on line", "Nothing was sent. Wait until the server is reached.")

@@ -16,6 +16,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, inlineCallbacks
 
 from securecom import limits, refusals, vocabulary
+from securecom.client.api import ClientState
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import ServerLine, Station
 from securecom.client.events import KeyNotRenewed, KeyRenewed, problem
@@ -123,10 +124,10 @@ class Rotation:
 
     def _free_line(self) -> ServerLine:
         """:raises NotNow: if something began, or the line went, while the key was made."""
-        coordinator = self._coordinator
-        if coordinator.is_chatting or coordinator.asking or coordinator.offer:
+        line = self._station.line
+        if self._coordinator.state is not ClientState.IDLE:
             raise NotNow("something else began while the key was made", _NOTHING)
-        return self._station.line
+        return line
 
     # --- at a log-in ------------------------------------------------------------------------
 

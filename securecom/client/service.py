@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from securecom import limits, refusals, tls, vocabulary
-from securecom.client.api import Frontend
+from securecom.client.api import ClientState, Frontend
 from securecom.client.channels.reaching import Backoff, cannot_reach, farewell, login_refused
 from securecom.client.channels.request_ways import Way
 from securecom.client.channels.standard_channel import Login, StandardChannel
@@ -227,6 +227,7 @@ class Client:
         self._backoff.succeeded()
         self._trouble = None
         self._station.arrive(session.name, channel)
+        self._coordinator.connected()
         self._rotation.logged_in()
         self._daemon.start(session).addCallback(lambda _: self._ready())
 
@@ -280,7 +281,7 @@ class Client:
 
     @inlineCallbacks
     def _say_goodbye(self) -> Generator[Deferred[Any], Any, None]:
-        if self._coordinator.is_chatting:
+        if self._coordinator.state in (ClientState.OPENING, ClientState.CHAT):
             yield self._coordinator.stop()
         self._daemon.stop(tell=False)
         if self._station.is_online:

@@ -23,6 +23,7 @@ from securecom.errors import (
     ClockIsOff,
     ConnectionWasLost,
     LoginRefused,
+    NotNow,
     OurFault,
     PortTaken,
     ServerMismatch,
@@ -198,6 +199,44 @@ class ReachingTests(SynchronousTestCase):
         self.server.listen()
         self.network.advance(limits.RECONNECT_FIRST)
         self.assertTrue(person.main.is_online)
+
+    def test_reconnecting_is_at_once_however_long_the_wait(self) -> None:
+        self.server.shut()
+        person = self.person()
+        self.network.advance(100)
+        self.server.listen()
+        self.assertGreater(person.notes.last(Offline).retry_in or 0, limits.RECONNECT_FIRST)
+        before = self.network.clock.seconds()
+        person.main.reconnect()
+        self.network.pump()
+        self.assertEqual(self.network.clock.seconds(), before)
+        self.assertTrue(person.main.is_online)
+
+    def test_reconnecting_in_vain_waits_as_after_the_first_failure(self) -> None:
+        self.server.shut()
+        person = self.person()
+        self.network.advance(100)
+        tried = len(person.notes.of(Connecting))
+        person.main.reconnect()
+        self.network.pump()
+        self.assertEqual(len(person.notes.of(Connecting)), tried + 1)
+        self.assertEqual(person.notes.last(Offline).retry_in, limits.RECONNECT_FIRST)
+        self.network.advance(limits.RECONNECT_FIRST)
+        self.assertEqual(len(person.notes.of(Connecting)), tried + 2)
+
+    def test_reconnecting_does_not_disturb_a_log_in(self) -> None:
+        self.network.ports[STANDARD] = Factory.forProtocol(Protocol)
+        person = self.person()
+        person.main.reconnect()
+        self.network.advance(limits.LOGIN_PATIENCE)
+        self.assertEqual(len(person.notes.of(Connecting)), 1)
+        self.assertEqual(person.notes.last(Offline).retry_in, limits.RECONNECT_FIRST)
+
+    def test_who_is_on_line_need_not_reconnect(self) -> None:
+        person = self.person()
+        self.assertRaises(NotNow, person.main.reconnect)
+        self.network.pump()
+        self.assertEqual(len(person.notes.of(Connecting)), 1)
 
     def test_another_protocol_on_the_port_is_no_server(self) -> None:
         inner = Factory.forProtocol(Protocol)
@@ -447,6 +486,16 @@ class LeavingTests(AliceTestCase):
         self.end.standard.close()
         self.pump()
         self.check_left(left)
+
+    def test_who_has_left_does_not_reconnect(self) -> None:
+        self.server.shut()
+        self.end.standard.close()
+        self.pump()
+        self.check_left(self.told(self.alice.log_out()))
+        self.server.listen()
+        self.alice.reconnect()
+        self.pump()
+        self.assertFalse(self.alice.is_online)
 
     def test_leaving_after_it_failed_for_good(self) -> None:
         self.end.tell(vocabulary.Goodbye, reason="disabled")

@@ -7,6 +7,7 @@ import weakref
 from typing import Any
 
 from securecom import limits, refusals, vocabulary
+from securecom.client.api import ClientState
 from securecom.client.events import (
     Asked,
     AskedOver,
@@ -527,7 +528,7 @@ class ChattingTests(AliceTestCase):
         self.assertEqual(self.end.said("end"), [STREAM])
 
     def test_ending_never_hangs(self) -> None:
-        watched = weakref.ref(self.person.client._coordinator.session.tls)
+        watched = weakref.ref(self.person.client._coordinator.standing.session.tls)
         self.end.relay = lambda run: None
         done = self.told(self.alice.stop())
         again = self.told(self.alice.stop())
@@ -548,7 +549,7 @@ class ChattingTests(AliceTestCase):
         for text in texts:
             self.alice.say(text)
         self.pump()
-        session = self.person.client._coordinator.session
+        session = self.person.client._coordinator.standing.session
         self.assertTrue(session.is_congested)
         self.assertRaises(NotNow, self.alice.say, "one more")
         self.network.advance(limits.NO_PROGRESS + 10)  # the server has to deal with a slow peer
@@ -560,7 +561,7 @@ class ChattingTests(AliceTestCase):
         self.assertEqual(len(self.notes.of(Delivered)), len(texts))
 
     def test_the_keys_do_not_outlive_the_chat(self) -> None:
-        watched = weakref.ref(self.person.client._coordinator.session.tls)
+        watched = weakref.ref(self.person.client._coordinator.standing.session.tls)
         self.told(self.alice.stop())
         gc.collect()
         self.assertIsNone(watched())
@@ -576,7 +577,7 @@ class ChattingTests(AliceTestCase):
         self.end.standard.close()
         self.pump()
         self.assertEqual(self.notes.of(ChatOver), [ChatOver(BOB, "cut-off", [])])
-        self.assertFalse(self.alice.is_opening)
+        self.assertIs(self.alice.state, ClientState.OFFLINE)
 
     def test_a_peer_that_breaks_the_rules_is_a_problem_and_a_cut(self) -> None:
         self.peer_end.session.control.call(vocabulary.Say, text="x" * 17000).addErrback(str)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.python.failure import Failure
 
 from securecom import limits, refusals
+from securecom.client.api import ClientState
 from securecom.client.coordination.engagement import Decision, Facts, Verdict
 from securecom.client.events import (
     AnsweredForYou,
@@ -77,7 +78,7 @@ class AnswerTests(DecidingCase):
         self.decide("accept")
         self.assertEqual(answer, ["accept"])
         self.assertEqual(self.notes.events, [AnsweredForYou(BOB, "accept", "new", self.bobs)])
-        self.assertTrue(self.person.client._coordinator.is_chatting)
+        self.assertIs(self.alice.state, ClientState.OPENING)
         self.open_stream()
         self.peer("caller").open()
         self.pump()
@@ -150,7 +151,7 @@ class AnswerTests(DecidingCase):
         self.decide("accept")
         self.network.advance(limits.OPENING_DEADLINE)
         self.assertEqual(self.notes.last(Problem).code, ChatFailed.code)
-        self.assertFalse(self.alice.is_opening)
+        self.assertIsNot(self.alice.state, ClientState.OPENING)
         self.offer(OTHER_CHAT, "carol")
         self.assertEqual(len(self.consent.asked), 2)
 
@@ -183,7 +184,7 @@ class NeverTests(DecidingCase):
         answer = self.offer()
         self.assertEqual(self.consent.asked[0].trust, "changed")
         self.decide("accept")
-        self.assertEqual((answer, self.alice.is_opening), ([], False))
+        self.assertEqual((answer, self.alice.state), ([], ClientState.ASKED))
         self.assertEqual(self.notes.events, [Asked(BOB, "changed", self.bobs, 60)])
         error = self.fails(self.told(self.alice.accept()), PeerKeyChanged)
         self.assertIn(f"/trust bob {self.bobs}", error.hint)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 from typing import Any, ClassVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from securecom import limits, refusals
+from securecom.client.api import ClientState
 from securecom.client.coordination import engagement_states
 from securecom.client.coordination.asking import AskedSide, AskingSide, DecidingSide
 from securecom.client.coordination.engagement import (
@@ -16,20 +17,19 @@ from securecom.client.coordination.engagement import (
     Grant,
     Offer,
     OwnRequest,
+    Waiting,
 )
 from securecom.client.events import (
     Asked,
     AskedOver,
+    ChatOver,
     ChatStarted,
     Problem,
     RefusedForYou,
 )
-from securecom.errors import (
-    ChatFailed,
-    NotAnswered,
-    NotNow,
-)
+from securecom.errors import ChatFailed, NotAnswered, NotNow, OurFault
 from securecom.tests.support.chat_pair import STREAM
+from securecom.tests.support.scripted_server import outcome
 from securecom.tests.support.scripted_server_case import (
     BOB,
     CAROL,
@@ -40,6 +40,8 @@ from securecom.tests.support.scripted_server_case import (
 
 #: Where no request of ours is open.
 _NOT_ASKING = tuple(one for one in STATES if one not in ("asking", "crossing", "withdrawing"))
+#: Whose caller waits for what becomes of it.
+_ORDERS = ("ask", "cancel", "accept", "refuse", "dismiss", "stop")
 
 
 class CrossingTests(AliceTestCase):
@@ -176,21 +178,21 @@ class NotNowTests(AliceTestCase):
 
     def test_the_facts_for_a_prompt(self) -> None:
         facts = {
-            "free": (None, None, False, None),
-            "asking": (BOB, None, False, None),
-            "crossing": (BOB, None, False, None),
-            "withdrawing": (BOB, None, False, None),
-            "deciding": (None, None, False, None),
-            "considering": (None, BOB, False, None),
-            "accepted": (None, None, True, None),
-            "opening": (None, None, True, None),
-            "chatting": (None, None, False, BOB),
+            "free": (ClientState.IDLE, None, None, None),
+            "asking": (ClientState.ASKING, BOB, None, None),
+            "crossing": (ClientState.ASKING, BOB, None, None),
+            "withdrawing": (ClientState.ASKING, BOB, None, None),
+            "deciding": (ClientState.IDLE, None, None, None),
+            "considering": (ClientState.ASKED, None, BOB, None),
+            "accepted": (ClientState.OPENING, None, None, None),
+            "opening": (ClientState.OPENING, None, None, None),
+            "chatting": (ClientState.CHAT, None, None, BOB),
         }
         for state in STATES:
             self.setUp()
             self.reach(state)
             offer = self.alice.offer and self.alice.offer.caller
-            seen = (self.alice.asking, offer, self.alice.is_opening, self.alice.peer)
+            seen = (self.alice.state, self.alice.asking, offer, self.alice.peer)
             self.assertEqual(seen, facts[state], state)
 
 
@@ -240,16 +242,16 @@ class CompletenessTests(AliceTestCase):
     def facts(self) -> Any:
         alice = self.alice
         offer = alice.offer and alice.offer.caller
-        return alice.asking, offer, alice.is_opening, alice.peer, list(self.notes.events)
+        return alice.state, alice.asking, offer, alice.peer, list(self.notes.events)
 
     def test_every_pair_is_declared(self) -> None:
         automaton = engagement_states.machine.__automat_automaton__
-        taken: dict[str, set[str]] = {name: set() for name in STATES}
+        taken: dict[str, set[str]] = {name: set() for name in ("offline", *STATES)}
         for state, word, *_ in automaton.allTransitions():
             taken[state.name].add(word)
         words = {word for word in vars(Engagement) if not word.startswith("_")}
-        for name in STATES:
-            self.assertEqual(taken[name], words, name)
+        for name, inputs in taken.items():
+            self.assertEqual(inputs, words, name)
 
     def test_what_comes_out_of_turn_changes_nothing_here(self) -> None:
         for word, states in self.out_of_turn.items():
@@ -257,10 +259,7 @@ class CompletenessTests(AliceTestCase):
                 self.setUp()
                 self.reach(state)
                 before = self.facts()
-                if word == "stream_opened":
-                    self.assertRaises(refusals.NothingToEnd, self.put, word)
-                else:
-                    self.put(word)
+                self.put(word)
                 self.assertEqual(self.facts(), before, (state, word))
                 ended = [STREAM + 1] if word in ("granted", "misgranted") else []
                 self.assertEqual(self.end.said("end"), ended, (state, word))
@@ -287,5 +286,104 @@ class CompletenessTests(AliceTestCase):
     def test_the_sides_say_so_when_there_is_nothing_to_take(self) -> None:
         station: Any = None
         self.assertRaises(NotNow, AskingSide(station).take)
-        self.assertRaises(NotNow, AskedSide(station).take_held)
+        self.assertRaises(NotNow, AskedSide(station, Waiting()).take_held)
         self.assertRaises(NotNow, DecidingSide(station, ASK_THE_PERSON).take)
+
+
+class FaultTests(AliceTestCase):
+    """Whichever output raises, and however much of it was done: nobody is engaged for ever."""
+
+    def put(self, word: str) -> list[Any]:
+        """Feed an input to the engagement; what those wait for who made it."""
+        waiting = self.person.client._coordinator._waiting
+        offer = Offer(OTHER_CHAT, CAROL, self.carol.public_key, 60)
+        answered = outcome(waiting.answer(offer)) if word.startswith("offered") else [None]
+        done = waiting.promise() if word in _ORDERS else succeed(None)
+        came = outcome(done)
+        facts: dict[str, Any] = {
+            "request": OwnRequest(CAROL, done),
+            "done": done,
+            "grant": Grant(OTHER_CHAT, STREAM + 1, self.carol.public_key, "caller"),
+            "error": ChatFailed("a trial"),
+            "offer": offer,
+            "reason": "cancelled",
+            "verdict": "refuse",
+            "number": STREAM + 1,
+            "ending": "cut-off" if self.alice.state is ClientState.CHAT else None,
+            "undelivered": [],
+        }
+        names = list(inspect.signature(getattr(Engagement, word)).parameters)[1:]
+        if word == "lost":
+            self.server.shut()
+            self.end.standard.close()
+        else:
+            put = getattr(self.person.client._coordinator._life, word)
+            put(*(facts[name] for name in names))
+        self.pump()
+        self.network.advance(1)
+        self.assertEqual(len(answered), 1, word)
+        return came
+
+    def check_free(self, case: object) -> None:
+        """Nothing is left, and the next request becomes a chat."""
+        coordinator = self.person.client._coordinator
+        self.assertEqual(coordinator._waiting._promises, {}, case)
+        self.assertEqual(coordinator._waiting._offers, {}, case)
+        facts = self.alice.state, self.alice.asking, self.alice.offer, self.alice.peer
+        free = ClientState.IDLE if self.alice.is_online else ClientState.OFFLINE
+        self.assertEqual(facts, (free, None, None, None), case)
+        shown = self.notes.of(ChatStarted), self.notes.of(ChatOver)
+        self.assertEqual(len(shown[0]), len(shown[1]), case)
+        shown_offers = len(self.notes.of(Asked)), len(self.notes.of(AskedOver))
+        self.assertEqual(*shown_offers, case)
+        if free is ClientState.IDLE:
+            self.assertEqual(self.ask(CAROL), [], case)
+            self.assertEqual(self.alice.asking, CAROL, case)
+            self.deny(refusals.NoAnswer())
+            self.assertIs(self.alice.state, ClientState.IDLE, case)
+
+    def break_output(self, state: str, word: str, output: Any, *, late: bool) -> None:
+        case = (state, word, "late" if late else "early")
+        self.setUp()
+        waits = self.reach(state)
+        self.notes.events[:] = [
+            one
+            for one in self.notes.events
+            if (state == "chatting" and isinstance(one, ChatStarted))
+            or (state == "considering" and isinstance(one, Asked))
+        ]
+        real = output.method
+
+        def broken(*arguments: Any) -> None:
+            if late:
+                real(*arguments)
+            raise ZeroDivisionError("a trial with bob")
+
+        object.__setattr__(output, "method", broken)  # Automat's outputs are frozen
+        try:
+            came = self.put(word)
+        finally:
+            object.__setattr__(output, "method", real)
+        logged = self.flushLoggedErrors(OurFault)
+        self.assertTrue(logged, case)
+        self.assertNotIn("bob", "".join(map(str, logged)), case)
+        self.assertEqual(len(came), 1, case)
+        if state in ("asking", "crossing", "withdrawing", "accepted", "opening"):
+            self.assertEqual(len(waits), 1, case)
+        self.check_free(case)
+
+    def test_every_output_in_every_state(self) -> None:
+        broken = 0
+        for (
+            state,
+            word,
+            _,
+            outputs,
+        ) in engagement_states.machine.__automat_automaton__.allTransitions():
+            for output in outputs:
+                is_reached = state.name in STATES and word != "broke"
+                if is_reached and not output.name.startswith("returns("):
+                    for late in (False, True):
+                        self.break_output(state.name, word, output, late=late)
+                        broken += 1
+        self.assertGreater(broken, 100)

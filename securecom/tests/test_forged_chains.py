@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from securecom import framing
+from securecom.client.api import ClientState
 from securecom.client.events import Asked, ChatStarted, Event, KeyFollowed, Said
 from securecom.errors import PeerKeyChanged
 from securecom.identity import Identity
@@ -140,7 +141,8 @@ class ForgedTests(FollowCase):
             end = self.end_of_impostor
             self.assertEqual((end.stands, end.messages), (False, []), (kind, way))
             self.assertEqual(self.contacts.trust(BOB, self.old.public_key), "met")
-            self.assertFalse(self.alice.is_opening or self.alice.offer or self.alice.asking)
+            self.assertFalse(self.alice.offer or self.alice.asking)
+            self.assertIs(self.alice.state, ClientState.IDLE)
             caught += 1
         self.assertEqual(caught, 100)
 

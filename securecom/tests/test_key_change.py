@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from securecom import framing, refusals
+from securecom.client.api import ClientState
 from securecom.client.coordination.engagement import Offer
 from securecom.client.events import (
     Asked,
@@ -53,11 +54,12 @@ class ChangedCase(AliceTestCase):
         error: PeerKeyChanged = self.fails(came, PeerKeyChanged)
         self.assertEqual(error.code, 701)
         self.assertIn("No message was sent to it", str(error))
-        line = f"/trust bob {self.bob.public_key.fingerprint}"
+        fingerprint = self.bob.public_key.fingerprint
+        line = f"/trust bob {fingerprint}"
         self.assertTrue(str(error).endswith(line), str(error))
         order = Typed().read(line)
         assert order is not None and not isinstance(order, str)
-        self.assertEqual((order.command.word, order.argument), ("trust", line[len("/trust ") :]))
+        self.assertEqual((order.command.word, order.argument), ("trust", (BOB, fingerprint)))
         return error
 
     def sent_in_chats(self) -> list[bytes]:
@@ -122,7 +124,7 @@ class TakingTests(ChangedCase):
         self.offer()
         self.assertEqual(self.notes.last(Asked).trust, "changed")
         self.told(self.alice.accept())
-        self.assertTrue(self.alice.is_opening)
+        self.assertIs(self.alice.state, ClientState.OPENING)
 
     def test_until_it_is_proved_the_pin_stays(self) -> None:
         known = self.known.public_key
@@ -290,7 +292,8 @@ class SwapTests(ChangedCase):
             end = self.end_of_impostor
             self.assertEqual((end.stands, end.messages, end.is_pinned), (False, [], False), way)
             self.assertEqual(self.trust(self.known.public_key), "met")
-            self.assertFalse(self.alice.is_opening or self.alice.offer or self.alice.asking)
+            self.assertFalse(self.alice.offer or self.alice.asking)
+            self.assertIs(self.alice.state, ClientState.IDLE)
             caught += 1
         self.assertEqual(caught, 100)
 

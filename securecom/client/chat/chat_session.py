@@ -231,6 +231,11 @@ class ChatSession(Connection, amp.CommandLocator):
         """The numbers of messages that wait until the caller has spoken."""
         return self._outbox.unsent
 
+    @property
+    def undelivered(self) -> list[int]:
+        """The numbers of messages without a receipt, held or sent."""
+        return self._outbox.undelivered
+
     # --- what the peer says -----------------------------------------------------------------
 
     def responders(self) -> amp.IResponderLocator:
@@ -404,7 +409,7 @@ class ChatSession(Connection, amp.CommandLocator):
 
     def _report(self, ending: Ending | None) -> None:
         self.close()
-        self._owner.chat_over(ending, self._outbox.undelivered, self.reason)
+        self._owner.chat_over(ending, self.undelivered, self.reason)
 
     def _send(self, number: int, text: str) -> None:
         self.log.said(number, text)

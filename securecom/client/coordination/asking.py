@@ -24,6 +24,7 @@ from securecom.client.coordination.engagement import (
     OfferOver,
     OwnRequest,
     Verdict,
+    Waiting,
     Withdrawn,
 )
 from securecom.client.coordination.station import Station
@@ -87,9 +88,16 @@ class AskingSide:
 
     def end_unwanted(self, grant: Grant) -> None:
         """A chat that we must not, or no longer want to, have."""
-        if self._station.is_online:  # else it is over already
-            ended = self._station.line.ask(vocabulary.EndChat, stream=grant.stream)
-            ended.addErrback(lambda _: None)
+        self._station.end_chat(grant.stream)
+
+    def give_up(self, error: SecurecomError) -> None:
+        """A fault of ours: what the server still makes of the request is unwanted."""
+        request, self._request = self._request, None
+        self._ends.clear()
+        if request is not None:
+            self._station.show(RequestOver(request.callee, outcomes.word_of(error)))
+            if self._station.is_online:
+                self._station.line.ask(vocabulary.CancelRequest).addErrback(lambda _: None)
 
     def take(self) -> OwnRequest:
         """It became a chat. :raises NotNow: if there is none."""
@@ -180,8 +188,8 @@ class AskedSide:
 
     life: Engagement
 
-    def __init__(self, station: Station) -> None:
-        self._station = station
+    def __init__(self, station: Station, waiting: Waiting) -> None:
+        self._station, self._waiting = station, waiting
         self.held: Offer | None = None
         self.open: Offer | None = None
         self.accepted: Offer | None = None
@@ -189,6 +197,11 @@ class AskedSide:
         self._timer: IDelayedCall | None = None
         self._voided: tuple[Offer, float] | None = None  # which, and when
         self._by_name_until = self._altered_until = 0.0
+
+    @property
+    def caller(self) -> Name:
+        """Whose offer is open. :raises NotNow: if there is none."""
+        return _there(self.open).caller
 
     @property
     def is_mistakable(self) -> bool:
@@ -244,7 +257,7 @@ class AskedSide:
 
     def accept_unasked(self, offer: Offer) -> None:
         """The same in the person's name, who is told if it comes to nothing."""
-        stands: Deferred[None] = Deferred()
+        stands = self._waiting.promise()
         stands.addErrback(self._station.show_failure)
         self._expect(offer, stands)
 
@@ -287,6 +300,13 @@ class AskedSide:
             self.opening_failed(WasCancelled("you left before the chat began"))
         else:
             self.opening_failed(ConnectionWasLost("the connection to the server was lost"))
+
+    def give_up(self, error: SecurecomError) -> None:
+        """A fault of ours: no offer is there any more."""
+        self._wait(None)
+        offer, self.held, self.open, self.accepted = self.open, None, None, None
+        if offer is not None:
+            self._station.show(AskedOver(offer.caller, "gone"))
 
     def _expect(self, offer: Offer, stands: Deferred[None]) -> None:
         self.accepted, self._stands = offer, stands
@@ -370,6 +390,11 @@ class DecidingSide:
         if reason != "crossed":
             self._station.missed.note(offer.caller)
         offer.reply("unavailable")
+
+    def give_up(self, error: SecurecomError) -> None:
+        """A fault of ours: nothing is decided about any more."""
+        if self.offer is not None:
+            self.take()
 
     def _settle(self, verdict: Verdict) -> Offer:
         offer = self.take()

@@ -22,7 +22,7 @@ from securecom.client.events import (
     Trust,
     problem,
 )
-from securecom.errors import NotNow, WasCancelled
+from securecom.errors import NotNow, SecurecomError, WasCancelled
 from securecom.identity import Name
 
 
@@ -43,12 +43,13 @@ class OpenChat:
     ) -> None:
         self.peer = agreement.peer
         self.stands = stands
-        self.is_standing = False
         self.session = ChatSession(agreement, self, station.clock, station.logs)
         self._agreement, self._grant = agreement, grant
         self._station, self._life = station, life
         self._line = station.line
-        self._was_number_seen = False
+        self._was_number_seen = self._is_given_up = False
+        #: The front-end knows of this chat, and has to hear of its end.
+        self.is_shown = False
         self._stream = self._line.open_stream(grant.stream)
 
     def begin(self) -> None:
@@ -67,12 +68,18 @@ class OpenChat:
             self._station.met_somebody()
 
     def chat_stands(self) -> None:
-        """Say so; then the person may speak."""
-        self.is_standing = True
+        """Both have proved who they are."""
+        if not self._is_given_up:
+            self._life.stood()
+
+    def stood(self) -> None:
+        """Tell the person, and whoever waits for it."""
         agreement, fingerprint = self._agreement, self._agreement.peer_key.fingerprint
         facts = (agreement.role, self._grant.trust, fingerprint, agreement.seconds)
+        self.is_shown = True
         self.show(ChatStarted(self.peer, *facts))
-        self._life.stood()
+        self._station.missed.forget(self.peer)
+        self.stands.callback(None)
 
     def show(self, event: Event) -> None:
         """Tell the person."""
@@ -82,9 +89,24 @@ class OpenChat:
         self, ending: Ending | None, undelivered: list[int], error: Exception | None
     ) -> None:
         """Let go of the stream; session and keys go with this object."""
+        if self._is_given_up:
+            return
+        try:
+            self._let_go()
+        finally:  # whatever becomes of the stream, this chat is over
+            self._life.over(ending, undelivered, error)
+
+    def give_up(self, error: SecurecomError) -> None:
+        """A fault of ours: cut the chat off; it says nothing more to anybody."""
+        self._is_given_up = True
+        try:
+            self.session.fault(error)
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
         self._stream.loseConnection()
         self._line.end_stream(self._stream.number)
-        self._life.over(ending, undelivered, error)
 
     # --- comparing --------------------------------------------------------------------------
 
@@ -124,30 +146,13 @@ class ChatSide:
     def __init__(self, station: Station) -> None:
         self._station = station
         self._chat: OpenChat | None = None
+        self._grant: Grant | None = None  # until the chat is over
         self._was_asked_for = False
         self._ends: list[Deferred[None]] = []
 
     @property
     def chat(self) -> OpenChat | None:
-        """The chat that is open, standing or being set up."""
-        return self._chat
-
-    @property
-    def session(self) -> ChatSession:
-        """Of the chat that stands. :raises NotNow: if none does."""
-        return self.standing.session
-
-    @property
-    def standing(self) -> OpenChat:
-        """The chat that stands. :raises NotNow: if none does."""
-        if not self._open.is_standing:
-            raise NotNow("the chat is still being set up")
-        return self._open
-
-    @property
-    def _open(self) -> OpenChat:
-        if self._chat is None:
-            raise NotNow("you are in no chat")
+        """The chat that stands or is being set up."""
         return self._chat
 
     def begin(self, grant: Grant, peer: Name, stands: Deferred[None], asked_for: bool) -> None:
@@ -163,24 +168,43 @@ class ChatSide:
             grant.key,
             grant.span,
         )
-        self._was_asked_for = asked_for
+        self._grant, self._was_asked_for = grant, asked_for
         self._chat = OpenChat(agreement, grant, stands, station, self.life)
         station.show(ChatOpening(peer))
         self._chat.begin()
 
-    def stands(self) -> None:
-        """Tell whoever asked for it."""
-        self._station.missed.forget(self._open.peer)
-        self._open.stands.callback(None)
+    def stood(self) -> None:
+        """Both have proved who they are."""
+        if self._chat is not None:
+            self._chat.stood()
 
     def leave(self, done: Deferred[None]) -> None:
         """Say BYE, or give the handshake up; `done` fires when the chat is over."""
         self._ends.append(done)
-        self._open.session.leave()
+        if self._chat is not None:
+            self._chat.session.leave()
+
+    def give_up(self, error: SecurecomError) -> None:
+        """A fault of ours: there is no chat any more."""
+        chat, self._chat = self._chat, None
+        grant, self._grant = self._grant, None
+        self._ends.clear()
+        if chat is not None:
+            if chat.is_shown:
+                self._station.show(problem(error))
+                unsent = chat.session.unsent
+                self._station.show(ChatOver(chat.peer, "cut-off", chat.session.undelivered, unsent))
+            elif self._was_asked_for:
+                self._station.show(RequestOver(chat.peer, outcomes.word_of(error)))
+            chat.give_up(error)
+        elif grant is not None:
+            self._station.end_chat(grant.stream)
 
     def over(self, ending: Ending | None, undelivered: list[int], error: Exception | None) -> None:
         """Tell the person, or whoever waits for it to stand."""
-        chat, self._chat = self._open, None
+        chat, self._chat, self._grant = self._chat, None, None
+        if chat is None:
+            return
         ends, self._ends = self._ends, []
         if ending is None:
             self._never_stood(chat, error, left=bool(ends))

@@ -1,8 +1,8 @@
-"""Between the two roles: owns `is_chatting`, and decides what may be put before the person.
+"""Between the two roles: what the person wants, and what other people want of them.
 
-The main role says what the person wants, the daemon role what other people want. Here each is
-classified, against our own notes and never against the server's word alone, and then moves the
-engagement (`engagement_states.machine`).
+Each of it is classified here, against our own notes and never against the server's word alone, and
+then moves the engagement. In which state that is, and what does not fit it, `engagement_states`
+says.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import replace
 from twisted.internet.defer import Deferred, fail
 
 from securecom import limits, refusals
-from securecom.client.chat.chat_session import ChatSession
+from securecom.client.api import ClientState
 from securecom.client.coordination import engagement_states, outcomes
 from securecom.client.coordination.asking import AskedSide, AskingSide, DecidingSide
 from securecom.client.coordination.chat_side import ChatSide, OpenChat
@@ -24,6 +24,7 @@ from securecom.client.coordination.engagement import (
     Engagement,
     Offer,
     OwnRequest,
+    Waiting,
     Withdrawn,
 )
 from securecom.client.coordination.engagement_states import Sides
@@ -61,20 +62,20 @@ class _Strangers:
 
 
 class Coordinator:
-    """The state that main role and daemon role share.
+    """What main role and daemon role have in common.
 
     :param consent: is consulted before the person is asked.
     """
 
     def __init__(self, station: Station, consent: Consent) -> None:
-        self._station = station
+        self._station, self._waiting = station, Waiting()
         self._asking = AskingSide(station)
         self._deciding = DecidingSide(station, consent)
-        self._asked = AskedSide(station)
+        self._asked = AskedSide(station, self._waiting)
         self._chats = ChatSide(station)
-        sides = Sides(self._asking, self._deciding, self._asked, self._chats)
+        self._sides = Sides(self._asking, self._deciding, self._asked, self._chats, self._waiting)
         self._strangers = _Strangers(station.clock.seconds)
-        self._life: Engagement = engagement_states.machine(sides)
+        self._life: Engagement = engagement_states.begin(self._sides)
         self._asking.life = self._deciding.life = self._life
         self._asked.life = self._chats.life = self._life
         #: The person is there to be asked. The daemon role never takes the server's word for it.
@@ -87,9 +88,9 @@ class Coordinator:
     # --- facts ------------------------------------------------------------------------------
 
     @property
-    def is_chatting(self) -> bool:
-        """From our yes, or theirs, to the end of the chat: the daemon role refuses by itself."""
-        return self._asked.accepted is not None or self._chats.chat is not None
+    def state(self) -> ClientState:
+        """What is going on."""
+        return self._sides.state
 
     @property
     def asking(self) -> Name | None:
@@ -102,67 +103,73 @@ class Coordinator:
         return self._asked.open
 
     @property
-    def is_mistakable(self) -> bool:
-        """Somebody else's offer was there a moment ago: only a yes with a name is meant."""
-        return self._asked.is_mistakable
-
-    @property
     def peer(self) -> Name | None:
         """With whom the chat is that stands."""
-        chat = self._chats.chat
-        return chat.peer if chat is not None and chat.is_standing else None
-
-    @property
-    def session(self) -> ChatSession:
-        """Of the chat that stands. :raises NotNow: if none does."""
-        return self._chats.session
+        return self.standing.peer if self.state is ClientState.CHAT else None
 
     @property
     def standing(self) -> OpenChat:
         """The chat that stands. :raises NotNow: if none does."""
-        return self._chats.standing
+        chat = self._chats.chat
+        if chat is None or self.state is not ClientState.CHAT:
+            is_opening = self.state is ClientState.OPENING
+            raise NotNow("the chat is still being set up" if is_opening else "you are in no chat")
+        return chat
 
     # --- the main role: what the person wants -----------------------------------------------
 
     def request(self, callee: Name, chat_seconds: int | None = None) -> Deferred[None]:
-        """Ask for a chat; fires when it stands. To who asks us it is a yes, to what they ask."""
-        undecided = self._deciding.offer
-        if undecided is not None and undecided.caller != callee:
-            hint = "Nothing was sent. Try again in a moment."
-            return fail(NotNow("somebody is just asking you", hint))
+        """Ask for a chat; fires when it stands. If the callee is asking us, that is a yes to what
+        they ask.
+        """
         self._ask_person_about(callee)
         offer = self.offer
         if offer is not None and offer.caller == callee:
             if chat_seconds in (None, offer.chat_seconds):
-                return self.accept()
+                return self.accept(callee)
             return fail(outcomes.other_span(callee, offer.chat_seconds))
-        request = OwnRequest(callee, chat_seconds=chat_seconds)
+        request = OwnRequest(callee, self._waiting.promise(), chat_seconds)
         self._life.ask(request)
         return request.stands
 
     def cancel(self) -> Deferred[None]:
         """Withdraw our request; fires when it is over."""
-        return _told(self._life.cancel)
+        return self._order(self._life.cancel)
 
-    def accept(self) -> Deferred[None]:
-        """Say yes to the open offer; fires when the chat stands.
+    def accept(self, name: Name | None = None) -> Deferred[None]:
+        """Say yes to the open offer, if it is by `name`; fires when the chat stands.
 
-        A changed key is accepted by nobody who has not taken it before, in so many words.
+        A changed key is accepted only if the person has taken it before, by its fingerprint.
         """
         offer = self.offer
-        if offer is not None and not self._may_be(offer):
-            return fail(outcomes.key_changed(offer.caller, offer.key))
-        if self._asked.is_altered and offer is not None:
-            return fail(outcomes.altered(offer.caller))
-        return _told(self._life.accept)
+        if offer is not None:
+            if name is None and self._asked.is_mistakable:
+                return fail(outcomes.now_asks(offer.caller))
+            if name not in (None, offer.caller):
+                return fail(outcomes.is_not_asking(name))
+            if not self._may_be(offer):
+                return fail(outcomes.key_changed(offer.caller, offer.key))
+            if self._asked.is_altered:
+                return fail(outcomes.altered(offer.caller))
+        return self._order(self._life.accept)
 
-    def refuse(self) -> Deferred[None]:
-        """Say no to the open offer."""
-        return _told(self._life.refuse)
+    def refuse(self, name: Name | None = None) -> Deferred[None]:
+        """Say no to the open offer, if it is by `name`."""
+        return self._order(self._life.refuse, name)
 
-    def dismiss(self) -> Deferred[None]:
-        """Say nothing to the open offer, and have it gone."""
-        return _told(self._life.dismiss)
+    def dismiss(self, name: Name | None = None) -> Deferred[None]:
+        """Say nothing to the open offer, if it is by `name`, and have it gone."""
+        return self._order(self._life.dismiss, name)
+
+    def _order(
+        self, put: Callable[[Deferred[None]], None], caller: Name | None = None
+    ) -> Deferred[None]:
+        """:param caller: whose offer it is about; None: whoever asks."""
+        if self.offer is not None and caller not in (None, self.offer.caller):
+            return fail(outcomes.is_not_asking(caller))
+        done = self._waiting.promise()
+        put(done)
+        return done
 
     def hush(self, caller: Name) -> None:
         """Dismiss what `caller` asks just now, if they do."""
@@ -178,7 +185,7 @@ class Coordinator:
 
     def stop(self) -> Deferred[None]:
         """End the chat, standing or not; fires when it is over."""
-        return _told(self._life.stop)
+        return self._order(self._life.stop)
 
     def different(self) -> Deferred[None]:
         """The safety numbers are not the same: end the chat, whatever becomes of the pin."""
@@ -199,8 +206,9 @@ class Coordinator:
             self._station.show(problem(error))
             offer.reply("unavailable")
             return offer.answer
+        answer = self._waiting.answer(offer)
         self._classify(offer)
-        return offer.answer
+        return answer
 
     def missed(self, caller: Name) -> None:
         """The server refused for us. In a chat the person hears of the first at once."""
@@ -280,6 +288,10 @@ class Coordinator:
             raise refusals.NothingToEnd()
         self._life.stream_opened(number)
 
+    def connected(self) -> None:
+        """Logged in."""
+        self._life.connected()
+
     def line_lost(self) -> None:
         """The standard channel is gone."""
         self._life.lost()
@@ -287,9 +299,3 @@ class Coordinator:
 
 def _is_among(names: frozenset[Name] | None, name: Name) -> bool:
     return names is None or name in names
-
-
-def _told(order: Callable[[Deferred[None]], None]) -> Deferred[None]:
-    done: Deferred[None] = Deferred()
-    order(done)
-    return done

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
 
 from securecom.client.chat.agreement import Role, Span
 from securecom.client.events import KNOWN, Ending, Trust
 from securecom.errors import SecurecomError
 from securecom.identity import Name, PublicKey
+
+_T = TypeVar("_T")
 
 #: What the daemon role answers to an offer.
 Answer = Literal["accept", "refuse", "busy", "unavailable"]
@@ -81,6 +84,43 @@ class Offer:
         self.answer.callback(answer)
 
 
+class Waiting:
+    """Everybody to whom the engagement owes an outcome, so that a fault of ours forgets nobody."""
+
+    def __init__(self) -> None:
+        self._promises: dict[Deferred[None], None] = {}
+        self._offers: dict[Offer, None] = {}
+
+    def promise(self) -> Deferred[None]:
+        """A Deferred that will fire, whatever happens."""
+        return self.keep(Deferred())
+
+    def keep(self, promise: Deferred[None]) -> Deferred[None]:
+        """This one will fire, whatever happens."""
+        self._promises[promise] = None
+        return promise.addBoth(self._kept, promise)
+
+    def answer(self, offer: Offer) -> Deferred[Answer]:
+        """Will be answered, whatever happens."""
+        self._offers[offer] = None
+        return offer.answer.addBoth(self._answered, offer)
+
+    def give_up(self, error: SecurecomError) -> None:
+        """Nothing will come of it: say why; to other people nobody was there."""
+        for promise in list(self._promises):
+            promise.errback(Failure(error))
+        for offer in list(self._offers):
+            offer.reply("unavailable")
+
+    def _kept(self, result: _T, promise: Deferred[None]) -> _T:
+        del self._promises[promise]
+        return result
+
+    def _answered(self, result: _T, offer: Offer) -> _T:
+        del self._offers[offer]
+        return result
+
+
 # --- Who answers a request: the person, unless something was told to decide before them -------
 
 #: An answer in the person's name.
@@ -131,6 +171,9 @@ ASK_THE_PERSON: Final = AskThePerson()
 class Engagement(Protocol):
     """What can happen."""
 
+    def connected(self) -> None:
+        """Logged in."""
+
     def ask(self, request: OwnRequest) -> None:
         """The person asks somebody."""
 
@@ -177,10 +220,7 @@ class Engagement(Protocol):
         """The person says nothing, and does not want to be asked any longer."""
 
     def stream_opened(self, number: int) -> None:
-        """The server opened the stream of the offer that we accepted.
-
-        :raises refusals.NothingToEnd: if we accepted none.
-        """
+        """The server opened the stream of the offer that we accepted."""
 
     def stood(self) -> None:
         """The end-to-end session is secure."""
@@ -193,3 +233,6 @@ class Engagement(Protocol):
 
     def lost(self) -> None:
         """The standard channel is gone."""
+
+    def broke(self, error: SecurecomError) -> None:
+        """An output raised: whatever is going on ends."""

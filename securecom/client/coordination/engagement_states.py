@@ -1,5 +1,6 @@
 """With whom we are in what, as a state machine: one request, one offer or one chat at a time.
 
+    offline -> free                                          logged in; lost: back from anywhere
     free -> asking -> opening -> chatting -> free            we asked
     free -> deciding -> accepted -> opening -> ...           we were asked
             deciding -> considering -> accepted              and so was the person
@@ -11,8 +12,12 @@ offer; if our request ends otherwise, the offer counts.
 `deciding`: whoever may answer in the person's name is consulted. Where that is nobody, the person
 is asked in the same moment.
 
-Every input is taken in every state. What the coordinator and the sides let through only where it
-fits is taken elsewhere too: answered, ended at the server, or without effect.
+Every input is taken in every state, and here alone it is decided what does not fit now: an order
+of the person's is answered with `NotNow`, an offer with "busy", a chat that nobody wants is ended
+at the server, and what comes late changes nothing.
+
+Which state this is for a front-end, `Sides.state` says. An output that raises ends whatever is
+going on (`broke`), so that nobody is engaged for ever.
 """
 
 from __future__ import annotations
@@ -23,7 +28,8 @@ from automat import TypeMachineBuilder
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from securecom import refusals
+from securecom.client.api import ClientState
+from securecom.client.coordination import outcomes
 from securecom.client.coordination.asking import AskedSide, AskingSide, DecidingSide
 from securecom.client.coordination.chat_side import ChatSide
 from securecom.client.coordination.engagement import (
@@ -32,25 +38,51 @@ from securecom.client.coordination.engagement import (
     Offer,
     OwnRequest,
     Verdict,
+    Waiting,
     Withdrawn,
 )
 from securecom.client.events import Ending
-from securecom.errors import (
-    ChatFailed,
-    NotNow,
-    SecurecomError,
-    WasCancelled,
-)
+from securecom.control import our_fault
+from securecom.errors import ChatFailed, SecurecomError, WasCancelled
+from securecom.machines import lasting
+
+#: What a front-end may know of each state.
+_STATES = {
+    "offline": ClientState.OFFLINE,
+    "free": ClientState.IDLE,
+    "asking": ClientState.ASKING,
+    "crossing": ClientState.ASKING,
+    "withdrawing": ClientState.ASKING,
+    "deciding": ClientState.IDLE,
+    "considering": ClientState.ASKED,
+    "accepted": ClientState.OPENING,
+    "opening": ClientState.OPENING,
+    "chatting": ClientState.CHAT,
+}
 
 
 @dataclass(eq=False)
 class Sides:
-    """What transitions are carried out by."""
+    """What transitions are carried out by, and the state that the last one led to."""
 
     asking: AskingSide
     deciding: DecidingSide
     asked: AskedSide
     chats: ChatSide
+    waiting: Waiting
+    state: ClientState = ClientState.OFFLINE
+
+    def entered(self, state: str) -> None:
+        """The machine is in this state now."""
+        self.state = _STATES[state]
+
+    def give_up(self, error: SecurecomError) -> None:
+        """A fault of ours: whatever is going on ends, and everybody who waits hears of it."""
+        for part in (self.chats, self.asking, self.deciding, self.asked, self.waiting):
+            try:
+                part.give_up(error)
+            except Exception:  # the other parts have to end all the same
+                our_fault(Failure())
 
     def decline(self, offer: Offer) -> None:
         """Busy. If it is from the one who is with us already, the person need not hear of it."""
@@ -60,6 +92,7 @@ class Sides:
 
 
 builder = TypeMachineBuilder(Engagement, Sides)
+offline = builder.state("offline")
 free = builder.state("free")
 asking = builder.state("asking")
 crossing = builder.state("crossing")
@@ -70,10 +103,8 @@ accepted = builder.state("accepted")
 opening = builder.state("opening")
 chatting = builder.state("chatting")
 
-_NOT_NOW = NotNow("that makes no sense now")
-
 _asked = (deciding, considering, accepted)
-_all = (free, asking, crossing, withdrawing, *_asked, opening, chatting)
+_all = (offline, free, asking, crossing, withdrawing, *_asked, opening, chatting)
 
 # --- we ask ---------------------------------------------------------------------------------
 
@@ -248,7 +279,7 @@ def _stop_accepted(_: Engagement, sides: Sides, done: Deferred[None]) -> None:
 
 @opening.upon(Engagement.stood).to(chatting)
 def _stood(_: Engagement, sides: Sides) -> None:
-    sides.chats.stands()
+    sides.chats.stood()
 
 
 @opening.upon(Engagement.over).to(free)
@@ -269,34 +300,52 @@ def _stop(_: Engagement, sides: Sides, done: Deferred[None]) -> None:
     sides.chats.leave(done)
 
 
-# --- the standard channel is gone -----------------------------------------------------------
+# --- the standard channel -------------------------------------------------------------------
+
+offline.upon(Engagement.connected).to(free).returns(None)
+free.upon(Engagement.lost).to(offline).returns(None)
 
 
-@asking.upon(Engagement.lost).to(free)
-@crossing.upon(Engagement.lost).to(free)
-@withdrawing.upon(Engagement.lost).to(free)
+@asking.upon(Engagement.lost).to(offline)
+@crossing.upon(Engagement.lost).to(offline)
+@withdrawing.upon(Engagement.lost).to(offline)
 def _lost_asking(_: Engagement, sides: Sides) -> None:
     sides.asked.drop_held("unavailable")
     sides.asking.lost()
 
 
-@deciding.upon(Engagement.lost).to(free)
+@deciding.upon(Engagement.lost).to(offline)
 def _lost_deciding(_: Engagement, sides: Sides) -> None:
     sides.deciding.void("gone")
 
 
-@considering.upon(Engagement.lost).to(free)
+@considering.upon(Engagement.lost).to(offline)
 def _lost_considering(_: Engagement, sides: Sides) -> None:
     sides.asked.void("gone")
 
 
-@accepted.upon(Engagement.lost).to(free)
+@accepted.upon(Engagement.lost).to(offline)
 def _lost_accepted(_: Engagement, sides: Sides) -> None:
     sides.asked.line_lost()
 
 
-for _state in (free, opening, chatting):  # a chat ends with its stream, which is gone too
-    _state.upon(Engagement.lost).loop().returns(None)
+# The chat's stream is gone as well: its session ends a moment later.
+opening.upon(Engagement.lost).to(offline).returns(None)
+chatting.upon(Engagement.lost).to(offline).returns(None)
+for _state in (offline, free):
+    _state.upon(Engagement.over).loop()(_over)
+
+# --- a fault of ours ------------------------------------------------------------------------
+
+
+def _give_up(_: Engagement, sides: Sides, error: SecurecomError) -> None:
+    sides.give_up(error)
+
+
+for _state in _all:
+    if _state is not offline:
+        _state.upon(Engagement.broke).to(free)(_give_up)
+offline.upon(Engagement.broke).loop()(_give_up)
 
 # --- not now --------------------------------------------------------------------------------
 
@@ -306,16 +355,33 @@ def _busy(_: Engagement, sides: Sides, offer: Offer) -> None:
 
 
 def _not_while(_: Engagement, sides: Sides, done: Deferred[None]) -> None:
-    done.errback(Failure(_NOT_NOW))
+    is_offline = sides.state is ClientState.OFFLINE
+    done.errback(Failure(outcomes.offline() if is_offline else outcomes.not_now()))
 
 
 def _no_request_now(_: Engagement, sides: Sides, request: OwnRequest) -> None:
-    request.stands.errback(Failure(_NOT_NOW))
+    request.stands.errback(Failure(outcomes.not_now()))
+
+
+@offline.upon(Engagement.ask).loop()
+def _no_request_offline(_: Engagement, sides: Sides, request: OwnRequest) -> None:
+    request.stands.errback(Failure(outcomes.offline()))
+
+
+@deciding.upon(Engagement.ask).loop()
+def _no_request_while_deciding(_: Engagement, sides: Sides, request: OwnRequest) -> None:
+    request.stands.errback(Failure(outcomes.somebody_asks()))
+
+
+@considering.upon(Engagement.ask).loop()
+def _no_request_while_asked(_: Engagement, sides: Sides, request: OwnRequest) -> None:
+    request.stands.errback(Failure(outcomes.asks_already(sides.asked.caller)))
 
 
 for _state in _all:
-    if _state is not free:
+    if _state not in (offline, free, deciding, considering):
         _state.upon(Engagement.ask).loop()(_no_request_now)
+    if _state is not free:
         _state.upon(Engagement.offered).loop()(_busy)
     if _state not in (asking, crossing, withdrawing):
         _state.upon(Engagement.cancel).loop()(_not_while)
@@ -339,10 +405,6 @@ def _end_misgranted(_: Engagement, sides: Sides, grant: Grant, error: SecurecomE
     sides.asking.end_unwanted(grant)
 
 
-def _nothing_accepted(_: Engagement, sides: Sides, number: int) -> None:
-    raise refusals.NothingToEnd()
-
-
 for _state in _all:
     if _state not in (asking, crossing, withdrawing):
         _state.upon(Engagement.granted).loop()(_end_granted)
@@ -357,10 +419,21 @@ for _state in _all:
         _state.upon(Engagement.agreed).loop().returns(None)
         _state.upon(Engagement.declined).loop().returns(None)
     if _state is not accepted:
-        _state.upon(Engagement.stream_opened).loop()(_nothing_accepted)
+        _state.upon(Engagement.stream_opened).loop().returns(None)
     if _state is not opening:
         _state.upon(Engagement.stood).loop().returns(None)
-    if _state not in (opening, chatting):
+    if _state not in (offline, free, opening, chatting):
         _state.upon(Engagement.over).loop().returns(None)
+    if _state is not offline:
+        _state.upon(Engagement.connected).loop().returns(None)
+offline.upon(Engagement.lost).loop().returns(None)
 
 machine = builder.build()
+
+
+def _mend(engagement: Engagement, _: Sides, error: SecurecomError) -> None:
+    engagement.broke(error)
+
+
+#: An engagement of these sides, off line.
+begin = lasting(machine, _mend, Sides.entered)

@@ -64,6 +64,36 @@ def key_changed(name: Name, key: PublicKey) -> PeerKeyChanged:
     )
 
 
+def not_now() -> NotNow:
+    """An order of the person's that does not fit what is going on."""
+    return NotNow("that makes no sense now")
+
+
+def offline() -> NotNow:
+    """What needs the server has to wait for it."""
+    return NotNow("you are not on line", "Nothing was sent. Wait until the server is reached.")
+
+
+def somebody_asks() -> NotNow:
+    """A request that the person has not seen yet is being decided about."""
+    return NotNow("somebody is just asking you", "Nothing was sent. Try again in a moment.")
+
+
+def asks_already(name: Name) -> NotNow:
+    """One request at a time, and theirs is there."""
+    return NotNow(f"{name} is asking you", "Nothing was sent. /accept or /refuse first.")
+
+
+def is_not_asking(name: Name) -> NotNow:
+    """An answer to somebody whose request is not there."""
+    return NotNow(f"{name} is not asking you")
+
+
+def now_asks(name: Name) -> NotNow:
+    """A yes without a name, just after another person's request took the place of the first."""
+    return NotNow(f"now it is {name} who asks", f"Nothing was sent. /accept {name}")
+
+
 def altered(name: Name) -> NotNow:
     """They ask anew, and what they ask is not what the person saw a moment ago."""
     what = f"{name} has just asked anew, with another key or for another time"

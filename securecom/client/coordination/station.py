@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
-from securecom import limits
+from securecom import limits, vocabulary
 from securecom.client.api import Frontend
 from securecom.client.chat.agreed_log import Logs
 from securecom.client.chat.stream import Stream
@@ -165,6 +165,11 @@ class Station:
         if self._line is None:
             raise NotNow("you are not on line")
         return self._line
+
+    def end_chat(self, stream: int) -> None:
+        """Have the server end a chat that we do not have."""
+        if self._line is not None:  # else it is over already
+            self._line.ask(vocabulary.EndChat, stream=stream).addErrback(lambda _: None)
 
     def trust(self, name: Name) -> Trust:
         """How a name stands, wherever it is shown. Pins that cannot be read vouch for nobody."""

@@ -1,0 +1,87 @@
+"""State machines that outlive a fault of ours: Automat's, with a queue in front of the inputs.
+
+An input that is made inside an output has to wait until the output is done. Automat makes it wait,
+but forgets it when the output raises, and lets the exception go to whoever made the first input.
+Here no input is forgotten, no exception gets out, and the machine itself is moved to an end.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Generic, TypeVar, cast
+
+from automat import TypeMachine
+from twisted.python.failure import Failure
+
+from securecom.control import our_fault
+from securecom.errors import SecurecomError
+
+Inputs = TypeVar("Inputs")
+Core = TypeVar("Core")
+
+
+def lasting(
+    machine: TypeMachine[Inputs, Core],
+    mend: Callable[[Inputs, Core, SecurecomError], None],
+    entered: Callable[[Core, str], None] | None = None,
+) -> Callable[[Core], Inputs]:
+    """Make the machine's factory one whose machines outlive what their outputs raise.
+
+    :param mend: called when an output has raised, before any input that waits. It makes an input
+        that leads to an end from every state, and releases what the output may have left behind.
+    :param entered: called with the name of each state that an input leads to, before the outputs.
+    """
+
+    def begin(core: Core) -> Inputs:
+        return cast(Inputs, _Queue(machine(core), core, mend, entered))
+
+    return begin
+
+
+class _Queue(Generic[Inputs, Core]):
+    """Takes a machine's inputs, one after the other."""
+
+    def __init__(
+        self,
+        machine: Inputs,
+        core: Core,
+        mend: Callable[[Inputs, Core, SecurecomError], None],
+        entered: Callable[[Core, str], None] | None,
+    ) -> None:
+        self._machine, self._core, self._mend = machine, core, mend
+        self._waiting: deque[Callable[[], Any]] = deque()
+        self._is_busy = False
+        if entered is not None:
+            tell = entered  # Automat has no public way to read a state; its tracer comes closest
+            transitioner = cast(Any, machine).__automat_transitioner__
+            transitioner.setTrace(lambda _old, _input, new: tell(core, new.name))
+
+    def __getattr__(self, word: str) -> Callable[..., Any]:
+        """The input of this name."""
+        put = getattr(self._machine, word)
+        return lambda *arguments: self._take(partial(put, *arguments))
+
+    def _take(self, put: Callable[[], Any]) -> Any:
+        """What the input returns; None if it has to wait, or its output raises."""
+        self._waiting.append(put)
+        if self._is_busy:
+            return None
+        self._is_busy = True
+        result = self._carry_out(self._waiting.popleft())
+        while self._waiting:
+            self._carry_out(self._waiting.popleft())
+        self._is_busy = False
+        return result
+
+    def _carry_out(self, put: Callable[[], Any]) -> Any:
+        try:
+            return put()
+        except Exception as error:
+            reason = error if isinstance(error, SecurecomError) else our_fault(Failure())
+        try:
+            self._mend(self._machine, self._core, reason)
+        except Exception:
+            our_fault(Failure())
+        return None
