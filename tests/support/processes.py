@@ -27,7 +27,7 @@ T = TypeVar("T")
 #: The tests' reactor, which is a module.
 reactor: Any = _reactor
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 #: For anything that is waited for; long, since the machine may have other things to do.
 DEADLINE = 60.0
 
