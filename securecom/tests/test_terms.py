@@ -1,11 +1,11 @@
-"""What may be chosen for good: as people type it and as a profile keeps it."""
+"""Lasting choices, as people type them and as a profile keeps them; and spans of time in words."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client.terms import NOBODY, BusyAudience, Choices, read_ask, read_busy
+from securecom.client.terms import NOBODY, BusyAudience, Choices, duration, read_ask, read_busy
 from securecom.errors import BadArgument, BadName
 from securecom.identity import Name
 
@@ -53,3 +53,11 @@ class ChoicesTests(SynchronousTestCase):
         for busy in (NOBODY, BusyAudience(people=True), BusyAudience(names=(BOB, CAROL))):
             self.assertEqual(read_busy(str(busy)), busy)
         self.assertEqual(read_ask("nobody"), "nobody")
+
+
+class DurationTests(SynchronousTestCase):
+    def test_as_people_say_it(self) -> None:
+        told = {0: "0 s", 119: "119 s", 120: "2 min", 121: "3 min", 3540: "59 min"}
+        told |= {3541: "1 h", 3600: "1 h", 5400: "1 h 30 min", 86_400: "24 h"}
+        for seconds, text in told.items():
+            self.assertEqual(duration(seconds), text)

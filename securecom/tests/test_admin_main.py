@@ -1,4 +1,4 @@
-"""`securecom-admin` about the server itself, and as a process: streams and exit codes."""
+"""`securecom-admin` about the server itself, and as a program: streams and exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that nobody answered: noted by name, time and count, and told when one is back."""
+"""Requests that nobody answered: recorded by name, time and count, and shown on return."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """/mydata shows all that the server holds, complete by construction.
 
 The registry: every column of the real schema is declared in `server.personal`, and a marker in each
-personal one is found in what a client shows. What the server remembers is in `test_held_in_memory`.
+personal one is found in what a client shows. What the server remembers is in `test_remembered`.
 """
 
 from __future__ import annotations
