@@ -195,7 +195,10 @@ class TypedTests(SynchronousTestCase):
         """It looks like one on the screen: whoever typed or pasted it means no message."""
         unseen = [chr(code) for code in range(0x3000) if is_unseen(chr(code)) and code != 0x0A]
         unseen += ["\ufeff", "\u3164", "\U000e0001", "\x1b[200~", "\x1b[A", "\x1bOA", "\x9b1;5C"]
-        unseen += ["\u200b\u200e \x00", "\x1b[200~\ufeff", "\x1b"]
+        unseen += ["\u200b\u200e \x00", "\x1b[200~\ufeff", "\x1b", "\U00013441", "\U00013442"]
+        # A terminal's answers, a click, a function key, and a sequence that was cut off.
+        unseen += ["\x1b]11;rgb:0/0/0\x1b\\", "\x1b]0;t\x07", "\x9d0;t\x9c", "\x1bP1$r0m\x1b\\"]
+        unseen += ["\x1b_x\x1b\\", "\x1b[?2004;1$y", "\x1b[M !!", "\x1b[[A", "\x1b[1;2", "\x1b["]
         for before in unseen:
             for command in ("/exit", "/chat bob", "/x", "!exit", "!chat"):
                 if before.isspace() and command.startswith("!") and before in " \t":
