@@ -15,4 +15,4 @@ Where to begin reading:
 The bytes are in docs/protocol.md, the ways through the house in docs/architecture.md.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
