@@ -6,10 +6,12 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import refusals, vocabulary
+from securecom import limits, refusals, vocabulary
 from securecom.client.chat import chat_life
 from securecom.client.chat.chat_life import ChatLife, Heard
-from securecom.errors import WireError
+from securecom.errors import NotNow, OurFault, WireError
+from securecom.tests.support.broken_outputs import OutputCase, idle, output_cases
+from securecom.tests.support.chat_pair import Pair
 
 ERROR = WireError("a trial")
 
@@ -146,6 +148,9 @@ class Notes:
     def end(self, ending: Any, error: Exception | None) -> None:
         self.done.append(("end", ending, getattr(error, "what", None)))
 
+    def give_up(self, error: Exception) -> None:
+        self.done.append("give up")
+
 
 class ChatLifeTests(SynchronousTestCase):
     def reach(self, state: str) -> tuple[ChatLife, Notes]:
@@ -178,3 +183,40 @@ class ChatLifeTests(SynchronousTestCase):
 
     def test_the_refusal_of_a_message_is_part_of_the_vocabulary(self) -> None:
         self.assertIn(refusals.OutOfTurn, vocabulary.Say.errors)
+
+
+class FaultTests(SynchronousTestCase):
+    """Whichever output raises, and however much of it was done: the owner hears of the end."""
+
+    def break_output(self, case: OutputCase) -> None:
+        pair = Pair()
+        session, life = pair.alice.session, pair.alice.session._life
+        with idle(chat_life.machine):
+            for word, *arguments in PATHS[case.state]:
+                getattr(life, word)(*arguments)
+        [arguments] = [rest for word, *rest in _inputs() if word == case.word]
+        with case.broken():
+            getattr(life, case.word)(*arguments)
+        self.assertTrue(self.flushLoggedErrors(OurFault), case)
+        pair.clock.advance(0)
+        self.assertEqual(len(pair.alice.over), 1, case)
+        self.assertIsNotNone(pair.alice.error, case)
+        self.assertRaises(NotNow, session.say, "hi")
+        with case.broken():
+            for word, *arguments in INPUTS:
+                getattr(life, word)(*arguments)
+        pair.clock.advance(limits.BYE_DEADLINE)
+        self.assertEqual(len(pair.alice.over), 1, case)
+        self.assertEqual(pair.clock.getDelayedCalls(), [], case)
+
+    def test_every_output_in_every_state(self) -> None:
+        cases = list(output_cases(chat_life.machine))
+        for case in cases:
+            self.break_output(case)
+        self.assertGreater(len(cases), 80)
+
+
+def _inputs() -> tuple[tuple[Any, ...], ...]:
+    heard = Heard("hi")
+    heard.receipt.addErrback(lambda _: None)
+    return (*INPUTS, ("heard", heard))

@@ -24,10 +24,12 @@ from securecom.client.events import (
     AskedOver,
     ChatOver,
     ChatStarted,
+    Online,
     Problem,
     RefusedForYou,
 )
 from securecom.errors import ChatFailed, NotAnswered, NotNow, OurFault
+from securecom.tests.support.broken_outputs import OutputCase, output_cases
 from securecom.tests.support.chat_pair import STREAM
 from securecom.tests.support.scripted_server import outcome
 from securecom.tests.support.scripted_server_case import (
@@ -342,48 +344,27 @@ class FaultTests(AliceTestCase):
             self.deny(refusals.NoAnswer())
             self.assertIs(self.alice.state, ClientState.IDLE, case)
 
-    def break_output(self, state: str, word: str, output: Any, *, late: bool) -> None:
-        case = (state, word, "late" if late else "early")
+    def break_output(self, case: OutputCase) -> None:
         self.setUp()
-        waits = self.reach(state)
-        self.notes.events[:] = [
-            one
-            for one in self.notes.events
-            if (state == "chatting" and isinstance(one, ChatStarted))
-            or (state == "considering" and isinstance(one, Asked))
-        ]
-        real = output.method
-
-        def broken(*arguments: Any) -> None:
-            if late:
-                real(*arguments)
-            raise ZeroDivisionError("a trial with bob")
-
-        object.__setattr__(output, "method", broken)  # Automat's outputs are frozen
-        try:
-            came = self.put(word)
-        finally:
-            object.__setattr__(output, "method", real)
+        waits = self.reach(case.state)
+        kept = {"chatting": ChatStarted, "considering": Asked}.get(case.state, Online)
+        self.notes.events[:] = self.notes.of(kept)
+        with case.broken():
+            came = self.put(case.word)
         logged = self.flushLoggedErrors(OurFault)
         self.assertTrue(logged, case)
         self.assertNotIn("bob", "".join(map(str, logged)), case)
         self.assertEqual(len(came), 1, case)
-        if state in ("asking", "crossing", "withdrawing", "accepted", "opening"):
+        if case.state in ("asking", "crossing", "withdrawing", "accepted", "opening"):
             self.assertEqual(len(waits), 1, case)
         self.check_free(case)
 
     def test_every_output_in_every_state(self) -> None:
-        broken = 0
-        for (
-            state,
-            word,
-            _,
-            outputs,
-        ) in engagement_states.machine.__automat_automaton__.allTransitions():
-            for output in outputs:
-                is_reached = state.name in STATES and word != "broke"
-                if is_reached and not output.name.startswith("returns("):
-                    for late in (False, True):
-                        self.break_output(state.name, word, output, late=late)
-                        broken += 1
-        self.assertGreater(broken, 100)
+        cases = [
+            case
+            for case in output_cases(engagement_states.machine)
+            if case.state in STATES and case.word != "broke"
+        ]
+        for case in cases:
+            self.break_output(case)
+        self.assertGreater(len(cases), 100)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom.client.chat import rekeying
 from securecom.client.chat.rekeying import RekeyLife
-from securecom.errors import NotRekeyed, WireError
+from securecom.errors import NotRekeyed, OurFault, WireError
+from securecom.tests.support.broken_outputs import OutputCase, idle, output_cases
+from securecom.tests.support.chat_pair import Pair
 
 ERROR = WireError("a trial")
 
@@ -134,6 +137,45 @@ class RekeyLifeTests(SynchronousTestCase):
     def test_no_input_was_forgotten_here(self) -> None:
         tried = {word for word, *_ in INPUTS}
         self.assertEqual(tried, {word for word in vars(RekeyLife) if not word.startswith("_")})
+
+
+class Session:
+    """The chat whose keys are renewed; it ends at the first fault."""
+
+    def __init__(self) -> None:
+        self.faults: list[Exception] = []
+        self.control: Any = None  # what needs it raises, which is as good
+
+    def send(self, frame: bytes) -> None:
+        raise ZeroDivisionError("a trial")
+
+    def fault(self, error: Exception) -> None:
+        self.faults.append(error)
+
+
+class FaultTests(SynchronousTestCase):
+    """Whichever output raises, and however much of it was done: the chat is cut."""
+
+    def break_output(self, case: OutputCase) -> None:
+        session, clock, epochs = Session(), Clock(), Any
+        agreement = Pair().agreement("caller")
+        keys = rekeying.Rekeying(agreement, session, epochs, clock)  # type: ignore[arg-type]
+        with idle(rekeying.machine):
+            for word, *arguments in PATHS[case.state]:
+                getattr(keys._life, word)(*arguments)
+        [arguments] = [rest for word, *rest in INPUTS if word == case.word]
+        with case.broken():
+            getattr(keys._life, case.word)(*arguments)
+        self.assertTrue(self.flushLoggedErrors(OurFault), case)
+        self.assertTrue(session.faults, case)
+        self.assertEqual(clock.getDelayedCalls(), [], case)
+        self.assertIsNone(keys._next, case)
+
+    def test_every_output_in_every_state(self) -> None:
+        cases = list(output_cases(rekeying.machine))
+        for case in cases:
+            self.break_output(case)
+        self.assertGreater(len(cases), 40)
 
 
 _ONWARD = {("awaiting_hello", "good_hello"), ("awaiting_switch", "peer_switched")}

@@ -18,7 +18,8 @@ from automat import TypeMachineBuilder
 from twisted.internet.defer import Deferred
 
 from securecom.client.events import Ending, Word
-from securecom.errors import WireError
+from securecom.errors import SecurecomError, WireError
+from securecom.machines import lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,9 @@ class ChatActions(Protocol):
 
     def end(self, ending: Ending | None, error: Exception | None) -> None:
         """It is over. `ending`: None if it never stood; `error`: what the peer did, if it did."""
+
+    def give_up(self, error: SecurecomError) -> None:
+        """An output raised: it is over all the same."""
 
 
 builder = TypeMachineBuilder(ChatLife, ChatActions)  # type: ignore[type-abstract]
@@ -288,3 +292,14 @@ over.upon(ChatLife.lost).loop().returns(None)
 over.upon(ChatLife.misbehaved).loop().returns(None)
 
 machine = builder.build()
+
+
+def _mend(life: ChatLife, session: ChatActions, error: SecurecomError) -> None:
+    try:
+        life.misbehaved(error)
+    finally:  # it may be the end that raised
+        session.give_up(error)
+
+
+#: The life of a session, from its handshake on.
+begin = lasting(machine, _mend)

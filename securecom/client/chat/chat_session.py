@@ -183,7 +183,7 @@ class ChatSession(Connection, amp.CommandLocator):
         clock: IReactorTime,
         logs: Logs | None = None,
     ) -> None:
-        self._life: ChatLife = chat_life.machine(self)
+        self._life: ChatLife = chat_life.begin(self)
         #: What the two say about their safety numbers, and about keeping a log.
         self.comparing = Comparing(agreement.peer, self, self._life, owner)
         self.log = AgreedLog(agreement, self, owner, logs)
@@ -199,6 +199,7 @@ class ChatSession(Connection, amp.CommandLocator):
         self._outbox = Outbox()
         self._unsent_receipts = 0
         self._bye_deadline: IDelayedCall | None = None
+        self._has_stood = self._is_over = False
 
     def open(self, stream: Stream, identity: Identity) -> None:
         """Begin the handshake in a stream; the caller is TLS client."""
@@ -316,7 +317,7 @@ class ChatSession(Connection, amp.CommandLocator):
         self.established()
         self._rekeying.begin()
         self._time.begin()
-        self.may_speak = True
+        self.may_speak = self._has_stood = True
         self._owner.chat_stands()
 
     def send_now(self, number: int, text: str) -> None:
@@ -371,12 +372,26 @@ class ChatSession(Connection, amp.CommandLocator):
 
     def end(self, ending: Ending | None, error: Exception | None) -> None:
         """Over; the owner hears of it when our last answers are on their way."""
+        self._end_soon(self._time.ending(ending), error)
+        self._stop()
+
+    def give_up(self, error: SecurecomError) -> None:
+        """A fault of ours, perhaps in the middle of the end."""
+        self._end_soon("cut-off" if self._has_stood else None, error)
+        self._time.stop()
+        self._stop()
+
+    def _end_soon(self, ending: Ending | None, error: Exception | None) -> None:
         self.may_speak = False
         self.reason = self.reason or error
+        if not self._is_over:
+            self._is_over = True
+            self.clock.callLater(0, self._report, ending)
+
+    def _stop(self) -> None:
         self._cancel("_bye_deadline")
         self._rekeying.end()
         self.log.end()
-        self.clock.callLater(0, self._report, self._time.ending(ending))
 
     # --- epochs -----------------------------------------------------------------------------
 
@@ -408,8 +423,10 @@ class ChatSession(Connection, amp.CommandLocator):
             self._life.lost()
 
     def _report(self, ending: Ending | None) -> None:
-        self.close()
-        self._owner.chat_over(ending, self.undelivered, self.reason)
+        try:
+            self.close()
+        finally:  # whatever becomes of the stream
+            self._owner.chat_over(ending, self.undelivered, self.reason)
 
     def _send(self, number: int, text: str) -> None:
         self.log.said(number, text)

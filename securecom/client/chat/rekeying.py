@@ -23,7 +23,8 @@ from securecom import peers as proofs
 from securecom.client.chat.agreement import Agreement, Role
 from securecom.client.chat.epochs import Epoch, EpochOver, Epochs
 from securecom.control import ControlLane
-from securecom.errors import NotRekeyed, ProofRefused, TLSRefused, WireError
+from securecom.errors import NotRekeyed, ProofRefused, SecurecomError, TLSRefused, WireError
+from securecom.machines import lasting
 
 
 class RekeyLife(Protocol):
@@ -188,6 +189,18 @@ for _late in (
 machine = builder.build()
 
 
+def _mend(life: RekeyLife, rekeying: RekeyActions, error: SecurecomError) -> None:
+    try:
+        life.misbehaved(error)
+    finally:  # it may be the end that raised
+        rekeying.stop()
+        rekeying.fail(error)
+
+
+#: The life of a chat's keys, before the chat stands.
+begin = lasting(machine, _mend)
+
+
 # --- Fresh keys for a long chat: when, and step by step ---------------------------------------
 # The next epoch's handshake goes through the present one, in frames of the epoch lane, so the
 # server can neither see nor touch it. Each side then proves, under a key that only the present
@@ -218,7 +231,7 @@ class Rekeying:
     ) -> None:
         self._agreement, self._session = agreement, session
         self._epochs, self._clock = epochs, clock
-        self._life: RekeyLife = machine(self)
+        self._life: RekeyLife = begin(self)
         self._next: Epoch | None = None
         self._timers: list[IDelayedCall] = []
         self._rested = -math.inf  # since when the present epoch has served; before: never

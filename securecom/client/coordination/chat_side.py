@@ -206,7 +206,7 @@ class ChatSide:
         if chat is None:
             return
         ends, self._ends = self._ends, []
-        if ending is None:
+        if ending is None or not chat.is_shown:
             self._never_stood(chat, error, left=bool(ends))
         else:
             if error is not None:
