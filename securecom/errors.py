@@ -1,7 +1,7 @@
-"""One class a reason, in three families: our fault, the peer's fault, the person's mistake.
+"""One class for each reason: our fault, the peer's fault, or the user's mistake.
 
 Each error has a stable number, says what happened and what was not done, and ends with what to
-do next. Refusals that travel on the wire are in `securecom.vocabulary`.
+do next. Refusals that travel on the wire are in `securecom.refusals`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import ClassVar
 class SecurecomError(Exception):
     """An error a person may read.
 
-    :param what: what happened and what was not done, without a final stop's worth of blame.
-    :param hint: what to do next; the class has one of its own.
+    :param what: what happened and what was not done; no full stop at the end.
+    :param hint: what to do next; without one, the class's own.
     """
 
     code: ClassVar[int] = 100
@@ -40,7 +40,7 @@ class StateDamaged(OurFault):
     """A folder or file that securecom keeps is not what it wrote."""
 
     code = 110
-    hint = "Nothing was changed. Mend it, or restore it from a backup."
+    hint = "Nothing was changed. Repair it, or restore it from a backup."
 
 
 class StateBusy(OurFault):
@@ -58,7 +58,7 @@ class StateUnusable(OurFault):
 
 
 class NoState(OurFault):
-    """There is no server's state in this folder."""
+    """This folder holds no server state."""
 
     code = 113
     hint = "Start the server once (twistd -n securecom), or name its folder with --state."
@@ -72,10 +72,10 @@ class TLSUnusable(OurFault):
 
 
 class OutputFailed(OurFault):
-    """What was to be printed could not be written."""
+    """Output could not be written."""
 
     code = 116
-    hint = "Nothing was changed or sent. Check where the output goes: is there space left?"
+    hint = "Nothing was changed or sent. Check where the output goes, and the space left there."
 
 
 # --- the person's ---------------------------------------------------------------------------
@@ -89,25 +89,25 @@ class Mistake(SecurecomError):
 
 
 class UnknownCommand(Mistake):
-    """A line that starts like a command and is none."""
+    """A line that starts like a command but is not one."""
 
     code = 201
 
 
 class BadArgument(Mistake):
-    """A command with an argument that it cannot take."""
+    """A command with an argument that it does not accept."""
 
     code = 202
 
 
 class NotNow(Mistake):
-    """A command that has no meaning at this moment."""
+    """A command that makes no sense at this moment."""
 
     code = 203
 
 
 class BadName(Mistake):
-    """Text that is no name."""
+    """Text that is not a valid name."""
 
     code = 204
     hint = "A name is 1 to 32 of a-z, 0-9, '.', '_' and '-', and starts with a letter or digit."
@@ -120,14 +120,14 @@ class TooLong(Mistake):
 
 
 class BadKey(Mistake):
-    """Bytes that are no acceptable Ed25519 public key."""
+    """Bytes that are not an acceptable Ed25519 public key."""
 
     code = 206
     hint = "securecom takes ssh-ed25519 keys only."
 
 
 class BadLink(Mistake):
-    """Text that is no invitation link."""
+    """Text that is not an invitation link."""
 
     code = 207
     hint = "Nothing was sent. Copy the whole link, from securecom:// to its last character."
@@ -155,33 +155,33 @@ class ProfileProblem(Mistake):
 
 
 class WhichProfile(Mistake):
-    """There is no profile, or more than one and none was named."""
+    """There is no profile, or there are several and none was named."""
 
     code = 212
 
 
 class PassPhraseProblem(IdentityProblem):
-    """No pass phrase, or not the right one, or one that may not be taken from there."""
+    """A pass phrase that is missing, wrong, or may not come from where it was given."""
 
     code = 213
 
 
 class BackupProblem(Mistake):
-    """A backup cannot be written there, or cannot be restored from that."""
+    """A backup cannot be written there, or cannot be restored from this file."""
 
     code = 214
     hint = "Nothing was changed or sent."
 
 
 class NoProgram(Mistake):
-    """The program that is to answer chat requests is not there, or may not be run."""
+    """The program meant to answer chat requests is missing or not executable."""
 
     code = 215
     hint = "Nothing was sent. Name a program with its path, or '' for none: docs/bots.md."
 
 
 class ProgramFailed(Mistake):
-    """The program that is to answer chat requests gave no answer."""
+    """The program meant to answer chat requests gave no answer."""
 
     code = 216
     hint = "You are asked instead."
@@ -205,34 +205,34 @@ class NoSuchInvitation(Mistake):
 
 
 class NameTaken(Mistake):
-    """The name has a key already, so it cannot be invited."""
+    """The name already has a key, so it cannot be invited."""
 
     code = 222
     hint = "Nothing was changed. For a new key: securecom-admin reset-key NAME, then invite again."
 
 
 class NotConfirmed(Mistake):
-    """Something that cannot be undone, and nobody said yes."""
+    """Something that cannot be undone was not confirmed."""
 
     code = 223
-    hint = "Nothing was changed. Say it again with --yes."
+    hint = "Nothing was changed. Repeat it with --yes."
 
 
 class NameInQuarantine(Mistake):
-    """The name was somebody's not long ago, so it cannot be invited."""
+    """The name belonged to somebody not long ago, so it cannot be invited."""
 
     code = 226
     hint = (
-        "Nothing was changed. Old friends would take its next owner for the last one: choose "
+        "Nothing was changed. Old friends would mistake its next owner for the last one: choose "
         "another name, wait, or see securecom-admin release."
     )
 
 
 class NotInQuarantine(Mistake):
-    """A name that is not held back from anybody."""
+    """A name that is not in quarantine."""
 
     code = 227
-    hint = "Nothing was changed. securecom-admin quarantine shows all that are."
+    hint = "Nothing was changed. securecom-admin quarantine shows the names that are."
 
 
 # --- the network and the server -------------------------------------------------------------
@@ -242,7 +242,7 @@ class CannotReach(SecurecomError):
     """No connection to the server."""
 
     code = 301
-    hint = "Check the address, and that the server runs."
+    hint = "Check the address, and that the server is running."
 
 
 class ConnectionWasLost(SecurecomError):
@@ -253,7 +253,7 @@ class ConnectionWasLost(SecurecomError):
 
 
 class ClockIsOff(CannotReach):
-    """The server is the pinned one, but by this machine's clock its certificate is not valid."""
+    """The server is the pinned one, but its certificate is not valid by this machine's clock."""
 
     code = 306
     hint = (
@@ -270,10 +270,10 @@ class NotDialled(SecurecomError):
 
 
 class PortTaken(SecurecomError):
-    """Another program on this machine has the port where the server would dial us."""
+    """Another program on this machine uses the port where the server would dial us."""
 
     code = 304
-    hint = "End the program that has it, or start again with --request listen."
+    hint = "End the program that uses it, or start again with --request listen."
 
 
 class ServerInTrouble(SecurecomError):
@@ -293,14 +293,14 @@ class ServerMismatch(SecurecomError):
 
 
 class LoginRefused(SecurecomError):
-    """The server knows us and says no, or does not know us."""
+    """The server turned us away, or does not know us."""
 
     code = 501
     hint = "Ask the server's admin."
 
 
 class InvitationRefused(LoginRefused):
-    """The invitation is spent, expired, revoked or unknown."""
+    """The invitation was used, has expired, was revoked, or is unknown."""
 
     code = 502
     hint = "Ask the admin for a new one."
@@ -310,7 +310,7 @@ class InvitationRefused(LoginRefused):
 
 
 class NotAnswered(SecurecomError):
-    """The request came to nothing, for a reason that the other side need not tell."""
+    """The request came to nothing, for a reason that the other side need not give."""
 
     code = 601
     #: Seconds until the same person may be asked again, if that is known.
@@ -333,7 +333,7 @@ class WasCancelled(NotAnswered):
 
 
 class IsBusy(NotAnswered):
-    """The other person is in a chat or asks somebody, and lets us see that."""
+    """The other person is in a chat or asking for one, and lets us see that."""
 
     code = 604
     hint = "No chat began. They will see that you asked; try again later."
@@ -343,7 +343,7 @@ class PeerKeyChanged(SecurecomError):
     """The peer's key is not the pinned one."""
 
     code = 701
-    hint = "No message was sent to that key. Ask them by another way whether they have a new key."
+    hint = "No message was sent to that key. Call them and ask whether they have a new key."
 
 
 class ChatFailed(SecurecomError):
@@ -354,7 +354,7 @@ class ChatFailed(SecurecomError):
 
 
 class NotDelivered(SecurecomError):
-    """A message that got no receipt."""
+    """A message without a receipt."""
 
     code = 703
     hint = "It may not have arrived."
@@ -364,7 +364,7 @@ class LogFailed(SecurecomError):
     """The log that both agreed to cannot be written here."""
 
     code = 704
-    hint = "No log is kept any more, by neither of you; the chat goes on."
+    hint = "Neither of you keeps a log any more; the chat goes on."
 
 
 class TooOften(SecurecomError):
@@ -377,7 +377,7 @@ class TooOften(SecurecomError):
 
 
 class AskedTooSoon(TooOften):
-    """The other person said no not long ago."""
+    """The other person said no a short while ago."""
 
     code = 802
     hint = "They were not asked."
@@ -387,20 +387,20 @@ class AskedTooSoon(TooOften):
 
 
 class PeerFault(SecurecomError):
-    """The other end did what the protocol forbids; its connection ends."""
+    """The other end broke the protocol, so its connection ends."""
 
     code = 900
     hint = "The connection was ended."
 
 
 class WireError(PeerFault):
-    """Bytes that are no frame, no box, or no command that may come here."""
+    """Bytes that are not a frame, a box, or a command allowed here."""
 
     code = 901
 
 
 class TLSRefused(PeerFault):
-    """TLS finished, but not as it must: protocol, group or version."""
+    """TLS finished with a protocol, group or version that is not allowed."""
 
     code = 902
 
@@ -418,12 +418,12 @@ class NotYourStream(PeerFault):
 
 
 class PeerSilent(PeerFault):
-    """The peer sent nothing, or took nothing, for too long."""
+    """The peer sent or accepted nothing for too long."""
 
     code = 905
 
 
 class NotRekeyed(PeerFault):
-    """The keys of a chat served as long as they may, and no new ones came in time."""
+    """The keys of a chat reached the end of their life before new ones came."""
 
     code = 906

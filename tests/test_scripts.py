@@ -55,7 +55,7 @@ class InputTests(ScriptCase):
         with open(os.devnull, "rb") as null:
             alice = self.plain("alice", server, files={0: null.fileno(), 1: "r", 2: "r"})
         self.assertEqual(await alice.ended(), 0, str(alice))
-        self.assertIn("on line as alice", alice.output)
+        self.assertIn("online as alice", alice.output)
 
     async def test_no_standard_input_at_all(self) -> None:
         server = await self.server()
@@ -89,7 +89,7 @@ class InputTests(ScriptCase):
         server = await self.server()
         alice = await self.client("alice", server).online()
         bob = self.plain("bob", server, "--available")
-        await bob.text("anybody here may ask you")
+        await bob.text("anybody on this server may ask you")
         asking = alice.send("chat", name="bob")
         await bob.text("alice asks to chat")
         bob.type("/accept\n")

@@ -28,14 +28,14 @@ class PassPhraseTests(SystemCase):
         dave.type(f"{IDENTITYS}\n")
         await dave.text("The same again: ")
         dave.type(f"{IDENTITYS}\n")
-        await dave.text("on line as dave")
+        await dave.text("online as dave")
         return dave
 
     async def in_a_chat(self, dave: Process, bob: Client) -> None:
         dave.type("/chat bob\n")
         await bob.event("asked", name="dave")
         await bob.do("accept")
-        await dave.text("you start")
+        await dave.text("you asked, so you write first")
         dave.type("hello\n")
         await bob.event("message", text="hello")
 
@@ -47,7 +47,7 @@ class PassPhraseTests(SystemCase):
         copy = self.home / "copy.age"
         dave.type(f"/backup {copy}\n")
         for number, phrase in enumerate((WRONG, IDENTITYS, BACKUPS, BACKUPS), 1):
-            await dave.text(rf"(?s)(not shown.*?){{{number}}}")
+            await dave.text(rf"(?s)(hidden; press.*?){{{number}}}")
             dave.type(f"{phrase}\n")
         dave.type(f"{BACKUPS}\n")  # once too often, while the backup is being encrypted
         await dave.text("the backup is written")
@@ -63,10 +63,10 @@ class PassPhraseTests(SystemCase):
         server = await self.server()
         dave = await self.at_a_terminal(server)
         dave.type("/backup copy.age\n")
-        await dave.text("not shown")
+        await dave.text("hidden; press Enter")
         for number, phrase in enumerate((WRONG, IDENTITYS), 2):
             dave.type(f"{phrase}\n")
-            asked = await self.unseen_until(dave, rf"(?s)(not shown.*?){{{number}}}")
+            asked = await self.unseen_until(dave, rf"(?s)(hidden; press.*?){{{number}}}")
             self.assertGreater(asked, 0)
         self.assertTrue(dave.terminal_modes()[3] & termios.ECHO == 0)
         dave.type("\n")
@@ -83,7 +83,7 @@ class PassPhraseTests(SystemCase):
         again.type(f"{WRONG}\n")
         self.assertGreater(await self.unseen_until(again, "(?is)(pass phrase of .*: .*){2}"), 0)
         again.type(f"{IDENTITYS}\n")
-        await again.text("on line as dave")
+        await again.text("online as dave")
         self.assertTrue(again.terminal_modes()[3] & termios.ECHO)
 
     async def unseen_until(self, process: Process, pattern: str) -> int:
@@ -103,11 +103,11 @@ class LongLineTests(SystemCase):
         server = await self.server()
         (bob,) = await self.clients(server, "bob")
         alice = self.plain("alice", server, terminal=True)
-        await alice.text("on line as alice")
+        await alice.text("online as alice")
         alice.type("/chat bob\n")
         await bob.event("asked", name="alice")
         await bob.do("accept")
-        await alice.text("you start")
+        await alice.text("you asked, so you write first")
         longest = "x" * (limits.TERMINAL_LINE - 1)
         alice.type(f"{longest}\n")
         await bob.event("message", text=longest)
@@ -141,7 +141,7 @@ class LeftForTheShellTests(SystemCase):
     async def alice(self, *options: str) -> Process:
         self.point("alice", self.at.standard)
         alice = self.in_a_shell(*CLIENT, *self.whose("alice"), *options)
-        await alice.text("on line as alice")
+        await alice.text("online as alice")
         return alice
 
     def client_of(self, shell: Process) -> int:

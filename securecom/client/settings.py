@@ -14,8 +14,8 @@ from securecom.errors import BadArgument
 _ABOUT = {
     "ask": "who may ask you at all, whatever /available says: anyone, people (whose key you know), "
     "nobody",
-    "busy": "who of them is told when you are busy; to others it looks as if you were not there: "
-    "nobody, people, to NAME NAME",
+    "busy": "who of them sees that you are busy; to others you seem offline: nobody, people, "
+    "to NAME NAME",
 }
 
 

@@ -520,7 +520,7 @@ class WordingTests(SynchronousTestCase):
             return self.lines(ChatLogState("bob", *facts))
 
         words = {
-            "bob is asked to keep a log": told("asked-by-me", "off", "me"),
+            "you asked bob to keep a log": told("asked-by-me", "off", "me"),
             "/log on agrees, /log off declines": told("asked-by-peer", "off", "peer"),
             "/log off ends it for both; yours is in F": told("on", "asked-by-me", "peer", "F", 0),
             "you no longer ask": told("off", "asked-by-me", "me"),
@@ -545,4 +545,4 @@ class WordingTests(SynchronousTestCase):
     def test_who_asks_or_is_asked_hears_what_it_is_worth(self) -> None:
         for state, before in (("asked-by-me", "off"), ("asked-by-peer", "off"), ("on", "on")):
             text = self.lines(ChatLogState("bob", state, before, "me", "F", 0))  # type: ignore[arg-type]
-            self.assertIn("a changed one, or a camera, keeps what it likes", text)
+            self.assertIn("a modified one, or a camera, records without asking", text)

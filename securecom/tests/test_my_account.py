@@ -158,7 +158,7 @@ class WordingTests(AliceTestCase):
         self.assertEqual(
             self.lines(DataHeld("al", facts)),
             [
-                "what the server holds about you, al, by its own word:",
+                "what the server says it holds about you, al:",
                 "account:",
                 "    name: al",
                 "    key: k",
@@ -174,7 +174,7 @@ class WordingTests(AliceTestCase):
         self.assertTrue(text.isprintable(), text)
 
     def test_none_of_it_can_pass_for_what_the_client_says(self) -> None:
-        question = "the pass phrase of your key (not shown; an empty line: leave it)"
+        question = "the pass phrase of your key (hidden; press Enter to cancel)"
         event = DataHeld("al", [DataFact(question, question, f"{' ' * 60}* {question}")])
         for width in (None, 60, 20):
             language = Plain(lambda: "12:00", partial(Screen, width))

@@ -38,7 +38,7 @@ bob, carol = e.ListedUser("bob", "verified"), e.ListedUser("carol", "new")
 class PlainTests(SynchronousTestCase):
     def test_system_lines_stand_in_a_gutter(self) -> None:
         lines = plain().lines(e.Online("alice", "K7QD", False))
-        self.assertEqual(lines, ["08:05   *  on line as alice; the server is K7QD"])
+        self.assertEqual(lines, ["08:05   *  online as alice; the server is K7QD"])
         lines = plain().lines(e.ChatOver("bob", "by-peer", []))
         self.assertEqual(lines, ["08:05  -- bob ended the chat; its keys are gone"])
 
@@ -49,13 +49,15 @@ class PlainTests(SynchronousTestCase):
 
     def test_a_chat_with_an_end_says_so_all_the_way(self) -> None:
         told = {
-            "asking bob (never met) to chat for 20 min, 60 s": e.Asking("bob", "new", 60, 1200),
-            "asking bob (never met), 60 s": e.Asking("bob", "new", 60),
+            "asking bob (never met) to chat for 20 min, waiting up to 60 s": e.Asking(
+                "bob", "new", 60, 1200
+            ),
+            "asking bob (never met), waiting up to 60 s": e.Asking("bob", "new", 60),
             "bob asks to chat for 20 min (60 s to": e.Asked("bob", "new", "SHA256:x", 60, 1200),
             "bob asks to chat (60 s to": e.Asked("bob", "new", "SHA256:x", 60),
             "chat with bob for 2 h,": e.ChatStarted("bob", "caller", "met", "SHA256:x", 7200),
             "chat with bob, end": e.ChatStarted("bob", "caller", "met", "SHA256:x"),
-            "60 s left: then the chat ends by itself": e.TimeLeft("bob", 60),
+            "60 s left until the chat ends by itself": e.TimeLeft("bob", 60),
             "the time of the chat with bob is up": e.ChatOver("bob", "time-up", []),
         }
         for words_, event in told.items():
@@ -74,7 +76,7 @@ class PlainTests(SynchronousTestCase):
         self.assertEqual(
             lines[1:],
             [
-                "08:05  -- kept back and never sent: 1, 2",
+                "08:05  -- never sent: 1, 2",
                 "08:05  -- no receipt for 3: may not have arrived",
             ],
         )
@@ -88,7 +90,7 @@ class PlainTests(SynchronousTestCase):
 
     def test_the_last_reason_is_left_to_the_problem_that_follows(self) -> None:
         lines = plain().lines(e.Offline("refused", None))
-        self.assertEqual(lines, ["08:05   *  off line"])
+        self.assertEqual(lines, ["08:05   *  offline"])
 
     def test_a_receipt_on_a_terminal_needs_no_number_if_it_is_the_last_ones(self) -> None:
         language = plain(echoes=True)
@@ -115,7 +117,7 @@ class PlainTests(SynchronousTestCase):
         for screen in (Screen(), Screen(80, 24)):  # a pipe or file, a dumb terminal
             [row] = Plain(lambda: "08:05", iter([screen, screen, screen]).__next__).lines(cleared)
             self.assertNotIn("\x1b", row)
-            self.assertIn("no terminal that could be cleared", row)
+            self.assertIn("nothing was cleared: this output is not a terminal", row)
         self.assertEqual(Json().lines(cleared), ['{"event":"screen-cleared"}'])
         [row] = on_terminal.lines(e.Message("bob", "\x1b[H\x1b[2J\x1b[3J"))
         self.assertNotIn("\x1b", row)
@@ -165,13 +167,13 @@ class PlainTests(SynchronousTestCase):
 
     def test_what_is_kept_back_is_said(self) -> None:
         [kept] = plain(echoes=True).lines(e.Said(7, "hi", True))
-        self.assertIn("7 is kept until the other has spoken", kept)
+        self.assertIn("7 waits until the other person has written", kept)
 
     def test_the_callee_learns_who_starts(self) -> None:
         text = "\n".join(plain().lines(e.ChatStarted("alice", "callee", "new", "SHA256:x")))
-        self.assertIn("alice starts; what you type is kept until then", text)
+        self.assertIn("alice writes first; what you type is sent after that", text)
         text = "\n".join(plain().lines(e.ChatStarted("bob", "caller", "met", "SHA256:x")))
-        self.assertIn("you start", text)
+        self.assertIn("you asked, so you write first", text)
 
     def test_a_request_says_who_which_key_and_how_long(self) -> None:
         for trust, told in TRUST.items():
@@ -184,21 +186,21 @@ class PlainTests(SynchronousTestCase):
         told = {
             e.Availability(True): "available",
             e.Availability(False): "away: nobody can ask you; /available changes that",
-            e.Availability(True, 2700): "available for 45 min: anybody here",
+            e.Availability(True, 2700): "available for 45 min: anybody on this server",
             e.Availability(True, 60, ("bob", "carol")): "for 60 s to bob, carol",  # type: ignore[arg-type]
-            e.Availability(True, None, ()): "to nobody: none of them",  # type: ignore[arg-type]
+            e.Availability(True, None, ()): "to nobody: you have met none of them",  # type: ignore[arg-type]
             e.Availability(False, 600): "away for 10 min",
             e.RequestChannelState(True, "dial", 4242): "port 4242",
             e.RequestChannelState(False, "listen", None): "cannot",
-            e.Asking("bob", "met", 60): "asking bob (met), 60 s",
+            e.Asking("bob", "met", 60): "asking bob (met), waiting up to 60 s",
             e.Connecting("::1", 4241): "connecting to ::1, port 4241",
             e.Online("a", "K", True): "again",
-            e.Offline("refused.", 4.2): "off line: refused. Trying again in 4 s",
-            e.Offline("refused", None): "off line",
+            e.Offline("refused.", 4.2): "offline: refused. Trying again in 4 s",
+            e.Offline("refused", None): "offline",
             e.RefusedForYou(
                 "bob", "verified", "busy"
             ): "bob (verified) asked: refused for you (busy)",
-            e.RefusedForYou("bob", "new", "own-key"): "your own key for theirs",
+            e.RefusedForYou("bob", "new", "own-key"): "your own key is theirs",
             e.AnsweredForYou(
                 "bob", "accept", "new", "SHA256:f"
             ): "bob asked (never met): your program accepted",
@@ -207,14 +209,13 @@ class PlainTests(SynchronousTestCase):
             ): "bob asked (KEY CHANGED): your program refused",
             e.AnsweredForYou(
                 "bob", "accept", "followed", "SHA256:f"
-            ): "bob asked (NEW KEY of the one you know): your program accepted",
+            ): "bob asked (NEW KEY, signed by the old one): your program accepted",
             e.AnsweredForYou(
                 "bob", "accept", "followed-verified", "SHA256:f"
-            ): "bob asked (NEW KEY of the verified one): your program accepted",
+            ): "bob asked (NEW KEY, signed by the verified one): your program accepted",
             e.AnsweredForYou(
                 "bob", "dismiss", "met", "SHA256:f"
-            ): "bob asked (met): your program dismissed them: they see what they would see if you "
-            "were not there",
+            ): "bob asked (met): your program ignored them: to them you seem offline",
             e.Blocked("bob", True): "bob is blocked and cannot ask you",
             e.Blocked("bob", False): "bob is no longer blocked",
             e.BlockList((bob, carol)): "2 blocked: bob (verified), carol (never met)",  # type: ignore[arg-type]
@@ -248,7 +249,11 @@ class PlainTests(SynchronousTestCase):
         told = "away or busy: carol (met, once, 45 s ago), dave (never met, 3 times, 10 min ago)"
         self.assertIn(told, line)
         lines = plain().lines(e.Requests(bob, e.ListedUser("alice", "changed"), missed))
-        parts = ("alice (KEY CHANGED) asks you", "you ask bob (verified)", "in vain: carol (met")
+        parts = (
+            "alice (KEY CHANGED) is asking you",
+            "you are asking bob (verified)",
+            "missed: carol (met",
+        )
         for line, part in zip(lines, parts, strict=True):
             self.assertIn(part, line)
         [line] = plain().lines(e.Requests(None, None, []))
@@ -257,8 +262,8 @@ class PlainTests(SynchronousTestCase):
     def test_settings(self) -> None:
         settings = [e.Setting("ask", "people", "who may"), e.Setting("busy", "to bob", "who sees")]
         first, second = plain().lines(e.AllSettings(settings))
-        self.assertIn("ask is people; it says who may", first)
-        self.assertIn("busy is to bob; it says who sees", second)
+        self.assertIn("ask is people: who may", first)
+        self.assertIn("busy is to bob: who sees", second)
 
     def test_how_a_request_of_somebody_else_ended(self) -> None:
         for reason in ("refused", "dismissed", "cancelled", "expired", "gone", "crossed"):
@@ -348,9 +353,9 @@ class PlainTests(SynchronousTestCase):
 
     def test_the_words_of_who_compared(self) -> None:
         for by, word, told in (
-            ("me", "yes", "bob is verified from now on"),
+            ("me", "yes", "bob is now verified, on your word"),
             ("me", "no", "NOT VERIFIED"),
-            ("peer", "yes", "only your own /verify yes decides"),
+            ("peer", "yes", "only your own /verify yes makes their key a verified one"),
             ("peer", "no", "DIFFER"),
         ):
             [line] = plain().lines(e.ComparisonResult("bob", by, word))  # type: ignore[arg-type]
@@ -366,8 +371,8 @@ class PlainTests(SynchronousTestCase):
 
     def test_a_key_that_was_signed_over_to_is_shown_as_a_new_one(self) -> None:
         for trust, told in (
-            ("followed", "a NEW one, signed over by the one you know, not verified"),
-            ("followed-verified", "a NEW one, signed over by the verified one you know"),
+            ("followed", "a NEW one, signed by the one you know, not verified"),
+            ("followed-verified", "a NEW one, signed by the verified one you know"),
         ):
             event = e.Asked("bob", trust, "SHA256:abc", 48)  # type: ignore[arg-type]
             self.assertTrue(plain().lines(event)[1].endswith(f"their key: {told}, SHA256:abc"))
@@ -377,18 +382,18 @@ class PlainTests(SynchronousTestCase):
             ("new", "their key: first meeting, SHA256:x"),
             ("met", "their key: the one you know, SHA256:x"),
             ("verified", "their key: verified"),
-            ("changed", "their key: the NEW one that you took, SHA256:x"),
-            ("followed", "their key: the NEW one, signed over by the one you knew, SHA256:x"),
-            ("followed-verified", "their key: the NEW one, signed over by the verified one"),
+            ("changed", "their key: the NEW one that you accepted, SHA256:x"),
+            ("followed", "their key: the NEW one, signed by the one you knew, SHA256:x"),
+            ("followed-verified", "their key: the NEW one, signed by the verified one"),
         ):
             event = e.ChatStarted("bob", "caller", trust, "SHA256:x")  # type: ignore[arg-type]
             text = "\n".join(plain().lines(event))
             self.assertIn(told, text)
-            self.assertEqual("NOT VERIFIED: /verify" in text, "verified" not in trust)
+            self.assertEqual("NOT VERIFIED. Call each other" in text, "verified" not in trust)
 
     def test_keys_and_pins(self) -> None:
         [line] = plain().lines(e.KeyAccepted("bob", "SHA256:abc"))
-        self.assertIn("as soon as they prove to have it, and is not verified", line)
+        self.assertIn("once they prove that they have it, and is not verified", line)
         own, server = plain().lines(e.Fingerprints("alice", "SHA256:abc", "K7QD"))
         self.assertIn("alice, your key: SHA256:abc", own)
         self.assertIn("the server: K7QD", server)
@@ -404,7 +409,7 @@ class PlainTests(SynchronousTestCase):
         ):
             event = e.KeyFollowed("bob", "SHA256:old", "SHA256:new", trust)  # type: ignore[arg-type]
             told, new, old = plain().lines(event)
-            self.assertIn("bob has a NEW KEY, which the one you knew signed over to", told)
+            self.assertIn("bob has a NEW KEY, signed by the one you knew", told)
             self.assertTrue(told.endswith(state), told)
             self.assertTrue(new.endswith("new: SHA256:new"))
             self.assertIn("old: SHA256:old", old)
@@ -413,12 +418,14 @@ class PlainTests(SynchronousTestCase):
         told, new, old, where, keep = plain().lines(e.KeyRenewed("SHA256:old", "SHA256:new", None))
         self.assertIn("you have a NEW KEY", told)
         self.assertTrue(new.endswith("new: SHA256:new") and old.endswith("old: SHA256:old"))
-        self.assertIn("erased from this disk; copies of it, snapshots and what an SSD", where)
+        self.assertIn(
+            "erased from this disk, but not from copies, snapshots, or blocks an SSD", where
+        )
         self.assertIn("make a new /backup", keep)
         *_, where, _ = plain().lines(e.KeyRenewed("SHA256:old", "SHA256:new", "/home/a/key"))
         self.assertIn("the old private key is still in /home/a/key", where)
         [line] = plain().lines(e.KeyNotRenewed("SHA256:old"))
-        self.assertIn("erased, and your key is what it was, SHA256:old", line)
+        self.assertIn("erased, and your key is still SHA256:old", line)
 
     def test_a_backup_says_what_is_in_it_and_what_is_not(self) -> None:
         written, inside, outside, keep, back = plain().lines(e.BackedUp("/usb/kept.age", 2))
@@ -437,7 +444,7 @@ class PlainTests(SynchronousTestCase):
         pin, *before = plain().lines(e.Whois("bob", "met", "SHA256:now", 1795305600, old))
         self.assertIn("bob: NOT VERIFIED, since 2026-11-22, SHA256:now", pin)
         self.assertIn("before: not verified, 1970-01-02 to 9999-12-31, SHA256:two", before[0])
-        self.assertTrue(before[0].endswith("SHA256:two, which signed over to the next"))
+        self.assertTrue(before[0].endswith("SHA256:two, which signed the next one"))
         self.assertTrue(before[1].endswith("1970-01-01 to 1970-01-02, SHA256:one"), before[1])
         [line] = plain().lines(e.Whois("bob", "verified", "SHA256:now", 0, []))
         self.assertIn("bob: verified, since 1970-01-01", line)

@@ -32,7 +32,7 @@ class TwoPeopleTests(VisitCase):
         for word in ("available", "users", "chat", "accept", "stop", "verify", "whois"):
             self.assertIn(f"/{word}", told, "who follows /help alone does not find it")
         bob.type("/available\n")
-        self.assertIn("available: anybody here may ask you", bob.seen())
+        self.assertIn("available: anybody on this server may ask you", bob.seen())
         alice.type("/users\n")
         self.assertIn("1 available: bob (never met)", alice.seen())
         alice.type("/chat bob\n")
@@ -41,10 +41,10 @@ class TwoPeopleTests(VisitCase):
             "alice asks to chat (31 s to answer): /accept, /refuse or /dismiss", bob.seen()
         )
         bob.type("/accept\n")
-        self.assertIn("you start", alice.seen())
-        self.assertIn("alice starts; what you type is kept until then", bob.seen())
+        self.assertIn("you asked, so you write first", alice.seen())
+        self.assertIn("alice writes first; what you type is sent after that", bob.seen())
         bob.type("early\n")
-        self.assertIn("1 is kept", bob.seen())
+        self.assertIn("1 waits until the other person has written", bob.seen())
         alice.type("hi bob\n")
         self.assertIn("08:05  bob| early", alice.seen())
         self.assertIn("08:05  alice| hi bob", bob.seen())
@@ -58,7 +58,7 @@ class TwoPeopleTests(VisitCase):
         alice.type("/chat bob\n")
         bob.type("/accept\n")
         for guest in (alice, bob):
-            self.assertIn("NOT VERIFIED: /verify, both, while you talk on the phone", guest.seen())
+            self.assertIn("NOT VERIFIED. Call each other and both type /verify", guest.seen())
             guest.type("/help verify\n")
             self.assertIn("/verify [yes|no|qr]", guest.seen())
             guest.type("/verify\n")
@@ -66,7 +66,7 @@ class TwoPeopleTests(VisitCase):
         self.assertEqual(digits[0], digits[1])
         self.assertEqual(len(digits[0]), 3)
         alice.type("/verify yes\n")
-        self.assertIn("bob is verified from now on", alice.seen())
+        self.assertIn("bob is now verified, on your word", alice.seen())
         self.assertIn("alice says that the numbers are the same", bob.seen())
         bob.type("/whois alice\n")
         self.assertIn("alice: NOT VERIFIED", bob.seen())
@@ -103,9 +103,9 @@ class TwoPeopleTests(VisitCase):
         self.assertIn("SC-701 bob's key is not the one you know. No message was sent", told)
         self.assertIn(line, told)
         alice.type(f"{line}\n")
-        self.assertIn("you take this key for bob's", alice.seen())
+        self.assertIn("you accept this key as bob's", alice.seen())
         alice.type("/accept\n")
-        self.assertIn("the NEW one that you took", alice.seen())
+        self.assertIn("the NEW one that you accepted", alice.seen())
         bob.type("hi\n")
         alice.type("/whois bob\n")
         told = alice.seen()
@@ -176,7 +176,7 @@ class TwoPeopleTests(VisitCase):
         alice.type("/chat bob\n")
         bob.type("/dismiss\n")
         self.house.network.advance(limits.REQUEST_EXPIRES)
-        self.assertIn("dismissed: alice sees", bob.seen())
+        self.assertIn("ignored: to alice you seem offline", bob.seen())
         self.assertIn("SC-601 bob did not answer", alice.seen())
         bob.type("/block alice\n/blocked\n")
         self.assertIn("1 blocked: alice", bob.seen())
@@ -295,7 +295,7 @@ class FailureTests(VisitCase):
     def test_what_there_is_to_say_of_a_new_profile_is_said_before_it_is_used(self) -> None:
         guest = Visitor(self.house)
         guest.begin(replace(self.member("alice"), notices=("restored as alice",)))
-        self.assertRegex(guest.seen(), r"(?s)\*  restored as alice\n.*on line as alice")
+        self.assertRegex(guest.seen(), r"(?s)\*  restored as alice\n.*online as alice")
 
     def test_what_fails_before_the_log_in_is_told_and_the_end(self) -> None:
         guest = Visitor(self.house)
@@ -367,7 +367,7 @@ class EnrolmentTests(VisitCase):
         self.assertIn("you are alice", text)
         self.assertIn("next time: securecom\n", text)
         self.assertNotIn("not finished", text)
-        self.assertIn("on line as alice", text)
+        self.assertIn("online as alice", text)
         profile = Profiles(self.folder).load(None)
         self.assertEqual((profile.name, profile.server), ("alice", self.house.pin))
 
@@ -386,7 +386,7 @@ class EnrolmentTests(VisitCase):
         self.house.network.advance(1)
         text = guest.seen()
         self.assertIn("using the key of an enrolment that was not finished", text)
-        self.assertIn("on line as alice", text)
+        self.assertIn("online as alice", text)
         self.assertEqual(Profiles(self.folder).load(None).name, "alice")
 
     def test_an_old_key_that_the_server_does_not_know_gets_the_first_refusal(self) -> None:

@@ -133,7 +133,7 @@ class Typed:
         _check_disguise(line)
         if bare == commands.CHAT.original:
             self._wants_name = True
-            return "Whom? Type a name; an empty line forgets the question."
+            return "Whom? Type a name, or press Enter to cancel."
         if wants_name and bare[0] not in "/!":
             return order(commands.CHAT, bare)
         command = _command(line, bare)
@@ -175,9 +175,9 @@ def _check_disguise(line: str) -> None:
 
 def _behind(before: str) -> str:
     if before.isspace():
-        return "a command behind blanks is not carried out"
+        return "a command after blanks is not carried out"
     code = next(ord(c) for c in before if not c.isspace())
-    return f"a command behind a character that nobody sees (U+{code:04X}) is not carried out"
+    return f"a command after an invisible character (U+{code:04X}) is not carried out"
 
 
 def _slash(bare: str) -> Order:
@@ -266,7 +266,7 @@ class Plain:
         rows = [row for mark, text in told for row in self._rows(now, mark, text)]
         if isinstance(event, ScreenCleared):
             if not self._screen().has_colours:
-                return self._rows(now, FACT, "this output is no terminal that could be cleared")
+                return self._rows(now, FACT, "nothing was cleared: this output is not a terminal")
             rows[0] = _CLEAR + rows[0]
         return rows
 
@@ -276,7 +276,7 @@ class Plain:
         if not drawn:
             columns, rows = least_room(digits)
             what = f"a QR code needs a terminal of {columns} columns and {rows} rows: make this one"
-            others = [(FACT, f"{what} larger, or /verify shows the number as digits")]
+            others = [(FACT, f"{what} larger, or type /verify for the digits")]
         return [*drawn, *(row for mark, text in others for row in self._rows(now, mark, text))]
 
     def _told(self, event: Event) -> list[Line]:

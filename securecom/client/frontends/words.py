@@ -120,29 +120,29 @@ TRUST = {
     "new": "first meeting, not verified",
     "met": "the one you know, not verified",
     "verified": "verified",
-    "followed": "a NEW one, signed over by the one you know, not verified",
-    "followed-verified": "a NEW one, signed over by the verified one you know",
+    "followed": "a NEW one, signed by the one you know, not verified",
+    "followed-verified": "a NEW one, signed by the verified one you know",
     "changed": "NOT THE ONE YOU KNOW",
 }
-#: The same in brackets, behind a name.
+#: The same in brackets after a name.
 USER = {
     "new": "never met",
     "met": "met",
     "verified": "verified",
-    "followed": "NEW KEY of the one you know",
-    "followed-verified": "NEW KEY of the verified one",
+    "followed": "NEW KEY, signed by the old one",
+    "followed-verified": "NEW KEY, signed by the verified one",
     "changed": "KEY CHANGED",
 }
 
 
 @singledispatch
 def words(event: e.Event) -> list[Line]:
-    """The lines of an event. One that has nothing to add to others has none."""
+    """The lines of an event; none for one that only repeats another."""
     return []
 
 
 def person(someone: e.ListedUser | e.Asking | e.RefusedForYou | e.MissedCaller, *more: str) -> str:
-    """A name never stands in a list or a request without what is known of its key."""
+    """A name as lists and requests show it: always with what is known about its key."""
     return f"{someone.name} ({', '.join((USER[someone.trust], *more))})"
 
 
@@ -161,12 +161,12 @@ def _(event: e.AllSettings) -> list[Line]:
 
 @words.register
 def _(event: e.Setting) -> list[Line]:
-    return [(FACT, f"{event.name} is {event.value}; it says {event.about}")]
+    return [(FACT, f"{event.name} is {event.value}: {event.about}")]
 
 
 @words.register
 def _(event: e.Welcome) -> list[Line]:
-    return [(FACT, f"securecom {event.version}; /help tells what you can do")]
+    return [(FACT, f"securecom {event.version}; /help shows what you can do")]
 
 
 @words.register
@@ -176,7 +176,7 @@ def _(event: e.Problem) -> list[Line]:
 
 @words.register
 def _(event: e.SecretWanted) -> list[Line]:
-    return [(FACT, f"{event.question} (not shown; an empty line: leave it)")]
+    return [(FACT, f"{event.question} (hidden; press Enter to cancel)")]
 
 
 @words.register
@@ -196,7 +196,7 @@ def _(event: e.ScreenCleared) -> list[Line]:
 
 # --- The connection, and who may ask us, in words ---------------------------------------------
 
-_TO_NOBODY = "nobody: none of them is among the people whom you have met"
+_TO_NOBODY = "nobody: you have met none of them"
 
 
 @words.register
@@ -207,15 +207,15 @@ def _(event: e.Connecting) -> list[Line]:
 @words.register
 def _(event: e.Online) -> list[Line]:
     again = "again " if event.again else ""
-    return [(FACT, f"on line {again}as {event.name}; the server is {event.server}")]
+    return [(FACT, f"online {again}as {event.name}; the server is {event.server}")]
 
 
 @words.register
 def _(event: e.Offline) -> list[Line]:
     if event.retry_in is None:  # the problem that follows says why
-        return [(FACT, "off line")]
+        return [(FACT, "offline")]
     retry = f"Trying again in {max(event.retry_in, 1):.0f} s"
-    return [(FACT, f"off line: {event.why.rstrip('.')}. {retry}")]
+    return [(FACT, f"offline: {event.why.rstrip('.')}. {retry}")]
 
 
 @words.register
@@ -233,7 +233,7 @@ def _(event: e.Availability) -> list[Line]:
         hint = "; /available changes that" if event.seconds is None else ""
         return [(FACT, f"away{lasts}: nobody can ask you{hint}")]
     if event.to is None:
-        return [(FACT, f"available{lasts}: anybody here may ask you for a chat")]
+        return [(FACT, f"available{lasts}: anybody on this server may ask you for a chat")]
     return [(FACT, f"available{lasts} to {', '.join(event.to) or _TO_NOBODY}")]
 
 
@@ -251,24 +251,24 @@ def _(event: e.Users) -> list[Line]:
 
 _ASKED_OVER = {
     "refused": "{name} was refused",
-    "dismissed": "dismissed: {name} sees what they would see if you were not there",
+    "dismissed": "ignored: to {name} you seem offline",
     "cancelled": "{name} withdrew the request",
-    "expired": "the request of {name} expired without your answer",
-    "gone": "{name} is gone, and the request with them",
-    "crossed": "{name} and you asked each other: that is a yes",
+    "expired": "{name}'s request expired without your answer",
+    "gone": "{name} has gone offline, and the request with them",
+    "crossed": "{name} and you asked each other, which counts as a yes",
 }
 _ANSWERED = {
     "accept": "accepted",
     "refuse": "refused",
-    "dismiss": "dismissed them: they see what they would see if you were not there",
+    "dismiss": "ignored them: to them you seem offline",
 }
 
 
 @words.register
 def _(event: e.Asking) -> list[Line]:
     span = "" if event.chat_seconds is None else f" to chat{lasting(event.chat_seconds)}"
-    lasts = f"{event.seconds} s at the most; /cancel withdraws it"
-    return [(FACT, f"asking {person(event)}{span}, {lasts}")]
+    waits = f"waiting up to {event.seconds} s for an answer; /cancel withdraws it"
+    return [(FACT, f"asking {person(event)}{span}, {waits}")]
 
 
 @words.register
@@ -282,11 +282,14 @@ def _(event: e.Asked) -> list[Line]:
 
 
 def _changed(name: str, trust: e.Trust, fingerprint: str) -> list[Line]:
-    """What it takes to accept a key that is not the pinned one."""
+    """How to accept a key that is not the pinned one."""
     if trust != "changed":
         return []
     return [
-        (FACT, "KEY CHANGED. Ask them by another way whether they have a new key; if it is this:"),
+        (
+            FACT,
+            "KEY CHANGED. Call them and ask whether they have a new key; only if it is this one:",
+        ),
         (FACT, f"/trust {name} {fingerprint}"),
     ]
 
@@ -305,7 +308,7 @@ def _(event: e.AnsweredForYou) -> list[Line]:
 
 @words.register
 def _(event: e.RefusedForYou) -> list[Line]:
-    reason = "busy" if event.reason == "busy" else "the server gives your own key for theirs"
+    reason = "busy" if event.reason == "busy" else "the server claims that your own key is theirs"
     return [(FACT, f"{person(event)} asked: refused for you ({reason})")]
 
 
@@ -325,11 +328,11 @@ def _(event: e.Missed) -> list[Line]:
 def _(event: e.Requests) -> list[Line]:
     told = []
     if event.asked_by is not None:
-        told.append(f"{person(event.asked_by)} asks you: /accept, /refuse or /dismiss")
+        told.append(f"{person(event.asked_by)} is asking you: /accept, /refuse or /dismiss")
     if event.asking is not None:
-        told.append(f"you ask {person(event.asking)}; /cancel withdraws it")
+        told.append(f"you are asking {person(event.asking)}; /cancel withdraws it")
     if event.missed:
-        told.append(f"asked in vain: {_missed(event.missed)}")
+        told.append(f"missed: {_missed(event.missed)}")
     return [(FACT, line) for line in told or ["no requests"]]
 
 
@@ -349,22 +352,22 @@ def _(event: e.BlockList) -> list[Line]:
 
 # --- A chat in words --------------------------------------------------------------------------
 
-#: A chat with a changed key is one with the key that was taken for the known one.
+#: A chat with a changed key begins only after the person has accepted that key.
 _STARTED = {
     "new": "first meeting",
     "met": "the one you know",
     "verified": "verified",
-    "followed": "the NEW one, signed over by the one you knew",
-    "followed-verified": "the NEW one, signed over by the verified one",
-    "changed": "the NEW one that you took",
+    "followed": "the NEW one, signed by the one you knew",
+    "followed-verified": "the NEW one, signed by the verified one",
+    "changed": "the NEW one that you accepted",
 }
-_UNVERIFIED = (FRAME, "NOT VERIFIED: /verify, both, while you talk on the phone")
+_UNVERIFIED = (FRAME, "NOT VERIFIED. Call each other and both type /verify")
 _VERIFIED = ("verified", "followed-verified")
 _ENDINGS = {
     "by-me": "you ended the chat with {name}; its keys are gone",
     "by-peer": "{name} ended the chat; its keys are gone",
     "time-up": "the time of the chat with {name} is up; its keys are gone",
-    "cut-off": "cut off: the chat with {name} just stopped; its keys are gone",
+    "cut-off": "cut off: the chat with {name} stopped without a goodbye; its keys are gone",
 }
 
 
@@ -375,9 +378,9 @@ def _(event: e.ChatOpening) -> list[Line]:
 
 @words.register
 def _(event: e.ChatStarted) -> list[Line]:
-    starts = "you start: who asked writes first"
+    starts = "you asked, so you write first"
     if event.role == "callee":
-        starts = f"{event.name} starts; what you type is kept until then"
+        starts = f"{event.name} writes first; what you type is sent after that"
     encrypted = "end-to-end encrypted; log off; /stop ends it"
     return [
         (FRAME, f"chat with {event.name}{lasting(event.chat_seconds)}, {encrypted}"),
@@ -389,7 +392,7 @@ def _(event: e.ChatStarted) -> list[Line]:
 
 @words.register
 def _(event: e.TimeLeft) -> list[Line]:
-    return [(FRAME, f"{duration(event.seconds)} left: then the chat ends by itself")]
+    return [(FRAME, f"{duration(event.seconds)} left until the chat ends by itself")]
 
 
 @words.register
@@ -399,7 +402,9 @@ def _(event: e.Message) -> list[Line]:
 
 @words.register
 def _(event: e.Said) -> list[Line]:
-    kept = [(FRAME, f"{event.number} is kept until the other has spoken")] if event.held else []
+    kept = (
+        [(FRAME, f"{event.number} waits until the other person has written")] if event.held else []
+    )
     return [(OWN, event.text), *kept]
 
 
@@ -413,7 +418,7 @@ def _(event: e.ChatOver) -> list[Line]:
     lines = [(FRAME, _ENDINGS[event.ending].format(name=event.name))]
     sent = [number for number in event.undelivered if number not in event.unsent]
     if event.unsent:
-        lines.append((FRAME, f"kept back and never sent: {_numbers(event.unsent)}"))
+        lines.append((FRAME, f"never sent: {_numbers(event.unsent)}"))
     if sent:
         lines.append((FRAME, f"no receipt for {_numbers(sent)}: may not have arrived"))
     return lines
@@ -425,17 +430,17 @@ def _numbers(numbers: list[int]) -> str:
 
 # --- Events about agreed logs in words --------------------------------------------------------
 
-#: What an agreement can do, and what not: said to who asks or agrees.
+#: What an agreement can and cannot do, shown to whoever asks for a log or agrees to one.
 _HONEST = (
     FRAME,
-    "this binds clients that keep their word: a changed one, or a camera, keeps what it likes",
+    "this binds honest clients only: a modified one, or a camera, records without asking",
 )
-_ASKED = "{name} is asked to keep a log of this chat; nothing is written until they agree"
+_ASKED = "you asked {name} to keep a log of this chat; nothing is written until they agree"
 _ASKS = "{name} asks to keep a log of this chat: /log on agrees, /log off declines"
 _ON = "log on since {at}: both of you keep this chat; /log off ends it for both; yours is in {file}"
 _STANDS = {
     "off": "log off: nothing of this chat is written",
-    "asked-by-me": "log off: {name} has not answered your question for one",
+    "asked-by-me": "log off: {name} has not answered your request for one",
     "asked-by-peer": _ASKS,
     "on": _ON,
 }
@@ -469,15 +474,15 @@ _COMPARE = {
     "new": "not verified",
     "met": "not verified",
     "verified": "verified before",
-    "changed": "NOT FOR THE KEY THAT IS PINNED NOW",
+    "changed": "FOR ANOTHER KEY THAN THE PINNED ONE",
 }
 _ANSWER = (FACT, "compare all of it by phone or in person: /verify yes or /verify no")
 _COMPARED = {
-    ("me", "yes"): "{name} is verified from now on, by your word",
+    ("me", "yes"): "{name} is now verified, on your word",
     ("me", "no"): "the numbers differ: the chat ends, {name} is NOT VERIFIED, and somebody may be "
     "between you. Say nothing secret here; ask the server's admin",
-    ("peer", "yes"): "{name} says that the numbers are the same; whether you trust their key, only "
-    "your own /verify yes decides",
+    ("peer", "yes"): "{name} says that the numbers are the same; only your own /verify yes makes "
+    "their key a verified one",
     ("peer", "no"): "{name} says that the numbers DIFFER, which ends the chat: somebody may be "
     "between you. Say nothing secret here; ask the server's admin",
 }
@@ -501,8 +506,8 @@ def _(event: e.ComparisonResult) -> list[Line]:
 
 @words.register
 def _(event: e.KeyAccepted) -> list[Line]:
-    what = f"you take this key for {event.name}'s: it replaces the known one as soon as they prove"
-    return [(FACT, f"{what} to have it, and is not verified; /accept, or /chat {event.name}")]
+    what = f"you accept this key as {event.name}'s: it replaces the known one once they prove that"
+    return [(FACT, f"{what} they have it, and is not verified; now /accept, or /chat {event.name}")]
 
 
 @words.register
@@ -512,33 +517,31 @@ def _(event: e.KeyFollowed) -> list[Line]:
         "verified, as the old one was" if is_verified else "not verified, as the old one was not"
     )
     return [
-        (FACT, f"{event.name} has a NEW KEY, which the one you knew signed over to; it is {state}"),
+        (FACT, f"{event.name} has a NEW KEY, signed by the one you knew; it is {state}"),
         (FACT, f"    new: {event.fingerprint}"),
-        (FACT, f"    old: {event.former}, from now on nobody's"),
+        (FACT, f"    old: {event.former}, no longer valid"),
     ]
 
 
 @words.register
 def _(event: e.KeyRenewed) -> list[Line]:
-    old = "erased from this disk; copies of it, snapshots and what an SSD puts aside are not"
+    old = "erased from this disk, but not from copies, snapshots, or blocks an SSD has set aside"
     if event.kept is not None:
-        old = (
-            f"still in {event.kept}, which is your own file: whoever has it can pass for you with "
-        )
+        old = f"still in {event.kept}, which is your own file: whoever has it can pose as you to "
         old += "people who have not met your new key"
     return [
-        (FACT, "you have a NEW KEY, and your old one signed over to it: who knows you follows"),
+        (FACT, "you have a NEW KEY, signed by your old one, so people who know you follow"),
         (FACT, f"    new: {event.fingerprint}"),
         (FACT, f"    old: {event.former}"),
         (FACT, f"the old private key is {old}"),
-        (FACT, "backups of before hold the old key, which is good no more: make a new /backup"),
+        (FACT, "older backups hold the old key, which no longer works: make a new /backup"),
     ]
 
 
 @words.register
 def _(event: e.KeyNotRenewed) -> list[Line]:
-    what = "the server never took the new key that you had begun to make: it is erased"
-    return [(FACT, f"{what}, and your key is what it was, {event.fingerprint}")]
+    what = "the server never got the new key that you had begun to make: it is erased"
+    return [(FACT, f"{what}, and your key is still {event.fingerprint}")]
 
 
 @words.register
@@ -561,7 +564,7 @@ def _(event: e.Whois) -> list[Line]:
 def _(event: e.FormerKey) -> list[Line]:
     state = "verified" if event.trust == "verified" else "not verified"
     span = f"{_day(event.first_seen)} to {_day(event.until)}"
-    end = ", which signed over to the next" if event.signed_over else ""
+    end = ", which signed the next one" if event.signed_over else ""
     return [(FACT, f"    before: {state}, {span}, {event.fingerprint}{end}")]
 
 
@@ -572,7 +575,10 @@ def _(event: e.BackedUp) -> list[Line]:
         (FACT, f"the backup is written: {event.file}"),
         (FACT, f"in it, encrypted: your key, your settings, the keys of {people}"),
         (FACT, "not in it: messages, logs of chats"),
-        (FACT, "it is as good as your key: keep it, and its pass phrase, where only you come"),
+        (
+            FACT,
+            "it is as good as your key: keep it and its pass phrase where only you can reach them",
+        ),
         (FACT, "on another machine: securecom --restore FILE"),
     ]
 
@@ -582,13 +588,13 @@ def _day(seconds: int) -> str:
 
 
 # --- Events about what the server holds, in words ---------------------------------------------
-# The texts of facts are the server's own, so each of their rows bears its mark: none can pass for
-# something that this client says, a question for a pass phrase for one.
+# The texts of facts are the server's own, so each of their rows bears its mark: none can pose as
+# something that this client says, such as a question for a pass phrase.
 
 
 @words.register
 def _(event: e.DataHeld) -> list[Line]:
-    lines = [(FACT, f"what the server holds about you, {event.name}, by its own word:")]
+    lines = [(FACT, f"what the server says it holds about you, {event.name}:")]
     for part in dict.fromkeys(fact.part for fact in event.facts):  # each once
         lines.append((SERVER, f"{part}:"))
         lines += [line for fact in event.facts if fact.part == part for line in words(fact)]
@@ -603,9 +609,12 @@ def _(event: e.DataFact) -> list[Line]:
 @words.register
 def _(event: e.ForgetMeMeans) -> list[Line]:
     return [
-        (FACT, "the server erases your key, your blocks and what it remembers of you: for good"),
+        (FACT, "the server erases your key, your blocks and everything else about you, for good"),
         (FACT, f"for {event.days} days nobody can have the name {event.name}, not even you"),
-        (FACT, "who has blocked it still does so long; others keep what they know of you"),
+        (
+            FACT,
+            "people who blocked it keep it blocked that long; others keep what they know about you",
+        ),
         (FACT, "your files on this machine stay"),
         (FACT, f"to do it: /forget-me {event.name}"),
     ]
@@ -616,12 +625,14 @@ def _(event: e.Forgotten) -> list[Line]:
     days = f"for {event.days} days nobody can have that name"
     lines = [(FACT, f"the server has forgotten {event.name}; {days}")]
     if event.folder is not None:
-        what = "your key, unless it is a file of your own elsewhere, and whom you have met"
+        what = (
+            "your key, unless that is a file of your own elsewhere, and the keys of people you met"
+        )
         lines.append((FACT, f"left on this machine, for you to delete: {event.folder} ({what})"))
     return lines
 
 
-# --- Help in words: a screenful of what makes sense now, or all there is to say of some commands
+# --- Help in words: a screenful of what makes sense now, or all there is to say about a command
 
 
 @words.register
@@ -647,7 +658,7 @@ def _(event: e.HelpLine) -> list[Line]:
 
 
 def _short(lines: list[e.HelpLine]) -> list[Line]:
-    """What is most needed now, a line each; the names of the rest."""
+    """A line each for what is most needed now, and the names of the rest."""
     near = [line for line in lines if line.now and line.brief]
     far = [line for line in lines if line not in near and line.usage.startswith("/")]
     room = max(len(line.usage) for line in near)

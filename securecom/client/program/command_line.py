@@ -16,12 +16,12 @@ from securecom.identity import Name
 from securecom.invitation import Invitation
 
 _EPILOG = """\
-The first time, give the link that the server's admin made for you; after that, securecom alone.
-Input that is no terminal is carried out line by line, each line when it makes sense; its end is
-the end, with the exit code of the first thing that went wrong:
-0 all went well, 1 something you can mend, 2 usage, 3 server unreachable, 4 not the server that was
-pinned, 5 log-in refused, 6 no answer or refused, 7 the peer's key changed, 8 too often, 130 and
-143 signals. docs/json.md tells the commands and events of --json."""
+The first time, give the invitation link that the server's admin made for you; after that,
+securecom alone is enough. Input that is not a terminal is carried out line by line, each line when
+it makes sense, until it ends. The exit code is that of the first thing that went wrong:
+0 all well, 1 something you can fix, 2 usage, 3 server unreachable, 4 not the pinned server,
+5 log-in refused, 6 no answer or refused, 7 a changed key, 8 too often, 130 and 143 signals.
+docs/json.md lists the commands and events of --json."""
 
 #: In place of a link: it is the first line of standard input.
 STANDARD_INPUT = "-"
@@ -44,7 +44,7 @@ def _typed(parse: Callable[[str], T], name: str) -> Callable[[str], T]:
 
 def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 up")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
     return int(text)
 
 
@@ -69,14 +69,16 @@ def parser() -> argparse.ArgumentParser:
         nargs="?",
         type=_typed(_link, "link"),
         metavar="LINK",
-        help="securecom://… : enrol with this invitation; -: read it from standard input, so that "
-        "it is in no list of processes and no history",
+        help="securecom://…: enrol with this invitation; - reads it from standard input, which "
+        "keeps it out of process lists and shell histories",
     )
     parser.add_argument(
-        "--demo", action="store_true", help="a server, a partner and a chat, all on this machine"
+        "--demo",
+        action="store_true",
+        help="try it out: a server, a partner and a chat, all on this machine",
     )
     _add_profile(parser.add_argument_group("who you are"))
-    _add_session(parser.add_argument_group("being on line"))
+    _add_session(parser.add_argument_group("being online"))
     _add_frontend(parser.add_argument_group("what you see"))
     return parser
 
@@ -88,7 +90,7 @@ def _add_profile(group: argparse._ArgumentGroup) -> None:
         "--data-dir",
         type=Path,
         metavar="DIR",
-        help="where profiles are kept (else $SECURECOM_HOME, else the platform's place)",
+        help="where profiles are kept (default: $SECURECOM_HOME, or the platform's usual place)",
     )
     folder.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
     identity = group.add_argument(
@@ -102,19 +104,22 @@ def _add_profile(group: argparse._ArgumentGroup) -> None:
         "--restore",
         type=Path,
         metavar="FILE",
-        help="make a profile from this backup (/backup wrote it) and be on line with it; --profile "
+        help="make a profile from this backup (written by /backup) and go online; --profile "
         "names it. The backup's pass phrase comes first, then the identity's, if it has one",
     )
     backup.complete = shtab.FILE  # type: ignore[attr-defined]
     source = group.add_mutually_exclusive_group()
     source.add_argument(
-        "--pass-fd", type=_count, metavar="N", help="a pass phrase is a line from descriptor N"
+        "--pass-fd",
+        type=_count,
+        metavar="N",
+        help="read the pass phrase as a line from descriptor N",
     )
     file = source.add_argument(
         "--pass-file",
         type=Path,
         metavar="FILE",
-        help="the pass phrase is this file's first line, a second one its second",
+        help="read the pass phrase from this file's first line, a second one from its second",
     )
     file.complete = shtab.FILE  # type: ignore[attr-defined]
     source.add_argument(
@@ -128,25 +133,25 @@ def _add_session(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--request",
         choices=("listen", "dial"),
-        help="chat requests come over a connection of ours (listen) or of the server's (dial)",
+        help="whether we (listen) or the server (dial) open the connection for chat requests",
     )
     availability = group.add_mutually_exclusive_group()
     availability.add_argument(
-        "--available", action="store_const", const=True, help="anybody may ask you at once"
+        "--available", action="store_const", const=True, help="let people ask you from the start"
     )
     availability.add_argument(
         "--away",
         action="store_const",
         const=False,
         dest="available",
-        help="nobody may ask you until /available",
+        help="let nobody ask you until /available",
     )
     group.add_argument(
         "--on-request",
         type=_typed(deciding.split, "command"),
         metavar="COMMAND",
-        help="this program accepts or refuses chat requests, or has you asked (docs/bots.md); "
-        "'': none",
+        help="this program accepts or refuses chat requests, or leaves them to you "
+        "(docs/bots.md); '' for none",
     )
     group.add_argument(
         "--save",
@@ -154,27 +159,31 @@ def _add_session(group: argparse._ArgumentGroup) -> None:
         help="keep --request, --available or --away, and --on-request as this profile's settings",
     )
     group.add_argument(
-        "--takeover", action="store_true", help="end a session that you have somewhere else"
+        "--takeover", action="store_true", help="end a session of yours that runs elsewhere"
     )
     group.add_argument(
-        "--chat", type=_typed(Name, "name"), metavar="NAME", help="ask for a chat at once"
+        "--chat", type=_typed(Name, "name"), metavar="NAME", help="ask NAME for a chat at once"
     )
     group.add_argument(
         "--attempts",
         type=_count,
         metavar="N",
         help="give up after N failed connections; 0: never "
-        f"(else {limits.ATTEMPTS}, but never on a terminal or with --stay)",
+        f"(default: {limits.ATTEMPTS}, but never on a terminal or with --stay)",
     )
 
 
 def _add_frontend(group: argparse._ArgumentGroup) -> None:
     language = group.add_mutually_exclusive_group()
     language.add_argument(
-        "--plain", action="store_true", help="lines of text, never changed afterwards (default)"
+        "--plain", action="store_true", help="lines of text that never change afterwards (default)"
     )
-    language.add_argument("--json", action="store_true", help="a JSON object a line, in and out")
-    group.add_argument("--stay", action="store_true", help="the input's end is not the end")
+    language.add_argument(
+        "--json", action="store_true", help="one JSON object per line, in and out"
+    )
+    group.add_argument(
+        "--stay", action="store_true", help="keep running after the end of the input"
+    )
     log = group.add_argument(
         "--log-file",
         type=Path,
