@@ -14,8 +14,10 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from securecom import limits, refusals
+from securecom.control import our_fault
 from securecom.identity import Name
 from securecom.server import remembered
 from securecom.server.chat_request import ChatRequest
@@ -263,7 +265,8 @@ class LocalSwitchboard:
     def _join_crossing(
         request: ChatRequest, asker: Party, chat_seconds: int | None
     ) -> Deferred[Opened]:
-        if request.machine.cross(asker, chat_seconds):
+        request.machine.cross(asker, chat_seconds)
+        if request.is_crossed:
             return request.crossing
         return fail(refusals.Occupied())  # accepted a moment ago: the chat is on its way
 
@@ -336,8 +339,24 @@ class LocalSwitchboard:
             party.open_stream(relay)
         request.tell_opened()
 
-    def _end(self, chat: Chat, by: Party) -> None:
-        chat.relay.end()
+    def broken(self, request: ChatRequest) -> None:
+        """Free both people of a request whose transition raised, and end what it made of them."""
+        for name in (request.caller.name, request.wanted):
+            self.released(request, name)
+            engagement = self._engaged.get(name)
+            if isinstance(engagement, Chat) and engagement.relay.stream == request.stream:
+                self._end(engagement, None)
+
+    def _end(self, chat: Chat, by: Party | None) -> None:
+        """End a chat; both are free even if one of them cannot be told.
+
+        :param by: the person who ended it, and so need not be told.
+        """
         for party in (chat.caller, chat.callee):
             self._engaged.pop(party.name, None)
-            party.close_stream(chat.relay.stream, tell=party is not by)
+        chat.relay.end()
+        for party in (chat.caller, chat.callee):
+            try:
+                party.close_stream(chat.relay.stream, tell=party is not by)
+            except Exception:
+                our_fault(Failure())
