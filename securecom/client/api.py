@@ -25,7 +25,7 @@ from securecom.client.events import (
     Users,
     Whois,
 )
-from securecom.client.terms import Pause, Terms
+from securecom.client.terms import AvailabilityTerms, Pause
 from securecom.identity import Name
 
 
@@ -182,7 +182,7 @@ class ClientApi(Protocol):
     def stop(self) -> Deferred[None]:
         """End the chat with BYE."""
 
-    def set_available(self, terms: Terms) -> Deferred[None] | None:
+    def set_available(self, terms: AvailabilityTerms) -> Deferred[None] | None:
         """Be available to be asked, to whom and how long the terms say."""
 
     def set_away(self, pause: Pause) -> Deferred[None] | None:

@@ -37,7 +37,7 @@ _WAS, _SIGNED = "was-", "signed-"
 _END_OF_TIME = 253402300800
 
 #: Trust on first use, or the person compared the keys.
-Kept = Literal["tofu", "verified"]
+PinTrust = Literal["tofu", "verified"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class OldKey:
 
     key: PublicKey
     first_seen: int
-    trust: Kept
+    trust: PinTrust
     until: int
     signed_over: bool = False
 
@@ -60,7 +60,7 @@ class Pin:
 
     key: PublicKey
     first_seen: int
-    trust: Kept
+    trust: PinTrust
     earlier: tuple[OldKey, ...] = ()
 
 
@@ -122,7 +122,7 @@ def _parse_line(line: str) -> tuple[bytes, Name, Pin | OldKey]:
     trust = words[5].removeprefix(_SIGNED if signed_over else _WAS) if is_old else words[5]
     if trust not in ("tofu", "verified"):
         raise ValueError("not a kind of trust")
-    kept, seen = cast(Kept, trust), _moment(words[4])
+    kept, seen = cast(PinTrust, trust), _moment(words[4])
     one: Pin | OldKey = Pin(key, seen, kept)
     if is_old:
         one = OldKey(key, seen, kept, _moment(words[6]), signed_over)
@@ -237,7 +237,7 @@ class Contacts:
                 raise PeerKeyChanged(f"{name}'s key is not the one you know")
             self._check_nobody_elses(name, key)
             now = int(self._now())
-            trust: Kept = "tofu" if followed is None else followed.trust
+            trust: PinTrust = "tofu" if followed is None else followed.trust
             self._keep(name, Pin(key, now, trust, _behind(pin, now, followed is not None)))
             self._taken.pop(name, None)
             return followed
@@ -253,7 +253,7 @@ class Contacts:
             pin = self.pin(name)
             if pin is None or pin.key != key:
                 raise PeerKeyChanged(f"{name}'s key is not the one that was compared")
-            trust: Kept = "verified" if same else "tofu"
+            trust: PinTrust = "verified" if same else "tofu"
             if pin.trust != trust:
                 self._keep(name, replace(pin, trust=trust))
 

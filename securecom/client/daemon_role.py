@@ -23,8 +23,7 @@ from securecom.client.channels.standard_channel import Login
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.engagement import Answer, Offer, Withdrawn
 from securecom.client.coordination.station import Station
-from securecom.client.events import RequestChannelState as RequestChannelEvent
-from securecom.client.events import problem
+from securecom.client.events import RequestChannelState, problem
 from securecom.errors import NotDialled, ProofRefused
 from securecom.identity import Name
 
@@ -155,7 +154,7 @@ class DaemonRole:
     def _up(self) -> None:
         self._backoff.succeeded()
         self._is_up, self._was_told = True, False
-        self._station.show(RequestChannelEvent(True, self._way.how, self._way.port))
+        self._station.show(RequestChannelState(True, self._way.how, self._way.port))
 
     def _takes_long(self) -> None:
         """The server may let us wait for our turn; the rest of the client does not wait as well."""
@@ -166,7 +165,7 @@ class DaemonRole:
     def _tell(self, failure: Failure) -> None:
         if not self._was_told:
             self._was_told = True
-            self._station.show(RequestChannelEvent(False, self._way.how, self._way.port))
+            self._station.show(RequestChannelState(False, self._way.how, self._way.port))
             self._station.show(problem(cannot_reach(failure, "the request channel")))
 
     def _failed(self, failure: Failure, session: Login) -> None:
@@ -181,7 +180,7 @@ class DaemonRole:
         if self._is_up:
             self._is_up = False
             if tell:
-                self._station.show(RequestChannelEvent(False, self._way.how, None))
+                self._station.show(RequestChannelState(False, self._way.how, None))
             self._coordinator.request_channel_lost()
 
     def _settle(self) -> None:

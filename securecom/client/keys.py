@@ -10,8 +10,7 @@ import re
 
 from twisted.internet.defer import Deferred
 
-from securecom.client.contacts import Kept
-from securecom.client.contacts import OldKey as Old
+from securecom.client.contacts import OldKey, PinTrust
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import Station
 from securecom.client.events import (
@@ -31,7 +30,7 @@ from securecom.safety_number import in_groups
 
 #: As `PublicKey.fingerprint` makes it, and as people copy it.
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
-_TRUST: dict[Kept, Trust] = {"tofu": "met", "verified": "verified"}
+_TRUST: dict[PinTrust, Trust] = {"tofu": "met", "verified": "verified"}
 
 
 class Keys:
@@ -97,7 +96,7 @@ class Keys:
         return KeyAccepted(name, fingerprint)
 
 
-def _old(one: Old) -> FormerKey:
+def _old(one: OldKey) -> FormerKey:
     return FormerKey(
         one.key.fingerprint, one.first_seen, one.until, _TRUST[one.trust], one.signed_over
     )

@@ -29,7 +29,7 @@ from securecom.client.my_account import MyAccount
 from securecom.client.presence import Presence
 from securecom.client.rotation import Rotation
 from securecom.client.settings import Settings
-from securecom.client.terms import Kept, Pause, Terms, shown_time
+from securecom.client.terms import AvailabilityTerms, KeptChoices, Pause, shown_time
 from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong, TooOften, WireError
 from securecom.identity import Name, server_fingerprint
 
@@ -77,7 +77,7 @@ def _check_page(names: list[Name], after: str) -> None:
 BackUp = Callable[[str], Deferred[BackedUp]]
 
 _HOLDER = "front-end"
-_ANYBODY, _FOR_GOOD, _NOT_KEPT = Terms(), Pause(), Kept()
+_ANYBODY, _FOR_GOOD, _NOT_KEPT = AvailabilityTerms(), Pause(), KeptChoices()
 #: Somebody may be called so; who means all means them too.
 _ALL = "all"
 
@@ -106,7 +106,7 @@ class MainRole:
         reconnect: Callable[[], None],
         back_up: BackUp | None = None,
         wall: Callable[[], float] = shown_time,
-        kept: Kept = _NOT_KEPT,
+        kept: KeptChoices = _NOT_KEPT,
     ) -> None:
         self._station, self._coordinator = station, coordinator
         self._presence = Presence(station, coordinator, available, kept.choices, wall)
@@ -236,7 +236,7 @@ class MainRole:
         """End the chat; fires when it is over, after `limits.BYE_DEADLINE` at the latest."""
         return self._coordinator.stop()
 
-    def set_available(self, terms: Terms = _ANYBODY) -> Deferred[None]:
+    def set_available(self, terms: AvailabilityTerms = _ANYBODY) -> Deferred[None]:
         """Be available to be asked; also after the next log-in, while the terms last."""
         return self._presence.come(terms)
 

@@ -13,7 +13,7 @@ from securecom import limits, refusals, vocabulary
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import Station
 from securecom.client.events import Availability, problem
-from securecom.client.terms import DAY, Choices, Pause, Terms, next_time
+from securecom.client.terms import DAY, AvailabilityTerms, Choices, Pause, next_time
 from securecom.errors import BadArgument, NotNow, SecurecomError, TooLong
 from securecom.identity import Name
 
@@ -41,13 +41,13 @@ class Presence:
         self._wall = wall
         self._is_wanted = available
         self.choices = choices
-        self._terms = Terms()
+        self._terms = AvailabilityTerms()
         self._timer: IDelayedCall | None = None
         #: Where the person named a time of day: when it turns, in the seconds of the wall.
         self._until: float | None = None
         station.met_somebody = self._met
 
-    def come(self, terms: Terms) -> Deferred[None]:
+    def come(self, terms: AvailabilityTerms) -> Deferred[None]:
         """Available from now on."""
         hindrance = self._hindrance(terms) or self._strangers_among(terms.names)
         if hindrance is not None:
@@ -131,7 +131,7 @@ class Presence:
     def _turn(self) -> None:
         """The time is up: the other way round, until the person says so."""
         self._timer = None
-        self._terms = Terms(None, self._terms.people, self._terms.names)
+        self._terms = AvailabilityTerms(None, self._terms.people, self._terms.names)
         self._is_wanted = not self._is_wanted
         self._give_up_what_cannot_be()
         self._change(self._is_wanted, None).addErrback(lambda _: None)  # the loss is told as such
@@ -165,7 +165,7 @@ class Presence:
 
     # --- to whom ----------------------------------------------------------------------------
 
-    def _hindrance(self, terms: Terms) -> SecurecomError | None:
+    def _hindrance(self, terms: AvailabilityTerms) -> SecurecomError | None:
         """Why one cannot be available on these terms, if one cannot."""
         if self.choices.ask == "nobody":
             hint = "Nothing was sent. /set ask people or /set ask anyone changes that."

@@ -39,7 +39,7 @@ from securecom.client.events import Connecting, Offline
 from securecom.client.main_role import BackUp, MainRole
 from securecom.client.my_account import MyAccount
 from securecom.client.rotation import Keeping, Rotation
-from securecom.client.terms import Kept, duration, shown_time
+from securecom.client.terms import KeptChoices, duration, shown_time
 from securecom.errors import (
     ConnectionWasLost,
     LoginRefused,
@@ -50,7 +50,7 @@ from securecom.errors import (
 from securecom.identity import Identity, Name
 
 _FINAL = (ServerMismatch, LoginRefused, OurFault)
-_NOT_KEPT = Kept()
+_NOT_KEPT = KeptChoices()
 
 
 @implementer(IStreamClientEndpoint)
@@ -94,7 +94,7 @@ class Client:
         back_up: BackUp | None = None,
         attempts: int | None = None,
         logs: Logs | None = None,
-        kept: Kept = _NOT_KEPT,
+        kept: KeptChoices = _NOT_KEPT,
         wall: Callable[[], float] = shown_time,
     ) -> None:
         #: Fires when the client is done: logged out, or failed for good with the reason.

@@ -8,7 +8,7 @@ from securecom import limits
 from securecom.client import events
 from securecom.client.coordination.station import Station
 from securecom.client.presence import Presence
-from securecom.client.terms import Choices, Kept
+from securecom.client.terms import Choices, KeptChoices
 from securecom.errors import BadArgument
 
 _ABOUT = {
@@ -22,7 +22,7 @@ _ABOUT = {
 class Settings:
     """See the module."""
 
-    def __init__(self, station: Station, presence: Presence, kept: Kept) -> None:
+    def __init__(self, station: Station, presence: Presence, kept: KeptChoices) -> None:
         self._station, self._presence = station, presence
         self._keep = kept.keep
 

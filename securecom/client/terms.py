@@ -99,7 +99,7 @@ def _nowhere(_: Choices) -> None:
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptChoices:
     """The choices at the start, and what keeps others; that may raise `ProfileProblem`."""
 
     choices: Choices = Choices()
@@ -121,7 +121,7 @@ _AWAY = "Nothing was sent. Try /away 45m, /away until 15:00."
 
 
 @dataclass(frozen=True)
-class Terms:
+class AvailabilityTerms:
     """Available to everybody, to one's people, or to those in `names`; for so many seconds."""
 
     seconds: int | None = None
@@ -156,17 +156,17 @@ def next_time(of_day: int, shown: float) -> float:
     return shown + DAY - (shown - of_day) % DAY
 
 
-def read_terms(text: str) -> Terms:
+def read_terms(text: str) -> AvailabilityTerms:
     """:raises BadArgument: for anything else than the above. :raises BadName: likewise."""
     words = text.split()
     seconds = _span(words.pop(0)) if words and _SPAN.fullmatch(words[0]) else None
     if not words:
-        return Terms(seconds)
+        return AvailabilityTerms(seconds)
     if words == ["people"]:
-        return Terms(seconds, people=True)
+        return AvailabilityTerms(seconds, people=True)
     if words[0] != "to" or words == ["to"]:
         raise BadArgument("that says neither how long nor to whom", _AVAILABLE)
-    return Terms(seconds, names=read_names(words[1:], _AVAILABLE))
+    return AvailabilityTerms(seconds, names=read_names(words[1:], _AVAILABLE))
 
 
 def read_names(words: list[str], hint: str) -> tuple[Name, ...]:

@@ -9,7 +9,6 @@ from twisted.protocols.amp import AmpBox
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import framing, limits, peers, refusals, vocabulary
-from securecom import peers as proofs
 from securecom.client.chat.agreement import Agreement
 from securecom.client.events import Event, Message
 from securecom.errors import (
@@ -172,7 +171,7 @@ class StandingTests(SynchronousTestCase):
 
     def test_the_very_same_hello_again_ends_it_too(self) -> None:
         agreement = self.pair.agreement("callee")
-        proof = agreement.hello(proofs.chat_binding(self.bob.session.tls), "callee")
+        proof = agreement.hello(peers.chat_binding(self.bob.session.tls), "callee")
         (refusal,) = self.send(self.bob, vocabulary.Hello, proof=proof)
         self.assertIsInstance(refusal, refusals.BadProof)
         self.assertEqual(self.alice.over, [("cut-off", [])])

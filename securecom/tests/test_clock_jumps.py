@@ -30,7 +30,7 @@ from securecom.client.events import (
     TimeLeft,
 )
 from securecom.client.program.running import watch_clocks
-from securecom.client.terms import DAY, Pause, Terms
+from securecom.client.terms import DAY, AvailabilityTerms, Pause
 from securecom.errors import NotNow
 from securecom.identity import Identity, Name
 from securecom.invitation import token_hash
@@ -220,7 +220,7 @@ class SetClockTests(JumpCase):
         self.quietly(bob.set_away(Pause(seconds=8)))
         phase(3)  # away for a while
         phase(3)  # and back
-        self.quietly(bob.set_available(Terms(300)))
+        self.quietly(bob.set_available(AvailabilityTerms(300)))
         phase(1)  # available for a while
         self.quietly(alice.request_chat(BOB, 70))
         phase(2)  # asked

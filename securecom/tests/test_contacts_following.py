@@ -8,8 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom.client.contacts import Contacts, Pin
-from securecom.client.contacts import OldKey as Old
+from securecom.client.contacts import Contacts, OldKey, Pin
 from securecom.client.events import Asked, ChatStarted, FormerKey, KeyFollowed, Trust
 from securecom.errors import BadArgument, PeerKeyChanged, StateDamaged
 from securecom.identity import Identity
@@ -52,7 +51,7 @@ class ContactsTests(SynchronousTestCase):
     def test_when_it_is_met_it_is_the_pin_and_the_old_one_history(self) -> None:
         former = self.follow(self.new, self.old, self.new)
         self.assertEqual(former, Pin(self.old.public_key, int(NOW), "tofu"))
-        old = Old(self.old.public_key, int(NOW), "tofu", int(NOW), signed_over=True)
+        old = OldKey(self.old.public_key, int(NOW), "tofu", int(NOW), signed_over=True)
         pin = Pin(self.new.public_key, int(NOW), "tofu", (old,))
         self.assertEqual(self.contacts.pin(BOB), pin)
         self.assertEqual(self.make().pin(BOB), pin)  # in the file too

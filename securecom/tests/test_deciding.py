@@ -16,7 +16,7 @@ from securecom.client.events import (
     Problem,
     RefusedForYou,
 )
-from securecom.client.terms import Terms
+from securecom.client.terms import AvailabilityTerms
 from securecom.errors import ChatFailed, NotNow, PeerKeyChanged, ProgramFailed, StateDamaged
 from securecom.identity import Identity
 from securecom.succession import Link
@@ -160,7 +160,7 @@ class NeverTests(DecidingCase):
     """What it is not asked about, and what it cannot accept."""
 
     def test_whom_we_are_not_available_to(self) -> None:
-        self.alice.set_available(Terms(names=(CAROL,)))
+        self.alice.set_available(AvailabilityTerms(names=(CAROL,)))
         self.assertEqual(self.offer(), ["unavailable"])
         self.alice.set_away()
         self.assertEqual(self.offer(OTHER_CHAT, "carol"), ["unavailable"])
@@ -294,13 +294,13 @@ class MeanwhileTests(DecidingCase):
 
     def test_the_person_is_available_to_others_only(self) -> None:
         answer = self.offer()
-        self.told(self.alice.set_available(Terms(names=(CAROL,))))
+        self.told(self.alice.set_available(AvailabilityTerms(names=(CAROL,))))
         self.assertEqual(answer, ["unavailable"])
         self.nothing_counts_any_more()
 
     def test_the_person_is_available_as_before(self) -> None:
         answer = self.offer()
-        self.told(self.alice.set_available(Terms(names=(BOB, CAROL))))
+        self.told(self.alice.set_available(AvailabilityTerms(names=(BOB, CAROL))))
         self.assertEqual((answer, self.consent.cancelled), ([], 0))
 
     def test_the_client_leaves(self) -> None:

@@ -23,7 +23,7 @@ from securecom.client.frontends import commands
 from securecom.client.frontends.jsonl import Json
 from securecom.client.frontends.lines import Language, Lines
 from securecom.client.frontends.orders import Order
-from securecom.client.terms import Pause, Terms
+from securecom.client.terms import AvailabilityTerms, Pause
 from securecom.identity import Name
 from securecom.tests.support.lines_case import LinesCase
 from securecom.tests.support.scripted_core import Failing
@@ -40,7 +40,7 @@ class ScriptTests(LinesCase):
     def test_what_comes_early_nevertheless_is_kept(self) -> None:
         self.type("/available\n")
         self.begin()
-        self.assertEqual(self.role.calls, [("set_available", Terms())])
+        self.assertEqual(self.role.calls, [("set_available", AvailabilityTerms())])
 
     def test_the_input_is_held_while_orders_wait(self) -> None:
         self.role.is_online = False

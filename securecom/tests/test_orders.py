@@ -29,7 +29,7 @@ from securecom.client.events import (
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import COMMANDS, Command
 from securecom.client.frontends.orders import Order, Orders
-from securecom.client.terms import Pause, Terms
+from securecom.client.terms import AvailabilityTerms, Pause
 from securecom.errors import NotDelivered, NotNow, OurFault, SecurecomError
 from securecom.identity import Name
 from securecom.tests.support.scripted_core import Failing, ScriptedCore
@@ -127,7 +127,7 @@ class AtOnceTests(OrdersCase):
             role.calls,
             [
                 ("users", "bo"),
-                ("set_available", Terms()),
+                ("set_available", AvailabilityTerms()),
                 ("set_away", Pause()),
                 ("request_chat", "bob"),
                 ("cancel",),
@@ -326,7 +326,7 @@ class PatienceTests(OrdersCase):
         self.assertTrue(self.orders.is_full)
         self.assertEqual(self.role.calls, [])
         self.log_in()
-        self.assertEqual(self.role.calls, [("set_available", Terms())])
+        self.assertEqual(self.role.calls, [("set_available", AvailabilityTerms())])
         self.assertFalse(self.orders.is_full)
 
     def test_text_waits_for_the_chat_that_was_asked_for(self) -> None:

@@ -12,8 +12,8 @@ from securecom import limits
 from securecom.client.events import Availability, Problem
 from securecom.client.terms import (
     DAY,
+    AvailabilityTerms,
     Pause,
-    Terms,
     next_time,
     read_pause,
     read_terms,
@@ -27,16 +27,16 @@ from securecom.tests.support.scripted_server_case import BOB, CAROL, STATES, Ali
 class ReadingTests(SynchronousTestCase):
     def test_terms(self) -> None:
         told = {
-            "": Terms(),
-            "45m": Terms(2700),
-            "90s": Terms(90),
-            "2h": Terms(7200),
-            "7d": Terms(limits.MAX_LEASE),
-            "people": Terms(people=True),
-            "45m people": Terms(2700, people=True),
-            "to Bob carol bob": Terms(names=(BOB, CAROL)),
-            " 2h  to people": Terms(7200, names=(Name("people"),)),
-            "to 45m": Terms(names=(Name("45m"),)),
+            "": AvailabilityTerms(),
+            "45m": AvailabilityTerms(2700),
+            "90s": AvailabilityTerms(90),
+            "2h": AvailabilityTerms(7200),
+            "7d": AvailabilityTerms(limits.MAX_LEASE),
+            "people": AvailabilityTerms(people=True),
+            "45m people": AvailabilityTerms(2700, people=True),
+            "to Bob carol bob": AvailabilityTerms(names=(BOB, CAROL)),
+            " 2h  to people": AvailabilityTerms(7200, names=(Name("people"),)),
+            "to 45m": AvailabilityTerms(names=(Name("45m"),)),
         }
         for text, terms in told.items():
             self.assertEqual(read_terms(text), terms, text)
@@ -94,7 +94,7 @@ class KeepingTests(AliceTestCase):
         return self.end.said("available")[-1], self.end.said("terms")[-1]
 
     def test_for_a_while(self) -> None:
-        self.told(self.alice.set_available(Terms(60)))
+        self.told(self.alice.set_available(AvailabilityTerms(60)))
         self.assertEqual(self.last(), (True, (60, None)))
         self.assertEqual(self.notes.last(Availability), Availability(True, 60))
         self.network.advance(60)
@@ -103,7 +103,7 @@ class KeepingTests(AliceTestCase):
         self.assertEqual(self.notes.last(Availability), Availability(False))
 
     def test_away_for_a_while_and_back_to_the_same_people(self) -> None:
-        self.told(self.alice.set_available(Terms(3600, names=(BOB,))))
+        self.told(self.alice.set_available(AvailabilityTerms(3600, names=(BOB,))))
         self.told(self.alice.set_away(Pause(60)))
         self.assertEqual(self.notes.last(Availability), Availability(False, 60))
         self.network.advance(60)
@@ -113,7 +113,7 @@ class KeepingTests(AliceTestCase):
     def test_nothing_is_due_any_more_when_the_client_is_over(self) -> None:
         for state in STATES:
             self.setUp()
-            self.told(self.alice.set_available(Terms(3600)))
+            self.told(self.alice.set_available(AvailabilityTerms(3600)))
             self.reach(state)
             self.told(self.alice.log_out())
             self.network.advance(limits.BYE_DEADLINE + limits.CLOSE_DEADLINE)
@@ -121,7 +121,7 @@ class KeepingTests(AliceTestCase):
             self.assertEqual(self.network.clock.getDelayedCalls(), [], state)
 
     def test_what_is_said_later_counts(self) -> None:
-        self.told(self.alice.set_available(Terms(60)))
+        self.told(self.alice.set_available(AvailabilityTerms(60)))
         self.told(self.alice.set_available())
         self.network.advance(61)
         self.assertTrue(self.alice.is_available)
@@ -129,11 +129,11 @@ class KeepingTests(AliceTestCase):
     def test_people_are_those_whom_we_have_met_here(self) -> None:
         self.person.contacts.meet(CAROL, self.carol.public_key)
         self.person.contacts.meet(BOB, self.bob.public_key)
-        self.told(self.alice.set_available(Terms(people=True)))
+        self.told(self.alice.set_available(AvailabilityTerms(people=True)))
         self.assertEqual(self.last(), (True, (None, [BOB, CAROL])))
 
     def test_who_has_met_nobody_has_no_people(self) -> None:
-        self.told(self.alice.set_available(Terms(people=True)))
+        self.told(self.alice.set_available(AvailabilityTerms(people=True)))
         self.assertEqual(self.last(), (True, (None, [])))
         self.assertEqual(self.offer(), ["unavailable"])
 
@@ -141,13 +141,13 @@ class KeepingTests(AliceTestCase):
         self.patch(limits, "MAX_AUDIENCE", 1)
         for name, identity in ((BOB, self.bob), (CAROL, self.carol)):
             self.person.contacts.meet(name, identity.public_key)
-        self.fails(self.told(self.alice.set_available(Terms(people=True))), BadArgument)
+        self.fails(self.told(self.alice.set_available(AvailabilityTerms(people=True))), BadArgument)
 
     def test_more_of_them_at_the_next_log_in_than_the_server_takes(self) -> None:
         """Rather away, and told so, than available as far as the client knows and nowhere else."""
         self.patch(limits, "MAX_AUDIENCE", 1)
         self.person.contacts.meet(BOB, self.bob.public_key)
-        self.told(self.alice.set_available(Terms(people=True)))
+        self.told(self.alice.set_available(AvailabilityTerms(people=True)))
         self.person.contacts.meet(CAROL, self.carol.public_key)
         self.end.standard.close()
         self.pump()
@@ -161,7 +161,7 @@ class KeepingTests(AliceTestCase):
     def test_more_of_them_when_we_are_back_than_the_server_takes(self) -> None:
         self.patch(limits, "MAX_AUDIENCE", 1)
         self.person.contacts.meet(BOB, self.bob.public_key)
-        self.told(self.alice.set_available(Terms(people=True)))
+        self.told(self.alice.set_available(AvailabilityTerms(people=True)))
         self.told(self.alice.set_away(Pause(60)))
         self.person.contacts.meet(CAROL, self.carol.public_key)
         self.network.advance(60)
@@ -170,12 +170,12 @@ class KeepingTests(AliceTestCase):
         self.assertIn("more than 1", self.notes.last(Problem).what)
 
     def test_others_are_refused_here_too_whatever_the_server_thinks(self) -> None:
-        self.told(self.alice.set_available(Terms(names=(CAROL,))))
+        self.told(self.alice.set_available(AvailabilityTerms(names=(CAROL,))))
         self.assertEqual(self.offer(caller="bob"), ["unavailable"])
         self.assertEqual(self.offer(caller="carol"), [])
 
     def test_a_reconnect_keeps_what_is_left(self) -> None:
-        self.told(self.alice.set_available(Terms(60, names=(BOB,))))
+        self.told(self.alice.set_available(AvailabilityTerms(60, names=(BOB,))))
         self.network.advance(20)
         self.end.standard.close()
         self.pump()
@@ -184,7 +184,7 @@ class KeepingTests(AliceTestCase):
         self.assertEqual(end.said("terms"), [(39, [BOB])])
 
     def test_it_ends_off_line_too(self) -> None:
-        self.told(self.alice.set_available(Terms(2)))
+        self.told(self.alice.set_available(AvailabilityTerms(2)))
         self.server.shut()
         self.end.standard.close()
         self.network.advance(3)

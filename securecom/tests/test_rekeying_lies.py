@@ -10,7 +10,6 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import framing, limits, peers, refusals, tls, vocabulary
-from securecom import peers as proofs
 from securecom.client.chat.agreement import Role
 from securecom.client.chat.epochs import Epoch
 from securecom.errors import NotRekeyed, PeerKeyChanged, ProofRefused, TLSRefused, WireError
@@ -220,7 +219,7 @@ class PeerTests(RekeyCase):
     def test_another_present_epoch(self) -> None:
         """The handshake is good, but whoever vouches for it is not in the present epoch."""
         secrets = [b"a" * 32, b"b" * 32]
-        self.patch(proofs, "chat_rekey", lambda _: secrets.pop() if secrets else b"c" * 32)
+        self.patch(peers, "chat_rekey", lambda _: secrets.pop() if secrets else b"c" * 32)
         self.rekey()
         refused = (self.alice.error, self.bob.error)
         self.assertTrue(any(isinstance(one, ProofRefused) for one in refused), refused)
@@ -228,7 +227,7 @@ class PeerTests(RekeyCase):
     def test_another_next_epoch(self) -> None:
         """Whoever is in the present epoch vouches for another handshake than this."""
         bindings = [b"a" * 32, b"b" * 32]
-        self.patch(proofs, "chat_binding", lambda _: bindings.pop() if bindings else b"c" * 32)
+        self.patch(peers, "chat_binding", lambda _: bindings.pop() if bindings else b"c" * 32)
         self.rekey()
         refused = (self.alice.error, self.bob.error)
         self.assertTrue(any(isinstance(one, ProofRefused) for one in refused), refused)

@@ -7,7 +7,14 @@ from typing import Any
 from securecom import limits, refusals, vocabulary
 from securecom.client import events
 from securecom.client.events import Availability, Problem, RequestOver
-from securecom.client.terms import NOBODY, BusyAudience, Choices, Kept, Pause, Terms
+from securecom.client.terms import (
+    NOBODY,
+    AvailabilityTerms,
+    BusyAudience,
+    Choices,
+    KeptChoices,
+    Pause,
+)
 from securecom.errors import BadArgument, IsBusy, NotNow, ProfileProblem, StateDamaged
 from securecom.identity import Name
 from securecom.tests.support.memory_client import MemoryClient
@@ -83,7 +90,11 @@ class NobodyTests(SettingsCase):
 
     def test_available_says_how_to_change_it(self) -> None:
         self.meet(BOB)
-        for terms in (Terms(), Terms(people=True), Terms(60, names=(BOB,))):
+        for terms in (
+            AvailabilityTerms(),
+            AvailabilityTerms(people=True),
+            AvailabilityTerms(60, names=(BOB,)),
+        ):
             error = self.fails(self.told(self.alice.set_available(terms)), NotNow)
             self.assertIn("/set ask", error.hint)
         self.assertFalse(self.alice.is_available)
@@ -117,7 +128,7 @@ class PeopleTests(SettingsCase):
         self.assertEqual(self.offer(caller="bob"), [])
 
     def test_a_lease_to_some_keeps_those_whom_we_know(self) -> None:
-        self.told(self.alice.set_available(Terms(3600, names=(BOB, CAROL))))
+        self.told(self.alice.set_available(AvailabilityTerms(3600, names=(BOB, CAROL))))
         self.network.advance(60)
         self.set("ask people")
         self.assertEqual(self.last(), (True, [BOB], None))
@@ -127,14 +138,20 @@ class PeopleTests(SettingsCase):
 
     def test_available_is_to_them(self) -> None:
         self.set("ask people")
-        for terms in (Terms(), Terms(people=True), Terms(names=(BOB,))):
+        for terms in (
+            AvailabilityTerms(),
+            AvailabilityTerms(people=True),
+            AvailabilityTerms(names=(BOB,)),
+        ):
             self.told(self.alice.set_available(terms))
             self.assertEqual(self.last(), (True, [BOB], None))
 
     def test_a_stranger_cannot_be_let_in(self) -> None:
         self.set("ask people")
         count = len(self.end.said("available"))
-        error = self.fails(self.told(self.alice.set_available(Terms(names=(CAROL,)))), BadArgument)
+        error = self.fails(
+            self.told(self.alice.set_available(AvailabilityTerms(names=(CAROL,)))), BadArgument
+        )
         self.assertIn("never met carol", error.what)
         self.assertIn("/set ask anyone", error.hint)
         self.assertEqual(len(self.end.said("available")), count)
@@ -174,7 +191,7 @@ class PeopleTests(SettingsCase):
     def test_more_than_the_server_takes(self) -> None:
         self.patch(limits, "MAX_AUDIENCE", 1)
         self.meet(CAROL)
-        self.told(self.alice.set_available(Terms(60)))
+        self.told(self.alice.set_available(AvailabilityTerms(60)))
         self.set("ask people")
         self.assertFalse(self.alice.is_available)
         self.assertEqual(self.last(), (False, None, None))
@@ -182,7 +199,7 @@ class PeopleTests(SettingsCase):
         count = len(self.end.heard)
         self.network.advance(60)
         self.assertEqual(len(self.end.heard), count, "the end of a lease that is over is none")
-        self.told(self.alice.set_available(Terms(names=(BOB,))))
+        self.told(self.alice.set_available(AvailabilityTerms(names=(BOB,))))
         self.assertEqual(self.last(), (True, [BOB], None))
 
 
@@ -194,7 +211,7 @@ class LaterTests(SettingsCase):
         self.meet(CAROL)
 
     def test_whoever_is_met_later_is_one_of_them(self) -> None:
-        self.told(self.alice.set_available(Terms(people=True)))
+        self.told(self.alice.set_available(AvailabilityTerms(people=True)))
         self.assertEqual(self.last(), (True, [CAROL], None))
         self.ask(BOB)
         self.peer("callee").open()
@@ -206,7 +223,7 @@ class LaterTests(SettingsCase):
 
 class BusyTests(SettingsCase):
     def test_the_server_is_told_at_once_and_nothing_else_changes(self) -> None:
-        self.told(self.alice.set_available(Terms(60, names=(BOB, CAROL))))
+        self.told(self.alice.set_available(AvailabilityTerms(60, names=(BOB, CAROL))))
         self.notes.events.clear()
         self.set("busy to bob")
         self.assertEqual(self.last(), (True, [BOB, CAROL], [BOB]))
@@ -257,7 +274,7 @@ class KeepingTests(SettingsCase):
     def come(self, choices: Choices, **more: Any) -> MemoryClient:
         """Dave, with these choices in his profile."""
         self.kept: list[Choices] = []
-        kept = Kept(choices, self.kept.append)
+        kept = KeptChoices(choices, self.kept.append)
         identity = self.server.enrol("dave")
         return MemoryClient(self.network, identity, self.server.pin, kept=kept, **more).start()
 

@@ -10,14 +10,13 @@ from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import peers, tls
-from securecom import peers as proofs
 from securecom.errors import ServerMismatch, WireError
 from securecom.identity import Identity
 from securecom.tests.support.joined_connections import Plain, PlainTLS, Recorder
 from securecom.tests.support.server_certificates import Authority
 from securecom.tests.support.tls_case import TLSCase
 
-EXPORTERS = (proofs.session_id, proofs.request_key, proofs.request_binding, proofs.chat_binding)
+EXPORTERS = (peers.session_id, peers.request_key, peers.request_binding, peers.chat_binding)
 
 
 class GoodHandshakeTests(TLSCase):
@@ -217,23 +216,23 @@ class MacTests(SynchronousTestCase):
     def test_a_known_value(self) -> None:
         """HMAC-SHA256 over the parts, each behind its length; computed with `openssl mac`."""
         known = "afd369fd7cec01c2263aaf33588a5100dce19b770d39a00e3dadfd76641bc9b2"
-        self.assertEqual(proofs.mac(b"k" * 32, b"daemon", b"", b"xyz").hex(), known)
+        self.assertEqual(peers.mac(b"k" * 32, b"daemon", b"", b"xyz").hex(), known)
 
     def test_parts_cannot_be_shifted(self) -> None:
         key = b"k" * 32
         macs = [
-            proofs.mac(key),
-            proofs.mac(key, b""),
-            proofs.mac(key, b"ab"),
-            proofs.mac(key, b"a", b"b"),
-            proofs.mac(key, b"", b"ab"),
-            proofs.mac(key, b"ab", b""),
-            proofs.mac(key, struct.pack("!I", 2) + b"ab"),
-            proofs.mac(b"K" * 32, b"ab"),
+            peers.mac(key),
+            peers.mac(key, b""),
+            peers.mac(key, b"ab"),
+            peers.mac(key, b"a", b"b"),
+            peers.mac(key, b"", b"ab"),
+            peers.mac(key, b"ab", b""),
+            peers.mac(key, struct.pack("!I", 2) + b"ab"),
+            peers.mac(b"K" * 32, b"ab"),
         ]
         self.assertEqual(len(set(macs)), len(macs))
 
     def test_same(self) -> None:
-        self.assertTrue(proofs.same(b"ab", b"ab"))
+        self.assertTrue(peers.same(b"ab", b"ab"))
         for one, other in ((b"ab", b"ac"), (b"ab", b"abc"), (b"", b"a")):
-            self.assertFalse(proofs.same(one, other))
+            self.assertFalse(peers.same(one, other))

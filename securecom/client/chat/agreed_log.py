@@ -195,7 +195,7 @@ def _failed(error: OSError) -> LogFailed:
 # It is cooperative. Each client keeps to it because its person, and the other's, said so; nothing
 # here can keep a changed client from logging what it likes, and the words say so.
 
-Word = Literal["on", "off"]
+LogWord = Literal["on", "off"]
 By = Literal["me", "peer", "nobody"]
 
 
@@ -280,7 +280,7 @@ class AgreedLog(amp.CommandLocator):
     # --- what the peer says -----------------------------------------------------------------
 
     @vocabulary.Log.responder
-    def peer_says(self, word: Word) -> dict[str, Any]:
+    def peer_says(self, word: LogWord) -> dict[str, Any]:
         """The answer is at once; what the person makes of it is a word of their own."""
         if not self._session.is_established:
             raise WireError("a word about a log before HELLO")
@@ -288,7 +288,7 @@ class AgreedLog(amp.CommandLocator):
             self._heard(word)
         return {}
 
-    def _heard(self, word: Word) -> None:
+    def _heard(self, word: LogWord) -> None:
         before, kept = self._consent.state, self._transcript
         if word == "off":
             self._consent.heard_off()

@@ -12,7 +12,6 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from securecom import framing, limits, peers, refusals, tls, vocabulary
-from securecom import peers as proofs
 from securecom.client.chat import chat_life
 from securecom.client.chat.agreed_log import AgreedLog, Logs
 from securecom.client.chat.agreement import Agreement
@@ -300,8 +299,8 @@ class ChatSession(Connection, amp.CommandLocator):
         agreement = self._agreement
         if peers.peer_key(self.tls) != agreement.peer_key:
             raise ProofRefused("the peer's key is not the one of the handshake")
-        expected = agreement.hello(proofs.chat_binding(self.tls), agreement.peer_role)
-        if not proofs.same(proof, expected):
+        expected = agreement.hello(peers.chat_binding(self.tls), agreement.peer_role)
+        if not peers.same(proof, expected):
             raise ProofRefused("the peer does not mean this chat")
         self._owner.peer_proved()
 
@@ -309,7 +308,7 @@ class ChatSession(Connection, amp.CommandLocator):
 
     def send_hello(self) -> None:
         """Ours is the first command, so what else we send comes after it."""
-        proof = self._agreement.hello(proofs.chat_binding(self.tls), self._agreement.role)
+        proof = self._agreement.hello(peers.chat_binding(self.tls), self._agreement.role)
         self.control.call(vocabulary.Hello, proof=proof).addErrback(self._not_taken)
 
     def stand(self) -> None:

@@ -19,7 +19,6 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from securecom import framing, limits, peers, tls, vocabulary
-from securecom import peers as proofs
 from securecom.client.chat.agreement import Agreement, Role
 from securecom.client.chat.epochs import Epoch, EpochOver, Epochs
 from securecom.control import ControlLane
@@ -262,7 +261,7 @@ class Rekeying:
             raise ProofRefused("a HELLO for no epoch")
         if peers.peer_key(following.tls) != self._agreement.peer_key:
             raise ProofRefused("the peer's key is not the one of the chat")
-        if not proofs.same(proof, self._proof(following, self._agreement.peer_role)):
+        if not peers.same(proof, self._proof(following, self._agreement.peer_role)):
             raise ProofRefused("the peer of the next epoch is not the one of this")
         self._life.good_hello()
 
@@ -353,8 +352,8 @@ class Rekeying:
             self._session.send(framing.encode(framing.EPOCH, data))
 
     def _proof(self, following: Epoch, role: Role) -> bytes:
-        secret = proofs.chat_rekey(self._epochs.present.tls)
-        binding = proofs.chat_binding(following.tls)
+        secret = peers.chat_rekey(self._epochs.present.tls)
+        binding = peers.chat_binding(following.tls)
         return self._agreement.rekey_hello(secret, following.number, binding, role)
 
     def _not_taken(self, failure: Failure) -> None:

@@ -58,7 +58,7 @@ from securecom.client.program.visit import Visit
 from securecom.client.program.who import Member, Newcomer
 from securecom.client.rotation import Keeping
 from securecom.client.service import Client
-from securecom.client.terms import Kept, shown_time
+from securecom.client.terms import KeptChoices, shown_time
 from securecom.clocks import ClockWatch, steady_reactor
 from securecom.errors import LoginRefused, NotNow, ProfileProblem, SecurecomError
 from securecom.identity import Identity, Name
@@ -269,7 +269,7 @@ class ClientRun:
             back_up=self._backups(profile).make,
             attempts=self._attempts,
             logs=LogFiles(profile.folder, time.time),
-            kept=Kept(profile.choices, profile.keep),
+            kept=KeptChoices(profile.choices, profile.keep),
         )
 
     def _consent(self, command: tuple[str, ...]) -> Consent:

@@ -27,7 +27,7 @@ from securecom.client.events import (
     Users,
     Whois,
 )
-from securecom.client.terms import Pause, Terms
+from securecom.client.terms import AvailabilityTerms, Pause
 from securecom.errors import SecurecomError
 from securecom.identity import Name
 
@@ -121,7 +121,7 @@ class ScriptedCore:
         self._called("stop")
         return self._later("stop")
 
-    def set_available(self, terms: Terms) -> None:
+    def set_available(self, terms: AvailabilityTerms) -> None:
         self._called("set_available", terms)
 
     def set_away(self, pause: Pause) -> None:

@@ -12,7 +12,6 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from securecom import framing, peers, refusals, tls, vocabulary
-from securecom import peers as proofs
 from securecom.connection import Connection
 from securecom.identity import Identity, Name, PublicKey, server_id
 from securecom.tests.support.network import Network
@@ -193,7 +192,7 @@ class StandardEnd(Ponged):
         self.established()
         name = self.server.names[peers.peer_key(self.tls)]
         self.person = self.server.people[name] = ServerEnd(name, self)
-        self.server.by_session[proofs.session_id(self.tls)] = self.person
+        self.server.by_session[peers.session_id(self.tls)] = self.person
         answer = {"name": name, "request_port": REQUEST}
         if self.server.dial_port is not None:
             answer["dial_port"] = self.server.dial_port
@@ -303,12 +302,12 @@ class RequestEnd(Ponged):
         if self.server.refusal is not None:
             raise refusals.BadProof()
         person = self.server.by_session[session]
-        binding, key = proofs.request_binding(self.tls), proofs.request_key(person.standard.tls)
-        if not proofs.same(proof, proofs.mac(key, b"daemon", binding)):
+        binding, key = peers.request_binding(self.tls), peers.request_key(person.standard.tls)
+        if not peers.same(proof, peers.mac(key, b"daemon", binding)):
             raise refusals.BadProof()
         person.request = self
         self.established()
-        return {"proof": self.server.proof(proofs.mac(key, b"server", binding))}
+        return {"proof": self.server.proof(peers.mac(key, b"server", binding))}
 
 
 def outcome(deferred: Deferred[T]) -> list[Any]:
