@@ -65,13 +65,9 @@ class Visitor(Protocol):
             self.cut()
 
     def dataReceived(self, data: bytes) -> None:
-        if self._secure is not None:
-            self._secure.dataReceived(data)
-        elif not self._is_over:
-            self._greet(data)
-
-    def _greet(self, data: bytes) -> None:
         """Before TLS: keep what comes until it is a whole record, and then queue."""
+        if self._is_over:
+            return
         if not self._hello and self._is_relayed and not self._comes_from(self._relayed_from()):
             self.turn_away()
             return
@@ -101,6 +97,8 @@ class Visitor(Protocol):
         self._secure = secure = self._door.secure(self)
         hello, self._hello = self._hello, b""
         secure.makeConnection(self.transport)
+        # From now on nothing stands between the socket and TLS.
+        self.dataReceived = secure.dataReceived  # type: ignore[method-assign]
         self._wait(limits.STALLED, self._look)
         secure.dataReceived(hello)
 

@@ -18,7 +18,7 @@ from securecom.server.account import LOOKS, Account
 from securecom.server.key_changes import KeyChanges
 from securecom.server.registry import User, as_refusal
 from securecom.server.restraints import Blocks, Rate
-from securecom.server.session import Dial, Session
+from securecom.server.session import Dial, Session, no_pause
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.server.switchboard import Switchboard
 
@@ -125,8 +125,8 @@ class Reception:
         self.key_changes = KeyChanges(registry, server, switchboard, clock.seconds)
         #: Opens request channels towards clients; `Dialler.dial` where the operator allows it.
         self.dial: Dial = _no_dialling
-        #: How long nobody is told what another's request brings them; drawn by `Server`.
-        self.pause: Callable[[], float] = lambda: 0.0
+        #: Draws how long the server waits before it acts on one person's request for another.
+        self.pause: Callable[[], float] = no_pause
         #: Told to clients at log-in; known when the ports are open.
         self.request_port = 0
         self.dial_port: int | None = None

@@ -40,6 +40,7 @@ from securecom.server.dialling import Dialler
 from securecom.server.local_switchboard import LocalSwitchboard
 from securecom.server.reception import Reception
 from securecom.server.request_channel import RequestFactory
+from securecom.server.session import drawn_pause
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.server.standard_channel import StandardFactory
 from securecom.server.state import ServerState
@@ -153,7 +154,7 @@ class Server(MultiService):
         self._request_tls = tls.request_server(state.credentials)
         switchboard = LocalSwitchboard(around.clock, around.random)
         self.reception = Reception(around.clock, around.now, registry, switchboard, state.server_id)
-        self.reception.pause = partial(_pause, around.random)
+        self.reception.pause = partial(drawn_pause, around.random)
         dialler = Dialler(around.clock, around.dial_endpoint, self._request_tls, settings.dial)
         self.reception.dial = partial(dialler.dial, self.reception)
         self.reception.dial_port = settings.dial
@@ -267,11 +268,6 @@ class Server(MultiService):
 
 def _nothing_to_do(_: float) -> None:
     """A server that stood still does not have to reach anybody: its clients come back."""
-
-
-def _pause(random: Callable[[int], bytes]) -> float:
-    """Up to `limits.REQUEST_PAUSE`."""
-    return limits.REQUEST_PAUSE * int.from_bytes(random(2), "big") / 0x10000
 
 
 def _tell(what: str, error: Exception) -> None:

@@ -68,6 +68,16 @@ class Aside:
         self._waiting.popleft()()
 
 
+def no_pause() -> float:
+    """No delay, for a server whose timing nobody measures."""
+    return 0.0
+
+
+def drawn_pause(random: Callable[[int], bytes]) -> float:
+    """A delay of up to `limits.REQUEST_PAUSE` seconds, drawn from random bytes."""
+    return limits.REQUEST_PAUSE * int.from_bytes(random(2), "big") / 0x10000
+
+
 class Session(amp.CommandLocator):
     """The server's side of one log-in. The switchboard sees it as a `switchboard.Party`.
 

@@ -7,8 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits, refusals, vocabulary
 from securecom.identity import Name
-from securecom.server.service import _pause
-from securecom.server.session import Aside
+from securecom.server.session import Aside, drawn_pause
 from securecom.tests.support.memory_server import MemoryServer
 
 ALICE, BOB = Name("alice"), Name("bob")
@@ -27,9 +26,9 @@ class AsideTests(SynchronousTestCase):
         self.assertEqual(done, ["a", "b", "c"])
 
     def test_a_pause_is_drawn_and_short(self) -> None:
-        self.assertEqual(_pause(bytes), 0.0)
-        self.assertEqual(_pause(lambda _: b"\x80\0"), limits.REQUEST_PAUSE / 2)
-        self.assertLess(_pause(lambda _: b"\xff\xff"), limits.REQUEST_PAUSE)
+        self.assertEqual(drawn_pause(bytes), 0.0)
+        self.assertEqual(drawn_pause(lambda _: b"\x80\0"), limits.REQUEST_PAUSE / 2)
+        self.assertLess(drawn_pause(lambda _: b"\xff\xff"), limits.REQUEST_PAUSE)
 
 
 class RequestTests(SynchronousTestCase):

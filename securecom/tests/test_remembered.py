@@ -107,7 +107,7 @@ KEPT_BACK = {
     "ChatRequest.chat": _SILENCE,
     "ChatRequest.crossing": _SILENCE,
     "ChatRequest.is_crossed": _SILENCE,
-    "ChatRequest._told": _SILENCE,
+    "ChatRequest._shown": _SILENCE,
     "ChatRequest.machine": _SILENCE,
     "ChatRequest.stream": _SILENCE,
     "Session.request_key": "the keys of your connections",
@@ -152,7 +152,8 @@ _NOBODYS = {
     "StandardConnection": "_liveness _reception turns",
     "StandardFactory": "_reception",
     "Streams": "_leg",
-    "Visitor": "_door _hello _is_over _is_relayed _secure _stage _timer connected transport",
+    "Visitor": "_door _hello _is_over _is_relayed _secure _stage _timer connected dataReceived "
+    "transport",
 }
 NOBODYS = frozenset(f"{kind}.{name}" for kind, names in _NOBODYS.items() for name in names.split())
 
