@@ -1,4 +1,10 @@
-"""What a client needs of a front-end; `frontends` has some."""
+"""Everything between the client core and a front-end, on one page.
+
+A front-end is told what happens, as events (`Frontend.show`), and asks for what its user wants
+(`ClientApi`). It needs nothing else of the client: docs/frontends.md has a whole one in about 30
+lines. Any method may fail with a `SecurecomError`, raised or through its Deferred. The core does
+not show that failure as an event too, so the front-end has to.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +13,8 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
-from securecom.client import events
 from securecom.client.events import (
+    AllSettings,
     BackedUp,
     BlockList,
     ChatLogState,
@@ -19,6 +25,7 @@ from securecom.client.events import (
     Forgotten,
     KeyAccepted,
     KeyRenewed,
+    ListedUser,
     Requests,
     SafetyCode,
     SafetyNumber,
@@ -29,8 +36,24 @@ from securecom.client.terms import AvailabilityTerms, Pause
 from securecom.identity import Name
 
 
+class Frontend(Protocol):
+    """What the core calls on a front-end."""
+
+    def show(self, event: Event) -> None:
+        """Show something that happened; `securecom.client.events` has every kind.
+
+        Must not raise and must not wait.
+        """
+
+    def ask_secret(self, question: str) -> Deferred[str]:
+        """Ask for a pass phrase, which is typed unseen and never shown.
+
+        Fails with `NotNow` if there is nobody to ask, or if they cancel.
+        """
+
+
 class ClientState(Enum):
-    """What a client is doing, as far as commands care."""
+    """What a client is doing. The core decides it, in one place; front-ends only read it."""
 
     OFFLINE = "offline"
     IDLE = "online, with nothing going on"
@@ -40,159 +63,162 @@ class ClientState(Enum):
     CHAT = "in a chat"
 
 
-class Frontend(Protocol):
-    """Shows what happens, and asks for what nobody may see."""
-
-    def show(self, event: Event) -> None:
-        """Tell the person. Must not raise, must not wait."""
-
-    def ask_secret(self, question: str) -> Deferred[str]:
-        """A pass phrase, typed unseen and never shown again.
-
-        Fails with `NotNow` if there is nobody to ask, or the person rather says nothing.
-        """
-
-
-# --- What a front-end asks of the client core, and nothing more -------------------------------
-# The main role is such a thing; tests use one of their own. Everything may fail with a
-# `SecurecomError`, raised or through the Deferred, and that is the only place that tells it: the
-# core does not show the same failure as an event too.
-
-
-class KeysApi(Protocol):
-    """What a person can ask and say about keys."""
-
-    def own(self) -> Fingerprints:
-        """Our key and the server's."""
-
-    def renew(self) -> Deferred[KeyRenewed]:
-        """Sign over to a new key, which is ours from then on."""
-
-    def whois(self, name: Name) -> Whois:
-        """What is pinned for a name."""
-
-    def safety_number(self) -> SafetyNumber:
-        """What the two of the chat compare."""
-
-    def safety_code(self) -> SafetyCode:
-        """The same for a camera."""
-
-    def compared(self, same: bool) -> Deferred[None] | None:
-        """The person compared; a "no" ends the chat."""
-
-    def take(self, name: Name, fingerprint: str) -> KeyAccepted:
-        """Let a changed key take the pinned one's place, once it is proved."""
-
-
-class ChatLogApi(Protocol):
-    """What a person can ask and say about a log of the chat."""
-
-    def status(self) -> ChatLogState:
-        """How it stands."""
-
-    def on(self) -> None:
-        """Ask for it, or agree to it."""
-
-    def off(self) -> None:
-        """End it, or the question, for both."""
-
-
-class SettingsApi(Protocol):
-    """What a person has chosen for good."""
-
-    def all(self) -> events.AllSettings:
-        """As it is."""
-
-    def change(self, text: str) -> Deferred[events.AllSettings]:
-        """Choose something else; fires when it counts."""
-
-
-class AccountApi(Protocol):
-    """What a person can ask and say about what the server holds."""
-
-    def my_data(self) -> Deferred[DataHeld]:
-        """All of it."""
-
-    def means(self) -> ForgetMeMeans:
-        """What being forgotten would be."""
-
-    def forget_me(self, name: Name) -> Deferred[Forgotten]:
-        """Be forgotten, and leave; `name` has to be our own."""
-
-
 class ClientApi(Protocol):
-    """The main role as its person sees it. In which of its states it is, the properties say."""
+    """What a front-end may call. The main role is one; front-end tests use a scripted one."""
+
+    # What is so now.
+
+    @property
+    def name(self) -> Name | None:
+        """Our own name; None until the server has said it."""
 
     @property
     def state(self) -> ClientState:
-        """What the client is doing now."""
+        """What the client is doing."""
+
+    @property
+    def is_available(self) -> bool:
+        """Whether others can ask us for a chat."""
+
+    @property
+    def people(self) -> list[ListedUser]:
+        """Everybody whose key we know, in alphabetical order, with how far we trust it."""
+
+    # The connection, and who may ask us.
 
     def reconnect(self) -> None:
         """Try to reach the server now, without waiting for the next attempt."""
 
-    @property
-    def keys(self) -> KeysApi:
-        """What there is to ask and say about keys."""
-
-    @property
-    def log(self) -> ChatLogApi:
-        """What there is to ask and say about a log; while there is a chat."""
-
-    @property
-    def settings(self) -> SettingsApi:
-        """What the person has chosen for good."""
-
-    @property
-    def account(self) -> AccountApi:
-        """What there is to ask and say about what the server holds."""
-
     def users(self, text: str = "") -> Deferred[Users]:
-        """Who is available, `text` in the name."""
+        """Who is available now, with how far we trust their keys; `text` is part of the name."""
 
-    def request_chat(self, name: Name, chat_seconds: int | None = None) -> Deferred[None]:
-        """Ask, perhaps for a chat that ends after so long; fires when the chat stands."""
+    def set_available(self, terms: AvailabilityTerms) -> Deferred[None] | None:
+        """Let people ask us: those whom the terms name, for as long as they say."""
 
-    def cancel(self) -> Deferred[None] | None:
-        """Withdraw our request, which then fails with `WasCancelled`."""
-
-    def accept(self, name: Name | None = None) -> Deferred[None] | None:
-        """Say yes, to `name` if it is given."""
-
-    def refuse(self, name: Name | None = None) -> Deferred[None] | None:
-        """Say no."""
-
-    def dismiss(self, name: Name | None = None) -> Deferred[None] | None:
-        """Say nothing, and be asked no longer."""
-
-    def requests(self) -> Requests:
-        """What is open in both directions, and who asked in vain."""
+    def set_away(self, pause: Pause) -> Deferred[None] | None:
+        """Let nobody ask us, for as long as the pause lasts."""
 
     def block(self, name: Name) -> Deferred[None]:
-        """Never be asked by `name` again."""
+        """Never let `name` ask us again."""
 
     def unblock(self, name: Name) -> Deferred[None]:
-        """Undo that."""
+        """Let `name` ask us again."""
 
     def blocked(self) -> Deferred[BlockList]:
         """Whom we have blocked."""
 
+    # Requests.
+
+    def request_chat(self, name: Name, chat_seconds: int | None = None) -> Deferred[None]:
+        """Ask for a chat, which may end by itself after some time; fires when it has begun."""
+
+    def cancel(self) -> Deferred[None] | None:
+        """Withdraw our request, whose Deferred then fails with `WasCancelled`."""
+
+    def accept(self, name: Name | None = None) -> Deferred[None] | None:
+        """Accept the open request; with a `name`, only if it is theirs."""
+
+    def refuse(self, name: Name | None = None) -> Deferred[None] | None:
+        """Refuse the open request; the caller is told."""
+
+    def dismiss(self, name: Name | None = None) -> Deferred[None] | None:
+        """Ignore the open request; to the caller we seem offline."""
+
+    def requests(self) -> Requests:
+        """Open requests in both directions, and the ones we missed."""
+
+    # A chat.
+
     def say(self, text: str) -> int:
-        """Send a message, or keep it until the caller has spoken; its number."""
+        """Send a message, or hold it until the caller has written; returns its number."""
 
     def stop(self) -> Deferred[None]:
-        """End the chat with BYE."""
+        """End the chat; fires when its keys are gone."""
 
-    def set_available(self, terms: AvailabilityTerms) -> Deferred[None] | None:
-        """Be available to be asked, to whom and how long the terms say."""
+    @property
+    def log(self) -> ChatLogApi:
+        """The log of the chat. :raises NotNow: if there is no chat."""
 
-    def set_away(self, pause: Pause) -> Deferred[None] | None:
-        """Be asked by nobody, as long as the pause lasts."""
+    # The rest.
+
+    @property
+    def keys(self) -> KeysApi:
+        """Our key, and other people's."""
+
+    @property
+    def settings(self) -> SettingsApi:
+        """What the user has chosen for good."""
+
+    @property
+    def account(self) -> AccountApi:
+        """What the server holds about us."""
 
     def backup(self, file: str) -> Deferred[BackedUp]:
-        """Write our identity and the pins into a new file, encrypted."""
+        """Write our key, our settings and the keys of people we know to a new, encrypted file."""
 
     def hold_incoming(self) -> None:
-        """Take nothing more from the server: what it would have us show waits."""
+        """Read nothing more from the server until `release_incoming`: the screen is full."""
 
     def release_incoming(self) -> None:
-        """Go on."""
+        """Read from the server again."""
+
+
+class KeysApi(Protocol):
+    """Our key, and other people's."""
+
+    def own(self) -> Fingerprints:
+        """The fingerprints of our key and of the server's."""
+
+    def renew(self) -> Deferred[KeyRenewed]:
+        """Replace our key with a new one, which the old one signs."""
+
+    def whois(self, name: Name) -> Whois:
+        """What we know about somebody's key."""
+
+    def safety_number(self) -> SafetyNumber:
+        """The number that both people of this chat compare."""
+
+    def safety_code(self) -> SafetyCode:
+        """The same number, for a QR code."""
+
+    def compared(self, same: bool) -> Deferred[None] | None:
+        """Record what the comparison showed; if the numbers differ, the chat ends."""
+
+    def take(self, name: Name, fingerprint: str) -> KeyAccepted:
+        """Accept a changed key: it replaces the pinned one once its owner has proved it."""
+
+
+class ChatLogApi(Protocol):
+    """The log of a chat, which is kept only while both agree."""
+
+    def status(self) -> ChatLogState:
+        """Whether the chat is logged."""
+
+    def on(self) -> None:
+        """Ask for a log, or agree to the one the other person asks for."""
+
+    def off(self) -> None:
+        """End the log for both, or withdraw or decline the request for one."""
+
+
+class SettingsApi(Protocol):
+    """What the user has chosen for good."""
+
+    def all(self) -> AllSettings:
+        """Every setting and its value."""
+
+    def change(self, text: str) -> Deferred[AllSettings]:
+        """Change a setting; fires when the change is in effect."""
+
+
+class AccountApi(Protocol):
+    """What the server holds about us."""
+
+    def my_data(self) -> Deferred[DataHeld]:
+        """Everything the server says it holds."""
+
+    def means(self) -> ForgetMeMeans:
+        """What leaving this server for good means."""
+
+    def forget_me(self, name: Name) -> Deferred[Forgotten]:
+        """Leave this server for good; `name` must be our own."""

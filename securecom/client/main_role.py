@@ -142,6 +142,11 @@ class MainRole:
         return self.is_online and self._coordinator.is_available
 
     @property
+    def people(self) -> list[ListedUser]:
+        """Everybody whose key we know. :raises StateDamaged: if the pins cannot be read."""
+        return [self._station.user(name) for name in self._station.contacts.names()]
+
+    @property
     def asking(self) -> Name | None:
         """Whom we ask for a chat."""
         return self._coordinator.asking

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred, succeed
 
@@ -50,6 +50,10 @@ class ScriptedCore:
         self.log = ScriptedLog(self)
         self.settings = ScriptedSettings(self)
         self.account = ScriptedAccount(self)
+
+    name: Name | None = Name("alice")
+    is_available = True
+    people: ClassVar[list[ListedUser]] = []
 
     @classmethod
     def in_state(cls, state: ClientState) -> ScriptedCore:
