@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, cast
 
@@ -86,6 +87,17 @@ def socket_path(endpoint: IStreamServerEndpoint) -> Path | None:
     return Path(os.fsdecode(inner._address))
 
 
+def believes_anybody(endpoint: IStreamServerEndpoint, host: str) -> bool:
+    """Whether strangers could write the PROXY header that a `haproxy:` endpoint believes.
+
+    :param host: the address that it listens on; empty for a unix socket.
+    """
+    if not host or not hasattr(endpoint, "_wrappedEndpoint"):
+        return False
+    address = ip_address(host.partition("%")[0])
+    return address.is_unspecified or not (address.is_loopback or address.is_private)
+
+
 class ListeningPort(Service):
     """One port that listens; if it cannot, the server does not start."""
 
@@ -116,7 +128,16 @@ class ListeningPort(Service):
 
     def _listens(self, port: IListeningPort) -> int:
         self._port = port
-        return int(getattr(port.getHost(), "port", 0))
+        here = port.getHost()
+        number = int(getattr(here, "port", 0))
+        if believes_anybody(self._endpoint, getattr(here, "host", "")):
+            _log.warn(
+                "port {number} believes the PROXY header of whoever connects, so anybody can claim "
+                "any address there: have it listen on the loopback address (interface= behind "
+                "haproxy:tcp:{number}) or on a private network, where only the proxy reaches it",
+                number=number,
+            )
+        return number
 
     @inlineCallbacks
     def stopService(self) -> Generator[Deferred[Any], Any, None]:

@@ -8,10 +8,12 @@ from typing import Any
 
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactor, MemoryReactorClock
-from twisted.logger import capturedLogs
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -22,7 +24,14 @@ from securecom.invitation import token_hash
 from securecom.server.database import SynchronousPool, connect
 from securecom.server.local_switchboard import LocalSwitchboard
 from securecom.server.registry import User
-from securecom.server.service import Endpoints, Server, ServerContext, reactor_endpoint
+from securecom.server.service import (
+    Endpoints,
+    ListeningPort,
+    Server,
+    ServerContext,
+    believes_anybody,
+    reactor_endpoint,
+)
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.server.state import open_state
 from securecom.tests.support.memory_server import ManualClient, numbered, result
@@ -152,6 +161,30 @@ class StartTests(ServiceCase):
         self.server().privilegedStartService()
         self.assertEqual(len(self.problems), 1)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class ProxyPortTests(SynchronousTestCase):
+    """A `haproxy:` port that strangers reach is worth a warning."""
+
+    def warnings(self, description: str) -> list[str]:
+        endpoint = serverFromString(MemoryReactor(), description)
+        with capturedLogs() as logged:
+            ListeningPort(endpoint, Factory()).privilegedStartService()
+        return [str(formatEvent(one)) for one in logged if one["log_level"] is LogLevel.warn]
+
+    def test_it_is_told_when_it_listens(self) -> None:
+        (line,) = self.warnings("haproxy:tcp:4241")
+        self.assertIn("port 4241 believes the PROXY header of whoever connects", line)
+        for description in ("tcp:4241", "haproxy:unix:/run/x"):
+            self.assertEqual(self.warnings(description), [], description)
+
+    def test_which_addresses(self) -> None:
+        proxied, plain = (serverFromString(MemoryReactor(), f"{x}tcp:1") for x in ("haproxy:", ""))
+        for host in ("0.0.0.0", "::", "8.8.8.8", "2606:4700::1"):
+            self.assertTrue(believes_anybody(proxied, host), host)
+            self.assertFalse(believes_anybody(plain, host), host)
+        for host in ("127.0.0.1", "::1", "10.1.2.3", "192.168.1.1", "fd00::1", "fe80::1%eth0", ""):
+            self.assertFalse(believes_anybody(proxied, host), host)
 
 
 class StopTests(ServiceCase):
