@@ -44,6 +44,11 @@ def _is_control(item: framing.Frame | framing.Run) -> TypeGuard[framing.Frame]:
     return isinstance(item, framing.Frame) and item.lane == framing.CONTROL
 
 
+def _size(item: framing.Frame | framing.Run) -> int:
+    """What it counts for in a turn: a command for one, and one more for each KiB of it."""
+    return 1 if isinstance(item, framing.Run) else 1 + len(item.body) // 1024
+
+
 def _nothing() -> None:
     """Nobody waits for this connection."""
 
@@ -95,6 +100,7 @@ class Connection(Protocol):
         #: Seconds until a command of this kind may be taken; None: nobody has logged in yet.
         self.pace: Callable[[Hashable, vocabulary.Pace], float] | None = None
         self._paced: IDelayedCall | None = None
+        self._pass = self._relayed = 0  # chat frames in that pass of the reactor
         self.control = ControlLane(self, self.responders(), self.padding)
 
     # --- for subclasses ---------------------------------------------------------------------
@@ -182,19 +188,19 @@ class Connection(Protocol):
         self._is_waiting = False
         try:
             while not self.is_closing and (item := self._next()) is not None:
-                if self.turns is not None and _is_control(item):
+                if self.turns is not None and (_is_control(item) or self._is_much(item)):
                     if share is None and (not self.is_established or self.turns.take()):
                         share = limits.COMMANDS_A_TURN
                     if not share:
                         self._is_waiting = True
                         self.turns.queue(self._take_turn)
                         return
-                    if wait := self._early(item):
+                    if _is_control(item) and (wait := self._early(item)):
                         self._is_waiting = True
                         self.hold(_COMMANDS)
                         self._paced = self.clock.callLater(wait, self._is_due)
                         return
-                    share = max(0, share - 1 - len(item.body) // 1024)
+                    share = max(0, share - _size(item))
                 self._item = None
                 self._received(item)
         except SecurecomError as error:
@@ -222,6 +228,15 @@ class Connection(Protocol):
             if self._item is None:
                 self._items = None
         return self._item
+
+    def _is_much(self, item: framing.Frame | framing.Run) -> bool:
+        """Count chat frames; whether they are more than this connection may send without a turn."""
+        if self.turns is None or not isinstance(item, framing.Run):
+            return False
+        if self._pass != self.turns.passes:
+            self._pass, self._relayed = self.turns.passes, 0
+        self._relayed += limits.RUN_WORK + item.frames
+        return self._relayed > limits.CHAT_SHARE
 
     def _early(self, frame: framing.Frame) -> float:
         """Seconds by which a command comes before it may; 0: it is counted now."""
@@ -482,6 +497,8 @@ class Turns:
         self._waiting: deque[Callable[[], None]] = deque()
         self._left = limits.TURNS_AT_ONCE
         self._is_called = False
+        #: Passes of the reactor that were counted: those in which somebody wanted a turn.
+        self.passes = 0
 
     def take(self) -> bool:
         """Have a turn at once, unless others wait for theirs or this pass had enough."""
@@ -504,6 +521,7 @@ class Turns:
     def _next(self) -> None:
         self._is_called = False
         self._left = limits.TURNS_AT_ONCE
+        self.passes += 1
         for _ in range(min(self._left, len(self._waiting))):  # who queues again waits a pass
             self._left -= 1
             self._waiting.popleft()()

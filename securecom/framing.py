@@ -8,7 +8,7 @@ frames of one stream are handed on as one run, untouched, so that a relay forwar
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from securecom import limits
 from securecom.errors import WireError
@@ -33,10 +33,14 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Whole chat frames of one stream, headers and all, as they came."""
+    """Whole chat frames of one stream, headers and all, as they came.
+
+    :param frames: how many, `limits.FRAMES_A_RUN` at the most.
+    """
 
     stream: int
     raw: bytes
+    frames: int = field(default=1, compare=False)
 
 
 def encode(lane: int, body: bytes) -> bytes:
@@ -81,20 +85,21 @@ class Decoder:
         """
         data = self._rest + data if self._rest else data
         self._rest = b""
-        at, run_start, run_stream = 0, 0, 0
+        at, run_start, run_stream, frames = 0, 0, 0, 0
         while (end := self._end(data, at)) is not None:
             stream = self._stream(data, at, end) if data[at] == CHAT else 0
-            if stream != run_stream:
+            if stream != run_stream or frames == limits.FRAMES_A_RUN:
                 if run_stream:
-                    yield Run(run_stream, data[run_start:at])
-                run_start, run_stream = at, stream
+                    yield Run(run_stream, data[run_start:at], frames)
+                run_start, run_stream, frames = at, stream, 0
+            frames += 1
             if data[at] != CHAT:
                 yield Frame(data[at], data[at + _HEADER : end])
             elif not stream:
                 raise WireError("a chat frame without a stream or without bytes")
             at = end
         if run_stream:
-            yield Run(run_stream, data[run_start:at])
+            yield Run(run_stream, data[run_start:at], frames)
         self._check_unfinished(data, at)
         self._rest = data[at:]
 

@@ -92,6 +92,13 @@ class RoundTripTests(SynchronousTestCase):
         frame = Frame(CONTROL, b"x")
         self.assertEqual(items, [Run(1, one + one), Run(2, two), Run(1, one), frame, Run(1, one)])
 
+    def test_a_run_has_an_end(self) -> None:
+        one = framing.encode_chat(1, b"a")
+        items, _ = feed(Decoder(LANES), (2 * limits.FRAMES_A_RUN + 3) * one)
+        runs = [item for item in items if isinstance(item, Run)]
+        self.assertEqual([run.frames for run in runs], [limits.FRAMES_A_RUN] * 2 + [3])
+        self.assertEqual(b"".join(run.raw for run in runs), (2 * limits.FRAMES_A_RUN + 3) * one)
+
 
 class JunkTests(SynchronousTestCase):
     @given(st.lists(st.binary(max_size=60), max_size=20))

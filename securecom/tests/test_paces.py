@@ -389,15 +389,61 @@ class TurnTests(FloodCase):
 
 class ChatTests(FloodCase):
     def test_chat_frames_are_no_commands(self) -> None:
-        """They wait for no turn and have no pace."""
+        """They have no pace, and as many as people write wait for no turn."""
         alice, bob = self.house.hand("alice"), self.house.hand("bob")
         stream = chatting(alice, bob, "bob")
         self.patch(self.house.reception.turns, "take", lambda: False)
         self.patch(self.house.reception.turns, "queue", lambda work: None)
-        for number in range(1000):
+        count = limits.CHAT_SHARE // (limits.RUN_WORK + 1)
+        self.assertGreater(count, 10)
+        for number in range(count):
             alice.standard.send(framing.encode_chat(stream, b"%d " % number))
         self.network.pump()
-        self.assertEqual(bob.received, b"".join(b"%d " % number for number in range(1000)))
+        self.assertEqual(bob.received, b"".join(b"%d " % number for number in range(count)))
+
+    def test_a_flood_of_chat_frames_takes_turns_with_commands(self) -> None:
+        alice, bob, carol = (self.house.hand(name) for name in ("alice", "bob", "carol"))
+        stream = chatting(alice, bob, "bob")
+        order = self.noted()
+        alice.standard.send(5000 * framing.encode_chat(stream, b"x"))
+        answer = carol.ask(vocabulary.Ping)
+        self.network.pump()
+        self.assertEqual(carol.done(answer), {})
+        a_turn = limits.CHAT_SHARE + limits.COMMANDS_A_TURN * limits.FRAMES_A_RUN
+        self.assertLess(sum(order[: order.index(0)]), 2 * a_turn)
+        self.assertEqual(bob.received, 5000 * b"x")
+        self.assertTrue(alice.standard_wire.server.reading)
+
+    def noted(self) -> list[int]:
+        """What is worked on: frames of alice's that are sent on together, 0 for carol's command."""
+        order: list[int] = []
+        alice, carol = (self.house.reception.sessions.of(Name(name)) for name in ("alice", "carol"))
+        assert alice is not None
+        assert carol is not None
+        send_on, take = alice.leg.run_received, carol.leg.control.take
+
+        def sent_on(run: framing.Run) -> None:
+            order.append(run.frames)
+            send_on(run)
+
+        def taken(box: amp.AmpBox) -> None:
+            order.append(0)
+            take(box)
+
+        self.patch(alice.leg, "run_received", sent_on)
+        self.patch(carol.leg.control, "take", taken)
+        return order
+
+    def test_while_a_flood_of_them_waits_the_rest_is_not_read(self) -> None:
+        alice, bob = self.house.hand("alice"), self.house.hand("bob")
+        stream = chatting(alice, bob, "bob")
+        waiting: list[object] = []
+        self.patch(self.house.reception.turns, "take", lambda: False)
+        self.patch(self.house.reception.turns, "queue", waiting.append)
+        self.flood(alice, 20_000 * framing.encode_chat(stream, b"x"))
+        self.assertEqual(len(waiting), 1)
+        self.assertFalse(alice.standard_wire.server.reading)
+        self.assertLess(len(bob.received), limits.CHAT_SHARE)
 
     def test_behind_commands_that_wait_they_keep_their_place(self) -> None:
         alice, bob = self.house.hand("alice"), self.house.hand("bob")
