@@ -166,7 +166,7 @@ def walks() -> tuple[Trail, Trail]:
 
     case = VisitCase()
     case.setUp()
-    alice, bob = case.guest("alice"), case.guest("bob")
+    alice, bob = case.visitor("alice"), case.visitor("bob")
     bob.type("/available\n")
     bob.seen()
     with Trail() as request:

@@ -50,10 +50,10 @@ def session() -> Iterator[dict[str, list[str]]]:
 
     case = VisitCase()
     case.setUp()
-    visitors = {name: Visitor(case.house) for name in PEOPLE}
+    visitors = {name: Visitor(case.server) for name in PEOPLE}
     for name, one in visitors.items():  # at a terminal, which shows what is typed
         plain = Plain(lambda: "08:05", echoes=True)
-        clock = case.house.network.clock
+        clock = case.server.network.clock
         one.lines = Lines(plain, clock, one.visit.leave, patient=False)
         one.transport = StringTransport()
         one.lines.makeConnection(one.transport)

@@ -11,7 +11,7 @@ from tests.support.system_case import SystemCase
 
 class DemoTests(SystemCase):
     async def prepare(self) -> None:
-        """The demo brings its own town."""
+        """The demo brings its own server and people."""
 
     async def test_piped(self) -> None:
         demo = self.run_process(*CLIENT, "--demo")

@@ -1,6 +1,6 @@
-"""Peers that break the rules at the server's doors: each is turned away, nobody else notices.
+"""Peers that break the server's rules: each is turned away, and nobody else notices.
 
-After everything here an ordinary chat still works, and the server's log is clean (`TownCase`).
+After everything here an ordinary chat still works, and the server's log is clean (`SystemCase`).
 """
 
 from __future__ import annotations

@@ -20,29 +20,29 @@ ALICE, BOB, CAROL = Name("alice"), Name("bob"), Name("carol")
 class ForgetCase(RequestCase):
     """Alice, Bob and Carol are there."""
 
-    def forget(self, hand: ManualClient, name: Name) -> None:
-        self.assertEqual(hand.done(hand.ask(vocabulary.ForgetMe, name=name)), {})
-        self.house.network.pump()
+    def forget(self, client: ManualClient, name: Name) -> None:
+        self.assertEqual(client.done(client.ask(vocabulary.ForgetMe, name=name)), {})
+        self.server.network.pump()
 
 
 class ForgottenTests(ForgetCase):
     def test_the_session_ends_with_the_reason_behind_the_answer(self) -> None:
         self.forget(self.alice, ALICE)
         self.assertEqual(self.alice.said("goodbye"), ["forgotten"])
-        self.house.network.advance(limits.CLOSE_DEADLINE)
+        self.server.network.advance(limits.CLOSE_DEADLINE)
         self.assertIsNotNone(self.alice.standard.lost_reason)
         self.assertIsNotNone(self.alice.request.lost_reason)
 
     def test_nobody_of_this_key_logs_in_again(self) -> None:
         self.forget(self.alice, ALICE)
-        again = ManualClient(self.house, self.alice.identity)
+        again = ManualClient(self.server, self.alice.identity)
         self.assertRaises(refusals.NotEnrolled, again.log_in, takeover=True)
 
     def test_the_name_is_in_quarantine(self) -> None:
         self.forget(self.alice, ALICE)
-        (only,) = result(self.house.registry.quarantine())
+        (only,) = result(self.server.registry.quarantine())
         self.assertEqual((only.name, only.until), (ALICE, NOW + limits.NAME_QUARANTINE))
-        self.assertRaises(NameInQuarantine, self.house.invite, "alice", token_hash(b"new"))
+        self.assertRaises(NameInQuarantine, self.server.invite, "alice", token_hash(b"new"))
 
     def test_a_chat_is_over_for_the_other_one(self) -> None:
         stream = chatting(self.alice, self.bob, "bob")
@@ -70,9 +70,9 @@ class ForgottenTests(ForgetCase):
         answer = self.alice.ask(vocabulary.ForgetMe, name=ALICE)
         block = self.alice.standard.control.call(vocabulary.Block, name=BOB)
         self.alice.done(answer)
-        self.house.network.pump()
+        self.server.network.pump()
         block.addErrback(lambda _: None)
-        self.assertEqual(result(self.house.registry.blocks()), {})
+        self.assertEqual(result(self.server.registry.blocks()), {})
 
 
 class EvasionTests(ForgetCase):
@@ -81,15 +81,15 @@ class EvasionTests(ForgetCase):
     def test_who_is_blocked_stays_so_until_the_quarantine_is_over(self) -> None:
         self.bob.done(self.bob.ask(vocabulary.Block, name=ALICE))
         self.forget(self.alice, ALICE)
-        self.assertEqual(result(self.house.registry.blocked(BOB)), [ALICE])
-        result(self.house.reception.sessions.recheck())
+        self.assertEqual(result(self.server.registry.blocked(BOB)), [ALICE])
+        result(self.server.reception.sessions.recheck())
         self.assertIn(ALICE, self._session(BOB).blocks)
-        result(self.house.registry.end_quarantines(NOW + limits.NAME_QUARANTINE))
-        result(self.house.reception.sessions.recheck())
+        result(self.server.registry.end_quarantines(NOW + limits.NAME_QUARANTINE))
+        result(self.server.reception.sessions.recheck())
         self.assertNotIn(ALICE, self._session(BOB).blocks)
 
     def _session(self, name: Name) -> Session:
-        return self.house.reception.sessions._by_name[name]
+        return self.server.reception.sessions._by_name[name]
 
     def test_the_quarantine_outlasts_whatever_is_remembered_of_a_refusal_or_a_rate(self) -> None:
         waits = (limits.COOLDOWN_FORGOTTEN, limits.PAIR_WINDOW, limits.REQUEST_WINDOW)
@@ -100,75 +100,75 @@ class EvasionTests(ForgetCase):
 
     def test_an_invitation_of_before_is_spent_by_nobody(self) -> None:
         ticket = token_hash(b"another device")
-        result(self.house.registry.reset_key(ALICE))
-        self.house.invite("alice", ticket)
-        result(self.house.registry.remove(ALICE, NOW))
-        spent = self.house.reception.spend(ticket, self.alice.identity.public_key)
+        result(self.server.registry.reset_key(ALICE))
+        self.server.invite("alice", ticket)
+        result(self.server.registry.remove(ALICE, NOW))
+        spent = self.server.reception.spend(ticket, self.alice.identity.public_key)
         self.failureResultOf(spent, refusals.BadInvitation)
 
 
 class MistakeTests(ForgetCase):
     def test_another_name_changes_nothing_and_tells_of_nobody(self) -> None:
         """The same word for a user, for a name in quarantine and for one that never was."""
-        result(self.house.registry.remove(CAROL, NOW))
+        result(self.server.registry.remove(CAROL, NOW))
         for name in ("bob", "carol", "nobody"):
             answer = self.alice.ask(vocabulary.ForgetMe, name=Name(name))
             refusal = self.failureResultOf(answer, refusals.NotYou).value
             self.assertEqual(str(refusal), "")
         self.assertEqual(self.alice.said("goodbye"), [])
-        names = [user.name for user in result(self.house.registry.users())]
+        names = [user.name for user in result(self.server.registry.users())]
         self.assertEqual(names, [ALICE, BOB])
         chatting(self.alice, self.bob, "bob")
 
     def test_a_broken_disk_is_told_and_changes_nothing(self) -> None:
-        self.patch(self.house.registry, "forget", lambda *_: fail(StateBusy("busy")))
+        self.patch(self.server.registry, "forget", lambda *_: fail(StateBusy("busy")))
         answer = self.alice.ask(vocabulary.ForgetMe, name=ALICE)
         self.failureResultOf(answer, refusals.ServerTrouble)
-        self.house.network.advance(limits.CLOSE_DEADLINE)
+        self.server.network.advance(limits.CLOSE_DEADLINE)
         self.assertEqual(self.alice.said("goodbye"), [])
         chatting(self.alice, self.bob, "bob")
 
     def test_a_key_that_was_reset_a_moment_ago_forgets_nobody(self) -> None:
-        result(self.house.registry.reset_key(ALICE))
+        result(self.server.registry.reset_key(ALICE))
         answer = self.alice.ask(vocabulary.ForgetMe, name=ALICE)
         self.failureResultOf(answer, refusals.ServerTrouble)
-        self.assertEqual(result(self.house.registry.quarantine()), [])
+        self.assertEqual(result(self.server.registry.quarantine()), [])
 
     def test_a_connection_that_is_lost_meanwhile_is_no_trouble(self) -> None:
-        forget = self.house.registry.forget
+        forget = self.server.registry.forget
         waiting: Deferred[None] = Deferred()
         self.patch(
-            self.house.registry,
+            self.server.registry,
             "forget",
             lambda *what: waiting.addCallback(lambda _: forget(*what)),
         )
         self.alice.ask(vocabulary.ForgetMe, name=ALICE).addErrback(lambda _: None)
         self.alice.standard_wire.cut()
-        self.house.network.pump()
+        self.server.network.pump()
         waiting.callback(None)
-        self.house.network.pump()
-        self.assertEqual([user.name for user in result(self.house.registry.users())], [BOB, CAROL])
-        self.assertEqual(len(self.house.reception.sessions), 2)
+        self.server.network.pump()
+        self.assertEqual([user.name for user in result(self.server.registry.users())], [BOB, CAROL])
+        self.assertEqual(len(self.server.reception.sessions), 2)
 
 
 class RaceTests(SynchronousTestCase):
     def test_a_log_in_that_was_under_way_ends(self) -> None:
         """The registry answers in the order in which it was asked."""
-        house = MemoryServer()
-        alice = house.hand("alice")
+        server = MemoryServer()
+        alice = server.client("alice")
         still_theirs: Deferred[list[Link]] = Deferred()
         users: Deferred[None] = Deferred()
-        real_users = house.registry.users
-        other = ManualClient(house, alice.identity)
-        self.patch(house.registry, "successions", lambda *_: still_theirs)
+        real_users = server.registry.users
+        other = ManualClient(server, alice.identity)
+        self.patch(server.registry, "successions", lambda *_: still_theirs)
         logging_in = other.ask(vocabulary.LogIn, takeover=True)
-        self.patch(house.registry, "users", lambda: users.addCallback(lambda _: real_users()))
+        self.patch(server.registry, "users", lambda: users.addCallback(lambda _: real_users()))
         alice.done(alice.ask(vocabulary.ForgetMe, name=Name("alice")))
-        house.network.pump()
+        server.network.pump()
         still_theirs.callback([])
         other.done(logging_in)
-        self.assertEqual(len(house.reception.sessions), 1)
+        self.assertEqual(len(server.reception.sessions), 1)
         users.callback(None)
-        house.network.pump()
+        server.network.pump()
         self.assertEqual(other.said("goodbye"), ["disabled"])
-        self.assertEqual(len(house.reception.sessions), 0)
+        self.assertEqual(len(server.reception.sessions), 0)

@@ -90,20 +90,20 @@ class DeclarationTests(SynchronousTestCase):
 
 
 class Marked:
-    """A house where Alice's rows hold a marker in each personal column.
+    """A registry where Alice's rows hold a marker in each personal column.
 
     A new table whose checks want more than its types say gets its values in `special`.
     """
 
     def __init__(self) -> None:
-        self.house = MemoryServer()
+        self.server = MemoryServer()
         self.connection = in_memory()
-        self.house.registry = SQLiteRegistry(SynchronousPool(self.connection))
-        self.house.reception._registry = self.house.registry
-        self.house.reception.sessions._registry = self.house.registry
-        self.house.reception.key_changes._registry = self.house.registry
-        self.identity = self.house.enrolled("alice")
-        self.house.enrolled("bob")
+        self.server.registry = SQLiteRegistry(SynchronousPool(self.connection))
+        self.server.reception._registry = self.server.registry
+        self.server.reception.sessions._registry = self.server.registry
+        self.server.reception.key_changes._registry = self.server.registry
+        self.identity = self.server.enrolled("alice")
+        self.server.enrolled("bob")
         key = self.identity.public_key.raw
         special: dict[str, Any] = {"users.key": key, "users.disabled": 0}
         special["successions.old_signature"] = b"\xb1" * 64
@@ -136,7 +136,7 @@ class Marked:
 
     def alice(self) -> MemoryClient:
         """Her real client, on line."""
-        return MemoryClient(self.house.network, self.identity, self.house.pin).start()
+        return MemoryClient(self.server.network, self.identity, self.server.pin).start()
 
 
 class MarkerTests(SynchronousTestCase):
@@ -149,7 +149,7 @@ class MarkerTests(SynchronousTestCase):
     def shown(self) -> tuple[DataHeld, str]:
         """The event, and what a person reads."""
         came = outcome(self.alice.main.account.my_data())
-        self.marked.house.network.pump()
+        self.marked.server.network.pump()
         (event,) = came
         return event, "\n".join(Plain(lambda: "12:00").lines(event))
 
@@ -194,7 +194,7 @@ class MarkerTests(SynchronousTestCase):
     def test_after_forget_me_no_marker_is_left(self) -> None:
         before = self.marked.everything()
         came = outcome(self.alice.main.account.forget_me(ALICE))
-        self.marked.house.network.pump()
+        self.marked.server.network.pump()
         self.assertEqual([type(one).__name__ for one in came], ["Forgotten"])
         after = self.marked.everything()
         for where, value in self.marked.markers.items():
@@ -215,7 +215,7 @@ class PageTests(MyDataCase):
     def fill(self) -> list[Name]:
         names = [Name(f"{number:03}".rjust(32, "n")) for number in range(limits.MAX_BLOCKED)]
         for name in names:
-            self.house.registry.block(ALICE, name)
+            self.server.registry.block(ALICE, name)
         available = {"available": True, "audience": names}
         self.alice.done(self.alice.ask(vocabulary.SetAvailability, **available))
         return names
@@ -271,14 +271,14 @@ class PageTests(MyDataCase):
         self.page(further=True)
         again = self.alice.ask(vocabulary.MyData, further=False)
         self.failureResultOf(again, refusals.TooManyRequests)
-        hand = ManualClient(self.house, self.alice.identity)
-        hand.log_in(takeover=True)
-        self.failureResultOf(hand.ask(vocabulary.MyData, further=False), refusals.TooManyRequests)
-        self.house.network.clock.advance(limits.REQUEST_WINDOW)
-        self.facts(hand)
+        client = ManualClient(self.server, self.alice.identity)
+        client.log_in(takeover=True)
+        self.failureResultOf(client.ask(vocabulary.MyData, further=False), refusals.TooManyRequests)
+        self.server.network.clock.advance(limits.REQUEST_WINDOW)
+        self.facts(client)
 
     def test_a_broken_disk_is_told(self) -> None:
-        self.patch(self.house.registry, "held", lambda *_: fail(StateBusy("busy")))
+        self.patch(self.server.registry, "held", lambda *_: fail(StateBusy("busy")))
         self.failureResultOf(
             self.alice.ask(vocabulary.MyData, further=False), refusals.ServerTrouble
         )
@@ -289,7 +289,7 @@ class RememberedTests(MyDataCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.bob = self.house.hand("bob")
+        self.bob = self.server.client("bob")
 
     def test_the_session(self) -> None:
         told = dict(self.of("session"))
@@ -304,7 +304,7 @@ class RememberedTests(MyDataCase):
 
     def test_the_request_channel_is_gone(self) -> None:
         self.alice.request.close()
-        self.house.network.pump()
+        self.server.network.pump()
         self.assertEqual(dict(self.of("session"))["request channel"], "none")
 
     def test_availability(self) -> None:
@@ -314,7 +314,7 @@ class RememberedTests(MyDataCase):
         lease = {"available": True, "seconds": 100, "audience": [BOB, Name("aron")]}
         lease["busy_to"] = [BOB]
         self.alice.done(self.alice.ask(vocabulary.SetAvailability, **lease))
-        self.house.network.clock.advance(10)
+        self.server.network.clock.advance(10)
         to = [("to", "aron"), ("to", "bob"), ("told when you are busy", "bob")]
         self.assertEqual(self.of("availability"), [you_are, ("until", "90 s from now"), *to])
         self.alice.done(self.alice.ask(vocabulary.SetAvailability, available=False))
@@ -343,19 +343,19 @@ class RememberedTests(MyDataCase):
         asked = self.alice.ask(vocabulary.RequestChat, callee=BOB)
         self.bob.answer("refuse")
         self.failureResultOf(asked, refusals.Refused)
-        self.house.network.clock.advance(10)
+        self.server.network.clock.advance(10)
         wait = f"{limits.COOLDOWN_FIRST - 10:.0f} s from now"
         mine = [("bob refused you, you may ask again", wait)]
         self.assertEqual(self.of("refusals"), mine)
         theirs = [("you refused alice, who may ask again", wait)]
         self.assertEqual(self.of("refusals", self.bob), theirs)
         self.patch(limits, "PEER_GONE", 2 * limits.COOLDOWN_FORGOTTEN)
-        self.house.network.clock.advance(limits.COOLDOWN_FIRST)
+        self.server.network.clock.advance(limits.COOLDOWN_FIRST)
         over = [("bob refused you, you may ask again", "now; one more no takes longer")]
         self.assertEqual(self.of("refusals"), over)
 
     def test_a_refusal_that_is_forgotten_is_not_held(self) -> None:
-        cooldowns = self.house.switchboard.restraints.cooldowns
+        cooldowns = self.server.switchboard.restraints.cooldowns
         cooldowns.refused(ALICE, BOB)
         self.assertEqual(cooldowns.of(ALICE), [(ALICE, BOB, 60)])
         self.patch(limits, "COOLDOWN_FORGOTTEN", 0.0)
@@ -393,14 +393,14 @@ class SilenceTests(SynchronousTestCase):
 
     def told(self, path: type[Empty], over: bool) -> list[Fact]:
         """What Alice is shown of herself, while she waits for Bob or afterwards."""
-        house = path("my data")
-        house.before()
-        asked = outcome(house.alice.ask(vocabulary.RequestChat, callee=BOB))
-        house.meanwhile()
+        server = path("my data")
+        server.before()
+        asked = outcome(server.alice.ask(vocabulary.RequestChat, callee=BOB))
+        server.meanwhile()
         if over:
-            house.until(lambda: bool(asked))
-            house.after()
-        facts = house.alice.done(house.alice.ask(vocabulary.MyData, further=False))["facts"]
+            server.until(lambda: bool(asked))
+            server.after()
+        facts = server.alice.done(server.alice.ask(vocabulary.MyData, further=False))["facts"]
         return [fact for fact in facts if fact.what not in ("handle", "key")]
 
     def test_while_one_waits_it_is_the_same_whatever_the_path(self) -> None:
@@ -416,8 +416,8 @@ class SilenceTests(SynchronousTestCase):
             self.assertEqual(self.told(path, over=True), expected, path.__name__)
 
     def test_who_is_asked_in_vain_sees_nothing_of_it(self) -> None:
-        house = MemoryServer()
-        alice, bob = house.hand("alice"), house.hand("bob")
+        server = MemoryServer()
+        alice, bob = server.client("alice"), server.client("bob")
         bob.done(bob.ask(vocabulary.Block, name=ALICE))
         alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
         facts = bob.done(bob.ask(vocabulary.MyData, further=False))["facts"]
@@ -428,7 +428,7 @@ class SilenceTests(SynchronousTestCase):
 class OthersTests(MyDataCase):
     def test_nobody_sees_anybody_elses(self) -> None:
         """There is no way to ask for another name; what others hold of me stays theirs."""
-        bob = self.house.hand("bob")
+        bob = self.server.client("bob")
         for command, more in (
             (vocabulary.Block, {"name": Name("mallory")}),
             (vocabulary.SetAvailability, {"available": True, "audience": [ALICE, Name("trent")]}),

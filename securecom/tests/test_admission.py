@@ -1,4 +1,4 @@
-"""The doors' caps: in all, by address, and of those who have not logged in."""
+"""Caps on connections: in all, by address, and of those who have not logged in."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class CapTests(SynchronousTestCase):
     """Who is turned away costs no handshake."""
 
     def setUp(self) -> None:
-        self.house = MemoryServer()
+        self.server = MemoryServer()
 
-    def count(self, hands: list[ManualClient]) -> int:
+    def count(self, clients: list[ManualClient]) -> int:
         """How many of these have a connection."""
-        self.house.network.pump()
-        return sum(hand.standard.is_secured for hand in hands)
+        self.server.network.pump()
+        return sum(client.standard.is_secured for client in clients)
 
     def knock(self, source: str, times: int) -> list[ManualClient]:
-        identity = self.house.enrolled("u" + source)
-        return [ManualClient(self.house, identity, source) for _ in range(times)]
+        identity = self.server.enrolled("u" + source)
+        return [ManualClient(self.server, identity, source) for _ in range(times)]
 
     def test_in_all(self) -> None:
         self.patch(limits, "MAX_CONNECTIONS", 2)
@@ -55,19 +55,19 @@ class CapTests(SynchronousTestCase):
         [first, second] = self.knock("192.0.2.1", 2)
         self.assertEqual(self.count([first, second]), 1)
         first.log_in()
-        third = ManualClient(self.house, first.identity)
+        third = ManualClient(self.server, first.identity)
         self.assertEqual(self.count([third]), 1)
 
     def test_given_back(self) -> None:
         """Whoever leaves makes room, logged in or not, and nothing is remembered of them."""
         self.patch(limits, "MAX_CONNECTIONS", 1)
         for log_in in (False, True):
-            [hand] = self.knock(f"192.0.2.{1 + log_in}", 1)
+            [client] = self.knock(f"192.0.2.{1 + log_in}", 1)
             if log_in:
-                hand.log_in()
-            hand.standard_wire.cut()
-            self.house.network.pump()
-        standard = self.house.standard
+                client.log_in()
+            client.standard_wire.cut()
+            self.server.network.pump()
+        standard = self.server.standard
         self.assertEqual((standard._visitors, standard._silent), ({}, {}))
         self.assertEqual((standard._by_site, standard._pending), ({}, {}))
         line = standard.line
@@ -77,19 +77,19 @@ class CapTests(SynchronousTestCase):
     def test_connections_that_say_nothing_make_room(self) -> None:
         """The longest silent goes first; whoever has begun stays."""
         self.patch(limits, "MAX_CONNECTIONS", 3)
-        [hand] = self.knock("192.0.2.1", 1)
-        first, second = (say_nothing(self.house, f"192.0.2.{n}") for n in (2, 3))
+        [client] = self.knock("192.0.2.1", 1)
+        first, second = (say_nothing(self.server, f"192.0.2.{n}") for n in (2, 3))
         self.assertEqual(self.count(self.knock("192.0.2.4", 1)), 1)
         self.assertEqual((first.server.connected, second.server.connected), (False, True))
-        self.assertTrue(hand.standard_wire.server.connected)
-        self.assertEqual(len(self.house.standard._visitors), 3)
+        self.assertTrue(client.standard_wire.server.connected)
+        self.assertEqual(len(self.server.standard._visitors), 3)
 
 
-def say_nothing(house: MemoryServer, source: str = "192.0.2.1", data: bytes = b"") -> Wire:
+def say_nothing(server: MemoryServer, source: str = "192.0.2.1", data: bytes = b"") -> Wire:
     """A connection to the standard port that sends only this."""
-    wire = house.network.connect(Factory.forProtocol(Protocol), house.standard, source)
+    wire = server.network.connect(Factory.forProtocol(Protocol), server.standard, source)
     wire.client.write(data)
-    house.network.pump()
+    server.network.pump()
     return wire
 
 
@@ -97,82 +97,82 @@ class LineTests(SynchronousTestCase):
     """A bounded number of log-ins at a time, and none that was begun is thrown away."""
 
     def setUp(self) -> None:
-        self.house = MemoryServer()
+        self.server = MemoryServer()
         self.people = 0
 
     def comes(self, source: str = "") -> ManualClient:
         """A new person, from an address of their own if none is given."""
         self.people += 1
         source = source or f"198.51.100.{self.people}"
-        return ManualClient(self.house, self.house.enrolled(f"user{self.people}"), source)
+        return ManualClient(self.server, self.server.enrolled(f"user{self.people}"), source)
 
-    def begun(self, *hands: ManualClient) -> list[bool]:
-        self.house.network.pump()
-        return [hand.standard.is_secured for hand in hands]
+    def begun(self, *clients: ManualClient) -> list[bool]:
+        self.server.network.pump()
+        return [client.standard.is_secured for client in clients]
 
     def test_so_many_at_a_time_and_the_oldest_first(self) -> None:
         self.patch(limits, "LOGINS_AT_ONCE", 2)
-        hands = [self.comes() for _ in range(5)]
-        self.assertEqual(self.begun(*hands), [True, True, False, False, False])
-        hands[1].log_in()
-        self.assertEqual(self.begun(*hands), [True, True, True, False, False])
-        hands[0].standard_wire.cut()
-        self.assertEqual(self.begun(*hands[1:]), [True, True, True, False])
+        clients = [self.comes() for _ in range(5)]
+        self.assertEqual(self.begun(*clients), [True, True, False, False, False])
+        clients[1].log_in()
+        self.assertEqual(self.begun(*clients), [True, True, True, False, False])
+        clients[0].standard_wire.cut()
+        self.assertEqual(self.begun(*clients[1:]), [True, True, True, False])
 
     def test_the_deadline_runs_from_the_start_of_tls(self) -> None:
         self.patch(limits, "LOGINS_AT_ONCE", 1)
         self.patch(limits, "STALLED", 3 * limits.LOGIN_DEADLINE)
         first, second = self.comes(), self.comes()
-        self.house.network.advance(limits.LOGIN_DEADLINE - 1)
+        self.server.network.advance(limits.LOGIN_DEADLINE - 1)
         first.log_in()
         self.assertEqual(self.begun(second), [True])
-        self.house.network.advance(limits.LOGIN_DEADLINE - 1)
+        self.server.network.advance(limits.LOGIN_DEADLINE - 1)
         second.log_in()
         self.assertTrue(second.standard.transport.connected)  # type: ignore[union-attr]
 
     def test_everybody_of_a_crowd_gets_in_and_nobody_twice(self) -> None:
         """Each of 40 people connects once, and never are more under way than there are places."""
         self.patch(limits, "LOGINS_AT_ONCE", 4)
-        hands = [self.comes() for _ in range(40)]
+        clients = [self.comes() for _ in range(40)]
         names: list[str] = []
-        waiting = hands
+        waiting = clients
         while waiting:
-            under_way = [hand for hand in waiting if hand.standard.is_secured]
+            under_way = [client for client in waiting if client.standard.is_secured]
             self.assertEqual(len(under_way), 4)
-            for hand in under_way:
-                self.house.network.advance(0.5)
-                names.append(hand.log_in()["name"])
-            waiting = [hand for hand in waiting if hand not in under_way]
+            for client in under_way:
+                self.server.network.advance(0.5)
+                names.append(client.log_in()["name"])
+            waiting = [client for client in waiting if client not in under_way]
         self.assertEqual(names, [f"user{number}" for number in range(1, 41)])
-        self.assertTrue(all(hand.standard.lost_reason is None for hand in hands))
+        self.assertTrue(all(client.standard.lost_reason is None for client in clients))
 
     def test_180_people_behind_one_address_come_back_without_a_refusal(self) -> None:
         """While the connections that they have lost are still counted."""
-        hands = [self.comes("203.0.113.1") for _ in range(180)]
-        for hand in hands:
-            hand.log_in()
-            hand.standard_wire.client.tap = lambda data: b""  # a cable is pulled
-        again = [ManualClient(self.house, hand.identity, "203.0.113.1") for hand in hands]
-        for hand in again:
-            hand.log_in(takeover=True)
+        clients = [self.comes("203.0.113.1") for _ in range(180)]
+        for client in clients:
+            client.log_in()
+            client.standard_wire.client.tap = lambda data: b""  # a cable is pulled
+        again = [ManualClient(self.server, client.identity, "203.0.113.1") for client in clients]
+        for client in again:
+            client.log_in(takeover=True)
         self.assertEqual(self.begun(*again), [True] * 180)
-        self.assertEqual(len(self.house.reception.sessions), 180)
+        self.assertEqual(len(self.server.reception.sessions), 180)
 
     def test_a_wait_that_is_too_long_ends_with_a_word(self) -> None:
         self.patch(limits, "LOGINS_AT_ONCE", 0)
-        hand = self.comes()
+        client = self.comes()
         with capturedLogs() as logs:
-            self.house.network.advance(limits.MAX_WAIT - 1)
-            self.assertIsNone(hand.standard.lost_reason)
-            self.house.network.advance(1)
-        self.assert_turned_away(hand)
+            self.server.network.advance(limits.MAX_WAIT - 1)
+            self.assertIsNone(client.standard.lost_reason)
+            self.server.network.advance(1)
+        self.assert_turned_away(client)
         self.assertEqual([event["log_level"] for event in logs], [LogLevel.warn])
-        self.assertEqual(self.house.standard._visitors, {})
+        self.assertEqual(self.server.standard._visitors, {})
 
-    def assert_turned_away(self, hand: ManualClient) -> None:
+    def assert_turned_away(self, client: ManualClient) -> None:
         """Its client can say why."""
-        assert hand.standard.lost_reason is not None
-        error = cannot_reach(hand.standard.lost_reason, "here")
+        assert client.standard.lost_reason is not None
+        error = cannot_reach(client.standard.lost_reason, "here")
         self.assertIn("too many people", error.what)
 
     def test_a_full_line_ends_with_the_same_word_at_once(self) -> None:
@@ -186,8 +186,8 @@ class LineTests(SynchronousTestCase):
         self.patch(limits, "LOGINS_AT_ONCE", 1)
         first, second, third = self.comes(), self.comes(), self.comes()
         second.standard_wire.cut()
-        self.house.network.pump()
-        self.assertEqual(len(self.house.standard.line), 1)
+        self.server.network.pump()
+        self.assertEqual(len(self.server.standard.line), 1)
         first.log_in()
         self.assertEqual(self.begun(third), [True])
 
@@ -221,27 +221,27 @@ class LineTests(SynchronousTestCase):
 
         client = TLSMemoryBIOFactory(
             tls.standard_client(
-                self.house.enrolled(f"slow{len(self.house.network.wires)}"), self.house.pin
+                self.server.enrolled(f"slow{len(self.server.network.wires)}"), self.server.pin
             ),
             True,
             Factory.forProtocol(Protocol),
-            self.house.network.clock,
+            self.server.network.clock,
         )
-        wire = self.house.network.connect(client, self.house.standard, "203.0.113.66")
+        wire = self.server.network.connect(client, self.server.standard, "203.0.113.66")
         wire.client.tap = tap
-        self.house.network.pump()
+        self.server.network.pump()
         return wire
 
     def test_a_peer_that_stops_in_the_handshake_loses_its_place(self) -> None:
         """And its connection at the deadline."""
         self.patch(limits, "LOGINS_AT_ONCE", 1)
         wire, good = self.stops_after(1), self.comes()
-        self.house.network.advance(limits.STALLED - 1)
+        self.server.network.advance(limits.STALLED - 1)
         self.assertEqual(self.begun(good), [False])
-        self.house.network.advance(2)
+        self.server.network.advance(2)
         self.assertEqual(self.begun(good), [True])
         self.assertTrue(wire.server.connected)
-        self.house.network.advance(limits.LOGIN_DEADLINE - limits.STALLED)
+        self.server.network.advance(limits.LOGIN_DEADLINE - limits.STALLED)
         self.assertFalse(wire.server.connected)
 
     def test_a_peer_that_drips_loses_its_place_too(self) -> None:
@@ -250,14 +250,14 @@ class LineTests(SynchronousTestCase):
         wire.client.tap = None
         for _ in range(4):
             wire.client.write(b"\x17")
-            self.house.network.advance(limits.STALLED / 4, step=limits.STALLED / 4)
-        self.house.network.advance(0.1)
+            self.server.network.advance(limits.STALLED / 4, step=limits.STALLED / 4)
+        self.server.network.advance(0.1)
         self.assertEqual(self.begun(good), [True])
 
     def test_a_peer_that_stops_before_its_log_in_loses_its_place(self) -> None:
         self.patch(limits, "LOGINS_AT_ONCE", 1)
         slow, good = self.comes(), self.comes()
-        self.house.network.advance(2 * limits.STALLED)
+        self.server.network.advance(2 * limits.STALLED)
         self.assertEqual(self.begun(slow, good), [True, True])
         self.assertEqual(slow.log_in()["name"], "user1")
 
@@ -265,10 +265,10 @@ class LineTests(SynchronousTestCase):
         """Or a slow disk would let in more and more."""
         self.patch(limits, "LOGINS_AT_ONCE", 1)
         found: Deferred[User] = Deferred()
-        self.patch(self.house.reception, "find", lambda key: found)
+        self.patch(self.server.reception, "find", lambda key: found)
         first, second = self.comes(), self.comes()
         first.ask(vocabulary.LogIn, takeover=False).addErrback(lambda _: None)
-        self.house.network.advance(limits.LOGIN_DEADLINE - 1)
+        self.server.network.advance(limits.LOGIN_DEADLINE - 1)
         self.assertEqual(self.begun(second), [False])
 
     def test_slow_addresses_do_not_keep_a_good_one_out(self) -> None:
@@ -279,16 +279,16 @@ class LineTests(SynchronousTestCase):
                 self.comes(f"203.0.113.{number}")
         good = self.comes()
         self.assertEqual(self.begun(good), [False])
-        self.house.network.advance(2 * limits.STALLED)
+        self.server.network.advance(2 * limits.STALLED)
         self.assertEqual(self.begun(good), [True])
 
     # --- before the first record ------------------------------------------------------------
 
     def hello(self) -> bytes:
         """What a client sends first."""
-        network = self.house.network
+        network = self.server.network
         client = TLSMemoryBIOFactory(
-            tls.standard_client(Identity.generate(), self.house.pin),
+            tls.standard_client(Identity.generate(), self.server.pin),
             True,
             Factory.forProtocol(Protocol),
             network.clock,
@@ -298,40 +298,40 @@ class LineTests(SynchronousTestCase):
     def test_half_a_hello_takes_no_place(self) -> None:
         self.patch(limits, "LOGINS_AT_ONCE", 1)
         hello = self.hello()
-        wire = say_nothing(self.house, data=hello[:-1])
+        wire = say_nothing(self.server, data=hello[:-1])
         good = self.comes()
         self.assertEqual(self.begun(good), [True])
-        self.house.network.advance(limits.HELLO_DEADLINE)
+        self.server.network.advance(limits.HELLO_DEADLINE)
         self.assertEqual((wire.server.connected, wire.server.sent), (False, 0))
 
     def test_a_hello_in_pieces(self) -> None:
         hello = self.hello()
-        wire = say_nothing(self.house, data=hello[:3])
+        wire = say_nothing(self.server, data=hello[:3])
         for piece in (hello[3:9], hello[9:]):
             wire.client.write(piece)
-            self.house.network.pump()
+            self.server.network.pump()
         self.assertGreater(wire.server.sent, 1000)
 
     def test_silence_is_cut_at_the_deadline(self) -> None:
-        wire = say_nothing(self.house)
-        self.house.network.advance(limits.HELLO_DEADLINE - 1)
+        wire = say_nothing(self.server)
+        self.server.network.advance(limits.HELLO_DEADLINE - 1)
         self.assertTrue(wire.server.connected)
-        self.house.network.advance(1)
+        self.server.network.advance(1)
         self.assertFalse(wire.server.connected)
-        self.assertEqual(self.house.standard._visitors, {})
+        self.assertEqual(self.server.standard._visitors, {})
 
     def test_what_is_no_tls_never_reaches_it(self) -> None:
-        wire = say_nothing(self.house, data=b"GET / HTTP/1.1\r\n\r\n")
+        wire = say_nothing(self.server, data=b"GET / HTTP/1.1\r\n\r\n")
         self.assertEqual((wire.server.connected, wire.server.sent), (False, 0))
 
     def test_who_sends_more_than_a_hello_while_waiting_is_cut(self) -> None:
         self.patch(limits, "LOGINS_AT_ONCE", 0)
-        wire = say_nothing(self.house, data=self.hello())
+        wire = say_nothing(self.server, data=self.hello())
         self.assertTrue(wire.server.connected)
         wire.client.write(bytes(limits.MAX_HELLO))
-        self.house.network.pump()
+        self.server.network.pump()
         self.assertFalse(wire.server.connected)
-        self.assertEqual(len(self.house.standard.line), 0)
+        self.assertEqual(len(self.server.standard.line), 0)
 
 
 V2 = b"\r\n\r\n\x00\r\nQUIT\n"
@@ -341,40 +341,40 @@ class ProxiedTests(SynchronousTestCase):
     """Behind Twisted's own `haproxy:` endpoint, every bound is about the client, not the proxy."""
 
     def setUp(self) -> None:
-        self.house = MemoryServer()
-        network = self.house.network
-        result(proxyEndpoint(network.server_endpoint(4250)).listen(self.house.standard))
+        self.server = MemoryServer()
+        network = self.server.network
+        result(proxyEndpoint(network.server_endpoint(4250)).listen(self.server.standard))
         self.port = network.ports[4250]
         self.people = 0
 
     def comes(self, header: bytes) -> ManualClient:
         """A client whose connection begins with this header; all come from one proxy."""
         self.people += 1
-        hand = ManualClient.__new__(ManualClient)
-        identity = self.house.enrolled(f"user{self.people}")
-        proxied = Proxied(self.house, self.port, header)
-        ManualClient.__init__(hand, proxied, identity, "192.0.2.254")  # type: ignore[arg-type]
-        return hand
+        client = ManualClient.__new__(ManualClient)
+        identity = self.server.enrolled(f"user{self.people}")
+        proxied = Proxied(self.server, self.port, header)
+        ManualClient.__init__(client, proxied, identity, "192.0.2.254")  # type: ignore[arg-type]
+        return client
 
     def test_the_real_address_counts(self) -> None:
         self.patch(limits, "MAX_CONNECTIONS_BY_ADDRESS", 1)
         for host in (b"203.0.113.1", b"203.0.113.2"):
-            hand = self.comes(b"PROXY TCP4 %b 192.0.2.9 1000 4241\r\n" % host)
-            self.assertEqual(hand.log_in()["name"], f"user{self.people}")
-        self.assertEqual(set(self.house.standard._by_site), {"203.0.113.1", "203.0.113.2"})
+            client = self.comes(b"PROXY TCP4 %b 192.0.2.9 1000 4241\r\n" % host)
+            self.assertEqual(client.log_in()["name"], f"user{self.people}")
+        self.assertEqual(set(self.server.standard._by_site), {"203.0.113.1", "203.0.113.2"})
         third = self.comes(b"PROXY TCP4 203.0.113.1 192.0.2.9 1001 4241\r\n")
         assert third.standard.lost_reason is not None
         self.assertIn("too many", cannot_reach(third.standard.lost_reason, "here").what)
-        self.assertEqual(len(self.house.standard._visitors), 2)
+        self.assertEqual(len(self.server.standard._visitors), 2)
         self.assertFalse(third.standard_wire.server.connected)
 
     def test_version_two_and_ipv6(self) -> None:
         source, here = IPv6("2001:db8::7").packed, IPv6("2001:db8::1").packed
         addresses = source + here + (1000).to_bytes(2, "big") + (4241).to_bytes(2, "big")
-        hand = self.comes(V2 + b"\x21\x21\x00\x24" + addresses)
-        hand.log_in()
+        client = self.comes(V2 + b"\x21\x21\x00\x24" + addresses)
+        client.log_in()
         self.assertEqual(
-            list(self.house.standard._by_site), [site_of(IPv6Address("TCP", "2001:db8::9", 1))]
+            list(self.server.standard._by_site), [site_of(IPv6Address("TCP", "2001:db8::9", 1))]
         )
 
     def test_one_too_many_in_all_does_not_stay_open(self) -> None:
@@ -387,16 +387,16 @@ class ProxiedTests(SynchronousTestCase):
         )
 
     def test_a_header_that_never_comes(self) -> None:
-        network = self.house.network
+        network = self.server.network
         wire = network.connect(Factory.forProtocol(Protocol), self.port, "192.0.2.254")
         network.advance(limits.HELLO_DEADLINE - 1)
         self.assertTrue(wire.server.connected)
         network.advance(1)
         self.assertFalse(wire.server.connected)
-        self.assertEqual(self.house.standard._visitors, {})
+        self.assertEqual(self.server.standard._visitors, {})
 
     def test_a_header_and_then_nothing(self) -> None:
-        network = self.house.network
+        network = self.server.network
         wire = network.connect(Factory.forProtocol(Protocol), self.port, "192.0.2.254")
         wire.client.write(b"PROXY TCP4 203.0.113.1 192.0.2.9 1000 4241\r\n")
         network.advance(limits.HELLO_DEADLINE)
@@ -404,49 +404,51 @@ class ProxiedTests(SynchronousTestCase):
 
     def test_no_header(self) -> None:
         """Whoever reaches the port past the proxy is not let in."""
-        hand = self.comes(b"")
-        self.assertFalse(hand.standard.is_secured)
-        self.assertFalse(hand.standard_wire.server.connected)
+        client = self.comes(b"")
+        self.assertFalse(client.standard.is_secured)
+        self.assertFalse(client.standard_wire.server.connected)
 
     def test_a_proxy_that_does_not_say(self) -> None:
         """In, and for no address; but nobody is dialled then, least of all the proxy."""
         for header in (b"PROXY UNKNOWN :: :: 0 0\r\n", V2 + b"\x20\x00\x00\x00"):
-            hand = self.comes(header)
-            hand.log_in()
-            self.assertEqual(self.house.standard._by_site, {})
+            client = self.comes(header)
+            client.log_in()
+            self.assertEqual(self.server.standard._by_site, {})
             self.assertRaises(
-                refusals.NotDialling, hand.done, hand.ask(vocabulary.DialMe, port=4242)
+                refusals.NotDialling, client.done, client.ask(vocabulary.DialMe, port=4242)
             )
-        self.assertEqual(self.house.dialled, [])
+        self.assertEqual(self.server.dialled, [])
 
     def test_clients_without_an_address_share_all_places(self) -> None:
         self.patch(limits, "LOGINS_AT_ONCE_BY_ADDRESS", 1)
-        hands = [self.comes(b"PROXY UNKNOWN :: :: 0 0\r\n") for _ in range(3)]
-        self.assertEqual([hand.standard.is_secured for hand in hands], [True] * 3)
+        clients = [self.comes(b"PROXY UNKNOWN :: :: 0 0\r\n") for _ in range(3)]
+        self.assertEqual([client.standard.is_secured for client in clients], [True] * 3)
 
     def test_it_is_the_client_who_is_dialled(self) -> None:
-        hand = self.comes(b"PROXY TCP4 203.0.113.1 192.0.2.9 1000 4241\r\n")
-        hand.log_in()
-        hand.ask(vocabulary.DialMe, port=4242).addErrback(lambda _: None)
-        self.assertEqual(self.house.dialled, [("203.0.113.1", 4242)])
+        client = self.comes(b"PROXY TCP4 203.0.113.1 192.0.2.9 1000 4241\r\n")
+        client.log_in()
+        client.ask(vocabulary.DialMe, port=4242).addErrback(lambda _: None)
+        self.assertEqual(self.server.dialled, [("203.0.113.1", 4242)])
 
     def test_a_client_whom_the_proxy_calls_this_machine(self) -> None:
         """`--dial 0` looks at the client's address as well, not at the proxy's."""
-        self.house = MemoryServer(dial=0)
-        network = self.house.network
-        result(proxyEndpoint(network.server_endpoint(4250)).listen(self.house.standard))
+        self.server = MemoryServer(dial=0)
+        network = self.server.network
+        result(proxyEndpoint(network.server_endpoint(4250)).listen(self.server.standard))
         self.port = network.ports[4250]
-        hand = self.comes(b"PROXY TCP4 203.0.113.1 127.0.0.1 1000 4241\r\n")
-        hand.log_in()
-        self.assertRaises(refusals.NotDialling, hand.done, hand.ask(vocabulary.DialMe, port=5000))
-        self.assertEqual(self.house.dialled, [])
+        client = self.comes(b"PROXY TCP4 203.0.113.1 127.0.0.1 1000 4241\r\n")
+        client.log_in()
+        self.assertRaises(
+            refusals.NotDialling, client.done, client.ask(vocabulary.DialMe, port=5000)
+        )
+        self.assertEqual(self.server.dialled, [])
 
 
 class Proxied:
-    """A house behind a proxy: connections begin with what the proxy says."""
+    """A server behind a proxy: connections begin with what the proxy says."""
 
-    def __init__(self, house: MemoryServer, port: Any, header: bytes) -> None:
-        self._house, self.standard = house, port
+    def __init__(self, server: MemoryServer, port: Any, header: bytes) -> None:
+        self._house, self.standard = server, port
         self.network = self
         self._header = header
 
@@ -470,14 +472,14 @@ class WithoutAddressTests(SynchronousTestCase):
     """A plain unix socket: one bound in all, and none by address."""
 
     def test_bounds_by_address_do_not_hold(self) -> None:
-        house = MemoryServer()
+        server = MemoryServer()
         for bound in ("MAX_CONNECTIONS_BY_ADDRESS", "MAX_PENDING_BY_ADDRESS"):
             self.patch(limits, bound, 1)
         self.patch(limits, "LOGINS_AT_ONCE_BY_ADDRESS", 1)
         self.patch(limits, "MAX_CONNECTIONS", 3)
         transports = [StringTransport(peerAddress=UNIXAddress("")) for _ in range(4)]
         for transport in transports:
-            house.standard.buildProtocol(UNIXAddress("")).makeConnection(transport)
+            server.standard.buildProtocol(UNIXAddress("")).makeConnection(transport)
         self.assertEqual([t.disconnected for t in transports], [True, False, False, False])
 
 

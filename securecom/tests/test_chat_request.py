@@ -92,7 +92,7 @@ class NobodyThereTests(RequestCase):
         self.assert_not_there("alice")
 
     def test_enrolled_but_offline(self) -> None:
-        self.house.enrolled("dave")
+        self.server.enrolled("dave")
         self.assert_not_there("dave")
 
     def test_away(self) -> None:
@@ -102,7 +102,7 @@ class NobodyThereTests(RequestCase):
 
     def test_without_request_channel(self) -> None:
         self.bob.request_wire.cut()  # type: ignore[union-attr]
-        self.house.network.pump()
+        self.server.network.pump()
         self.assert_not_there("bob")
 
     def test_in_a_chat(self) -> None:
@@ -145,7 +145,7 @@ class EndingTests(RequestCase):
 
     def test_expired(self) -> None:
         asked = self.ask(self.alice, "bob")
-        self.house.network.advance(limits.REQUEST_STANDS - 1)
+        self.server.network.advance(limits.REQUEST_STANDS - 1)
         self.assert_no_answer(asked)
         self.assertEqual(self.bob.said("withdrawn"), ["expired"])
 
@@ -172,15 +172,15 @@ class EndingTests(RequestCase):
     def _wait(self) -> None:
         """Longer than a request stands, with everybody's pings."""
         for _ in range(3):
-            self.house.network.advance(limits.PING_INTERVAL)
-            for hand in (self.alice, self.bob):
-                hand.ask(vocabulary.Ping)
-                hand.request.control.call(vocabulary.Ping).addErrback(lambda _: None)
+            self.server.network.advance(limits.PING_INTERVAL)
+            for client in (self.alice, self.bob):
+                client.ask(vocabulary.Ping)
+                client.request.control.call(vocabulary.Ping).addErrback(lambda _: None)
 
     def test_caller_vanishes(self) -> None:
         asked = self.ask(self.alice, "bob")
         self.alice.standard_wire.cut()
-        self.house.network.pump()
+        self.server.network.pump()
         self.failureResultOf(asked)
         self.assertEqual(self.bob.said("withdrawn"), ["gone"])
         self.assert_free(self.bob)
@@ -188,14 +188,14 @@ class EndingTests(RequestCase):
     def test_callee_vanishes(self) -> None:
         asked = self.ask(self.alice, "bob")
         self.bob.standard_wire.cut()
-        self.house.network.pump()
+        self.server.network.pump()
         self.assert_no_answer(asked)
         self.assert_free(self.alice)
 
     def test_callees_request_channel_goes(self) -> None:
         asked = self.ask(self.alice, "bob")
         self.bob.request_wire.cut()  # type: ignore[union-attr]
-        self.house.network.pump()
+        self.server.network.pump()
         self.assert_no_answer(asked)
         self.assert_free(self.alice)
 
@@ -226,7 +226,7 @@ class OpeningTests(RequestCase):
         [self.stream] = self.bob.said("open")
 
     def test_client_never_ready(self) -> None:
-        self.house.network.advance(limits.OPENING_DEADLINE + 1)
+        self.server.network.advance(limits.OPENING_DEADLINE + 1)
         self.assertEqual(self.bob.said("closed"), [self.stream])
         self.ready.callback({})
         self.assert_no_answer(self.asked)
@@ -234,7 +234,7 @@ class OpeningTests(RequestCase):
 
     def test_client_declines(self) -> None:
         self.ready.errback(refusals.NothingToEnd())
-        self.house.network.pump()
+        self.server.network.pump()
         self.assert_no_answer(self.asked)
         self.assert_free(self.alice)
 
@@ -243,19 +243,19 @@ class OpeningTests(RequestCase):
         self.failureResultOf(self.asked, refusals.Cancelled)
         self.assertEqual(self.bob.said("closed"), [self.stream])
         self.ready.callback({})
-        self.house.network.pump()
+        self.server.network.pump()
         self.bob.opens = True
         self.assert_free(self.alice, self.bob)
 
     def test_caller_vanishes(self) -> None:
         self.alice.standard_wire.cut()
-        self.house.network.pump()
+        self.server.network.pump()
         self.assertEqual(self.bob.said("closed"), [self.stream])
         self.failureResultOf(self.asked)
 
     def test_callee_vanishes(self) -> None:
         self.bob.standard_wire.cut()
-        self.house.network.pump()
+        self.server.network.pump()
         self.assert_no_answer(self.asked)
         self.assert_free(self.alice)
 
@@ -266,7 +266,7 @@ class OpeningTests(RequestCase):
 
     def test_second_answer_changes_nothing(self) -> None:
         """A daemon role that could answer twice could not take its word back."""
-        request = self.house.switchboard._engaged[Name("bob")]
+        request = self.server.switchboard._engaged[Name("bob")]
         request.machine.refuse()  # type: ignore[union-attr]
         request.machine.accept()  # type: ignore[union-attr]
         self.ready.callback({})
@@ -360,10 +360,10 @@ class CooldownTests(RequestCase):
 
     def test_the_one_who_asks_hears_how_long(self) -> None:
         self.assertEqual(self.refused(), limits.COOLDOWN_FIRST)
-        self.house.network.advance(10)
+        self.server.network.advance(10)
         self.assertEqual(self.too_soon(), limits.COOLDOWN_FIRST - 10)
         self.assertEqual(len(self.bob.said("offer")), 1)
-        self.house.network.advance(limits.COOLDOWN_FIRST - 10)
+        self.server.network.advance(limits.COOLDOWN_FIRST - 10)
         self.assertEqual(self.refused(), 2 * limits.COOLDOWN_FIRST)
 
     def test_other_pairs_are_not_concerned(self) -> None:
@@ -385,7 +385,7 @@ class CooldownTests(RequestCase):
         self.bob.done(self.bob.ask(vocabulary.Block, name=Name("alice")))
         self.assertEqual(self.too_soon(), limits.COOLDOWN_FIRST)
         self.bob.standard_wire.cut()
-        self.house.network.pump()
+        self.server.network.pump()
         self.assertEqual(self.too_soon(), limits.COOLDOWN_FIRST)
 
     def test_no_answer_brings_none(self) -> None:
@@ -416,17 +416,17 @@ class RateTests(RequestCase):
         self.failureResultOf(asked, refusals.Refused)
 
     def test_by_caller(self) -> None:
-        self.patch(self.house.switchboard.restraints.by_caller, "_count", 2)
+        self.patch(self.server.switchboard.restraints.by_caller, "_count", 2)
         self.refused(self.alice, "bob", self.bob)
         self.refused(self.alice, "carol", self.carol)
         self.failureResultOf(self.ask(self.alice, "bob"), refusals.TooManyRequests)
         self.refused(self.carol, "bob", self.bob)
-        self.house.network.clock.advance(limits.REQUEST_WINDOW)
+        self.server.network.clock.advance(limits.REQUEST_WINDOW)
         self.refused(self.alice, "bob", self.bob)
 
     def test_names_that_nobody_has_count_too(self) -> None:
         """Or they could be tried one by one."""
-        self.patch(self.house.switchboard.restraints.by_caller, "_count", 1)
+        self.patch(self.server.switchboard.restraints.by_caller, "_count", 1)
         self.assert_no_answer(self.ask(self.alice, "x"))
         self.failureResultOf(self.ask(self.alice, "y"), refusals.TooManyRequests)
 
@@ -447,7 +447,7 @@ class RateTests(RequestCase):
 
     def test_to_callee(self) -> None:
         """The callee is spared; the caller cannot tell it from absence."""
-        self.patch(self.house.switchboard.restraints.to_callee, "_count", 1)
+        self.patch(self.server.switchboard.restraints.to_callee, "_count", 1)
         self.refused(self.alice, "bob", self.bob)
         self.assert_no_answer(self.ask(self.carol, "bob"))
         self.assertEqual(len(self.bob.said("offer")), 1)
@@ -468,7 +468,7 @@ class PressureTests(RequestCase):
     def test_those_who_withdraw_keep_nobody_away(self) -> None:
         """So many, three times each, as may reach somebody in a minute."""
         people = limits.REQUESTS_TO_CALLEE // limits.REQUESTS_BY_PAIR
-        crowd = [self.house.hand(f"crowd{n}", f"192.0.2.{n}") for n in range(people)]
+        crowd = [self.server.client(f"crowd{n}", f"192.0.2.{n}") for n in range(people)]
         for one in crowd:
             for _ in range(limits.REQUESTS_BY_PAIR):
                 self.withdrawn(one)
@@ -478,10 +478,10 @@ class PressureTests(RequestCase):
         self.assertEqual(self.carol.done(asked)["role"], "caller")
 
     def test_nor_do_those_who_vanish_while_they_ask(self) -> None:
-        self.patch(self.house.switchboard.restraints.to_callee, "_count", 1)
+        self.patch(self.server.switchboard.restraints.to_callee, "_count", 1)
         self.ask(self.alice, "bob").addErrback(lambda _: None)
         self.alice.standard_wire.cut()
-        self.house.network.pump()
+        self.server.network.pump()
         self.ask(self.carol, "bob")
         self.assertEqual(self.bob.said("offer")[-1]["caller"], "carol")
 
@@ -492,19 +492,19 @@ class PressureTests(RequestCase):
         self.assertEqual(len(self.bob.said("offer")), limits.REQUESTS_BY_PAIR)
 
     def test_what_stood_or_was_answered_counts(self) -> None:
-        self.patch(self.house.switchboard.restraints.to_callee, "_count", 2)
+        self.patch(self.server.switchboard.restraints.to_callee, "_count", 2)
         for word in ("refuse", "unavailable"):
             self.ask(self.alice, "bob").addErrback(lambda _: None)
             self.bob.answer(word)
-            self.house.network.advance(0)
+            self.server.network.advance(0)
             self.alice.ask(vocabulary.CancelRequest).addErrback(lambda _: None)
-            self.house.switchboard.restraints.cooldowns.forget(Name("alice"), Name("bob"))
+            self.server.switchboard.restraints.cooldowns.forget(Name("alice"), Name("bob"))
         self.assert_no_answer(self.ask(self.carol, "bob"))
         self.assertEqual(len(self.bob.said("offer")), 2)
         self.assertEqual(self.bob.said("missed"), ["carol"])
 
     def test_what_the_client_turned_down_as_busy_does_not_count(self) -> None:
-        self.patch(self.house.switchboard.restraints.to_callee, "_count", 1)
+        self.patch(self.server.switchboard.restraints.to_callee, "_count", 1)
         self.ask(self.alice, "bob").addErrback(lambda _: None)
         self.bob.answer("busy")
         self.ask(self.carol, "bob")
@@ -525,14 +525,14 @@ class BehindTests(RequestCase):
         self.assertEqual((callers, self.bob.said("missed")), (["alice", "carol"], []))
 
     def test_no_third(self) -> None:
-        dave = self.house.hand("dave")
+        dave = self.server.client("dave")
         self.ask(dave, "bob").addErrback(lambda _: None)
         self.assertEqual((len(self.bob.said("offer")), self.bob.said("missed")), (2, ["dave"]))
 
     def test_the_client_prefers_the_second(self) -> None:
         """Alice's request stands on, as if Bob had dismissed it."""
         self.bob.offers.pop(0).callback({"answer": "unavailable"})
-        self.house.network.pump()
+        self.server.network.pump()
         self.failureResultOf(self.ask(self.bob, "dave"), refusals.Occupied)
         self.bob.answer("accept")
         self.assertEqual(self.carol.done(self.carols)["role"], "caller")
@@ -574,7 +574,7 @@ class BehindTests(RequestCase):
 
     def test_the_callee_vanishes(self) -> None:
         self.bob.standard_wire.cut()
-        self.house.network.pump()
+        self.server.network.pump()
         self.assertNoResult(self.alices)
         self.assert_no_answer(self.carols)
         self.assert_free(self.alice, self.carol)

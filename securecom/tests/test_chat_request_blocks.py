@@ -1,4 +1,4 @@
-"""Blocks on the server: who is blocked meets an empty house, whatever client they run."""
+"""Blocks on the server: who is blocked finds nobody, whatever client they run."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class BlockingTests(BlockCase):
 
     def test_a_name_that_comes_later_is_blocked_from_the_start(self) -> None:
         self.block(self.bob, "dave")
-        dave = self.house.hand("dave")
+        dave = self.server.client("dave")
         self.assert_no_answer(self.ask(dave, "bob"))
         self.assertEqual(self.bob.said("offer"), [])
 
@@ -126,7 +126,7 @@ class BlockingTests(BlockCase):
 
     def test_one_who_asks_without_end_is_told(self) -> None:
         """Each is work for the one thread that reads and writes the disk."""
-        self.patch(self.house.reception._rates["looks at your blocks"], "_count", 3)
+        self.patch(self.server.reception._rates["looks at your blocks"], "_count", 3)
         self.block(self.bob, "alice")
         self.bob.done(self.bob.ask(vocabulary.Unblock, name=ALICE))
         self.bob.done(self.bob.ask(vocabulary.ListBlocked))
@@ -137,15 +137,15 @@ class BlockingTests(BlockCase):
         ):
             self.failureResultOf(self.bob.ask(command, **more), refusals.TooManyRequests)
         self.block(self.alice, "bob")
-        self.house.network.clock.advance(limits.REQUEST_WINDOW)
+        self.server.network.clock.advance(limits.REQUEST_WINDOW)
         self.block(self.bob, "alice")
 
     def test_and_another_session_does_not_help(self) -> None:
-        self.patch(self.house.reception._rates["looks at your blocks"], "_count", 1)
+        self.patch(self.server.reception._rates["looks at your blocks"], "_count", 1)
         self.block(self.bob, "alice")
         self.bob.standard_wire.cut()
-        self.house.network.pump()
-        bob = ManualClient(self.house, self.bob.identity)
+        self.server.network.pump()
+        bob = ManualClient(self.server, self.bob.identity)
         bob.log_in()
         self.failureResultOf(bob.ask(vocabulary.ListBlocked), refusals.TooManyRequests)
 
@@ -154,8 +154,8 @@ class LastingTests(BlockCase):
     def test_blocks_survive_a_log_out(self) -> None:
         self.block(self.bob, "alice")
         self.bob.standard_wire.cut()
-        self.house.network.pump()
-        bob = ManualClient(self.house, self.bob.identity)
+        self.server.network.pump()
+        bob = ManualClient(self.server, self.bob.identity)
         bob.log_in()
         bob.prove()
         bob.done(bob.ask(vocabulary.SetAvailability, available=True))
@@ -164,7 +164,7 @@ class LastingTests(BlockCase):
 
     def test_blocked_at_the_moment_when_another_session_takes_over(self) -> None:
         """The new session has read the list, and the old one adds to it."""
-        read = self.house.registry.blocked
+        read = self.server.registry.blocked
         waiting: list[Deferred[Any]] = []
 
         def slow(owner: Name) -> Deferred[Any]:
@@ -173,14 +173,14 @@ class LastingTests(BlockCase):
             waiting.append(answer)
             return answer.addCallback(lambda _: found)
 
-        self.patch(self.house.registry, "blocked", slow)
-        bob = ManualClient(self.house, self.bob.identity)
+        self.patch(self.server.registry, "blocked", slow)
+        bob = ManualClient(self.server, self.bob.identity)
         welcome = bob.standard.control.call(vocabulary.LogIn, takeover=True)
-        self.house.network.pump()
+        self.server.network.pump()
         self.bob.ask(vocabulary.Block, name=ALICE).addErrback(lambda _: None)
         for answer in waiting:
             answer.callback(None)
-            self.house.network.pump()
+            self.server.network.pump()
         bob.done(welcome)
         bob.prove()
         bob.done(bob.ask(vocabulary.SetAvailability, available=True))
@@ -190,18 +190,18 @@ class LastingTests(BlockCase):
     def test_two_who_log_in_at_once_have_one_list(self) -> None:
         """The second has read it, and the first, who is in, adds to it before it is taken over."""
         self.bob.standard_wire.cut()
-        self.house.network.pump()
+        self.server.network.pump()
         one, other = (
-            ManualClient(self.house, self.bob.identity),
-            ManualClient(self.house, self.bob.identity),
+            ManualClient(self.server, self.bob.identity),
+            ManualClient(self.server, self.bob.identity),
         )
-        read, waiting = self.house.registry.successions, Deferred[Any]()
+        read, waiting = self.server.registry.successions, Deferred[Any]()
 
         def slow(name: Name, key: PublicKey) -> Deferred[Any]:
             found = read(name, key)
             return waiting.addCallback(lambda _: found)
 
-        delayed = self.patch(self.house.registry, "successions", slow)
+        delayed = self.patch(self.server.registry, "successions", slow)
         welcome = other.ask(vocabulary.LogIn, takeover=True)
         delayed.restore()
         one.log_in()
@@ -216,12 +216,12 @@ class LastingTests(BlockCase):
     def test_a_change_of_the_registry_from_outside_counts(self) -> None:
         """The quarantine of a name that was blocked is over: its next owner is somebody else."""
         self.block(self.bob, "alice")
-        result(self.house.registry.remove(ALICE, NOW))
-        result(self.house.reception.sessions.recheck())
-        self.house.network.advance(limits.CLOSE_DEADLINE)
-        result(self.house.registry.end_quarantines(NOW + limits.NAME_QUARANTINE))
-        result(self.house.reception.sessions.recheck())
-        chatting(self.house.hand("alice"), self.bob, "bob")
+        result(self.server.registry.remove(ALICE, NOW))
+        result(self.server.reception.sessions.recheck())
+        self.server.network.advance(limits.CLOSE_DEADLINE)
+        result(self.server.registry.end_quarantines(NOW + limits.NAME_QUARANTINE))
+        result(self.server.reception.sessions.recheck())
+        chatting(self.server.client("alice"), self.bob, "bob")
 
     def test_a_broken_disk_is_told_and_changes_nothing(self) -> None:
         for method, command, more in (
@@ -229,16 +229,16 @@ class LastingTests(BlockCase):
             ("unblock", vocabulary.Unblock, {"name": ALICE}),
             ("blocked", vocabulary.ListBlocked, {}),
         ):
-            self.patch(self.house.registry, method, lambda *_: fail(StateBusy("busy")))
+            self.patch(self.server.registry, method, lambda *_: fail(StateBusy("busy")))
             self.failureResultOf(self.bob.ask(command, **more), refusals.ServerTrouble)
         chatting(self.alice, self.bob, "bob")
 
     def test_a_user_removed_a_moment_ago_blocks_nobody(self) -> None:
-        result(self.house.registry.remove(BOB, NOW))
+        result(self.server.registry.remove(BOB, NOW))
         self.failureResultOf(self.bob.ask(vocabulary.Block, name=ALICE), refusals.ServerTrouble)
 
     def test_who_cannot_be_asked_for_their_blocks_is_not_logged_in(self) -> None:
         """Or a broken disk would let everybody through."""
-        bob = ManualClient(self.house, self.house.enrolled("dave"))
-        self.patch(self.house.registry, "blocked", lambda *_: fail(StateBusy("busy")))
+        bob = ManualClient(self.server, self.server.enrolled("dave"))
+        self.patch(self.server.registry, "blocked", lambda *_: fail(StateBusy("busy")))
         self.assertRaises(refusals.ServerTrouble, bob.log_in)

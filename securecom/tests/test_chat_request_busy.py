@@ -83,14 +83,14 @@ class ToldTests(BusyCase):
         for _ in range(limits.REQUESTS_BY_PAIR):
             self.failureResultOf(self.ask(self.alice, "bob"), refusals.Busy)
         self.assert_no_answer(self.ask(self.alice, "bob"))
-        self.patch(self.house.switchboard.restraints.by_caller, "_count", 0)
+        self.patch(self.server.switchboard.restraints.by_caller, "_count", 0)
         self.failureResultOf(self.ask(self.alice, "bob"), refusals.TooManyRequests)
         self.bob.done(self.bob.ask(vocabulary.EndChat, stream=stream))
 
     def test_it_ends_with_the_lease(self) -> None:
         self.show(ALICE, seconds=20)
         chatting(self.bob, self.carol, "carol")
-        self.house.network.advance(20)
+        self.server.network.advance(20)
         self.assert_no_answer(self.ask(self.alice, "bob"))
 
     def test_a_later_word_takes_the_place_of_the_former(self) -> None:
@@ -110,7 +110,7 @@ class OthersTests(BusyCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.dave = self.house.hand("dave")
+        self.dave = self.server.client("dave")
 
     def test_who_is_not_in_the_list(self) -> None:
         before = self.listed(self.dave)

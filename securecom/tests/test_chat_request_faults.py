@@ -64,7 +64,7 @@ class FaultTests(RequestCase):
     def reach(self, state: str) -> tuple[ChatRequest, Deferred[Any]]:
         """Alice's request to Bob, in this state, and its answer."""
         self.setUp()
-        session = self.house.reception.sessions.of(ALICE)
+        session = self.server.reception.sessions.of(ALICE)
         assert session is not None
         if state == "created":
             self.patch(session._aside, "_pause", lambda: 5.0)
@@ -72,7 +72,7 @@ class FaultTests(RequestCase):
             self.opening: Deferred[Any] = Deferred()
             self.bob.opens = lambda: self.opening
         asked = self.ask(self.alice, "bob")
-        request = self.house.switchboard._standing[ALICE, BOB]
+        request = self.server.switchboard._standing[ALICE, BOB]
         if state == "silent":
             self.bob.answer("unavailable")
         elif state == "opening":
@@ -83,13 +83,13 @@ class FaultTests(RequestCase):
 
     def put(self, request: ChatRequest, word: str) -> Deferred[Any] | None:
         """Make the input, as the switchboard does; an answer that somebody else than Alice gets."""
-        board = self.house.switchboard
+        board = self.server.switchboard
         if word in ("ask", "hush") and request.callee is None:
             if word == "hush":
-                self.house.switchboard._leases.end(BOB)
+                self.server.switchboard._leases.end(BOB)
             board._look(request)
         elif word == "cross":
-            bob = self.house.reception.sessions.of(BOB)
+            bob = self.server.reception.sessions.of(BOB)
             assert bob is not None
             return board.request(bob, ALICE)
         else:
@@ -145,14 +145,14 @@ class FaultTests(RequestCase):
             self.crossed.addBoth(answers.append)
         if state == "opening":
             self.opening.callback({})  # or a client that says nothing for so long would be cut off
-        self.house.network.advance(limits.REQUEST_STANDS + 1)
+        self.server.network.advance(limits.REQUEST_STANDS + 1)
         logged = self.flushLoggedErrors(OurFault)
         self.assertEqual(bool(logged), count > step, where)
         if not logged:  # there is no such step
             return 0
-        self.assertEqual(len(self.house.reception.sessions), 3, where)
+        self.assertEqual(len(self.server.reception.sessions), 3, where)
         self.assertEqual(len(answers), awaited, where)
-        board = self.house.switchboard
+        board = self.server.switchboard
         self.assertEqual((board._engaged, board._standing, board._behind), ({}, {}, {}), where)
         for failure in logged:
             self.assertNotIn("alice", str(failure), where)
@@ -168,7 +168,7 @@ class FaultTests(RequestCase):
         """What fails while the callee is asked looks like any other silence."""
         request, asked = self.reach("asking")
         self.count_or_raise(0, lambda: self.put(request, "accept"))
-        self.assertNotIn(BOB, self.house.switchboard._engaged)
+        self.assertNotIn(BOB, self.server.switchboard._engaged)
         self.assert_no_answer(asked)
         self.flushLoggedErrors(OurFault)
 
@@ -179,7 +179,7 @@ class FaultTests(RequestCase):
         patch = self.patch(ChatRequest, "tell_opened", lambda _: 1 / 0)
         request.machine.opened()
         patch.restore()
-        self.house.network.pump()
+        self.server.network.pump()
         self.flushLoggedErrors(OurFault)
         self.assertIn(stream, self.bob.said("closed"))
         self.assert_free(self.alice)
@@ -188,9 +188,9 @@ class FaultTests(RequestCase):
         asked = self.ask(self.alice, "bob")
         self.bob.answer("accept")
         stream = self.alice.done(asked)["stream"]
-        alice = self.house.reception.sessions.of(ALICE)
+        alice = self.server.reception.sessions.of(ALICE)
         patch = self.patch(alice, "close_stream", lambda *_, **__: 1 / 0)
         self.bob.done(self.bob.ask(vocabulary.EndChat, stream=stream))
         patch.restore()
         self.flushLoggedErrors(OurFault)
-        self.assertEqual(self.house.switchboard._engaged, {})
+        self.assertEqual(self.server.switchboard._engaged, {})

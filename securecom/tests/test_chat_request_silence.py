@@ -69,16 +69,16 @@ class KolmogorovSmirnovTests(SynchronousTestCase):
 class Seen:
     """What Alice sees of requests by one path: answers, their times, and frames by their bytes."""
 
-    def __init__(self, house: Empty, count: int) -> None:
+    def __init__(self, server: Empty, count: int) -> None:
         self.times: list[float] = []
         self.answers: list[tuple[Any, str]] = []
         self.frames: list[list[int]] = []
         for _ in range(count):
-            house.before()
-            self._ask(house)
+            server.before()
+            self._ask(server)
 
-    def _ask(self, house: Empty) -> None:
-        clock, standard = house.clock, house.alice.standard
+    def _ask(self, server: Empty) -> None:
+        clock, standard = server.clock, server.alice.standard
         start, frames, answers = clock.seconds(), self.frames, len(self.answers)
         frames.append([])
         received = type(standard).dataReceived
@@ -88,18 +88,18 @@ class Seen:
             received(standard, data)
 
         standard.dataReceived = counted  # type: ignore[method-assign]
-        asked = house.alice.ask(vocabulary.RequestChat, callee=BOB, **house.more)
+        asked = server.alice.ask(vocabulary.RequestChat, callee=BOB, **server.more)
 
         def answered(failure: Failure) -> None:
             self.times.append(clock.seconds() - start)
             self.answers.append((type(failure.value), str(failure.value)))
 
         asked.addErrback(answered)
-        house.meanwhile()
-        house.until(lambda: len(self.answers) > answers)
-        house.after()
-        house.to(start + 2 * limits.REQUEST_EXPIRES)
-        house.after()
+        server.meanwhile()
+        server.until(lambda: len(self.answers) > answers)
+        server.after()
+        server.to(start + 2 * limits.REQUEST_EXPIRES)
+        server.after()
         del standard.dataReceived
 
 
@@ -145,9 +145,9 @@ class PathTests(SynchronousTestCase):
         """A moment that a few hundred times between 30 and 60 s would not show."""
         drawn = 41.5
         for path in PATHS:
-            house = path("drawn")
-            self.patch(house.house.switchboard, "_drawn_time", lambda: drawn)
-            self.assertEqual({round(time, 6) for time in Seen(house, 5).times}, {drawn})
+            server = path("drawn")
+            self.patch(server.server.switchboard, "_drawn_time", lambda: drawn)
+            self.assertEqual({round(time, 6) for time in Seen(server, 5).times}, {drawn})
 
     def test_the_turn_of_a_request_is_the_same_work_whatever_the_path(self) -> None:
         """Every function that is called, in order: or a ping sent along would tell."""
@@ -165,13 +165,13 @@ class PathTests(SynchronousTestCase):
             self.assertEqual(self._work(path("work"), "CancelRequest"), expected, path.__name__)
 
     @staticmethod
-    def _work(house: Empty, word: str = "RequestChat") -> list[str]:
+    def _work(server: Empty, word: str = "RequestChat") -> list[str]:
         """The functions that the server calls in the turn in which Alice says this to it."""
-        house.before()
-        alice = house.house.switchboard._parties[Name("alice")]
+        server.before()
+        alice = server.server.switchboard._parties[Name("alice")]
         assert isinstance(alice, Session)
         # Rates forget what is old, whoever it is about: here there is always something to look at.
-        house.house.switchboard.restraints.by_caller.allow(Name("somebody"))
+        server.server.switchboard.restraints.by_caller.allow(Name("somebody"))
         called: list[str] = []
         events = ("call", "c_call") if word == "RequestChat" else ("call",)
 
@@ -181,8 +181,8 @@ class PathTests(SynchronousTestCase):
                 called.append(frame.f_code.co_name if event == "call" else argument.__name__)
 
         if word == "CancelRequest":
-            house.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
-            house.meanwhile()
+            server.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
+            server.meanwhile()
             work: Callable[[], Any] = alice.cancel_request
         else:
             work = partial(alice.request_chat, BOB, None)
@@ -196,36 +196,36 @@ class PathTests(SynchronousTestCase):
 
     def test_the_list_of_who_is_available_tells_no_more_while_one_waits(self) -> None:
         for path in PATHS:
-            house = path("list")
-            house.before()
-            house.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
-            house.meanwhile()
-            self.assertEqual("bob" in house.names(), house.listed, path.__name__)
+            server = path("list")
+            server.before()
+            server.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
+            server.meanwhile()
+            self.assertEqual("bob" in server.names(), server.listed, path.__name__)
 
     def test_who_waits_is_engaged_whatever_the_path(self) -> None:
         """Neither their own next request nor what others ask of them tells."""
         for path in PATHS:
-            house = path("engaged")
-            dave = house.house.hand("dave")
-            house.before()
-            house.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
-            house.meanwhile()
-            again = house.alice.ask(vocabulary.RequestChat, callee=Name("dave"))
+            server = path("engaged")
+            dave = server.server.client("dave")
+            server.before()
+            server.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
+            server.meanwhile()
+            again = server.alice.ask(vocabulary.RequestChat, callee=Name("dave"))
             self.failureResultOf(again, refusals.Occupied)
             dave.ask(vocabulary.RequestChat, callee=Name("alice")).addErrback(lambda _: None)
-            self.assertEqual(house.alice.said("offer"), [], path.__name__)
-            house.alice.done(house.alice.ask(vocabulary.CancelRequest))
+            self.assertEqual(server.alice.said("offer"), [], path.__name__)
+            server.alice.done(server.alice.ask(vocabulary.CancelRequest))
 
     def test_to_her_own_friends_she_is_busy_whatever_the_path(self) -> None:
         """So they cannot tell her, either."""
         for path in PATHS:
-            house = path("friends")
-            dave = house.house.hand("dave")
-            house.befriend(house.alice, "dave")
-            house.before()
-            house.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
-            house.meanwhile()
-            restraints = house.house.switchboard.restraints
+            server = path("friends")
+            dave = server.server.client("dave")
+            server.befriend(server.alice, "dave")
+            server.before()
+            server.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
+            server.meanwhile()
+            restraints = server.server.switchboard.restraints
             restraints.to_callee._count = SAMPLES  # as far as Dave goes
             restraints.by_pair._count = SAMPLES
             asked = dave.ask(vocabulary.RequestChat, callee=Name("alice"))
@@ -234,34 +234,34 @@ class PathTests(SynchronousTestCase):
     def test_bobs_friends_see_no_trace_of_her_request(self) -> None:
         """A list tells them the same before it and while it stands."""
         for path in PATHS:
-            house = path("traces")
-            frank = house.house.hand("frank")
-            house.before()
+            server = path("traces")
+            frank = server.server.client("frank")
+            server.before()
             lists = [frank.done(frank.ask(vocabulary.ListAvailable, after=b"b", text=b"bob"))]
-            house.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
+            server.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
             lists.append(frank.done(frank.ask(vocabulary.ListAvailable, after=b"b", text=b"bob")))
             self.assertEqual(lists[1], lists[0], path.__name__)
 
     def test_a_request_can_be_withdrawn_whatever_the_path(self) -> None:
         for path in PATHS:
-            house = path("cancelled")
-            house.before()
-            asked = house.alice.ask(vocabulary.RequestChat, callee=BOB)
-            house.meanwhile()
-            self.assertEqual(house.alice.done(house.alice.ask(vocabulary.CancelRequest)), {})
+            server = path("cancelled")
+            server.before()
+            asked = server.alice.ask(vocabulary.RequestChat, callee=BOB)
+            server.meanwhile()
+            self.assertEqual(server.alice.done(server.alice.ask(vocabulary.CancelRequest)), {})
             self.failureResultOf(asked, refusals.Cancelled)
 
     def test_who_is_silent_meets_who_asks_them_back(self) -> None:
         """Two consents, whatever came before: even a block, which is about being asked."""
         for path in (Away, Blocking, Dismisses, AcceptsAndCannot):
-            house = path("crossing")
-            house.before()
-            asked = house.alice.ask(vocabulary.RequestChat, callee=BOB)
-            house.meanwhile()
-            back = house.bob.ask(vocabulary.RequestChat, callee=Name("alice"))
+            server = path("crossing")
+            server.before()
+            asked = server.alice.ask(vocabulary.RequestChat, callee=BOB)
+            server.meanwhile()
+            back = server.bob.ask(vocabulary.RequestChat, callee=Name("alice"))
             alices, bobs = self.successResultOf(asked), self.successResultOf(back)
             self.assertEqual((alices["role"], bobs["role"]), ("caller", "callee"))
             self.assertEqual(alices["chat"], bobs["chat"])
-            self.assertNotIn(bobs["stream"], house.bob.said("open"), "a number used before")
-            house.alice.send(alices["stream"], b"hello")
-            self.assertEqual(house.bob.received, b"hello")
+            self.assertNotIn(bobs["stream"], server.bob.said("open"), "a number used before")
+            server.alice.send(alices["stream"], b"hello")
+            self.assertEqual(server.bob.received, b"hello")

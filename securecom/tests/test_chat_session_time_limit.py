@@ -247,9 +247,9 @@ class ServerTests(RequestCase):
 
     def test_a_time_out_of_range_is_a_violation(self) -> None:
         for seconds in (limits.MIN_CHAT_SECONDS - 1, limits.MAX_CHAT_SECONDS + 1):
-            hand = self.house.hand(f"dave{seconds}")
-            hand.ask(vocabulary.RequestChat, callee=BOB, chat_seconds=seconds).addErrback(id)
-            self.assertEqual(hand.said("goodbye"), ["violation"])
+            client = self.server.client(f"dave{seconds}")
+            client.ask(vocabulary.RequestChat, callee=BOB, chat_seconds=seconds).addErrback(id)
+            self.assertEqual(client.said("goodbye"), ["violation"])
 
 
 class ClientTests(AliceTestCase):

@@ -112,11 +112,11 @@ class JumpCase(SynchronousTestCase):
 
     def start_server(self) -> Server:
         machine = self.machines["server"]
-        doors = [MemoryServerEndpoint(self.network, port) for port in (4241, 0)]
+        listeners = [MemoryServerEndpoint(self.network, port) for port in (4241, 0)]
         server = Server(
             self.state,
             self.registry,
-            Endpoints(doors[0], doors[1], 4242),
+            Endpoints(listeners[0], listeners[1], 4242),
             ServerContext(
                 machine,
                 machine.wall,
@@ -404,10 +404,10 @@ class SleepTests(JumpCase):
     def test_a_request_channel_that_waits_is_tried_at_once(self) -> None:
         self.start()
         [port] = [port for port in self.network.ports if port != 4241]
-        door = self.network.ports.pop(port)
+        listener = self.network.ports.pop(port)
         self.wires["alice"][1].cut()
         self.network.advance(300)
-        self.network.ports[port] = door
+        self.network.ports[port] = listener
         self.wires["alice"] = self.wires["alice"][:1]
         self.sleep(15, "alice")
         self.assertEqual(self.wakes(self.people["alice"]), ["RequestChannelState"])
@@ -415,24 +415,24 @@ class SleepTests(JumpCase):
     def test_whoever_waits_to_try_again_tries_at_once(self) -> None:
         """The wait has grown to a minute by then."""
         self.start()
-        door = self.network.ports.pop(4241)
+        listener = self.network.ports.pop(4241)
         for wire in self.wires["alice"]:
             wire.cut()
         self.network.advance(600)
         self.assertFalse(self.people["alice"].main.is_online)
-        self.network.ports[4241] = door
+        self.network.ports[4241] = listener
         self.wires["alice"] = []
         self.sleep(12, "alice")
         self.assertIn("Online", self.wakes(self.people["alice"]))
 
     def test_so_does_whoever_is_told_to_reconnect(self) -> None:
         self.start()
-        door = self.network.ports.pop(4241)
+        listener = self.network.ports.pop(4241)
         for wire in self.wires["alice"]:
             wire.cut()
         self.network.advance(600)
         alice = self.people["alice"]
-        self.network.ports[4241] = door
+        self.network.ports[4241] = listener
         self.wires["alice"] = []
         self.assertFalse(alice.main.is_online)
         alice.main.reconnect()
@@ -445,11 +445,11 @@ class SleepTests(JumpCase):
         """To a network that is another one now: it would hang until its deadline."""
         self.patch(limits, "LOGIN_DEADLINE", 1e6)
         self.start()
-        door = self.network.ports[4241]
+        listener = self.network.ports[4241]
         self.network.ports[4241] = _Mute()
         self.wires["alice"][0].cut()
         self.network.advance(5)
-        self.network.ports[4241] = door
+        self.network.ports[4241] = listener
         self.wires["alice"] = []
         self.sleep(60, "alice")
         self.assertIn("Online", self.wakes(self.people["alice"]))

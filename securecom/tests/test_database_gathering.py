@@ -14,7 +14,7 @@ from securecom.refusals import BadInvitation
 from securecom.server import sqlite_registry
 from securecom.server.database import GatheringPool
 from securecom.server.sqlite_registry import SQLiteRegistry
-from securecom.tests.held_thread import OneThread
+from securecom.tests.support.held_thread import HeldThread
 from securecom.tests.support.registry_case import ALICE, LATER, NOW, hashed, new_key
 from securecom.tests.support.registry_file import RegistryFileCase
 
@@ -27,7 +27,7 @@ class GatheringCase(RegistryFileCase):
         self.connection = self.connect()
         self.statements: list[str] = []
         self.connection.set_trace_callback(self.statements.append)
-        self.thread = OneThread(self.connection)
+        self.thread = HeldThread(self.connection)
         self.pool = GatheringPool(self.thread)
         self.registry = SQLiteRegistry(self.pool)
 

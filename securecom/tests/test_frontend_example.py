@@ -26,13 +26,13 @@ class ExampleTests(SynchronousTestCase):
     def setUp(self) -> None:
         if not _EXAMPLE.exists():
             raise SkipTest("an installed package has no docs")
-        self.house = MemoryServer()
+        self.server = MemoryServer()
         self.printed = io.StringIO()
         self.alice = MemoryClient(
-            self.house.network, self.house.enrolled("alice"), self.house.pin
+            self.server.network, self.server.enrolled("alice"), self.server.pin
         ).start()
         small = runpy.run_path(str(_EXAMPLE))["Small"]()
-        bob = MemoryClient(self.house.network, self.house.enrolled("bob"), self.house.pin)
+        bob = MemoryClient(self.server.network, self.server.enrolled("bob"), self.server.pin)
         small.api = bob.main
         bob.notes.on_event = small.show
         self.small: Any = small
@@ -42,12 +42,12 @@ class ExampleTests(SynchronousTestCase):
     def type(self, line: str) -> None:
         with contextlib.redirect_stdout(self.printed):
             self.small.typed(line)
-            self.house.network.pump()
+            self.server.network.pump()
 
     def ask(self) -> None:
         with contextlib.redirect_stdout(self.printed):
             self.alice.main.request_chat(BOB).addErrback(lambda _: None)
-            self.house.network.pump()
+            self.server.network.pump()
 
     def seen(self) -> str:
         text = self.printed.getvalue()
@@ -63,7 +63,7 @@ class ExampleTests(SynchronousTestCase):
         self.assertEqual(self.seen(), "alice's request: accepted\n")
         with contextlib.redirect_stdout(self.printed):
             self.alice.main.say("hi\x1b[2J")
-            self.house.network.pump()
+            self.server.network.pump()
         self.assertEqual(self.seen(), "alice: 'hi\\x1b[2J'\n")
         self.type("hello")
         self.assertEqual(self.alice.notes.last(Message).text, "hello")

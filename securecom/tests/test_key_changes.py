@@ -13,7 +13,7 @@ from securecom.identity import Identity, Name, PublicKey
 from securecom.invitation import token_hash
 from securecom.server.database import GatheringPool
 from securecom.succession import Link, encode
-from securecom.tests.held_thread import OneThread
+from securecom.tests.support.held_thread import HeldThread
 from securecom.tests.support.memory_server import NOW, ManualClient, MemoryServer, chatting, result
 
 ALICE, BOB = Name("alice"), Name("bob")
@@ -23,17 +23,17 @@ class NewKeyCase(SynchronousTestCase):
     """Alice and Bob are on line, and Alice has a new key ready."""
 
     def setUp(self) -> None:
-        self.house = MemoryServer()
-        self.network = self.house.network
-        self.alice, self.bob = self.house.hand("alice"), self.house.hand("bob")
+        self.server = MemoryServer()
+        self.network = self.server.network
+        self.alice, self.bob = self.server.client("alice"), self.server.client("bob")
         self.old, self.new = self.alice.identity, Identity.generate()
 
     def link(self, new: Identity | None = None, **lies: Any) -> Link:
-        facts = {"server": self.house.pin, "name": ALICE, "old": self.old, **lies}
+        facts = {"server": self.server.pin, "name": ALICE, "old": self.old, **lies}
         return Link.signed(**facts, new=new or self.new)
 
-    def ask(self, link: Link, hand: ManualClient | None = None) -> Deferred[Any]:
-        return (hand or self.alice).ask(
+    def ask(self, link: Link, client: ManualClient | None = None) -> Deferred[Any]:
+        return (client or self.alice).ask(
             vocabulary.NewKey,
             key=link.new,
             old_signature=link.old_signature,
@@ -51,12 +51,12 @@ class NewKeyCase(SynchronousTestCase):
         self.assertEqual(self.session_key(), self.old.public_key)
 
     def key(self) -> PublicKey | None:
-        user = result(self.house.registry.user(ALICE))
+        user = result(self.server.registry.user(ALICE))
         key: PublicKey | None = user.key
         return key
 
     def session_key(self) -> PublicKey:
-        return self.house.reception.sessions._by_name[ALICE].key
+        return self.server.reception.sessions._by_name[ALICE].key
 
     def wait(self, seconds: float) -> None:
         """Alice pings."""
@@ -65,7 +65,7 @@ class NewKeyCase(SynchronousTestCase):
             self.network.advance(1)
 
     def log_in(self, identity: Identity, takeover: bool = True) -> Deferred[Any]:
-        self.again = ManualClient(self.house, identity)
+        self.again = ManualClient(self.server, identity)
         return self.again.ask(vocabulary.LogIn, takeover=takeover)
 
 
@@ -73,7 +73,7 @@ class TakenTests(NewKeyCase):
     def test_the_session_bears_it_at_once_and_goes_on(self) -> None:
         link = self.renew()
         self.assertEqual((self.key(), self.session_key()), (link.new, link.new))
-        self.house.reception.sessions.recheck()
+        self.server.reception.sessions.recheck()
         self.network.pump()
         self.assertEqual(self.alice.said("goodbye"), [])
         chatting(self.bob, self.alice, "alice")
@@ -109,7 +109,7 @@ class TakenTests(NewKeyCase):
 
     def test_after_a_new_log_in_too(self) -> None:
         link = self.renew()
-        again = ManualClient(self.house, self.new)
+        again = ManualClient(self.server, self.new)
         self.assertEqual(again.log_in(takeover=True)["name"], "alice")
         again.prove()
         again.ask(vocabulary.RequestChat, callee=BOB)
@@ -123,16 +123,16 @@ class TakenTests(NewKeyCase):
     def test_after_a_reset_there_is_no_chain(self) -> None:
         """Also not the one that a thief has made."""
         self.renew()
-        result(self.house.registry.reset_key(ALICE))
-        self.house.reception.sessions.recheck()
+        result(self.server.registry.reset_key(ALICE))
+        self.server.reception.sessions.recheck()
         self.network.pump()
         self.assertEqual(self.alice.said("goodbye"), ["disabled"])
         for identity in (self.old, self.new):
             self.failureResultOf(self.log_in(identity), refusals.NotEnrolled)
         fresh, ticket = Identity.generate(), token_hash(b"again")
-        self.house.invite("alice", ticket)
-        result(self.house.registry.spend(ticket, fresh.public_key, NOW))
-        alice = ManualClient(self.house, fresh)
+        self.server.invite("alice", ticket)
+        result(self.server.registry.spend(ticket, fresh.public_key, NOW))
+        alice = ManualClient(self.server, fresh)
         alice.log_in()
         alice.ask(vocabulary.RequestChat, callee=BOB)
         offer = self.bob.said("offer")[-1]
@@ -200,7 +200,7 @@ class RefusedTests(NewKeyCase):
             self.refused(self.ask(lie), why)
         self.patch(Link, "holds", lambda *_: self.fail("signatures were looked at"))
         self.refused(self.ask(self.link()), refusals.TooManyRequests)
-        again = ManualClient(self.house, self.old)
+        again = ManualClient(self.server, self.old)
         again.log_in(takeover=True)
         self.refused(self.ask(self.link(), again), refusals.TooManyRequests)
 
@@ -212,12 +212,12 @@ class RefusedTests(NewKeyCase):
 
     def test_trouble_with_the_disk_changes_nothing(self) -> None:
         busy = fail(StateBusy("another process is writing"))
-        self.patch(self.house.registry, "succeed", lambda *_: busy)
+        self.patch(self.server.registry, "succeed", lambda *_: busy)
         self.refused(self.ask(self.link()), refusals.ServerTrouble)
         chatting(self.bob, self.alice, "alice")  # and nobody is held
 
     def test_a_key_that_the_admin_has_just_taken_away(self) -> None:
-        result(self.house.registry.reset_key(ALICE))
+        result(self.server.registry.reset_key(ALICE))
         self.failureResultOf(self.ask(self.link()), refusals.ServerTrouble)
         self.assertIsNone(self.key())
 
@@ -236,8 +236,8 @@ class UnderWayTests(NewKeyCase):
 
     def setUp(self) -> None:
         super().setUp()
-        registry = self.house.registry
-        self.pool = OneThread(registry._pool._connection)  # type: ignore[attr-defined]
+        registry = self.server.registry
+        self.pool = HeldThread(registry._pool._connection)  # type: ignore[attr-defined]
         registry._pool = GatheringPool(self.pool)
 
     def settle(self) -> None:
@@ -264,7 +264,7 @@ class UnderWayTests(NewKeyCase):
         self.alice.standard_wire.cut()
         self.network.pump()
         self.settle()
-        again = ManualClient(self.house, self.new)
+        again = ManualClient(self.server, self.new)
         logged_in = again.ask(vocabulary.LogIn, takeover=False)
         self.settle()
         self.assertEqual(self.successResultOf(logged_in)["name"], "alice")
@@ -294,7 +294,7 @@ class UnderWayTests(NewKeyCase):
 
     def test_a_log_in_while_the_disk_fails_is_no_verdict(self) -> None:
         busy = fail(StateBusy("another process is writing"))
-        self.patch(self.house.registry, "successions", lambda *_: busy)
+        self.patch(self.server.registry, "successions", lambda *_: busy)
         logging_in = self.log_in(self.old)
         self.settle()
         self.failureResultOf(logging_in, refusals.ServerTrouble)
@@ -326,11 +326,11 @@ class UnderWayTests(NewKeyCase):
                 logged_in, renewed = self.race(steps, first)
                 self.assertNotEqual(logged_in, renewed, (first, steps))
                 seen.add(renewed)
-                sessions = self.house.reception.sessions._by_id.values()
+                sessions = self.server.reception.sessions._by_id.values()
                 alices = [session.key for session in sessions if session.name == ALICE]
                 self.pool.settle()
                 user: list[Any] = []
-                self.house.registry.user(ALICE).addCallback(user.append)
+                self.server.registry.user(ALICE).addCallback(user.append)
                 self.pool.settle()
                 self.assertEqual(alices, [user[0].key], (first, steps))
         self.assertEqual(seen, {True, False})
@@ -340,7 +340,7 @@ class UnderWayTests(NewKeyCase):
         for steps in range(8):
             for looks_first in (True, False):
                 self.setUp()
-                one, other = self.house.reception.sessions.recheck, lambda: self.ask(self.link())
+                one, other = self.server.reception.sessions.recheck, lambda: self.ask(self.link())
                 begin = (one, other) if looks_first else (other, one)
                 begin[0]()
                 for number in range(steps):

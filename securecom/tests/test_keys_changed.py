@@ -309,12 +309,12 @@ class SwapTests(ChangedCase):
 class RealServerTests(TwoClientsCase):
     def replaced(self) -> MemoryClient:
         """The admin gives Bob's name to another key, and somebody logs in with it."""
-        result(self.house.registry.reset_key(BOB))
+        result(self.server.registry.reset_key(BOB))
         ticket = token_hash(b"another")
-        self.house.invite("bob", ticket)
+        self.server.invite("bob", ticket)
         identity = Identity.generate()
-        result(self.house.registry.spend(ticket, identity.public_key, NOW))
-        self.house.reception.sessions.recheck()
+        result(self.server.registry.spend(ticket, identity.public_key, NOW))
+        self.server.reception.sessions.recheck()
         self.network.pump()
         return self.person(identity)
 
@@ -322,7 +322,7 @@ class RealServerTests(TwoClientsCase):
         """The server hands out Mallory's key for Bob's, who is there and says yes."""
         self.met()
         mallory = Identity.generate().public_key
-        self.house.reception.sessions._by_name[BOB].key = mallory
+        self.server.reception.sessions._by_name[BOB].key = mallory
         came = self.chat(self.alice, BOB)
         self.check_caught(came, self.bob)
         self.assertIn(mallory.fingerprint, str(came[0]))

@@ -220,18 +220,18 @@ class VocabularyTests(SynchronousTestCase):
 
 class FloodCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.house = MemoryServer()
-        self.network = self.house.network
+        self.server = MemoryServer()
+        self.network = self.server.network
 
-    def hand(self, name: str) -> ManualClient:
+    def client(self, name: str) -> ManualClient:
         """Somebody who is deaf for answers."""
-        hand = self.house.hand(name)
-        deaf(hand.standard)
-        deaf(hand.request)
-        return hand
+        client = self.server.client(name)
+        deaf(client.standard)
+        deaf(client.request)
+        return client
 
-    def flood(self, hand: ManualClient, data: bytes) -> None:
-        hand.standard.send(data)
+    def flood(self, client: ManualClient, data: bytes) -> None:
+        client.standard.send(data)
         self.network.pump()
 
 
@@ -240,9 +240,9 @@ class EveryCommandTests(FloodCase):
 
     def flooded(self, command: type[vocabulary.PacedCommand]) -> None:
         assert isinstance(command.pace, Pace)
-        hand, other = self.hand("mallory"), self.house.hand("bob")
+        client, other = self.client("mallory"), self.server.client("bob")
         worked_on: list[bytes] = []
-        session = self.house.reception.sessions.of(Name("mallory"))
+        session = self.server.reception.sessions.of(Name("mallory"))
         assert session is not None
         take = session.leg.control.take
 
@@ -252,44 +252,44 @@ class EveryCommandTests(FloodCase):
 
         self.patch(session.leg.control, "take", counted)
         begun = worked_on.count(command.commandName)
-        self.flood(hand, (command.pace.count + 20) * frame(command))
+        self.flood(client, (command.pace.count + 20) * frame(command))
         count = worked_on.count(command.commandName) - begun
         self.assertLessEqual(count, command.pace.count)
         self.assertEqual(other.done(other.ask(vocabulary.Ping)), {})
-        if hand.standard.lost_reason is not None:  # ended: by its own wish, or for flooding
-            self.assertIn(hand.said("goodbye"), (["logged-out"], ["violation"]))
+        if client.standard.lost_reason is not None:  # ended: by its own wish, or for flooding
+            self.assertIn(client.said("goodbye"), (["logged-out"], ["violation"]))
             return
-        self.assertFalse(hand.standard_wire.server.reading)
+        self.assertFalse(client.standard_wire.server.reading)
         each = command.pace.seconds / command.pace.count
         self.network.advance(10 * each, step=each)
         more = worked_on.count(command.commandName) - begun - count
         self.assertLessEqual(more, 11)
-        if not hand.said("goodbye"):
+        if not client.said("goodbye"):
             self.assertGreaterEqual(more, 9)
 
     def test_so_many_are_worked_on_and_the_others_later(self) -> None:
         self.assertGreater(len(PACED), 10)
         for command in PACED:
-            self.house = MemoryServer()
-            self.network = self.house.network
+            self.server = MemoryServer()
+            self.network = self.server.network
             self.flooded(command)
 
     def test_on_the_request_channel_too(self) -> None:
-        hand = self.house.hand("mallory")
+        client = self.server.client("mallory")
         assert isinstance(vocabulary.Ping.pace, Pace)
         answered: list[bytes] = []
-        self.patch(hand.request.control, "take", lambda box: answered.append(b""))
-        hand.request.send(2 * vocabulary.Ping.pace.count * frame(vocabulary.Ping))
+        self.patch(client.request.control, "take", lambda box: answered.append(b""))
+        client.request.send(2 * vocabulary.Ping.pace.count * frame(vocabulary.Ping))
         self.network.pump()
         self.assertEqual(len(answered), vocabulary.Ping.pace.count)
 
     def test_who_logs_in_again_does_not_begin_anew(self) -> None:
         assert isinstance(vocabulary.Ping.pace, Pace)
-        hand = self.hand("mallory")
-        self.flood(hand, vocabulary.Ping.pace.count * frame(vocabulary.Ping))
-        hand.standard_wire.cut()
+        client = self.client("mallory")
+        self.flood(client, vocabulary.Ping.pace.count * frame(vocabulary.Ping))
+        client.standard_wire.cut()
         self.network.pump()
-        again = ManualClient(self.house, hand.identity)
+        again = ManualClient(self.server, client.identity)
         again.log_in()
         again.prove()
         answered = [again.ask(vocabulary.Ping), again.request.control.call(vocabulary.Ping)]
@@ -299,33 +299,33 @@ class EveryCommandTests(FloodCase):
         self.assertEqual([one.called for one in answered], [True, True])
 
     def test_what_is_slowed_is_not_lost_and_stays_in_order(self) -> None:
-        hand = self.house.hand("mallory")
+        client = self.server.client("mallory")
         assert isinstance(vocabulary.Ping.pace, Pace)
         count = 3 * vocabulary.Ping.pace.count
-        asked = [hand.standard.control.call(vocabulary.Ping) for _ in range(count)]
+        asked = [client.standard.control.call(vocabulary.Ping) for _ in range(count)]
         told: list[int] = []
         for number, answer in enumerate(asked):
             answer.addCallback(partial(_noted, told, number))
         self.network.advance(2 * vocabulary.Ping.pace.seconds + 1)
         self.assertEqual(told, list(range(count)))
-        self.assertTrue(hand.standard_wire.server.reading)
+        self.assertTrue(client.standard_wire.server.reading)
 
     def test_who_is_slowed_is_not_taken_for_gone(self) -> None:
-        hand = self.house.hand("mallory")
+        client = self.server.client("mallory")
         pace = vocabulary.DialMe.pace
         assert isinstance(pace, Pace)
         asked = [
-            hand.standard.control.call(vocabulary.DialMe, port=1) for _ in range(2 * pace.count)
+            client.standard.control.call(vocabulary.DialMe, port=1) for _ in range(2 * pace.count)
         ]
         for one in asked:
             one.addErrback(lambda _: None)
         self.network.advance(pace.seconds + 1)
-        self.assertEqual(hand.done(hand.ask(vocabulary.Ping)), {})
+        self.assertEqual(client.done(client.ask(vocabulary.Ping)), {})
 
 
 class TurnTests(FloodCase):
     def test_a_flood_in_one_read_does_not_go_before_anothers_command(self) -> None:
-        mallory, bob = self.hand("mallory"), self.hand("bob")
+        mallory, bob = self.client("mallory"), self.client("bob")
         served: list[str] = []
         for name in ("mallory", "bob"):
             self.note(name, served)
@@ -336,7 +336,7 @@ class TurnTests(FloodCase):
         self.assertLessEqual(served.index("bob"), 2 * limits.COMMANDS_A_TURN)
 
     def test_a_long_command_is_a_turn_of_its_own(self) -> None:
-        mallory, bob = self.hand("mallory"), self.hand("bob")
+        mallory, bob = self.client("mallory"), self.client("bob")
         served: list[str] = []
         for name in ("mallory", "bob"):
             self.note(name, served)
@@ -347,7 +347,7 @@ class TurnTests(FloodCase):
         self.assertLess(served.index("bob"), limits.COMMANDS_A_TURN)
 
     def note(self, name: str, served: list[str]) -> None:
-        session = self.house.reception.sessions.of(Name(name))
+        session = self.server.reception.sessions.of(Name(name))
         assert session is not None
         lane = session.leg.control
         take = lane.take
@@ -359,41 +359,41 @@ class TurnTests(FloodCase):
         self.patch(lane, "take", one)
 
     def test_who_logs_in_waits_for_nobodys_turn(self) -> None:
-        newcomer = ManualClient(self.house, self.house.enrolled("carol"))
-        self.patch(self.house.reception.turns, "take", lambda: False)
-        self.patch(self.house.reception.turns, "queue", lambda work: None)
+        newcomer = ManualClient(self.server, self.server.enrolled("carol"))
+        self.patch(self.server.reception.turns, "take", lambda: False)
+        self.patch(self.server.reception.turns, "queue", lambda work: None)
         self.assertEqual(newcomer.log_in()["name"], "carol")
         newcomer.prove()
 
     def test_while_commands_wait_the_rest_is_not_read(self) -> None:
-        hand = self.hand("mallory")
+        client = self.client("mallory")
         waiting: list[object] = []
-        self.patch(self.house.reception.turns, "take", lambda: False)
-        self.patch(self.house.reception.turns, "queue", waiting.append)
-        self.flood(hand, 10_000 * frame(vocabulary.Ping))
+        self.patch(self.server.reception.turns, "take", lambda: False)
+        self.patch(self.server.reception.turns, "queue", waiting.append)
+        self.flood(client, 10_000 * frame(vocabulary.Ping))
         self.assertEqual(len(waiting), 1)
-        self.assertFalse(hand.standard_wire.server.reading)
+        self.assertFalse(client.standard_wire.server.reading)
 
     def test_a_connection_that_ended_meanwhile_has_no_turn(self) -> None:
-        hand = self.hand("mallory")
+        client = self.client("mallory")
         waiting: list[object] = []
-        self.patch(self.house.reception.turns, "take", lambda: False)
-        self.patch(self.house.reception.turns, "queue", waiting.append)
-        self.flood(hand, frame(vocabulary.Ping))
-        hand.standard_wire.cut()
+        self.patch(self.server.reception.turns, "take", lambda: False)
+        self.patch(self.server.reception.turns, "queue", waiting.append)
+        self.flood(client, frame(vocabulary.Ping))
+        client.standard_wire.cut()
         self.network.pump()
         (work,) = waiting
         work()  # type: ignore[operator]
-        self.assertEqual(len(self.house.reception.sessions), 0)
+        self.assertEqual(len(self.server.reception.sessions), 0)
 
 
 class ChatTests(FloodCase):
     def test_chat_frames_are_no_commands(self) -> None:
         """They have no pace, and as many as people write wait for no turn."""
-        alice, bob = self.house.hand("alice"), self.house.hand("bob")
+        alice, bob = self.server.client("alice"), self.server.client("bob")
         stream = chatting(alice, bob, "bob")
-        self.patch(self.house.reception.turns, "take", lambda: False)
-        self.patch(self.house.reception.turns, "queue", lambda work: None)
+        self.patch(self.server.reception.turns, "take", lambda: False)
+        self.patch(self.server.reception.turns, "queue", lambda work: None)
         count = limits.CHAT_SHARE // (limits.RUN_WORK + 1)
         self.assertGreater(count, 10)
         for number in range(count):
@@ -402,7 +402,7 @@ class ChatTests(FloodCase):
         self.assertEqual(bob.received, b"".join(b"%d " % number for number in range(count)))
 
     def test_a_flood_of_chat_frames_takes_turns_with_commands(self) -> None:
-        alice, bob, carol = (self.house.hand(name) for name in ("alice", "bob", "carol"))
+        alice, bob, carol = (self.server.client(name) for name in ("alice", "bob", "carol"))
         stream = chatting(alice, bob, "bob")
         order = self.noted()
         alice.standard.send(5000 * framing.encode_chat(stream, b"x"))
@@ -417,7 +417,9 @@ class ChatTests(FloodCase):
     def noted(self) -> list[int]:
         """What is worked on: frames of alice's that are sent on together, 0 for carol's command."""
         order: list[int] = []
-        alice, carol = (self.house.reception.sessions.of(Name(name)) for name in ("alice", "carol"))
+        alice, carol = (
+            self.server.reception.sessions.of(Name(name)) for name in ("alice", "carol")
+        )
         assert alice is not None
         assert carol is not None
         send_on, take = alice.leg.run_received, carol.leg.control.take
@@ -435,18 +437,18 @@ class ChatTests(FloodCase):
         return order
 
     def test_while_a_flood_of_them_waits_the_rest_is_not_read(self) -> None:
-        alice, bob = self.house.hand("alice"), self.house.hand("bob")
+        alice, bob = self.server.client("alice"), self.server.client("bob")
         stream = chatting(alice, bob, "bob")
         waiting: list[object] = []
-        self.patch(self.house.reception.turns, "take", lambda: False)
-        self.patch(self.house.reception.turns, "queue", waiting.append)
+        self.patch(self.server.reception.turns, "take", lambda: False)
+        self.patch(self.server.reception.turns, "queue", waiting.append)
         self.flood(alice, 20_000 * framing.encode_chat(stream, b"x"))
         self.assertEqual(len(waiting), 1)
         self.assertFalse(alice.standard_wire.server.reading)
         self.assertLess(len(bob.received), limits.CHAT_SHARE)
 
     def test_behind_commands_that_wait_they_keep_their_place(self) -> None:
-        alice, bob = self.house.hand("alice"), self.house.hand("bob")
+        alice, bob = self.server.client("alice"), self.server.client("bob")
         stream = chatting(alice, bob, "bob")
         deaf(alice.standard)
         assert isinstance(vocabulary.Ping.pace, Pace)

@@ -35,10 +35,10 @@ class RequestTests(SynchronousTestCase):
     """Alice asks Bob, and sends a ping along to see whether that was work."""
 
     def setUp(self) -> None:
-        self.house = MemoryServer()
-        self.house.reception.pause = lambda: PAUSE
-        self.alice, self.bob = self.house.hand("alice"), self.house.hand("bob")
-        self.wait = self.house.network.advance
+        self.server = MemoryServer()
+        self.server.reception.pause = lambda: PAUSE
+        self.alice, self.bob = self.server.client("alice"), self.server.client("bob")
+        self.wait = self.server.network.advance
 
     def heard(self) -> list[str]:
         return [what for what, _ in self.bob.heard]
@@ -93,7 +93,7 @@ class RequestTests(SynchronousTestCase):
         self.patch(limits, "PEER_GONE", float("inf"))  # nobody pings here
         asked = self.alice.ask(vocabulary.RequestChat, callee=BOB)
         self.bob.request_wire.cut()  # type: ignore[union-attr]
-        self.house.network.pump()
+        self.server.network.pump()
         self.wait(PAUSE)
         self.assertEqual(self.heard(), [])
         self.assertNoResult(asked)

@@ -18,18 +18,18 @@ class ChatCase(SynchronousTestCase):
     """Alice and Bob in a chat, Carol beside them."""
 
     def setUp(self) -> None:
-        self.house = MemoryServer()
-        self.alice, self.bob = self.house.hand("alice"), self.house.hand("bob")
-        self.carol = self.house.hand("carol")
+        self.server = MemoryServer()
+        self.alice, self.bob = self.server.client("alice"), self.server.client("bob")
+        self.carol = self.server.client("carol")
         self.stream = chatting(self.alice, self.bob, "bob")
 
-    def end(self, hand: ManualClient) -> None:
-        hand.done(hand.ask(vocabulary.EndChat, stream=self.stream))
+    def end(self, client: ManualClient) -> None:
+        client.done(client.ask(vocabulary.EndChat, stream=self.stream))
 
-    def assert_thrown_out(self, hand: ManualClient) -> None:
-        self.house.network.advance(limits.CLOSE_DEADLINE)
-        self.assertEqual(hand.said("goodbye"), ["violation"])
-        self.assertIsNotNone(hand.standard.lost_reason)
+    def assert_thrown_out(self, client: ManualClient) -> None:
+        self.server.network.advance(limits.CLOSE_DEADLINE)
+        self.assertEqual(client.said("goodbye"), ["violation"])
+        self.assertIsNotNone(client.standard.lost_reason)
 
 
 class ForwardingTests(ChatCase):
@@ -97,7 +97,7 @@ class ConsentTests(ChatCase):
 
     def test_while_only_asking(self) -> None:
         """Not one byte before the acceptance, whatever number is guessed."""
-        dave = self.house.hand("dave")
+        dave = self.server.client("dave")
         asked = dave.ask(vocabulary.RequestChat, callee=Name("carol"))
         for number in range(1, 9):
             dave.send(number, b"x")
@@ -140,14 +140,14 @@ class EndTests(ChatCase):
 
     def test_twice(self) -> None:
         self.end(self.alice)
-        for hand in (self.alice, self.bob):
-            asked = hand.ask(vocabulary.EndChat, stream=self.stream)
+        for client in (self.alice, self.bob):
+            asked = client.ask(vocabulary.EndChat, stream=self.stream)
             self.failureResultOf(asked, refusals.NothingToEnd)
 
     def test_somebody_elses(self) -> None:
         asked = self.carol.ask(vocabulary.EndChat, stream=self.stream)
         self.failureResultOf(asked, refusals.NothingToEnd)
-        dave = self.house.hand("dave")
+        dave = self.server.client("dave")
         daves = chatting(dave, self.carol, "carol")
         asked = dave.ask(vocabulary.EndChat, stream=self.stream)
         self.failureResultOf(asked, refusals.NothingToEnd)
@@ -158,19 +158,19 @@ class EndTests(ChatCase):
 
     def test_either_vanishes(self) -> None:
         self.alice.standard_wire.cut()
-        self.house.network.pump()
+        self.server.network.pump()
         self.assertEqual(self.bob.said("closed"), [self.stream])
         chatting(self.bob, self.carol, "carol")
 
     def test_request_channel_may_go_in_a_chat(self) -> None:
         """The chat stands on the standard channel."""
         self.bob.request_wire.cut()  # type: ignore[union-attr]
-        self.house.network.pump()
+        self.server.network.pump()
         self.alice.send(self.stream, b"x")
         self.assertEqual(self.bob.received, b"x")
 
     def test_taken_over_in_a_chat(self) -> None:
-        ManualClient(self.house, self.bob.identity).log_in(takeover=True)
+        ManualClient(self.server, self.bob.identity).log_in(takeover=True)
         self.assertEqual(self.alice.said("closed"), [self.stream])
 
 
@@ -183,7 +183,7 @@ class BackpressureTests(ChatCase):
         for _ in range(chunks):
             if not self.alice.standard.is_congested:
                 self.alice.standard.send(chunk)
-            self.house.network.pump()
+            self.server.network.pump()
 
     def waiting(self) -> int:
         """Bytes that the server holds for Bob."""
@@ -203,7 +203,7 @@ class BackpressureTests(ChatCase):
         self.bob.standard_wire.client.pauseProducing()
         self.flood()
         self.bob.standard_wire.client.resumeProducing()
-        self.house.network.pump()
+        self.server.network.pump()
         self.assertTrue(self.alice.standard_wire.server.reading)
         self.assertFalse(self.alice.standard.is_congested)
         self.alice.send(self.stream, b"last")
@@ -214,7 +214,7 @@ class BackpressureTests(ChatCase):
         """And frees the writer, so that ending a chat never hangs."""
         self.bob.standard_wire.client.pauseProducing()
         self.flood()
-        self.house.network.advance(limits.NO_PROGRESS + limits.CLOSE_DEADLINE + 1)
+        self.server.network.advance(limits.NO_PROGRESS + limits.CLOSE_DEADLINE + 1)
         self.assertEqual(self.alice.said("closed"), [self.stream])
         self.assertTrue(self.alice.standard_wire.server.reading)
         self.assertEqual(self.alice.done(self.alice.ask(vocabulary.Ping)), {})
@@ -224,7 +224,7 @@ class BackpressureTests(ChatCase):
         self.flood()
         self.bob.ask(vocabulary.EndChat, stream=self.stream)
         self.bob.standard_wire.client.resumeProducing()
-        self.house.network.pump()
+        self.server.network.pump()
         self.assertTrue(self.alice.standard_wire.server.reading)
 
     def test_client_that_reads_no_answers(self) -> None:
@@ -238,9 +238,9 @@ class BackpressureTests(ChatCase):
         for _ in range(400):
             for _ in range(50):
                 self.carol.standard.control.call(vocabulary.Ping).addErrback(lambda _: None)
-            self.house.network.pump()
+            self.server.network.pump()
             most = max(most, len(self.carol.standard_wire.server.outgoing))
-        self.assertEqual(len(self.house.reception.sessions), 2)
+        self.assertEqual(len(self.server.reception.sessions), 2)
         self.assertLessEqual(most, limits.MAX_RELAY_BUFFER)
 
     def test_relay_of_a_leg_that_is_full_already(self) -> None:
@@ -259,9 +259,9 @@ class BackpressureTests(ChatCase):
         for _ in range(4):
             self.bob.standard_wire.client.pauseProducing()
             self.flood(40)
-            self.house.network.advance(limits.NO_PROGRESS - 5)
+            self.server.network.advance(limits.NO_PROGRESS - 5)
             self.bob.standard_wire.client.resumeProducing()
-            self.house.network.pump()
+            self.server.network.pump()
             self.alice.ask(vocabulary.Ping).addErrback(lambda _: None)
         self.assertEqual(self.alice.said("closed"), [self.stream])
         self.assertIsNone(self.alice.standard.lost_reason)

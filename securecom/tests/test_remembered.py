@@ -157,7 +157,7 @@ _NOBODYS = {
 }
 NOBODYS = frozenset(f"{kind}.{name}" for kind, names in _NOBODYS.items() for name in names.split())
 
-#: Classes of which the full house has no object -> what they are.
+#: Classes of which the full server has no object -> what they are.
 ELSEWHERE = {
     "Closed Door EnrolmentPhase _Phases": "a connection before its log-in",
     "OnHold": "the person themselves, in nothing, while their new key is being written",
@@ -183,21 +183,21 @@ def classes() -> set[str]:
     return names
 
 
-class FullHouse:
+class FullServer:
     """Somebody in every state: a chat, a request, refusals, blocks, audiences, a new key."""
 
     def __init__(self) -> None:
-        self.house = house = MemoryServer()
+        self.server = server = MemoryServer()
         names = ("alice", "bob", "carol", "dave", "erin", "frank")
-        self.hands: dict[str, ManualClient] = {name: house.hand(name) for name in names}
-        alice, bob, carol, dave, erin, frank = self.hands.values()
+        self.clients: dict[str, ManualClient] = {name: server.client(name) for name in names}
+        alice, bob, carol, dave, erin, frank = self.clients.values()
         for command, more in (
             (vocabulary.Block, {"name": Name("mallory")}),
             (vocabulary.ListAvailable, {"after": b"", "text": b""}),
             (vocabulary.MyData, {"further": False}),
         ):
-            for hand in self.hands.values():
-                hand.done(hand.ask(command, **more))
+            for client in self.clients.values():
+                client.done(client.ask(command, **more))
         self.renew(erin, "erin")
         self.refuse(erin, frank, "frank")
         self.refuse(frank, alice, "alice")
@@ -209,10 +209,10 @@ class FullHouse:
         lease["busy_to"] = [Name("alice"), Name("frank")]
         dave.done(dave.ask(vocabulary.SetAvailability, **lease))
 
-    def renew(self, hand: ManualClient, name: str) -> None:
-        link = Link.signed(self.house.pin, Name(name), hand.identity, Identity.generate())
+    def renew(self, client: ManualClient, name: str) -> None:
+        link = Link.signed(self.server.pin, Name(name), client.identity, Identity.generate())
         signatures = {"old_signature": link.old_signature, "new_signature": link.new_signature}
-        hand.done(hand.ask(vocabulary.NewKey, key=link.new, **signatures))
+        client.done(client.ask(vocabulary.NewKey, key=link.new, **signatures))
 
     @staticmethod
     def refuse(caller: ManualClient, callee: ManualClient, name: str) -> None:
@@ -221,12 +221,12 @@ class FullHouse:
         asked.addErrback(lambda failure: failure.trap(refusals.Refused))
 
     def holdings(self) -> list[Holding]:
-        return held(self.house)
+        return held(self.server)
 
 
 class DeclaredTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.full = FullHouse()
+        self.full = FullServer()
 
     def test_every_attribute_is_declared(self) -> None:
         found = {holding.where for holding in self.full.holdings()}
@@ -238,17 +238,17 @@ class DeclaredTests(SynchronousTestCase):
         self.assertEqual(sorted(declared - found), [], "declared, and not there (any more)")
         self.assertEqual(len(declared), sum(map(len, kinds)), "declared twice")
 
-    def test_every_class_is_met_in_the_full_house_or_known(self) -> None:
+    def test_every_class_is_found_in_the_full_server_or_known(self) -> None:
         """Or what it holds about people would be looked at by nobody."""
         met = {holding.where.split(".")[0] for holding in self.full.holdings()}
         known = {name for names in ELSEWHERE for name in names.split()}
-        hint = "let FullHouse have one, or say in ELSEWHERE what it is"
+        hint = "let FullServer have one, or say in ELSEWHERE what it is"
         self.assertEqual(sorted(classes() - met - known), [], hint)
         self.assertEqual(sorted(known - classes()), [], "known, and not there any more")
 
     def test_nobodys_attributes_name_nobody(self) -> None:
-        people = [Name(name) for name in (*self.full.hands, "mallory")]
-        keys = [hand.identity.public_key for hand in self.full.hands.values()]
+        people = [Name(name) for name in (*self.full.clients, "mallory")]
+        keys = [client.identity.public_key for client in self.full.clients.values()]
         for where, value in self.full.holdings():
             for mark in (*people, *keys, "192.0.2.1"):
                 if is_in(mark, value):
@@ -266,44 +266,44 @@ class DeclaredTests(SynchronousTestCase):
 
 class ShownTests(MyDataCase):
     def test_every_part_is_shown_to_somebody_whom_it_concerns(self) -> None:
-        full = FullHouse()
-        parts = {fact.part for hand in full.hands.values() for fact in self.facts(hand)}
+        full = FullServer()
+        parts = {fact.part for client in full.clients.values() for fact in self.facts(client)}
         self.assertEqual({*SHOWN.values()} - parts, set())
 
 
 class ForgottenTests(SynchronousTestCase):
     def test_no_trace_of_the_name_is_left_but_in_other_peoples_lists(self) -> None:
-        full = FullHouse()
-        hands = full.hands
-        bob = hands["bob"]
+        full = FullServer()
+        clients = full.clients
+        bob = clients["bob"]
         bob.done(bob.ask(vocabulary.Block, name=Name("alice")))
-        for hand in hands.values():  # what they did not fetch is theirs, and not looked at here
-            hand.done(hand.ask(vocabulary.MyData, further=True))
+        for client in clients.values():  # what they did not fetch is theirs, and not looked at here
+            client.done(client.ask(vocabulary.MyData, further=True))
         self.patch(limits, "PEER_GONE", float("inf"))  # nobody pings here
         for name in ("alice", "frank", "dave"):
-            hand = hands[name]
-            hand.done(hand.ask(vocabulary.ForgetMe, name=Name(name)))
-            full.house.network.pump()
-            self.assertEqual(hand.said("goodbye"), ["forgotten"])
-            full.house.network.advance(limits.REQUEST_EXPIRES)  # of who asked them
+            client = clients[name]
+            client.done(client.ask(vocabulary.ForgetMe, name=Name(name)))
+            full.server.network.pump()
+            self.assertEqual(client.said("goodbye"), ["forgotten"])
+            full.server.network.advance(limits.REQUEST_EXPIRES)  # of who asked them
             gc.collect()  # what refers to itself is there until then, as in any Python program
             traces = {where for where, value in full.holdings() if is_in(Name(name), value)}
             self.assertLessEqual(traces, {"Blocks._names", "Lease.audience", "Lease.busy_to"}, name)
-            key = hand.identity.public_key
+            key = client.identity.public_key
             self.assertFalse(any(is_in(key, value) for _, value in full.holdings()), name)
 
     def test_what_is_remembered_of_others_stays(self) -> None:
-        full = FullHouse()
-        switchboard = full.house.switchboard
+        full = FullServer()
+        switchboard = full.server.switchboard
         erin, frank, zed = Name("erin"), Name("frank"), Name("zed")
         switchboard.restraints.cooldowns.refused(erin, zed)
-        hand = full.hands["frank"]
-        hand.done(hand.ask(vocabulary.ForgetMe, name=frank))
-        full.house.network.pump()
+        client = full.clients["frank"]
+        client.done(client.ask(vocabulary.ForgetMe, name=frank))
+        full.server.network.pump()
         restraints = switchboard.restraints
         self.assertEqual(restraints.cooldowns.of(frank), [])
         self.assertEqual([one[:2] for one in restraints.cooldowns.of(erin)], [(erin, zed)])
         self.assertEqual(switchboard.restraints.by_caller.count(frank), 0)
         self.assertEqual(switchboard.restraints.by_caller.count(erin), 1)
         self.assertEqual(list(switchboard.restraints.by_pair), [("carol", "dave")])
-        self.assertEqual(full.hands["erin"].said("goodbye"), [])
+        self.assertEqual(full.clients["erin"].said("goodbye"), [])

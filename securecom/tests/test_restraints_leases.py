@@ -90,9 +90,9 @@ class ServerTests(RequestCase):
 
     def test_the_server_ends_it(self) -> None:
         self.bob.done(self.choose(seconds=20))
-        self.house.network.advance(19)
+        self.server.network.advance(19)
         self.assertTrue(self.sees(self.alice))
-        self.house.network.advance(1)
+        self.server.network.advance(1)
         self.assertFalse(self.sees(self.alice))
         self.assert_no_answer(self.ask(self.alice, "bob"))
         self.assertEqual(self.bob.said("offer"), [])
@@ -101,8 +101,8 @@ class ServerTests(RequestCase):
         """And with it its timer."""
         self.bob.done(self.choose(seconds=3600))
         self.bob.standard_wire.cut()
-        self.house.network.pump()
-        late = [c for c in self.house.network.clock.getDelayedCalls() if c.getTime() > 1000]
+        self.server.network.pump()
+        late = [c for c in self.server.network.clock.getDelayedCalls() if c.getTime() > 1000]
         self.assertEqual(late, [])
 
     def test_bounds(self) -> None:

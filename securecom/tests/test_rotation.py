@@ -77,20 +77,20 @@ class RenewTests(RotationCase):
         """The way out after a theft: no statement of before leads to the key that is given then."""
         self.check_talks()
         self.renew()
-        result(self.house.registry.reset_key(ALICE))
-        self.house.reception.sessions.recheck()
+        result(self.server.registry.reset_key(ALICE))
+        self.server.reception.sessions.recheck()
         self.network.pump()
         self.fails(self.alice.done, LoginRefused)
         fresh = Identity.generate()
         self.enrol("alice", fresh.public_key)
-        again = MemoryClient(self.network, fresh, self.house.pin).start()
+        again = MemoryClient(self.network, fresh, self.server.pin).start()
         again.notes.on_event = lambda event: self.accept(event, again)
         began = len(self.bob.notes.of(ChatStarted))
         came = outcome_now(self.network, self.bob.main.request_chat(ALICE))
         self.fails(came, PeerKeyChanged)
         self.assertEqual(len(self.bob.notes.of(ChatStarted)), began)
         for former in (self.old.public_key, self.on_disk()):
-            found = result(self.house.registry.user_by_key(former))
+            found = result(self.server.registry.user_by_key(former))
             self.assertIsNone(found)
 
     def test_a_thief_can_sign_over_and_the_owner_notices(self) -> None:
@@ -99,7 +99,7 @@ class RenewTests(RotationCase):
         self.renew()  # by whoever has the file
         self.check_talks()
         self.assertEqual(self.bob.notes.last(ChatStarted).trust, "followed")
-        owner = MemoryClient(self.network, self.old, self.house.pin, takeover=True).start()
+        owner = MemoryClient(self.network, self.old, self.server.pin, takeover=True).start()
         self.assertIn("does not know this key", str(self.fails(owner.done, LoginRefused)))
 
     def test_not_twice_at_once(self) -> None:

@@ -181,7 +181,7 @@ class InterruptedTests(RotationCase):
     def test_when_the_server_knows_neither(self) -> None:
         """Both files stay: whoever can mend it may need them."""
         self.before_the_answer()
-        result(self.house.registry.reset_key(ALICE))
+        result(self.server.registry.reset_key(ALICE))
         self.comes_back()
         self.assertIn("does not know this key", str(self.fails(self.alice.done, LoginRefused)))
         self.assertTrue(self.identity.exists() and self.coming.exists())
@@ -273,7 +273,7 @@ class OwnFileTests(RotationCase):
 
     def test_the_next_new_key_is_the_profiles_own(self) -> None:
         self.renew()
-        self.house.reception.key_changes.rate.forget(ALICE)
+        self.server.reception.key_changes.rate.forget(ALICE)
         self.old = read_identity_file(self.identity).unlock(None)
         (event,) = self.renew()
         self.check_new(event)

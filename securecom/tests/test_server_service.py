@@ -101,14 +101,14 @@ class ServiceCase(SynchronousTestCase):
         self.request = self.network.ports[self.opened[0][1]]
         return server
 
-    def hand(self, name: str) -> ManualClient:
+    def client(self, name: str) -> ManualClient:
         identity = Identity.generate()
         ticket = token_hash(name.encode())
         result(self.registry.invite(Name(name), ticket, NOW + 60))
         result(self.registry.spend(ticket, identity.public_key, NOW))
-        hand = ManualClient(self, identity)  # type: ignore[arg-type]
-        hand.log_in()
-        return hand
+        client = ManualClient(self, identity)  # type: ignore[arg-type]
+        client.log_in()
+        return client
 
 
 class StartTests(ServiceCase):
@@ -119,7 +119,7 @@ class StartTests(ServiceCase):
         [(standard, request, users)] = self.opened
         self.assertEqual((standard, users), (4241, 0))
         self.assertIn(request, self.network.ports)
-        welcome = self.hand("alice")
+        welcome = self.client("alice")
         self.assertEqual(welcome.done(welcome.ask(vocabulary.Ping)), {})
 
     def test_welcome_names_the_request_port(self) -> None:
@@ -193,23 +193,23 @@ class StopTests(ServiceCase):
     def test_stop(self) -> None:
         """Clients are told, ports closed, the registry let go."""
         server = self.start()
-        hand = self.hand("alice")
+        client = self.client("alice")
         self.successResultOf(server.stopService())
         self.network.pump()
-        self.assertEqual(hand.said("goodbye"), ["shutdown"])
+        self.assertEqual(client.said("goodbye"), ["shutdown"])
         self.assertEqual(self.network.ports, {})
 
     def test_log_in_that_is_still_looked_up(self) -> None:
         """No session is opened on a server that stops; stopping twice does no harm."""
         server = self.start()
-        self.hand("alice").standard_wire.cut()
+        self.client("alice").standard_wire.cut()
         self.network.pump()
         identity = Identity.generate()
         user = User(Name("bob"), identity.public_key, False, NOW)
         found: Deferred[Any] = Deferred()
         self.patch(self.registry, "user_by_key", lambda _: found)
-        hand = ManualClient(self, identity)  # type: ignore[arg-type]
-        asked = hand.ask(vocabulary.LogIn, takeover=False)
+        client = ManualClient(self, identity)  # type: ignore[arg-type]
+        asked = client.ask(vocabulary.LogIn, takeover=False)
         self.successResultOf(server.stopService())
         found.callback(user)
         self.network.pump()
@@ -235,7 +235,7 @@ class ClockTests(ServiceCase):
     def test_disabled_user_is_gone_within_a_second(self) -> None:
         """The admin is another process: another connection to the same database."""
         self.start()
-        alice, bob = self.hand("alice"), self.hand("bob")
+        alice, bob = self.client("alice"), self.client("bob")
         self.network.advance(1, step=limits.REGISTRY_POLL)
         admin = SQLiteRegistry(SynchronousPool(connect(self.state.registry_path)))
         result(admin.disable(Name("alice")))
@@ -247,7 +247,7 @@ class ClockTests(ServiceCase):
     def test_registry_trouble_passes(self) -> None:
         """A busy database ends neither sessions nor the looking, at either of its two steps."""
         self.start()
-        hand = self.hand("alice")
+        client = self.client("alice")
         result(self.registry.disable(Name("alice")))
         self.patch(self.registry, "version", lambda: succeed(99))
         for step, error in (
@@ -258,16 +258,16 @@ class ClockTests(ServiceCase):
             trouble = self.patch(self.registry, step, lambda error=error: fail(error))
             self.network.advance(1, step=limits.REGISTRY_POLL)
             trouble.restore()
-            self.assertEqual(hand.said("goodbye"), [])
+            self.assertEqual(client.said("goodbye"), [])
         self.assertTrue(self.flushLoggedErrors(ZeroDivisionError))
         self.patch(self.registry, "version", lambda: succeed(99))
         self.network.advance(1, step=limits.REGISTRY_POLL)
-        self.assertEqual(hand.said("goodbye"), ["disabled"])
+        self.assertEqual(client.said("goodbye"), ["disabled"])
 
     def test_a_recheck_is_three_queries(self) -> None:
         """However many are on line."""
         self.start()
-        hands = [self.hand(name) for name in ("a", "b", "c")]
+        clients = [self.client(name) for name in ("a", "b", "c")]
         queries: list[object] = []
         run = self.registry._pool.read
 
@@ -279,20 +279,20 @@ class ClockTests(ServiceCase):
         self.patch(self.registry, "version", lambda: succeed(99))
         self.network.advance(limits.REGISTRY_POLL)
         self.assertEqual(len(queries), 3)  # users, blocks, names in quarantine
-        self.assertEqual([hand.said("goodbye") for hand in hands], [[], [], []])
+        self.assertEqual([client.said("goodbye") for client in clients], [[], [], []])
 
     def test_who_asked_whom_is_forgotten_also_when_nobody_asks_any_more(self) -> None:
         server = self.start()
         board = server.reception.switchboard
         assert isinstance(board, LocalSwitchboard)
-        alice, bob = self.hand("alice"), self.hand("bob")  # bob is away
+        alice, bob = self.client("alice"), self.client("bob")  # bob is away
         asked = alice.ask(vocabulary.RequestChat, callee="bob")
         self.network.advance(limits.REQUEST_EXPIRES)
         self.assertIsInstance(self.failureResultOf(asked).value, refusals.NoAnswer)
         restraints = board.restraints
         self.assertEqual(list(restraints.by_pair), [("alice", "bob")])
-        for hand in (alice, bob):
-            hand.standard.close()
+        for client in (alice, bob):
+            client.standard.close()
         late = limits.PAIR_WINDOW + limits.FORGET_INTERVAL
         self.network.advance(late, step=limits.FORGET_INTERVAL)
         for rate in (restraints.by_caller, restraints.by_pair, restraints.to_callee):
@@ -348,7 +348,7 @@ class QuarantineTests(ServiceCase):
         super().setUp()
         self.patch(limits, "PEER_GONE", float("inf"))  # nobody pings here
         self.reception = self.start().reception
-        self.alice, self.bob = self.hand("alice"), self.hand("bob")
+        self.alice, self.bob = self.client("alice"), self.client("bob")
         self.bob.done(self.bob.ask(vocabulary.Block, name=Name("alice")))
 
     def blocked(self) -> list[Name]:

@@ -80,13 +80,13 @@ class ServerTests(RequestCase):
 
     def test_not_by_one_who_asked_too_often(self) -> None:
         """They were missed often enough for their name to be known."""
-        self.patch(self.house.switchboard.restraints.by_pair, "_count", 0)
+        self.patch(self.server.switchboard.restraints.by_pair, "_count", 0)
         self.bob.done(self.bob.ask(vocabulary.SetAvailability, available=False))
         self.assertEqual(self.missed(), [])
 
     def test_when_all_together_asked_too_often(self) -> None:
         """Or nobody could tell who keeps the others away."""
-        self.patch(self.house.switchboard.restraints.to_callee, "_count", 0)
+        self.patch(self.server.switchboard.restraints.to_callee, "_count", 0)
         self.assertEqual(self.missed(), ["alice"])
         self.assertEqual(self.bob.said("offer"), [])
 
@@ -96,7 +96,7 @@ class ServerTests(RequestCase):
 
     def test_not_without_a_request_channel(self) -> None:
         self.bob.request_wire.cut()  # type: ignore[union-attr]
-        self.house.network.pump()
+        self.server.network.pump()
         self.assertEqual(self.missed(), [])
 
     def test_nobody_misses_themselves(self) -> None:

@@ -25,7 +25,7 @@ TOKEN = bytes(limits.TOKEN_BYTES)
 
 class TwoPeopleTests(VisitCase):
     def test_two_people_who_follow_help_have_a_chat(self) -> None:
-        alice, bob = self.guest("alice"), self.guest("bob")
+        alice, bob = self.visitor("alice"), self.visitor("bob")
         bob.type("/help\n")
         told = bob.seen()
         self.assertIn("let people ask you", told)
@@ -53,16 +53,16 @@ class TwoPeopleTests(VisitCase):
         self.assertIn("alice ended the chat", bob.seen())
 
     def test_two_people_who_follow_help_have_a_verified_chat(self) -> None:
-        alice, bob = self.guest("alice"), self.guest("bob")
+        alice, bob = self.visitor("alice"), self.visitor("bob")
         bob.type("/available\n")
         alice.type("/chat bob\n")
         bob.type("/accept\n")
-        for guest in (alice, bob):
-            self.assertIn("NOT VERIFIED. Call each other and both type /verify", guest.seen())
-            guest.type("/help verify\n")
-            self.assertIn("/verify [yes|no|qr]", guest.seen())
-            guest.type("/verify\n")
-        digits = [re.findall(r"(?: \d{5}){4}", guest.seen()) for guest in (alice, bob)]
+        for visitor in (alice, bob):
+            self.assertIn("NOT VERIFIED. Call each other and both type /verify", visitor.seen())
+            visitor.type("/help verify\n")
+            self.assertIn("/verify [yes|no|qr]", visitor.seen())
+            visitor.type("/verify\n")
+        digits = [re.findall(r"(?: \d{5}){4}", visitor.seen()) for visitor in (alice, bob)]
         self.assertEqual(digits[0], digits[1])
         self.assertEqual(len(digits[0]), 3)
         alice.type("/verify yes\n")
@@ -79,7 +79,7 @@ class TwoPeopleTests(VisitCase):
         self.assertIn("their key: verified", bob.seen())
 
     def test_a_no_is_seen_by_both_and_ends_the_chat(self) -> None:
-        alice, bob = self.guest("alice"), self.guest("bob")
+        alice, bob = self.visitor("alice"), self.visitor("bob")
         bob.type("/available\n")
         alice.type("/chat bob\n")
         bob.type("/accept\n")
@@ -92,7 +92,7 @@ class TwoPeopleTests(VisitCase):
         self.assertIn("bob ended the chat", told)
 
     def test_a_changed_key_is_taken_by_the_line_that_is_shown(self) -> None:
-        alice, bob = self.guest("alice"), self.guest("bob")
+        alice, bob = self.visitor("alice"), self.visitor("bob")
         old = Identity.generate().public_key
         alice.contacts.meet(Name("bob"), old)
         alice.type("/available\n")
@@ -113,14 +113,14 @@ class TwoPeopleTests(VisitCase):
         self.assertIn(f"to 1970-01-01, {old.fingerprint}", told)
 
     def test_fingerprints(self) -> None:
-        alice = self.guest("alice")
+        alice = self.visitor("alice")
         alice.type("/fingerprint\n")
         told = alice.seen()
         self.assertIn(alice.identity.public_key.fingerprint, told)
-        self.assertIn(server_fingerprint(self.house.pin), told)
+        self.assertIn(server_fingerprint(self.server.pin), told)
 
     def test_the_original_words_do_too(self) -> None:
-        alice, bob = self.guest("alice"), self.guest("bob")
+        alice, bob = self.visitor("alice"), self.visitor("bob")
         bob.type("/back\n")
         alice.type("!users_online\n!chat\nbob\n")
         self.assertIn("Whom?", alice.seen())
@@ -130,7 +130,7 @@ class TwoPeopleTests(VisitCase):
         self.assertIn("ended", alice.seen())
 
     def test_what_is_no_command_is_never_sent(self) -> None:
-        alice, bob = self.guest("alice"), self.guest("bob")
+        alice, bob = self.visitor("alice"), self.visitor("bob")
         bob.type("/available\n")
         alice.type("/chat bob\n")
         bob.type("/accept\n")
@@ -140,7 +140,7 @@ class TwoPeopleTests(VisitCase):
         self.assertEqual(bob.seen(), "08:05  alice| /exit\n")
 
     def test_who_is_asked_answers_before_asking_somebody_else(self) -> None:
-        alice, bob = self.guest("alice"), self.guest("bob")
+        alice, bob = self.visitor("alice"), self.visitor("bob")
         bob.type("/available\n")
         alice.type("/chat bob\n")
         bob.seen()
@@ -149,13 +149,13 @@ class TwoPeopleTests(VisitCase):
         self.assertIn(told, bob.seen())
 
     def test_who_is_away_is_told_so_on_the_way_in(self) -> None:
-        text = self.guest("alice").seen()
+        text = self.visitor("alice").seen()
         self.assertIn("away: nobody can ask you; /available changes that", text)
         self.assertNotIn("reach you", text)
 
     def test_a_chat_from_the_command_line_is_asked_for_on_a_terminal(self) -> None:
         alice = Visitor(
-            self.house, first=[Order(commands.CHAT, (Name("bob"), None), essential=True)]
+            self.server, first=[Order(commands.CHAT, (Name("bob"), None), essential=True)]
         )
         alice.begin(self.member("alice"))
         text = alice.seen()
@@ -163,7 +163,7 @@ class TwoPeopleTests(VisitCase):
         self.assertNotIn("SC-203", text)
 
     def test_a_no_is_told(self) -> None:
-        alice, bob = self.guest("alice"), self.guest("bob")
+        alice, bob = self.visitor("alice"), self.visitor("bob")
         bob.type("/available\n")
         alice.type("/chat bob\n")
         bob.type("/refuse\n")
@@ -171,17 +171,17 @@ class TwoPeopleTests(VisitCase):
         self.assertIn("alice was refused", bob.seen())
 
     def test_dismissed_and_blocked_look_like_nobody_there(self) -> None:
-        alice, bob = self.guest("alice"), self.guest("bob")
+        alice, bob = self.visitor("alice"), self.visitor("bob")
         bob.type("/available\n")
         alice.type("/chat bob\n")
         bob.type("/dismiss\n")
-        self.house.network.advance(limits.REQUEST_EXPIRES)
+        self.server.network.advance(limits.REQUEST_EXPIRES)
         self.assertIn("ignored: to alice you seem offline", bob.seen())
         self.assertIn("SC-601 bob did not answer", alice.seen())
         bob.type("/block alice\n/blocked\n")
         self.assertIn("1 blocked: alice", bob.seen())
         alice.type("/users\n/chat bob\n")
-        self.house.network.advance(limits.REQUEST_EXPIRES)
+        self.server.network.advance(limits.REQUEST_EXPIRES)
         said = alice.seen()
         self.assertIn("nobody is available", said)
         self.assertIn("SC-601 bob did not answer", said)
@@ -192,20 +192,20 @@ class TwoPeopleTests(VisitCase):
         self.assertIn("alice asks to chat", bob.seen())
 
     def test_away_and_unknown_look_alike(self) -> None:
-        alice, _ = self.guest("alice"), self.guest("bob")
+        alice, _ = self.visitor("alice"), self.visitor("bob")
         alice.seen()
         alice.type("/chat bob\n")
-        self.house.network.advance(limits.REQUEST_EXPIRES)
+        self.server.network.advance(limits.REQUEST_EXPIRES)
         away = alice.seen()
         self.assertIn("SC-601", away)
         alice.type("/chat nobody\n")
-        self.house.network.advance(limits.REQUEST_EXPIRES)
+        self.server.network.advance(limits.REQUEST_EXPIRES)
         self.assertEqual(alice.seen(), away.replace("bob", "nobody"))
 
 
 class ScriptTests(VisitCase):
     def test_a_script_says_what_it_has_to_say_and_leaves(self) -> None:
-        bob = self.guest("bob")
+        bob = self.visitor("bob")
         bob.type("/available\n")
         script = self.script("alice")
         script.type("/chat bob\nhi\nthere")
@@ -220,7 +220,7 @@ class ScriptTests(VisitCase):
     def test_no_answer_is_6(self) -> None:
         script = self.script("alice")
         script.type("/chat bob\nhi\n")
-        self.house.network.advance(limits.REQUEST_EXPIRES)
+        self.server.network.advance(limits.REQUEST_EXPIRES)
         script.end_input()
         self.assertIn("SC-601", script.seen())
         self.assertEqual(script.codes, [6])
@@ -228,7 +228,7 @@ class ScriptTests(VisitCase):
     def test_the_chat_of_the_command_line_failing_is_the_end_and_6(self) -> None:
         script = self.script("alice", [Order(commands.CHAT, (Name("bob"), None), essential=True)])
         script.type("hi\n")
-        self.house.network.advance(limits.REQUEST_EXPIRES)
+        self.server.network.advance(limits.REQUEST_EXPIRES)
         script.finish()
         self.assertEqual(script.codes, [6])
         self.assertNotIn("SC-203", script.seen())
@@ -240,7 +240,7 @@ class ScriptTests(VisitCase):
         self.assertEqual(script.codes, [1])
 
     def test_on_a_terminal_mistakes_do_not_count(self) -> None:
-        alice = self.guest("alice")
+        alice = self.visitor("alice")
         alice.type("/hlep\n/chat bob\n/exit\n")
         alice.finish()
         self.assertEqual(alice.codes, [0])
@@ -261,95 +261,95 @@ class ScriptTests(VisitCase):
 
 class FailureTests(VisitCase):
     def test_an_unreachable_server_is_3(self) -> None:
-        self.house.network.ports.clear()
+        self.server.network.ports.clear()
         script = self.script("alice")
-        script.house.network.advance(10)
+        script.server.network.advance(10)
         script.finish()
         self.assertEqual(script.codes, [3])
         self.assertIn("SC-301", script.seen())
 
     def test_another_server_is_4(self) -> None:
         member = self.member("alice")
-        self.house = MemoryServer()
-        guest = Visitor(self.house)
-        guest.begin(member)
-        guest.finish()
-        self.assertEqual(guest.codes, [4])
-        self.assertIn("SC-401", guest.seen())
+        self.server = MemoryServer()
+        visitor = Visitor(self.server)
+        visitor.begin(member)
+        visitor.finish()
+        self.assertEqual(visitor.codes, [4])
+        self.assertIn("SC-401", visitor.seen())
 
     def test_a_refused_log_in_is_5(self) -> None:
-        guest = Visitor(self.house)
-        guest.begin(self.member("alice", Identity.generate()))
-        guest.finish()
-        self.assertEqual(guest.codes, [5])
-        self.assertIn("SC-501", guest.seen())
+        visitor = Visitor(self.server)
+        visitor.begin(self.member("alice", Identity.generate()))
+        visitor.finish()
+        self.assertEqual(visitor.codes, [5])
+        self.assertIn("SC-501", visitor.seen())
 
     def test_a_refusal_is_told_once(self) -> None:
-        guest = Visitor(self.house)
-        guest.begin(self.member("alice", Identity.generate()))
-        guest.finish()
-        seen = guest.seen()
+        visitor = Visitor(self.server)
+        visitor.begin(self.member("alice", Identity.generate()))
+        visitor.finish()
+        seen = visitor.seen()
         self.assertEqual(seen.count("does not know this key"), 1)
         self.assertIn("one from a backup may be older", seen)
 
     def test_what_there_is_to_say_of_a_new_profile_is_said_before_it_is_used(self) -> None:
-        guest = Visitor(self.house)
-        guest.begin(replace(self.member("alice"), notices=("restored as alice",)))
-        self.assertRegex(guest.seen(), r"(?s)\*  restored as alice\n.*online as alice")
+        visitor = Visitor(self.server)
+        visitor.begin(replace(self.member("alice"), notices=("restored as alice",)))
+        self.assertRegex(visitor.seen(), r"(?s)\*  restored as alice\n.*online as alice")
 
     def test_what_fails_before_the_log_in_is_told_and_the_end(self) -> None:
-        guest = Visitor(self.house)
+        visitor = Visitor(self.server)
 
         def core(member: Member) -> Client:
             raise StateDamaged("the pins are damaged")
 
-        guest.visit = Visit(
-            self.house.network.clock, counts_errors=False, join=guest.join, core=core, first=[]
+        visitor.visit = Visit(
+            self.server.network.clock, counts_errors=False, join=visitor.join, core=core, first=[]
         )
-        guest.visit.over.addCallback(guest.codes.append)
-        guest.begin(self.member("alice"))
-        guest.finish()
-        self.assertEqual(guest.codes, [1])
-        self.assertIn("SC-110 the pins are damaged", guest.seen())
+        visitor.visit.over.addCallback(visitor.codes.append)
+        visitor.begin(self.member("alice"))
+        visitor.finish()
+        self.assertEqual(visitor.codes, [1])
+        self.assertIn("SC-110 the pins are damaged", visitor.seen())
 
     def test_a_signal_ends_it_in_order(self) -> None:
-        alice = self.guest("alice")
+        alice = self.visitor("alice")
         alice.visit.signalled(15)
         alice.finish()
         self.assertEqual(alice.codes, [143])
         self.assertIn("bye (exit code 143)", alice.seen())
 
     def test_the_second_signal_ends_it_at_once(self) -> None:
-        alice = self.guest("alice")
+        alice = self.visitor("alice")
         alice.visit.signalled(2)
         alice.visit.signalled(2)
         self.assertEqual(alice.codes, [130])
 
     def test_a_signal_before_there_is_anything(self) -> None:
-        guest = Visitor(self.house)
-        guest.visit.signalled(2)
-        guest.finish()
-        self.assertEqual(guest.codes, [130])
+        visitor = Visitor(self.server)
+        visitor.visit.signalled(2)
+        visitor.finish()
+        self.assertEqual(visitor.codes, [130])
 
     def test_a_reader_that_takes_nothing_cannot_keep_us(self) -> None:
-        alice = self.guest("alice")
+        alice = self.visitor("alice")
         alice.visit.leave()
-        self.house.network.advance(limits.EXIT_DEADLINE + limits.CLOSE_DEADLINE + 1)
+        self.server.network.advance(limits.EXIT_DEADLINE + limits.CLOSE_DEADLINE + 1)
         self.assertEqual(alice.codes, [0])
 
     def test_a_server_that_takes_no_leave_cannot_keep_us(self) -> None:
-        alice = self.guest("alice")
-        for wire in self.house.network.wires:
+        alice = self.visitor("alice")
+        for wire in self.server.network.wires:
             wire.client.pauseProducing()
         alice.visit.leave()
-        self.house.network.advance(limits.EXIT_DEADLINE + limits.CLOSE_DEADLINE + 1)
+        self.server.network.advance(limits.EXIT_DEADLINE + limits.CLOSE_DEADLINE + 1)
         self.assertEqual(alice.codes, [0])
 
 
 class EnrolmentTests(VisitCase):
     def newcomer(self, identity: Identity | None = None) -> Newcomer:
         host = Host("chat.example.org")
-        invitation = Invitation(host, STANDARD, self.house.pin, TOKEN)
+        invitation = Invitation(host, STANDARD, self.server.pin, TOKEN)
         return Newcomer(
             invitation,
             identity or Identity.generate(),
@@ -360,59 +360,59 @@ class EnrolmentTests(VisitCase):
         )
 
     def test_an_invitation_becomes_a_profile_and_a_log_in(self) -> None:
-        self.house.invite("alice", token_hash(TOKEN))
-        guest = Visitor(self.house)
-        guest.begin(self.newcomer())
-        text = guest.seen()
+        self.server.invite("alice", token_hash(TOKEN))
+        visitor = Visitor(self.server)
+        visitor.begin(self.newcomer())
+        text = visitor.seen()
         self.assertIn("you are alice", text)
         self.assertIn("next time: securecom\n", text)
         self.assertNotIn("not finished", text)
         self.assertIn("online as alice", text)
         profile = Profiles(self.folder).load(None)
-        self.assertEqual((profile.name, profile.server), ("alice", self.house.pin))
+        self.assertEqual((profile.name, profile.server), ("alice", self.server.pin))
 
     def test_a_bad_invitation_leaves_no_profile_and_is_5(self) -> None:
-        guest = Visitor(self.house)
-        guest.begin(self.newcomer())
-        guest.finish()
-        self.assertEqual(guest.codes, [5])
-        self.assertIn("SC-502", guest.seen())
+        visitor = Visitor(self.server)
+        visitor.begin(self.newcomer())
+        visitor.finish()
+        self.assertEqual(visitor.codes, [5])
+        self.assertIn("SC-502", visitor.seen())
         self.assertEqual(Profiles(self.folder).names(), [])
 
     def test_an_enrolment_that_was_interrupted_is_finished_by_the_next_try(self) -> None:
-        identity = self.house.enrolled("alice")
-        guest = Visitor(self.house)
-        guest.begin(self.newcomer(identity))
-        self.house.network.advance(1)
-        text = guest.seen()
+        identity = self.server.enrolled("alice")
+        visitor = Visitor(self.server)
+        visitor.begin(self.newcomer(identity))
+        self.server.network.advance(1)
+        text = visitor.seen()
         self.assertIn("using the key of an enrolment that was not finished", text)
         self.assertIn("online as alice", text)
         self.assertEqual(Profiles(self.folder).load(None).name, "alice")
 
     def test_an_old_key_that_the_server_does_not_know_gets_the_first_refusal(self) -> None:
-        guest = Visitor(self.house)
-        guest.begin(self.newcomer(Identity.generate()))
-        guest.finish()
-        self.assertIn("SC-502", guest.seen())
-        self.assertEqual(guest.codes, [5])
+        visitor = Visitor(self.server)
+        visitor.begin(self.newcomer(Identity.generate()))
+        visitor.finish()
+        self.assertIn("SC-502", visitor.seen())
+        self.assertEqual(visitor.codes, [5])
 
     def test_a_profile_that_cannot_be_written_is_told(self) -> None:
-        self.house.invite("alice", token_hash(TOKEN))
+        self.server.invite("alice", token_hash(TOKEN))
         self.folder.write_bytes(b"")
-        guest = Visitor(self.house)
-        guest.begin(self.newcomer())
-        guest.finish()
-        told = guest.seen()
+        visitor = Visitor(self.server)
+        visitor.begin(self.newcomer())
+        visitor.finish()
+        told = visitor.seen()
         self.assertIn("SC-211", told)
         self.assertIn("invitation is spent, and the server knows your key", told)
         self.assertNotIn("othing was sent", told)
-        self.assertEqual(guest.codes, [1])
+        self.assertEqual(visitor.codes, [1])
 
     def test_who_leaves_while_enrolling_is_not_logged_in(self) -> None:
-        self.house.invite("alice", token_hash(TOKEN))
-        guest = Visitor(self.house)
-        guest.visit.begin(guest.lines, self.newcomer())
-        guest.visit.signalled(2)
-        guest.finish()
-        self.assertEqual(guest.codes, [130])
-        self.assertFalse(hasattr(guest, "client"), "no log-in was begun")
+        self.server.invite("alice", token_hash(TOKEN))
+        visitor = Visitor(self.server)
+        visitor.visit.begin(visitor.lines, self.newcomer())
+        visitor.visit.signalled(2)
+        visitor.finish()
+        self.assertEqual(visitor.codes, [130])
+        self.assertFalse(hasattr(visitor, "client"), "no log-in was begun")

@@ -1,4 +1,4 @@
-"""A server and people who live at it: the ground that most tests stand on.
+"""A server with alice, bob and carol enrolled: the fixture of most system tests.
 
 The first test of a run lets alice, bob and carol enrol for real, once; every test then works on a
 copy of that server's state and of these profiles. Each test has a server of its own.
@@ -24,7 +24,7 @@ PEOPLE = ("alice", "bob", "carol")
 LOOPBACK = "tcp:0:interface=127.0.0.1"
 
 _TRACES = re.compile(r"Traceback|Unhandled|\[.*#(?:error|critical)\]")
-_founded: list[Path] = []
+_enrolled: list[Path] = []
 
 
 class SystemCase(TestCase):
@@ -42,16 +42,16 @@ class SystemCase(TestCase):
         return Deferred.fromCoroutine(self.prepare())
 
     async def prepare(self) -> None:
-        """For subclasses; the town is there afterwards."""
+        """For subclasses; call it first to have the server's state and the profiles."""
         await self.settle()
 
     async def settle(self) -> None:
-        """A copy of the town where alice, bob and carol live."""
-        if not _founded:
-            _founded.append(await self._found(Path("town").absolute()))
-        shutil.copytree(_founded[0], self.home, dirs_exist_ok=True)
+        """Copy the state of a server at which alice, bob and carol are enrolled."""
+        if not _enrolled:
+            _enrolled.append(await self._enrol_people(Path("enrolled").absolute()))
+        shutil.copytree(_enrolled[0], self.home, dirs_exist_ok=True)
 
-    async def _found(self, place: Path) -> Path:
+    async def _enrol_people(self, place: Path) -> Path:
         shutil.rmtree(place, ignore_errors=True)
         server = await self.server(state=place / "state")
         links = await self.invite(*PEOPLE, state=place / "state")

@@ -1,4 +1,4 @@
-"""age files made by hand, from its specification: as cheap to open as a test wants, or as dear.
+"""age files made from the specification alone, as cheap or as expensive to open as a test wants.
 
 https://c2sp.org/age: a header that wraps a key of the file under scrypt, its MAC, the payload in
 chunks. Nothing of pyrage is in here, so what it opens is what the format says.

@@ -1,4 +1,4 @@
-"""Somebody's profile on a disk, with pins, and backups of it that cost nothing to open."""
+"""A profile on disk, with pins, and backups of it that are cheap to open."""
 
 from __future__ import annotations
 

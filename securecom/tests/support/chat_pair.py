@@ -1,4 +1,4 @@
-"""Two ends of a chat with a relay between them that does what the test says."""
+"""The two ends of a chat, with a relay between them that the test controls."""
 
 from __future__ import annotations
 

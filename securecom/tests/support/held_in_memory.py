@@ -1,4 +1,4 @@
-"""A walk through all that a server has in memory, attribute by attribute."""
+"""Every attribute of every object that a server has in memory."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Holding(NamedTuple):
     value: Any
 
 
-def held(house: MemoryServer) -> list[Holding]:
+def held(server: MemoryServer) -> list[Holding]:
     """Every attribute of every object of the server's, however it is reached."""
     seen: set[int] = set()
     found: list[Holding] = []
-    todo: list[Any] = [house.reception, house.standard, house.request]
+    todo: list[Any] = [server.reception, server.standard, server.request]
     while todo:
         one = todo.pop()
         if id(one) in seen:

@@ -1,4 +1,4 @@
-"""Certificates that no identity shows: of other keys, other issuers, with bad signatures."""
+"""Certificates that no honest identity has: of other keys, other issuers, with bad signatures."""
 
 from __future__ import annotations
 

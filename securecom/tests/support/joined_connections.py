@@ -1,4 +1,4 @@
-"""Two connections joined on a network in memory, and TLS peers that are not securecom's."""
+"""Two connections joined on a network in memory, and TLS peers that break securecom's rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole clients on a network in memory, each with a front-end that notes what it is shown."""
+"""Whole clients on a network in memory, each with a front-end that records what it is shown."""
 
 from __future__ import annotations
 

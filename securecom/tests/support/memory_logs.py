@@ -1,4 +1,4 @@
-"""Agreed logs in memory (`transcript.Logs`), on a disk that does what the test says."""
+"""Agreed logs in memory, on a disk that fails when the test says so."""
 
 from __future__ import annotations
 

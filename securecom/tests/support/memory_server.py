@@ -1,4 +1,4 @@
-"""A whole server in memory, and clients driven by hand: every command when the test says so."""
+"""A whole server in memory, and clients whose every command is sent by the test."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NOW = 1_800_000_000.0
 
 
 def numbered() -> Callable[[int], bytes]:
-    """So many bytes that are different each time, and the same in every run."""
+    """A source of bytes that differ at each call and are the same in every run."""
     count = 0
 
     def next_one(length: int) -> bytes:
@@ -78,41 +78,41 @@ class MemoryServer:
         return self.network.client_endpoint(port, source="192.0.2.100")
 
     def invite(self, name: str, ticket: bytes) -> None:
-        """An invitation that is good for a while."""
+        """An invitation that is valid for a minute."""
         result(self.registry.invite(Name(name), ticket, NOW + 60))
 
     def enrolled(self, name: str) -> Identity:
-        """A user of this name, and their identity."""
+        """Enrol a user of this name; returns their identity."""
         identity = Identity.generate()
         ticket = token_hash(name.encode())
         self.invite(name, ticket)
         result(self.registry.spend(ticket, identity.public_key, NOW))
         return identity
 
-    def hand(self, name: str, source: str = "192.0.2.1") -> ManualClient:
-        """Somebody enrolled, logged in, with a request channel, available."""
-        hand = ManualClient(self, self.enrolled(name), source)
-        hand.log_in()
-        hand.prove()
-        hand.done(hand.standard.control.call(vocabulary.SetAvailability, available=True))
-        return hand
+    def client(self, name: str, source: str = "192.0.2.1") -> ManualClient:
+        """A new user who is logged in, has a request channel, and is available."""
+        client = ManualClient(self, self.enrolled(name), source)
+        client.log_in()
+        client.prove()
+        client.done(client.standard.control.call(vocabulary.SetAvailability, available=True))
+        return client
 
 
 class ManualConnection(Connection):
-    """A client's end of a channel: notes what comes, answers as it was told."""
+    """A client's end of a channel: it records what it receives."""
 
     lanes = frozenset({framing.CONTROL, framing.CHAT})
     patience = limits.CLIENT_PATIENCE
 
-    def __init__(self, hand: ManualClient, alpn: bytes) -> None:
+    def __init__(self, client: ManualClient, alpn: bytes) -> None:
         self.alpn = frozenset({alpn})  # type: ignore[misc]
-        self.hand = hand
+        self.client = client
         self.runs: list[framing.Run] = []
         self.lost_reason: Failure | None = None
-        super().__init__(hand.house.network.clock, limits.LOGIN_PATIENCE)
+        super().__init__(client.server.network.clock, limits.LOGIN_PATIENCE)
 
     def responders(self) -> amp.IResponderLocator:
-        return Answers(self.hand)
+        return Answers(self.client)
 
     def secured(self, alpn: bytes) -> None:
         self.established()
@@ -125,43 +125,43 @@ class ManualConnection(Connection):
 
 
 class Answers(amp.CommandLocator):
-    """What the client's side answers; everything that came is in the hand's `heard`."""
+    """A client's answers to the server's commands, each of which it adds to `heard`."""
 
-    def __init__(self, hand: ManualClient) -> None:
-        self.hand = hand
+    def __init__(self, client: ManualClient) -> None:
+        self.client = client
 
     @vocabulary.OfferChat.responder
     def offer_chat(self, **offer: Any) -> Any:
-        self.hand.heard.append(("offer", offer))
+        self.client.heard.append(("offer", offer))
         answer: Deferred[Any] = Deferred()
-        self.hand.offers.append(answer)
+        self.client.offers.append(answer)
         return answer
 
     @vocabulary.WithdrawOffer.responder
     def withdraw_offer(self, chat: bytes, reason: str) -> Any:
-        self.hand.heard.append(("withdrawn", reason))
+        self.client.heard.append(("withdrawn", reason))
         return {}
 
     @vocabulary.MissedRequest.responder
     def missed_request(self, caller: Name) -> Any:
-        self.hand.heard.append(("missed", caller))
+        self.client.heard.append(("missed", caller))
         return {}
 
     @vocabulary.OpenStream.responder
     def open_stream(self, chat: bytes, stream: int) -> Any:
-        self.hand.heard.append(("open", stream))
-        if not self.hand.opens:
+        self.client.heard.append(("open", stream))
+        if not self.client.opens:
             raise refusals.NothingToEnd()
-        return self.hand.opens() if callable(self.hand.opens) else {}
+        return self.client.opens() if callable(self.client.opens) else {}
 
     @vocabulary.StreamClosed.responder
     def stream_closed(self, stream: int) -> Any:
-        self.hand.heard.append(("closed", stream))
+        self.client.heard.append(("closed", stream))
         return {}
 
     @vocabulary.Goodbye.responder
     def goodbye(self, reason: str) -> Any:
-        self.hand.heard.append(("goodbye", reason))
+        self.client.heard.append(("goodbye", reason))
         return {}
 
     @vocabulary.Ping.responder
@@ -170,22 +170,24 @@ class Answers(amp.CommandLocator):
 
 
 class ManualClient:
-    """One client, by hand."""
+    """One enrolled client that does nothing unless the test calls a method."""
 
-    def __init__(self, house: MemoryServer, identity: Identity, source: str = "192.0.2.1") -> None:
-        self.house, self.identity, self.source = house, identity, source
+    def __init__(self, server: MemoryServer, identity: Identity, source: str = "192.0.2.1") -> None:
+        self.server, self.identity, self.source = server, identity, source
         self.heard: list[tuple[str, Any]] = []
         self.offers: list[Deferred[Any]] = []
         self.opens: Any = True
-        options = tls.standard_client(identity, house.pin)
-        self.standard_wire, self.standard = self.connect(options, tls.ALPN_STANDARD, house.standard)
+        options = tls.standard_client(identity, server.pin)
+        self.standard_wire, self.standard = self.connect(
+            options, tls.ALPN_STANDARD, server.standard
+        )
         self.request_wire: Wire | None = None
 
     def connect(
         self, options: tls.TLSOptions, alpn: bytes, server: Any
     ) -> tuple[Wire, ManualConnection]:
-        """A connection of any kind, and this hand's end of it."""
-        network = self.house.network
+        """A connection of any kind, and this client's end of it."""
+        network = self.server.network
         connection = ManualConnection(self, alpn)
         inner = Factory.forProtocol(lambda: connection)
         client = TLSMemoryBIOFactory(options, True, inner, network.clock)
@@ -195,13 +197,13 @@ class ManualClient:
 
     def done(self, answer: Deferred[Any]) -> Any:
         """The result of a call, once everything that can happen has."""
-        self.house.network.pump()
+        self.server.network.pump()
         return result(answer)
 
     def ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[Any]:
-        """A command on the standard channel, not waited for."""
+        """Send a command on the standard channel; the answer may come later."""
         answer = self.standard.control.call(command, **arguments)
-        self.house.network.pump()
+        self.server.network.pump()
         return answer
 
     def log_in(self, takeover: bool = False) -> Any:
@@ -209,8 +211,8 @@ class ManualClient:
 
     def open_request_channel(self) -> ManualConnection:
         """A request channel that has proven nothing yet."""
-        options = tls.request_client(self.house.pin)
-        self.request_wire, channel = self.connect(options, tls.ALPN_REQUEST, self.house.request)
+        options = tls.request_client(self.server.pin)
+        self.request_wire, channel = self.connect(options, tls.ALPN_REQUEST, self.server.request)
         return channel
 
     def proof(self, channel: ManualConnection) -> dict[str, bytes]:
@@ -229,12 +231,12 @@ class ManualClient:
     def answer(self, word: str) -> None:
         """Answer the latest offer."""
         self.offers.pop().callback({"answer": word})
-        self.house.network.pump()
+        self.server.network.pump()
 
     def send(self, stream: int, data: bytes) -> None:
         """Opaque bytes on the chat lane."""
         self.standard.send(framing.encode_chat(stream, data))
-        self.house.network.pump()
+        self.server.network.pump()
 
     @property
     def received(self) -> bytes:
@@ -242,12 +244,12 @@ class ManualClient:
         return b"".join(framing.chat_bytes(run) for run in self.standard.runs)
 
     def said(self, what: str) -> list[Any]:
-        """What came under this heading."""
+        """Everything recorded in `heard` under this heading."""
         return [fact for heading, fact in self.heard if heading == what]
 
 
 def result(answer: Deferred[Any]) -> Any:
-    """What a Deferred has come to by now; raises if that is a failure or nothing."""
+    """The result of a Deferred; raises its failure, or AssertionError if it has not fired."""
     found: list[Any] = []
     answer.addBoth(found.append)
     if not found:
@@ -258,7 +260,7 @@ def result(answer: Deferred[Any]) -> Any:
 
 
 def chatting(one: ManualClient, other: ManualClient, name: str) -> int:
-    """`one` asks `name`, who is `other` and accepts; the chat's stream."""
+    """`one` asks `other`, called `name`, who accepts; returns the chat's stream."""
     asked = one.ask(vocabulary.RequestChat, callee=Name(name))
     other.answer("accept")
     return int(one.done(asked)["stream"])

@@ -13,22 +13,22 @@ from securecom.vocabulary import Fact
 
 class MyDataCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.house = MemoryServer()
-        self.alice = self.house.hand("alice")
+        self.server = MemoryServer()
+        self.alice = self.server.client("alice")
 
     def page(self, further: bool = False) -> dict[str, Any]:
         answer: dict[str, Any] = self.alice.done(self.alice.ask(vocabulary.MyData, further=further))
         return answer
 
-    def facts(self, hand: ManualClient | None = None) -> list[Fact]:
+    def facts(self, client: ManualClient | None = None) -> list[Fact]:
         """All pages."""
-        hand = hand or self.alice
+        client = client or self.alice
         facts: list[Fact] = []
         further, more = False, True
         while more:
-            page = hand.done(hand.ask(vocabulary.MyData, further=further))
+            page = client.done(client.ask(vocabulary.MyData, further=further))
             facts, further, more = facts + page["facts"], True, page["more"]
         return facts
 
-    def of(self, part: str, hand: ManualClient | None = None) -> list[tuple[str, str]]:
-        return [(fact.what, fact.value) for fact in self.facts(hand) if fact.part == part]
+    def of(self, part: str, client: ManualClient | None = None) -> list[tuple[str, str]]:
+        return [(fact.what, fact.value) for fact in self.facts(client) if fact.part == part]

@@ -1,4 +1,4 @@
-"""What tests of a registry stand on; and what any registry does with keys that sign over."""
+"""A registry with people in it; and what every registry must do with keys that sign over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rekeys of a chat in memory: step by step, record by record, and with ends that lie."""
+"""Rekeying of a chat in memory: step by step, record by record, and with ends that lie."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from securecom.tests.support.chat_pair import End, Pair
 
 
 def epochs(end: End) -> Epochs:
-    """Of an open session."""
+    """The epochs of an open session."""
     return end.session._epochs
 
 
 def epoch(end: End) -> Epoch:
-    """The one that the peer's words are in."""
+    """The epoch that the peer currently sends in."""
     return epochs(end).present
 
 
@@ -31,7 +31,7 @@ def honest(count: int, source: str, record: bytes) -> bytes:
 
 
 def first(records: int) -> Change:
-    """So many records, and then none."""
+    """The first `count` records, and then none."""
     return lambda count, source, record: record if count < records else None
 
 

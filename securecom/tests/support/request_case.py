@@ -16,10 +16,10 @@ class RequestCase(SynchronousTestCase):
     """Alice, Bob and Carol, available."""
 
     def setUp(self) -> None:
-        self.house = MemoryServer()
-        self.alice = self.house.hand("alice")
-        self.bob = self.house.hand("bob")
-        self.carol = self.house.hand("carol")
+        self.server = MemoryServer()
+        self.alice = self.server.client("alice")
+        self.bob = self.server.client("bob")
+        self.carol = self.server.client("carol")
 
     def ask(self, who: ManualClient, name: str) -> Deferred[Any]:
         return who.ask(vocabulary.RequestChat, callee=Name(name))
@@ -27,12 +27,12 @@ class RequestCase(SynchronousTestCase):
     def assert_no_answer(self, asked: Deferred[Any]) -> None:
         """Not now, whatever the server knows, but when the time that was drawn is up."""
         self.assertNoResult(asked)
-        self.house.network.advance(limits.REQUEST_STANDS + 1)  # the house draws small numbers
+        self.server.network.advance(limits.REQUEST_STANDS + 1)  # MemoryServer draws small numbers
         self.failureResultOf(asked, refusals.NoAnswer)
 
-    def assert_free(self, *hands: ManualClient) -> None:
+    def assert_free(self, *clients: ManualClient) -> None:
         """Each can have a chat with Dave, who came just now."""
-        dave = self.house.hand("dave")
-        for hand in hands:
-            stream = chatting(hand, dave, "dave")
-            hand.done(hand.ask(vocabulary.EndChat, stream=stream))
+        dave = self.server.client("dave")
+        for client in clients:
+            stream = chatting(client, dave, "dave")
+            client.done(client.ask(vocabulary.EndChat, stream=stream))

@@ -44,8 +44,8 @@ class RotationCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(limits, "BCRYPT_ROUNDS", 1)
         self.elsewhere: Callable[[Callable[[], Any]], Deferred[Any]] = maybeDeferred
-        self.house = MemoryServer()
-        self.network = self.house.network
+        self.server = MemoryServer()
+        self.network = self.server.network
         self.data = Path(self.mktemp())
         self.folder = self.data / "profiles" / "alice"
         self.folder.mkdir(0o700, parents=True)
@@ -54,7 +54,7 @@ class RotationCase(SynchronousTestCase):
         self.make_profile(Path(IDENTITY_FILE))
         self.old = make_identity_file(self.identity_path, self.pass_phrase)
         self.enrol("alice", self.old.public_key)
-        self.bob = MemoryClient(self.network, self.house.enrolled("bob"), self.house.pin).start()
+        self.bob = MemoryClient(self.network, self.server.enrolled("bob"), self.server.pin).start()
         self.bob.notes.on_event = self.accept
         self.alice = self.start()
 
@@ -64,12 +64,12 @@ class RotationCase(SynchronousTestCase):
 
     def make_profile(self, identity: Path) -> None:
         host = Host("chat.example.org")
-        Profile(self.folder, ALICE, host, 4241, self.house.pin, identity).save()
+        Profile(self.folder, ALICE, host, 4241, self.server.pin, identity).save()
 
     def enrol(self, name: str, key: PublicKey) -> None:
         ticket = token_hash(key.raw)
-        self.house.invite(name, ticket)
-        result(self.house.registry.spend(ticket, key, NOW))
+        self.server.invite(name, ticket)
+        result(self.server.registry.spend(ticket, key, NOW))
 
     def accept(self, event: object, person: MemoryClient | None = None) -> None:
         if isinstance(event, Asked):
@@ -101,13 +101,13 @@ class RotationCase(SynchronousTestCase):
         self.network.pump()
 
     def cut_alices(self) -> None:
-        if ALICE in self.house.reception.sessions._by_name:
+        if ALICE in self.server.reception.sessions._by_name:
             self.session.leg.fault(ConnectionWasLost("cut"))
 
     @property
     def session(self) -> Session:
         """Alice's, at the server."""
-        return self.house.reception.sessions._by_name[ALICE]
+        return self.server.reception.sessions._by_name[ALICE]
 
     def renew(self, *secrets: str) -> list[Any]:
         self.alice.notes.secrets += secrets
@@ -123,7 +123,7 @@ class RotationCase(SynchronousTestCase):
         return read_identity_file(self.identity_path).unlock(self.pass_phrase).public_key
 
     def at_server(self) -> PublicKey:
-        key: PublicKey = result(self.house.registry.user(ALICE)).key
+        key: PublicKey = result(self.server.registry.user(ALICE)).key
         return key
 
     def check_old(self, came: list[Any], kind: type[Exception]) -> Any:

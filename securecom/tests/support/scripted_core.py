@@ -1,4 +1,4 @@
-"""A main role for tests of front-ends: it does what the test says, and notes what it was asked."""
+"""A client's core for tests of front-ends: the test decides what it does; it records its calls."""
 
 from __future__ import annotations
 

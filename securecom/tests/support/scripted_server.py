@@ -1,4 +1,4 @@
-"""A server that does what the test says, lies included, over real connections in memory."""
+"""A server that says whatever the test tells it to, even lies, over real connections in memory."""
 
 from __future__ import annotations
 

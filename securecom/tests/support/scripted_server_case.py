@@ -1,4 +1,4 @@
-"""Alice, a whole client, at a server that does what the test says; everybody else by hand."""
+"""Alice, a whole client, at a server whose answers the test decides; the test plays the others."""
 
 from __future__ import annotations
 

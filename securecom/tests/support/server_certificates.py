@@ -1,4 +1,4 @@
-"""A CA for tests, and the server certificates, good and bad, that it or an impostor can make."""
+"""A CA for tests, and the good and bad server certificates that it or an impostor can issue."""
 
 from __future__ import annotations
 

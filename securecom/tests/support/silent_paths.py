@@ -21,22 +21,22 @@ SAMPLES = 200
 
 
 class Empty:
-    """A house in which Bob does not answer Alice: one of the reasons for that."""
+    """A server at which Bob does not answer Alice, for one of the possible reasons."""
 
     listed = True
     #: What else Alice says in her request.
     more: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, seed: str) -> None:
-        self.house = house = MemoryServer(random=random.Random(seed).randbytes)
-        house.switchboard.restraints.by_pair._count = 2 * SAMPLES
-        self.clock = house.network.clock
+        self.server = server = MemoryServer(random=random.Random(seed).randbytes)
+        server.switchboard.restraints.by_pair._count = 2 * SAMPLES
+        self.clock = server.network.clock
         self.prepare()
-        self.alice = house.hand("alice")
+        self.alice = server.client("alice")
 
     def prepare(self) -> None:
         """Once. Bob lets his friends see when he is busy, and Alice is not one of them."""
-        self.bob = self.house.hand("bob")
+        self.bob = self.server.client("bob")
         self.befriend(self.bob, "frank")
 
     def befriend(self, who: ManualClient, *names: str, **terms: Any) -> None:
@@ -53,14 +53,14 @@ class Empty:
 
     def after(self) -> None:
         """When it is over: clients answer what was withdrawn."""
-        for hand in self.hands:
-            while hand.offers:
-                hand.answer("unavailable")
+        for client in self.clients:
+            while client.offers:
+                client.answer("unavailable")
 
     @property
-    def hands(self) -> list[ManualClient]:
+    def clients(self) -> list[ManualClient]:
         """Everybody but Alice."""
-        return [hand for hand in vars(self).values() if isinstance(hand, ManualClient)]
+        return [client for client in vars(self).values() if isinstance(client, ManualClient)]
 
     def names(self) -> list[str]:
         """Whom Alice sees in the list."""
@@ -74,7 +74,7 @@ class Empty:
 
     def to(self, time: float) -> None:
         self.clock.advance(max(0.0, time - self.clock.seconds()))
-        self.house.network.pump()
+        self.server.network.pump()
 
 
 class Silent(Empty):
@@ -92,7 +92,7 @@ class Offline(Empty):
     listed = False
 
     def prepare(self) -> None:
-        self.house.enrolled("bob")
+        self.server.enrolled("bob")
 
 
 class Away(Empty):
@@ -127,7 +127,7 @@ class Forgotten(Empty):
     def prepare(self) -> None:
         super().prepare()
         self.bob.done(self.bob.ask(vocabulary.ForgetMe, name=BOB))
-        self.house.network.advance(limits.CLOSE_DEADLINE)
+        self.server.network.advance(limits.CLOSE_DEADLINE)
 
 
 class WithoutRequestChannel(Empty):
@@ -136,25 +136,25 @@ class WithoutRequestChannel(Empty):
     def prepare(self) -> None:
         super().prepare()
         self.bob.request_wire.cut()  # type: ignore[union-attr]
-        self.house.network.pump()
+        self.server.network.pump()
 
 
 class AskedTooOften(Empty):
     def prepare(self) -> None:
         super().prepare()
-        self.house.switchboard.restraints.to_callee._count = 0
+        self.server.switchboard.restraints.to_callee._count = 0
 
 
 class AskedTooOftenByAlice(Empty):
     def prepare(self) -> None:
         super().prepare()
-        self.house.switchboard.restraints.by_pair._count = 0
+        self.server.switchboard.restraints.by_pair._count = 0
 
 
 class WithCarol(Empty):
     def prepare(self) -> None:
         super().prepare()
-        self.carol = self.house.hand("carol")
+        self.carol = self.server.client("carol")
 
 
 class InAChat(WithCarol):
@@ -180,8 +180,8 @@ class HavingANewKeyWritten(Empty):
     def prepare(self) -> None:
         super().prepare()
         self.writing: Deferred[Any] = Deferred()
-        self.house.registry.succeed = lambda *_: self.writing  # type: ignore[method-assign]
-        link = Link.signed(self.house.pin, BOB, self.bob.identity, Identity.generate())
+        self.server.registry.succeed = lambda *_: self.writing  # type: ignore[method-assign]
+        link = Link.signed(self.server.pin, BOB, self.bob.identity, Identity.generate())
         signatures = {"old_signature": link.old_signature, "new_signature": link.new_signature}
         self.bob.ask(vocabulary.NewKey, key=link.new, **signatures).addErrback(lambda _: None)
 
@@ -268,7 +268,7 @@ class LosesTheRequestChannel(Empty):
 
     def meanwhile(self) -> None:
         self.bob.request_wire.cut()  # type: ignore[union-attr]
-        self.house.network.pump()
+        self.server.network.pump()
 
 
 class OfAFriend(InAChat):
@@ -299,14 +299,14 @@ class OfAFriendOfOneAway(OfAFriend):
 class OfAFriendOfOneWithoutRequestChannel(OfAFriend):
     def estrange(self) -> None:
         self.bob.request_wire.cut()  # type: ignore[union-attr]
-        self.house.network.pump()
+        self.server.network.pump()
 
 
 class OfAFriendTooOften(OfAFriend):
     listed = True
 
     def estrange(self) -> None:
-        self.house.switchboard.restraints.to_callee._count = 0
+        self.server.switchboard.restraints.to_callee._count = 0
 
 
 class OfAFriendWhileBeingAsked(BeingAsked):

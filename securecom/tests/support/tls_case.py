@@ -1,4 +1,4 @@
-"""Two ends, each of them ours or a stranger, and TLS between them."""
+"""TLS between two ends, each of which is securecom's or a stranger's."""
 
 from __future__ import annotations
 

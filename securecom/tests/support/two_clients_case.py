@@ -22,14 +22,14 @@ class TwoClientsCase(SynchronousTestCase):
     """The real server and whole clients, in memory."""
 
     def setUp(self) -> None:
-        self.house = MemoryServer()
-        self.network = self.house.network
-        self.alice = self.person(self.house.enrolled("alice"))
-        self.bob_key = self.house.enrolled("bob")
+        self.server = MemoryServer()
+        self.network = self.server.network
+        self.alice = self.person(self.server.enrolled("alice"))
+        self.bob_key = self.server.enrolled("bob")
         self.bob = self.person(self.bob_key)
 
     def person(self, identity: Identity) -> MemoryClient:
-        person = MemoryClient(self.network, identity, self.house.pin)
+        person = MemoryClient(self.network, identity, self.server.pin)
         person.notes.on_event = lambda event: self.accept(person, event)
         return person.start()
 

@@ -32,14 +32,14 @@ class Visitor:
 
     def __init__(
         self,
-        house: MemoryServer,
+        server: MemoryServer,
         *,
         patient: bool = False,
         attempts: int | None = None,
         first: list[Order] | None = None,
     ) -> None:
-        self.house, self.attempts = house, attempts
-        clock = house.network.clock
+        self.server, self.attempts = server, attempts
+        clock = server.network.clock
         self.visit = Visit(
             clock, counts_errors=patient, join=self.join, core=self.core, first=first or []
         )
@@ -61,7 +61,7 @@ class Visitor:
         server: bytes,
         frontend: Lines | NameHeard,
     ) -> Client:
-        network = self.house.network
+        network = self.server.network
         self.contacts = Contacts(None, server, lambda: 0.0)
         return Client(
             name=name,
@@ -82,7 +82,7 @@ class Visitor:
         return join(newcomer, self._enrol, self._known_name)
 
     def _enrol(self, newcomer: Newcomer) -> Deferred[Name]:
-        network, invitation = self.house.network, newcomer.invitation
+        network, invitation = self.server.network, newcomer.invitation
         endpoint = network.client_endpoint(invitation.standard_port)
         return enrol(
             endpoint, newcomer.identity, invitation.server, invitation.token, network.clock
@@ -98,23 +98,23 @@ class Visitor:
 
     def begin(self, someone: Member | Newcomer) -> None:
         self.visit.begin(self.lines, someone)
-        self.house.network.pump()
+        self.server.network.pump()
 
     def type(self, text: str) -> None:
         self.lines.dataReceived(text.encode("utf-8"))
-        self.house.network.pump()
+        self.server.network.pump()
 
     def end_input(self) -> None:
         self.lines.readConnectionLost()
-        self.house.network.pump()
+        self.server.network.pump()
         self.finish()
 
     def finish(self) -> None:
         """Let time pass, and the output's end arrive."""
-        self.house.network.advance(limits.CLOSE_DEADLINE + 1)
+        self.server.network.advance(limits.CLOSE_DEADLINE + 1)
         if self.transport.disconnecting:
             self.lines.connectionLost(Failure(ConnectionDone()))
-        self.house.network.pump()
+        self.server.network.pump()
 
     def seen(self) -> str:
         text: str = self.transport.value().decode("utf-8")
@@ -124,23 +124,23 @@ class Visitor:
 
 class VisitCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.house = MemoryServer()
+        self.server = MemoryServer()
         self.folder = Path(self.mktemp())
 
     def member(self, name: str, identity: Identity | None = None) -> Member:
-        identity = identity or self.house.enrolled(name)
+        identity = identity or self.server.enrolled(name)
         host = Host("chat.example.org")
         profile = Profile(
-            self.folder, Name(name), host, STANDARD, self.house.pin, Path(IDENTITY_FILE)
+            self.folder, Name(name), host, STANDARD, self.server.pin, Path(IDENTITY_FILE)
         )
         return Member(profile, identity)
 
-    def guest(self, name: str) -> Visitor:
-        guest = Visitor(self.house)
-        guest.begin(self.member(name))
-        return guest
+    def visitor(self, name: str) -> Visitor:
+        visitor = Visitor(self.server)
+        visitor.begin(self.member(name))
+        return visitor
 
     def script(self, name: str, first: list[Order] | None = None) -> Visitor:
-        guest = Visitor(self.house, patient=True, attempts=3, first=first)
-        guest.begin(self.member(name))
-        return guest
+        visitor = Visitor(self.server, patient=True, attempts=3, first=first)
+        visitor.begin(self.member(name))
+        return visitor

@@ -1,4 +1,4 @@
-"""The database's thread, held: it works, and hands over what it did, when a test says so."""
+"""A stand-in for the database's thread that works only when the test tells it to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 
-class OneThread:
+class HeldThread:
     """See `database.Connections`. Works in order, and its outcomes come in the same order.
 
     `work` does the next job, `deliver` hands the next outcome over; in between is the race.
