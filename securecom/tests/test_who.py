@@ -171,6 +171,15 @@ class AccountTests(StartCase):
             if call == "lstat":
                 self.assertRaises(ProfileProblem, self.newcomer, "--profile", "work")
 
+    def test_nor_can_somebody_enrol_in_a_folder_of_another_user(self) -> None:
+        def denied(path: Path, *_: object, **__: object) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+        self.patch(Path, "mkdir", denied)
+        error = self.assertRaises(IdentityProblem, self.newcomer)
+        self.assertIn("permission denied", error.what)
+        self.assertIn("sudo chown -R", error.hint)
+
     def test_a_profile_name_that_is_taken_is_refused_before_a_key_is_made(self) -> None:
         self.newcomer("--profile", "work").enrolled(Name("alice"))
         self.assertRaises(ProfileProblem, self.newcomer, "--profile", "work")

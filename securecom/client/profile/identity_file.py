@@ -182,6 +182,9 @@ def make_identity_file(path: Path, pass_phrase: bytes | None) -> Identity:
     try:
         private_files.make_folder(path.parent)
         private_files.write(path, data)
+    except PermissionError:
+        what = f"the identity file {path} cannot be written (permission denied)"
+        raise IdentityProblem(what, private_files.MAY_BE_ROOTS) from None
     except OSError as error:
         raise _unusable(path, (error.strerror or "unwritable").lower()) from None
     return identity

@@ -17,6 +17,11 @@ _PLAIN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _DESCRIPTORS, _PROCESSES = Path("/dev/fd"), Path("/proc")
 #: Symbolic links that the kernel follows at most (path_resolution(7)).
 _MAX_LINKS = 40
+#: What to do about a file or folder of ours that we may not use.
+MAY_BE_ROOTS = (
+    "Nothing was sent. If securecom once ran with sudo, its folder may be root's: "
+    "sudo chown -R $(id -u) FOLDER gives it back to you."
+)
 _OLD = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 

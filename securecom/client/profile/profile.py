@@ -114,12 +114,7 @@ class Profile:
 def unusable(path: Path, error: OSError) -> ProfileProblem:
     """What the system says about a file, and what to do if it is another user's."""
     what = f"{path} cannot be used ({(error.strerror or str(error)).lower()})"
-    hint = None
-    if isinstance(error, PermissionError):
-        hint = (
-            "Nothing was sent. If securecom once ran with sudo, its folder may be root's: "
-            "sudo chown -R $(id -u) FOLDER gives it back to you."
-        )
+    hint = private_files.MAY_BE_ROOTS if isinstance(error, PermissionError) else None
     return ProfileProblem(what, hint)
 
 
