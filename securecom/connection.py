@@ -268,6 +268,11 @@ class Connection(Protocol):
         if not self.is_closing and self.transport is not None:
             self.transport.write(frame)
 
+    @property
+    def is_mid_frame(self) -> bool:
+        """A frame has begun and not ended."""
+        return bool(self._decoder.held)
+
     # --- flow -------------------------------------------------------------------------------
 
     def pauseProducing(self) -> None:

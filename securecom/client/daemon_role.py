@@ -1,7 +1,7 @@
-"""The daemon role: holds the request channel, and takes other people's requests.
+"""The daemon role: keeps a request channel open as long as there is a session.
 
-It opens the channel as soon as there is a session, and again whenever it is lost while the
-session lives. What is asked through it goes to the coordinator, which refuses or asks the person.
+It opens the channel as soon as there is a session, and again whenever it is lost. What other people
+ask through it goes to the coordinator, which refuses or asks the person.
 """
 
 from __future__ import annotations
@@ -21,11 +21,9 @@ from securecom.client.channels.request_channel import RequestChannel
 from securecom.client.channels.request_ways import OneAtATime, Way
 from securecom.client.channels.standard_channel import Login
 from securecom.client.coordination.coordinator import Coordinator
-from securecom.client.coordination.engagement import Answer, Offer, Withdrawn
 from securecom.client.coordination.station import Station
 from securecom.client.events import RequestChannelState, problem
 from securecom.errors import NotDialled, ProofRefused
-from securecom.identity import Name
 
 
 class DaemonRole:
@@ -85,30 +83,6 @@ class DaemonRole:
         elif self._is_up and self._channel is not None:
             self._channel.check()
 
-    # --- request_channel.Host ---------------------------------------------------------------
-
-    def offered(self, offer: Offer) -> Deferred[Answer]:
-        """The coordinator knows whether the person may be asked."""
-        return self._coordinator.offered(offer)
-
-    def missed(self, caller: Name) -> None:
-        """Somebody asked in vain."""
-        self._coordinator.missed(caller)
-
-    def withdrawn(self, chat: bytes, reason: Withdrawn) -> None:
-        """Take it off the screen."""
-        self._coordinator.withdrawn(chat, reason)
-
-    def channel_lost(self, channel: RequestChannel, reason: Failure) -> None:
-        """If it was in use, open another."""
-        channel.proven.addErrback(lambda _: None)  # in dial mode it may have been a stranger's
-        if channel is not self._channel:
-            return
-        self._channel = None
-        if self._is_up and self._session is not None:
-            self._down()
-            self._try_later(self._session)
-
     # --- opening ----------------------------------------------------------------------------
 
     def _open(self, session: Login) -> None:
@@ -124,7 +98,8 @@ class DaemonRole:
         deadline = limits.LOGIN_DEADLINE if is_ours else limits.LOGIN_PATIENCE
 
         def make() -> RequestChannel:
-            self._channel = RequestChannel(self, session, clock, deadline)
+            facts = (session, clock, deadline, self._channel_lost)
+            self._channel = RequestChannel(self._coordinator, *facts)
             return self._channel
 
         def taken() -> bool:
@@ -175,6 +150,16 @@ class DaemonRole:
 
     def _try_later(self, session: Login) -> None:
         self._retry = self._station.clock.callLater(self._backoff.failed(), self._open, session)
+
+    def _channel_lost(self, channel: RequestChannel) -> None:
+        """If it was in use, open another."""
+        channel.proven.addErrback(lambda _: None)  # in dial mode it may have been a stranger's
+        if channel is not self._channel:
+            return
+        self._channel = None
+        if self._is_up and self._session is not None:
+            self._down()
+            self._try_later(self._session)
 
     def _down(self, tell: bool = True) -> None:
         if self._is_up:

@@ -210,7 +210,9 @@ class Client:
     def _new_channel(self) -> StandardChannel:
         # What is left of our own last session must not keep us out.
         takeover = self._takeover or self._was_online
-        channel = self._channel = StandardChannel(self, takeover, self._station.clock)
+        channel = self._channel = StandardChannel(
+            self._coordinator, takeover, self._station.clock, self._channel_lost
+        )
         channel.logged_in.addCallbacks(
             self._logged_in, self._not_logged_in, callbackArgs=(channel,)
         )
@@ -245,13 +247,7 @@ class Client:
         """Connections from now on show this identity."""
         self._secure.renew(tls.Credentials.of(identity))
 
-    # --- standard_channel.Guest -------------------------------------------------------------
-
-    def stream_opened(self, chat: bytes, number: int) -> None:
-        """The coordinator knows whether we agreed."""
-        self._coordinator.stream_opened(chat, number)
-
-    def channel_lost(self, channel: StandardChannel, reason: Failure) -> None:
+    def _channel_lost(self, channel: StandardChannel) -> None:
         """With it goes everything; `_wait` says what next."""
         self._channel = None
         if self._station.is_online:

@@ -52,8 +52,8 @@ class WordTests(SynchronousTestCase):
         self.alice, self.bob = self.pair.alice, self.pair.bob
 
     def test_a_yes_is_seen_by_the_other_and_the_chat_goes_on(self) -> None:
-        self.alice.session.comparing.agree()
-        self.bob.session.comparing.agree()
+        self.alice.session.agree()
+        self.bob.session.agree()
         self.pair.pump()
         self.assertEqual(words(self.bob), [("peer", "yes")])
         self.assertEqual(words(self.alice), [("peer", "yes")])
@@ -62,16 +62,16 @@ class WordTests(SynchronousTestCase):
         self.assertEqual(self.bob.messages, ["good"])
 
     def test_a_callee_need_not_wait_for_the_callers_first_message(self) -> None:
-        self.bob.session.comparing.agree()
+        self.bob.session.agree()
         self.pair.pump()
         self.assertEqual(words(self.alice), [("peer", "yes")])
         self.assertEqual((self.alice.over, self.bob.over), ([], []))
 
     def test_a_yes_is_sent_once(self) -> None:
-        self.alice.session.comparing.agree()
+        self.alice.session.agree()
         self.pair.pump()
         before = len(self.pair.relayed)
-        self.alice.session.comparing.agree()
+        self.alice.session.agree()
         self.pair.pump()
         self.assertEqual(len(self.pair.relayed), before)
 
@@ -97,7 +97,7 @@ class WordTests(SynchronousTestCase):
             self.assertEqual(self.pair.clock.getDelayedCalls(), [])
 
     def test_a_no_after_a_yes_is_shown(self) -> None:
-        self.alice.session.comparing.agree()
+        self.alice.session.agree()
         self.pair.pump()
         self.alice.session.disagree()
         self.pair.pump()
@@ -106,7 +106,7 @@ class WordTests(SynchronousTestCase):
     def test_nothing_is_said_after_ones_own_no(self) -> None:
         self.alice.session.disagree()
         self.assertRaises(NotNow, self.alice.session.say, "but")
-        self.alice.session.comparing.agree()
+        self.alice.session.agree()
         self.alice.session.disagree()
         self.pair.pump()
         self.assertEqual(words(self.bob), [("peer", "no")])
@@ -128,7 +128,7 @@ class WordTests(SynchronousTestCase):
 
     def test_a_yes_that_crosses_our_bye_is_not_shown(self) -> None:
         self.bob.session.leave()
-        self.alice.session.comparing.agree()
+        self.alice.session.agree()
         self.pair.pump()
         self.assertEqual(words(self.bob), [])
 
@@ -143,7 +143,7 @@ class WordTests(SynchronousTestCase):
     def test_a_relay_cannot_say_it(self) -> None:
         """It is inside TLS: what the relay changes is cut off, and no word."""
         self.pair.tap = lambda source, data: data[:-1] + bytes([data[-1] ^ 1])
-        self.alice.session.comparing.agree()
+        self.alice.session.agree()
         self.pair.pump()
         self.assertEqual((words(self.bob), self.bob.over), ([], [("cut-off", [])]))
 
@@ -161,7 +161,7 @@ class WordTests(SynchronousTestCase):
 
     def test_a_peer_that_refuses_it_ends_the_chat(self) -> None:
         self.patch(self.bob.session, "show_word", refuse)
-        self.alice.session.comparing.agree()
+        self.alice.session.agree()
         self.pair.pump()
         self.assertEqual(self.alice.over, [("cut-off", [])])
         self.assertEqual(len(self.flushLoggedErrors(OurFault)), 1)
@@ -236,7 +236,7 @@ class PersonTests(AliceTestCase):
 
     def test_the_peers_word_changes_no_trust_of_ours(self) -> None:
         self.chat()
-        self.chatting.session.comparing.agree()
+        self.chatting.session.agree()
         self.pump()
         self.assertEqual(self.notes.events, [ComparisonResult(BOB, "peer", "yes")])
         self.assertEqual(self.trust(), "met")

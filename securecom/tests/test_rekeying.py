@@ -142,7 +142,7 @@ class WhenTests(RekeyCase):
         self.assertEqual(self.alice.over, [("cut-off", [5])])
 
     def test_the_hard_stop_in_bytes_is_exact_for_who_receives(self) -> None:
-        epochs(self.alice).on_bytes = lambda one: None
+        epochs(self.alice).on_worn = lambda one: None
         self.may_still_say(self.bob, 2)
         for text in ("x", "y", "one too many"):
             self.assertEqual(self.bob.over, [])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
@@ -12,44 +13,35 @@ from twisted.python.failure import Failure
 
 from securecom import peers, tls, vocabulary
 from securecom.client.channels.standard_channel import Login
-from securecom.client.coordination.engagement import Answer, Offer, Withdrawn
+from securecom.client.coordination.coordinator import Coordinator
+from securecom.client.coordination.engagement import Offer, Withdrawn
 from securecom.connection import Connection, Liveness
 from securecom.errors import ProofRefused, WireError
 from securecom.identity import Name, PublicKey
-
-
-class RequestChannelOwner(Protocol):
-    """Who takes other people's requests."""
-
-    def offered(self, offer: Offer) -> Deferred[Answer]:
-        """Answer it, now or when the person has."""
-
-    def withdrawn(self, chat: bytes, reason: Withdrawn) -> None:
-        """It is void."""
-
-    def missed(self, caller: Name) -> None:
-        """Somebody asked in vain."""
-
-    def channel_lost(self, channel: RequestChannel, reason: Failure) -> None:
-        """The channel is over; called once."""
 
 
 class RequestChannel(Connection, amp.CommandLocator):
     """Our end, whichever side connected. We are TLS client in both modes, without a certificate:
     the session key proves us to the server, and the server to us.
 
+    :param coordinator: takes other people's requests.
     :param deadline: seconds from the connection to both proofs.
+    :param lost: called once, when the channel is over.
     """
 
     alpn: ClassVar[frozenset[bytes]] = frozenset({tls.ALPN_REQUEST})
     awaits: ClassVar[str] = "the proof of the session"
 
     def __init__(
-        self, host: RequestChannelOwner, session: Login, clock: IReactorTime, deadline: float
+        self,
+        coordinator: Coordinator,
+        session: Login,
+        clock: IReactorTime,
+        deadline: float,
+        lost: Callable[[RequestChannel], None],
     ) -> None:
         super().__init__(clock, deadline)
-        self._host = host
-        self._session = session
+        self._coordinator, self._session, self._tell_lost = coordinator, session, lost
         self._liveness = Liveness(self, sends_pings=True)
         self.is_proven = False
         #: Fires when both proofs were good; fails with the refusal or the reason of the loss.
@@ -104,24 +96,24 @@ class RequestChannel(Connection, amp.CommandLocator):
         chat_seconds: int | None,
         succession: bytes | None,
     ) -> Deferred[dict[str, Any]]:
-        """Answered by the daemon role, or through it by the person."""
+        """Answered by the coordinator, or through it by the person."""
         self._must_be_proven()
         offer = Offer(chat, caller, key, seconds, succession or b"", chat_seconds=chat_seconds)
-        answer = self._host.offered(offer)
+        answer = self._coordinator.offered(offer)
         return answer.addCallback(lambda word: {"answer": word})
 
     @vocabulary.WithdrawOffer.responder
     def withdrawn(self, chat: bytes, reason: Withdrawn) -> dict[str, Any]:
         """Our answer no longer counts."""
         self._must_be_proven()
-        self._host.withdrawn(chat, reason)
+        self._coordinator.withdrawn(chat, reason)
         return {}
 
     @vocabulary.MissedRequest.responder
     def missed(self, caller: Name) -> dict[str, Any]:
         """For when the person is back."""
         self._must_be_proven()
-        self._host.missed(caller)
+        self._coordinator.missed(caller)
         return {}
 
     def _must_be_proven(self) -> None:
@@ -139,4 +131,4 @@ class RequestChannel(Connection, amp.CommandLocator):
         self._liveness.stop()
         if not self.proven.called:
             self.proven.errback(reason)
-        self._host.channel_lost(self, reason)
+        self._tell_lost(self)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
@@ -13,6 +14,7 @@ from twisted.python.failure import Failure
 
 from securecom import framing, limits, peers, tls, vocabulary
 from securecom.client.chat.stream import Stream
+from securecom.client.coordination.coordinator import Coordinator
 from securecom.connection import Connection, Liveness
 from securecom.errors import ConnectionWasLost, PeerSilent
 from securecom.identity import Name
@@ -34,29 +36,27 @@ class Login:
     dial_port: int | None
 
 
-class Guest(Protocol):
-    """Who uses a standard channel."""
-
-    def stream_opened(self, chat: bytes, number: int) -> None:
-        """:raises refusals.NothingToEnd: if we agreed to no such chat."""
-
-    def channel_lost(self, channel: StandardChannel, reason: Failure) -> None:
-        """It is over; called once."""
-
-
 class StandardChannel(Connection, amp.CommandLocator):
     """Our end.
 
+    :param coordinator: knows whether we agreed to a chat that the server opens.
     :param takeover: end a session that this key already has.
+    :param lost: called once, when the channel is over.
     """
 
     lanes: ClassVar[frozenset[int]] = frozenset({framing.CONTROL, framing.CHAT})
     alpn: ClassVar[frozenset[bytes]] = frozenset({tls.ALPN_STANDARD})
     patience: ClassVar[float] = limits.CLIENT_PATIENCE
 
-    def __init__(self, guest: Guest, takeover: bool, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        takeover: bool,
+        clock: IReactorTime,
+        lost: Callable[[StandardChannel], None],
+    ) -> None:
         super().__init__(clock, limits.LOGIN_PATIENCE)
-        self._guest = guest
+        self._coordinator, self._tell_lost = coordinator, lost
         self._takeover = takeover
         self._liveness = Liveness(self, sends_pings=True)
         self._streams: dict[int, Stream] = {}
@@ -162,7 +162,7 @@ class StandardChannel(Connection, amp.CommandLocator):
     @vocabulary.OpenStream.responder
     def stream_opens(self, chat: bytes, stream: int) -> dict[str, Any]:
         """A chat that we accepted begins, or one that we know nothing of."""
-        self._guest.stream_opened(chat, stream)
+        self._coordinator.stream_opened(chat, stream)
         return {}
 
     @vocabulary.StreamClosed.responder
@@ -223,4 +223,4 @@ class StandardChannel(Connection, amp.CommandLocator):
             stream.lost()
         if not self.logged_in.called:
             self.logged_in.errback(reason)
-        self._guest.channel_lost(self, reason)
+        self._tell_lost(self)

@@ -23,7 +23,7 @@ from twisted.protocols import amp
 from securecom import limits, vocabulary
 from securecom.client.chat.agreement import Agreement
 from securecom.client.events import ChatLogState, Event, LogState, problem
-from securecom.control import ControlLane
+from securecom.connection import Connection
 from securecom.errors import LogFailed, NotNow, WireError
 from securecom.identity import Name
 from securecom.text import shown
@@ -199,21 +199,6 @@ LogWord = Literal["on", "off"]
 By = Literal["me", "peer", "nobody"]
 
 
-class LogSender(Protocol):
-    """The chat that is logged."""
-
-    control: ControlLane
-    is_established: bool
-    awaits_caller: bool
-
-
-class LogListener(Protocol):
-    """Who is told."""
-
-    def show(self, event: Event) -> None:
-        """Tell them."""
-
-
 class AgreedLog(amp.CommandLocator):
     """One side of it.
 
@@ -221,10 +206,15 @@ class AgreedLog(amp.CommandLocator):
     """
 
     def __init__(
-        self, agreement: Agreement, session: LogSender, person: LogListener, logs: Logs | None
+        self,
+        agreement: Agreement,
+        session: Connection,
+        show: Callable[[Event], None],
+        logs: Logs | None,
     ) -> None:
         self._agreement, self._session = agreement, session
-        self._person, self._logs = person, logs
+        self._show, self._logs = show, logs
+        self._awaits_caller = agreement.role == "callee"
         self._consent = LogConsent()
         self._transcript: Transcript | None = None
         self._unreceipted: dict[int, str] = {}  # ours that are to be kept
@@ -268,7 +258,7 @@ class AgreedLog(amp.CommandLocator):
             raise NotNow("the log is on already", "/log off ends it, for both.")
         if state == "asked-by-me":
             raise NotNow("you asked for a log already", "It begins when the other agrees.")
-        if self._session.awaits_caller:
+        if self._awaits_caller:
             hint = "Nothing was sent. What you typed until then waits, and would be in the log."
             raise NotNow(f"{self._agreement.peer} has not written anything yet", hint)
         if self._logs is None:
@@ -319,6 +309,7 @@ class AgreedLog(amp.CommandLocator):
 
     def heard(self, text: str) -> None:
         """A message of the peer's was shown."""
+        self._awaits_caller = False
         if self._consent.keeps_theirs:
             self._write(self._agreement.peer, text)
 
@@ -327,7 +318,7 @@ class AgreedLog(amp.CommandLocator):
         self._is_over = True
         kept = self._finish("the chat is over")
         if kept is not None:
-            self._person.show(
+            self._show(
                 ChatLogState(self._agreement.peer, "off", "on", "nobody", kept.path, kept.since)
             )
 
@@ -352,7 +343,7 @@ class AgreedLog(amp.CommandLocator):
         """The disk says no: that is an "off" for both, and not the end of the chat."""
         self._say_off()
         kept = self._finish("it could not be written any further")
-        self._person.show(problem(error))
+        self._show(problem(error))
         self._tell(before, "me", kept)
 
     def _finish(self, why: str) -> Transcript | None:
@@ -369,7 +360,7 @@ class AgreedLog(amp.CommandLocator):
         answered.addCallbacks(lambda _: self._consent.off_answered(), _cut)
 
     def _tell(self, before: LogState, by: By, kept: Transcript | None) -> None:
-        self._person.show(self._event(before, by, kept))
+        self._show(self._event(before, by, kept))
 
     def _event(self, before: LogState, by: By, kept: Transcript | None) -> ChatLogState:
         path, since = (None, None) if kept is None else (kept.path, kept.since)

@@ -184,11 +184,9 @@ class ChatSession(Connection, amp.CommandLocator):
     ) -> None:
         self._life: ChatLife = chat_life.begin(self)
         #: What the two say about their safety numbers, and about keeping a log.
-        self.comparing = Comparing(agreement.peer, self, self._life, owner)
-        self.log = AgreedLog(agreement, self, owner, logs)
+        self.comparing = Comparing(agreement.peer, self, self._life, owner.show)
+        self.log = AgreedLog(agreement, self, owner.show, logs)
         self.may_speak = False
-        #: What our person says is held back, the caller's first word not being there yet.
-        self.awaits_caller = agreement.role == "callee"
         super().__init__(clock, limits.CHAT_HANDSHAKE_DEADLINE)
         self._agreement = agreement
         self._owner = owner
@@ -217,6 +215,11 @@ class ChatSession(Connection, amp.CommandLocator):
         number = self._outbox.number(text)
         self._life.say(number, text)
         return number
+
+    def agree(self) -> None:
+        """Tell the peer that the safety numbers are the same, as long as anything can be said."""
+        if self.may_speak:
+            self.comparing.agree()
 
     def disagree(self) -> None:
         """Tell the peer that they are not, and end the chat by it, as `leave` does."""
@@ -331,7 +334,6 @@ class ChatSession(Connection, amp.CommandLocator):
 
     def send_held(self) -> None:
         """In the order in which it was typed."""
-        self.awaits_caller = False
         for number, text in self._outbox.take_held():
             self._send(number, text)
 
@@ -393,11 +395,6 @@ class ChatSession(Connection, amp.CommandLocator):
         self.log.end()
 
     # --- epochs -----------------------------------------------------------------------------
-
-    @property
-    def is_mid_frame(self) -> bool:
-        """A frame has begun and not ended."""
-        return bool(self._decoder.held)
 
     def frame_received(self, frame: framing.Frame) -> None:
         """Bytes of the next epoch."""

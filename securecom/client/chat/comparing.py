@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from twisted.internet.error import ConnectionLost
 from twisted.protocols import amp
@@ -11,37 +12,23 @@ from twisted.python.failure import Failure
 from securecom import vocabulary
 from securecom.client.chat.chat_life import ChatLife
 from securecom.client.events import ComparisonResult, Event, Word
-from securecom.control import ControlLane
+from securecom.connection import Connection
 from securecom.errors import WireError
-
-
-class ComparisonSender(Protocol):
-    """The chat whose keys are compared."""
-
-    control: ControlLane
-    may_speak: bool
-
-
-class ComparisonListener(Protocol):
-    """Who is told."""
-
-    def show(self, event: Event) -> None:
-        """Tell them."""
 
 
 class Comparing(amp.CommandLocator):
     """A "yes" of either side; a "no" ends the chat, which is the session's to do."""
 
     def __init__(
-        self, peer: str, session: ComparisonSender, life: ChatLife, person: ComparisonListener
+        self, peer: str, session: Connection, life: ChatLife, show: Callable[[Event], None]
     ) -> None:
         self._peer, self._session = peer, session
-        self._life, self._person = life, person
+        self._life, self._show = life, show
         self._has_agreed = self._has_peer_agreed = False
 
     def agree(self) -> None:
         """Tell the peer, once, that our person found the safety numbers to be the same."""
-        if self._session.may_speak and not self._has_agreed:
+        if not self._has_agreed:
             self._has_agreed = True
             told = self._session.control.call(vocabulary.Compared, word="yes")
             told.addErrback(self._not_taken)
@@ -63,7 +50,7 @@ class Comparing(amp.CommandLocator):
 
     def show_word(self, word: Word) -> None:
         """Tell the person what the other one found."""
-        self._person.show(ComparisonResult(self._peer, "peer", word))
+        self._show(ComparisonResult(self._peer, "peer", word))
 
     def _not_taken(self, failure: Failure) -> None:
         if not failure.check(ConnectionLost):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
 
 from OpenSSL import SSL
 from twisted.internet.interfaces import (
@@ -15,14 +14,14 @@ from twisted.internet.interfaces import (
     IReactorTime,
     ITransport,
 )
-from twisted.internet.protocol import Protocol as TwistedProtocol
-from twisted.internet.protocol import connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from securecom import tls
+from securecom import limits, tls
 from securecom.client.chat.stream import Stream
-from securecom.errors import SecurecomError, WireError
+from securecom.connection import Connection
+from securecom.errors import WireError
 
 _HEADER = 5
 #: The longest body of a record in TLS 1.3 (RFC 8446, section 5.2).
@@ -81,6 +80,11 @@ class Epoch:
         #: Bytes of TLS so far, by direction.
         self.sent = 0
         self.received = 0
+
+    @property
+    def bytes_so_far(self) -> int:
+        """Of the direction that has had more."""
+        return max(self.sent, self.received)
 
     def start(self) -> None:
         """Begin the handshake; a TLS client has bytes to `take` then."""
@@ -142,38 +146,12 @@ class Epoch:
 _MAX_WAITING = 64 * 1024
 
 
-class EpochUser(Protocol):
-    """What is said in the epochs."""
-
-    @property
-    def is_mid_frame(self) -> bool:
-        """A frame has begun and not ended."""
-
-    def makeConnection(self, transport: ITransport) -> None:
-        """There is a stream."""
-
-    def handshakeCompleted(self) -> None:
-        """The first epoch is open."""
-
-    def dataReceived(self, data: bytes) -> None:
-        """The peer says something."""
-
-    def connectionLost(self, reason: Failure) -> None:
-        """The stream is gone."""
-
-    def certificate_refused(self, why: SecurecomError) -> None:
-        """The verify callback said no."""
-
-    def fault(self, error: Exception) -> None:
-        """End it at once."""
-
-
-def _nobody_counts(_epoch: Epoch) -> None:
+def _nobody_minds(_epoch: Epoch) -> None:
     """Before the chat stands."""
 
 
 @implementer(ITransport, IConsumer, IPushProducer)
-class Epochs(TwistedProtocol):
+class Epochs(Protocol):
     """A stream's protocol and a session's transport.
 
     :param is_client: the TLS role, the same in all epochs.
@@ -186,10 +164,11 @@ class Epochs(TwistedProtocol):
     _sealing: Epoch
     _opening: Epoch
 
-    def __init__(self, session: EpochUser, is_client: bool, clock: IReactorTime) -> None:
+    def __init__(self, session: Connection, is_client: bool, clock: IReactorTime) -> None:
         self._session, self._is_client, self._clock = session, is_client, clock
-        #: Called with an epoch when bytes were sealed in it or came for it, before they pass.
-        self.on_bytes: Callable[[Epoch], None] = _nobody_counts
+        #: Called with an epoch that has carried as much as one should, whenever more was sealed in
+        #: it or came for it, before that passes.
+        self.on_worn: Callable[[Epoch], None] = _nobody_minds
         #: The peer's last word in an epoch is being read.
         self.is_switching = False
         self._waiting = bytearray()
@@ -240,7 +219,7 @@ class Epochs(TwistedProtocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._session.connectionLost(reason)
         del self._sealing, self._opening  # and with them the keys
-        self.on_bytes = _nobody_counts
+        self.on_worn = _nobody_minds
 
     def _receive(self, record: bytes) -> None:
         epoch = self._opening
@@ -252,11 +231,15 @@ class Epochs(TwistedProtocol):
             self.transport.loseConnection()
             return
         self.transport.write(epoch.take())
-        self.on_bytes(epoch)
+        self._count(epoch)
         if epoch.is_open and not was_open:
             self._session.handshakeCompleted()
         if said:
             self._hand_on(said)
+
+    def _count(self, epoch: Epoch) -> None:
+        if epoch.bytes_so_far >= min(limits.REKEY_BYTES, limits.EPOCH_BYTES):
+            self.on_worn(epoch)
 
     def _hand_on(self, said: bytes) -> None:
         self._session.dataReceived(said)
@@ -295,7 +278,7 @@ class Epochs(TwistedProtocol):
             epoch = self._sealing
             epoch.seal(data)
             sealed = epoch.take()
-            self.on_bytes(epoch)
+            self._count(epoch)
             self.transport.write(sealed)
 
     def _forget_flush(self) -> None:

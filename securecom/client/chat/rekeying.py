@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from securecom import framing, limits, peers, tls, vocabulary
 from securecom.client.chat.agreement import Agreement, Role
 from securecom.client.chat.epochs import Epoch, EpochOver, Epochs
-from securecom.control import ControlLane
+from securecom.connection import Connection
 from securecom.errors import NotRekeyed, ProofRefused, SecurecomError, TLSRefused, WireError
 from securecom.machines import lasting
 
@@ -206,18 +206,6 @@ begin = lasting(machine, _mend)
 # epoch gives, that it is the same peer; then each direction changes over behind its SWITCH.
 
 
-class RekeySender(Protocol):
-    """The chat whose keys these are."""
-
-    control: ControlLane
-
-    def send(self, frame: bytes) -> None:
-        """Say it in the present epoch."""
-
-    def fault(self, error: Exception) -> None:
-        """End the chat at once."""
-
-
 class Rekeying:
     """The caller starts it, by its own clock and counters; the callee goes along.
 
@@ -226,7 +214,7 @@ class Rekeying:
     """
 
     def __init__(
-        self, agreement: Agreement, session: RekeySender, epochs: Epochs, clock: IReactorTime
+        self, agreement: Agreement, session: Connection, epochs: Epochs, clock: IReactorTime
     ) -> None:
         self._agreement, self._session = agreement, session
         self._epochs, self._clock = epochs, clock
@@ -237,7 +225,7 @@ class Rekeying:
 
     def begin(self) -> None:
         """The chat stands."""
-        self._epochs.on_bytes = self._count
+        self._epochs.on_worn = self._worn
         self._life.stood()
 
     def end(self) -> None:
@@ -321,16 +309,14 @@ class Rekeying:
         if self._agreement.role == "caller":
             raise WireError("a rekey that only the caller may begin")
         served = self._clock.seconds() - self._rested
-        present = self._epochs.present
-        count = max(present.sent, present.received)
+        count = self._epochs.present.bytes_so_far
         if served < limits.REKEY_LEAST and count < limits.REKEY_BYTES:
             raise WireError("a rekey that comes too soon")
 
-    def _count(self, epoch: Epoch) -> None:
-        count = max(epoch.sent, epoch.received)
-        if count > limits.EPOCH_BYTES:
+    def _worn(self, epoch: Epoch) -> None:
+        if epoch.bytes_so_far > limits.EPOCH_BYTES:
             self._life.misbehaved(NotRekeyed("its keys were used for as much as they may"))
-        elif count >= limits.REKEY_BYTES and self._agreement.role == "caller":
+        elif epoch.bytes_so_far >= limits.REKEY_BYTES and self._agreement.role == "caller":
             self._life.due()
 
     def _feed(self, epoch: Epoch, data: bytes) -> None:

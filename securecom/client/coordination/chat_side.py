@@ -16,7 +16,6 @@ from securecom.client.events import (
     ChatStarted,
     ComparisonResult,
     Ending,
-    Event,
     KeyFollowed,
     RequestOver,
     Trust,
@@ -43,6 +42,7 @@ class OpenChat:
     ) -> None:
         self.peer = agreement.peer
         self.stands = stands
+        self.show = station.show
         self.session = ChatSession(agreement, self, station.clock, station.logs)
         self._agreement, self._grant = agreement, grant
         self._station, self._life = station, life
@@ -80,10 +80,6 @@ class OpenChat:
         self.show(ChatStarted(self.peer, *facts))
         self._station.missed.forget(self.peer)
         self.stands.callback(None)
-
-    def show(self, event: Event) -> None:
-        """Tell the person."""
-        self._station.show(event)
 
     def chat_over(
         self, ending: Ending | None, undelivered: list[int], error: Exception | None
@@ -126,7 +122,7 @@ class OpenChat:
             hint = "Nothing was sent. /verify shows it; compare all of it."
             raise NotNow("you have not seen the safety number of this chat", hint)
         self._station.contacts.compared(self.peer, self._agreement.peer_key, same=True)
-        self.session.comparing.agree()
+        self.session.agree()
         self.show(ComparisonResult(self.peer, "me", "yes"))
 
     def different(self) -> None:
@@ -145,15 +141,11 @@ class ChatSide:
 
     def __init__(self, station: Station) -> None:
         self._station = station
-        self._chat: OpenChat | None = None
+        #: The chat that stands or is being set up.
+        self.chat: OpenChat | None = None
         self._grant: Grant | None = None  # until the chat is over
         self._was_asked_for = False
         self._ends: list[Deferred[None]] = []
-
-    @property
-    def chat(self) -> OpenChat | None:
-        """The chat that stands or is being set up."""
-        return self._chat
 
     def begin(self, grant: Grant, peer: Name, stands: Deferred[None], asked_for: bool) -> None:
         """Name and roles are from our own notes, the key from our pin if there is one."""
@@ -169,24 +161,24 @@ class ChatSide:
             grant.span,
         )
         self._grant, self._was_asked_for = grant, asked_for
-        self._chat = OpenChat(agreement, grant, stands, station, self.life)
+        self.chat = OpenChat(agreement, grant, stands, station, self.life)
         station.show(ChatOpening(peer))
-        self._chat.begin()
+        self.chat.begin()
 
     def stood(self) -> None:
         """Both have proved who they are."""
-        if self._chat is not None:
-            self._chat.stood()
+        if self.chat is not None:
+            self.chat.stood()
 
     def leave(self, done: Deferred[None]) -> None:
         """Say BYE, or give the handshake up; `done` fires when the chat is over."""
         self._ends.append(done)
-        if self._chat is not None:
-            self._chat.session.leave()
+        if self.chat is not None:
+            self.chat.session.leave()
 
     def give_up(self, error: SecurecomError) -> None:
         """A fault of ours: there is no chat any more."""
-        chat, self._chat = self._chat, None
+        chat, self.chat = self.chat, None
         grant, self._grant = self._grant, None
         self._ends.clear()
         if chat is not None:
@@ -202,7 +194,7 @@ class ChatSide:
 
     def over(self, ending: Ending | None, undelivered: list[int], error: Exception | None) -> None:
         """Tell the person, or whoever waits for it to stand."""
-        chat, self._chat, self._grant = self._chat, None, None
+        chat, self.chat, self._grant = self.chat, None, None
         if chat is None:
             return
         ends, self._ends = self._ends, []

@@ -17,7 +17,7 @@ from securecom.client.api import Frontend
 from securecom.client.chat.agreed_log import Logs
 from securecom.client.chat.stream import Stream
 from securecom.client.contacts import Contacts
-from securecom.client.events import KNOWN, Event, ListedUser, Missed, MissedCaller, Trust, problem
+from securecom.client.events import KNOWN, ListedUser, Missed, MissedCaller, Trust, problem
 from securecom.control import our_fault
 from securecom.errors import NotNow, SecurecomError
 from securecom.identity import Identity, Name
@@ -127,6 +127,8 @@ class Station:
     _line: ServerLine | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
+        #: Tells the person.
+        self.show = self.frontend.show
         self.missed = MissedRequests(self.clock.seconds, self.trust)
 
     def arrive(self, name: Name, line: ServerLine) -> None:
@@ -192,7 +194,3 @@ class Station:
         error = failure.value
         told = error if isinstance(error, SecurecomError) else our_fault(failure)
         self.show(problem(told))
-
-    def show(self, event: Event) -> None:
-        """Tell the person."""
-        self.frontend.show(event)
