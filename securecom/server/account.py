@@ -1,4 +1,4 @@
-"""What a person who is logged in may ask of the server about themselves: all of it, or its end."""
+"""What the server does for `/mydata` and `/forget-me`."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from securecom.vocabulary import Fact, fact_bytes
 
 _log = Logger()
 
-#: How often somebody asked for all of it.
+#: The name of the rate of asking for one's data.
 LOOKS = "looks at this"
 
 
 class Account:
-    """One person's.
+    """One person's data on this server, and its erasure.
 
-    :param rates: what is counted of people, by what it is called; `LOOKS` among them.
+    :param rates: all rates that are kept by person, under their names; `LOOKS` is one.
     :param pacer: how soon after each other people's commands are worked on.
     :param now: the wall clock (seconds since 1970).
-    :param recheck: ends the sessions of who is no user any more.
+    :param recheck: ends the sessions of people who are no longer users.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Account:
         self._rates, self._pacer, self._now, self._recheck = rates, pacer, now, recheck
         self._pages: list[list[Fact]] = []
 
-    # --- all of it --------------------------------------------------------------------------
+    # --- /mydata ----------------------------------------------------------------------------
 
     def look(
         self, session: list[Fact], switchboard: Callable[[], Deferred[list[Fact]]]
@@ -59,7 +59,7 @@ class Account:
         return facts.addCallback(self._cut)
 
     def next_page(self) -> dict[str, Any]:
-        """The page behind the last one, of the same moment; an empty one if there is none."""
+        """The next page, as of the same moment; an empty one if there is none."""
         facts = self._pages.pop(0) if self._pages else []
         return {"facts": facts, "more": bool(self._pages)}
 
@@ -71,17 +71,17 @@ class Account:
         self._pages = _pages([*facts, *counts, *remembered.NOT_SHOWN])
         return self.next_page()
 
-    # --- its end ----------------------------------------------------------------------------
+    # --- /forget-me -------------------------------------------------------------------------
 
     def erase(self, key: PublicKey) -> Deferred[None]:
-        """Out of the registry, if this is their key; the name is in quarantine.
+        """Erase the person from the registry, if this is their key; the name goes into quarantine.
 
         Fails with `ServerTrouble`.
         """
         return self._registry.forget(self._name, key, self._now()).addErrback(as_refusal)
 
     def erased(self) -> None:
-        """And out of what is remembered here. A log-in that was under way is caught, too."""
+        """Forget them in memory, and end a log-in that was under way meanwhile."""
         self._pages = []
         for rate in self._rates.values():
             rate.forget(self._name)
@@ -94,11 +94,11 @@ def _joined(kept: list[Fact], session: list[Fact], others: list[Fact]) -> list[F
 
 
 def _pages(facts: list[Fact]) -> list[list[Fact]]:
-    """In order, each of `limits.MY_DATA_PAGE` bytes at the most."""
+    """The facts in order, on pages of at most `limits.MY_DATA_PAGE` bytes."""
     pages: list[list[Fact]] = [[]]
     room = limits.MY_DATA_PAGE
     for fact in facts:
-        size = len(fact_bytes(fact)) + 1  # and the line feed
+        size = len(fact_bytes(fact)) + 1  # with the line feed
         if size > room:
             pages.append([])
             room = limits.MY_DATA_PAGE

@@ -1,7 +1,7 @@
-"""The server dials a client's daemon role: where it may, and nowhere else.
+"""Opens request channels towards clients.
 
-Only the source address of that client's own standard channel, only the one port that the
-operator allows: or any client could make the server knock on its neighbours' doors.
+The server dials only the address that the client's own standard channel comes from, and only the
+port that the operator allows. Otherwise any client could make it connect to third parties.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from securecom.server.request_channel import RequestConnection, RequestFactory
 from securecom.server.session import Session
 from securecom.tls import TLSOptions
 
-#: Any port, but for clients on the server's own machine only.
+#: Allows any port, but only for clients on the server's own machine.
 ANY_LOCAL_PORT = 0
 
 
 class Dialler:
-    """Opens request channels towards clients.
+    """Dials clients.
 
-    :param endpoint: host and port -> an endpoint that connects there within its own deadline.
+    :param endpoint: makes an endpoint for host and port, with a deadline of its own.
     :param allowed: the operator's port, `ANY_LOCAL_PORT`, or None: no dialling.
     """
 
@@ -44,7 +44,7 @@ class Dialler:
         self._dialling: set[Session] = set()
 
     def dial(self, reception: Reception, session: Session, port: int) -> Deferred[object]:
-        """Fires when the channel is proven; fails with `NotDialling`."""
+        """Dial this client. Fires when the channel is proven, or fails with `NotDialling`."""
         host = session.host
         if session in self._dialling or not self._may_dial(host, port):
             return fail(refusals.NotDialling())
@@ -72,7 +72,7 @@ def _is_loopback(host: str) -> bool:
         address = ip_address(host)
     except ValueError:
         return False
-    # A socket for both families shows IPv4 clients as mapped ones.
+    # A socket for both families shows IPv4 addresses mapped into IPv6.
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return (mapped or address).is_loopback
 

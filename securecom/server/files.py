@@ -1,6 +1,6 @@
-"""Private files: read without following links, refused if others can read them, replaced whole.
+"""The server's private files: links are not followed, files that others can read are refused.
 
-Folders are 0700, files 0600. Every error names the file.
+Folders have mode 0700, files 0600. Every error names the file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from securecom.whole_files import FILE_MODE, FOLDER_MODE, is_open_to_others
 
 @contextlib.contextmanager
 def telling(path: Path) -> Iterator[None]:
-    """What the system says about `path`, as an error that people can read.
+    """Around the use of `path`: turn what the system says into an error that people can read.
 
     :raises StateUnusable: for every `OSError`.
     """
@@ -29,30 +29,30 @@ def telling(path: Path) -> Iterator[None]:
 
 
 def check_folder(path: Path) -> None:
-    """:raises StateDamaged: if this is no folder, or others have any right to it."""
+    """:raises StateDamaged: this is not a folder, or others have access to it."""
     with telling(path):
         facts = path.lstat()
     if not stat.S_ISDIR(facts.st_mode):
-        raise StateDamaged(f"{path} is no folder")
+        raise StateDamaged(f"{path} is not a folder")
     _check_owner(path, facts)
     _check_mode(path, facts.st_mode, FOLDER_MODE)
 
 
 def check_file(path: Path) -> None:
-    """:raises StateDamaged: if this is no plain file, or others have any right to it."""
+    """:raises StateDamaged: this is not a regular file, or others have access to it."""
     with telling(path):
         try:
             facts = path.lstat()
         except FileNotFoundError:
             raise StateDamaged(f"{path} is missing") from None
     if not stat.S_ISREG(facts.st_mode):
-        raise StateDamaged(f"{path} is no plain file")
+        raise StateDamaged(f"{path} is not a regular file")
     _check_owner(path, facts)
     _check_mode(path, facts.st_mode, FILE_MODE)
 
 
 def _check_owner(path: Path, facts: os.stat_result) -> None:
-    """Whose it is could have put in anything, before and while we run."""
+    """Its owner could have written anything into it, and still can."""
     if facts.st_uid != os.geteuid():
         raise StateDamaged(
             f"{path} belongs to another user; it was not read",
@@ -69,9 +69,9 @@ def _check_mode(path: Path, mode: int, wanted: int) -> None:
 
 
 def read(path: Path) -> bytes:
-    """A private file's bytes, at most `limits.MAX_STATE_FILE` of them.
+    """The content of a private file, at most `limits.MAX_STATE_FILE` bytes.
 
-    :raises StateDamaged: if it is missing, longer, no plain file, or not private.
+    :raises StateDamaged: it is missing, longer, not a regular file, or not private.
     """
     check_file(path)
     with telling(path), open(path, "rb", opener=_without_following) as file:
@@ -86,12 +86,12 @@ def _without_following(path: str, flags: int) -> int:
 
 
 def create(path: Path, data: bytes) -> None:
-    """A new private file, safe on the disk. :raises StateUnusable: also if there is one."""
+    """Write a new private file. :raises StateUnusable: also if there is a file already."""
     with telling(path):
         whole_files.create(path, data)
 
 
 def replace(path: Path, data: bytes) -> None:
-    """A private file with new content, whole or not at all. :raises StateUnusable: if not."""
+    """Replace a private file, completely or not at all. :raises StateUnusable: it failed."""
     with telling(path):
         whole_files.replace(path, data)

@@ -1,8 +1,8 @@
-"""New keys of people who are on line: proved, written down, and theirs from then on.
+"""Changes of keys of people who are on line.
 
-A change is over as soon as the registry has it, and until then its person is held: in no request,
-in no chat, and not to be logged in a second time. So at every moment one key is theirs for
-everybody, and who comes back after a lost answer finds either key settled.
+A change is done once the registry has it. Until then the person is held: they are in no request and
+no chat, and cannot log in a second time. So everybody sees the same key of theirs at any moment,
+and a client that lost the answer finds one of its two keys in force.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from securecom.succession import Link, encode
 
 
 class KeyChanges:
-    """All of a server.
+    """Every key change on this server.
 
-    :param server: its id (32 bytes).
-    :param seconds: a clock that nobody sets, `securecom.clocks.steady`.
+    :param server: the server's id (32 bytes).
+    :param seconds: the steady clock (`securecom.clocks`).
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class KeyChanges:
         seconds: Callable[[], float],
     ) -> None:
         self._registry, self._server, self._switchboard = registry, server, switchboard
-        #: How often people have had new keys.
+        #: How often people have got a new key.
         self.rate = Rate[Name](limits.NEW_KEYS, limits.NEW_KEY_WINDOW, seconds)
         #: How often they have asked for one.
         self.tries = Rate[Name](limits.NEW_KEY_TRIES, limits.NEW_KEY_WINDOW, seconds)
@@ -45,19 +45,19 @@ class KeyChanges:
     def chain(self, name: Name, key: PublicKey) -> Deferred[bytes]:
         """The chain that led to this key.
 
-        Fails with `NoSuchUser` if the key is not theirs any more, with `ServerTrouble` while it may
-        or may not be.
+        Fails with `NoSuchUser` if it is no longer theirs, and with `ServerTrouble` while it is
+        being changed.
         """
         return self._registry.successions(name, key).addCallback(self._settled, name)
 
     def _settled(self, links: list[Link], name: Name) -> bytes:
         if name in self._under_way:
-            raise refusals.ServerTrouble("its key is just being changed")
+            raise refusals.ServerTrouble("the key is being changed")
         return encode(links)
 
     @inlineCallbacks
     def change(self, party: Party, link: Link) -> Generator[Deferred[Any], Any, None]:
-        """The link's new key is the party's. Fails with a refusal; then nothing has changed."""
+        """Make the link's new key the party's. Fails with a refusal; then nothing has changed."""
         if not self.tries.allow(party.name):
             raise refusals.TooManyRequests()
         if not link.holds(self._server, party.name):

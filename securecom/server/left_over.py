@@ -1,8 +1,8 @@
-"""What a killed server leaves behind: a file or link with its process number in it.
+"""Removes what a killed server leaves behind: a file or link with its process number in it.
 
-Twisted takes such a number for a running server if any process has it. In a container the next
-server usually has the very same number (1), so it takes itself for the other one. A number that is
-our own cannot be that of a server that ran before we started.
+Twisted takes it that a server is running if any process has that number. In a container the next
+server usually has the same number (1), so it would take itself for the other one. But a number that
+is our own cannot belong to a server that still runs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import socket
 from pathlib import Path
 
-#: Twisted's name for the link that says who listens on a unix socket.
+#: The suffix of the link in which Twisted notes who listens on a unix socket.
 _LOCK = ".lock"
 
 
@@ -20,16 +20,15 @@ def remove_pid_file(path: Path) -> None:
     try:
         if int(path.read_text("ascii")) == os.getpid():
             path.unlink()
-    except (OSError, ValueError):  # not there, or not ours to judge: twistd says so
+    except (OSError, ValueError):  # it is missing, or twistd will say what is wrong with it
         return
 
 
 def remove_socket_lock(path: Path) -> None:
     """Remove a unix socket with its lock if the number there is our own and nobody listens.
 
-    Twisted removes a dead socket only together with a lock that it has found stale itself.
-
-    Two containers that share a folder may both have the number 1, and one of them be alive.
+    Twisted removes a dead socket only together with a lock that it has found to be stale. Whether
+    somebody listens matters, since two containers that share a folder may both have the number 1.
     """
     lock = path.with_name(path.name + _LOCK)
     try:
@@ -37,7 +36,7 @@ def remove_socket_lock(path: Path) -> None:
             lock.unlink()
             if path.is_socket():
                 path.unlink()
-    except OSError:  # no lock, or not ours to remove: Twisted says so when it listens
+    except OSError:  # there is no lock, or Twisted will say what is wrong when it listens
         return
 
 

@@ -1,7 +1,7 @@
-"""The switchboard in memory: one server, everybody on it.
+"""The switchboard of one server, in memory.
 
-One dictionary says who is engaged, in a request or a chat; both parties enter it and leave it
-together, so that a reservation is atomic and nobody is in two things at once.
+One dictionary says who is engaged, in a request or a chat. Both people of either enter and leave it
+together, so that nobody is ever in two things at once.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SHARES = 1 << (8 * _SHARE_BYTES)
 
 @dataclass(eq=False)
 class Chat:
-    """Two people who both agreed."""
+    """A chat of two people who both agreed to it."""
 
     caller: Party
     callee: Party
@@ -42,13 +42,13 @@ class Chat:
 
 
 class OnHold:
-    """Somebody who is in nothing, and is to stay so for a moment."""
+    """Keeps somebody whose key is being changed out of requests and chats."""
 
 
 class LocalSwitchboard:
-    """See `securecom.server.switchboard.Switchboard`.
+    """A `Switchboard` (which documents its methods) for one process.
 
-    :param random: so many random bytes, for chat ids and stream numbers.
+    :param random: gives this many random bytes, for chat ids and stream numbers.
     """
 
     def __init__(self, clock: IReactorTime, random: Callable[[int], bytes]) -> None:
@@ -56,21 +56,19 @@ class LocalSwitchboard:
         self._parties: dict[Name, Party] = {}
         self._leases = Leases(clock)
         self._engaged: dict[Name, ChatRequest | Chat | OnHold] = {}
-        #: Requests that have not come to an end yet, by caller and callee.
+        #: Requests that are not over, by caller and callee.
         self._standing: dict[tuple[Name, Name], ChatRequest] = {}
-        #: Callee -> the request that was put to their client behind the one they are engaged in.
+        #: Callee -> the request that was put to their client besides the one they are engaged in.
         self._behind: dict[Name, ChatRequest] = {}
         self.restraints = Restraints(clock)
 
     # --- presence ---------------------------------------------------------------------------
 
     def arrive(self, party: Party) -> Deferred[None]:
-        """See the interface."""
         self._parties[party.name] = party
         return succeed(None)
 
     def leave(self, party: Party) -> Deferred[None]:
-        """See the interface."""
         if self._parties.get(party.name) is not party:
             return succeed(None)
         self._leases.end(party.name)
@@ -87,7 +85,6 @@ class LocalSwitchboard:
         return succeed(None)
 
     def set_available(self, party: Party, lease: Lease | None) -> Deferred[None]:
-        """See the interface."""
         if self._parties.get(party.name) is not party:
             return succeed(None)
         if lease is None:
@@ -97,7 +94,6 @@ class LocalSwitchboard:
         return succeed(None)
 
     def available(self, asker: Party, after: str, text: str) -> Deferred[Page]:
-        """See the interface."""
         if refusal := self.restraints.against_list(asker.name):
             return fail(refusal)
         found = (
@@ -110,17 +106,17 @@ class LocalSwitchboard:
         return succeed(Page(names, busy, more=next(found, None) is not None))
 
     def _is_open_to(self, asker: Party, name: Name) -> bool:
-        """May be asked by this person, busy or not: that is nobody's business."""
+        """Whether the asker can ask this person, who may be busy."""
         if not self._leases.admits(name, asker.name):
             return False
         party = self._parties[name]
         return party is not asker and party.reachable and party.admits(asker.name)
 
     def _shows_busy(self, name: Name, asker: Party) -> bool:
-        """Whoever may ask them may be told, and that is the person's choice.
+        """Whether the asker can ask this person and sees, by their choice, that they are busy.
 
-        In a chat, or asking somebody: what one knows of oneself. Not while being asked, or the
-        one who asks could learn from a third whether their request was put before anybody.
+        Busy is who chats or asks somebody, and not who is being asked. Otherwise a caller could
+        learn from a third person whether their request reached anybody.
         """
         if not self._leases.shows_busy(name, asker.name) or not self._is_open_to(asker, name):
             return False
@@ -131,14 +127,13 @@ class LocalSwitchboard:
     # --- what is remembered -----------------------------------------------------------------
 
     def held(self, party: Party) -> Deferred[list[Fact]]:
-        """See the interface."""
         name = party.name
         facts = remembered.availability(self._leases.of(name))
         facts += self._engagement(name)
         return succeed(facts + self.restraints.held(name))
 
     def _engagement(self, name: Name) -> list[Fact]:
-        """The caller of a request is told nothing of where it is."""
+        """The request or chat of this person; a caller does not learn what became of theirs."""
         engagement = self._engaged.get(name)
         if isinstance(engagement, Chat):
             names = (engagement.caller.name, engagement.callee.name)
@@ -150,12 +145,10 @@ class LocalSwitchboard:
         return facts
 
     def forget(self, names: frozenset[Name]) -> Deferred[None]:
-        """See the interface."""
         self.restraints.forget(names)
         return succeed(None)
 
     def drop_old(self) -> None:
-        """See the interface."""
         self.restraints.drop_old()
 
     # --- requests ---------------------------------------------------------------------------
@@ -163,7 +156,6 @@ class LocalSwitchboard:
     def request(
         self, caller: Party, callee: Name, chat_seconds: int | None = None
     ) -> Deferred[Opened]:
-        """See the interface."""
         if self._parties.get(caller.name) is not caller:
             return fail(refusals.NoAnswer())
         if theirs := self._crossing(caller, callee):
@@ -179,7 +171,6 @@ class LocalSwitchboard:
         return request.answer
 
     def cancel(self, caller: Party) -> Deferred[None]:
-        """See the interface."""
         engagement = self._engaged.get(caller.name)
         if not isinstance(engagement, ChatRequest) or engagement.caller is not caller:
             return fail(refusals.NothingToEnd())
@@ -187,22 +178,20 @@ class LocalSwitchboard:
         return succeed(None)
 
     def silence(self, party: Party, caller: Name) -> Deferred[None]:
-        """See the interface."""
         request = self._standing.get((caller, party.name))
         if request is not None:
             request.machine.dismiss()
         return succeed(None)
 
     def _drawn_time(self) -> float:
-        """How long a request stands, whatever becomes of it: uniform, and not looked at again."""
+        """How long a request lasts, whatever becomes of it: drawn once, evenly spread."""
         share = int.from_bytes(self._random(_SHARE_BYTES), "big") / _SHARES
         return limits.REQUEST_STANDS + share * (limits.REQUEST_EXPIRES - limits.REQUEST_STANDS)
 
     def _look(self, request: ChatRequest) -> None:
-        """Look for the callee: the first thing that depends on who they are.
+        """Look for the callee, which is the first thing that depends on who they are.
 
-        Never in the turn in which the caller asks, or a ping sent along would tell how much work
-        that was.
+        This never happens in the reactor turn of the request: a ping sent along could measure it.
         """
         if self._standing.get((request.caller.name, request.wanted)) is not request:
             return
@@ -220,7 +209,7 @@ class LocalSwitchboard:
                 request.machine.hush()
 
     def _whom_to_tell(self, request: ChatRequest) -> Party | None:
-        """Whoever is on line and would hear of it, if only later."""
+        """The callee, if they are on line and may hear of the request, now or as a missed one."""
         caller, name = request.caller, request.wanted
         party = self._parties.get(name)
         if party is None or party is caller or not party.admits(caller.name):
@@ -230,9 +219,9 @@ class LocalSwitchboard:
         return None if self.restraints.insists(caller.name, name) else party
 
     def _is_put_before(self, callee: Party, request: ChatRequest) -> bool:
-        """Reserve the callee, or have their client choose between this request and the open one.
+        """Reserve the callee, or put this request to their client besides the open one.
 
-        Whom the callee has met, the server does not know; their client does.
+        Their client chooses, since it knows whom the callee has met, and the server does not.
         """
         name, caller = callee.name, request.caller
         if not self._is_open_to(caller, name):
@@ -250,15 +239,15 @@ class LocalSwitchboard:
         return True
 
     def _may_see_busy(self, request: ChatRequest) -> bool:
-        """A caller who asks too many is told nothing."""
+        """Whether the caller sees that the callee is busy; not once they were asked too often."""
         name = request.wanted
         return self._shows_busy(name, request.caller) and not self.restraints.is_full(name)
 
     def _crossing(self, asker: Party, asked: Name) -> ChatRequest | None:
-        """The request of `asked` to the asker, who is in nothing else."""
+        """The open request of `asked` to the asker, if the asker is in nothing else."""
         theirs = self._standing.get((asked, asker.name))
         if asked == asker.name or self._engaged.get(asker.name) not in (None, theirs):
-            return None  # nobody meets themselves
+            return None  # a request to oneself crosses nothing
         return theirs
 
     @staticmethod
@@ -270,33 +259,33 @@ class LocalSwitchboard:
             return request.crossing
         return fail(refusals.Occupied())  # accepted a moment ago: the chat is on its way
 
-    # what a request needs (`chat_request.Board`)
+    # --- chat_request.Board -----------------------------------------------------------------
 
     def new_chat(self) -> tuple[bytes, int]:
-        """Random: they tell nobody how many chats there were."""
+        """Random numbers, which do not show how many chats there have been."""
         return self._random(_CHAT_BYTES), self._new_stream()
 
     def _new_stream(self) -> int:
         return int.from_bytes(self._random(_STREAM_BYTES), "big") or 1  # 0 is none
 
     def refused(self, request: ChatRequest) -> int:
-        """The next time takes longer."""
+        """Note the refusal, and say how long the caller has to wait."""
         return self.restraints.cooldowns.refused(request.caller.name, request.wanted)
 
     def shows_busy(self, request: ChatRequest) -> bool:
-        """The callee lets the caller see it."""
+        """Whether the callee lets the caller see that they are busy."""
         return self._leases.shows_busy(request.wanted, request.caller.name)
 
     def reserves(self, request: ChatRequest) -> bool:
-        """The callee is in this request, and not only asked behind another."""
+        """Whether the callee is engaged in this request, and not only asked alongside another."""
         return self._engaged.get(request.wanted) is request
 
     def unasked(self, request: ChatRequest) -> None:
-        """The offer was of no weight to the callee: it does not count against the next caller."""
+        """Do not count this request against the next caller."""
         self.restraints.unreach(request.wanted)
 
     def released(self, request: ChatRequest, name: Name) -> None:
-        """Free for others; a request behind this one takes its place."""
+        """Free this person for others; a request that was put besides this one takes its place."""
         if name == request.caller.name:
             self._standing.pop((name, request.wanted), None)
         if self._behind.get(name) is request:
@@ -307,21 +296,18 @@ class LocalSwitchboard:
                 self._engaged[name] = behind
 
     def hold(self, party: Party) -> Deferred[None]:
-        """See the interface."""
         if party.name in self._engaged:
             return fail(refusals.Occupied())
         self._engaged[party.name] = OnHold()
         return succeed(None)
 
     def release(self, party: Party) -> None:
-        """See the interface."""
         if isinstance(self._engaged.get(party.name), OnHold):
             del self._engaged[party.name]
 
     # --- chats ------------------------------------------------------------------------------
 
     def end(self, party: Party, stream: int) -> Deferred[None]:
-        """See the interface."""
         engagement = self._engaged.get(party.name)
         if not isinstance(engagement, Chat) or engagement.relay.stream != stream:
             return fail(refusals.NothingToEnd())
@@ -329,7 +315,7 @@ class LocalSwitchboard:
         return succeed(None)
 
     def established(self, request: ChatRequest) -> None:
-        """Both legs are joined, and then told."""
+        """Join the two legs, and then tell both people."""
         caller, callee = request.caller, request.asked
         relay = Relay(request.stream, caller.leg, callee.leg)
         chat = Chat(caller, callee, relay)

@@ -1,4 +1,4 @@
-"""Who is logged in: one session a key, found by id for the request channel."""
+"""What all connections of a server share: its sessions, registry, switchboard, rates and turns."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ from securecom.server.switchboard import Switchboard
 
 
 class Sessions:
-    """All sessions of this server."""
+    """Everybody who is logged in, with one session each."""
 
     def __init__(self, registry: SQLiteRegistry) -> None:
         self._registry = registry
         self._by_id: dict[bytes, Session] = {}
         self._by_name: dict[Name, Session] = {}
-        #: Takes log-ins; until the server stops.
+        #: Whether people can log in; they cannot once the server is stopping.
         self.is_open = True
 
     def __len__(self) -> int:
         return len(self._by_id)
 
     def by_id(self, ident: bytes) -> Session | None:
-        """The live session with this public handle."""
+        """The session with this public handle."""
         return self._by_id.get(ident)
 
     def of(self, name: Name) -> Session | None:
-        """The live session of this person."""
+        """This person's session."""
         return self._by_name.get(name)
 
     def open(self, session: Session, takeover: bool) -> None:
-        """A log-in whose key was found.
+        """Add the session of a person who has logged in.
 
-        :raises AlreadyOnline: if there is one and `takeover` is False.
-        :raises ServerFull: if there is no room, or the server stops.
+        :raises AlreadyOnline: they have one already, and `takeover` is False.
+        :raises ServerFull: there is no room, or the server is stopping.
         """
         if not self.is_open:
             raise refusals.ServerFull()
@@ -63,16 +63,17 @@ class Sessions:
         self._by_name[session.name] = session
 
     def forget(self, session: Session) -> None:
-        """The session is over."""
+        """Remove a session that is over."""
         if self._by_id.get(session.ident) is session:
             del self._by_id[session.ident]
         if self._by_name.get(session.name) is session:
             del self._by_name[session.name]
 
     def recheck(self) -> Deferred[None]:
-        """The registry changed: end the sessions of who may no longer have one; who blocks whom?
+        """Follow a change of the registry.
 
-        Fails as the registry does; then nothing was checked.
+        The sessions of people who were removed or disabled, or whose key was reset, end; block
+        lists are loaded again. Fails as the registry does; then nothing was checked.
         """
         checked = self._registry.users().addCallback(self._end_strangers)
         return checked.addCallback(lambda _: self._registry.blocks()).addCallback(self._reload)
@@ -82,7 +83,7 @@ class Sessions:
             session.blocks.take(blocks.get(session.name, []))
 
     def end_all(self) -> None:
-        """The server stops, and opens no session any more."""
+        """End all sessions and open no more: the server is stopping."""
         self.is_open = False
         for session in list(self._by_id.values()):
             session.end("shutdown")
@@ -94,14 +95,12 @@ class Sessions:
                 session.end("disabled")
 
 
-# --- What stands behind the server's doors: registry, sessions, switchboard, and who is let in
-
-#: How often somebody looked at their list of blocks, or changed it.
+#: The name of the rate of looking at or changing one's block list.
 _BLOCKS = "looks at your blocks"
 
 
 class Reception:
-    """The one thing that every connection of this server knows.
+    """What every connection of this server is given.
 
     :param now: the wall clock, for invitations (seconds since 1970).
     :param server: the server's id (32 bytes).
@@ -117,9 +116,9 @@ class Reception:
     ) -> None:
         self.clock = clock
         self.switchboard = switchboard
-        #: Whose commands are worked on next.
+        #: Decides whose commands are worked on next.
         self.turns = Turns(clock)
-        #: How soon after each other each person's commands are worked on.
+        #: Decides how soon a person's next command is worked on.
         self.pacer = Pacer(clock)
         self.sessions = Sessions(registry)
         self.key_changes = KeyChanges(registry, server, switchboard, clock.seconds)
@@ -127,12 +126,12 @@ class Reception:
         self.dial: Dial = _no_dialling
         #: Draws how long the server waits before it acts on one person's request for another.
         self.pause: Callable[[], float] = no_pause
-        #: Told to clients at log-in; known when the ports are open.
+        #: Sent to clients at log-in; known once the ports are open.
         self.request_port = 0
         self.dial_port: int | None = None
         self._now = now
         self._registry = registry
-        #: The lists of those who are on line, or just logging in.
+        #: The block lists of people who are on line or are logging in.
         self._blocks: WeakValueDictionary[Name, Blocks] = WeakValueDictionary()
         window = limits.REQUEST_WINDOW
         self._rates = {
@@ -147,14 +146,14 @@ class Reception:
         return self._registry.user_by_key(key).addErrback(as_refusal).addCallback(_admitted)
 
     def spend(self, token_hash: bytes, key: PublicKey) -> Deferred[Name]:
-        """The name that an invitation gave to this key. Fails with a refusal."""
+        """Spend an invitation on this key. Fires with its name, or fails with a refusal."""
         return self._registry.spend(token_hash, key, self._now()).addErrback(as_refusal)
 
     def blocks(self, owner: Name) -> Deferred[Blocks]:
         """Whom this user has blocked. Fails with `ServerTrouble`.
 
-        All who log in under a name share one list: or what one blocks at the moment when another
-        takes it over would be missing in that one's.
+        All sessions of a name share one list. Otherwise a block made while another session takes
+        over would be missing there.
         """
         blocks = self._blocks.get(owner)
         if blocks is None:
@@ -162,19 +161,20 @@ class Reception:
         return blocks.load().addErrback(as_refusal).addCallback(lambda _: blocks)
 
     def chain(self, user: User, key: PublicKey) -> Deferred[bytes]:
-        """What led this user to this key; the last question of a log-in, for it asks again whose.
+        """The chain that led this user to this key.
 
-        Fails with `NotEnrolled`, or with `ServerTrouble`: also while the key is being changed.
+        This comes last in a log-in, since it also checks that the key is still the user's. Fails
+        with `NotEnrolled`, or with `ServerTrouble`, also while the key is being changed.
         """
         return self.key_changes.chain(user.name, key).addErrback(_theirs)
 
     def account(self, name: Name) -> Account:
-        """What this user may ask about themselves."""
+        """What answers this user's `/mydata` and `/forget-me`."""
         recheck = self.sessions.recheck
         return Account(name, self._registry, self._rates, self.pacer, self._now, recheck)
 
     def forget(self, names: frozenset[Name]) -> Deferred[None]:
-        """Remember nothing of names that are nobody's any more."""
+        """Forget everything about names that nobody has any more."""
         for name in names:
             for rate in self._rates.values():
                 rate.forget(name)
@@ -182,7 +182,7 @@ class Reception:
         return self.switchboard.forget(names)
 
     def drop_old(self) -> None:
-        """Forget what people did so long ago that it no longer counts against them."""
+        """Forget what people did too long ago to count against them."""
         for rate in self._rates.values():
             rate.drop_old()
         self.pacer.drop_old()
@@ -198,7 +198,7 @@ class Reception:
 
 
 def _theirs(failure: Failure) -> Failure:
-    """Another key took this one's place, or the admin took it away, while they logged in."""
+    """The key was replaced, or taken away by the admin, during the log-in."""
     return Failure(refusals.NotEnrolled()) if failure.check(NoSuchUser) else as_refusal(failure)
 
 

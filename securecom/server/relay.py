@@ -1,6 +1,9 @@
-"""Which chat frames a person may send: those of the one stream that is open to them.
+"""The way of chat frames: from their sender, if a chat is open to them, to the other person.
 
-This is where consent is enforced on every byte: a stream is opened only for an accepted chat.
+Here consent is enforced on every byte, since a stream is opened only for an accepted chat. Nothing
+is read: whole runs of frames pass as they are, one write each. When one person reads slowly, the
+other's connection is held, so that no more waits between them than two sockets hold;
+`limits.NO_PROGRESS` ends a connection that never drains.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from securecom.framing import Run
 
 
 class Streams:
-    """One person's open stream, and the ended ones whose late frames are harmless.
+    """The stream that is open to one person, and ended ones whose late frames are harmless.
 
     :param leg: the person's standard channel.
     """
@@ -26,23 +29,23 @@ class Streams:
 
     @property
     def ended(self) -> int:
-        """How many ended ones are remembered."""
+        """The number of ended streams that are remembered."""
         return len(self._ended)
 
     def open(self, relay: Relay) -> None:
-        """The relay's stream is this person's from now on."""
+        """Open the relay's stream to this person."""
         self._open = relay
 
     def close(self, stream: int) -> None:
-        """This stream is over; frames of it that are still on their way are dropped."""
+        """Close this stream; frames of it that are still on their way will be dropped."""
         self._ended.append(stream)
         if self._open is not None and self._open.stream == stream:
             self._open = None
 
     def received(self, run: Run) -> None:
-        """Frames came from this person.
+        """Forward frames from this person, or drop those of an ended stream.
 
-        :raises NotYourStream: if this stream was never opened to them.
+        :raises NotYourStream: this stream was never opened to them.
         """
         if self._open is not None and run.stream == self._open.stream:
             self._open.forward(self._leg, run.raw)
@@ -54,11 +57,6 @@ class Streams:
         if self._open is not None:
             self._open.congestion_changed(self._leg)
 
-
-# --- Joins the two legs of a chat: whole runs of frames, one write each, memory bounded -------
-# The relay reads nothing. When one leg's reader is slow, the other leg's writer is held, so that
-# what waits between them is what two sockets hold; `limits.NO_PROGRESS` ends a reader that never
-# comes back.
 
 _HOLD = "the other leg's congestion"
 
@@ -72,16 +70,16 @@ class Leg(Protocol):
         """Write whole frames to this person."""
 
     def hold(self, who: str) -> None:
-        """Read nothing more from this person."""
+        """Stop reading from this person."""
 
     def release(self, who: str) -> None:
         """Read from them again."""
 
 
 class Relay:
-    """The two legs of one chat.
+    """Joins the two legs of one chat.
 
-    :param stream: the number that both legs' chat frames bear.
+    :param stream: the stream number in both legs' chat frames.
     """
 
     def __init__(self, stream: int, one: Leg, other: Leg) -> None:
@@ -91,12 +89,12 @@ class Relay:
             self.congestion_changed(leg)
 
     def forward(self, source: Leg, raw: bytes) -> None:
-        """Whole frames from one leg go to the other as they are."""
+        """Pass whole frames from one leg to the other as they are."""
         if target := self._other.get(source):
             target.send(raw)
 
     def congestion_changed(self, leg: Leg) -> None:
-        """A leg became full or has room again: its counterpart is held or released."""
+        """A leg became full, or has room again: hold or release the other."""
         if source := self._other.get(leg):
             if leg.is_congested:
                 source.hold(_HOLD)
@@ -104,7 +102,7 @@ class Relay:
                 source.release(_HOLD)
 
     def end(self) -> None:
-        """Forward nothing more, hold nobody."""
+        """Forward nothing more, and hold nobody."""
         legs, self._other = list(self._other), {}
         for leg in legs:
             leg.release(_HOLD)

@@ -1,7 +1,7 @@
-"""What the server remembers of a person, in the words in which they are shown it.
+"""What the server holds in memory about a person, in the words of `/mydata`.
 
-Other people's names are in it only where the person was told them when it happened. `NOT_SHOWN`
-says in words what is kept back: it belongs to somebody else, or would break their silence.
+Other people's names are in it only where the person has seen them already. `NOT_SHOWN` lists what
+is kept back because it belongs to somebody else, or would break their silence.
 """
 
 from __future__ import annotations
@@ -18,18 +18,21 @@ NOT_SHOWN = tuple(
     for what, why in (
         ("who has blocked you, if anybody", "other people's block lists are theirs"),
         ("who is available to you by name", "other people's availability is theirs"),
-        ("who asks you while you are not asked", "such a request is theirs; missed ones are told"),
-        ("whether your request reached anybody", "that is the silence of the one you ask"),
-        ("when your request ends without an answer", "drawn by chance; it is the same silence"),
+        ("requests to you that you were not shown", "they are the callers'; missed ones you see"),
+        (
+            "whether your request reached anybody",
+            "that would break the callee's silence",
+        ),
+        ("when your request ends without an answer", "a random time, for the same reason"),
         ("when your next commands are due", "your client knows what it sent within a minute"),
-        ("how many connections come from your address", "it may be your neighbours' too"),
-        ("the keys of your connections", "your client has them; nobody should read them"),
+        ("how many connections come from your address", "your neighbours may share it"),
+        ("the keys of your connections", "your client has them; nobody needs to see them"),
     )
 )
 
 
 def session(address: str, handle: bytes, request_channel: str, ended: int) -> list[Fact]:
-    """A log-in."""
+    """A session."""
     return [
         Fact("session", "your address", address),
         Fact("session", "handle", handle.hex()),
@@ -39,19 +42,19 @@ def session(address: str, handle: bytes, request_channel: str, ended: int) -> li
 
 
 def availability(lease: Lease | None) -> list[Fact]:
-    """Who may ask, and how long."""
+    """Who can ask this person, and how long."""
     if lease is None:
         return [Fact("availability", "you are", "away")]
     until = "the session ends" if lease.seconds is None else f"{lease.seconds:.0f} s from now"
     facts = [Fact("availability", "you are", "available"), Fact("availability", "until", until)]
     to = ["everybody"] if lease.audience is None else sorted(lease.audience)
     facts += [Fact("availability", "to", str(name)) for name in to]
-    told = "told when you are busy"
-    return facts + [Fact("availability", told, str(name)) for name in sorted(lease.busy_to)]
+    sees = "sees when you are busy"
+    return facts + [Fact("availability", sees, str(name)) for name in sorted(lease.busy_to)]
 
 
 def request(own: Name, caller: Name, wanted: Name, chat_seconds: int | None) -> list[Fact]:
-    """A request that is open, as both its people know it."""
+    """An open request, as much as both people know of it."""
     span = [] if chat_seconds is None else [Fact("request", "for", f"{chat_seconds} s")]
     if caller == own:
         return [Fact("request", "you ask", str(wanted)), *span]
@@ -65,10 +68,10 @@ def chat(own: Name, names: tuple[Name, Name], stream: int) -> list[Fact]:
 
 
 def cooldowns(own: Name, pairs: Sequence[tuple[Name, Name, int]]) -> list[Fact]:
-    """Refusals, by and of this person, as long as they are remembered."""
+    """Refusals by and of this person that are still remembered."""
     facts = []
     for caller, callee, left in pairs:
-        wait = f"{left} s from now" if left else "now; one more no takes longer"
+        wait = f"{left} s from now" if left else "now; another no makes it longer"
         if caller == own:
             facts.append(Fact("refusals", f"{callee} refused you, you may ask again", wait))
         else:
@@ -77,7 +80,7 @@ def cooldowns(own: Name, pairs: Sequence[tuple[Name, Name, int]]) -> list[Fact]:
 
 
 def counts(by_you: int, to_you: int, lists: int) -> list[Fact]:
-    """How often, for the limits on that."""
+    """Events that rates count."""
     return [
         Fact("counted lately", "requests by you", str(by_you)),
         Fact("counted lately", "requests to you", str(to_you)),

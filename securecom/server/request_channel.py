@@ -1,8 +1,8 @@
-"""The request channel: the second connection of a client, its daemon role's.
+"""The request channel: a client's second connection, for its daemon role.
 
-It proves itself with the session key of the standard channel, both ways, bound to its own TLS
-(docs/protocol.md, "Request channel"). The same protocol serves when the client connects (listen)
-and when the server does (dial); the server is TLS server in both.
+Each side proves that it has the session key of the standard channel, in a way that is bound to this
+connection's TLS (docs/protocol.md, "Request channel"). The same class serves whether the client
+connects (listen) or the server does (dial); the server is the TLS server in both.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from securecom.server.session import Session
 class RequestConnection(Connection, amp.CommandLocator):
     """One client's request channel.
 
-    :param only: in dial mode, the session that was asked to be here; no other's proof will do.
+    :param only: when dialling, the session whose client was dialled; no other may prove itself.
     """
 
     alpn = frozenset({tls.ALPN_REQUEST})
@@ -39,18 +39,18 @@ class RequestConnection(Connection, amp.CommandLocator):
         self._session: Session | None = None
         self._is_refused = False
         self._liveness = Liveness(self, sends_pings=False)
-        #: Fires when the proof was good; fails when the connection ends before that.
+        #: Fires when the proof was good; fails if the connection ends before that.
         self.proven: Deferred[None] = Deferred()
         if only is None:
             self.proven.addErrback(lambda _: None)  # nobody waits for it
 
     def responders(self) -> amp.IResponderLocator:
-        """Two commands: `ProveSession` first, `Ping` afterwards."""
+        """Itself: it takes `ProveSession`, and `Ping` after that."""
         return self
 
     @vocabulary.ProveSession.responder
     def prove_session(self, session: bytes, proof: bytes) -> dict[str, Any]:
-        """Check that this client holds the key of that session; prove that we do."""
+        """Check that this client has the session's key, and prove that we have it."""
         binding = peers.request_binding(self.tls)
         found = self._find(session, proof, binding)
         if found is None:
@@ -70,13 +70,13 @@ class RequestConnection(Connection, amp.CommandLocator):
 
     @vocabulary.Ping.responder
     def ping(self) -> dict[str, Any]:
-        """Here. :raises WireError: before the proof."""
+        """Answer a ping. :raises WireError: it comes before the proof."""
         if self._session is None:
             raise WireError("a ping before the proof")
         return {}
 
     def _find(self, ident: bytes, proof: bytes, binding: bytes) -> Session | None:
-        """The live session whose key made this proof, if it may be here."""
+        """The session whose key made this proof, if it may use this connection."""
         found = self._reception.sessions.by_id(ident)
         if self._is_refused or self._session is not None:
             return None
@@ -91,7 +91,7 @@ class RequestConnection(Connection, amp.CommandLocator):
         super().dataReceived(data)
 
     def lost(self, reason: Failure) -> None:
-        """The person cannot be asked until a new one is proven."""
+        """The connection is gone; the person cannot be asked until another one is proven."""
         self._liveness.stop()
         if self._session is not None:
             self._session.channel_lost(self)
@@ -102,7 +102,7 @@ class RequestConnection(Connection, amp.CommandLocator):
 class RequestFactory(Factory):
     """Makes the server's ends of request channels.
 
-    :param only: for dialling: the session whose channel this is to be.
+    :param only: when dialling, the session whose client is dialled.
     """
 
     noisy = False

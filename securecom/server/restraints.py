@@ -1,4 +1,7 @@
-"""How often: sliding windows over a clock, forgetting by themselves."""
+"""What holds people back: rates, cool-downs after a refusal, availability, and blocks.
+
+All of it is in memory. Only blocks are kept in the registry, too.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +26,10 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Rate(Generic[K]):
-    """At most `count` events of one key in `window` seconds.
+    """Allows at most `count` events of one key in `window` seconds, and forgets old ones.
 
-    :param seconds: a clock that nobody sets, `securecom.clocks.steady`.
-    :param keys: keys remembered at the most; the longest unused is forgotten first.
+    :param seconds: the steady clock (`securecom.clocks`).
+    :param keys: the most keys to remember; the least recently used is forgotten first.
     """
 
     def __init__(
@@ -37,27 +40,27 @@ class Rate(Generic[K]):
         keys: int = limits.MAX_RATE_KEYS,
     ) -> None:
         self._count, self._window, self._seconds, self._keys = count, window, seconds, keys
-        #: When each key's events were; the key that was tried longest ago comes first. Lists: a
-        #: deque takes 760 bytes for its first event, and most keys have one.
+        #: The times of each key's events, the least recently tried key first. Lists, because a
+        #: deque takes 760 bytes for its first event, and most keys have only one.
         self._events: OrderedDict[K, list[float]] = OrderedDict()
 
     def forget(self, key: K) -> None:
-        """What was counted of this key is forgiven."""
+        """Forget what was counted for this key."""
         self._events.pop(key, None)
 
     def __iter__(self) -> Iterator[K]:
-        """The keys of which something is remembered."""
+        """The keys for which something is remembered."""
         return iter(self._events)
 
     def count(self, key: K) -> int:
-        """Events of this key in the window that ends now."""
+        """The number of this key's events in the window that ends now."""
         times = self._recent(key)
         if not times:
             self.forget(key)
         return len(times)
 
     def allow(self, key: K) -> bool:
-        """Count one event of this key, unless it is one too many."""
+        """Count one more event of this key. Returns False, and does not, if it is too many."""
         self.drop_old()
         times = self._recent(key)
         is_allowed = len(times) < self._count
@@ -70,11 +73,11 @@ class Rate(Generic[K]):
         return is_allowed
 
     def is_full(self, key: K) -> bool:
-        """One more event of this key would be one too many."""
+        """Whether one more event of this key would be too many."""
         return self.count(key) >= self._count
 
     def take_back(self, key: K) -> None:
-        """Do not count the latest event of this key, if it is in the window."""
+        """Uncount the latest event of this key, if it is still in the window."""
         times = self._recent(key)[:-1]
         if times:
             self._events[key] = times
@@ -82,15 +85,15 @@ class Rate(Generic[K]):
             self.forget(key)
 
     def drop_old(self) -> None:
-        """Forget the keys whose events are all behind the window.
+        """Forget the keys whose events are all too old to count.
 
-        This stops at the first key that it has to keep, so each key is looked at about once. A key
-        behind that one stays for at most one window longer.
+        This stops at the first key that has to stay, so that each key is looked at about once. A
+        key after that one stays for at most one window longer.
         """
         start = self._seconds() - self._window
         while self._events:
             key, times = next(iter(self._events.items()))
-            if times and times[-1] > start:  # empty: a rate of none at all
+            if times and times[-1] > start:  # empty where the rate is 0
                 return
             del self._events[key]
 
@@ -99,22 +102,22 @@ class Rate(Generic[K]):
         return [time for time in self._events.get(key, ()) if time > start]
 
 
-# --- Who said no to whom, and how long the one who asked has to wait now: in memory only ------
+# --- refusals -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class _No:
-    """The latest refusal: the wait it brought, and when it was."""
+    """The latest refusal between two people: how long it made the caller wait, and its time."""
 
     wait: float
     at: float
 
 
 class Cooldowns:
-    """After each refusal the next request between the two has to wait twice as long.
+    """Makes a caller wait after a refusal, each time twice as long as the time before.
 
-    :param seconds: a clock that nobody sets, `securecom.clocks.steady`.
-    :param pairs: remembered at the most; the one refused longest ago is forgotten first.
+    :param seconds: the steady clock (`securecom.clocks`).
+    :param pairs: the most pairs to remember; the longest ago refused is forgotten first.
     """
 
     def __init__(self, seconds: Callable[[], float], pairs: int = limits.MAX_RATE_KEYS) -> None:
@@ -122,7 +125,7 @@ class Cooldowns:
         self._refusals: OrderedDict[tuple[Name, Name], _No] = OrderedDict()
 
     def refused(self, caller: Name, callee: Name) -> int:
-        """`callee` said no to `caller`; whole seconds until `caller` may ask again."""
+        """`callee` said no to `caller`. Returns the whole seconds until `caller` may ask again."""
         former = self._latest(caller, callee)
         wait = limits.COOLDOWN_FIRST
         if former is not None:
@@ -134,30 +137,30 @@ class Cooldowns:
         return self.left(caller, callee)
 
     def left(self, caller: Name, callee: Name) -> int:
-        """Whole seconds until `caller` may ask `callee`, 0: now."""
+        """The whole seconds until `caller` may ask `callee`; 0 means now."""
         latest = self._latest(caller, callee)
         if latest is None:
             return 0
         return max(0, math.ceil(latest.at + latest.wait - self._seconds()))
 
     def forget(self, one: Name, other: Name) -> None:
-        """The two have a chat: whatever was refused before no longer counts."""
+        """The two have a chat, so earlier refusals no longer count."""
         self._refusals.pop((one, other), None)
         self._refusals.pop((other, one), None)
 
     def of(self, name: Name) -> list[tuple[Name, Name, int]]:
-        """What is remembered of this person: caller, callee, whole seconds left (0: none)."""
+        """Refusals by and of this person: caller, callee, whole seconds left."""
         pairs = [pair for pair in self._refusals if name in pair]
-        told = [(*pair, self.left(*pair)) for pair in pairs]
-        return [one for one in told if one[:2] in self._refusals]  # others are forgotten by now
+        found = [(*pair, self.left(*pair)) for pair in pairs]
+        return [one for one in found if one[:2] in self._refusals]  # `left` forgets old ones
 
     def forget_all(self, names: frozenset[Name]) -> None:
-        """These people are gone, whoever refused whom."""
+        """Forget all refusals by and of these people."""
         for pair in [pair for pair in self._refusals if not names.isdisjoint(pair)]:
             del self._refusals[pair]
 
     def drop_old(self) -> None:
-        """Forget the refusals that are so old that the next one counts as the first again."""
+        """Forget refusals so old that the next one would count as the first again."""
         while self._refusals:
             caller, callee = next(iter(self._refusals))
             if self._latest(caller, callee) is not None:
@@ -171,7 +174,7 @@ class Cooldowns:
         return latest
 
 
-# --- Who is available, to whom, until when ----------------------------------------------------
+# --- availability ---------------------------------------------------------------------------
 
 
 @dataclass
@@ -181,7 +184,7 @@ class _Running:
 
 
 class Leases:
-    """The leases of everybody, in the order of their names."""
+    """Who is available, to whom and until when, in the order of names."""
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
@@ -189,7 +192,7 @@ class Leases:
         self._running: dict[Name, _Running] = {}
 
     def begin(self, name: Name, lease: Lease) -> None:
-        """From now on; a former lease of this person is over."""
+        """Begin a lease now; it replaces an earlier one of this person."""
         self.end(name)
         timer = None
         if lease.seconds is not None:
@@ -198,7 +201,7 @@ class Leases:
         insort(self._names, name)
 
     def end(self, name: Name) -> None:
-        """Now, if there is one."""
+        """End this person's lease, if there is one."""
         running = self._running.pop(name, None)
         if running is None:
             return
@@ -207,12 +210,12 @@ class Leases:
         del self._names[bisect_right(self._names, name) - 1]
 
     def excludes(self, name: Name, asker: Name) -> bool:
-        """This person is available, and not to the asker."""
+        """Whether this person is available, but not to the asker."""
         running = self._running.get(name)
         return running is not None and not self.admits(name, asker)
 
     def admits(self, name: Name, asker: Name) -> bool:
-        """This person is available to the asker."""
+        """Whether this person is available to the asker."""
         running = self._running.get(name)
         if running is None:
             return False
@@ -220,12 +223,12 @@ class Leases:
         return audience is None or asker in audience
 
     def shows_busy(self, name: Name, asker: Name) -> bool:
-        """This person is available to the asker, and lets them see when they are busy."""
+        """Whether the asker can ask this person and may see that they are busy."""
         running = self._running.get(name)
         return running is not None and asker in running.lease.busy_to and self.admits(name, asker)
 
     def of(self, name: Name) -> Lease | None:
-        """This person's, with the seconds that are left of it."""
+        """This person's lease, with the seconds that are left."""
         running = self._running.get(name)
         if running is None or running.timer is None:
             return None if running is None else running.lease
@@ -233,20 +236,21 @@ class Leases:
         return replace(running.lease, seconds=left)
 
     def after(self, name: str) -> Iterator[Name]:
-        """Everybody who is available to anybody, behind a name, in order."""
+        """Everybody who is available to anybody, in order, from after this name."""
         for at in range(bisect_right(self._names, name), len(self._names)):
             yield self._names[at]
 
 
-# --- Whom one person has blocked: kept in the registry, and in memory while they are on line --
-# In memory, so that a request by somebody who is blocked is answered no later and no sooner than
-# any other.
+# --- blocks ---------------------------------------------------------------------------------
 
 
 class Blocks:
-    """One person's list. A change counts once the registry has it.
+    """The people whom one person has blocked. A change counts once the registry has it.
 
-    :param rate: how often anybody looks at or changes theirs, whatever session they do it in.
+    The list is also in memory while that person is on line, so that a request from somebody who is
+    blocked takes as long as any other.
+
+    :param rate: how often people look at or change their lists, over all their sessions.
     """
 
     def __init__(self, registry: SQLiteRegistry, owner: Name, rate: Rate[Name]) -> None:
@@ -257,13 +261,13 @@ class Blocks:
         return name in self._names
 
     def load(self) -> Deferred[list[Name]]:
-        """Read the list; fires with it, in order."""
+        """Read the list. Fires with it, in order."""
         return self._registry.blocked(self._owner).addCallback(self.take)
 
     def add(self, name: Name) -> Deferred[list[Name]]:
-        """Block. Fails with `ListFull`. Nobody blocks themselves: that changes nothing.
+        """Block somebody. Fails with `ListFull`. Blocking oneself changes nothing.
 
-        :raises TooManyRequests: as do the two below.
+        :raises refusals.TooManyRequests: as do `remove` and `listed`.
         """
         self._count()
         if name == self._owner:
@@ -271,12 +275,12 @@ class Blocks:
         return self._registry.block(self._owner, name).addCallback(lambda _: self.load())
 
     def remove(self, name: Name) -> Deferred[bool]:
-        """Unblock; whether it was blocked."""
+        """Unblock somebody. Fires with whether they were blocked."""
         self._count()
         return self._registry.unblock(self._owner, name).addCallback(self._reload)
 
     def listed(self) -> Deferred[list[Name]]:
-        """What the person asks for: the list, in order."""
+        """The list, in order, as the person asked for it."""
         self._count()
         return self.load()
 
@@ -288,18 +292,18 @@ class Blocks:
         return self.load().addCallback(lambda _: changed)
 
     def take(self, names: list[Name]) -> list[Name]:
-        """This is the list now."""
+        """Make this the list."""
         self._names = frozenset(names)
         return names
 
 
-# --- What holds people back from asking: how often they did, whom, and who said no. In memory only
+# --- all of it together ---------------------------------------------------------------------
 
 Pair = tuple[Name, Name]
 
 
 class Restraints:
-    """The rates and cool-downs of everybody."""
+    """The rates and cool-downs of everybody on this server."""
 
     def __init__(self, clock: IReactorTime) -> None:
         window = limits.REQUEST_WINDOW
@@ -310,11 +314,11 @@ class Restraints:
         self.to_callee = Rate[Name](limits.REQUESTS_TO_CALLEE, window, clock.seconds)
 
     def against_list(self, asker: Name) -> refusals.Refusal | None:
-        """Why they may not look at a list now, if they may not."""
+        """Why this person may not see a list now; None if they may."""
         return None if self.lists.allow(asker) else refusals.TooManyRequests()
 
     def against_request(self, caller: Name, callee: Name) -> refusals.Refusal | None:
-        """Why the caller may not ask now: as they are told, whoever the callee is."""
+        """Why the caller may not ask now; None if they may. The callee plays no part in it."""
         if not self.by_caller.allow(caller):
             return refusals.TooManyRequests()
         if wait := self.cooldowns.left(caller, callee):
@@ -322,28 +326,28 @@ class Restraints:
         return None
 
     def insists(self, caller: Name, callee: Name) -> bool:
-        """The caller asked this callee too often, and was noted as missed by then."""
+        """Whether the caller has asked this callee too often, and is not noted as missed."""
         return not self.by_pair.allow((caller, callee))
 
     def reach(self, callee: Name) -> bool:
-        """Count a request that reaches the callee, unless it is one too many."""
+        """Count a request that reaches the callee. Returns False if it is one too many."""
         return self.to_callee.allow(callee)
 
     def unreach(self, callee: Name) -> None:
-        """It was withdrawn by its caller, or not put before the person: do not count it."""
+        """Uncount a request that was withdrawn, or that the callee's client did not show."""
         self.to_callee.take_back(callee)
 
     def is_full(self, callee: Name) -> bool:
-        """No more requests may reach the callee for now."""
+        """Whether no more requests may reach the callee for now."""
         return self.to_callee.is_full(callee)
 
     def lift(self, one: Name, other: Name) -> None:
-        """A chat of the two makes up for what `one` asked in vain, and for what either refused."""
+        """The two have a chat, which makes up for refusals and for what `one` asked in vain."""
         self.cooldowns.forget(one, other)
         self.by_pair.forget((one, other))
 
     def held(self, name: Name) -> list[Fact]:
-        """What of it is about this person, and theirs to know."""
+        """What is remembered about this person, as far as they may know it."""
         counts = (self.by_caller.count(name), self.to_callee.count(name), self.lists.count(name))
         return remembered.cooldowns(name, self.cooldowns.of(name)) + remembered.counts(*counts)
 
@@ -354,7 +358,7 @@ class Restraints:
             rate.drop_old()
 
     def forget(self, names: frozenset[Name]) -> None:
-        """Nobody has these names any more."""
+        """Forget everything about these names, which nobody has any more."""
         self.cooldowns.forget_all(names)
         for rate in (self.by_caller, self.to_callee, self.lists):
             for name in names:

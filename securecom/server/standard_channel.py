@@ -1,7 +1,7 @@
-"""The standard channel: one client's first connection, from TLS to the end of the session.
+"""The standard channel: a client's first connection, from TLS to the end of the session.
 
-What may be said depends on the phase, and a phase is a class whose commands are all there are:
-`Door` (before log-in), `Enrolment` (an invitation, on an ALPN of its own), `Session`.
+The commands that may come depend on the phase. A phase is a class with just these commands: `Door`
+before log-in, `EnrolmentPhase` on the ALPN for invitations, then `Session`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _log = Logger()
 
 
 class Door(amp.CommandLocator):
-    """Before log-in: `LogIn`, once."""
+    """Before log-in: takes `LogIn`, once."""
 
     def __init__(self, connection: StandardConnection) -> None:
         self._connection = connection
@@ -41,7 +41,7 @@ class Door(amp.CommandLocator):
 
 
 class EnrolmentPhase(amp.CommandLocator):
-    """On the enrolment ALPN: `Enrol`, once."""
+    """On the ALPN for enrolment: takes `Enrol`, once."""
 
     def __init__(self, connection: StandardConnection) -> None:
         self._connection = connection
@@ -54,12 +54,12 @@ class EnrolmentPhase(amp.CommandLocator):
 
 
 class Closed(amp.CommandLocator):
-    """Between phases, and after a refusal: nothing."""
+    """Between phases, and after a refusal: takes nothing."""
 
 
 @implementer(amp.IResponderLocator)
 class _Phases:
-    """Looks a command up in the phase of the moment."""
+    """Looks a command up in the present phase."""
 
     def __init__(self, connection: StandardConnection) -> None:
         self._connection = connection
@@ -71,8 +71,7 @@ class _Phases:
 class StandardConnection(Connection):
     """One client's standard channel.
 
-    :param reception: the server behind this door.
-    :param host: the client's address; empty where there is none, or nobody knows it.
+    :param host: the client's address; empty if it is not known.
     """
 
     lanes = frozenset({framing.CONTROL, framing.CHAT})
@@ -88,18 +87,18 @@ class StandardConnection(Connection):
         self._liveness = Liveness(self, sends_pings=False)
 
     def responders(self) -> amp.IResponderLocator:
-        """The phase decides."""
+        """Whatever the present phase answers."""
         return _Phases(self)
 
     def secured(self, alpn: bytes) -> None:
-        """TLS stands: which door?"""
+        """TLS is up; the protocol that was negotiated decides the first phase."""
         self.phase = EnrolmentPhase(self) if alpn == tls.ALPN_ENROL else Door(self)
 
     # --- log-in and enrolment ---------------------------------------------------------------
 
     @inlineCallbacks
     def log_in(self, takeover: bool) -> Any:
-        """Find the key's user, open the session, answer with the welcome."""
+        """Find the user of the client's key, and open their session."""
         key = peers.peer_key(self.tls)
         user = yield self._reception.find(key)
         if not self._reception.sessions.is_open:
@@ -136,7 +135,7 @@ class StandardConnection(Connection):
 
     @inlineCallbacks
     def enrol(self, token: bytes) -> Any:
-        """Spend the invitation; the client comes back with the other ALPN to log in."""
+        """Spend the invitation. The client then connects anew to log in."""
         name: Name = yield self._reception.spend(token_hash(token), peers.peer_key(self.tls))
         return {"name": name}
 
@@ -147,20 +146,20 @@ class StandardConnection(Connection):
         super().dataReceived(data)
 
     def run_received(self, run: framing.Run) -> None:
-        """Chat frames: for an open stream of this person, or an attack."""
+        """Chat frames, which must be of a stream that was opened to this person."""
         if self._session is None:
             raise WireError("chat frames before log-in")
         self._session.streams.received(run)
 
     def congestion_changed(self) -> None:
-        """The relay holds or releases the other leg."""
+        """Have the relay hold or release the other leg."""
         if self._session is not None:
             self._session.streams.congestion_changed()
 
     def fault(self, error: Exception) -> None:
-        """A client that broke the rules is told so; nothing more of it is read."""
-        told = isinstance(error, PeerFault) and not isinstance(error, PeerSilent)
-        if self._session is not None and told:
+        """Say goodbye to a client that broke the rules; cut one that is silent."""
+        broke_rules = isinstance(error, PeerFault) and not isinstance(error, PeerSilent)
+        if self._session is not None and broke_rules:
             self.reason = self.reason or error
             _log.warn("session ended: {reason}", reason=type(error).__name__)
             self._session.end("violation")
@@ -168,7 +167,7 @@ class StandardConnection(Connection):
             super().fault(error)
 
     def leave(self) -> None:
-        """The session is over, whether or not the connection has closed by now."""
+        """End the session, whether or not the connection has closed by now."""
         self._liveness.stop()
         session, self._session = self._session, None
         if session is not None:
@@ -177,7 +176,7 @@ class StandardConnection(Connection):
             session.gone()
 
     def lost(self, reason: Failure) -> None:
-        """The connection is gone, and the session with it."""
+        """The connection is gone, so the session ends."""
         self.leave()
 
 

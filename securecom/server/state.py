@@ -1,4 +1,14 @@
-"""What the server was started with, for invitation links: its public hosts and its ports."""
+"""The server's state folder: its CA, its certificate, its registry, and what it was started with.
+
+    FOLDER/lock                    held by the one server that runs
+    FOLDER/server/ca.pem           key and certificate of the CA
+    FOLDER/server/server.pem       key and certificate of the server, which renews it by itself
+    FOLDER/server/registry.sqlite  names, keys, invitations
+    FOLDER/server/settings.json    public hosts and ports, for invitation links
+
+`server` is made under another name and renamed once it is complete, so we never leave half of one.
+Anything that is not as securecom wrote it is refused, and left as it is.
+"""
 
 from __future__ import annotations
 
@@ -26,27 +36,36 @@ from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.starting import path_named, usual_path
 from securecom.tls import Credentials
 
-_FORMAT = 1
+_WHOLE = "server"
+_UNFINISHED = ".new-"
+_LOCK = "lock"
+_CA = "ca.pem"
+_LEAF = "server.pem"
+_REGISTRY = "registry.sqlite"
+_SETTINGS = "settings.json"
+_RELEASED = -1  # no descriptor
+
+_FORMAT = 1  # of the settings file
 _MAX_PORT = 65535
 
 
 @dataclass(frozen=True)
 class StoredSettings:
-    """The hosts, the one for links first; the ports, 0 where there is none (yet)."""
+    """The public hosts, the one for links first, and the ports: 0 where there is none yet."""
 
     public_hosts: tuple[Host, ...] = ()
     standard_port: int = 0
     request_port: int = 0
 
     def to_json(self) -> bytes:
-        """As it stands in the file."""
+        """The file's content."""
         return json.dumps({"format": _FORMAT} | asdict(self), indent=1).encode("ascii") + b"\n"
 
     @classmethod
     def from_json(cls, data: bytes, what: str) -> StoredSettings:
-        """What `to_json` wrote. :raises StateDamaged: for anything else.
+        """Read what `to_json` wrote. :raises StateDamaged: for anything else.
 
-        :param what: the file, for the error.
+        :param what: names the file in the error.
         """
         try:
             values = json.loads(data)
@@ -72,29 +91,10 @@ def _check_port(port: object) -> None:
         raise ValueError
 
 
-# --- The server's state folder: its CA, its certificate, its registry, and what it was started wit
-# FOLDER/lock                    held by the one server that runs
-# FOLDER/server/ca.pem           key and certificate of the CA
-# FOLDER/server/server.pem       key and certificate of the server, renewed by itself
-# FOLDER/server/registry.sqlite  names, keys, invitations
-# FOLDER/server/settings.json    public hosts and ports, for invitation links
-# `server` is made under another name and renamed when it is whole, so it is never half made by us.
-# Whatever is not as securecom wrote it is refused, and left as it is.
-
-_WHOLE = "server"
-_UNFINISHED = ".new-"
-_LOCK = "lock"
-_CA = "ca.pem"
-_LEAF = "server.pem"
-_REGISTRY = "registry.sqlite"
-_SETTINGS = "settings.json"
-_RELEASED = -1  # no descriptor
-
-
 def default_state_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """`$SECURECOM_STATE`, else the platform's folder for a program's data.
+    """`$SECURECOM_STATE`, or else the platform's folder for a program's data.
 
-    :raises BadArgument: if there can be no such folder.
+    :raises BadArgument: there is no such folder.
     """
     if chosen := environ.get("SECURECOM_STATE"):
         return path_named(chosen, "SECURECOM_STATE")
@@ -107,11 +107,11 @@ def default_state_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 @dataclass
 class StoredState:
-    """What a state folder holds, all of it checked.
+    """What a state folder holds. All of it has been checked.
 
-    :param path: the folder, links resolved.
-    :param authority: the CA, with its private key.
-    :param credentials: what the server shows, the CA's certificate with it.
+    :param path: the folder, with links resolved.
+    :param authority: the CA with its private key.
+    :param credentials: what the server shows to clients, with the CA's certificate.
     """
 
     path: Path
@@ -121,36 +121,36 @@ class StoredState:
 
     @property
     def ca(self) -> x509.Certificate:
-        """What clients pin."""
+        """The certificate that clients pin."""
         return self.authority.certificate
 
     @property
     def server_id(self) -> bytes:
-        """See `identity.server_id` (32 bytes)."""
+        """The CA's fingerprint as bytes (`identity.server_id`)."""
         return server_id(self.ca)
 
     @property
     def fingerprint(self) -> str:
-        """See `identity.server_fingerprint`."""
+        """The CA's fingerprint as people compare it."""
         return server_fingerprint(self.server_id)
 
     @property
     def registry_path(self) -> Path:
-        """The SQLite file."""
+        """The path of the SQLite file."""
         return self.path / _WHOLE / _REGISTRY
 
     @property
     def public_hosts(self) -> tuple[Host, ...]:
-        """The hosts in the certificate; the first is the one for links."""
+        """The hosts in the certificate; the first one is in links."""
         return self.settings.public_hosts
 
 
 def read_state(path: Path, now: float) -> StoredState:
-    """The state in a folder, whether or not a server runs on it. Nothing is written.
+    """Read the state in a folder, whether or not a server runs on it. Nothing is written.
 
     :raises NoState: there is none.
     :raises StateDamaged: it is not as securecom wrote it, or others can read it.
-    :raises StateUnusable: the system does not let us.
+    :raises StateUnusable: the system does not allow it.
     """
     root = _resolved(path)
     whole = root / _WHOLE
@@ -170,7 +170,7 @@ def read_state(path: Path, now: float) -> StoredState:
 
 
 def _is_made(root: Path) -> bool:
-    """Whether something stands where the whole state would, whatever it is."""
+    """Whether there is anything where the finished state would be."""
     with files.telling(root):
         try:
             (root / _WHOLE).lstat()
@@ -180,24 +180,24 @@ def _is_made(root: Path) -> bool:
 
 
 def _resolved(path: Path) -> Path:
-    """The folder itself may be a link (systemd's StateDirectory is one); nothing in it may."""
+    """The folder itself may be a link, as systemd's StateDirectory is; nothing in it may be."""
     return Path(os.path.realpath(path))
 
 
-# --- the running server's -------------------------------------------------------------------
+# --- the running server ---------------------------------------------------------------------
 
 
 class ServerState(StoredState):
-    """The state of the one server that runs on it."""
+    """The state in the hands of the one server that runs on it."""
 
     def __init__(self, stored: StoredState, lock: int) -> None:
         super().__init__(stored.path, stored.authority, stored.credentials, stored.settings)
         self._lock = lock
 
     def renew(self, now: float) -> bool:
-        """Replace the server's certificate if its time has come; whether it was replaced.
+        """Replace the server's certificate if it is due. Returns whether it was replaced.
 
-        :raises StateUnusable: it cannot be written; the old one stays in use.
+        :raises StateUnusable: it cannot be written. The old one stays in use.
         """
         due = certificates.is_due(self.credentials.certificate, self.ca, now)
         if due:
@@ -205,21 +205,21 @@ class ServerState(StoredState):
         return due
 
     def serve(self, hosts: tuple[Host, ...], now: float) -> None:
-        """Make certificate and settings say these hosts, and replace what is due."""
+        """Put these hosts into certificate and settings, and replace a certificate that is due."""
         if not certificates.is_for(self.credentials.certificate, hosts):
             self._issue(hosts, now)
         self._keep(dataclasses.replace(self.settings, public_hosts=hosts))
         self.renew(now)
 
     def remember_ports(self, standard_port: int, request_port: int) -> None:
-        """What the server listens on, for links; 0 where it is no TCP port.
+        """Store the ports that the server listens on, for links; 0 where it is not a TCP port.
 
         :raises StateUnusable: it cannot be written.
         """
         self._keep(StoredSettings(self.public_hosts, standard_port, request_port))
 
     def close(self) -> None:
-        """Let another server have the folder."""
+        """Release the folder for another server."""
         lock, self._lock = self._lock, _RELEASED
         if lock != _RELEASED:
             os.close(lock)
@@ -238,16 +238,16 @@ class ServerState(StoredState):
 def open_state(
     path: Path, public_hosts: Sequence[str], now: float, may_begin: bool = True
 ) -> ServerState:
-    """The state in a folder, made on the first start, held until `State.close`.
+    """Take the state in a folder, made on the first start, and hold it until `close`.
 
     :param public_hosts: host names and IP addresses, the one for links first.
     :param now: seconds since the epoch.
-    :param may_begin: whether an empty folder may become a new server's.
-    :raises BadHost: one of them is neither.
-    :raises NoState: there is none, and none may be begun.
+    :param may_begin: whether a new server may begin in an empty folder.
+    :raises BadHost: one of the hosts is neither a name nor an address.
+    :raises NoState: there is none, and no new one may be made.
     :raises StateBusy: a server runs on it.
-    :raises StateDamaged: it is not as securecom wrote it, or the folder is another's.
-    :raises StateUnusable: the system does not let us.
+    :raises StateDamaged: it is not as securecom wrote it, or the folder belongs to another user.
+    :raises StateUnusable: the system does not allow it.
     """
     hosts = tuple(dict.fromkeys(map(Host, public_hosts)))
     root = _resolved(path)
@@ -271,7 +271,7 @@ def open_state(
 
 
 def open_registry(state: StoredState, reactor: IReactorThreads | None = None) -> SQLiteRegistry:
-    """The registry of a state, for a process with a reactor."""
+    """Open the registry of a state, for a process with a reactor."""
     return SQLiteRegistry(database.threaded_pool(state.registry_path, reactor))
 
 
@@ -279,7 +279,7 @@ def open_registry(state: StoredState, reactor: IReactorThreads | None = None) ->
 
 
 def _prepare(root: Path) -> None:
-    """Make the folder if need be; one that holds anything else than a state is refused."""
+    """Make the folder if it is missing; refuse one that holds anything but a state."""
     with files.telling(root):
         root.mkdir(whole_files.FOLDER_MODE, parents=True, exist_ok=True)
         names = {entry.name for entry in root.iterdir()}
@@ -314,7 +314,7 @@ def _take_lock(root: Path) -> int:
 
 
 def _provision(root: Path, hosts: tuple[Host, ...], now: float) -> None:
-    for left_over in root.glob(_UNFINISHED + "*"):  # of a first start that was cut short
+    for left_over in root.glob(_UNFINISHED + "*"):  # from a first start that was interrupted
         shutil.rmtree(left_over, ignore_errors=True)
     ca = certificates.new_ca(now)
     leaf = certificates.new_leaf(ca, hosts, now)

@@ -1,7 +1,7 @@
-"""Who is available, who is asked by whom, who chats with whom: the interface.
+"""The interface of the switchboard: who is available, who asks whom, who chats with whom.
 
-Everything returns a Deferred, since another implementation may have to ask other machines; the
-one in memory is `securecom.server.local_switchboard`.
+Methods return Deferreds, so that an implementation may span several machines. The one in memory is
+`securecom.server.local_switchboard`.
 """
 
 from __future__ import annotations
@@ -23,22 +23,24 @@ Role = Literal["caller", "callee"]
 
 @dataclass(frozen=True)
 class Opened:
-    """What the one who asked gets when the chat stands."""
+    """What the caller gets when there is a chat."""
 
     chat: bytes
     stream: int
     key: PublicKey
     role: Role
-    #: What the other asked, if both asked and one of them for a chat with an end; 0: without.
+    #: The other's time limit, if both asked and at least one set a limit; 0 means none.
     their_seconds: int | None = None
     succession: bytes = b""
 
 
 @dataclass(frozen=True)
 class Lease:
-    """Availability: for so many seconds (None: as long as the session), to these (None: all).
+    """A person's availability.
 
-    :param busy_to: who of these is told when the person is busy.
+    :param seconds: how long it lasts; None means as long as the session.
+    :param audience: who can ask; None means everybody.
+    :param busy_to: who of these sees that the person is busy.
     """
 
     seconds: float | None = None
@@ -48,7 +50,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class Page:
-    """A part of the list of who may be asked; is there more? `busy`: see `Lease.busy_to`."""
+    """A part of the list of people who can be asked, and those of them who are visibly busy."""
 
     names: list[Name]
     busy: list[Name]
@@ -56,11 +58,11 @@ class Page:
 
 
 class Party(Protocol):
-    """A person who is on line, as the switchboard sees them."""
+    """A person who is on line, as the switchboard sees them: a `Session`."""
 
     name: Name
     key: PublicKey
-    #: The chain that led to the key (`succession.encode`); for the two of a request, nobody else.
+    #: The chain that led to the key (`succession.encode`), for whoever they have a request with.
     succession: bytes
 
     @property
@@ -69,16 +71,16 @@ class Party(Protocol):
 
     @property
     def reachable(self) -> bool:
-        """Has a live request channel."""
+        """Whether there is a request channel."""
 
     def admits(self, asker: Name) -> bool:
-        """Has not blocked this person."""
+        """Whether this person has not blocked the asker."""
 
     def later(self, work: Callable[[], None]) -> None:
-        """Put work aside until a drawn moment, behind all that was put aside before it."""
+        """Put work off to a drawn moment, behind all that was put off before it."""
 
     def soon(self, work: Callable[[], None]) -> None:
-        """Do work as soon as all that was put aside before it is done."""
+        """Do work as soon as all that was put off before it is done."""
 
     def offer(
         self,
@@ -89,86 +91,86 @@ class Party(Protocol):
         lasts: float,
         chat_seconds: int | None,
     ) -> Deferred[Answer]:
-        """Ask this person over their request channel; fails if the channel goes, or at `withdraw`.
+        """Ask this person. Fails if the request channel goes, or when the offer is withdrawn.
 
         :param succession: the chain that led to the caller's key.
         :param lasts: seconds until the offer is withdrawn.
-        :param chat_seconds: how long the chat is to last, for the two to agree on.
+        :param chat_seconds: how long the caller wants the chat to last; None means without limit.
         """
 
     def missed(self, caller: Name) -> None:
-        """Somebody would have been put before this person, who is away or busy."""
+        """Note a caller who could not be announced, since this person is away or busy."""
 
     def withdraw(self, chat: bytes, reason: Withdrawn) -> None:
-        """The offer no longer stands."""
+        """Take an offer back."""
 
     def announce_stream(self, chat: bytes, stream: int) -> Deferred[object]:
-        """Tell the callee the stream of the chat; fires when their client is ready for it."""
+        """Announce the stream of a chat. Fires when the client is ready for it."""
 
     def open_stream(self, relay: Relay) -> None:
-        """Their chat frames of the relay's stream are welcome from now on."""
+        """Take chat frames of the relay's stream from now on."""
 
     def close_stream(self, stream: int, *, tell: bool) -> None:
-        """And no longer; `tell`: it was not this person who ended it."""
+        """Take them no longer; `tell` the client, unless this person ended the chat."""
 
 
 class Switchboard(Protocol):
-    """Availability, reservation, requests and chats of everybody on line."""
+    """Availability, requests and chats of everybody on line."""
 
     def arrive(self, party: Party) -> Deferred[None]:
-        """Somebody logged in. They are away until they say otherwise."""
+        """Add somebody who logged in. They are away until they say otherwise."""
 
     def leave(self, party: Party) -> Deferred[None]:
-        """Somebody is gone, at any moment: their request or chat is over, the other one free."""
+        """Remove somebody. Their request or chat is over, and the other person is free."""
 
     def set_available(self, party: Party, lease: Lease | None) -> Deferred[None]:
-        """May be asked by whom the lease names while it lasts, or by nobody."""
+        """Let those whom the lease names ask this person while it lasts; None: nobody."""
 
     def available(self, asker: Party, after: str, text: str) -> Deferred[Page]:
-        """A page of those who may be asked by the asker, busy or not."""
+        """A page of the people whom the asker can ask, busy or not."""
 
     def held(self, party: Party) -> Deferred[list[Fact]]:
-        """All that is remembered about somebody, for their own eyes.
+        """Everything that is remembered about somebody, for themselves to see.
 
-        Of a request that they made it tells what they knew already, and nothing of what becomes
-        of it: a silent one looks like any other.
+        About a request that they made it says only what they know already, and nothing of what
+        becomes of it, so that a silent one looks like any other.
         """
 
     def forget(self, names: frozenset[Name]) -> Deferred[None]:
-        """Remember nothing of names that are nobody's any more, and whose owners have left."""
+        """Forget everything about names that nobody has any more."""
 
     def drop_old(self) -> None:
-        """Forget who asked whom, and who refused, where that no longer holds anybody back."""
+        """Forget requests and refusals that no longer hold anybody back."""
 
     def request(
         self, caller: Party, callee: Name, chat_seconds: int | None = None
     ) -> Deferred[Opened]:
-        """Ask for a chat. Fails with a refusal of `securecom.vocabulary`.
+        """Ask for a chat. Fails with one of `securecom.refusals`.
 
-        With `NoAnswer` it fails at a time that was drawn before anything was looked up: when
-        nobody could be asked at all, and when somebody was and stayed silent. Until then the
-        caller is engaged, in one case as in the other. With `Busy` it fails after
-        `limits.REQUEST_PAUSE` at the most, and only if the callee lets the caller see that.
+        The callee is looked up at a drawn moment, at most `limits.REQUEST_PAUSE` later; until then
+        the server's work does not depend on them. It fails with `Busy` after that, and only if the
+        callee lets the caller see it.
 
-        The callee is looked up at a drawn moment, `limits.REQUEST_PAUSE` later at the most: until
-        then the server does the same work whoever the callee is.
+        It fails with `NoAnswer` at a time that was drawn before anything was looked up, whether
+        there was nobody to ask or the callee stayed silent. Until then the caller is engaged in
+        either case.
 
-        A request in the other direction that is still open makes both one chat.
+        If the callee's own request to the caller is still open, the two become one chat.
 
-        :param chat_seconds: told to the callee, and no business of the server's.
+        :param chat_seconds: passed on to the callee; the server does not act on it.
         """
 
     def cancel(self, caller: Party) -> Deferred[None]:
         """Withdraw the caller's open request. Fails with `NothingToEnd`."""
 
     def silence(self, party: Party, caller: Name) -> Deferred[None]:
-        """An open request of this caller to the party gets no answer."""
+        """Let an open request of this caller to the party go without an answer."""
 
     def hold(self, party: Party) -> Deferred[None]:
         """Keep the party out of everything until `release`. Fails with `Occupied`."""
 
     def release(self, party: Party) -> None:
-        """They may be in a request again."""
+        """Undo `hold`."""
 
     def end(self, party: Party, stream: int) -> Deferred[None]:
         """End the party's chat. Fails with `NothingToEnd`."""

@@ -315,7 +315,7 @@ class RememberedTests(MyDataCase):
         lease["busy_to"] = [BOB]
         self.alice.done(self.alice.ask(vocabulary.SetAvailability, **lease))
         self.server.network.clock.advance(10)
-        to = [("to", "aron"), ("to", "bob"), ("told when you are busy", "bob")]
+        to = [("to", "aron"), ("to", "bob"), ("sees when you are busy", "bob")]
         self.assertEqual(self.of("availability"), [you_are, ("until", "90 s from now"), *to])
         self.alice.done(self.alice.ask(vocabulary.SetAvailability, available=False))
         self.assertEqual(self.of("availability"), [("you are", "away")])
@@ -351,7 +351,7 @@ class RememberedTests(MyDataCase):
         self.assertEqual(self.of("refusals", self.bob), theirs)
         self.patch(limits, "PEER_GONE", 2 * limits.COOLDOWN_FORGOTTEN)
         self.server.network.clock.advance(limits.COOLDOWN_FIRST)
-        over = [("bob refused you, you may ask again", "now; one more no takes longer")]
+        over = [("bob refused you, you may ask again", "now; another no makes it longer")]
         self.assertEqual(self.of("refusals"), over)
 
     def test_a_refusal_that_is_forgotten_is_not_held(self) -> None:

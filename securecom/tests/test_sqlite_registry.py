@@ -208,7 +208,7 @@ class DamagedTests(RegistryFileCase):
     def test_a_link(self) -> None:
         real = self.path.rename(f"{self.path}.real")
         self.path.symlink_to(real.absolute())
-        self.refused("no plain file")
+        self.refused("not a regular file")
 
 
 class OlderTests(SynchronousTestCase):

@@ -90,18 +90,18 @@ class DamagedStateTests(StateCase):
         for name in (CA, LEAF, REGISTRY, SETTINGS):
             moved = self.inside(name).rename(self.folder / "moved")
             self.inside(name).symlink_to(moved)
-            self.refused(name, "no plain file")
+            self.refused(name, "not a regular file")
             moved.rename(self.inside(name))
 
     def test_a_link_in_place_of_the_folder(self) -> None:
         real = (self.folder / "server").rename(self.folder / "moved")
         (self.folder / "server").symlink_to(real)
-        self.refused("no folder")
+        self.refused("not a folder")
 
     def test_a_folder_in_place_of_a_file(self) -> None:
         self.inside(CA).unlink()
         self.inside(CA).mkdir(mode=0o700)
-        self.refused("no plain file")
+        self.refused("not a regular file")
 
     def test_the_leaf_of_another_ca(self) -> None:
         other = certificates.new_leaf(certificates.new_ca(NOW), (), NOW)
