@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from securecom import limits, refusals, vocabulary
 from securecom.client.api import ClientState
 from securecom.client.chat.agreed_log import AgreedLog
+from securecom.client.chat.agreement import ChatTerms
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.engagement import Offer
 from securecom.client.coordination.station import Station
@@ -182,7 +183,7 @@ class MainRole:
         """
         if name == self.name:
             return fail(BadArgument("that is you"))
-        return self._coordinator.request(name, chat_seconds)
+        return self._coordinator.request(name, ChatTerms.of(chat_seconds))
 
     def cancel(self) -> Deferred[None]:
         """Withdraw our request, which fails with `WasCancelled`; fires when it is over."""

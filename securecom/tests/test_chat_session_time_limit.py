@@ -8,7 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits, vocabulary
-from securecom.client.chat.agreement import Span
+from securecom.client.chat.agreement import ChatTerms
 from securecom.client.events import Asked, Asking, ChatOver, ChatStarted, TimeLeft
 from securecom.client.terms import read_wish
 from securecom.errors import BadArgument, BadName, ChatFailed, NotNow, ProofRefused
@@ -55,9 +55,10 @@ class WishTests(SynchronousTestCase):
 class TimedPair(Pair):
     """Both mean a chat with an end."""
 
-    def __init__(self, span: Span = (MINUTES,)) -> None:
+    def __init__(self, asked: tuple[int, ...] = (MINUTES,)) -> None:
         super().__init__()
-        self.alice, self.bob = self.end("caller", span=span), self.end("callee", span=span)
+        terms = ChatTerms(asked)
+        self.alice, self.bob = self.end("caller", terms=terms), self.end("callee", terms=terms)
 
 
 class TimeTests(SynchronousTestCase):
@@ -165,9 +166,10 @@ class TimeTests(SynchronousTestCase):
 class LieTests(SynchronousTestCase):
     """A server that tells the two different times gets no chat."""
 
-    def check_never_stands(self, callers: Span, callees: Span) -> None:
+    def check_never_stands(self, callers: tuple[int, ...], callees: tuple[int, ...]) -> None:
         pair = Pair()
-        pair.alice, pair.bob = pair.end("caller", span=callers), pair.end("callee", span=callees)
+        pair.alice = pair.end("caller", terms=ChatTerms(callers))
+        pair.bob = pair.end("callee", terms=ChatTerms(callees))
         pair.open()
         for end in (pair.alice, pair.bob):
             self.assertEqual((end.over, end.stands, end.is_pinned), ([(None, [])], False, False))
@@ -201,7 +203,7 @@ class LieTests(SynchronousTestCase):
         pair.alice.session.say("hello")
         pair.pump()
         rekeying = pair.bob.session._rekeying
-        rekeying._agreement = replace(rekeying._agreement, span=())
+        rekeying._agreement = replace(rekeying._agreement, terms=ChatTerms())
         due(pair)
         pair.pump()
         self.assertTrue(pair.alice.over and pair.bob.over)
@@ -267,7 +269,7 @@ class ClientTests(AliceTestCase):
         self.assertEqual(self.notes.last(Asked).chat_seconds, MINUTES)
         stands = self.told(self.alice.accept())
         self.open_stream()
-        self.peer("caller", span=(MINUTES,)).open()
+        self.peer("caller", terms=ChatTerms((MINUTES,))).open()
         self.pump()
         self.assertEqual(stands, [None])
         self.assertEqual(self.notes.last(ChatStarted).chat_seconds, MINUTES)
@@ -276,7 +278,7 @@ class ClientTests(AliceTestCase):
         self.offer(chat_seconds=MINUTES)
         stands = self.told(self.alice.accept())
         self.open_stream()
-        self.peer("caller", span=(2 * MINUTES,)).open()
+        self.peer("caller", terms=ChatTerms((2 * MINUTES,))).open()
         self.pump()
         self.fails(stands, ChatFailed)
 
@@ -284,7 +286,7 @@ class ClientTests(AliceTestCase):
         stands = self.asks(MINUTES)
         self.assertEqual(self.end.said("chat for"), [MINUTES])
         self.assertEqual(self.notes.last(Asking).chat_seconds, MINUTES)
-        self.peer("callee", span=(MINUTES,)).open()
+        self.peer("callee", terms=ChatTerms((MINUTES,))).open()
         self.grant()
         self.assertEqual(stands, [None])
         self.network.advance(MINUTES)
@@ -297,7 +299,7 @@ class ClientTests(AliceTestCase):
             (MINUTES, 60, (MINUTES, 60)),
         ):
             stands = self.asks(asked)
-            self.peer("callee", span=span).open()
+            self.peer("callee", terms=ChatTerms(span)).open()
             self.grant(their_seconds=theirs)
             self.assertEqual(stands, [None], span)
             self.told(self.alice.stop())
@@ -305,7 +307,7 @@ class ClientTests(AliceTestCase):
     def test_and_is_nothing_if_it_is_not(self) -> None:
         for asked, theirs, span in ((None, 60, ()), (MINUTES, 60, (MINUTES,)), (None, 60, (60,))):
             stands = self.asks(asked)
-            self.peer("callee", span=span).open()
+            self.peer("callee", terms=ChatTerms(span)).open()
             self.grant(their_seconds=theirs)
             self.fails(stands, ChatFailed)
 

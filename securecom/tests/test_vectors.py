@@ -12,7 +12,7 @@ from twisted.protocols import amp
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from securecom import control, framing, limits, peers, vocabulary
-from securecom.client.chat.agreement import Agreement, Role
+from securecom.client.chat.agreement import Agreement, ChatTerms, Role
 from securecom.errors import BadKey, BadLink, BadName, WireError
 from securecom.identity import Identity, Name, PublicKey, server_fingerprint, server_id
 from securecom.invitation import Host, Invitation, token_hash
@@ -190,11 +190,11 @@ class VectorTests(SynchronousTestCase):
         one, again = self.vectors["hello"], self.vectors["rekey_hello"]
         caller = Name(one["caller"]), PublicKey(_hex(one["caller_key"]))
         callee = Name(one["callee"]), PublicKey(_hex(one["callee_key"]))
-        server, chat, span = _hex(one["server"]), _hex(one["chat"]), tuple(told["span"])
+        server, chat, terms = _hex(one["server"]), _hex(one["chat"]), ChatTerms(tuple(told["span"]))
         rekey = _hex(again["chat_rekey"]), again["epoch"], _hex(again["chat_binding"])
         for agreement in (
-            Agreement(server, chat, "caller", *caller, *callee, span),
-            Agreement(server, chat, "callee", *callee, *caller, span),
+            Agreement(server, chat, "caller", *caller, *callee, terms),
+            Agreement(server, chat, "callee", *callee, *caller, terms),
         ):
             for role in ROLES:
                 proof = agreement.hello(_hex(one["chat_binding"]), role)

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from securecom import peers, tls, vocabulary
 from securecom.client.channels.standard_channel import Login
+from securecom.client.chat.agreement import ChatTerms
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.engagement import Offer, Withdrawn
 from securecom.connection import Connection, Liveness
@@ -98,7 +99,8 @@ class RequestChannel(Connection, amp.CommandLocator):
     ) -> Deferred[dict[str, Any]]:
         """Answered by the coordinator, or through it by the person."""
         self._must_be_proven()
-        offer = Offer(chat, caller, key, seconds, succession or b"", chat_seconds=chat_seconds)
+        terms = ChatTerms.of(chat_seconds)
+        offer = Offer(chat, caller, key, seconds, succession or b"", terms=terms)
         answer = self._coordinator.offered(offer)
         return answer.addCallback(lambda word: {"answer": word})
 

@@ -10,17 +10,45 @@ from securecom.identity import Name, PublicKey
 from securecom.safety_number import safety_number
 
 Role = Literal["caller", "callee"]
-#: How long a chat may last, in seconds, as the two asked: nothing if nobody asked for an end; what
-#: the caller asked and the callee accepted; or what each asked, the caller first, 0 for no end.
-Span = tuple[int, ...]
 
 
-def crossed_span(role: Role, own: int | None, theirs: int | None) -> Span:
-    """What both asked, each with a request of their own."""
-    asked = (own or 0, theirs or 0)
-    if not any(asked):
-        return ()
-    return asked if role == "caller" else asked[::-1]
+@dataclass(frozen=True)
+class ChatTerms:
+    """How long a chat may last, as the two people asked.
+
+    :param asked: in seconds. Empty if nobody asked for an end; one number if the caller asked for
+        it and the callee accepted; two if both sent a request, the caller's first, 0 for no end.
+    """
+
+    asked: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, seconds: int | None) -> ChatTerms:
+        """What one request asks for; None: a chat without an end."""
+        return cls() if seconds is None else cls((seconds,))
+
+    def crossed_with(self, theirs: int | None, role: Role) -> ChatTerms:
+        """These are our request's, and the other person sent one too.
+
+        :param role: ours.
+        """
+        asked = (self.seconds or 0, theirs or 0)
+        if not any(asked):
+            return ChatTerms()
+        return ChatTerms(asked if role == "caller" else asked[::-1])
+
+    @property
+    def seconds(self) -> int | None:
+        """How long the chat lasts: the shorter of two, since both people agreed to it."""
+        return min((seconds for seconds in self.asked if seconds), default=None)
+
+    @property
+    def parts(self) -> tuple[bytes, ...]:
+        """What HELLO says of them: nothing about a chat for which nobody asked for an end."""
+        return (b"".join(one.to_bytes(4, "big") for one in self.asked),) if self.asked else ()
+
+
+NO_END = ChatTerms()
 
 
 @dataclass(frozen=True)
@@ -39,12 +67,7 @@ class Agreement:
     own_key: PublicKey
     peer: Name
     peer_key: PublicKey
-    span: Span = ()
-
-    @property
-    def seconds(self) -> int | None:
-        """How long the chat lasts: of two spans the shorter, which both have agreed to."""
-        return min((seconds for seconds in self.span if seconds), default=None)
+    terms: ChatTerms = NO_END
 
     @property
     def peer_role(self) -> Role:
@@ -84,5 +107,5 @@ class Agreement:
             callee[0].encode("ascii"),
             callee[1].raw,
             self.chat,
-            *([b"".join(one.to_bytes(4, "big") for one in self.span)] if self.span else []),
+            *self.terms.parts,
         )

@@ -96,7 +96,7 @@ class TimeLimit:
         show: Callable[[Event], None],
         leave: Callable[[], None],
     ) -> None:
-        self._seconds, self._peer = agreement.seconds, agreement.peer
+        self._seconds, self._peer = agreement.terms.seconds, agreement.peer
         self._clock, self._show, self._leave = clock, show, leave
         self._timers: list[IDelayedCall] = []
         self._ends: float | None = None

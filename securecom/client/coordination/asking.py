@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from securecom import limits, refusals, vocabulary
-from securecom.client.chat.agreement import Role, Span, crossed_span
+from securecom.client.chat.agreement import ChatTerms, Role
 from securecom.client.coordination import outcomes
 from securecom.client.coordination.engagement import (
     Answer,
@@ -127,14 +127,14 @@ class AskingSide:
         self.failed(ConnectionWasLost("the connection to the server was lost"))
 
     def _ask(self, request: OwnRequest) -> Deferred[dict[str, Any]]:
-        line, callee, lasts = self._station.line, request.callee, request.chat_seconds
+        line, callee, lasts = self._station.line, request.callee, request.terms.seconds
         trust = self._station.trust(callee)
         self._station.show(Asking(callee, trust, int(limits.REQUEST_EXPIRES), lasts))
         return line.ask(vocabulary.RequestChat, _PATIENCE, callee=callee, chat_seconds=lasts)
 
     def _answered(self, answer: dict[str, Any], request: OwnRequest) -> None:
-        span = _span(request, answer["role"], answer.pop("their_seconds"))
-        grant = Grant(**answer, span=span)
+        terms = _terms(request, answer["role"], answer.pop("their_seconds"))
+        grant = Grant(**answer, terms=terms)
         try:
             trust = self._check(grant, request.callee)
         except SecurecomError as error:
@@ -169,11 +169,9 @@ class AskingSide:
         return trust
 
 
-def _span(request: OwnRequest, role: Role, theirs: int | None) -> Span:
-    """How long the chat may last. What the server says of the other's request, HELLO proves."""
-    if theirs is not None:
-        return crossed_span(role, request.chat_seconds, theirs)
-    return () if request.chat_seconds is None else (request.chat_seconds,)
+def _terms(request: OwnRequest, role: Role, theirs: int | None) -> ChatTerms:
+    """How long the chat may last. HELLO proves what the server says of the other's request."""
+    return request.terms if theirs is None else request.terms.crossed_with(theirs, role)
 
 
 # --- Other people's requests: held, put to the person, answered, and awaited once accepted ----
@@ -237,7 +235,7 @@ class AskedSide:
         self._wait(offer.seconds)
         fingerprint = offer.key.fingerprint
         self._station.show(
-            Asked(offer.caller, offer.trust, fingerprint, offer.seconds, offer.chat_seconds)
+            Asked(offer.caller, offer.trust, fingerprint, offer.seconds, offer.terms.seconds)
         )
 
     def _compare_with_last(self, offer: Offer) -> None:
@@ -248,7 +246,7 @@ class AskedSide:
         until = now + limits.ACCEPT_BY_NAME if now - at < limits.ACCEPT_BY_NAME else 0.0
         if last.caller != offer.caller:
             self._by_name_until = until
-        elif (last.key, last.chat_seconds) != (offer.key, offer.chat_seconds):
+        elif (last.key, last.terms) != (offer.key, offer.terms):
             self._altered_until = until
 
     def accept(self, stands: Deferred[None]) -> None:
@@ -406,7 +404,7 @@ class DecidingSide:
         missed = self._station.missed.of(offer.caller)
         count, ago = (missed.count, missed.ago) if missed is not None else (0, None)
         known = (offer.caller, offer.trust, offer.key.fingerprint)
-        return Facts(*known, offer.seconds, count, ago, offer.chat_seconds)
+        return Facts(*known, offer.seconds, count, ago, offer.terms.seconds)
 
     def _checked(self, decision: Decision, offer: Offer) -> Decision:
         """A changed key is for the person alone; pins may have changed meanwhile."""

@@ -75,7 +75,7 @@ class OpenChat:
     def stood(self) -> None:
         """Tell the person, and whoever waits for it."""
         agreement, fingerprint = self._agreement, self._agreement.peer_key.fingerprint
-        facts = (agreement.role, self._grant.trust, fingerprint, agreement.seconds)
+        facts = (agreement.role, self._grant.trust, fingerprint, agreement.terms.seconds)
         self.is_shown = True
         self.show(ChatStarted(self.peer, *facts))
         self._station.missed.forget(self.peer)
@@ -158,7 +158,7 @@ class ChatSide:
             identity.public_key,
             peer,
             grant.key,
-            grant.span,
+            grant.terms,
         )
         self._grant, self._was_asked_for = grant, asked_for
         self.chat = OpenChat(agreement, grant, stands, station, self.life)

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, fail
 
 from securecom import limits, refusals
 from securecom.client.api import ClientState
+from securecom.client.chat.agreement import NO_END, ChatTerms
 from securecom.client.coordination import engagement_states, outcomes
 from securecom.client.coordination.asking import AskedSide, AskingSide, DecidingSide
 from securecom.client.coordination.chat_side import ChatSide, OpenChat
@@ -118,17 +119,17 @@ class Coordinator:
 
     # --- the main role: what the person wants -----------------------------------------------
 
-    def request(self, callee: Name, chat_seconds: int | None = None) -> Deferred[None]:
+    def request(self, callee: Name, terms: ChatTerms = NO_END) -> Deferred[None]:
         """Ask for a chat; fires when it stands. If the callee is asking us, that is a yes to what
         they ask.
         """
         self._ask_person_about(callee)
         offer = self.offer
         if offer is not None and offer.caller == callee:
-            if chat_seconds in (None, offer.chat_seconds):
+            if terms in (NO_END, offer.terms):
                 return self.accept(callee)
-            return fail(outcomes.other_span(callee, offer.chat_seconds))
-        request = OwnRequest(callee, self._waiting.promise(), chat_seconds)
+            return fail(outcomes.other_span(callee, offer.terms.seconds))
+        request = OwnRequest(callee, self._waiting.promise(), terms)
         self._life.ask(request)
         return request.stands
 

@@ -8,7 +8,7 @@ from typing import Final, Literal, Protocol, TypeVar
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
-from securecom.client.chat.agreement import Role, Span
+from securecom.client.chat.agreement import NO_END, ChatTerms, Role
 from securecom.client.events import KNOWN, Ending, Trust
 from securecom.errors import SecurecomError
 from securecom.identity import Name, PublicKey
@@ -29,7 +29,7 @@ class OwnRequest:
 
     callee: Name
     stands: Deferred[None] = field(default_factory=Deferred)
-    chat_seconds: int | None = None
+    terms: ChatTerms = NO_END
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Grant:
     role: Role
     trust: Trust = "new"
     succession: bytes | None = None
-    span: Span = ()
+    terms: ChatTerms = NO_END
 
     @property
     def chain(self) -> bytes:
@@ -55,9 +55,10 @@ class Grant:
 
 @dataclass(eq=False)
 class Offer:
-    """Somebody asks us, for so many seconds. The key, and what leads to it, the server says.
+    """Somebody asks us. The key, and the chain that leads to it, are what the server says.
 
-    `chat_seconds`: how long the chat is to last, if it is to have an end.
+    :param seconds: how long the request stands.
+    :param terms: what our yes agrees to.
     """
 
     chat: bytes
@@ -66,18 +67,13 @@ class Offer:
     seconds: int
     chain: bytes = b""
     trust: Trust = "new"
-    chat_seconds: int | None = None
+    terms: ChatTerms = NO_END
     answer: Deferred[Answer] = field(default_factory=Deferred)
 
     @property
     def is_known(self) -> bool:
         """The person has met whoever asks."""
         return self.trust in KNOWN
-
-    @property
-    def span(self) -> Span:
-        """What our yes agrees to."""
-        return () if self.chat_seconds is None else (self.chat_seconds,)
 
     def reply(self, answer: Answer) -> None:
         """Answer it, once."""

@@ -253,7 +253,7 @@ def _expire(_: Engagement, sides: Sides) -> None:
 @accepted.upon(Engagement.stream_opened).to(opening)
 def _open_accepted(_: Engagement, sides: Sides, number: int) -> None:
     offer, stands = sides.asked.take_accepted()
-    facts = (offer.trust, offer.chain, offer.span)
+    facts = (offer.trust, offer.chain, offer.terms)
     grant = Grant(offer.chat, number, offer.key, "callee", *facts)
     sides.chats.begin(grant, offer.caller, stands, asked_for=False)
 
