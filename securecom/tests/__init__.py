@@ -1,4 +1,4 @@
-"""Unit and protocol tests: no sockets, no threads, no waiting. Run by `trial securecom.tests`."""
+"""Unit and protocol tests, all in memory. In a checkout: `trial securecom.tests`."""
 
 from hypothesis import settings
 
