@@ -1,18 +1,71 @@
 """Rules for the tests themselves, run by `./dev check`, or `python -m checks.tests`.
 
 - No test file imports another one: what two of them share is in `support/`.
+- Unit tests use no sockets, threads or processes, do not sleep, and do not read the wall clock.
+- Every product module has tests that its name leads to, or is listed below with where they are.
 """
 
 from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-UNIT = ROOT / "securecom" / "tests"
+PACKAGE = ROOT / "securecom"
+UNIT = PACKAGE / "tests"
 SYSTEM = ROOT / "tests"
+
+#: What a unit test must not touch: modules, names in modules, and calls by any of these names.
+FORBIDDEN = {
+    *("asyncio", "multiprocessing", "socket", "subprocess", "threading"),
+    *("os.fork", "os.popen", "os.system", "time.sleep", "time.time", "time.monotonic"),
+    *("deferToThread", "callInThread", "callFromThread", "reactor.run"),
+}
+#: The uses that are allowed, each with its reason.
+ALLOWED = {
+    ("support/memory_server.py", "time.time"): "OpenSSL compares certificates with the wall clock",
+    ("test_clock_jumps.py", "time.time"): "the same",
+    ("test_server_service.py", "time.time"): "the same",
+    ("test_presence.py", "time.time"): "the time shown to people is the machine's own",
+    ("test_left_over.py", "socket"): "only a real socket can be left over; nothing waits",
+    ("test_backup_files.py", "subprocess"): "patched, so that nothing is started",
+    ("test_identity_file.py", "subprocess"): "a hint is shell commands, and the shell runs them",
+}
+#: Modules that the rule leads to no test file for -> the file that has their tests, and why.
+ELSEWHERE: dict[str, tuple[str, str]] = {
+    "admin/command_line.py": ("test_admin_commands", "each command is tested from its words on"),
+    "admin/tables.py": ("test_admin_commands", "tables are tested as the commands print them"),
+    "client/api.py": ("test_frontend_example", "it declares the seam; an example uses all of it"),
+    "client/channels/reaching.py": ("test_client_service", "waits show in how a client reconnects"),
+    "client/channels/request_channel.py": ("test_daemon_role", "it is half of that role"),
+    "client/channels/request_ways.py": ("test_client_service", "a client listens or is dialled"),
+    "client/channels/standard_channel.py": ("test_main_role", "it is half of that role"),
+    "client/coordination/asking.py": ("test_coordinator", "its parts only make sense together"),
+    "client/coordination/chat_side.py": ("test_coordinator", "the same"),
+    "client/coordination/engagement_states.py": ("test_engagement", "one state machine, two files"),
+    "client/coordination/outcomes.py": ("test_coordinator", "outcomes are tested where they show"),
+    "client/events.py": ("test_plain", "they are data; front-ends and docs/json.md are tested"),
+    "client/frontends/words.py": ("test_plain", "words are tested as a terminal shows them"),
+    "client/profile/age_reader.py": ("test_backup_files", "both readers must agree on each file"),
+    "client/profile/own_key.py": ("test_rotation", "it exists for a key that is replaced"),
+    "client/profile/private_files.py": ("test_profile", "a profile is made of such files"),
+    "client/profile/profiles.py": (
+        "test_profile",
+        "a shelf of profiles, tested with what is on it",
+    ),
+    "client/profile/spelling.py": ("test_identity_file", "one spelling opens one identity file"),
+    "client/program/exits.py": ("test_client_command_line", "exit codes are tested with options"),
+    "client/program/sealing.py": ("test_backing_up", "it is the process that makes a backup"),
+    "server/dialling.py": ("test_server_request_channel", "a dialled channel is like any other"),
+    "server/files.py": ("test_state_damaged", "the state folder is made of such files"),
+    "server/local_switchboard.py": ("test_chat_request", "requests are what a switchboard is for"),
+    "server/personal.py": ("test_account_my_data", "what it declares is compared with the schema"),
+    "server/reception.py": ("test_server_standard_channel", "log-in is tested from its connection"),
+    "server/switchboard.py": ("test_chat_request", "the interface of local_switchboard"),
+}
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
@@ -30,14 +83,77 @@ def imports_of_tests(folder: Path) -> Iterator[str]:
     """Places where a file imports a test file."""
     for path in sorted(folder.rglob("*.py")):
         for name in imported(ast.parse(path.read_text("utf-8"))):
-            last = name.rpartition(".")[2]
-            if last.startswith("test_") and (folder / f"{last}.py").exists():
+            if any(part.startswith("test_") for part in name.split(".")):
                 yield f"{path} imports {name}; move it to support/"
+
+
+def used(tree: ast.AST) -> set[str]:
+    """The forbidden things that a file imports or calls."""
+    names = set(imported(tree))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            names.add(f"{node.value.id}.{node.attr}")
+        if isinstance(node, ast.Call):
+            names.add(getattr(node.func, "attr", getattr(node.func, "id", "")))
+    return names & FORBIDDEN
+
+
+def forbidden_uses(folder: Path, allowed: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Unit tests that touch the outside world, and exceptions that nothing needs any more."""
+    unused = set(allowed)
+    for path in sorted(folder.rglob("*.py")):
+        name = path.relative_to(folder).as_posix()
+        for what in sorted(used(ast.parse(path.read_text("utf-8")))):
+            if (name, what) in unused:
+                unused.remove((name, what))
+            else:
+                yield f"{name} uses {what}; pass a double in, or move the test to tests/"
+    for name, what in sorted(unused):
+        yield f"{name} does not use {what} any more; remove it from ALLOWED"
+
+
+def test_names(package: Path) -> dict[str, str]:
+    """For each product module the name that its test files begin with.
+
+    That is `test_` and the module's name. Where two modules have one name, its side comes first:
+    `test_client_service` for `client/service.py`.
+    """
+    paths = [path.relative_to(package) for path in sorted(package.rglob("*.py"))]
+    paths = [path for path in paths if path.parts[0] != "tests" and path.stem != "__init__"]
+    count = Counter(path.stem for path in paths)
+    found = {}
+    for path in paths:
+        side = f"{path.parts[0]}_" if count[path.stem] > 1 else ""
+        found[path.as_posix()] = f"test_{side}{path.stem.strip('_')}"
+    return found
+
+
+def missing_tests(package: Path, elsewhere: dict[str, tuple[str, str]]) -> Iterator[str]:
+    """Product modules without a test file, and entries of `elsewhere` that are out of date."""
+    names = test_names(package)
+    files = {path.stem for path in (package / "tests").glob("test_*.py")}
+    tested = set()
+    for file in files:  # test_backup_files is of backup.py, and of backup_files.py if there is one
+        fit = [name for name in names.values() if file == name or file.startswith(f"{name}_")]
+        tested |= {max(fit, key=len)} if fit else set()
+    for module, name in names.items():
+        if name not in tested and module not in elsewhere:
+            yield f"{module} has no {name}*.py; write it, or say in ELSEWHERE where its tests are"
+    for module, (file, _) in elsewhere.items():
+        if module not in names or names[module] in tested:
+            yield f"{module} needs no entry in ELSEWHERE"
+        elif file not in files:
+            yield f"{module} is said to be tested by {file}.py, which does not exist"
 
 
 def main() -> int:
     """Print what is wrong; 1 if anything is."""
-    faults = [*imports_of_tests(UNIT), *imports_of_tests(SYSTEM)]
+    faults = [
+        *imports_of_tests(UNIT),
+        *imports_of_tests(SYSTEM),
+        *forbidden_uses(UNIT, ALLOWED),
+        *missing_tests(PACKAGE, ELSEWHERE),
+    ]
     for fault in faults:
         print(f"FAULT         {fault}")
     return 1 if faults else 0

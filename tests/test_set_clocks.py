@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import time
 
-from tests.set_clock import WallClock
 from tests.support.processes import environment
 from tests.support.programs import Client, Server
+from tests.support.set_clock import WallClock
 from tests.support.shortened import SILENCE
 from tests.support.system_case import SystemCase
 
@@ -17,7 +17,7 @@ HOUR, DAY = 3600, 86_400
 class SetClockTests(SystemCase):
     def clocked(self, clock: WallClock, what: str, *words: str) -> tuple[str, ...]:
         """A program's command line, with that clock."""
-        return (sys.executable, "-m", "tests.set_clock", str(clock.path), what, *words)
+        return (sys.executable, "-m", "tests.support.set_clock", str(clock.path), what, *words)
 
     def clock(self, name: str, ahead: float = 0.0) -> WallClock:
         return WallClock(self.home / f"{name}.clock", ahead)

@@ -9,7 +9,6 @@ from twisted.protocols.amp import AmpBox
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import framing, limits, peers, refusals, vocabulary
-from securecom.client.chat.agreement import Agreement
 from securecom.client.events import Event, Message
 from securecom.errors import (
     BadArgument,
@@ -578,23 +577,6 @@ class OpeningTests(SynchronousTestCase):
             pair.open()
             pair.advance(limits.CHAT_HANDSHAKE_DEADLINE)
             self.check_never_stood(pair)
-
-
-class AgreementTests(SynchronousTestCase):
-    def test_both_notes_give_the_same_two_proofs_and_the_two_differ(self) -> None:
-        pair, binding = Pair(), b"b" * 32
-        caller, callee = pair.agreement("caller"), pair.agreement("callee")
-        proofs = {caller.hello(binding, "caller"), callee.hello(binding, "caller")}
-        self.assertEqual(len(proofs), 1)
-        self.assertEqual(caller.hello(binding, "callee"), callee.hello(binding, "callee"))
-        self.assertNotIn(caller.hello(binding, "callee"), proofs)
-        self.assertEqual((caller.peer_role, callee.peer_role), ("callee", "caller"))
-
-    def test_another_session_gives_another_proof(self) -> None:
-        agreement: Agreement = Pair().agreement("caller")
-        self.assertNotEqual(
-            agreement.hello(b"a" * 32, "caller"), agreement.hello(b"b" * 32, "caller")
-        )
 
 
 def _runs(data: bytes) -> list[bytes]:

@@ -6,8 +6,6 @@ import contextlib
 import errno
 import io
 import os
-import subprocess
-import sys
 import tempfile
 
 from securecom.client.__main__ import main
@@ -132,12 +130,3 @@ class MainTests(StartCase):
         self.patch(os, "isatty", lambda number: True)
         self.patch(Terminal, "new", interrupted)
         self.assertEqual(self.main(INVITATION.link())[0], 130)
-
-    def test_nothing_imports_a_reactor_before_it_is_time(self) -> None:
-        program = (
-            "import sys, securecom.client.__main__, securecom.client.frontends.lines, "
-            "securecom.client.program.visit; sys.exit('twisted.internet.reactor' in sys.modules)"
-        )
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        done = subprocess.run([sys.executable, "-c", program], env=environment, check=False)
-        self.assertEqual(done.returncode, 0)

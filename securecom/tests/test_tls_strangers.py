@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,40 +15,6 @@ from securecom.tests.support.joined_connections import Plain, PlainTLS, Recorder
 from securecom.tests.support.tls_case import TLSCase, shake_hands
 
 OLD = SSL.TLS1_2_VERSION
-
-#: A file for OPENSSL_CONF that changes the default of every context.
-OPENSSL_CONF = """\
-openssl_conf = all
-[all]
-ssl_conf = ssl
-[ssl]
-system_default = defaults
-[defaults]
-Groups = P-256
-"""
-#: Prints the group that two plain contexts agree on, and then that of two ends of ours.
-MEET_ITSELF = """
-from OpenSSL import SSL
-from securecom import tls
-from securecom.identity import Identity
-from securecom.tests.support.tls_case import shake_hands
-
-one, two = Identity.generate(), Identity.generate()
-plain = SSL.Context(SSL.TLS_METHOD)
-plain.use_certificate(one.certificate)
-plain.use_privatekey(one.private_key)
-ends = SSL.Connection(plain), SSL.Connection(plain)
-ends[0].set_connect_state()
-ends[1].set_accept_state()
-shake_hands(*ends)
-print(ends[0].get_group_name())
-ends = (
-    tls.chat_end(one, two.public_key).in_memory(True, None),
-    tls.chat_end(two, one.public_key).in_memory(False, None),
-)
-shake_hands(*ends)
-print(ends[0].get_group_name())
-"""
 
 
 class ForeignPeerTests(TLSCase):
@@ -140,16 +102,6 @@ class ForeignPeerTests(TLSCase):
             other = SSL.Connection(self.stranger(curve=ec.SECP256R1()).context)
             (other.set_accept_state if is_client else other.set_connect_state)()
             self.assertRaises(SSL.Error, shake_hands, end, other)
-
-    def test_a_configuration_of_openssl_that_somebody_else_made(self) -> None:
-        """A context made while a file named by OPENSSL_CONF asks for another group."""
-        config = Path(self.mktemp())
-        config.write_text(OPENSSL_CONF)
-        env = {**os.environ, "OPENSSL_CONF": str(config)}
-        told = subprocess.run(
-            [sys.executable, "-c", MEET_ITSELF], env=env, capture_output=True, text=True, check=True
-        )
-        self.assertEqual(told.stdout.split(), ["secp256r1", tls.GROUP])
 
     def test_an_openssl_that_cannot_choose(self) -> None:
         """It is said before anything is started."""

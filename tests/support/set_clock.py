@@ -1,6 +1,6 @@
 """The server or the client with a wall clock that a test sets while it runs.
 
-    python -m tests.set_clock FILE server|client NAME=VALUE… ARGUMENT…
+    python -m tests.support.set_clock FILE server|client NAME=VALUE… ARGUMENT…
 
 FILE says how many seconds the clock is ahead (`WallClock`). Nothing else of the machine is changed;
 Python's `time` module is, before Twisted is imported, so all of the program sees the other time.

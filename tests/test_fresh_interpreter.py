@@ -1,0 +1,135 @@
+"""What only a new process can show: core dumps, imports, and how OpenSSL is configured."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from unittest import skipUnless
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom import tls
+
+#: Prints the limit of core dumps, and whether the system would dump this process (prctl(2): 3).
+LOOK = """
+import ctypes, resource, sys
+sys.stdout.write(f"{resource.getrlimit(resource.RLIMIT_CORE)} {ctypes.CDLL(None).prctl(3)}")
+sys.stdout.flush()
+"""
+NOT_DUMPED = "(0, 0) 0"
+#: A file for OPENSSL_CONF that changes the default of every context.
+OPENSSL_CONF = """\
+openssl_conf = all
+[all]
+ssl_conf = ssl
+[ssl]
+system_default = defaults
+[defaults]
+Groups = P-256
+"""
+#: Prints the group that two plain contexts agree on, and then that of two ends of ours.
+MEET_ITSELF = """
+from OpenSSL import SSL
+from securecom import tls
+from securecom.identity import Identity
+from securecom.tests.support.tls_case import shake_hands
+
+one, two = Identity.generate(), Identity.generate()
+plain = SSL.Context(SSL.TLS_METHOD)
+plain.use_certificate(one.certificate)
+plain.use_privatekey(one.private_key)
+ends = SSL.Connection(plain), SSL.Connection(plain)
+ends[0].set_connect_state()
+ends[1].set_accept_state()
+shake_hands(*ends)
+print(ends[0].get_group_name())
+ends = (
+    tls.chat_end(one, two.public_key).in_memory(True, None),
+    tls.chat_end(two, one.public_key).in_memory(False, None),
+)
+shake_hands(*ends)
+print(ends[0].get_group_name())
+"""
+
+
+@skipUnless(sys.platform == "linux", "prctl is Linux's")
+class CoreDumpTests(SynchronousTestCase):
+    """Each program looks at itself where it would ask for a pass phrase or read the CA's key."""
+
+    def seen_by(self, program: str) -> str:
+        env = {**os.environ, "HOME": self.mktemp(), "SECURECOM_STATE": self.mktemp()}
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=env, capture_output=True, text=True, check=False
+        )
+        return done.stdout
+
+    def test_by_itself_a_process_is_dumped(self) -> None:
+        """Or the tests below would show nothing."""
+        self.assertTrue(self.seen_by(LOOK).endswith(" 1"))
+
+    def test_the_client(self) -> None:
+        told = self.seen_by(
+            "from securecom.client import __main__ as it\n"
+            f"it.parser = lambda: exec({LOOK!r})\n"
+            "it.main([])"
+        )
+        self.assertEqual(told, NOT_DUMPED)
+
+    def test_the_process_that_encrypts_a_backup(self) -> None:
+        told = self.seen_by(
+            "from types import SimpleNamespace as S\n"
+            "import sys\n"
+            "from securecom.client.program import sealing as it\n"
+            "sys.stdin = S(buffer=S(read=lambda: bytes(4)))\n"
+            f"def seal(data, phrase):\n exec({LOOK!r})\n return b''\n"
+            "it.seal = seal\n"
+            "it.main()"
+        )
+        self.assertEqual(told, NOT_DUMPED)
+
+    def test_the_server(self) -> None:
+        told = self.seen_by(
+            "from securecom import tap as it\n"
+            f"it.open_state = lambda *_: exec({LOOK!r})\n"
+            "options = it.Options()\n"
+            "options.parseOptions([])\n"
+            "it.makeService(options)"
+        )
+        self.assertEqual(told, NOT_DUMPED)
+
+    def test_the_admin_command(self) -> None:
+        told = self.seen_by(
+            "from securecom.admin import __main__ as it\n"
+            f"it.run = lambda *_: exec({LOOK!r})\n"
+            "it.main([])"
+        )
+        self.assertEqual(told, NOT_DUMPED)
+
+    def test_the_unit(self) -> None:
+        unit = Path(__file__).parents[1] / "etc" / "securecom.service"
+        self.assertIn("\nLimitCORE=0\n", unit.read_text())
+
+
+class ReactorTests(SynchronousTestCase):
+    def test_nothing_imports_a_reactor_before_it_is_time(self) -> None:
+        program = (
+            "import sys, securecom.client.__main__, securecom.client.frontends.lines, "
+            "securecom.client.program.visit; sys.exit('twisted.internet.reactor' in sys.modules)"
+        )
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        done = subprocess.run([sys.executable, "-c", program], env=environment, check=False)
+        self.assertEqual(done.returncode, 0)
+
+
+class OpenSSLTests(SynchronousTestCase):
+    def test_a_configuration_of_openssl_that_somebody_else_made(self) -> None:
+        """A context made while a file named by OPENSSL_CONF asks for another group."""
+        config = Path(self.mktemp())
+        config.write_text(OPENSSL_CONF)
+        env = {**os.environ, "OPENSSL_CONF": str(config)}
+        told = subprocess.run(
+            [sys.executable, "-c", MEET_ITSELF], env=env, capture_output=True, text=True, check=True
+        )
+        self.assertEqual(told.stdout.split(), ["secp256r1", tls.GROUP])
