@@ -124,7 +124,7 @@ class ChatCases(Base):
         self.assertTrue((await alice.answer(asking))["ok"])
         self.assertEqual(len(bob.told("asked")), 1)
 
-    async def test_asking_who_asks_is_a_yes(self) -> None:
+    async def test_asking_the_caller_back_is_a_yes(self) -> None:
         _, alice, bob = await self.pair()
         asking = bob.send("chat", name="alice")
         await alice.event("asked", name="bob")

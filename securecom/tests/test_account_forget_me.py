@@ -98,7 +98,7 @@ class EvasionTests(ForgetCase):
     def test_and_every_invitation(self) -> None:
         self.assertGreater(limits.NAME_QUARANTINE, limits.MAX_INVITATION_HOURS * 3600)
 
-    def test_an_invitation_of_before_is_spent_by_nobody(self) -> None:
+    def test_an_earlier_invitation_can_no_longer_be_used(self) -> None:
         ticket = token_hash(b"another device")
         result(self.server.registry.reset_key(ALICE))
         self.server.invite("alice", ticket)

@@ -176,7 +176,7 @@ class InterleavingTests(SynchronousTestCase):
         wire.settle()
         self.assertEqual([side.consent.state for side in wire.sides], ["on", "on"])
 
-    def test_a_yes_to_a_question_that_was_withdrawn_is_none(self) -> None:
+    def test_a_yes_to_a_withdrawn_question_does_not_count(self) -> None:
         """Also if the same question is asked again meanwhile: the yes was to the first."""
         wire = Wire(self)
         wire.act(0, "on")
@@ -202,7 +202,7 @@ class InterleavingTests(SynchronousTestCase):
 
 
 class FloodTests(SynchronousTestCase):
-    def test_a_peer_may_ask_so_often_and_no_more(self) -> None:
+    def test_a_peer_may_ask_only_so_often(self) -> None:
         consent = LogConsent()
         for _ in range(limits.MAX_LOG_ASKS):
             consent.heard_on()

@@ -309,7 +309,7 @@ class CommandLineTests(RestoringCase):
         self.assertEqual((code, len(ran)), (1, 1))
         self.assertIn("SC-211", told)
 
-    def test_a_backup_that_is_none(self) -> None:
+    def test_a_file_that_is_no_backup_is_refused(self) -> None:
         self.file.write_bytes(b"rubbish")
         code, told = self.main("--restore", str(self.file), "--no-pass")
         self.assertEqual(code, 1)

@@ -242,7 +242,7 @@ class SealedFileTests(SynchronousTestCase):
             data = b"\n".join((version, scrypt, key, more + rest))
             self.assertIn("no backup of securecom", self.refused(data))
 
-    def test_what_is_no_such_file(self) -> None:
+    def test_a_file_of_another_kind(self) -> None:
         armoured = b"-----BEGIN AGE ENCRYPTED FILE-----\n"
         for_a_key = b"age-encryption.org/v1\n-> X25519 abc\nabc\n--- abc\n"
         newer = age_file(b"x", "right").replace(b"/v1", b"/v2", 1)
@@ -258,5 +258,5 @@ class SealedFileTests(SynchronousTestCase):
         error = self.assertRaises(BackupProblem, read_sealed_file, self.path)
         self.assertIn("no such file", error.what)
 
-    def test_a_tar_file_alone_is_none(self) -> None:
+    def test_a_bare_tar_file_is_no_backup(self) -> None:
         self.assertIn("no backup", self.refused(BACKUP.packed()))

@@ -308,7 +308,7 @@ class CrossingTests(RequestCase):
         self.failureResultOf(self.ask(self.alice, "bob"), refusals.Occupied)
         self.assert_no_answer(asked)
 
-    def test_oneself_is_not_who_asks(self) -> None:
+    def test_asking_oneself_is_not_asking_the_caller(self) -> None:
         asked = self.ask(self.bob, "alice")
         self.failureResultOf(self.ask(self.alice, "alice"), refusals.Occupied)
         self.assertNoResult(asked)
@@ -550,7 +550,7 @@ class BehindTests(RequestCase):
         self.bob.answer("accept")
         self.assertEqual(self.carol.done(self.carols)["role"], "caller")
 
-    def test_a_yes_to_the_second_while_the_first_stands_is_none(self) -> None:
+    def test_a_yes_to_a_second_question_does_not_count_while_the_first_stands(self) -> None:
         """Nobody is in two things at once."""
         self.bob.answer("accept")
         self.assertEqual(self.bob.said("open"), [])

@@ -184,7 +184,7 @@ class FaultTests(RequestCase):
         self.assertIn(stream, self.bob.said("closed"))
         self.assert_free(self.alice)
 
-    def test_one_person_who_cannot_be_told_keeps_nobody_in_a_chat(self) -> None:
+    def test_an_unreachable_client_keeps_nobody_else_in_a_chat(self) -> None:
         asked = self.ask(self.alice, "bob")
         self.bob.answer("accept")
         stream = self.alice.done(asked)["stream"]

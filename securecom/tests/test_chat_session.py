@@ -127,7 +127,7 @@ class StandingTests(SynchronousTestCase):
         self.assertRaises(BadArgument, self.alice.session.say, "\udc80")
         self.assertEqual(self.alice.said, [])
 
-    def test_so_many_messages_may_be_without_receipt_and_no_more(self) -> None:
+    def test_the_number_of_messages_without_a_receipt_is_limited(self) -> None:
         for _ in range(limits.MAX_UNDELIVERED):
             self.alice.session.say("x")
         self.assertRaises(NotNow, self.alice.session.say, "x")
@@ -135,7 +135,7 @@ class StandingTests(SynchronousTestCase):
         self.assertEqual(len(self.bob.messages), limits.MAX_UNDELIVERED)
         self.assertEqual(self.alice.session.say("y"), limits.MAX_UNDELIVERED + 1)
 
-    def test_so_many_may_be_held_back_and_no_more(self) -> None:
+    def test_the_number_of_messages_held_back_is_limited(self) -> None:
         for _ in range(limits.MAX_HELD_BACK):
             self.bob.session.say("x")
         self.assertRaises(NotNow, self.bob.session.say, "x")

@@ -318,7 +318,7 @@ class ClientTests(AliceTestCase):
         self.grant(their_seconds=0)
         self.assertEqual(stands, [None])
 
-    def test_asking_who_asks_us_is_a_yes_to_what_they_ask(self) -> None:
+    def test_asking_the_caller_back_accepts_what_they_asked_for(self) -> None:
         for theirs, ours in ((MINUTES, None), (MINUTES, MINUTES), (None, None)):
             came = self.offered_for(theirs)
             self.asks(ours)

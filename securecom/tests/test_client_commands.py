@@ -207,7 +207,7 @@ class TypedTests(SynchronousTestCase):
                 self.assertIn("Nothing was sent", error.hint)
                 self.assertTrue(error.what.isprintable(), repr(before))
 
-    def test_what_only_looks_like_a_slash_is_none(self) -> None:
+    def test_a_character_that_only_looks_like_a_slash_is_not_one(self) -> None:
         for slash in "\uff0f\u2044\u2215\u29f8\u2571":
             for before in ("", " ", "\u200b"):
                 for line in (f"{slash}exit", f"{slash}\uff45xit", f"{slash}\u200bexit"):

@@ -104,7 +104,7 @@ class ReachingTests(SynchronousTestCase):
         self.network.advance(limits.RECONNECT_LAST)
         self.assertTrue(person.main.is_online)
 
-    def test_so_many_attempts_and_no_more(self) -> None:
+    def test_the_number_of_attempts_is_limited(self) -> None:
         self.server.shut()
         person = self.person(attempts=3)
         self.network.advance(100)

@@ -220,7 +220,7 @@ class PersonTests(AliceTestCase):
         self.keys.compared(True)
         self.assertEqual(self.trust(), "verified")
 
-    def test_a_yes_to_what_was_not_seen_is_none(self) -> None:
+    def test_a_yes_to_an_unseen_question_does_not_count(self) -> None:
         self.chat()
         error = self.assertRaises(NotNow, self.keys.compared, True)
         self.assertIn("/verify", str(error))

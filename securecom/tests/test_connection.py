@@ -133,7 +133,7 @@ class Chatty(Plain):
 
 
 class FrameTests(NetworkCase):
-    def test_commands_and_chat_frames_reach_who_wants_them(self) -> None:
+    def test_commands_and_chat_frames_reach_their_handlers(self) -> None:
         client, server, _ = self.pair()
         answer = client.ping()
         client.send(encode_chat(7, b"hello"))

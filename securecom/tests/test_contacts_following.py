@@ -85,7 +85,7 @@ class ContactsTests(SynchronousTestCase):
         self.follow(self.new, self.old, self.new)
         self.assertIsNotNone(self.follow(self.third, self.old, self.new, self.third))
 
-    def test_a_chain_that_is_not_right_is_none(self) -> None:
+    def test_a_chain_with_a_flaw_counts_as_no_chain(self) -> None:
         for lies in ({"server": OTHER_SERVER}, {"name": CAROL}):
             self.assertEqual(self.trust(self.new, self.old, self.new, **lies), "changed")
         self.assertEqual(self.trust(self.new, self.third, self.new), "changed")
@@ -145,7 +145,7 @@ class ContactsTests(SynchronousTestCase):
         self.assertIsNotNone(self.follow(self.new, self.old, self.new))
         self.assertEqual(self.contacts.trust(BOB), "verified")
 
-    def test_files_of_before_are_read_and_stay_as_they_were(self) -> None:
+    def test_older_files_are_read_and_stay_as_they_were(self) -> None:
         self.contacts.take(BOB, self.new.public_key.fingerprint)
         self.contacts.meet(BOB, self.new.public_key)
         before = self.path.read_bytes()
@@ -265,7 +265,7 @@ class FollowingTests(FollowCase):
         self.assertEqual(self.notes.of(KeyFollowed), [])
         self.assertEqual(self.contacts.trust(BOB, self.old.public_key), "met")
 
-    def test_our_own_key_follows_nobodys(self) -> None:
+    def test_our_own_key_follows_no_contacts_key(self) -> None:
         """A server cannot reflect us by a chain, were there one."""
         own = self.person.identity
         stands, sent = self.ask(), self.sent_in_chats()

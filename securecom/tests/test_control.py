@@ -155,7 +155,7 @@ class ConversationTests(SynchronousTestCase):
         self.there.responders.act = dict
         self.assertEqual(self.successResultOf(self.call(CancelRequest)), {})
 
-    def test_an_answer_given_up_long_ago_is_none_that_was_asked_for(self) -> None:
+    def test_an_answer_to_a_call_given_up_long_ago_was_not_asked_for(self) -> None:
         calls = [self.here.lane.call(Ping) for _ in range(limits.GIVEN_UP_ANSWERS + 1)]
         tags = [box[amp.ASK] for box in self.here.boxes()]
         for call in calls:

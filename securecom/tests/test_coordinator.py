@@ -174,7 +174,7 @@ class AskedTests(AliceTestCase):
             self.told(self.alice.accept())
             self.assertEqual(answer, ["accept"])
 
-    def test_after_a_moment_a_bare_yes_is_for_who_asks_now(self) -> None:
+    def test_after_a_moment_a_bare_yes_answers_the_current_caller(self) -> None:
         self.offer()
         self.withdraw("expired")
         answer = self.offer(OTHER_CHAT, "carol")
@@ -204,7 +204,7 @@ class AskedTests(AliceTestCase):
             self.assertEqual(self.offer(OTHER_CHAT, "carol"), ["busy"], state)
             self.assertEqual(self.notes.events, [RefusedForYou(CAROL, "new", "busy")], state)
 
-    def test_the_one_who_is_with_us_finds_us_busy_without_a_word(self) -> None:
+    def test_the_person_we_are_engaged_with_finds_us_silently_busy(self) -> None:
         for state in ("crossing", "withdrawing", "accepted", "opening", "chatting"):
             self.setUp()
             self.reach(state)
@@ -363,7 +363,7 @@ class AskingTests(AliceTestCase):
             self.assertIn(f"Ask again in {told}.", str(error))
             self.assertEqual(self.notes.last(RequestOver).wait, refusal.seconds)
 
-    def test_a_wait_that_is_no_number_is_none(self) -> None:
+    def test_a_wait_that_is_no_number_counts_as_none(self) -> None:
         for text in ("", "soon", "-1", "1.5", "\u0661", "1" * 7):
             stands = self.ask()
             self.deny(refusals.Refused(text))
@@ -586,7 +586,7 @@ class ChattingTests(AliceTestCase):
         self.assertEqual(problem.code, ChatFailed.code)
         self.assertEqual(self.notes.last(ChatOver), ChatOver(BOB, "cut-off", []))
 
-    def test_bytes_and_closings_of_other_streams_are_nobodys(self) -> None:
+    def test_bytes_and_closings_of_other_streams_are_ignored(self) -> None:
         self.end.tell(vocabulary.StreamClosed, stream=STREAM + 1)
         self.peer_end.stream.number += 1
         self.peer_end.session.say("to nobody")

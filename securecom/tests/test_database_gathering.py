@@ -232,7 +232,7 @@ class BusyTests(GatheringCase):
         self.successResultOf(again)
         self.assertEqual(len(self.kept()), 1)
 
-    def test_a_locks_other_trouble_is_told_as_it_is(self) -> None:
+    def test_any_other_trouble_with_a_lock_is_reported_as_it_is(self) -> None:
         self.admin.execute("ROLLBACK")
         self.path.write_bytes(b"SQLite format 3\x00" + bytes(8000))
         write = self.invite(1)

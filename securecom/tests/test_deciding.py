@@ -321,7 +321,7 @@ class MeanwhileTests(DecidingCase):
         self.assertEqual(error.what, "somebody is just asking you")
         self.assertEqual((self.end.requests, self.consent.cancelled), ([], 0))
 
-    def test_the_person_blocks_the_one_who_asks(self) -> None:
+    def test_the_user_blocks_the_caller(self) -> None:
         answer = self.offer()
         self.told(self.alice.block(BOB))
         self.assertEqual(answer, ["unavailable"])
@@ -354,7 +354,7 @@ class HeldTests(DecidingCase):
 class PlaceTests(DecidingCase):
     """A bare yes is meant for what the person has seen."""
 
-    def test_what_the_person_never_saw_takes_nobodys_place(self) -> None:
+    def test_an_unseen_request_takes_no_place_from_anyone(self) -> None:
         self.offer()
         self.withdraw("cancelled")
         self.consent.is_slow = False

@@ -66,7 +66,7 @@ class EnrolTests(SynchronousTestCase):
         self.network.advance(1)
         self.fails(came, CannotReach)
 
-    def test_a_name_that_is_none_is_no_name(self) -> None:
+    def test_an_invalid_name_is_refused(self) -> None:
         self.fails(self.enrol(b"Not A Name"), CannotReach)
 
     def cut_after(self, meddle: Callable[[Wire], object]) -> list[Any]:

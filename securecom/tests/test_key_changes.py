@@ -221,7 +221,7 @@ class RefusedTests(NewKeyCase):
         self.failureResultOf(self.ask(self.link()), refusals.ServerTrouble)
         self.assertIsNone(self.key())
 
-    def test_a_key_that_is_none_ends_the_session(self) -> None:
+    def test_an_invalid_key_ends_the_session(self) -> None:
         lane = self.alice.standard.control
         small = PublicKey.__new__(PublicKey)
         object.__setattr__(small, "raw", bytes(32))

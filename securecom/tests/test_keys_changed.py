@@ -190,7 +190,7 @@ class TakingTests(ChangedCase):
             self.assertRaises(BadArgument, self.alice.keys.take, name, fingerprint)
         self.assertFalse(self.contacts.may_be(BOB, self.bob.public_key))
 
-    def test_our_own_key_is_taken_for_nobodys(self) -> None:
+    def test_our_own_key_is_accepted_for_no_contact(self) -> None:
         """Not even if a pin said so: it would be our own reflection."""
         self.bob = self.person.identity
         self.contacts.take(BOB, self.bob.public_key.fingerprint)

@@ -120,7 +120,7 @@ class TerminalTests(AskingCase):
         self.assertEqual(self.heard, [PHRASE])
         self.assertEqual(self.role.calls, [], "it was never said to anybody")
 
-    def test_an_empty_line_is_none(self) -> None:
+    def test_an_empty_line_means_cancel(self) -> None:
         self.start()
         self.type("\n")
         self.heard[0].trap(NotNow)
@@ -208,7 +208,7 @@ class InVainTests(AskingCase):
         self.clock.advance(0)
         self.assertEqual(self.role.calls, [])
 
-    def test_nor_what_follows_a_command_that_is_none(self) -> None:
+    def test_nor_what_follows_an_unknown_command(self) -> None:
         self.typed_wrong()
         self.type(f"/bakcup x\n{PHRASE}\n")
         self.assertEqual(self.role.calls, [])

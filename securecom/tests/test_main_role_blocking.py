@@ -9,7 +9,7 @@ from securecom.tests.support.scripted_server_case import ALICE, BOB, CAROL, STAT
 
 
 class DismissTests(AliceTestCase):
-    def test_to_the_one_who_asks_nobody_was_there(self) -> None:
+    def test_to_the_caller_nobody_was_there(self) -> None:
         answer = self.offer()
         self.assertEqual(self.told(self.alice.dismiss()), [None])
         self.assertEqual(answer, ["unavailable"])

@@ -236,7 +236,7 @@ class AtOnceTests(OrdersCase):
         self.take(commands.EXIT)
         self.assertEqual(self.leaves, 1)
 
-    def test_only_who_is_offline_reconnects(self) -> None:
+    def test_only_an_offline_client_reconnects(self) -> None:
         self.take(commands.RECONNECT)
         self.assertIn("you are already connected. Nothing was changed.", self.refused())
         self.role.is_online = False

@@ -109,7 +109,7 @@ class TerminalLinesTests(SynchronousTestCase):
         self.assertFalse(self.lines.is_empty)
         self.assertEqual(self.read(b"draft\n"), ["half a draft"], "as it stands on the screen")
 
-    def test_a_line_that_was_begun_is_none_when_the_input_ends(self) -> None:
+    def test_an_unfinished_line_is_dropped_when_the_input_ends(self) -> None:
         self.read(b"half a draft")
         self.lines.end()
         error = self.assertRaises(BadArgument, self.lines.next)

@@ -160,7 +160,7 @@ class TurnsTests(SynchronousTestCase):
         self.clock.advance(0)
         self.assertTrue(self.turns.take())
 
-    def test_nobody_goes_before_those_who_wait(self) -> None:
+    def test_nobody_overtakes_those_who_wait(self) -> None:
         self.turns.queue(lambda: self.done.append(1))
         self.assertFalse(self.turns.take())
         self.clock.advance(0)

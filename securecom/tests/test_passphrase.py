@@ -169,7 +169,7 @@ class PassPhraseTests(IdentityFileCase):
                 file.unlock(typed.encode())
             self.assertRaises(PassPhraseProblem, file.unlock, b"cafe")
 
-    def test_a_key_of_before_whose_accents_stand_apart(self) -> None:
+    def test_a_key_of_another_program_with_separate_accents(self) -> None:
         """Other programs take what is typed as it comes."""
         composed, apart = "caf\xe9", "cafe\N{COMBINING ACUTE ACCENT}"
         for made in (composed, apart):

@@ -351,7 +351,7 @@ class PlainTests(SynchronousTestCase):
             drawn = language.lines(event)[1:-1]
             self.assertEqual(painted(drawn)[0][0][0], inverted, "the quiet around it")
 
-    def test_the_words_of_who_compared(self) -> None:
+    def test_what_a_user_who_compared_is_shown(self) -> None:
         for by, word, told in (
             ("me", "yes", "bob is now verified, on your word"),
             ("me", "no", "NOT VERIFIED"),

@@ -223,7 +223,7 @@ class ProfilesTests(ProfileCase):
         self.assertEqual(self.profiles.load(None), profile)
         self.assertEqual(self.profiles.load("alice@chat.example.org"), profile)
 
-    def test_the_part_before_the_at_will_do_if_there_is_one_such(self) -> None:
+    def test_the_part_before_the_at_is_enough_if_it_is_unique(self) -> None:
         profile = self.enrol()
         self.enrol("alice.work")
         self.assertEqual(self.profiles.load("alice"), profile)

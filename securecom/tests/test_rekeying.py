@@ -127,7 +127,7 @@ class WhenTests(RekeyCase):
         self.assertEqual(so_far, max(epoch(end).sent, epoch(end).received))
         self.patch(limits, "EPOCH_BYTES", so_far + count * MESSAGE)
 
-    def test_the_hard_stop_in_bytes_is_exact_for_who_sends(self) -> None:
+    def test_the_hard_stop_in_bytes_is_exact_for_the_sender(self) -> None:
         self.may_still_say(self.alice, 2)
         for text in ("x", "y"):
             self.alice.session.say(text)
@@ -141,7 +141,7 @@ class WhenTests(RekeyCase):
         self.assertEqual(self.bob.messages[2:], ["x", "y"])
         self.assertEqual(self.alice.over, [("cut-off", [5])])
 
-    def test_the_hard_stop_in_bytes_is_exact_for_who_receives(self) -> None:
+    def test_the_hard_stop_in_bytes_is_exact_for_the_receiver(self) -> None:
         epochs(self.alice).on_worn = lambda one: None
         self.may_still_say(self.bob, 2)
         for text in ("x", "y", "one too many"):

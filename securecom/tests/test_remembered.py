@@ -246,7 +246,7 @@ class DeclaredTests(SynchronousTestCase):
         self.assertEqual(sorted(classes() - met - known), [], hint)
         self.assertEqual(sorted(known - classes()), [], "known, and not there any more")
 
-    def test_nobodys_attributes_name_nobody(self) -> None:
+    def test_attributes_that_belong_to_no_user_name_no_user(self) -> None:
         people = [Name(name) for name in (*self.full.clients, "mallory")]
         keys = [client.identity.public_key for client in self.full.clients.values()]
         for where, value in self.full.holdings():

@@ -173,7 +173,7 @@ class PeopleTests(SettingsCase):
         self.network.advance(limits.RECONNECT_FIRST)
         self.assertEqual(self.last(self.server.people[ALICE]), (True, [BOB], None))
 
-    def test_pins_that_cannot_be_read_are_nobodys(self) -> None:
+    def test_unreadable_pins_let_nobody_ask(self) -> None:
         """Neither here nor at the next log-in, which goes on."""
         self.set("ask people")
 

@@ -97,7 +97,7 @@ class LastDefenceTests(RegistryFileCase):
         self.refused(insert, "alice", 2, new_key().raw, new, signature, signature)
         self.refused(insert, "alice", 1, new_key().raw, new_key().raw, signature, signature)
 
-    def test_a_link_with_a_key_that_is_none(self) -> None:
+    def test_a_link_with_an_invalid_key(self) -> None:
         insert = "INSERT INTO successions VALUES ('alice', 1, ?, ?, ?, ?)"
         values = (bytes(32), self.key, bytes(64), bytes(64))
         self.connect().execute(insert, values)

@@ -192,7 +192,7 @@ class LaterStartTests(StateCase):
                 self.assertEqual(self.inside(LEAF).read_bytes(), before)
         self.assertTrue(state.renew(NOW + 61 * DAY))
 
-    def test_what_an_earlier_replacement_left_is_in_nobodys_way(self) -> None:
+    def test_what_an_earlier_replacement_left_does_no_harm(self) -> None:
         self.start(*HOSTS)
         self.inside(f".{LEAF}.new").write_bytes(b"half a certif")
         self.start("new.example.org")

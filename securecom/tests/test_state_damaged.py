@@ -147,6 +147,6 @@ class DamagedStateTests(StateCase):
         self.inside(SETTINGS).write_bytes(b"[" * 60_000)
         self.refused(SETTINGS)
 
-    def test_a_registry_that_is_none(self) -> None:
+    def test_a_file_that_is_no_registry(self) -> None:
         self.inside(REGISTRY).write_bytes(b"a diary" * 100)
         self.refused(REGISTRY, "no registry")

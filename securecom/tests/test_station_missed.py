@@ -115,7 +115,7 @@ class ClientTests(AliceTestCase):
         requests: Requests = self.alice.requests()
         return requests
 
-    def test_what_the_server_tells_is_told_when_we_are_back(self) -> None:
+    def test_what_the_server_reported_is_shown_when_we_are_back(self) -> None:
         self.told(self.alice.set_away())
         self.miss()
         self.miss()

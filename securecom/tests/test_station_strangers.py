@@ -87,7 +87,7 @@ class BudgetTests(AliceTestCase):
             self.told(self.alice.dismiss())
         return answer
 
-    def test_so_many_strangers_and_no_more(self) -> None:
+    def test_the_number_of_strangers_is_limited(self) -> None:
         for number in range(limits.OFFERS_BY_STRANGERS):
             self.assertEqual(self.ask_and_be_dismissed(number), ["unavailable"])
         self.notes.events.clear()

@@ -148,7 +148,7 @@ class ChainTests(SynchronousTestCase):
         self.assertFalse(leads(data, OTHER_SERVER, BOB, first, last))
         self.assertFalse(leads(data, SERVER, CAROL, first, last))
 
-    def test_so_many_links_and_no_more(self) -> None:
+    def test_the_number_of_links_is_limited(self) -> None:
         people, links = line(limits.MAX_SUCCESSIONS + 1)
         keys = [one.public_key for one in people]
         self.assertTrue(leads(encode(links[1:]), SERVER, BOB, keys[1], keys[-1]))

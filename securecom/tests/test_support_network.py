@@ -180,7 +180,7 @@ class EndTests(WireCase):
         self.assertEqual(self.at(self.here).losses, [ConnectionAborted])
         self.assertEqual(self.at(self.there).losses, [ConnectionLost])
 
-    def test_nothing_reaches_who_has_closed_or_aborted(self) -> None:
+    def test_nothing_reaches_an_end_that_has_closed_or_aborted(self) -> None:
         for how in ("loseConnection", "abortConnection"):
             wire = self.network.connect(self.factory, self.factory)
             wire.server.write(b"a")

@@ -58,7 +58,7 @@ class GoodHandshakeTests(TLSCase):
 
 
 class ResumptionTests(TLSCase):
-    def test_a_session_of_before_is_not_resumed(self) -> None:
+    def test_an_earlier_tls_session_is_not_resumed(self) -> None:
         """On resumption the verify callback would not run."""
         own = Identity.generate()
         client_tls = PlainTLS(chain=(own.certificate,), key=own.private_key)

@@ -84,7 +84,7 @@ class SuccessionContract(RegistryCase):
         key = self.keys[number].public_key
         return self.done(self.registry.successions(ALICE, key))
 
-    def test_the_new_key_is_the_users_and_the_old_one_nobodys(self) -> None:
+    def test_the_new_key_is_the_users_and_the_old_key_is_unknown(self) -> None:
         self.enrol_as(ALICE, self.keys[0])
         self.assertEqual(self.chain(0), [])
         self.assertEqual(self.succeed(0, 1), [self.link(0, 1)])
