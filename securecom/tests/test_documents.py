@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from twisted.protocols import amp
 
+import securecom
 from securecom import limits, peers, refusals, tls, vocabulary
 from securecom.server import standard_channel
 from securecom.tests.support.document_case import DOCS, DocumentCase, rows
@@ -154,6 +155,29 @@ class LabelTests(DocumentCase):
         )
         for word in (peers.SERVER_NAME, tls.GROUP):
             self.assertIn(f"`{word}`", text)
+
+
+# --- cryptography -----------------------------------------------------------------------------
+
+
+class CryptographyTests(DocumentCase):
+    #: What is more than handing keys and certificates to a library: a digest, a code, a cipher, a
+    #: key made of others, or a signature that is no certificate's.
+    own = re.compile(
+        r"^import (hashlib|hmac)$|export_keying_material\(|private_key\.sign\("
+        r"|hazmat\.primitives(\.(ciphers|kdf|hmac|hashes|cmac)| import .*(hashes|hmac))",
+        re.M,
+    )
+
+    def test_the_protocol_names_every_module_with_some_of_its_own(self) -> None:
+        package = Path(securecom.__file__).parent
+        found = {
+            str(path.relative_to(package.parent))
+            for path in package.rglob("*.py")
+            if package / "tests" not in path.parents and self.own.search(path.read_text("utf-8"))
+        }
+        _, table = self.text("protocol.md").split("### Cryptography of our own\n")
+        self.assertEqual(set(re.findall(r"`(securecom/[\w/]+\.py)`", table)), found)
 
 
 # --- diagrams -------------------------------------------------------------------------------
