@@ -1,6 +1,6 @@
-"""`twistd securecom`: the options, and the wiring of a server. No rule of the protocol is here.
+"""`twistd securecom` and `securecom-server`: the options, and how a server is put together.
 
-Whatever cannot work ends before the server starts, with one line on standard error and exit
+If something is wrong, it ends before the server starts, with one line on standard error and exit
 code 1.
 """
 
@@ -46,15 +46,15 @@ _HAS_BACKLOG = re.compile(r"(?<!\\):backlog=")
 
 
 def stop(why: str) -> NoReturn:
-    """End before anything has started."""
+    """Print one line and exit with code 1, before anything has started."""
     raise SystemExit(f"securecom: {why}")
 
 
 class LineOfChild(io.TextIOBase):
-    """Standard error of twistd's parent process, which waits while the server starts behind it.
+    """The standard error of twistd's parent process, which waits while its child starts the server.
 
-    Of an error there, twistd hands over 100 bytes, and writes them as Python does. What the child
-    gave to `say` before is written in their place: one line, whole.
+    Of an error in the child, twistd passes on only 100 bytes, written as a Python literal. This
+    writes the line that the child gave to `say` in their place.
     """
 
     def __init__(self, errors: TextIO) -> None:
@@ -64,32 +64,32 @@ class LineOfChild(io.TextIOBase):
         os.set_blocking(self._read, False)
 
     def say(self, line: str) -> None:
-        """In the child: what its parent is to write."""
+        """In the child: pass a line to the parent."""
         os.write(self._write, f"{line}\n".encode("utf-8", "backslashreplace"))
 
     def write(self, text: str) -> int:
-        """In the parent: twistd's own words, unless the child said something better."""
+        """In the parent: write what the child said, or else twistd's own words."""
         with contextlib.suppress(BlockingIOError):
             text = os.read(self._read, limits.LOG_LINE).decode("utf-8")
         return self._errors.write(text)
 
     def flush(self) -> None:
-        """Of the real standard error."""
+        """Flush the real standard error."""
         self._errors.flush()
 
 
 class ServerExit:
-    """How a server that cannot go on ends, with exit code 1 and nothing left behind.
+    """Ends a server that cannot go on, with exit code 1 and nothing left behind.
 
-    :param child: twistd forks, and its parent writes what the child says here; None: it does not.
-    :param pid_file: what twistd has written by then.
+    :param child: takes the line for twistd's parent process; None if twistd does not fork.
+    :param pid_file: the file that twistd has written by then.
     """
 
     def __init__(self, reactor: Any, child: LineOfChild | None, pid_file: str | None) -> None:
         self._reactor, self._child, self._pid_file = reactor, child, pid_file
 
     def while_starting(self, why: str) -> NoReturn:
-        """Nothing runs yet."""
+        """End before the reactor runs."""
         self._forget_pid()
         if self._child is not None:
             self._child.say(f"securecom: {why}")
@@ -97,7 +97,7 @@ class ServerExit:
         stop(why)
 
     def later(self, why: str) -> None:
-        """The reactor runs: stop it, and leave with an error when all is shut down."""
+        """Stop the reactor, and exit with an error once everything is shut down."""
         _log.critical("securecom: {why}", why=why)
         self._reactor.addSystemEventTrigger("after", "shutdown", self._leave)
         self._reactor.callWhenRunning(self._reactor.stop)
@@ -105,7 +105,7 @@ class ServerExit:
     def _leave(self) -> None:
         self._forget_pid()
         sys.stdout.flush()
-        os._exit(1)  # twistd itself would say 0
+        os._exit(1)  # twistd itself would exit with 0
 
     def _forget_pid(self) -> None:
         if self._pid_file:
@@ -113,26 +113,31 @@ class ServerExit:
 
 
 class Options(usage.Options):
-    """What an operator can choose; `docs/operations.md` explains each."""
+    """What an operator can choose; `docs/operations.md` explains each option."""
 
     synopsis = "[--public HOST]... [--standard ENDPOINT] [--request ENDPOINT] [--state DIR]"
-    longdesc = "A server for securecom: it introduces people to each other and relays their chats."
+    longdesc = "A securecom server: it introduces people to each other and relays their chats."
     optParameters = [
         ["standard", "s", None, "Endpoint of the standard channel (default: port 4241, loopback)"],
         ["request", "r", None, "Endpoint of the request channel (default: port 4243, loopback)"],
-        ["log-level", None, "info", f"The least that is logged: {', '.join(log_output.LEVELS)}"],
-        ["state", None, None, "Folder of certificates and users (default: $SECURECOM_STATE)"],
+        [
+            "log-level",
+            None,
+            "info",
+            f"The lowest level to log: {', '.join(log_output.LEVELS)}",
+        ],
+        ["state", None, None, "Folder for certificates and users (default: $SECURECOM_STATE)"],
         [
             "dial",
             None,
             str(limits.DIAL_PORT),
-            "The one client port to dial (0: any, on this machine)",
+            "The only port of clients to dial (0: any, on this machine)",
         ],
     ]
     optFlags = [
-        ["no-dial", None, "Dial nobody; clients' daemon roles connect to us"],
-        ["no-init", None, "Refuse to start on a folder without state: begin no new server"],
-        ["log-addresses", None, "Leave network addresses in the log"],
+        ["no-dial", None, "Do not dial clients; their daemon roles connect here"],
+        ["no-init", None, "Do not begin a new server in a folder without state"],
+        ["log-addresses", None, "Write network addresses to the log"],
     ]
 
     def __init__(self) -> None:
@@ -140,13 +145,13 @@ class Options(usage.Options):
         self["public"] = []
 
     def opt_public(self, host: str) -> None:
-        """A name or address that clients use; listens beyond loopback. May be repeated."""
+        """A name or address for clients; makes the server listen publicly. May be repeated."""
         self["public"].append(host)
 
     opt_p = opt_public
 
     def parseOptions(self, options: list[str] | None = None) -> None:  # noqa: N802
-        """What usage.Options refuses becomes one line too."""
+        """Turn what usage.Options refuses into one line."""
         try:
             super().parseOptions(options)
         except usage.UsageError as error:
@@ -168,7 +173,7 @@ class Options(usage.Options):
             stop(f"--log-level takes {', '.join(log_output.LEVELS)}, not {self['log-level']!r}")
         self["dial"] = None if self["no-dial"] else _port(self["dial"])
         if self["dial"] == ANY_LOCAL_PORT and self["public"]:
-            stop("--dial 0 is for clients on this machine; a --public server dials one port")
+            stop("--dial 0 is for clients on this machine; with --public, choose one port")
         try:
             chosen = self["state"]
             self["state"] = path_named(chosen, "--state") if chosen else default_state_folder()
@@ -200,25 +205,25 @@ def _port(text: str) -> int:
 
 
 def endpoint(reactor: IReactorCore, option: str, description: str) -> IStreamServerEndpoint:
-    """The endpoint of a description, or one clear line."""
+    """The endpoint that a description stands for; exits with one line if there is none."""
     kind = description.lower().removeprefix("haproxy:").partition(":")[0]
     if kind in _ENDS_TLS:
         stop(
-            f"--{option} {description!r} would end TLS before securecom. Clients need TLS from end "
-            "to end, which securecom does itself. Use tcp: instead"
+            f"--{option} {description!r} would end TLS in front of securecom, which has to do that "
+            "itself. Use tcp: instead"
         )
     try:
         return _with_backlog(reactor, kind, description)
-    except Exception as error:  # each kind of endpoint has its own way of complaining
-        stop(f"--{option} {description!r} is no endpoint ({error!r}). Try tcp:4241")
+    except Exception as error:  # each kind of endpoint raises errors of its own
+        stop(f"--{option} {description!r} is not an endpoint ({error!r}). Try tcp:4241")
 
 
 def _with_backlog(reactor: IReactorCore, kind: str, description: str) -> IStreamServerEndpoint:
-    """The endpoint, with our backlog where it takes one and the operator gives none."""
+    """The endpoint, with our backlog if it takes one and the operator gives none."""
     longer = f"{description}:backlog={limits.LISTEN_BACKLOG}"
     made: IStreamServerEndpoint
     if kind in _TAKES_BACKLOG and not _HAS_BACKLOG.search(description):
-        with contextlib.suppress(TypeError):  # given by its place, as in tcp:4241::50
+        with contextlib.suppress(TypeError):  # it is given by position, as in tcp:4241::50
             made = serverFromString(reactor, longer)
             return made
     made = serverFromString(reactor, description)
@@ -226,9 +231,9 @@ def _with_backlog(reactor: IReactorCore, kind: str, description: str) -> IStream
 
 
 class LoggedServer(Server):
-    """A server that brings its own log: twistd asks the application for one before it makes one.
+    """A server with its own log, which twistd takes from the application if there is one.
 
-    Set `log` before the parent. What the log has only counted is written when the server stops.
+    Set `log` before the parent. When the server stops, lines that were only counted are written.
     """
 
     log: ILogObserver
@@ -246,7 +251,7 @@ class LoggedServer(Server):
 
 
 def _begin_log(server: LoggedServer, options: Options, reactor: Any) -> None:
-    """Open the log where twistd's options want it, and have signals reopen it."""
+    """Open the log where twistd's options say, and have signals reopen it."""
     try:
         sink = log_output.sink_of(options.parent or {}, sys.stdout)
     except OSError as error:
@@ -257,11 +262,11 @@ def _begin_log(server: LoggedServer, options: Options, reactor: Any) -> None:
 
 
 def handle_signals(reactor: Any, file: log_output.BoundedFile | None) -> None:
-    """Handle what operators and logrotate send. Left alone, each would kill the server.
+    """Handle the signals that operators and logrotate send, each of which would kill the server.
 
-    HUP reopens the log's file, unless the terminal we were started in is gone: then the server
-    stops as on TERM. USR1 rotates the file, as twistd does it. USR2 does nothing. A signal that is
-    ignored (nohup), or has a handler already, keeps it.
+    HUP reopens the log file. If the terminal that the server was started in is gone, HUP stops it,
+    as TERM does. USR1 rotates the file, as in twistd. USR2 does nothing. A signal that is ignored
+    (nohup) or has a handler already keeps it.
     """
     had_terminal = has_terminal()
 
@@ -285,12 +290,15 @@ def has_terminal() -> bool:
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError as error:
-        return error.errno in (errno.EMFILE, errno.ENFILE)  # it is there, but no file is left
+        return error.errno in (
+            errno.EMFILE,
+            errno.ENFILE,
+        )  # there is one, but no file can be opened
     return True
 
 
 def _nothing() -> None:
-    """A signal that asks for nothing."""
+    """Ignore a signal."""
 
 
 def makeService(options: Options) -> IService:
@@ -326,9 +334,9 @@ def makeService(options: Options) -> IService:
 
 
 class _Announcement:
-    """What the operator reads when the server is open.
+    """Writes to the log what the operator needs to know once the server is open.
 
-    :param files: that this process may have open.
+    :param files: how many files this process may have open.
     """
 
     def __init__(self, state: ServerState, options: Options, files: int) -> None:
@@ -343,22 +351,22 @@ class _Announcement:
 
     @property
     def people(self) -> int:
-        """How many can be on line at once."""
+        """How many people can be on line at once."""
         by_files = max(self._files - limits.FILES_ASIDE, 0) // limits.FILES_BY_PERSON
         return min(by_files, limits.MAX_SESSIONS)
 
     def warnings(self) -> list[str]:
-        """What will trouble this server later, and what to do about it."""
+        """Problems that will come later, and what to do about them."""
         if self.people == limits.MAX_SESSIONS:
             return []
         return [
-            f"this process may open {self._files} files: with more than {self.people} people on "
-            f"line nobody else can connect. Raise the hard limit (LimitNOFILE= in a systemd unit, "
-            f"ulimit -Hn in a shell)"
+            f"this process may open {self._files} files, which is enough for {self.people} people "
+            f"on line at once. Raise the hard limit (LimitNOFILE= in a systemd unit, ulimit -Hn in "
+            f"a shell)"
         ]
 
     def lines(self, standard: int, request: int, users: int) -> list[str]:
-        """Fingerprint, ports, users, and what to type while there is nobody."""
+        """Fingerprint, ports and users; and what to type if there are no users yet."""
         hosts = ", ".join(self._options["public"]) or "this machine only (--public HOST opens it)"
         folder = self._state.path
         chosen = "" if folder == default_state_folder() else f" --state {folder}"
@@ -374,10 +382,10 @@ class _Announcement:
         return lines
 
 
-# --- `securecom-server`: the same as `twistd --nodaemon securecom`, without twistd on the PATH
+# --- securecom-server -----------------------------------------------------------------------
 
 
 def main() -> None:
-    """Run the server in the foreground with this command's options."""
+    """Do what `twistd --nodaemon securecom` does, where twistd is not on the PATH."""
     sys.argv[1:1] = ["--nodaemon", "--pidfile=", "securecom"]
     run()

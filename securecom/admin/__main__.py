@@ -23,13 +23,13 @@ from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.server.state import default_state_folder, read_state
 from securecom.starting import output_kept, path_named, print_all, system_errors_told
 
-_OK, _TO_PUT_RIGHT, _INTERRUPTED = 0, 1, 130
+_OK, _ERROR, _INTERRUPTED = 0, 1, 130
 
 
 def answer(argv: Sequence[str], around: AdminContext) -> Report:
-    """What a command line asks for, done.
+    """Do what a command line asks for.
 
-    :raises SecurecomError: it cannot be; nothing was changed.
+    :raises SecurecomError: it cannot be done, and nothing was changed.
     :raises SystemExit: from argparse, after `--help` or a mistake in usage.
     """
     with output_kept():
@@ -46,7 +46,7 @@ def _folder(named: Path | None) -> Path:
 
 
 def run(argv: Sequence[str], around: AdminContext) -> int:
-    """Do what a command line asks for, and tell: the exit code."""
+    """Do what a command line asks for and print the result. Returns the exit code."""
     try:
         with system_errors_told():
             said = answer(argv, around)
@@ -59,7 +59,7 @@ def run(argv: Sequence[str], around: AdminContext) -> int:
     try:
         print_all("".join(f"{line}\n" for line in said.lines))
     except OutputFailed as error:
-        return _cannot(f"{error.what}; what was asked for is done")
+        return _cannot(f"{error.what}; the command itself was carried out")
     return _OK
 
 
@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 def _cannot(why: str) -> int:
     print(why, file=sys.stderr)
-    return _TO_PUT_RIGHT
+    return _ERROR
 
 
 def _confirmer() -> Callable[[str], bool] | None:

@@ -1,4 +1,4 @@
-"""What the commands of `securecom-admin` work with: their surroundings, and what they answer."""
+"""What each command of `securecom-admin` does, from its arguments to the lines it prints."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class AdminContext:
-    """What the command needs of the world.
+    """What commands need from outside.
 
-    :param now: seconds since the epoch.
-    :param random: so many bytes that nobody can guess.
-    :param confirm: asks the person a question; None when there is nobody to ask.
-    :param encoding: of standard output.
+    :param now: gives the time in seconds since the epoch.
+    :param random: gives this many bytes that nobody can guess.
+    :param confirm: asks the person a question; None if there is nobody to ask.
+    :param encoding: the encoding of standard output.
     """
 
     now: Callable[[], float]
@@ -40,21 +40,21 @@ class AdminContext:
     encoding: str
 
     def must_agree(self, yes: bool, question: str, otherwise: str) -> None:
-        """Somebody has to say yes, unless they did. :raises NotConfirmed: they do not."""
+        """Ask for a yes, unless it was given with --yes. :raises NotConfirmed: the answer is no."""
         if not yes and (self.confirm is None or not self.confirm(question)):
             raise NotConfirmed(otherwise)
 
 
 @dataclass(frozen=True)
 class Report:
-    """Lines for standard output, and what the person should know besides."""
+    """Lines for standard output, and a note for the person on standard error."""
 
     lines: Sequence[str]
     note: str = ""
 
 
 def done(result: Deferred[T]) -> T:
-    """What a registry that works at once has answered; its error is raised."""
+    """The result of a registry whose pool is synchronous; its error is raised."""
     outcome: list[T | Failure] = []
     result.addBoth(outcome.append)
     (only,) = outcome
@@ -63,81 +63,27 @@ def done(result: Deferred[T]) -> T:
     return only
 
 
-# --- The commands of `securecom-admin` about people who leave, and about the names that they leave
-
-
-class Leaving:
-    """A method for each command."""
-
-    def __init__(self, registry: SQLiteRegistry, around: AdminContext) -> None:
-        self._registry, self._around = registry, around
-
-    def check(self, name: Name) -> None:
-        """:raises NameInQuarantine: nobody may have this name yet."""
-        for one in done(self._registry.quarantine()):
-            if one.name == name:
-                raise NameInQuarantine(one.explanation)
-
-    def remove(self, asked: Namespace) -> Report:
-        """Forget a user, once somebody has said yes."""
-        if done(self._registry.user(asked.name)) is None:
-            raise NoSuchUser(f"there is no user {asked.name}")
-        question = f"Remove {asked.name} for good?"
-        self._around.must_agree(asked.yes, question, f"{asked.name} was not removed")
-        now = self._around.now()
-        done(self._registry.remove(asked.name, now))
-        until = day_and_time(now + limits.NAME_QUARANTINE)
-        return Report([f"{asked.name} is removed; nobody can have the name until {until}"])
-
-    def quarantine(self, asked: Namespace) -> Report:
-        """The names that nobody may have, and until when."""
-        names = done(self._registry.quarantine())
-        if asked.json:
-            return Report(json_lines({"name": one.name, "until": iso(one.until)} for one in names))
-        if not names:
-            return Report(["no names in quarantine"])
-        rows = [(one.name, day_and_time(one.until)) for one in names]
-        return Report(table(("NAME", "NOBODY'S UNTIL"), rows))
-
-    def release(self, asked: Namespace) -> Report:
-        """Let a name go before its time, once somebody has said yes."""
-        name = asked.name
-        if name not in [one.name for one in done(self._registry.quarantine())]:
-            raise NotInQuarantine(f"{name} is not in quarantine")
-        question = (
-            f"Whoever gets the name {name} next may be taken for the last one by those who have "
-            f"not met them, and nobody blocks {name} any more. Release {name}?"
-        )
-        self._around.must_agree(asked.yes, question, f"{name} was not released")
-        done(self._registry.release(name))
-        return Report([f"{name} is released"], f"Next: securecom-admin invite {name}")
-
-
-# --- What each command of `securecom-admin` does: a method each, from arguments to lines ------
-
 _HERE = Host("127.0.0.1")
 
 
 class Desk:
-    """The state and registry of one server, and a method for each command."""
+    """One server's state and registry, with a method for each command."""
 
     def __init__(self, state: StoredState, registry: SQLiteRegistry, around: AdminContext) -> None:
         self._state = state
         self._registry = registry
         self._around = around
-        #: The commands about names that are nobody's any more.
-        self.leaving = Leaving(registry, around)
 
     # --- invitations ------------------------------------------------------------------------
 
     def invite(self, asked: Namespace) -> Report:
-        """A link for each name; none at all if one of the names is taken."""
+        """Make a link for each name, or none if one of the names cannot be invited."""
         names = list(dict.fromkeys(asked.names))
         for name in names:
             user = done(self._registry.user(name))
             if user is not None and user.key is not None:
                 raise NameTaken(f"{name} has a key already")
-            self.leaving.check(name)
+            self._check_quarantine(name)
         host, port, note = self._public_address(asked.host)
         expires = float(int(self._around.now() + asked.expires))
         made = [self._invite_one(name, host, port, expires) for name in names]
@@ -148,6 +94,11 @@ class Desk:
             lines += [f"{invitation.name}, once, until {day_and_time(expires)}:", f"  {link}"]
             lines += qr_code(link, self._around.encoding) if asked.qr else []
         return Report(lines, note)
+
+    def _check_quarantine(self, name: Name) -> None:
+        for one in done(self._registry.quarantine()):
+            if one.name == name:
+                raise NameInQuarantine(one.explanation)
 
     def _invite_one(
         self, name: Name, host: Host, port: int, expires: float
@@ -164,12 +115,12 @@ class Desk:
             return self._state.public_hosts[0], listens, ""
         note = (
             "This server is not public: the link works on this machine only. "
-            "Start the server with --public HOST, or see invite --host."
+            "Start the server with --public HOST, or use invite --host."
         )
         return _HERE, listens, note
 
     def invites(self, asked: Namespace) -> Report:
-        """The open invitations, without their links, which nobody can make again."""
+        """List the open invitations. Their links cannot be shown again."""
         now = self._around.now()
         invitations = done(self._registry.invitations())
         if asked.json:
@@ -191,14 +142,14 @@ class Desk:
         return Report(table(("ID", "NAME", "GOOD UNTIL"), rows))
 
     def revoke(self, asked: Namespace) -> Report:
-        """Close one invitation, or all of a name."""
+        """Close one invitation, or all those for a name."""
         closed = done(self._registry.revoke(asked.which))
         return Report([f"revoked {invitation_id(one.number)} for {one.name}" for one in closed])
 
     # --- users ------------------------------------------------------------------------------
 
     def users(self, asked: Namespace) -> Report:
-        """The users, their state and keys."""
+        """List the users with their state and keys."""
         users = done(self._registry.users())
         if asked.json:
             return Report(json_lines(map(_user_fields, users)))
@@ -216,7 +167,7 @@ class Desk:
         return Report(table(("NAME", "STATE", "SINCE", "KEY"), rows))
 
     def disable(self, asked: Namespace) -> Report:
-        """Log a user out."""
+        """Log a user out, and do not let them log in again."""
         done(self._registry.disable(asked.name))
         return Report([f"{asked.name} is disabled"])
 
@@ -226,7 +177,7 @@ class Desk:
         return Report([f"{asked.name} is enabled"])
 
     def reset_key(self, asked: Namespace) -> Report:
-        """Take a user's key away, once somebody has said yes."""
+        """Take a user's key away, after asking."""
         name = asked.name
         if done(self._registry.user(name)) is None:
             raise NoSuchUser(f"there is no user {name}")
@@ -238,14 +189,50 @@ class Desk:
         done(self._registry.reset_key(name))
         return Report([f"{name} has no key any more"], f"Next: securecom-admin invite {name}")
 
+    # --- people who leave, and their names --------------------------------------------------
+
+    def remove(self, asked: Namespace) -> Report:
+        """Forget a user, after asking."""
+        if done(self._registry.user(asked.name)) is None:
+            raise NoSuchUser(f"there is no user {asked.name}")
+        question = f"Remove {asked.name} for good?"
+        self._around.must_agree(asked.yes, question, f"{asked.name} was not removed")
+        now = self._around.now()
+        done(self._registry.remove(asked.name, now))
+        until = day_and_time(now + limits.NAME_QUARANTINE)
+        return Report([f"{asked.name} is removed; nobody can have the name until {until}"])
+
+    def quarantine(self, asked: Namespace) -> Report:
+        """List the names in quarantine, and until when they stay there."""
+        names = done(self._registry.quarantine())
+        if asked.json:
+            return Report(json_lines({"name": one.name, "until": iso(one.until)} for one in names))
+        if not names:
+            return Report(["no names in quarantine"])
+        rows = [(one.name, day_and_time(one.until)) for one in names]
+        return Report(table(("NAME", "QUARANTINED UNTIL"), rows))
+
+    def release(self, asked: Namespace) -> Report:
+        """Free a name before its time, after asking."""
+        name = asked.name
+        if name not in [one.name for one in done(self._registry.quarantine())]:
+            raise NotInQuarantine(f"{name} is not in quarantine")
+        question = (
+            f"People may take the next {name} for the last one, whom they had not met yet, and "
+            f"nobody blocks {name} any more. Release {name}?"
+        )
+        self._around.must_agree(asked.yes, question, f"{name} was not released")
+        done(self._registry.release(name))
+        return Report([f"{name} is released"], f"Next: securecom-admin invite {name}")
+
     # --- the server -------------------------------------------------------------------------
 
     def fingerprint(self, _asked: Namespace) -> Report:
-        """What clients show as the server's."""
+        """Print the fingerprint that clients show for this server."""
         return Report([self._state.fingerprint])
 
     def check(self, _asked: Namespace) -> Report:
-        """What was found in order; opening the state has checked it."""
+        """Report on a state in good order; a damaged one could not have been opened."""
         now, state = self._around.now(), self._state
         users, invitations = done(self._registry.users()), done(self._registry.invitations())
         is_open = sum(one.expires > now for one in invitations)
@@ -253,12 +240,12 @@ class Desk:
         leaf = certificates.days_left(state.credentials.certificate, now)
         hosts = ", ".join(state.public_hosts) or "this machine only"
         rows = [
-            ("state", f"{state.path}: private, whole"),
+            ("state", f"{state.path}: private, complete"),
             ("CA", f"{state.fingerprint}, {certificates.days_left(state.ca, now):.0f} days left"),
-            ("certificate", f"of this CA, for {hosts}; {_days(leaf)}"),
+            ("certificate", f"from this CA, for {hosts}; {_days(leaf)}"),
             (
                 "registry",
-                f"whole; users: {len(users)}, open invitations: {is_open}, "
+                f"undamaged; users: {len(users)}, open invitations: {is_open}, "
                 f"names in quarantine: {held_back}",
             ),
         ]
@@ -267,7 +254,7 @@ class Desk:
         return Report([*table(("CHECKED", "FOUND"), rows), last])
 
 
-#: The word typed -> what is done.
+#: What each command's word does.
 COMMANDS: dict[str, Callable[[Desk, Namespace], Report]] = {
     "invite": Desk.invite,
     "invites": Desk.invites,
@@ -276,9 +263,9 @@ COMMANDS: dict[str, Callable[[Desk, Namespace], Report]] = {
     "disable": Desk.disable,
     "enable": Desk.enable,
     "reset-key": Desk.reset_key,
-    "remove": lambda desk, asked: desk.leaving.remove(asked),
-    "quarantine": lambda desk, asked: desk.leaving.quarantine(asked),
-    "release": lambda desk, asked: desk.leaving.release(asked),
+    "remove": Desk.remove,
+    "quarantine": Desk.quarantine,
+    "release": Desk.release,
     "fingerprint": Desk.fingerprint,
     "check": Desk.check,
 }

@@ -13,31 +13,31 @@ _BLOCKS = "█▀▄"
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns as wide as their widest cell, two blanks between them."""
+    """Rows under heads, in columns as wide as their widest cell."""
     lines = [heads, *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
 
 
 def json_lines(objects: Iterable[Mapping[str, object]]) -> list[str]:
-    """One object a line, ASCII only."""
+    """One JSON object per line, in ASCII."""
     return [json.dumps(one) for one in objects]
 
 
 def day_and_time(seconds: float) -> str:
-    """A moment for people, always in UTC: the server's users live in many places."""
+    """A time for people, always in UTC, since the server's users live in many places."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def iso(seconds: float) -> str:
-    """A moment for programs (ISO 8601, UTC, whole seconds)."""
+    """A time for programs (ISO 8601, UTC, to the second)."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def qr_code(link: str, encoding: str) -> list[str]:
-    """A link as a QR code of half blocks, or of coloured blanks where those cannot be shown.
+    """A link as a QR code, in half blocks or, where those cannot be shown, in coloured spaces.
 
-    The link is put in capitals, which a QR code holds in fewer dots.
+    The link is in capitals, which take up less room in a QR code.
     """
     text = io.StringIO()
     code = segno.make_qr(link.upper(), error="l")

@@ -265,7 +265,7 @@ class QuarantineTests(AdminCase):
 
     def test_listed(self) -> None:
         until = "2027-02-20 12:45 UTC"
-        self.assertEqual(self.says("quarantine"), f"NAME   NOBODY'S UNTIL\nalice  {until}\n")
+        self.assertEqual(self.says("quarantine"), f"NAME   QUARANTINED UNTIL\nalice  {until}\n")
         self.assertEqual(
             self.objects("quarantine", "--json"),
             [{"name": "alice", "until": "2027-02-20T12:45:00Z"}],

@@ -117,7 +117,7 @@ class MainTests(AdminCase):
         output.close()  # what was left in its buffer goes nowhere, and fails no more
         self.assertEqual(
             self.errors.getvalue(),
-            "the output was cut off (broken pipe); what was asked for is done\n",
+            "the output was cut off (broken pipe); the command itself was carried out\n",
         )
 
     def test_no_output_and_no_token_is_lost(self) -> None:

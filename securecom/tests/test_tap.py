@@ -138,7 +138,7 @@ class MakeServiceTests(SynchronousTestCase):
         """Clients show certificates, which would end there."""
         for description in ("ssl:4241", "haproxy:ssl:4241:privateKey=x", "SSL:1", "tls:1"):
             error = self.assertRaises(SystemExit, self.make, "--standard", description)
-            self.assertIn("end TLS before securecom", str(error.code))
+            self.assertIn("end TLS in front of securecom", str(error.code))
             self.assertNotIn("\n", str(error.code))
 
     def test_damaged_state(self) -> None:
