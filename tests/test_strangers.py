@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.support.processes import reactor
 from tests.support.shortened import SILENCE
 from tests.support.system_case import SystemCase
-from tests.test_silence import NO_ANSWER, SHORTENED, TWISTD
 
+NO_ANSWER = 601
 #: Seconds that a request stands at the least at that server.
 STANDS = float(SILENCE[0].partition("=")[2])
 
@@ -15,7 +15,7 @@ class StrangersTests(SystemCase):
     """Bob has met Alice, and Carol is a stranger."""
 
     async def test_a_friend_takes_the_place_of_a_stranger_who_sees_only_silence(self) -> None:
-        server = await self.server(command=(*SHORTENED, *SILENCE, *TWISTD))
+        server = await self.server()
         alice, bob, carol = await self.clients(server, "alice", "bob", "carol")
         await self.chat(alice, bob, "bob", "alice")
         await self.stop(alice, bob)
@@ -39,7 +39,7 @@ class StrangersTests(SystemCase):
         self.assertEqual([one["name"] for one in missed], ["carol"])
 
     async def test_a_stranger_takes_nobodys_place(self) -> None:
-        server = await self.server(command=(*SHORTENED, *SILENCE, *TWISTD))
+        server = await self.server()
         alice, bob, carol = await self.clients(server, "alice", "bob", "carol")
         await self.chat(alice, bob, "bob", "alice")
         await self.stop(alice, bob)
