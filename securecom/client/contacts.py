@@ -1,14 +1,9 @@
-"""The file `known_peers`: the pins, as text.
+"""The people we have met at a server: which key each of them has, and whether it was compared.
 
-Its first line names the version; every other line is the key of somebody at some server:
-
-    <server id, 64 hex> <name> ssh-ed25519 <key> <first seen> tofu|verified
-    <server id, 64 hex> <name> ssh-ed25519 <key> <first seen> was-tofu|was-verified <until>
-    <server id, 64 hex> <name> ssh-ed25519 <key> <first seen> signed-tofu|signed-verified <until>
-
-The first kind is the pin, one for each name. The others stand behind their pin and are keys that
-were replaced, the oldest first: by one that the person took, or by one that it signed over to.
-Moments are Unix seconds.
+The pins are in the file `known_peers`. It is replaced as a whole (temporary file, fsync, rename)
+under a lock on a file beside it, after it was read again, so that two clients of one profile never
+lose each other's pins. A file that we would not have written, or that other users of this machine
+may change, is refused and left as it is.
 """
 
 from __future__ import annotations
@@ -33,6 +28,7 @@ FIRST_LINE = "securecom known_peers 1"
 _SERVER_HEX = 64
 _FIELDS = 6
 _WAS, _SIGNED = "was-", "signed-"
+_LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 #: The year 10000, from which on a moment cannot be written as a date.
 _END_OF_TIME = 253402300800
 
@@ -66,83 +62,6 @@ class Pin:
 
 #: By server id and name.
 Pins = dict[tuple[bytes, str], Pin]
-
-
-def written(pins: Pins) -> bytes:
-    """The file."""
-    lines = [FIRST_LINE]
-    for whose, pin in sorted(pins.items()):
-        lines.append(_line(*whose, pin))
-        lines += [_line(*whose, old) for old in pin.earlier]
-    return "".join(f"{line}\n" for line in lines).encode("ascii")
-
-
-def parse(data: bytes, path: Path) -> Pins:
-    """:raises StateDamaged: with the file and line that is not ours."""
-    lines = data.split(b"\n")
-    if lines[0] != FIRST_LINE.encode("ascii"):
-        raise StateDamaged(f"{path}, line 1: this is no list of pins of this version")
-    if lines.pop():
-        raise StateDamaged(f"{path}, line {len(lines) + 1}: the file ends in the middle")
-    pins: Pins = {}
-    for number, line in enumerate(lines[1:], 2):
-        try:
-            server, name, found = _parse_line(line.decode("ascii"))
-        except (ValueError, BadName, BadKey):
-            raise StateDamaged(f"{path}, line {number}: this is no pin") from None
-        pin = pins.get((server, name))
-        if isinstance(found, OldKey):
-            if pin is None:
-                raise StateDamaged(f"{path}, line {number}: {name} has no pin before this line")
-            if len(pin.earlier) == limits.MAX_OLD_KEYS:
-                raise StateDamaged(f"{path}, line {number}: {name} has more old keys than are kept")
-            found = replace(pin, earlier=(*pin.earlier, found))
-        elif pin is not None:
-            raise StateDamaged(f"{path}, line {number}: {name} comes twice")
-        pins[(server, name)] = found
-    return pins
-
-
-def _line(server: bytes, name: str, one: Pin | OldKey) -> str:
-    head = f"{server.hex()} {name} {one.key.to_openssh()} {one.first_seen}"
-    if isinstance(one, OldKey):
-        return f"{head} {_SIGNED if one.signed_over else _WAS}{one.trust} {one.until}"
-    return f"{head} {one.trust}"
-
-
-def _parse_line(line: str) -> tuple[bytes, Name, Pin | OldKey]:
-    """:raises ValueError, BadName, BadKey: if the line is not exactly what `_line` writes."""
-    words = line.split(" ")
-    is_old = len(words) == _FIELDS + 1
-    if not (is_old or len(words) == _FIELDS) or len(words[0]) != _SERVER_HEX:
-        raise ValueError("not the fields of a pin")
-    server, name = bytes.fromhex(words[0]), Name(words[1])
-    key = PublicKey.from_openssh(f"{words[2]} {words[3]}")
-    signed_over = words[5].startswith(_SIGNED)
-    trust = words[5].removeprefix(_SIGNED if signed_over else _WAS) if is_old else words[5]
-    if trust not in ("tofu", "verified"):
-        raise ValueError("not a kind of trust")
-    kept, seen = cast(PinTrust, trust), _moment(words[4])
-    one: Pin | OldKey = Pin(key, seen, kept)
-    if is_old:
-        one = OldKey(key, seen, kept, _moment(words[6]), signed_over)
-    if _line(server, name, one) != line:
-        raise ValueError("not as we write it")
-    return server, name, one
-
-
-def _moment(word: str) -> int:
-    moment = int(word)
-    if not 0 <= moment < _END_OF_TIME:
-        raise ValueError("no moment")
-    return moment
-
-
-# --- Pins: the key of everybody we have met at a server, and whether it was compared ----------
-# They are in the file `known_peers` (`known_peers.py` has its format). It is replaced as a whole
-# (temporary file, fsync, rename) under a lock on a file beside it, after reading it again, so that
-# two clients of one profile never lose each other's pins. A file that is not what we write, or that
-# others may use, is refused and left as it is.
 
 
 class Contacts:
@@ -265,19 +184,19 @@ class Contacts:
         self._write()
 
     def _is_followed(self, name: Name, pin: Pin, key: PublicKey, chain: bytes) -> bool:
-        """The pin signed over to this key, which is nobody else's, and none of before."""
+        """The pin signed over to this key, which is nobody else's and no earlier one of theirs."""
         is_known = key in [old.key for old in pin.earlier] or self._owner_of(key, name) is not None
         return not is_known and leads(chain, self._server, name, pin.key, key)
 
     def _check_nobody_elses(self, name: Name, key: PublicKey | None) -> None:
-        """A key that we know is not new because it comes under a name that is."""
+        """A key that we know is not new just because the name is."""
         if key is not None and (owner := self._owner_of(key, name)) is not None:
             what = f"this key is known to you as {owner}"
-            hint = "No message was sent to it. Ask them by another way why they have another name."
+            hint = "No message was sent to it. Call them and ask why they use another name."
             raise PeerKeyChanged(what, hint)
 
     def _owner_of(self, key: PublicKey, name: Name) -> str | None:
-        """Who else's pin it is, or was before it signed over to the present one."""
+        """Whose key it is if not `name`'s: pinned, or signed over to the pinned one."""
         for other, pin in self._pins_here():
             if other != name and key in _keys(pin):
                 return other
@@ -305,7 +224,7 @@ class Contacts:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Nobody else writes meanwhile. :raises StateBusy: if somebody does; nothing waits here."""
+        """Keep others from writing. :raises StateBusy: if somebody is; nothing waits here."""
         if self._path is None:
             yield
             return
@@ -333,9 +252,6 @@ class Contacts:
             if isinstance(error, StateDamaged):
                 raise
             raise _unusable(self._path, error) from None
-
-
-_LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def _unusable(path: Path, error: OSError) -> StateDamaged:
@@ -385,3 +301,85 @@ def _behind(pin: Pin | None, now: int, signed_over: bool) -> tuple[OldKey, ...]:
         return ()
     replaced = OldKey(pin.key, pin.first_seen, pin.trust, now, signed_over)
     return (*pin.earlier, replaced)[-limits.MAX_OLD_KEYS :]
+
+
+# --- The text of the file `known_peers` -------------------------------------------------------
+# Its first line names the version; every other line is the key of somebody at some server:
+#
+#     <server id, 64 hex> <name> ssh-ed25519 <key> <first seen> tofu|verified
+#     <server id, 64 hex> <name> ssh-ed25519 <key> <first seen> was-tofu|was-verified <until>
+#     <server id, 64 hex> <name> ssh-ed25519 <key> <first seen> signed-tofu|signed-verified <until>
+#
+# The first kind is the pin, one for each name. Keys that were replaced follow their pin, the oldest
+# first: "was" if the user accepted another key, "signed" if the key signed over to its successor.
+# Moments are Unix seconds.
+
+
+def written(pins: Pins) -> bytes:
+    """The text of these pins."""
+    lines = [FIRST_LINE]
+    for whose, pin in sorted(pins.items()):
+        lines.append(_line(*whose, pin))
+        lines += [_line(*whose, old) for old in pin.earlier]
+    return "".join(f"{line}\n" for line in lines).encode("ascii")
+
+
+def parse(data: bytes, path: Path) -> Pins:
+    """:raises StateDamaged: with the file and line that is not ours."""
+    lines = data.split(b"\n")
+    if lines[0] != FIRST_LINE.encode("ascii"):
+        raise StateDamaged(f"{path}, line 1: this is no list of pins of this version")
+    if lines.pop():
+        raise StateDamaged(f"{path}, line {len(lines) + 1}: the file ends in the middle")
+    pins: Pins = {}
+    for number, line in enumerate(lines[1:], 2):
+        try:
+            server, name, found = _parse_line(line.decode("ascii"))
+        except (ValueError, BadName, BadKey):
+            raise StateDamaged(f"{path}, line {number}: this is no pin") from None
+        pin = pins.get((server, name))
+        if isinstance(found, OldKey):
+            if pin is None:
+                raise StateDamaged(f"{path}, line {number}: {name} has no pin before this line")
+            if len(pin.earlier) == limits.MAX_OLD_KEYS:
+                raise StateDamaged(f"{path}, line {number}: {name} has more old keys than are kept")
+            found = replace(pin, earlier=(*pin.earlier, found))
+        elif pin is not None:
+            raise StateDamaged(f"{path}, line {number}: {name} comes twice")
+        pins[(server, name)] = found
+    return pins
+
+
+def _line(server: bytes, name: str, one: Pin | OldKey) -> str:
+    head = f"{server.hex()} {name} {one.key.to_openssh()} {one.first_seen}"
+    if isinstance(one, OldKey):
+        return f"{head} {_SIGNED if one.signed_over else _WAS}{one.trust} {one.until}"
+    return f"{head} {one.trust}"
+
+
+def _parse_line(line: str) -> tuple[bytes, Name, Pin | OldKey]:
+    """:raises ValueError, BadName, BadKey: if the line is not exactly what `_line` writes."""
+    words = line.split(" ")
+    is_old = len(words) == _FIELDS + 1
+    if not (is_old or len(words) == _FIELDS) or len(words[0]) != _SERVER_HEX:
+        raise ValueError("not the fields of a pin")
+    server, name = bytes.fromhex(words[0]), Name(words[1])
+    key = PublicKey.from_openssh(f"{words[2]} {words[3]}")
+    signed_over = words[5].startswith(_SIGNED)
+    trust = words[5].removeprefix(_SIGNED if signed_over else _WAS) if is_old else words[5]
+    if trust not in ("tofu", "verified"):
+        raise ValueError("not a kind of trust")
+    kept, seen = cast(PinTrust, trust), _moment(words[4])
+    one: Pin | OldKey = Pin(key, seen, kept)
+    if is_old:
+        one = OldKey(key, seen, kept, _moment(words[6]), signed_over)
+    if _line(server, name, one) != line:
+        raise ValueError("not as we write it")
+    return server, name, one
+
+
+def _moment(word: str) -> int:
+    moment = int(word)
+    if not 0 <= moment < _END_OF_TIME:
+        raise ValueError("no moment")
+    return moment

@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt, so that a server's clients do not come all at once."""
+"""Attempts to reach the server: how long to wait between them, and why one failed, for people."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MANY = 64
 
 
 class Backoff:
-    """Waits that grow from failure to failure.
+    """Waits that grow from failure to failure, and differ from client to client.
 
     :param random: uniform in [0, 1).
     """
@@ -49,7 +49,7 @@ class Backoff:
         return wait * (1 - limits.RECONNECT_JITTER * self._random())
 
 
-# --- Why a connection did not come about, or went away, in words for people -------------------
+# --- Why a connection failed, or ended ---------------------------------------------------------
 
 _WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (error.ConnectionRefusedError, "refused"),

@@ -1,4 +1,7 @@
-"""Whether both people want a log of their chat: what each said, and what the other knows of it.
+"""The log of a chat that both people agreed to: asked for, agreed to, written, ended.
+
+It is cooperative. Each client keeps to it because both users said so; nothing here can keep a
+changed client from logging what it likes, and the screens say so.
 
 Words cross on the wire, so each side keeps to three rules:
 
@@ -30,7 +33,10 @@ from securecom.text import shown
 
 
 class LogConsent:
-    """One side's view. Nothing is kept until both said so, anew after each "off"."""
+    """What one side knows of whether both want a log.
+
+    Nothing is kept until both have said so, and again after each "off".
+    """
 
     def __init__(self) -> None:
         self._mine = self._theirs = self._is_known = False
@@ -106,7 +112,7 @@ class LogConsent:
         self._round += 1
 
 
-# --- The rows of an agreed log, as they are written: time, who, text --------------------------
+# --- Its rows: time, who, text ----------------------------------------------------------------
 # A peer's text cannot stand in another's place: every row of it, its second lines too, begins with
 # the time, the name and a bar, and what a terminal would obey is made visible.
 
@@ -191,16 +197,14 @@ def _failed(error: OSError) -> LogFailed:
     return LogFailed(f"the log cannot be written ({(error.strerror or str(error)).lower()})")
 
 
-# --- The log of a chat that both agreed to: asked for, agreed to, written, ended --------------
-# It is cooperative. Each client keeps to it because its person, and the other's, said so; nothing
-# here can keep a changed client from logging what it likes, and the words say so.
+# --- One side of it -----------------------------------------------------------------------------
 
 LogWord = Literal["on", "off"]
 By = Literal["me", "peer", "nobody"]
 
 
 class AgreedLog(amp.CommandLocator):
-    """One side of it.
+    """One side of an agreed log.
 
     :param logs: where files are; None: this client keeps none, and agrees to none.
     """

@@ -1,4 +1,9 @@
-"""Our messages in a chat: their numbers, those that wait for the caller, those without receipt."""
+"""The end-to-end session of a chat: TLS in a stream, HELLO, messages, receipts, comparing, BYE.
+
+The peer must show exactly the expected key in the handshake and then prove, over this very TLS
+session, that it means the same two names, keys, roles, server and chat (`Agreement.hello`). Before
+that nothing it says is heard.
+"""
 
 from __future__ import annotations
 
@@ -27,126 +32,8 @@ from securecom.errors import BadArgument, NotNow, ProofRefused, SecurecomError, 
 from securecom.identity import Identity
 
 
-def check(text: str) -> None:
-    """:raises TooLong, BadArgument: if this cannot be one message."""
-    try:
-        size = len(text.encode("utf-8"))
-    except UnicodeEncodeError:
-        raise BadArgument("the message holds what is no text") from None
-    if size > limits.MAX_TEXT:
-        raise TooLong(f"a message has {limits.MAX_TEXT} bytes at the most, not {size}")
-
-
-class Outbox:
-    """Numbers count from 1 in each chat."""
-
-    def __init__(self) -> None:
-        self._last = 0
-        self._unreceipted: list[int] = []
-        self._held: list[tuple[int, str]] = []
-
-    def number(self, text: str) -> int:
-        """The number of a new message. :raises TooLong, BadArgument, NotNow: if it may not be."""
-        check(text)
-        if len(self._unreceipted) >= limits.MAX_UNDELIVERED:
-            raise NotNow(f"{len(self._unreceipted)} messages wait for their receipts already")
-        self._last += 1
-        self._unreceipted.append(self._last)
-        return self._last
-
-    def hold_back(self, number: int, text: str) -> None:
-        """It waits until the caller has spoken."""
-        self._held.append((number, text))
-
-    def take_held(self) -> list[tuple[int, str]]:
-        """The caller has spoken: what waited, in order."""
-        held, self._held = self._held, []
-        return held
-
-    def delivered(self, number: int) -> None:
-        """Its receipt came."""
-        self._unreceipted.remove(number)
-
-    @property
-    def undelivered(self) -> list[int]:
-        """The numbers without a receipt, held or sent."""
-        return list(self._unreceipted)
-
-    @property
-    def unsent(self) -> list[int]:
-        """The numbers of those that are held."""
-        return [number for number, _ in self._held]
-
-
-# --- The end of a chat that both agreed to for so long and no longer --------------------------
-# Each client ends its own side, by its own clock, which no peer and no server can turn back.
-
-
-class TimeLimit:
-    """Counts from when the chat stands.
-
-    :param show: tells the person, `limits.TIME_WARNING` before the end of a chat longer than that.
-    :param leave: ends the chat.
-    """
-
-    def __init__(
-        self,
-        agreement: Agreement,
-        clock: IReactorTime,
-        show: Callable[[Event], None],
-        leave: Callable[[], None],
-    ) -> None:
-        self._seconds, self._peer = agreement.terms.seconds, agreement.peer
-        self._clock, self._show, self._leave = clock, show, leave
-        self._timers: list[IDelayedCall] = []
-        self._ends: float | None = None
-        self._is_up = False
-
-    def begin(self) -> None:
-        """The chat stands."""
-        if self._seconds is None:
-            return
-        self._ends = self._clock.seconds() + self._seconds
-        self._timers = [self._clock.callLater(self._seconds, self._end)]
-        if self._seconds > limits.TIME_WARNING:
-            before = self._seconds - limits.TIME_WARNING
-            self._timers.append(self._clock.callLater(before, self._warn))
-
-    def stop(self) -> None:
-        """Somebody ends the chat, in so many words, before its time."""
-        self._ends = None
-        timers, self._timers = self._timers, []
-        for timer in timers:
-            if timer.active():
-                timer.cancel()
-
-    def ending(self, ending: Ending | None) -> Ending | None:
-        """The chat ends: was it its time? A peer's clock may be a little ahead of ours."""
-        ends = self._ends
-        self.stop()
-        if ending == "by-me" and self._is_up:
-            return "time-up"
-        if ending == "by-peer" and ends is not None:
-            is_close = ends - self._clock.seconds() <= limits.TIME_UP_MARGIN
-            return "time-up" if is_close else ending
-        return ending
-
-    def _warn(self) -> None:
-        self._show(TimeLeft(self._peer, int(limits.TIME_WARNING)))
-
-    def _end(self) -> None:
-        self._is_up = True
-        self._leave()
-
-
-# --- The end-to-end session of a chat: TLS in a stream, HELLO, messages, receipts, comparing, BYE
-# The peer must show exactly the expected key in the handshake and then prove, over this very TLS
-# session, that it means the same two names, keys, roles, server and chat (`Agreement.hello`).
-# Before that nothing it says is heard.
-
-
 class ChatOwner(Protocol):
-    """Whose chat it is."""
+    """What a session needs of its owner."""
 
     def peer_proved(self) -> None:
         """Key and HELLO are good: pin the key. :raises SecurecomError: if that cannot be done."""
@@ -307,7 +194,7 @@ class ChatSession(Connection, amp.CommandLocator):
             raise ProofRefused("the peer does not mean this chat")
         self._owner.peer_proved()
 
-    # --- what transitions do (chat_life.Actions) --------------------------------------------
+    # --- what transitions do (ChatActions) --------------------------------------------------
 
     def send_hello(self) -> None:
         """Ours is the first command, so what else we send comes after it."""
@@ -435,6 +322,121 @@ class ChatSession(Connection, amp.CommandLocator):
         self._owner.show(Delivered(number))
 
     def _not_taken(self, failure: Failure) -> None:
-        """A refusal ends the chat; a lost connection is `lost`'s to tell."""
+        """A refusal ends the chat; for a lost connection `lost` does."""
         if not failure.check(ConnectionLost):
             self._life.misbehaved(WireError("the peer refused what we sent"))
+
+
+# --- Our messages: their numbers, and which wait for the caller or for their receipt ----------
+
+
+def check(text: str) -> None:
+    """:raises TooLong, BadArgument: if this cannot be one message."""
+    try:
+        size = len(text.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise BadArgument("the message holds what is no text") from None
+    if size > limits.MAX_TEXT:
+        raise TooLong(f"a message has {limits.MAX_TEXT} bytes at the most, not {size}")
+
+
+class Outbox:
+    """Numbers count from 1 in each chat."""
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._unreceipted: list[int] = []
+        self._held: list[tuple[int, str]] = []
+
+    def number(self, text: str) -> int:
+        """The number of a new message. :raises TooLong, BadArgument, NotNow: if it may not be."""
+        check(text)
+        if len(self._unreceipted) >= limits.MAX_UNDELIVERED:
+            raise NotNow(f"{len(self._unreceipted)} messages wait for their receipts already")
+        self._last += 1
+        self._unreceipted.append(self._last)
+        return self._last
+
+    def hold_back(self, number: int, text: str) -> None:
+        """It waits until the caller has spoken."""
+        self._held.append((number, text))
+
+    def take_held(self) -> list[tuple[int, str]]:
+        """The caller has spoken: what waited, in order."""
+        held, self._held = self._held, []
+        return held
+
+    def delivered(self, number: int) -> None:
+        """Its receipt came."""
+        self._unreceipted.remove(number)
+
+    @property
+    def undelivered(self) -> list[int]:
+        """The numbers without a receipt, held or sent."""
+        return list(self._unreceipted)
+
+    @property
+    def unsent(self) -> list[int]:
+        """The numbers of those that are held."""
+        return [number for number, _ in self._held]
+
+
+# --- The end of a chat that both limited in time ----------------------------------------------
+# Each client ends its own side, by its own clock, which neither peer nor server can turn back.
+
+
+class TimeLimit:
+    """Counts from when the chat stands.
+
+    :param show: tells the person, `limits.TIME_WARNING` before the end of a chat longer than that.
+    :param leave: ends the chat.
+    """
+
+    def __init__(
+        self,
+        agreement: Agreement,
+        clock: IReactorTime,
+        show: Callable[[Event], None],
+        leave: Callable[[], None],
+    ) -> None:
+        self._seconds, self._peer = agreement.terms.seconds, agreement.peer
+        self._clock, self._show, self._leave = clock, show, leave
+        self._timers: list[IDelayedCall] = []
+        self._ends: float | None = None
+        self._is_up = False
+
+    def begin(self) -> None:
+        """The chat stands."""
+        if self._seconds is None:
+            return
+        self._ends = self._clock.seconds() + self._seconds
+        self._timers = [self._clock.callLater(self._seconds, self._end)]
+        if self._seconds > limits.TIME_WARNING:
+            before = self._seconds - limits.TIME_WARNING
+            self._timers.append(self._clock.callLater(before, self._warn))
+
+    def stop(self) -> None:
+        """Somebody ends the chat before its time."""
+        self._ends = None
+        timers, self._timers = self._timers, []
+        for timer in timers:
+            if timer.active():
+                timer.cancel()
+
+    def ending(self, ending: Ending | None) -> Ending | None:
+        """The chat ends: was it its time? A peer's clock may be a little ahead of ours."""
+        ends = self._ends
+        self.stop()
+        if ending == "by-me" and self._is_up:
+            return "time-up"
+        if ending == "by-peer" and ends is not None:
+            is_close = ends - self._clock.seconds() <= limits.TIME_UP_MARGIN
+            return "time-up" if is_close else ending
+        return ending
+
+    def _warn(self) -> None:
+        self._show(TimeLeft(self._peer, int(limits.TIME_WARNING)))
+
+    def _end(self) -> None:
+        self._is_up = True
+        self._leave()

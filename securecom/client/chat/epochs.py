@@ -1,4 +1,9 @@
-"""Cuts the bytes of a stream into TLS records. Each belongs to one epoch."""
+"""The transport of a chat session: its epochs, one TLS session after the other, in one stream.
+
+What the session writes is sealed in one epoch, what the peer writes is opened in one. At the end of
+a rekey each direction changes over at a moment of its own. A TLS record belongs to one epoch, so
+the peer's bytes are taken record by record.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +34,7 @@ _MAX_BODY = 16 * 1024 + 256
 
 
 class Records:
-    """Collects bytes, gives whole records; holds one unfinished record at the most."""
+    """Cuts a stream into TLS records; holds one unfinished record at the most."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -57,7 +62,7 @@ def _end(data: bytes, at: int) -> int:
     return at + _HEADER + length
 
 
-# --- One TLS session of a chat: bytes in, bytes out. Knows no transport and no time -----------
+# --- One epoch: a TLS session, bytes in and bytes out -----------------------------------------
 
 _READ = 64 * 1024
 
@@ -137,10 +142,7 @@ class Epoch:
             raise EpochOver from None
 
 
-# --- The transport of a chat session: its epochs, one after the other, in one stream ----------
-# What the session writes is sealed in one epoch, what the peer writes is opened in one; at the end
-# of a rekey each direction changes over at a moment of its own. A TLS record belongs to one epoch,
-# so the peer's bytes are taken record by record.
+# --- The epochs of a chat -----------------------------------------------------------------------
 
 #: Bytes that wait for the reactor's next turn; more leave at once.
 _MAX_WAITING = 64 * 1024

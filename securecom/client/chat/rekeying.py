@@ -1,10 +1,14 @@
-"""The life of rekeying: from one epoch of a chat to the next, again and again.
+"""Fresh keys for a long chat: from one epoch to the next, again and again.
 
     awaiting_chat -> at_rest -> awaiting_handshake -> awaiting_hello -> awaiting_switch -> at_rest
     everything -> over
 
 The peer's words come here classified: a HELLO is good or it is misbehaviour. Only a caller is ever
 `due`, and only a callee sees that the `peer_began`. What is out of turn ends the chat.
+
+The next epoch's handshake goes through the present one, in frames of the epoch lane, so the server
+can neither see nor change it. Each side then proves, under a key that only the present epoch gives,
+that it is the same peer; then each direction changes over behind its SWITCH.
 """
 
 from __future__ import annotations
@@ -200,10 +204,7 @@ def _mend(life: RekeyLife, rekeying: RekeyActions, error: SecurecomError) -> Non
 begin = lasting(machine, _mend)
 
 
-# --- Fresh keys for a long chat: when, and step by step ---------------------------------------
-# The next epoch's handshake goes through the present one, in frames of the epoch lane, so the
-# server can neither see nor touch it. Each side then proves, under a key that only the present
-# epoch gives, that it is the same peer; then each direction changes over behind its SWITCH.
+# --- what the transitions do ------------------------------------------------------------------
 
 
 class Rekeying:
@@ -257,7 +258,7 @@ class Rekeying:
         """The peer's last word in this epoch."""
         self._life.peer_switched()
 
-    # --- what transitions do (rekey_life.Actions) -------------------------------------------
+    # --- what transitions do (RekeyActions) -------------------------------------------------
 
     def rest(self) -> None:
         """Only a caller will be due."""
@@ -267,7 +268,7 @@ class Rekeying:
             self._after(limits.REKEY_AFTER, self._life.due)
 
     def open_next(self) -> None:
-        """The caller's has bytes to send at once."""
+        """The caller has bytes to send at once."""
         self._after(limits.REKEY_DEADLINE, self._life.late)
         self._next = self._epochs.fresh()
         self._send(self._next)
@@ -278,7 +279,7 @@ class Rekeying:
         self._session.control.call(vocabulary.Hello, proof=proof).addErrback(self._not_taken)
 
     def switch(self) -> None:
-        """SWITCH is the last that is sealed in the present epoch."""
+        """SWITCH is the last thing sealed in the present epoch."""
         self._session.control.tell(vocabulary.Switch)
         self._epochs.seal_in(self._following)
 

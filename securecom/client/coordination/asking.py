@@ -1,4 +1,8 @@
-"""Our own chat request: sent, answered, withdrawn."""
+"""Chat requests before they become a chat: ours, and other people's.
+
+`AskingSide` sends ours. Other people's are first put to whoever decides for the user
+(`DecidingSide`), then to the user (`AskedSide`).
+"""
 
 from __future__ import annotations
 
@@ -54,7 +58,7 @@ _PATIENCE = limits.REQUEST_EXPIRES + limits.OPENING_DEADLINE + limits.ANSWER_DEA
 
 
 class AskingSide:
-    """What is done about our request; `life` is told what the server answers."""
+    """Carries out what becomes of our request; the server's answer is an input of `life`."""
 
     life: Engagement
 
@@ -145,7 +149,7 @@ class AskingSide:
     def _denied(self, failure: Failure, request: OwnRequest) -> None:
         error = failure.value
         if isinstance(error, ConnectionWasLost) or self._station.is_closing:
-            return  # that is `lost`'s to tell
+            return  # `lost` says so
         if isinstance(error, refusals.Refusal):
             error = outcomes.denial(error, request.callee)
         elif not isinstance(error, SecurecomError):
@@ -174,11 +178,11 @@ def _terms(request: OwnRequest, role: Role, theirs: int | None) -> ChatTerms:
     return request.terms if theirs is None else request.terms.crossed_with(theirs, role)
 
 
-# --- Other people's requests: held, put to the person, answered, and awaited once accepted ----
+# --- Other people's requests, put to the user ------------------------------------------------
 
 
 class AskedSide:
-    """What is done about offers; `life` is told when the one before the person expires.
+    """Carries out what becomes of an offer; that it expired is an input of `life`.
 
     One offer at a time, in one of three places: `held` while our own request to the same person
     is out, `open` before the person, `accepted` until the server opens its stream.
@@ -203,7 +207,7 @@ class AskedSide:
 
     @property
     def is_mistakable(self) -> bool:
-        """The open offer has just taken another person's place: who says yes must say to whom."""
+        """The open offer has just taken another person's place: a yes must say to whom."""
         return self.open is not None and self._station.clock.seconds() < self._by_name_until
 
     @property
@@ -214,7 +218,7 @@ class AskedSide:
         return self.open is not None and self._station.clock.seconds() < self._altered_until
 
     def hold(self, offer: Offer) -> None:
-        """Wait what the server makes of the two requests."""
+        """Wait for what the server makes of the two requests."""
         self.held = offer
 
     def drop_held(self, answer: Answer) -> None:
@@ -239,7 +243,7 @@ class AskedSide:
         )
 
     def _compare_with_last(self, offer: Offer) -> None:
-        """Does it take another's place while a hand is on its way to the key?"""
+        """Does it take another's place while the user may be about to answer that one?"""
         if self._voided is None:
             return
         now, (last, at) = self._station.clock.seconds(), self._voided
@@ -254,7 +258,7 @@ class AskedSide:
         self._expect(self._close("accepted"), stands)
 
     def accept_unasked(self, offer: Offer) -> None:
-        """The same in the person's name, who is told if it comes to nothing."""
+        """Accept in the user's name, and show them if it comes to nothing."""
         stands = self._waiting.promise()
         stands.addErrback(self._station.show_failure)
         self._expect(offer, stands)
@@ -264,7 +268,7 @@ class AskedSide:
         self._close("refused").reply("refuse")
 
     def dismiss(self) -> None:
-        """The person says nothing: to the one who asks nobody was there."""
+        """The user ignores it: to the caller nobody seems to be there."""
         self._close("dismissed").reply("unavailable")
 
     def void(self, reason: Withdrawn) -> None:
@@ -276,7 +280,7 @@ class AskedSide:
         offer.reply("unavailable")
 
     def decline(self, offer: Offer, with_us: bool) -> None:
-        """Busy. The person hears of it once, unless it is from the one who is with us anyway."""
+        """Answer "busy". The user hears of it once, unless the caller is with us anyway."""
         offer.reply("busy")
         if not with_us and self._station.missed.note(offer.caller):
             self._station.show(RefusedForYou(offer.caller, offer.trust, "busy"))
@@ -331,11 +335,11 @@ def _there(offer: Offer | None) -> Offer:
     return offer
 
 
-# --- Requests that something else than the person may answer: whoever decides is consulted, once
+# --- Other people's requests, put to a program that may answer for the user --------------------
 
 
 class DecidingSide:
-    """The offer that is being decided about; `life` is told what came of it.
+    """Has an offer decided about; the decision is an input of `life`.
 
     A decision counts only for the offer that it was asked for, and only as long as that stands.
     """
@@ -413,7 +417,7 @@ class DecidingSide:
         return "ask" if decision == "accept" and offer.trust == "changed" else decision
 
     def _decided(self, decision: Decision) -> None:
-        """If the offer is gone meanwhile, `life` knows."""
+        """An input that comes too late changes nothing."""
         if decision == "ask":
             self.life.undecided()
         elif decision == "accept":

@@ -1,4 +1,4 @@
-"""Requests that came to nothing without our word: who, how often, when last. In memory only."""
+"""What both roles stand on: our identity, the pins, the clock, and the line while there is one."""
 
 from __future__ import annotations
 
@@ -21,58 +21,6 @@ from securecom.client.events import KNOWN, ListedUser, Missed, MissedCaller, Tru
 from securecom.control import our_fault
 from securecom.errors import NotNow, SecurecomError
 from securecom.identity import Identity, Name
-
-
-class MissedRequests:
-    """By name. Strangers are forgotten first, and of these the one that was missed longest ago.
-
-    :param seconds: a clock that nobody sets, `securecom.clocks.steady`.
-    :param trust: how a name stands now.
-    """
-
-    def __init__(self, seconds: Callable[[], float], trust: Callable[[Name], Trust]) -> None:
-        self._seconds, self._trust = seconds, trust
-        self._missed: OrderedDict[Name, tuple[int, float]] = OrderedDict()
-        self._is_news = False
-
-    def note(self, name: Name) -> bool:
-        """One more. Whether it is the first of this person that is news."""
-        count, _ = self._missed.get(name, (0, 0.0))
-        self._missed[name] = (count + 1, self._seconds())
-        self._missed.move_to_end(name)
-        if len(self._missed) > limits.MAX_MISSED:
-            self._forget_one()
-        self._is_news = True
-        return count == 0
-
-    def _forget_one(self) -> None:
-        """Or strangers who ask under many names would hide the people whom one knows."""
-        strangers = (name for name in self._missed if self._trust(name) not in KNOWN)
-        del self._missed[next(strangers, next(iter(self._missed)))]
-
-    def forget(self, name: Name) -> None:
-        """We have spoken since."""
-        self._missed.pop(name, None)
-
-    def of(self, name: Name) -> MissedCaller | None:
-        """One person's."""
-        return self._told(name) if name in self._missed else None
-
-    def all(self) -> list[MissedCaller]:
-        """The latest first."""
-        return [self._told(name) for name in reversed(self._missed)]
-
-    def _told(self, name: Name) -> MissedCaller:
-        count, at = self._missed[name]
-        return MissedCaller(name, self._trust(name), count, int(self._seconds() - at))
-
-    def news(self) -> list[MissedCaller]:
-        """All, if one has come since this was last asked."""
-        is_news, self._is_news = self._is_news, False
-        return self.all() if is_news else []
-
-
-# --- Who we are, what we keep, and the line to the server: what both roles stand on -----------
 
 
 class ServerLine(Protocol):
@@ -146,7 +94,7 @@ class Station:
 
     @property
     def is_closing(self) -> bool:
-        """What fails now fails because the line goes, and that is told once."""
+        """The line is about to go. What fails now fails for that reason, which is shown once."""
         return self._line is not None and self._line.is_closing
 
     @property
@@ -174,23 +122,78 @@ class Station:
             self._line.ask(vocabulary.EndChat, stream=stream).addErrback(lambda _: None)
 
     def trust(self, name: Name) -> Trust:
-        """How a name stands, wherever it is shown. Pins that cannot be read vouch for nobody."""
+        """How far a name is trusted, for showing it. Pins that cannot be read vouch for nobody."""
         try:
             return self.contacts.trust(name)
         except SecurecomError:
             return "new"
 
     def user(self, name: Name) -> ListedUser:
-        """Somebody, and how they stand."""
+        """A name, and how far it is trusted."""
         return ListedUser(name, self.trust(name))
 
     def tell_missed(self) -> None:
-        """The person is back: who asked in vain meanwhile?"""
+        """The user is back: show who asked in vain meanwhile."""
         if news := self.missed.news():
             self.show(Missed(news))
 
     def show_failure(self, failure: Failure) -> None:
-        """Tell the person why something failed that no order of theirs waits for."""
+        """Show why something failed that no command of the user's waits for."""
         error = failure.value
-        told = error if isinstance(error, SecurecomError) else our_fault(failure)
-        self.show(problem(told))
+        known = error if isinstance(error, SecurecomError) else our_fault(failure)
+        self.show(problem(known))
+
+
+# --- Chat requests that the daemon role refused, in memory only -------------------------------
+
+
+class MissedRequests:
+    """Who asked in vain, how often, and when last.
+
+    Strangers are forgotten first, and among them the one who asked longest ago.
+
+
+    :param seconds: a clock that nobody sets, `securecom.clocks.steady`.
+    :param trust: how a name stands now.
+    """
+
+    def __init__(self, seconds: Callable[[], float], trust: Callable[[Name], Trust]) -> None:
+        self._seconds, self._trust = seconds, trust
+        self._missed: OrderedDict[Name, tuple[int, float]] = OrderedDict()
+        self._is_news = False
+
+    def note(self, name: Name) -> bool:
+        """One more. True if it is this person's first since they were forgotten."""
+        count, _ = self._missed.get(name, (0, 0.0))
+        self._missed[name] = (count + 1, self._seconds())
+        self._missed.move_to_end(name)
+        if len(self._missed) > limits.MAX_MISSED:
+            self._forget_one()
+        self._is_news = True
+        return count == 0
+
+    def _forget_one(self) -> None:
+        """Strangers first, or one who asks under many names would push out known people."""
+        strangers = (name for name in self._missed if self._trust(name) not in KNOWN)
+        del self._missed[next(strangers, next(iter(self._missed)))]
+
+    def forget(self, name: Name) -> None:
+        """We have spoken since."""
+        self._missed.pop(name, None)
+
+    def of(self, name: Name) -> MissedCaller | None:
+        """How often one person asked in vain, if they did."""
+        return self._entry(name) if name in self._missed else None
+
+    def all(self) -> list[MissedCaller]:
+        """The latest first."""
+        return [self._entry(name) for name in reversed(self._missed)]
+
+    def _entry(self, name: Name) -> MissedCaller:
+        count, at = self._missed[name]
+        return MissedCaller(name, self._trust(name), count, int(self._seconds() - at))
+
+    def news(self) -> list[MissedCaller]:
+        """All of them, if one was added since the last call."""
+        is_news, self._is_news = self._is_news, False
+        return self.all() if is_news else []

@@ -1,7 +1,7 @@
-"""Bytes under a pass phrase: an age file (https://age-encryption.org), made by pyrage.
+"""A backup: a tar file of four files, encrypted under a pass phrase as an age file.
 
-The tool `age` opens it without us. What a pass phrase costs to try, time and memory, stands in the
-file and is looked at before anything is tried.
+The tool `age` (https://age-encryption.org) opens it without us. The file says what it costs to try
+a pass phrase, in time and memory, and that is checked before anything is tried.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def damaged(path: Path, why: str) -> BackupProblem:
     return BackupProblem(f"the backup {path} cannot be restored: {why}")
 
 
-# --- What a backup holds, as the plain tar file that is then encrypted ------------------------
+# --- The tar file inside ----------------------------------------------------------------------
 # Four files, in this order: `securecom-backup` (the version), `profile.toml`, `identity` (as it
 # is on the disk, so that its own pass phrase stays on it), `known_peers`. No folders, no links,
 # no owners, no times. What is read is a tar file of exactly that kind; it is never unpacked onto
@@ -212,7 +212,7 @@ _SHOWN = 40
 
 @dataclass(frozen=True)
 class Backup:
-    """The files."""
+    """The files of a backup, apart from its version."""
 
     profile: bytes
     identity: bytes

@@ -1,4 +1,4 @@
-"""Where pass phrases come from, of an identity file or a backup. Never from the command line.
+"""Where the pass phrases of identity files and backups come from: never the command line.
 
 A terminal is asked before the reactor runs. A bot names a file, a file descriptor, or says that
 there is none; a new key is then not protected by anything but the file's mode. Where two are
@@ -252,9 +252,9 @@ def _line(line: bytes, where: str) -> bytes:
     return line
 
 
-# --- The pass phrase of our identity, asked for once more before the key is copied or replaced
-# Whoever sits down at a terminal that was left on line can read and write there, but not walk away
-# with the key, or put another one in its place.
+# --- The identity's pass phrase, asked for again before the key is copied or replaced ----------
+# Whoever finds a terminal that was left online can read and write there, but can neither take the
+# key along nor replace it.
 
 #: Shows a question; fires with what is typed, unseen (`Frontend.ask_secret`).
 AskSecret = Callable[[str], Deferred[str]]
@@ -266,7 +266,7 @@ _PREFIXES = ("", *[_AGAIN] * (limits.PASS_ATTEMPTS - 2))  # of all attempts but 
 
 
 class Vault:
-    """What protects an identity file.
+    """Asks again for the pass phrase of an identity file.
 
     :param path: the file.
     """

@@ -1,4 +1,8 @@
-"""From a backup to a profile on the shelf: all of it is looked at before anything is kept."""
+"""Backups of a profile: made while the client runs, restored before it starts.
+
+Before a backup is written, it is checked as restoring would check it. A restored profile is checked
+as a whole before any of it is kept.
+"""
 
 from __future__ import annotations
 
@@ -74,9 +78,8 @@ def looked_at(path: Path, data: bytes) -> tuple[Profile, Backup]:
     return profile, backup
 
 
-# --- `/backup`: the identity, the settings and the pins, into one encrypted file --------------
-# Whoever has just given the identity's pass phrase may take a copy of it along, under a pass phrase
-# that they choose; a file that is there already is never replaced.
+# --- Making one: the identity, the settings and the pins, in one encrypted file ---------------
+# It takes the identity's pass phrase, and gets one of its own. An existing file is never replaced.
 
 _NOTHING = "Nothing was written."
 _BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
@@ -101,9 +104,9 @@ class Backups:
 
     @inlineCallbacks
     def make(self, file: str) -> Generator[Deferred[Any], Any, BackedUp]:
-        """Write one. Fails with a `SecurecomError`; then there is no new file."""
+        """Write a backup. Fails with a `SecurecomError`; then there is no new file."""
         path, profile = _place(file), read_profile(self._folder)
-        backup, pins = _collected(profile)  # whatever is wrong is told before anything is asked
+        backup, pins = _collected(profile)  # what is wrong is said before anything is asked
         packed = backup.packed()
         _check(path, packed)
         yield Vault(profile.identity_path, self._ask, self._elsewhere).pass_phrase()

@@ -1,4 +1,4 @@
-"""What a program that answers chat requests is, is asked and may answer (docs/bots.md)."""
+"""A program that answers chat requests for the user (docs/bots.md): how it is asked and run."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _is_text(text: str) -> bool:
 
 
 def program_environment(ours: Mapping[str, str]) -> dict[str, str]:
-    """The program's."""
+    """What the program gets of our environment."""
     return {name: ours[name] for name in _PASSED_ON if name in ours}
 
 
@@ -93,7 +93,7 @@ def read_answer(said: bytes) -> Decision:
     raise ValueError('its object is not an "answer" that is accept, refuse, dismiss or ask')
 
 
-# --- Runs the program that answers chat requests: once for each, alone, not for long ----------
+# --- Its runs: one for each request, alone, and not for long ----------------------------------
 
 #: What Python makes of itself on the way to the program: the head of a process group of its own,
 #: so that what it starts can be ended with it, in no folder of ours, and ended by a broken pipe.
@@ -141,12 +141,12 @@ class Program:
         return run.answer
 
     def end(self) -> None:
-        """The client ends: what still runs ends before it."""
+        """End what still runs, before the client ends."""
         for run in list(self._runs):
             run.end()
 
     def _start(self, run: ProgramRun) -> None:
-        """What it says to standard error is nobody's: it would stand among what people read."""
+        """Its standard error goes nowhere: it would appear among what people read."""
         launch = (sys.executable, "-I", "-S", "-c", _LAUNCH, *self._command)
         nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         files = {0: "w", 1: "r", 2: nowhere}
@@ -161,7 +161,7 @@ class Program:
 class ProgramRun(ProcessProtocol):
     """One run of the program, for one request.
 
-    :param over: is told when nothing of it is left.
+    :param over: called when nothing of it is left.
     """
 
     transport: Any  # IProcessTransport

@@ -1,9 +1,4 @@
-"""From an invitation to a profile.
-
-The key was on the disk before; when the server has taken it, the profile is written. If that was
-interrupted in between, the next try finds the invitation spent, and the server knows the key: then
-a log-in tells the name.
-"""
+"""One run of the client: a core with its endpoints, standard input and output, and signals."""
 
 from __future__ import annotations
 
@@ -64,102 +59,6 @@ from securecom.errors import LoginRefused, NotNow, ProfileProblem, SecurecomErro
 from securecom.identity import Identity, Name
 from securecom.signals import on_signal
 
-_NOT_WRITTEN = (
-    "The invitation is spent, and the server knows your key, which is kept. Mend that; then start "
-    "with the same link again."
-)
-
-
-class NameHeard:
-    """A `Frontend` that waits for the log-in, to hear our name."""
-
-    def __init__(self) -> None:
-        self.name: Deferred[Name] = Deferred()
-
-    def show(self, event: Event) -> None:
-        """Frontend."""
-        if isinstance(event, Online) and not self.name.called:
-            self.name.callback(Name(event.name))
-
-    def ask_secret(self, question: str) -> Deferred[str]:
-        """Frontend."""
-        return fail(NotNow("nobody can be asked while enrolling"))
-
-    def failed(self, failure: Failure) -> None:
-        """There will be no log-in."""
-        if not self.name.called:
-            self.name.errback(failure)
-
-
-@inlineCallbacks
-def join(
-    someone: Newcomer,
-    enrol: Callable[[Newcomer], Deferred[Name]],
-    log_in: Callable[[Newcomer], Deferred[Name]],
-) -> Generator[Deferred[Name], Name, Member]:
-    """A member's profile, written. Fails with a `SecurecomError`.
-
-    :param enrol: spends the invitation.
-    :param log_in: logs in and out again, for a key that the server may know already.
-    """
-    try:
-        name = yield enrol(someone)
-    except LoginRefused as refusal:
-        if not someone.is_old:
-            raise
-        try:
-            name = yield log_in(someone)
-        except SecurecomError:
-            raise refusal from None
-    try:
-        return someone.enrolled(name)
-    except ProfileProblem as error:
-        raise ProfileProblem(error.what, _NOT_WRITTEN) from None
-
-
-# --- TCP towards the server and, in dial mode, from it: the endpoints of a client with a reactor
-
-
-@implementer(IStreamClientEndpoint)
-class Route:
-    """To the server's standard port; notes the address of ours that it was reached from."""
-
-    def __init__(self, reactor: Any, host: str, port: int) -> None:
-        self._reactor = reactor
-        self.host, self.port = host, port
-        self._standard = self.to(port)
-        #: Where the server sees us, unless there is a NAT between.
-        self.own_address = "127.0.0.1"
-
-    def to(self, port: int) -> IStreamClientEndpoint:
-        """Another port of the same server."""
-        endpoint: IStreamClientEndpoint = HostnameEndpoint(
-            self._reactor, self.host, port, timeout=limits.LOGIN_DEADLINE
-        )
-        return endpoint
-
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803
-        """IStreamClientEndpoint."""
-        return self._standard.connect(protocolFactory).addCallback(self._connected)
-
-    def _connected(self, protocol: Any) -> IProtocol:
-        self.own_address = protocol.transport.getHost().host
-        connected: IProtocol = protocol
-        return connected
-
-    def listen(self, port: int) -> IStreamServerEndpoint:
-        """Where the server may dial us: on that one address of ours and no other."""
-        kind = TCP6ServerEndpoint if ":" in self.own_address else TCP4ServerEndpoint
-        endpoint: IStreamServerEndpoint = kind(self._reactor, port, interface=self.own_address)
-        return endpoint
-
-    def way(self, mode: RequestMode) -> Way:
-        """How the request channel comes to be."""
-        return ServerListens(self.to) if mode == "listen" else ServerDials(self.listen)
-
-
-# --- Wires a client to a reactor, to its standard input and output, and to signals ------------
-
 _log = Logger()
 #: All that a terminal sends too: whoever is ended by one leaves it as it is.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -178,7 +77,7 @@ def orders(arguments: Namespace) -> list[Order]:
 
 
 class ClientRun:
-    """What one run is made of.
+    """One run of the client.
 
     :param first: orders to be carried out before any line is read.
     """
@@ -223,10 +122,10 @@ class ClientRun:
             self.visit.begin(self.lines, someone)
 
     def heard(self, event: Event) -> None:
-        """The core has told something."""
+        """The core has shown an event."""
 
     def wants_to_leave(self) -> None:
-        """The person, the program or the end of the input says so."""
+        """The user, the program or the end of the input wants to end the run."""
         self.visit.leave()
 
     def end(self) -> None:
@@ -259,7 +158,7 @@ class ClientRun:
             member.identity,
             profile.server,
             contacts,
-            _Told(self.lines, self.heard),
+            _ListenedTo(self.lines, self.heard),
             route,
             mode=profile.request,
             keeping=Keeping(OwnKey(profile), self._elsewhere, member.coming),
@@ -355,8 +254,8 @@ def watch_clocks(client: Client, reactor: IReactorTime, wall: Callable[[], float
     over.addErrback(lambda failure: _log.failure("the clocks are not watched", failure))
 
 
-class _Told:
-    """A `Frontend` for the core: the lines, and whoever else listens."""
+class _ListenedTo:
+    """A `Frontend` for the core: the lines, while something else listens too."""
 
     def __init__(self, lines: Lines, heard: Callable[[Event], None]) -> None:
         self._lines, self._heard = lines, heard
@@ -387,3 +286,102 @@ def language(arguments: Namespace, is_terminal: bool) -> Language:
         lambda: standard_io.screen(standard_io.OUTPUT),
         echoes=is_terminal and os.isatty(standard_io.OUTPUT),
     )
+
+
+# --- Endpoints: TCP to the server and, in dial mode, from it -----------------------------------
+
+
+@implementer(IStreamClientEndpoint)
+class Route:
+    """To the server's standard port; notes the address of ours that it was reached from."""
+
+    def __init__(self, reactor: Any, host: str, port: int) -> None:
+        self._reactor = reactor
+        self.host, self.port = host, port
+        self._standard = self.to(port)
+        #: Where the server sees us, unless there is a NAT between.
+        self.own_address = "127.0.0.1"
+
+    def to(self, port: int) -> IStreamClientEndpoint:
+        """Another port of the same server."""
+        endpoint: IStreamClientEndpoint = HostnameEndpoint(
+            self._reactor, self.host, port, timeout=limits.LOGIN_DEADLINE
+        )
+        return endpoint
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803
+        """IStreamClientEndpoint."""
+        return self._standard.connect(protocolFactory).addCallback(self._connected)
+
+    def _connected(self, protocol: Any) -> IProtocol:
+        self.own_address = protocol.transport.getHost().host
+        connected: IProtocol = protocol
+        return connected
+
+    def listen(self, port: int) -> IStreamServerEndpoint:
+        """Where the server may dial us: on that one address of ours and no other."""
+        kind = TCP6ServerEndpoint if ":" in self.own_address else TCP4ServerEndpoint
+        endpoint: IStreamServerEndpoint = kind(self._reactor, port, interface=self.own_address)
+        return endpoint
+
+    def way(self, mode: RequestMode) -> Way:
+        """How the request channel comes to be."""
+        return ServerListens(self.to) if mode == "listen" else ServerDials(self.listen)
+
+
+# --- From an invitation to a profile ------------------------------------------------------------
+# The key is on the disk before. Once the server has accepted it, the profile is written. If that is
+# interrupted, the next attempt finds the invitation spent and the key known: a log-in then says the
+# name.
+
+_NOT_WRITTEN = (
+    "The invitation is spent, and the server knows your key, which is kept. Mend that; then start "
+    "with the same link again."
+)
+
+
+class NameHeard:
+    """A `Frontend` that waits for the log-in, to hear our name."""
+
+    def __init__(self) -> None:
+        self.name: Deferred[Name] = Deferred()
+
+    def show(self, event: Event) -> None:
+        """Frontend."""
+        if isinstance(event, Online) and not self.name.called:
+            self.name.callback(Name(event.name))
+
+    def ask_secret(self, question: str) -> Deferred[str]:
+        """Frontend."""
+        return fail(NotNow("nobody can be asked while enrolling"))
+
+    def failed(self, failure: Failure) -> None:
+        """There will be no log-in."""
+        if not self.name.called:
+            self.name.errback(failure)
+
+
+@inlineCallbacks
+def join(
+    someone: Newcomer,
+    enrol: Callable[[Newcomer], Deferred[Name]],
+    log_in: Callable[[Newcomer], Deferred[Name]],
+) -> Generator[Deferred[Name], Name, Member]:
+    """A member's profile, written. Fails with a `SecurecomError`.
+
+    :param enrol: spends the invitation.
+    :param log_in: logs in and out again, for a key that the server may know already.
+    """
+    try:
+        name = yield enrol(someone)
+    except LoginRefused as refusal:
+        if not someone.is_old:
+            raise
+        try:
+            name = yield log_in(someone)
+        except SecurecomError:
+            raise refusal from None
+    try:
+        return someone.enrolled(name)
+    except ProfileProblem as error:
+        raise ProfileProblem(error.what, _NOT_WRITTEN) from None
