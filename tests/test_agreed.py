@@ -35,6 +35,7 @@ class LogTests(SystemCase):
         found = [_ROW.fullmatch(line) for line in path.read_text().splitlines()]
         return [row[1] for row in found if row]
 
+    # Promise C40
     async def test_both_keep_exactly_what_was_agreed_to(self) -> None:
         alice, bob = await self.begin()
         files = await self.agree(alice, bob)
@@ -56,6 +57,7 @@ class LogTests(SystemCase):
                 self.assertEqual(stat.S_IMODE(folder.stat().st_mode), 0o700)
             self.assertEqual(list((self.home / name).rglob("*.txt")), [path])
 
+    # Promise C39
     async def test_nothing_is_kept_by_one_alone(self) -> None:
         alice, bob = await self.begin()
         await alice.do("log", word="on")
@@ -88,6 +90,7 @@ class LogTests(SystemCase):
 
 
 class TimeTests(SystemCase):
+    # Promise C46
     async def test_a_chat_ends_by_itself_on_both_sides(self) -> None:
         command = (sys.executable, "-m", "tests.support.shortened", "MIN_CHAT_SECONDS=2")
         server = await self.server(command=(*command, "-n", "--pidfile=", "securecom"))

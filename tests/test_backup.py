@@ -19,6 +19,7 @@ IS_THERE, WRONG = 214, 213
 
 
 class BackupTests(SystemCase):
+    # Promise C62, C63
     async def test_a_backup_restored_on_another_machine_is_the_same_person(self) -> None:
         server = await self.server()
         alice, bob = await self.clients(server, "alice", "bob")
@@ -41,6 +42,7 @@ class BackupTests(SystemCase):
         await self.say(bob, here, "still you?")
         await self.say(here, bob, "still me")
 
+    # Promise C65
     async def test_a_key_that_was_replaced_since_is_told_as_such(self) -> None:
         server = await self.server()
         alice = await self.client("alice", server).online()

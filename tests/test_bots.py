@@ -50,6 +50,7 @@ class OnRequestCase(SystemCase):
 class ExampleTests(OnRequestCase):
     """docs/examples/on_request.py."""
 
+    # Promise C61
     async def test_accepts_asks_and_dismisses_as_it_says(self) -> None:
         server = await self.server()
         example = (sys.executable, str(EXAMPLES / "on_request.py"))
@@ -136,6 +137,7 @@ print('{{"answer": "refuse"}}')
         self.assertEqual(sorted(facts["descriptors"]), [0, 1, 2])
         self.assertEqual(bob.errors, "")
 
+    # Promise C58
     async def test_junk_is_not_shown_and_bob_is_asked(self) -> None:
         server = await self.server()
         bob = await self.with_script(server, r'print("\x1b[2Jyour pass phrase: ")')
@@ -145,6 +147,7 @@ print('{{"answer": "refuse"}}')
         self.assertTrue((await alice.answer(asking))["ok"])
         self.assertNotIn("pass phrase", bob.output)
 
+    # Promise C58
     async def test_one_that_falls_over(self) -> None:
         server = await self.server()
         bob = await self.with_script(server, 'print(\'{"answer": "accept"}\', flush=True)\n1 / 0')
@@ -161,6 +164,7 @@ print('{{"answer": "refuse"}}')
         alice.send("chat", name="bob")
         await self.asked_after_all(bob, "exit code 2")
 
+    # Promise C58
     async def test_one_that_takes_for_ever_is_ended_with_what_it_started(self) -> None:
         server = await self.server()
         bob, pids = await self._sleeper(server)
@@ -169,6 +173,7 @@ print('{{"answer": "refuse"}}')
         await self.asked_after_all(bob, "longer than 5 s")
         await self._are_gone(bob, pids)
 
+    # Promise C60
     async def test_one_whose_request_is_withdrawn_is_ended(self) -> None:
         server = await self.server()
         bob, pids = await self._sleeper(server)
@@ -218,6 +223,7 @@ other.wait()
 class EchoTests(SystemCase):
     """docs/examples/echo_bot.py."""
 
+    # Promise C61
     async def test_it_answers_and_its_client_ends_with_it(self) -> None:
         server = await self.server()
         self.point("bob", server.standard)

@@ -69,6 +69,7 @@ class CoreDumpTests(SynchronousTestCase):
         """Or the tests below would show nothing."""
         self.assertTrue(self.seen_by(LOOK).endswith(" 1"))
 
+    # Promise R126
     def test_the_client(self) -> None:
         told = self.seen_by(
             "from securecom.client import __main__ as it\n"
@@ -77,6 +78,7 @@ class CoreDumpTests(SynchronousTestCase):
         )
         self.assertEqual(told, NOT_DUMPED)
 
+    # Promise R126
     def test_the_process_that_encrypts_a_backup(self) -> None:
         told = self.seen_by(
             "from types import SimpleNamespace as S\n"
@@ -89,6 +91,7 @@ class CoreDumpTests(SynchronousTestCase):
         )
         self.assertEqual(told, NOT_DUMPED)
 
+    # Promise R126
     def test_the_server(self) -> None:
         told = self.seen_by(
             "from securecom import tap as it\n"
@@ -99,6 +102,7 @@ class CoreDumpTests(SynchronousTestCase):
         )
         self.assertEqual(told, NOT_DUMPED)
 
+    # Promise R126
     def test_the_admin_command(self) -> None:
         told = self.seen_by(
             "from securecom.admin import __main__ as it\n"
@@ -107,6 +111,7 @@ class CoreDumpTests(SynchronousTestCase):
         )
         self.assertEqual(told, NOT_DUMPED)
 
+    # Promise R126
     def test_the_unit(self) -> None:
         unit = Path(__file__).parents[1] / "etc" / "securecom.service"
         self.assertIn("\nLimitCORE=0\n", unit.read_text())
@@ -124,6 +129,7 @@ class ReactorTests(SynchronousTestCase):
 
 
 class OpenSSLTests(SynchronousTestCase):
+    # Promise T1, R120
     def test_a_configuration_of_openssl_that_somebody_else_made(self) -> None:
         """A context made while a file named by OPENSSL_CONF asks for another group."""
         config = Path(self.mktemp())

@@ -14,6 +14,7 @@ KEY_CHANGED, WRONG_PASS_PHRASE = 701, 213
 
 
 class KeysTests(SystemCase):
+    # Promise C2
     async def test_two_people_compare_and_each_sees_the_others_word(self) -> None:
         server = await self.server()
         alice, bob = await self.clients(server, "alice", "bob")
@@ -65,6 +66,7 @@ class KeysTests(SystemCase):
         self.assertEqual((whois["trust"], len(whois["earlier"])), ("met", 1))
         self.assertEqual(whois["fingerprint"], pin.split()[1])
 
+    # Promise C13, C16
     async def test_a_new_key_is_followed_and_a_reset_one_is_not(self) -> None:
         server = await self.server()
         alice, bob = await self.clients(server, "alice", "bob")

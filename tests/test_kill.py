@@ -22,6 +22,7 @@ ENOUGH = 25
 
 
 class KilledTests(IntruderCase):
+    # Promise R37
     async def test_no_change_that_was_acknowledged_is_lost(self) -> None:
         acknowledged: dict[str, set[Name]] = {person: set() for person in PEOPLE}
         for kill in range(KILLS):

@@ -33,6 +33,7 @@ class LeavingTests(IntruderCase):
         self.assertEqual(done.exit_code, 1)
         return done.errors
 
+    # Promise C49, C54
     async def test_shown_erased_and_not_inherited(self) -> None:
         server = await self.server()
         alice, bob = await self.clients(server, "alice", "bob")

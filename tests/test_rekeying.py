@@ -8,6 +8,7 @@ CUT = 702
 
 
 class RekeyingTests(SystemCase):
+    # Promise C37
     async def test_a_chat_outlives_its_keys_many_times(self) -> None:
         server, often = await self.server(), {"REKEY_BYTES": 4000, "EPOCH_BYTES": 60_000}
         alice = await self.hasty("alice", server, **often)

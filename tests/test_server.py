@@ -181,6 +181,7 @@ class StartTests(SystemCase):
 class BackgroundTests(SystemCase):
     """twistd without -n: it forks, writes its log to a file and its number to another."""
 
+    # Promise R121
     async def test_in_the_background(self) -> None:
         pid_file, log = self.home / "twistd.pid", self.home / "twistd.log"
         options = ("--pidfile", str(pid_file), "--logfile", str(log), "securecom")
@@ -214,6 +215,7 @@ class BackgroundTests(SystemCase):
         for word in ("alice", "bob", "background"):
             self.assertNotIn(word, re.sub(r"(?m)^.*/twistd\.log.*$|^.*next: .*$", "", text))
 
+    # Promise R125
     async def test_a_start_that_fails(self) -> None:
         """One whole line, however long: twistd itself hands over 100 bytes."""
         first = await self.server()
@@ -254,6 +256,7 @@ class BackgroundTests(SystemCase):
 class SignalTests(SystemCase):
     """What operators and logrotate send, and a terminal that is closed."""
 
+    # Promise R121
     async def test_only_term_and_int_end_the_server(self) -> None:
         ways = (((*TWISTD, "-n", "--pidfile=", "securecom"), signal.SIGINT),)
         for command, last in (*ways, (SERVER_COMMAND, signal.SIGTERM)):
@@ -270,6 +273,7 @@ class SignalTests(SystemCase):
             for one in (alice, bob):
                 await one.kill()
 
+    # Promise R122
     async def test_the_terminal_is_closed(self) -> None:
         """A server in the foreground of a terminal does not live on without it."""
         command = (*TWISTD, "-n", "--pidfile=", "securecom", "--standard", LOOPBACK)
@@ -281,6 +285,7 @@ class SignalTests(SystemCase):
 
 
 class LogTests(SystemCase):
+    # Promise R16
     async def test_strangers_cannot_make_it_write(self) -> None:
         """Handshakes without ALPN, at the level at which each would be a line."""
         server = await self.server("--log-level", "debug")

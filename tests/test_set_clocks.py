@@ -39,6 +39,7 @@ class SetClockTests(SystemCase):
         client: Client = self.started(Client([*argv, "--available"], environment(self.home)))
         return client
 
+    # Promise R5
     async def test_an_hour_back_on_a_server(self) -> None:
         """Whoever is disabled is put out as soon as ever."""
         clock = self.clock("server")
@@ -48,6 +49,7 @@ class SetClockTests(SystemCase):
         await self.admin("disable", "alice")
         await alice.ended()
 
+    # Promise R5
     async def test_an_hour_back_under_every_reactor(self) -> None:
         """Its timers go on: the one that looks at the clock says so."""
         clock = self.clock("all")
@@ -64,6 +66,7 @@ class SetClockTests(SystemCase):
             await server.text("clock was set by -3600 s")
             self.check_log(server)
 
+    # Promise R6
     async def test_a_chat_goes_on_whatever_is_set(self) -> None:
         """Forward and back, by an hour and by 100 days, on each of the three and on all."""
         clocks = {name: self.clock(name) for name in ("server", "alice", "bob")}
@@ -83,6 +86,7 @@ class SetClockTests(SystemCase):
         for one in (alice, bob):
             self.assertEqual(one.told("offline"), [])
 
+    # Promise R8
     async def test_a_client_that_was_set_back_comes_back(self) -> None:
         clock = self.clock("alice")
         server = await self.server()
@@ -93,6 +97,7 @@ class SetClockTests(SystemCase):
         await self.server(*self.ports_of(server))
         await alice.event("online", again=True)
 
+    # Promise R9
     async def test_a_chat_with_an_end_ends(self) -> None:
         """Each side counts for itself; both clocks were set back by an hour meanwhile."""
         clocks = {name: self.clock(name) for name in ("server", "alice", "bob")}
@@ -114,6 +119,7 @@ class SetClockTests(SystemCase):
         for client in (alice, bob):
             await client.event("chat-over", ending="time-up")
 
+    # Promise R10
     async def test_a_server_that_was_100_days_ahead_and_is_set_right(self) -> None:
         """Without a restart. Until then its certificate is of a time to come."""
         clock = self.clock("server", 100 * DAY)
@@ -124,6 +130,7 @@ class SetClockTests(SystemCase):
         await server.text("clock was set by -8640000 s")
         await alice.online()
 
+    # Promise R12
     async def test_a_time_of_day_is_what_the_wall_shows(self) -> None:
         clock = self.clock("alice")
         server = await self.server()

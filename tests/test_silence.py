@@ -37,6 +37,7 @@ TWISTD = ("-n", "--pidfile=", "securecom")
 class SilenceTests(SystemCase):
     """Alice asks people who are not there for her, each for a reason of their own."""
 
+    # Promise C31
     async def test_nobody_can_tell_why_there_is_no_answer(self) -> None:
         server = await self.server(command=(*SHORTENED, *LIMITS, *TWISTD))
         alice, carol = await self.clients(server, "alice", "carol")
@@ -73,6 +74,7 @@ class SilenceTests(SystemCase):
             self.assertEqual(client.told("asked"), [])
         self.assertEqual(len(bob.told("asked")), SAMPLES)
 
+    # Promise C32
     async def test_a_friend_is_told_busy_and_a_stranger_is_not(self) -> None:
         """By a choice that Bob made in a run before."""
         server = await self.server(command=(*SHORTENED, *PATIENT, *TWISTD))

@@ -14,6 +14,7 @@ STANDS = float(SILENCE[0].partition("=")[2])
 class StrangersTests(SystemCase):
     """Bob has met Alice, and Carol is a stranger."""
 
+    # Promise R92
     async def test_a_friend_takes_the_place_of_a_stranger_who_sees_only_silence(self) -> None:
         server = await self.server()
         alice, bob, carol = await self.clients(server, "alice", "bob", "carol")
@@ -38,6 +39,7 @@ class StrangersTests(SystemCase):
         missed = (await bob.event("requests"))["missed"]
         self.assertEqual([one["name"] for one in missed], ["carol"])
 
+    # Promise R92
     async def test_a_stranger_takes_nobodys_place(self) -> None:
         server = await self.server()
         alice, bob, carol = await self.clients(server, "alice", "bob", "carol")

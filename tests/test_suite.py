@@ -46,6 +46,7 @@ class OutcomeTests(SynchronousTestCase):
         self.assertTrue(found.good)
         self.assertEqual(found.lines(), ["7 passed, 0 failed, 0 skipped"])
 
+    # Promise R3
     def test_a_skip_that_nobody_expects(self) -> None:
         found = self.outcome(SKIPPED)
         self.assertFalse(found.good)
@@ -69,6 +70,7 @@ class OutcomeTests(SynchronousTestCase):
         found = self.outcome("FAILED (failures=1, errors=2, successes=7)\n", 1)
         self.assertEqual((found.passed, found.failed, found.good), (7, 3, False))
 
+    # Promise R4
     def test_no_result(self) -> None:
         self.assertFalse(self.outcome("Running 9 tests.\n").good)
         self.assertFalse(self.outcome("PASSED (successes=7)\n", -9).good)
@@ -93,6 +95,7 @@ class RunTests(SystemCase):
     async def prepare(self) -> None:
         """Nobody lives here."""
 
+    # Promise R3
     async def test_trial_in_parallel(self) -> None:
         (self.home / "test_some.py").write_text(MODULE)
         argv = (sys.executable, "-m", "twisted.trial", "--jobs=2", "test_some")

@@ -39,6 +39,7 @@ class PassPhraseTests(SystemCase):
         dave.type("hello\n")
         await bob.event("message", text="hello")
 
+    # Promise R44
     async def test_in_a_chat_it_is_neither_shown_nor_said(self) -> None:
         server = await self.server()
         (bob,) = await self.clients(server, "bob")
@@ -59,6 +60,7 @@ class PassPhraseTests(SystemCase):
             self.assertNotIn(phrase, dave.output)
         self.assertIn("all done", dave.output, "what is typed shows again")
 
+    # Promise R44
     async def test_while_one_is_checked_the_next_is_not_shown(self) -> None:
         server = await self.server()
         dave = await self.at_a_terminal(server)
@@ -73,6 +75,7 @@ class PassPhraseTests(SystemCase):
         await dave.text("no pass phrase was given")
         await dave.until("echo", lambda: dave.terminal_modes()[3] & termios.ECHO or None)
 
+    # Promise R44
     async def test_neither_when_the_client_starts(self) -> None:
         server = await self.server()
         dave = await self.at_a_terminal(server)
@@ -99,6 +102,7 @@ class PassPhraseTests(SystemCase):
 class LongLineTests(SystemCase):
     """The kernel keeps 4095 bytes of a line, and says nothing about the rest."""
 
+    # Promise R38
     async def test_a_line_is_sent_whole_or_not_at_all(self) -> None:
         server = await self.server()
         (bob,) = await self.clients(server, "bob")
@@ -156,6 +160,7 @@ class LeftForTheShellTests(SystemCase):
         shell.type("\n")
         await shell.text(rf"\[shell got <{got}>\]")
 
+    # Promise R40
     async def test_ended_by_a_signal(self) -> None:
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT):
             alice = await self.alice()
@@ -165,6 +170,7 @@ class LeftForTheShellTests(SystemCase):
             await self.check(alice, 128 + number)
             self.assertNotIn("lost", alice.output)
 
+    # Promise R40
     async def test_taken_over(self) -> None:
         alice = await self.alice()
         alice.type("touch /tmp/pwned")
@@ -172,6 +178,7 @@ class LeftForTheShellTests(SystemCase):
         await self.client("alice", self.at, "--takeover").online()
         await self.check(alice, 5)
 
+    # Promise R40
     async def test_the_server_gone(self) -> None:
         alice = await self.alice("--attempts", "1")
         alice.type("touch /tmp/pwned")
@@ -179,6 +186,7 @@ class LeftForTheShellTests(SystemCase):
         await self.at.stop()
         await self.check(alice, 3)
 
+    # Promise R40
     async def test_an_end_in_the_middle_of_a_paste(self) -> None:
         """Lines that come after the end of the client belong to the same paste."""
         alice = await self.alice()
@@ -191,6 +199,7 @@ class LeftForTheShellTests(SystemCase):
         await alice.text(r"\[exit 143\]")
         self.assertNotIn("shell got <touch", alice.output)
 
+    # Promise R41
     async def test_while_a_pass_phrase_is_asked_for(self) -> None:
         (link,) = await self.invite("dave")
         dave = self.in_a_shell(*CLIENT, "--data-dir", str(self.home / "dave"), link)
@@ -199,12 +208,14 @@ class LeftForTheShellTests(SystemCase):
         os.kill(self.client_of(dave), signal.SIGTERM)
         await self.check(dave, 143)
 
+    # Promise R42
     async def test_a_link_that_was_pasted_in_pieces(self) -> None:
         dave = self.in_a_shell(*CLIENT, "--data-dir", str(self.home / "dave"), "-")
         await dave.text("invitation link: ")
         dave.type("this is no link\ntouch /tmp/pwned\ntouch /tmp/pwned\nand a rest")
         await self.check(dave, 1)
 
+    # Promise R43
     async def test_what_is_typed_behind_exit_is_for_the_shell(self) -> None:
         for leave in ("/exit\n", "\x04"):
             alice = await self.alice()

@@ -78,6 +78,7 @@ class ForgottenTests(ForgetCase):
 class EvasionTests(ForgetCase):
     """Being forgotten is no way around what protects others."""
 
+    # Promise T88, C56
     def test_who_is_blocked_stays_so_until_the_quarantine_is_over(self) -> None:
         self.bob.done(self.bob.ask(vocabulary.Block, name=ALICE))
         self.forget(self.alice, ALICE)
@@ -108,6 +109,7 @@ class EvasionTests(ForgetCase):
 
 
 class MistakeTests(ForgetCase):
+    # Promise T62
     def test_another_name_changes_nothing_and_tells_of_nobody(self) -> None:
         """The same word for a user, for a name in quarantine and for one that never was."""
         result(self.server.registry.remove(CAROL, NOW))

@@ -66,6 +66,7 @@ class DeclarationTests(SynchronousTestCase):
         self.connection = in_memory()
         self.addCleanup(self.connection.close)
 
+    # Promise T25, C49
     def test_every_column_is_somebodys_or_exempt(self) -> None:
         self.assertEqual(list(undeclared(self.connection)), [])
 
@@ -153,6 +154,7 @@ class MarkerTests(SynchronousTestCase):
         (event,) = came
         return event, "\n".join(Plain(lambda: "12:00").lines(event))
 
+    # Promise T25, C49
     def test_every_marker_is_found_under_its_word(self) -> None:
         event, text = self.shown()
         found = 0
@@ -191,6 +193,7 @@ class MarkerTests(SynchronousTestCase):
             "who has blocked you, if anybody: other people's block lists are theirs", text
         )
 
+    # Promise T26, C54
     def test_after_forget_me_no_marker_is_left(self) -> None:
         before = self.marked.everything()
         came = outcome(self.alice.main.account.forget_me(ALICE))
@@ -264,6 +267,7 @@ class PageTests(MyDataCase):
         first = self.page()["facts"]
         self.assertEqual(self.page()["facts"][:50], first[:50])
 
+    # Promise T95
     def test_not_without_end(self) -> None:
         """Also over log-ins: the rate is the person's."""
         for _ in range(limits.MY_DATA_BY_PERSON):
@@ -403,12 +407,14 @@ class SilenceTests(SynchronousTestCase):
         facts = server.alice.done(server.alice.ask(vocabulary.MyData, further=False))["facts"]
         return [fact for fact in facts if fact.what not in ("handle", "key")]
 
+    # Promise T102, C52
     def test_while_one_waits_it_is_the_same_whatever_the_path(self) -> None:
         expected = self.told(Silent, over=False)
         self.assertIn(Fact("request", "you ask", "bob"), expected)
         for path in PATHS:
             self.assertEqual(self.told(path, over=False), expected, path.__name__)
 
+    # Promise T102, C52
     def test_and_when_it_is_over(self) -> None:
         expected = self.told(Silent, over=True)
         self.assertNotIn("request", [fact.part for fact in expected])
@@ -426,6 +432,7 @@ class SilenceTests(SynchronousTestCase):
 
 
 class OthersTests(MyDataCase):
+    # Promise T62
     def test_nobody_sees_anybody_elses(self) -> None:
         """There is no way to ask for another name; what others hold of me stays theirs."""
         bob = self.server.client("bob")
@@ -438,6 +445,7 @@ class OthersTests(MyDataCase):
         for name in ("bob", "mallory", "trent"):
             self.assertNotIn(name, text)
 
+    # Promise C51
     def test_what_is_kept_back_is_said(self) -> None:
         told = dict(self.of("not shown"))
         self.assertIn("who has blocked you, if anybody", told)

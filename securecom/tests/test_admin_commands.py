@@ -25,6 +25,7 @@ class InviteTests(AdminCase):
             spent = self.registry.spend(digest, key, NOW + DAY - 1)
             self.assertEqual(self.successResultOf(spent), name)
 
+    # Promise T27
     def test_a_token_is_shown_once_and_kept_nowhere(self) -> None:
         (line,) = self.objects("invite", "alice", "--json")
         link = str(line["link"])
@@ -201,6 +202,7 @@ class UsersTests(AdminCase):
         self.assertIn("securecom-admin invite alice", note)
         self.says("invite", "alice")
 
+    # Promise R67
     def test_a_key_is_not_reset_without_a_yes(self) -> None:
         key = self.enrol(ALICE)
         self.assertIn("--yes", self.refuses("reset-key", "alice"))
@@ -277,6 +279,7 @@ class QuarantineTests(AdminCase):
         self.assertEqual(self.says("quarantine"), "no names in quarantine\n")
         self.assertEqual(self.says("quarantine", "--json"), "")
 
+    # Promise T126, C55
     def test_not_invited_and_the_admin_hears_why_and_until_when(self) -> None:
         said = self.refuses("invite", "carol", "alice")
         self.assertIn("SC-226 alice belonged to somebody", said)

@@ -32,6 +32,7 @@ class ServerTests(AdminCase):
         self.now += 200 * DAY
         self.assertIn("expired; the server renews it when it starts", self.says("check"))
 
+    # Promise R123
     def test_check_says_when_the_ca_has_little_time_left(self) -> None:
         self.now += (limits.CA_DAYS - 1) * DAY
         text = self.says("check")

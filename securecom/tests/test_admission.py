@@ -43,12 +43,14 @@ class CapTests(SynchronousTestCase):
         self.assertEqual(self.count(self.knock("192.0.2.1", 1)), 1)
         self.assertEqual(self.count(self.knock("192.0.2.2", 2)), 1)
 
+    # Promise T14
     def test_by_address(self) -> None:
         """One address fills its own share only."""
         self.patch(limits, "MAX_CONNECTIONS_BY_ADDRESS", 2)
         self.assertEqual(self.count(self.knock("192.0.2.1", 3)), 2)
         self.assertEqual(self.count(self.knock("192.0.2.2", 1)), 1)
 
+    # Promise T14
     def test_pending(self) -> None:
         """Those who have logged in do not count."""
         self.patch(limits, "MAX_PENDING_BY_ADDRESS", 1)
@@ -74,6 +76,7 @@ class CapTests(SynchronousTestCase):
         self.assertEqual((line._served, line._served_by_site), (set(), {}))
         self.assertEqual((line._waiting, line._turns, len(line)), ({}, {}, 0))
 
+    # Promise T15, R28
     def test_connections_that_say_nothing_make_room(self) -> None:
         """The longest silent goes first; whoever has begun stays."""
         self.patch(limits, "MAX_CONNECTIONS", 3)
@@ -110,6 +113,7 @@ class LineTests(SynchronousTestCase):
         self.server.network.pump()
         return [client.standard.is_secured for client in clients]
 
+    # Promise R22
     def test_so_many_at_a_time_and_the_oldest_first(self) -> None:
         self.patch(limits, "LOGINS_AT_ONCE", 2)
         clients = [self.comes() for _ in range(5)]
@@ -119,6 +123,7 @@ class LineTests(SynchronousTestCase):
         clients[0].standard_wire.cut()
         self.assertEqual(self.begun(*clients[1:]), [True, True, True, False])
 
+    # Promise R22
     def test_the_deadline_runs_from_the_start_of_tls(self) -> None:
         self.patch(limits, "LOGINS_AT_ONCE", 1)
         self.patch(limits, "STALLED", 3 * limits.LOGIN_DEADLINE)
@@ -130,6 +135,7 @@ class LineTests(SynchronousTestCase):
         second.log_in()
         self.assertTrue(second.standard.transport.connected)  # type: ignore[union-attr]
 
+    # Promise R22
     def test_everybody_of_a_crowd_gets_in_and_nobody_twice(self) -> None:
         """Each of 40 people connects once, and never are more under way than there are places."""
         self.patch(limits, "LOGINS_AT_ONCE", 4)
@@ -146,6 +152,7 @@ class LineTests(SynchronousTestCase):
         self.assertEqual(names, [f"user{number}" for number in range(1, 41)])
         self.assertTrue(all(client.standard.lost_reason is None for client in clients))
 
+    # Promise R26
     def test_180_people_behind_one_address_come_back_without_a_refusal(self) -> None:
         """While the connections that they have lost are still counted."""
         clients = [self.comes("203.0.113.1") for _ in range(180)]
@@ -158,6 +165,7 @@ class LineTests(SynchronousTestCase):
         self.assertEqual(self.begun(*again), [True] * 180)
         self.assertEqual(len(self.server.reception.sessions), 180)
 
+    # Promise R24
     def test_a_wait_that_is_too_long_ends_with_a_word(self) -> None:
         self.patch(limits, "LOGINS_AT_ONCE", 0)
         client = self.comes()
@@ -175,6 +183,7 @@ class LineTests(SynchronousTestCase):
         error = cannot_reach(client.standard.lost_reason, "here")
         self.assertIn("too many people", error.what)
 
+    # Promise R24
     def test_a_full_line_ends_with_the_same_word_at_once(self) -> None:
         self.patch(limits, "LOGINS_AT_ONCE", 1)
         self.patch(limits, "MAX_WAITING", 1)
@@ -182,6 +191,7 @@ class LineTests(SynchronousTestCase):
         self.assertIsNone(second.standard.lost_reason)
         self.assert_turned_away(third)
 
+    # Promise R25
     def test_whoever_gives_up_while_waiting_costs_no_handshake(self) -> None:
         self.patch(limits, "LOGINS_AT_ONCE", 1)
         first, second, third = self.comes(), self.comes(), self.comes()
@@ -191,6 +201,7 @@ class LineTests(SynchronousTestCase):
         first.log_in()
         self.assertEqual(self.begun(third), [True])
 
+    # Promise R26
     def test_addresses_take_turns(self) -> None:
         """A crowd behind one address is not in front of somebody who comes a moment later."""
         self.patch(limits, "LOGINS_AT_ONCE", 1)
@@ -203,6 +214,7 @@ class LineTests(SynchronousTestCase):
         other.log_in()
         self.assertEqual(self.begun(*crowd[2:]), [True, False])
 
+    # Promise T16, R26
     def test_one_address_has_no_more_than_its_places(self) -> None:
         """Also when there are more; they are for others."""
         self.patch(limits, "LOGINS_AT_ONCE_BY_ADDRESS", 2)
@@ -232,6 +244,7 @@ class LineTests(SynchronousTestCase):
         self.server.network.pump()
         return wire
 
+    # Promise T16, R27
     def test_a_peer_that_stops_in_the_handshake_loses_its_place(self) -> None:
         """And its connection at the deadline."""
         self.patch(limits, "LOGINS_AT_ONCE", 1)
@@ -244,6 +257,7 @@ class LineTests(SynchronousTestCase):
         self.server.network.advance(limits.LOGIN_DEADLINE - limits.STALLED)
         self.assertFalse(wire.server.connected)
 
+    # Promise T16, R27
     def test_a_peer_that_drips_loses_its_place_too(self) -> None:
         self.patch(limits, "LOGINS_AT_ONCE", 1)
         wire, good = self.stops_after(1), self.comes()
@@ -254,6 +268,7 @@ class LineTests(SynchronousTestCase):
         self.server.network.advance(0.1)
         self.assertEqual(self.begun(good), [True])
 
+    # Promise R27
     def test_a_peer_that_stops_before_its_log_in_loses_its_place(self) -> None:
         self.patch(limits, "LOGINS_AT_ONCE", 1)
         slow, good = self.comes(), self.comes()
@@ -261,6 +276,7 @@ class LineTests(SynchronousTestCase):
         self.assertEqual(self.begun(slow, good), [True, True])
         self.assertEqual(slow.log_in()["name"], "user1")
 
+    # Promise R27
     def test_whoever_waits_for_our_answer_keeps_the_place(self) -> None:
         """Or a slow disk would let in more and more."""
         self.patch(limits, "LOGINS_AT_ONCE", 1)
@@ -271,6 +287,7 @@ class LineTests(SynchronousTestCase):
         self.server.network.advance(limits.LOGIN_DEADLINE - 1)
         self.assertEqual(self.begun(second), [False])
 
+    # Promise T16, R27
     def test_slow_addresses_do_not_keep_a_good_one_out(self) -> None:
         """They hold every place after TLS and more of them wait: the good one has its turn."""
         self.patch(limits, "LOGINS_AT_ONCE", 8)
@@ -295,6 +312,7 @@ class LineTests(SynchronousTestCase):
         )
         return network.connect(client, Factory.forProtocol(Protocol)).client.outgoing
 
+    # Promise T15, R28
     def test_half_a_hello_takes_no_place(self) -> None:
         self.patch(limits, "LOGINS_AT_ONCE", 1)
         hello = self.hello()
@@ -312,6 +330,7 @@ class LineTests(SynchronousTestCase):
             self.server.network.pump()
         self.assertGreater(wire.server.sent, 1000)
 
+    # Promise T15, R28
     def test_silence_is_cut_at_the_deadline(self) -> None:
         wire = say_nothing(self.server)
         self.server.network.advance(limits.HELLO_DEADLINE - 1)
@@ -324,6 +343,7 @@ class LineTests(SynchronousTestCase):
         wire = say_nothing(self.server, data=b"GET / HTTP/1.1\r\n\r\n")
         self.assertEqual((wire.server.connected, wire.server.sent), (False, 0))
 
+    # Promise R28
     def test_who_sends_more_than_a_hello_while_waiting_is_cut(self) -> None:
         self.patch(limits, "LOGINS_AT_ONCE", 0)
         wire = say_nothing(self.server, data=self.hello())
@@ -356,6 +376,7 @@ class ProxiedTests(SynchronousTestCase):
         ManualClient.__init__(client, proxied, identity, "192.0.2.254")  # type: ignore[arg-type]
         return client
 
+    # Promise T14, R112
     def test_the_real_address_counts(self) -> None:
         self.patch(limits, "MAX_CONNECTIONS_BY_ADDRESS", 1)
         for host in (b"203.0.113.1", b"203.0.113.2"):
@@ -368,6 +389,7 @@ class ProxiedTests(SynchronousTestCase):
         self.assertEqual(len(self.server.standard._visitors), 2)
         self.assertFalse(third.standard_wire.server.connected)
 
+    # Promise R112
     def test_version_two_and_ipv6(self) -> None:
         source, here = IPv6("2001:db8::7").packed, IPv6("2001:db8::1").packed
         addresses = source + here + (1000).to_bytes(2, "big") + (4241).to_bytes(2, "big")
@@ -377,6 +399,7 @@ class ProxiedTests(SynchronousTestCase):
             list(self.server.standard._by_site), [site_of(IPv6Address("TCP", "2001:db8::9", 1))]
         )
 
+    # Promise R111
     def test_one_too_many_in_all_does_not_stay_open(self) -> None:
         """Trial fails a test in which Twisted logs an error, as it did for a None."""
         self.patch(limits, "MAX_CONNECTIONS", 1)
@@ -386,6 +409,7 @@ class ProxiedTests(SynchronousTestCase):
             (first.standard.is_secured, second.standard_wire.server.connected), (True, False)
         )
 
+    # Promise T15, R114
     def test_a_header_that_never_comes(self) -> None:
         network = self.server.network
         wire = network.connect(Factory.forProtocol(Protocol), self.port, "192.0.2.254")
@@ -395,6 +419,7 @@ class ProxiedTests(SynchronousTestCase):
         self.assertFalse(wire.server.connected)
         self.assertEqual(self.server.standard._visitors, {})
 
+    # Promise R114
     def test_a_header_and_then_nothing(self) -> None:
         network = self.server.network
         wire = network.connect(Factory.forProtocol(Protocol), self.port, "192.0.2.254")
@@ -402,12 +427,14 @@ class ProxiedTests(SynchronousTestCase):
         network.advance(limits.HELLO_DEADLINE)
         self.assertFalse(wire.server.connected)
 
+    # Promise R114
     def test_no_header(self) -> None:
         """Whoever reaches the port past the proxy is not let in."""
         client = self.comes(b"")
         self.assertFalse(client.standard.is_secured)
         self.assertFalse(client.standard_wire.server.connected)
 
+    # Promise T17, R115
     def test_a_proxy_that_does_not_say(self) -> None:
         """In, and for no address; but nobody is dialled then, least of all the proxy."""
         for header in (b"PROXY UNKNOWN :: :: 0 0\r\n", V2 + b"\x20\x00\x00\x00"):
@@ -424,12 +451,14 @@ class ProxiedTests(SynchronousTestCase):
         clients = [self.comes(b"PROXY UNKNOWN :: :: 0 0\r\n") for _ in range(3)]
         self.assertEqual([client.standard.is_secured for client in clients], [True] * 3)
 
+    # Promise T17, R115
     def test_it_is_the_client_who_is_dialled(self) -> None:
         client = self.comes(b"PROXY TCP4 203.0.113.1 192.0.2.9 1000 4241\r\n")
         client.log_in()
         client.ask(vocabulary.DialMe, port=4242).addErrback(lambda _: None)
         self.assertEqual(self.server.dialled, [("203.0.113.1", 4242)])
 
+    # Promise R115
     def test_a_client_whom_the_proxy_calls_this_machine(self) -> None:
         """`--dial 0` looks at the client's address as well, not at the proxy's."""
         self.server = MemoryServer(dial=0)
@@ -471,6 +500,7 @@ class Proxied:
 class WithoutAddressTests(SynchronousTestCase):
     """A plain unix socket: one bound in all, and none by address."""
 
+    # Promise R116
     def test_bounds_by_address_do_not_hold(self) -> None:
         server = MemoryServer()
         for bound in ("MAX_CONNECTIONS_BY_ADDRESS", "MAX_PENDING_BY_ADDRESS"):

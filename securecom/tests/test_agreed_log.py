@@ -90,6 +90,7 @@ class LogCase(SynchronousTestCase):
 
 
 class AgreeingTests(LogCase):
+    # Promise T72, T110, C39
     def test_it_is_off_until_both_said_on(self) -> None:
         self.assertEqual(self.states, ("off", "off"))
         self.on(self.alice)
@@ -98,6 +99,7 @@ class AgreeingTests(LogCase):
         self.assertEqual(self.states, ("asked-by-me", "asked-by-peer"))
         self.assertEqual((self.rows(0), self.rows(1)), ([], []))
 
+    # Promise C40
     def test_both_hold_exactly_what_was_agreed_to(self) -> None:
         self.agree()
         self.say(self.alice, "one")
@@ -116,6 +118,7 @@ class AgreeingTests(LogCase):
         for line in self.logs[0].files[0].data.decode().splitlines():
             self.assertTrue(line.startswith(f"{at}  "), line)
 
+    # Promise C42
     def test_everybody_is_told_who_did_what_and_where_it_is(self) -> None:
         self.agree()
         since = int(self.logs[0].now())
@@ -141,6 +144,7 @@ class AgreeingTests(LogCase):
         self.assertEqual(ended[1], ChatLogState("alice", "off", "on", "peer", "alice-1.txt", since))
         self.assertEqual(self.alice.session.log.status(), ChatLogState("bob", "off", "off"))
 
+    # Promise C43
     def test_going_on_again_needs_both_words_anew(self) -> None:
         self.agree()
         self.off(self.alice)
@@ -153,6 +157,7 @@ class AgreeingTests(LogCase):
         again = [first("alice", "bob", "bob", "alice"), "bob| for the second file"]
         self.assertEqual(self.rows(0)[1], again)
 
+    # Promise C43
     def test_who_ended_it_cannot_go_on_alone(self) -> None:
         self.agree()
         self.off(self.alice)
@@ -194,6 +199,7 @@ class AgreeingTests(LogCase):
         self.pair.pump()
         self.assertEqual((self.rows(0), self.rows(1)), ([], []))
 
+    # Promise T110
     def test_what_they_said_before_they_knew_of_our_yes_is_not_kept(self) -> None:
         self.on(self.alice)
         self.bob.session.log.on()
@@ -203,6 +209,7 @@ class AgreeingTests(LogCase):
         for which in (0, 1):
             self.assertEqual(self.rows(which)[0][1:], ["alice| knows"])
 
+    # Promise T72
     def test_what_was_typed_before_and_waited_for_the_caller_is_not_kept(self) -> None:
         pair = LoggedPair()
         pair.open()
@@ -227,6 +234,7 @@ class AgreeingTests(LogCase):
         pair.pump()
         self.assertEqual(pair.alice.session.log.status().state, "off")
 
+    # Promise T73
     def test_a_peers_text_cannot_stand_in_anothers_place(self) -> None:
         self.agree()
         self.say(self.bob, HOSTILE.replace("\ud800", ""))
@@ -237,6 +245,7 @@ class AgreeingTests(LogCase):
         self.assertEqual(len(rows), 2 + limits.MAX_LINES_SHOWN + 1)
         self.assertTrue(all(c == "\n" or c.isprintable() for c in data))
 
+    # Promise T21
     def test_its_size_tells_nothing(self) -> None:
         """A word about a log, and a message, look alike to the server."""
         sizes = set()
@@ -373,6 +382,7 @@ class FailingTests(LogCase):
         self.on(self.alice, self.bob)
         self.check_ended()
 
+    # Promise T74
     def test_a_log_that_is_as_long_as_it_may_be(self) -> None:
         self.agree()
         size = len(self.logs[0].files[0].data)
@@ -418,6 +428,7 @@ class PeerTests(LogCase):
         self.assertEqual(self.alice.over, [("cut-off", [])])
         self.assertIsInstance(self.alice.error, WireError)
 
+    # Promise T74
     def test_asking_without_end(self) -> None:
         for _ in range(limits.MAX_LOG_ASKS):
             self.send("on")
@@ -433,6 +444,7 @@ class PeerTests(LogCase):
         self.assertEqual(len(self.rows(0)), 1)
         self.assertEqual(self.rows(0)[0][1:], ["bob| one file"])
 
+    # Promise T74
     def test_ending_without_end(self) -> None:
         self.send("on")
         self.send("off")
@@ -542,6 +554,7 @@ class WordingTests(SynchronousTestCase):
         self.assertIn(f"log on since {at}", text)
         self.assertIn("yours is in F\n", text)
 
+    # Promise C44
     def test_who_asks_or_is_asked_hears_what_it_is_worth(self) -> None:
         for state, before in (("asked-by-me", "off"), ("asked-by-peer", "off"), ("on", "on")):
             text = self.lines(ChatLogState("bob", state, before, "me", "F", 0))  # type: ignore[arg-type]

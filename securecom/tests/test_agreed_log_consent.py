@@ -130,6 +130,7 @@ MIRROR = {"asked-by-me": "asked-by-peer", "asked-by-peer": "asked-by-me"}
 
 
 class InterleavingTests(SynchronousTestCase):
+    # Promise T72, C41
     @given(STEPS)
     @example([(0, "on"), (1, "on"), (0, "say"), (1, "say"), (0, "deliver"), (0, "deliver")])
     @example([(0, "on"), (0, "deliver"), (1, "on"), (0, "off"), (0, "on"), (1, "deliver")])

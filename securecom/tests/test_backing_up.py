@@ -43,6 +43,7 @@ from securecom.tests.support.scripted_core import ScriptedCore
 
 
 class MakingTests(BackingUpCase):
+    # Promise C62
     def test_a_backup_holds_the_identity_the_settings_and_the_pins(self) -> None:
         done = self.successResultOf(self.make())
         self.assertEqual(done, BackedUp(str(self.file), 1))
@@ -50,6 +51,7 @@ class MakingTests(BackingUpCase):
         self.assertEqual(unpacked(self.file, data), backup_of(self.profile))
         self.assertEqual(backup_of(self.profile).known_peers, PINS)
 
+    # Promise T109
     def test_nothing_of_it_is_to_be_seen_in_the_file(self) -> None:
         self.successResultOf(self.make())
         data = self.file.read_bytes()
@@ -63,6 +65,7 @@ class MakingTests(BackingUpCase):
         self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
         self.assertEqual(list(self.target.iterdir()), [self.file])
 
+    # Promise T109
     def test_the_pass_phrase_of_the_identity_stays_on_it(self) -> None:
         kept = self.profile.identity_path.read_bytes()
         self.successResultOf(self.make())
@@ -134,6 +137,7 @@ class ProtectedTests(BackingUpCase):
 
     pass_phrase = b"mine"
 
+    # Promise T122, C66
     def test_who_does_not_know_the_identitys_pass_phrase_gets_no_copy(self) -> None:
         self.notes.secrets = ["not mine"] * limits.PASS_ATTEMPTS
         self.refused(PassPhraseProblem, asked=limits.PASS_ATTEMPTS)
@@ -148,6 +152,7 @@ class ProtectedTests(BackingUpCase):
 class PlaceTests(BackingUpCase):
     """What is there is never replaced or followed; and nobody is asked anything before that."""
 
+    # Promise C64
     def test_a_file_that_is_there_already(self) -> None:
         self.file.write_bytes(b"kept")
         self.assertIn("is there already", self.refused(BackupProblem).what)
@@ -177,6 +182,7 @@ class PlaceTests(BackingUpCase):
         for name in ("a\0b", "~nobody.of.that.name/x", "x" * 5000):
             self.refused(BackupProblem, name)
 
+    # Promise C64
     def test_a_folder_that_cannot_be_written(self) -> None:
         def full(*_: Any, **__: Any) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")

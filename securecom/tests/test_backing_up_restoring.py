@@ -132,6 +132,7 @@ class RestoringTests(RestoringCase):
 
 
 class AlreadyThereTests(RestoringCase):
+    # Promise T117
     def test_a_profile_of_that_name(self) -> None:
         self.restore("--profile", "work")
         asked = Given(lambda: self.fail("asked for nothing"))
@@ -140,6 +141,7 @@ class AlreadyThereTests(RestoringCase):
         self.assertIn("--profile", error.hint)
         self.refused(ProfileProblem, "--profile", "../work", source=asked)
 
+    # Promise T117, C64
     def test_a_profile_of_that_person_at_that_server(self) -> None:
         self.restore("--profile", "work")
         for words in ((), ("--profile", "again")):
@@ -187,6 +189,7 @@ class RefusedTests(RestoringCase):
             self.keep(self.with_profile(old, new))
             self.assertIn("profile.toml", self.refused(BackupProblem).what)
 
+    # Promise T116
     def test_a_profile_that_would_use_another_key_of_the_machine(self) -> None:
         for other in ("/home/alice/.ssh/id_ed25519", "../other/identity", "~/key"):
             self.keep(self.with_profile('identity = "identity"', f'identity = "{other}"'))
@@ -207,6 +210,7 @@ class RefusedTests(RestoringCase):
             self.keep(replace(self.backup, known_peers=data))
             self.assertIn("known_peers", self.refused(BackupProblem).what)
 
+    # Promise C64
     def test_a_disk_that_is_full_leaves_nothing_behind(self) -> None:
         write = private_files.write
 
@@ -323,6 +327,7 @@ class CommandLineTests(RestoringCase):
 
 
 class PinsTests(RestoringCase):
+    # Promise C63
     def test_who_was_verified_is_verified(self) -> None:
         profile = self.restore().profile
         pins = contacts.parse(profile.known_peers.read_bytes(), profile.known_peers)

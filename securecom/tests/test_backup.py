@@ -105,6 +105,7 @@ class StrangeTarTests(SynchronousTestCase):
         self.assertIn("version 2", error.what)
         self.assertIn("newer securecom", error.hint)
 
+    # Promise T115
     def test_no_file_beside_them(self) -> None:
         for name in (
             "more",
@@ -125,6 +126,7 @@ class StrangeTarTests(SynchronousTestCase):
         twice = [*(member(*one) for one in FILES.items()), member("identity", b"another")]
         self.refused(tar_of(twice), "identity is in it twice")
 
+    # Promise T115
     def test_plain_files_only(self) -> None:
         kinds = (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE)
         others = (tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.CONTTYPE, tarfile.GNUTYPE_SPARSE)
@@ -201,6 +203,7 @@ class SealedFileTests(SynchronousTestCase):
     def refused(self, data: bytes) -> str:
         return str(self.assertRaises(BackupProblem, self.read, data).what)
 
+    # Promise T109
     def test_what_is_sealed_comes_back_only_with_its_pass_phrase(self) -> None:
         """The one test here that does the whole work."""
         file = self.read(seal(b"a secret", "p\u00e4ss phrase"))
@@ -219,6 +222,7 @@ class SealedFileTests(SynchronousTestCase):
             error = self.assertRaises(PassPhraseProblem, file.unseal, phrase)
             self.assertIn(str(self.path), error.what)
 
+    # Promise T113
     def test_damage_is_told_from_a_wrong_pass_phrase(self) -> None:
         whole = age_file(bytes(200_000), "right")
         chunk = len(whole) - (200_000 % 65536) - 16  # the first byte of the last one
@@ -228,6 +232,7 @@ class SealedFileTests(SynchronousTestCase):
             error = self.assertRaises(BackupProblem, file.unseal, b"right")
             self.assertIn("cannot be restored", error.what)
 
+    # Promise T114
     def test_work_without_bound_is_refused_before_it_is_done(self) -> None:
         most = limits.MAX_SCRYPT_WORK
         self.read(asking_for_work(b"x", most))
@@ -236,6 +241,7 @@ class SealedFileTests(SynchronousTestCase):
         for work in (0, 256):
             self.assertIn("no backup", self.refused(asking_for_work(b"x", work)))
 
+    # Promise T114
     def test_nothing_but_a_pass_phrase_opens_it(self) -> None:
         version, scrypt, key, rest = age_file(b"x", "right").split(b"\n", 3)
         for more in (b"-> a\n" * 2, b"\n".join((scrypt, key, b"")), b"-> X25519 abc\nabc\n"):
@@ -249,6 +255,7 @@ class SealedFileTests(SynchronousTestCase):
         for data in (b"", b"rubbish", armoured, for_a_key, newer):
             self.assertIn("no backup of securecom", self.refused(data))
 
+    # Promise T114
     def test_too_long_a_file_is_not_read_to_its_end(self) -> None:
         head = age_file(b"", "right")
         self.assertIn("too long", self.refused(head + bytes(limits.MAX_BACKUP_FILE)))

@@ -48,6 +48,7 @@ def armoured(data: bytes, end: bytes = b"\n") -> bytes:
 class ReaderTests(SynchronousTestCase):
     """What pyrage would not do on a slow machine gives what pyrage gives."""
 
+    # Promise R69
     def test_files_of_any_length(self) -> None:
         for length in (0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 7):
             content = bytes(index % 251 for index in range(length))
@@ -55,6 +56,7 @@ class ReaderTests(SynchronousTestCase):
             self.assertEqual(opened(data, b"right"), content)
             self.assertEqual(pyrage.passphrase.decrypt(data, "right"), content)
 
+    # Promise R69
     def test_a_file_that_age_made(self) -> None:
         data = parse_sealed_file(PATH, BY_AGE).data
         self.assertEqual(opened(data, b"open sesame"), b"hello")
@@ -62,6 +64,7 @@ class ReaderTests(SynchronousTestCase):
     def test_a_wrong_pass_phrase(self) -> None:
         self.assertRaises(WrongPassPhrase, opened, age_file(b"x", "right"), b"wrong")
 
+    # Promise R70
     def test_no_flipped_bit_passes(self) -> None:
         """In the header the stanza's own bits look like a wrong pass phrase."""
         data = age_file(b"what is in it", "right")
@@ -72,6 +75,7 @@ class ReaderTests(SynchronousTestCase):
             if sealed._HEAD.match(changed) and parse_sealed_file(PATH, bytes(changed)).work < 10:
                 self.assertRaises((WrongPassPhrase, ValueError), opened, bytes(changed), b"right")
 
+    # Promise R70
     def test_no_cut_file_passes(self) -> None:
         data = age_file(bytes(2 * CHUNK), "right")
         head = len(data) - 2 * (CHUNK + 16) - 16
@@ -79,6 +83,7 @@ class ReaderTests(SynchronousTestCase):
             self.assertRaises(ValueError, opened, data[:end], b"right")
         self.assertRaises(ValueError, opened, data + b"x", b"right")
 
+    # Promise R70
     def test_an_empty_last_chunk(self) -> None:
         """Age forbids it behind others."""
         chunks = [bytes(CHUNK), b""]
@@ -107,14 +112,17 @@ class SlowMachineTests(SynchronousTestCase):
 
         self.patch(pyrage.passphrase, "decrypt", decrypt)
 
+    # Promise R69
     def test_a_whole_file_is_opened(self) -> None:
         file = parse_sealed_file(PATH, age_file(b"x", "right"))
         self.assertEqual(file.unseal(b"right"), b"x")
 
+    # Promise R70
     def test_a_wrong_pass_phrase_is_told_as_such(self) -> None:
         file = parse_sealed_file(PATH, age_file(b"x", "right"))
         self.assertRaises(PassPhraseProblem, file.unseal, b"wrong")
 
+    # Promise R70
     def test_damage_is_told_as_such(self) -> None:
         file = parse_sealed_file(PATH, age_file(b"x", "right")[:-1])
         error = self.assertRaises(BackupProblem, file.unseal, b"right")
@@ -127,10 +135,12 @@ class WorkTests(SynchronousTestCase):
         error = self.assertRaises(pyrage.DecryptError, pyrage.passphrase.decrypt, data, "right")
         self.assertTrue(str(error).startswith(sealed._TOO_MUCH))
 
+    # Promise R71
     def test_no_memory_is_no_damage(self) -> None:
         file = parse_sealed_file(PATH, asking_for_work(b"x", limits.MAX_SCRYPT_WORK))
         self.without_memory(file)
 
+    # Promise R71
     def test_memory_that_runs_out_later(self) -> None:
         file = parse_sealed_file(PATH, age_file(b"x", "right"))
 
@@ -169,23 +179,28 @@ class FormTests(SynchronousTestCase):
         self.path.write_bytes(data)
         return read_sealed_file(self.path).unseal(b"right")
 
+    # Promise R74
     def test_in_armour(self) -> None:
         plain, crlf = armoured(self.data), armoured(self.data, b"\r\n")
         for data in (plain, crlf, b"\n " + plain + b"\n\n", b"\xef\xbb\xbf" + crlf):
             self.assertEqual(self.read(data), b"in it")
 
+    # Promise R74
     def test_of_age_in_armour(self) -> None:
         file = parse_sealed_file(PATH, BY_AGE)
         self.assertEqual((file.work, file.unseal(b"open sesame")), (18, b"hello"))
 
+    # Promise R74
     def test_with_other_ends_of_line(self) -> None:
         """What a transfer as text makes of the binary file."""
         self.assertEqual(self.read(self.data.replace(b"\n", b"\r\n")), b"in it")
 
+    # Promise R74
     def test_the_longest_one_in_armour(self) -> None:
         longest = armoured(bytes(limits.MAX_BACKUP_FILE), b"\r\n")
         self.assertLessEqual(len(longest), limits.MAX_BACKUP_TEXT)
 
+    # Promise R74
     def test_armour_that_is_damaged(self) -> None:
         whole = armoured(self.data)
         for data in (whole.replace(b"YWdl", b"YWd=", 1), whole.replace(b"\n", b"A\n", 2)):
@@ -195,6 +210,7 @@ class FormTests(SynchronousTestCase):
         self.path.write_bytes(whole[:200])
         self.assertRaises(BackupProblem, read_sealed_file, self.path)
 
+    # Promise R75
     def test_however_the_accents_are_typed(self) -> None:
         for made, typed in itertools.product((COMPOSED, APART), repeat=2):
             file = parse_sealed_file(PATH, age_file(b"x", made))
@@ -216,6 +232,7 @@ class SealingTests(SynchronousTestCase):
         self.patch(pyrage.passphrase, "encrypt", encrypt)
         return phrases
 
+    # Promise R72
     def test_too_little_or_too_much_is_measured_again(self) -> None:
         good, high = limits.GOOD_SCRYPT_WORK, limits.MAX_SCRYPT_WORK
         for strange in (10, limits.MIN_SCRYPT_WORK, good - 1, high + 1):
@@ -224,23 +241,27 @@ class SealingTests(SynchronousTestCase):
         self.measuring(high)
         self.assertEqual(parse_sealed_file(PATH, seal(b"x", "right")).work, high)
 
+    # Promise R72
     def test_a_slow_machine_has_the_most_that_it_takes(self) -> None:
         low = limits.MIN_SCRYPT_WORK
         phrases = self.measuring(10, low, low + 1, low, limits.MAX_SCRYPT_WORK + 1)
         self.assertEqual(parse_sealed_file(PATH, seal(b"x", "right")).work, low + 1)
         self.assertEqual(len(phrases), limits.SEAL_TRIES)
 
+    # Promise R72
     def test_but_not_for_ever(self) -> None:
         phrases = self.measuring(*[10] * limits.SEAL_TRIES)
         error = self.assertRaises(BackupProblem, seal, b"x", "right")
         self.assertIn("less busy", error.hint)
         self.assertEqual(len(phrases), limits.SEAL_TRIES)
 
+    # Promise R75
     def test_the_pass_phrase_has_its_one_spelling(self) -> None:
         phrases = self.measuring(18)
         seal(b"x", APART)
         self.assertEqual(phrases, [COMPOSED])
 
+    # Promise R72
     def test_the_other_process_says_so_too(self) -> None:
         def run(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
             return subprocess.CompletedProcess(command, 3, b"", b"")
@@ -253,25 +274,30 @@ class SealingTests(SynchronousTestCase):
 class NeverWrittenTests(BackingUpCase):
     """`/backup` writes nothing that restoring would refuse."""
 
+    # Promise R73
     def test_too_much_work(self) -> None:
         self.seal = lambda data, phrase: asking_for_work(data, limits.MAX_SCRYPT_WORK + 1)
         self.assertIn("more work", self.refused(BackupProblem, asked=2).what)
 
+    # Promise R73
     def test_another_form(self) -> None:
         self.seal = lambda data, phrase: b"age-encryption.org/v2\n" + data
         self.refused(BackupProblem, asked=2)
 
+    # Promise R73
     def test_files_that_restoring_refuses_before_anything_is_asked(self) -> None:
         self.patch(backup, "_FILES", {**backup._FILES, "profile.toml": 10})
         error = self.refused(BackupProblem, asked=0)
         self.assertIn("could not be restored", error.what)
         self.assertIn("profile.toml is too long", error.what)
 
+    # Promise R73
     def test_pass_phrases_that_cannot_be_said_again(self) -> None:
         for phrase in ("a\nb", "a\r", "a\x1bb", "\0", "\ufeffa", "a\x85"):
             self.notes.secrets, self.notes.questions = [phrase, phrase], []
             self.refused(PassPhraseProblem, asked=1)
 
+    # Promise R75
     def test_the_same_again_may_be_spelt_otherwise(self) -> None:
         self.notes.secrets = [APART, COMPOSED]
         self.successResultOf(self.make())

@@ -75,6 +75,7 @@ class ServerTests(FlipCase):
         self.addCleanup(self.state.close)
         self.inside = self.folder / "server"
 
+    # Promise R58
     def test_ca(self) -> None:
         def read(data: bytes) -> None:
             ca = certificates.from_pem(data, "ca").certificate
@@ -82,6 +83,7 @@ class ServerTests(FlipCase):
 
         self.survive((self.inside / "ca.pem").read_bytes(), read)
 
+    # Promise R58
     def test_certificate(self) -> None:
         def read(data: bytes) -> None:
             leaf = certificates.from_pem(data, "leaf").certificate
@@ -91,6 +93,7 @@ class ServerTests(FlipCase):
 
         self.survive((self.inside / "server.pem").read_bytes(), read)
 
+    # Promise R58
     def test_a_version_and_a_key_that_do_not_exist(self) -> None:
         """What neither ValueError nor any other class has in common."""
         whole = (self.inside / "server.pem").read_bytes()
@@ -106,6 +109,7 @@ class ServerTests(FlipCase):
         data = (self.inside / "settings.json").read_bytes()
         self.survive(data, lambda other: StoredSettings.from_json(other, "settings"))
 
+    # Promise R58
     def test_registry(self) -> None:
         path = self.inside / "registry.sqlite"
         with self.opened(path) as registry:
@@ -123,6 +127,7 @@ class ServerTests(FlipCase):
                     refused += 1
         self.assertGreater(refused, HEADER_BITS // 4)
 
+    # Promise R58
     def test_a_registry_whose_statements_are_not_utf8(self) -> None:
         path = self.inside / "registry.sqlite"
         whole = path.read_bytes()
@@ -142,24 +147,29 @@ class ServerTests(FlipCase):
 
 
 class ClientTests(FlipCase):
+    # Promise R58
     def test_identity(self) -> None:
         make_identity_file(self.folder / "identity", None)
         data = (self.folder / "identity").read_bytes()
         self.survive(data, lambda other: parse_identity_file(PATH, other).unlock(None))
 
+    # Promise R58
     def test_protected_identity(self) -> None:
         make_identity_file(self.folder / "identity", b"right")
         data = (self.folder / "identity").read_bytes()
         self.survive(data, lambda other: parse_identity_file(PATH, other).unlock(b"right"), STEP)
 
+    # Promise R58
     def test_profile(self) -> None:
         profile = profile_of(Profiles(self.folder / "data"), self.folder / "new")
         data = profile.with_settings(on_request=("/bin/decide", "it's")).written()
         self.survive(data, lambda other: parse_profile(self.folder, other).identity_path)
 
+    # Promise R58
     def test_pins(self) -> None:
         self.survive(PINS, lambda other: contacts.parse(other, PATH))
 
+    # Promise R58
     def test_backup(self) -> None:
         data = age_file(b"what is in it", "right")
         self.survive(data, lambda other: parse_sealed_file(PATH, other).unseal(b"right"), STEP)

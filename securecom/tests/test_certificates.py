@@ -69,6 +69,7 @@ class CertificateTests(SynchronousTestCase):
         self.assertEqual(issuer.value.key_identifier, of_ca.value.digest)
         self.assertEqual(self.leaf.ca, self.ca.certificate)
 
+    # Promise R11
     def test_both_begin_early(self) -> None:
         for made, days in ((self.ca, limits.CA_BACKDATED_DAYS), (self.leaf, limits.BACKDATED_DAYS)):
             begins = made.certificate.not_valid_before_utc.timestamp()
@@ -116,6 +117,7 @@ class DueTests(SynchronousTestCase):
 class CAWarningTests(SynchronousTestCase):
     """Everybody has to be invited anew before the CA ends: that takes months."""
 
+    # Promise R123
     def test_a_year_before(self) -> None:
         ca = certificates.new_ca(NOW).certificate
         first = NOW + (limits.CA_DAYS - limits.CA_WARN_DAYS) * 86400

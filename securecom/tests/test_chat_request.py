@@ -95,6 +95,7 @@ class NobodyThereTests(RequestCase):
         self.server.enrolled("dave")
         self.assert_not_there("dave")
 
+    # Promise T99
     def test_away(self) -> None:
         self.bob.done(self.bob.ask(vocabulary.SetAvailability, available=False))
         self.assert_not_there("bob")
@@ -105,6 +106,7 @@ class NobodyThereTests(RequestCase):
         self.server.network.pump()
         self.assert_not_there("bob")
 
+    # Promise T99
     def test_in_a_chat(self) -> None:
         chatting(self.bob, self.carol, "carol")
         before = self.carol.said("offer")
@@ -149,6 +151,7 @@ class EndingTests(RequestCase):
         self.assert_no_answer(asked)
         self.assertEqual(self.bob.said("withdrawn"), ["expired"])
 
+    # Promise R100
     def test_offer_that_is_never_answered(self) -> None:
         """Withdrawn, it needs no answer; one that comes all the same is passed over."""
         asked = self.ask(self.alice, "bob")
@@ -160,6 +163,7 @@ class EndingTests(RequestCase):
         self.assertEqual((self.bob.said("open"), self.bob.request.lost_reason), ([], None))
         self.assert_free(self.alice, self.bob)
 
+    # Promise R100
     def test_offer_that_is_neither_answered_nor_withdrawn(self) -> None:
         """Such a channel goes, or offers would pile up."""
         asked = self.ask(self.alice, "bob")
@@ -199,6 +203,7 @@ class EndingTests(RequestCase):
         self.assert_no_answer(asked)
         self.assert_free(self.alice)
 
+    # Promise C22
     def test_one_request_at_a_time(self) -> None:
         self.ask(self.alice, "bob")
         self.failureResultOf(self.ask(self.alice, "carol"), refusals.Occupied)
@@ -272,6 +277,7 @@ class OpeningTests(RequestCase):
         self.ready.callback({})
         self.assertEqual(self.alice.done(self.asked)["stream"], self.stream)
 
+    # Promise T60
     def test_no_bytes_before_the_stream_is_open(self) -> None:
         """Not even from the callee, who knows its number already."""
         self.bob.send(self.stream, b"x")
@@ -320,6 +326,7 @@ class CrossingTests(RequestCase):
         self.assert_no_answer(asked)
         self.assertEqual(self.alice.heard, [])
 
+    # Promise C22
     def test_one_chat(self) -> None:
         """The same chat and stream, each with the other's key, and the offer withdrawn."""
         alices, bobs = self.crossed(self.alice, self.bob, "bob", "alice")
@@ -358,6 +365,7 @@ class CooldownTests(RequestCase):
         refusal: refusals.TooSoon = self.failureResultOf(asked, refusals.TooSoon).value
         return refusal.seconds
 
+    # Promise T100, C23
     def test_the_one_who_asks_hears_how_long(self) -> None:
         self.assertEqual(self.refused(), limits.COOLDOWN_FIRST)
         self.server.network.advance(10)
@@ -415,6 +423,7 @@ class RateTests(RequestCase):
         by.answer("refuse")
         self.failureResultOf(asked, refusals.Refused)
 
+    # Promise T94, C24, R90
     def test_by_caller(self) -> None:
         self.patch(self.server.switchboard.restraints.by_caller, "_count", 2)
         self.refused(self.alice, "bob", self.bob)
@@ -430,6 +439,7 @@ class RateTests(RequestCase):
         self.assert_no_answer(self.ask(self.alice, "x"))
         self.failureResultOf(self.ask(self.alice, "y"), refusals.TooManyRequests)
 
+    # Promise T90, C24
     def test_by_pair(self) -> None:
         """One who asks again and again does not keep others away for long."""
         for _ in range(limits.REQUESTS_BY_PAIR):
@@ -445,6 +455,7 @@ class RateTests(RequestCase):
             stream = chatting(self.alice, self.bob, "bob")
             self.alice.done(self.alice.ask(vocabulary.EndChat, stream=stream))
 
+    # Promise T94, C24
     def test_to_callee(self) -> None:
         """The callee is spared; the caller cannot tell it from absence."""
         self.patch(self.server.switchboard.restraints.to_callee, "_count", 1)
@@ -465,6 +476,7 @@ class PressureTests(RequestCase):
         self.failureResultOf(asked, refusals.Cancelled)
         self.bob.answer("unavailable")  # as a client does that counts what waits for its answer
 
+    # Promise T91, C25, R89
     def test_those_who_withdraw_keep_nobody_away(self) -> None:
         """So many, three times each, as may reach somebody in a minute."""
         people = limits.REQUESTS_TO_CALLEE // limits.REQUESTS_BY_PAIR
@@ -477,6 +489,7 @@ class PressureTests(RequestCase):
         self.bob.answer("accept")
         self.assertEqual(self.carol.done(asked)["role"], "caller")
 
+    # Promise T91, R89
     def test_nor_do_those_who_vanish_while_they_ask(self) -> None:
         self.patch(self.server.switchboard.restraints.to_callee, "_count", 1)
         self.ask(self.alice, "bob").addErrback(lambda _: None)
@@ -485,12 +498,14 @@ class PressureTests(RequestCase):
         self.ask(self.carol, "bob")
         self.assertEqual(self.bob.said("offer")[-1]["caller"], "carol")
 
+    # Promise R90
     def test_what_was_withdrawn_costs_its_sender(self) -> None:
         for _ in range(limits.REQUESTS_BY_PAIR):
             self.withdrawn(self.alice)
         self.assert_no_answer(self.ask(self.alice, "bob"))
         self.assertEqual(len(self.bob.said("offer")), limits.REQUESTS_BY_PAIR)
 
+    # Promise R91
     def test_what_stood_or_was_answered_counts(self) -> None:
         self.patch(self.server.switchboard.restraints.to_callee, "_count", 2)
         for word in ("refuse", "unavailable"):
@@ -503,6 +518,7 @@ class PressureTests(RequestCase):
         self.assertEqual(len(self.bob.said("offer")), 2)
         self.assertEqual(self.bob.said("missed"), ["carol"])
 
+    # Promise R91
     def test_what_the_client_turned_down_as_busy_does_not_count(self) -> None:
         self.patch(self.server.switchboard.restraints.to_callee, "_count", 1)
         self.ask(self.alice, "bob").addErrback(lambda _: None)
@@ -529,6 +545,7 @@ class BehindTests(RequestCase):
         self.ask(dave, "bob").addErrback(lambda _: None)
         self.assertEqual((len(self.bob.said("offer")), self.bob.said("missed")), (2, ["dave"]))
 
+    # Promise T92, R92
     def test_the_client_prefers_the_second(self) -> None:
         """Alice's request stands on, as if Bob had dismissed it."""
         self.bob.offers.pop(0).callback({"answer": "unavailable"})
@@ -584,6 +601,7 @@ class BehindTests(RequestCase):
         self.assertEqual(self.bob.said("withdrawn"), ["gone"])
         self.assert_no_answer(self.carols)
 
+    # Promise R92
     def test_a_friend_does_not_hear_that_somebody_else_asks(self) -> None:
         """Carol may see when Bob is busy, but not that he is being asked."""
         terms = {"available": True, "busy_to": [Name("carol")]}

@@ -25,6 +25,7 @@ class BlockCase(RequestCase):
 
 
 class BlockingTests(BlockCase):
+    # Promise T87, C28
     def test_who_is_blocked_is_not_heard_and_sees_nobody(self) -> None:
         self.block(self.bob, "alice")
         self.assert_no_answer(self.ask(self.alice, "bob"))
@@ -54,6 +55,7 @@ class BlockingTests(BlockCase):
         self.assertEqual(answer, {"names": ["alice", "zed"]})
         self.assertEqual(self.alice.done(self.alice.ask(vocabulary.ListBlocked)), {"names": []})
 
+    # Promise C36
     def test_whether_a_name_exists_is_not_told(self) -> None:
         for name in ("alice", "nobody"):
             answer = self.bob.done(self.bob.ask(vocabulary.Block, name=Name(name)))
@@ -65,6 +67,7 @@ class BlockingTests(BlockCase):
         self.assert_no_answer(self.ask(dave, "bob"))
         self.assertEqual(self.bob.said("offer"), [])
 
+    # Promise T89
     def test_the_one_who_asks_just_now_gets_no_answer(self) -> None:
         asked = self.ask(self.alice, "bob")
         self.block(self.bob, "alice")
@@ -74,6 +77,7 @@ class BlockingTests(BlockCase):
         self.assertEqual(self.bob.said("open"), [])
         self.assert_free(self.alice, self.bob)
 
+    # Promise T89
     def test_the_one_who_blocks_is_free_at_once(self) -> None:
         """And not when the time of that request is up."""
         self.ask(self.alice, "bob").addErrback(lambda _: None)
@@ -124,6 +128,7 @@ class BlockingTests(BlockCase):
         self.failureResultOf(self.bob.ask(vocabulary.Block, name=ALICE), refusals.ListFull)
         chatting(self.alice, self.bob, "bob")
 
+    # Promise T84
     def test_one_who_asks_without_end_is_told(self) -> None:
         """Each is work for the one thread that reads and writes the disk."""
         self.patch(self.server.reception._rates["looks at your blocks"], "_count", 3)
@@ -140,6 +145,7 @@ class BlockingTests(BlockCase):
         self.server.network.clock.advance(limits.REQUEST_WINDOW)
         self.block(self.bob, "alice")
 
+    # Promise T95
     def test_and_another_session_does_not_help(self) -> None:
         self.patch(self.server.reception._rates["looks at your blocks"], "_count", 1)
         self.block(self.bob, "alice")
@@ -151,6 +157,7 @@ class BlockingTests(BlockCase):
 
 
 class LastingTests(BlockCase):
+    # Promise T87, C28
     def test_blocks_survive_a_log_out(self) -> None:
         self.block(self.bob, "alice")
         self.bob.standard_wire.cut()
@@ -162,6 +169,7 @@ class LastingTests(BlockCase):
         self.assert_no_answer(self.ask(self.alice, "bob"))
         self.assertEqual(bob.said("offer"), [])
 
+    # Promise T87
     def test_blocked_at_the_moment_when_another_session_takes_over(self) -> None:
         """The new session has read the list, and the old one adds to it."""
         read = self.server.registry.blocked
@@ -187,6 +195,7 @@ class LastingTests(BlockCase):
         self.assert_no_answer(self.ask(self.alice, "bob"))
         self.assertEqual(bob.said("offer"), [])
 
+    # Promise T87
     def test_two_who_log_in_at_once_have_one_list(self) -> None:
         """The second has read it, and the first, who is in, adds to it before it is taken over."""
         self.bob.standard_wire.cut()

@@ -28,6 +28,7 @@ class BusyCase(RequestCase):
 
 
 class ToldTests(BusyCase):
+    # Promise C32
     def test_in_a_chat(self) -> None:
         """At once, and the one who asks is free."""
         stream = chatting(self.bob, self.carol, "carol")
@@ -112,6 +113,7 @@ class OthersTests(BusyCase):
         super().setUp()
         self.dave = self.server.client("dave")
 
+    # Promise T106, C32
     def test_who_is_not_in_the_list(self) -> None:
         before = self.listed(self.dave)
         chatting(self.bob, self.carol, "carol")
@@ -124,6 +126,7 @@ class OthersTests(BusyCase):
         self.assertNotIn(CAROL, self.listed(self.alice)["busy"])
         self.assert_no_answer(self.ask(self.alice, "carol"))
 
+    # Promise T107
     def test_who_is_asked_just_now_does_not_look_busy(self) -> None:
         """Neither before nor after the yes, while it is not yet a chat."""
         self.ask(self.carol, "bob").addErrback(lambda _: None)

@@ -109,6 +109,7 @@ class PathTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(limits, "PEER_GONE", math.inf)  # nobody pings here
 
+    # Promise T101, T106, C30, C36, R97
     def test_every_path_has_the_same_answer_in_the_same_bytes(self) -> None:
         expected = Seen(Silent("frames"), 20)
         self.assertEqual(set(expected.answers), {(refusals.NoAnswer, "")})
@@ -126,6 +127,7 @@ class PathTests(SynchronousTestCase):
             self.assertEqual(seen.answers, expected.answers, path.__name__)
             self.assertEqual(seen.frames, expected.frames, path.__name__)
 
+    # Promise T103, C31, R97
     def test_no_path_is_told_by_its_times(self) -> None:
         expected = Seen(Silent("expected"), SAMPLES).times
         self.assertGreaterEqual(min(expected), limits.REQUEST_STANDS)
@@ -141,6 +143,7 @@ class PathTests(SynchronousTestCase):
             everything += times
         self.assertGreater(probability(everything, uniform), SIGNIFICANT, "all together")
 
+    # Promise T103, C31
     def test_no_path_adds_to_the_time_that_was_drawn_or_takes_from_it(self) -> None:
         """A moment that a few hundred times between 30 and 60 s would not show."""
         drawn = 41.5
@@ -149,6 +152,7 @@ class PathTests(SynchronousTestCase):
             self.patch(server.server.switchboard, "_drawn_time", lambda: drawn)
             self.assertEqual({round(time, 6) for time in Seen(server, 5).times}, {drawn})
 
+    # Promise T104, C33, R98
     def test_the_turn_of_a_request_is_the_same_work_whatever_the_path(self) -> None:
         """Every function that is called, in order: or a ping sent along would tell."""
         expected = self._work(Silent("work"))
@@ -157,6 +161,7 @@ class PathTests(SynchronousTestCase):
         for path in PATHS:
             self.assertEqual(self._work(path("work")), expected, path.__name__)
 
+    # Promise T104, C33, R99
     def test_so_is_the_turn_in_which_it_is_withdrawn(self) -> None:
         """While the callee is asked, and when they are not: the same functions of ours."""
         expected = self._work(Silent("work"), "CancelRequest")
@@ -194,6 +199,7 @@ class PathTests(SynchronousTestCase):
         answer.addErrback(lambda _: None)
         return called
 
+    # Promise T105, C35
     def test_the_list_of_who_is_available_tells_no_more_while_one_waits(self) -> None:
         for path in PATHS:
             server = path("list")
@@ -202,6 +208,7 @@ class PathTests(SynchronousTestCase):
             server.meanwhile()
             self.assertEqual("bob" in server.names(), server.listed, path.__name__)
 
+    # Promise T105, C35
     def test_who_waits_is_engaged_whatever_the_path(self) -> None:
         """Neither their own next request nor what others ask of them tells."""
         for path in PATHS:
@@ -216,6 +223,7 @@ class PathTests(SynchronousTestCase):
             self.assertEqual(server.alice.said("offer"), [], path.__name__)
             server.alice.done(server.alice.ask(vocabulary.CancelRequest))
 
+    # Promise T107, C34
     def test_to_her_own_friends_she_is_busy_whatever_the_path(self) -> None:
         """So they cannot tell her, either."""
         for path in PATHS:
@@ -231,6 +239,7 @@ class PathTests(SynchronousTestCase):
             asked = dave.ask(vocabulary.RequestChat, callee=Name("alice"))
             self.failureResultOf(asked, refusals.Busy)
 
+    # Promise T107, C34
     def test_bobs_friends_see_no_trace_of_her_request(self) -> None:
         """A list tells them the same before it and while it stands."""
         for path in PATHS:

@@ -87,6 +87,7 @@ class StandingTests(SynchronousTestCase):
         self.talk()
         self.assertEqual(self.alice.messages, ["hello"])
 
+    # Promise T24
     def test_every_frame_inside_is_padded(self) -> None:
         lengths = set[int]()
 
@@ -108,6 +109,7 @@ class StandingTests(SynchronousTestCase):
         self.pair.pump()
         self.assertEqual(len(self.bob.messages), 5)
 
+    # Promise T20
     def test_the_relay_sees_no_text(self) -> None:
         self.alice.session.say("a needle in the haystack")
         self.pair.pump()
@@ -150,6 +152,7 @@ class StandingTests(SynchronousTestCase):
         self.pair.pump()
         return came
 
+    # Promise T79
     def test_a_callee_that_speaks_first_is_refused_and_the_chat_ends(self) -> None:
         (refusal,) = self.send(self.bob, vocabulary.Say, text="me first")
         self.assertIsInstance(refusal, refusals.OutOfTurn)
@@ -180,6 +183,7 @@ class StandingTests(SynchronousTestCase):
         self.assertEqual(self.bob.messages, [])
         self.assertEqual(self.bob.over, [("cut-off", [])])
 
+    # Promise R101
     def test_more_messages_at_once_than_may_be_without_receipt_end_it(self) -> None:
         """The other side holds to the limit, so one that does not is found out."""
         self._flood(limits.MAX_UNDELIVERED)
@@ -190,6 +194,7 @@ class StandingTests(SynchronousTestCase):
         self.assertEqual(self.bob.over, [("cut-off", [])])
         self.assertIsInstance(self.bob.error, WireError)
 
+    # Promise R109
     def test_an_empty_message_is_a_message(self) -> None:
         self.alice.session.control.call(vocabulary.Say, text="").addErrback(lambda _: None)
         self.pair.pump()
@@ -203,6 +208,7 @@ class StandingTests(SynchronousTestCase):
             self.alice.session.control.call(vocabulary.Say, text="").addErrback(lambda _: None)
         self.pair.pump()
 
+    # Promise R105
     def test_a_frame_that_is_not_padded_ends_it(self) -> None:
         self.alice.session.control._pad_to = 0
         self.alice.session.say("hi")
@@ -285,6 +291,7 @@ class StandingTests(SynchronousTestCase):
         self.assertEqual(self.alice.over, [("cut-off", [])])
         self.assertEqual(self.bob.over, [("cut-off", [])])
 
+    # Promise T8
     def test_a_clean_close_of_tls_without_bye_is_cut_off(self) -> None:
         self.talk()
         self.bob.session.close()
@@ -298,6 +305,7 @@ class StandingTests(SynchronousTestCase):
         self.pair.pump()
         self.assertEqual(self.alice.over, [("cut-off", [])])
 
+    # Promise T56
     def test_undelivered_numbers_are_told(self) -> None:
         self.talk()
         self.pair.tap = lambda source, data: b""
@@ -308,6 +316,7 @@ class StandingTests(SynchronousTestCase):
         self.pair.pump()
         self.assertEqual(self.alice.over, [("cut-off", [2, 3])])
 
+    # Promise T44
     def test_tampered_bytes_are_cut_off(self) -> None:
         self.talk()
         self.pair.tap = lambda source, data: data[:-1] + bytes([data[-1] ^ 1])
@@ -317,6 +326,7 @@ class StandingTests(SynchronousTestCase):
         self.assertEqual(self.bob.over, [("cut-off", [])])
         self.assertEqual(self.alice.over, [("cut-off", [2])])
 
+    # Promise T44
     def test_replayed_bytes_are_cut_off(self) -> None:
         self.pair.tap = lambda source, data: data * 2
         self.alice.session.say("once")
@@ -450,19 +460,24 @@ class OpeningTests(SynchronousTestCase):
         refused = (pair.alice.error, pair.bob.error)
         self.assertTrue(any(isinstance(error, ProofRefused) for error in refused), refused)
 
+    # Promise T66
     def test_mallory_with_a_name_of_their_own_is_not_taken_for_bob(self) -> None:
         """The server gave Alice Mallory's key for Bob's; Mallory knows himself as mallory."""
         self.check_disagreement(own=Name("mallory"))
 
+    # Promise T35
     def test_a_caller_under_another_name_is_not_taken_for_alice(self) -> None:
         self.check_disagreement(peer=Name("mallory"))
 
+    # Promise T40
     def test_another_chat_id_is_refused(self) -> None:
         self.check_disagreement(chat=b"\x07" * 16)
 
+    # Promise T40
     def test_another_server_is_refused(self) -> None:
         self.check_disagreement(server=b"\x07" * 32)
 
+    # Promise T35
     def test_swapped_keys_in_hello_are_refused(self) -> None:
         self.check_disagreement(own_key=Identity.generate().public_key)
         pair = Pair()
@@ -504,6 +519,7 @@ class OpeningTests(SynchronousTestCase):
         self.assertNotIn((None, []), pair.alice.over[1:])
         self.assertTrue(pair.alice.over)
 
+    # Promise T79
     def test_a_message_before_hello_is_refused(self) -> None:
         pair = Pair()
         said: list[Any] = []
@@ -527,6 +543,7 @@ class OpeningTests(SynchronousTestCase):
         pair.open()
         self.check_never_stood(pair, pair.bob)
 
+    # Promise R80
     def test_a_peer_that_never_says_hello_is_given_up(self) -> None:
         pair = Pair()
         pair.alice.session.send_hello = lambda: None  # type: ignore[method-assign]
@@ -555,12 +572,14 @@ class OpeningTests(SynchronousTestCase):
         pair.bob.open()
         self.assertRaises(NotNow, pair.bob.session.say, "hello?")
 
+    # Promise T83
     def test_rubbish_instead_of_tls_is_no_chat(self) -> None:
         pair = Pair()
         pair.tap = lambda source, data: b"\x00" * len(data)
         pair.open()
         self.assertEqual(pair.bob.over, [(None, [])])
 
+    # Promise T44
     def test_each_flipped_byte_of_the_handshake_is_no_chat(self) -> None:
         for at in (0, 1, 5, 11, 60, 700, -1):
             pair = Pair()

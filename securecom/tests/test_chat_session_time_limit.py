@@ -104,6 +104,7 @@ class TimeTests(SynchronousTestCase):
         """A client that was changed, and counts no time."""
         end.session._time.stop()
 
+    # Promise T75, C46
     def test_a_peer_cannot_prolong_it(self) -> None:
         self.patient(self.bob)
         self.pair.advance(MINUTES)
@@ -141,6 +142,7 @@ class TimeTests(SynchronousTestCase):
         self.pair.pump()
         self.assertEqual(self.endings(), ["by-peer", "by-me"])
 
+    # Promise T39
     def test_a_chat_that_stops_is_cut_off_whatever_the_time(self) -> None:
         self.pair.advance(MINUTES - 1)
         self.alice.stream.lost()
@@ -149,6 +151,7 @@ class TimeTests(SynchronousTestCase):
         self.pair.advance(limits.PEER_GONE)
         self.assertEqual(len(self.alice.over), 1)
 
+    # Promise T39
     def test_also_when_it_stops_while_our_goodbye_is_out(self) -> None:
         self.pair.tap = lambda source, data: b""
         self.pair.advance(MINUTES)
@@ -176,18 +179,23 @@ class LieTests(SynchronousTestCase):
         errors = (pair.alice.error, pair.bob.error)
         self.assertTrue(any(isinstance(error, ProofRefused) for error in errors), errors)
 
+    # Promise T38, C47
     def test_shortened(self) -> None:
         self.check_never_stands((MINUTES,), (60,))
 
+    # Promise T38, C47
     def test_lengthened(self) -> None:
         self.check_never_stands((MINUTES,), (MINUTES + 1,))
 
+    # Promise T38, C47
     def test_dropped(self) -> None:
         self.check_never_stands((MINUTES,), ())
 
+    # Promise T38, C47
     def test_added(self) -> None:
         self.check_never_stands((), (MINUTES,))
 
+    # Promise T38
     def test_a_crossing_that_was_none(self) -> None:
         """Bob said yes to 60 s; Alice hears that he asked for 60 s himself."""
         self.check_never_stands((0, 60), (60,))
@@ -198,6 +206,7 @@ class LieTests(SynchronousTestCase):
         self.check_never_stands((MINUTES, 0), (MINUTES, 60))
         self.check_never_stands((60, MINUTES), (MINUTES, 60))
 
+    # Promise T38
     def test_in_a_rekey_too(self) -> None:
         pair = TimedPair((3 * 3600,)).open()
         pair.alice.session.say("hello")
@@ -264,6 +273,7 @@ class ClientTests(AliceTestCase):
         more: dict[str, Any] = {} if seconds is None else {"chat_seconds": seconds}
         return self.offer(**more)
 
+    # Promise C45
     def test_the_person_is_asked_for_so_long_and_their_yes_is_for_that(self) -> None:
         self.offer(chat_seconds=MINUTES)
         self.assertEqual(self.notes.last(Asked).chat_seconds, MINUTES)
@@ -355,6 +365,7 @@ class RealServerTests(TwoClientsCase):
         self.assertEqual(self.bob.notes.last(Asked).chat_seconds, MINUTES)
         self.check_ends(MINUTES)
 
+    # Promise C48
     def test_both_ask_for_different_times(self) -> None:
         """Whoever asks first, whoever is the caller, with or without an end."""
         for person in (self.alice, self.bob):

@@ -191,6 +191,7 @@ class TypedTests(SynchronousTestCase):
             error = self.assertRaises(UnknownCommand, self.typed.read, line)
             self.assertIn("blanks", error.what)
 
+    # Promise R45
     def test_a_command_behind_what_nobody_sees_is_neither_text_nor_command(self) -> None:
         """It looks like one on the screen: whoever typed or pasted it means no message."""
         unseen = [chr(code) for code in range(0x3000) if is_unseen(chr(code)) and code != 0x0A]
@@ -207,6 +208,7 @@ class TypedTests(SynchronousTestCase):
                 self.assertIn("Nothing was sent", error.hint)
                 self.assertTrue(error.what.isprintable(), repr(before))
 
+    # Promise R46
     def test_a_character_that_only_looks_like_a_slash_is_not_one(self) -> None:
         for slash in "\uff0f\u2044\u2215\u29f8\u2571":
             for before in ("", " ", "\u200b"):
@@ -216,6 +218,7 @@ class TypedTests(SynchronousTestCase):
             self.assertRaises(UnknownCommand, self.typed.read, line)
         self.assertRaises(UnknownCommand, self.typed.read, "/\u200bexit")
 
+    # Promise R46
     def test_what_looks_like_no_command_is_text(self) -> None:
         for text in (
             "\uff0f(^o^)\uff3c",

@@ -45,6 +45,7 @@ class MainTests(StartCase):
         self.assertEqual((code, len(taken)), (1, 1))
         self.assertNotIn("rubbish", stderr)
 
+    # Promise R66
     def test_a_link_from_standard_input_may_be_wrapped(self) -> None:
         taken: list[object] = []
         self.patch(who, "newcomer", lambda arguments, *_: taken.append(arguments.link))
@@ -62,6 +63,7 @@ class MainTests(StartCase):
             self.assertEqual(taken.pop(), INVITATION)
             self.assertEqual(os.read(here, 100).lstrip(b"\n"), b"/users\n")
 
+    # Promise R66
     def test_half_a_link_from_standard_input_is_refused_at_its_end(self) -> None:
         self.folder.mkdir()
         for end in (b"", b"\n\n"):
@@ -75,6 +77,7 @@ class MainTests(StartCase):
             self.assertIn("SC-207", stderr)
         self.assertEqual(list(self.folder.iterdir()), [])
 
+    # Promise R57
     def test_what_the_system_says_before_anything_runs_is_one_line(self) -> None:
         def broken(*_: object) -> None:
             raise OSError(errno.EMFILE, "Too many open files")
@@ -85,6 +88,7 @@ class MainTests(StartCase):
         self.assertIn("SC-112", stderr)
         self.assertIn("too many open files", stderr)
 
+    # Promise R57
     def test_what_the_system_says_of_the_demo_s_folder_is_one_line(self) -> None:
         def nowhere(**_: object) -> None:
             raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")

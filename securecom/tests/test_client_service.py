@@ -141,6 +141,7 @@ class ReachingTests(SynchronousTestCase):
             self.assertIn(words, self.check_final(person, ServerMismatch).what, what)
         self.assertEqual(self.server.takeovers, [])  # nobody even tried to log in
 
+    # Promise T36
     def test_a_server_that_gives_us_another_name_is_final_and_gets_nothing(self) -> None:
         self.server.names[self.identity.public_key] = Name("dave")
         person = self.person(name=ALICE)
@@ -150,6 +151,7 @@ class ReachingTests(SynchronousTestCase):
         self.assertIsNone(self.server.people[Name("dave")].request)
         self.assertEqual(person.notes.of(Online), [])
 
+    # Promise T36
     def test_the_name_of_the_first_log_in_is_the_name_ever_after(self) -> None:
         for name in (ALICE, None):
             self.setUp()
@@ -189,6 +191,7 @@ class ReachingTests(SynchronousTestCase):
         self.network.advance(limits.RECONNECT_FIRST)
         self.assertEqual(self.server.takeovers, [False, True])
 
+    # Promise R23
     def test_a_port_that_says_nothing_is_given_up_and_tried_again(self) -> None:
         self.network.ports[STANDARD] = Factory.forProtocol(Protocol)
         person = self.person()
@@ -255,6 +258,7 @@ class ReachingTests(SynchronousTestCase):
         self.network.ports[STANDARD] = Factory.forProtocol(Rubbish)
         self.assertIn("TLS failed", self.check_final(self.person(attempts=1), CannotReach).what)
 
+    # Promise R77
     def test_a_clock_that_is_off_is_told_and_the_server_tried_again(self) -> None:
         """Somebody sets the clock, and it is well."""
         (behind, _) = bad_dates(self.server.authority).values()
@@ -270,6 +274,7 @@ class ReachingTests(SynchronousTestCase):
         self.network.advance(limits.RECONNECT_FIRST)
         self.assertTrue(person.main.is_online)
 
+    # Promise R78
     def test_who_counts_attempts_ends_with_the_words_about_the_clock(self) -> None:
         self.server.shut()
         self.server.listen(bad_dates(self.server.authority)["100 days ahead"])
@@ -407,6 +412,7 @@ class LeavingTests(AliceTestCase):
         self.assertEqual(self.chatting.over, [("by-peer", [])])
         self.assertEqual([word for word, _ in self.end.heard[-2:]], ["end", "logout"])
 
+    # Promise R84
     def test_whoever_leaves_did_not_lose_the_connection(self) -> None:
         """What the person asked for ends with a word of its own, wherever they leave."""
         for state in STATES:
@@ -416,6 +422,7 @@ class LeavingTests(AliceTestCase):
             self.assertEqual([one for one in came if isinstance(one, ConnectionWasLost)], [], state)
             self.assertNotIn("lost", f"{came} {self.notes.events}", state)
 
+    # Promise R84
     def test_a_question_without_an_answer_ends_with_the_leaving(self) -> None:
         self.end.standard.is_closing = True  # it hears nothing more
         came = outcome(self.alice.users())

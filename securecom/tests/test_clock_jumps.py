@@ -249,6 +249,7 @@ class SetClockTests(JumpCase):
         self.network.advance(10)
         return trace
 
+    # Promise R6
     def test_it_changes_nothing(self) -> None:
         """On any of the machines, and on all of them; the 100 days are for those who are on line:
         a server whose certificate is of another year lets nobody in who knows the date.
@@ -263,6 +264,7 @@ class SetClockTests(JumpCase):
                     continue
                 self.assertEqual(self.life(seconds, names), usual, (seconds, names))
 
+    # Promise R6
     def test_a_server_that_is_off_by_100_days_keeps_its_chats(self) -> None:
         for seconds in (100 * DAY, -100 * DAY):
             self.begin()
@@ -284,6 +286,7 @@ class CalendarTests(JumpCase):
             shown.not_valid_before_utc.timestamp() < now < shown.not_valid_after_utc.timestamp()
         )
 
+    # Promise R10
     def test_a_server_that_was_set_right_has_a_good_certificate_at_once(self) -> None:
         """Started 100 days ahead or behind, or set so while it ran, and then set right."""
         for seconds in JUMPS:
@@ -297,6 +300,7 @@ class CalendarTests(JumpCase):
             self.start()
             self.assertTrue(self.people["alice"].main.is_online, seconds)
 
+    # Promise R11
     def test_a_server_that_was_made_100_days_ahead(self) -> None:
         """Its CA is what people pin, and cannot be made again: it has to be good already."""
         self.patch(self, "make_state", lambda: open_state(Path(self.mktemp()), [], NOW + 100 * DAY))
@@ -308,6 +312,7 @@ class CalendarTests(JumpCase):
         self.start()
         self.assertTrue(self.people["alice"].main.is_online)
 
+    # Promise R10
     def test_a_quarantine_ends_when_the_calendar_says_so(self) -> None:
         result(self.registry.remove(BOB, NOW))
         self.set(limits.NAME_QUARANTINE + 10, "server")
@@ -325,6 +330,7 @@ class CalendarTests(JumpCase):
         self.assertFalse(alice.main.is_available)
         return alice
 
+    # Promise R12
     def test_a_time_of_day_is_what_the_wall_shows(self) -> None:
         """Away until one o'clock, said at noon; then the clock is set, and it is ... at last."""
         for seconds, left in (
@@ -341,6 +347,7 @@ class CalendarTests(JumpCase):
             self.network.advance(15, step=5)
             self.assertTrue(alice.main.is_available, seconds)
 
+    # Promise R12
     def test_a_time_of_day_that_the_clock_jumps_over_is_there(self) -> None:
         for seconds in (HOUR + 1, DAY, 100 * DAY):
             alice = self.away_until(NOON + HOUR)
@@ -348,6 +355,7 @@ class CalendarTests(JumpCase):
             self.network.advance(2 * limits.CLOCK_LOOK)
             self.assertTrue(alice.main.is_available, seconds)
 
+    # Promise R12
     def test_it_is_the_wall_that_says_when_not_the_timer(self) -> None:
         """A clock that was set back a moment before: nobody has looked since."""
         alice = self.away_until(NOON + HOUR)
@@ -370,6 +378,7 @@ class SleepTests(JumpCase):
         self.assertTrue(person.main.is_online)
         return [type(event).__name__ for event in person.notes.events]
 
+    # Promise R13
     def test_back_on_line_within_five_seconds(self) -> None:
         """However long it slept, and whether or not the server has noticed."""
         for seconds in (limits.STOOD_STILL + 2, 60, limits.PEER_GONE + 5, HOUR):
@@ -382,6 +391,7 @@ class SleepTests(JumpCase):
             self.assertEqual((shown.count("Offline"), shown.count("Online")), (1, 1), seconds)
             self.assertEqual(self.people["bob"].notes.of(Offline), [])
 
+    # Promise R14
     def test_what_still_stands_is_left_standing(self) -> None:
         alice, bob = self.chat()
         self.sleep(60, "alice")
@@ -390,6 +400,7 @@ class SleepTests(JumpCase):
         self.network.advance(60)
         self.assertEqual([message.text for message in bob.notes.of(Message)], ["here again"])
 
+    # Promise R13
     def test_a_request_channel_that_is_lost_alone(self) -> None:
         self.start()
         [standard, request] = self.wires["alice"]
@@ -401,6 +412,7 @@ class SleepTests(JumpCase):
         self.assertEqual(shown, ["RequestChannelState", "RequestChannelState"])
         self.assertTrue(self.people["alice"].notes.last(RequestChannelState).up)
 
+    # Promise R13
     def test_a_request_channel_that_waits_is_tried_at_once(self) -> None:
         self.start()
         [port] = [port for port in self.network.ports if port != 4241]
@@ -412,6 +424,7 @@ class SleepTests(JumpCase):
         self.sleep(15, "alice")
         self.assertEqual(self.wakes(self.people["alice"]), ["RequestChannelState"])
 
+    # Promise R13
     def test_whoever_waits_to_try_again_tries_at_once(self) -> None:
         """The wait has grown to a minute by then."""
         self.start()
@@ -441,6 +454,7 @@ class SleepTests(JumpCase):
         error = self.assertRaises(NotNow, alice.main.reconnect)
         self.assertEqual(error.what, "you are already connected")
 
+    # Promise R13
     def test_an_attempt_that_was_under_way(self) -> None:
         """To a network that is another one now: it would hang until its deadline."""
         self.patch(limits, "LOGIN_DEADLINE", 1e6)
@@ -454,6 +468,7 @@ class SleepTests(JumpCase):
         self.sleep(60, "alice")
         self.assertIn("Online", self.wakes(self.people["alice"]))
 
+    # Promise R9
     def test_a_chat_with_an_end_has_ended(self) -> None:
         """An hour of sleep is an hour."""
         alice, _ = self.chat(120)
@@ -461,6 +476,7 @@ class SleepTests(JumpCase):
         self.network.advance(limits.CLOCK_LOOK)
         self.assertEqual(len(alice.notes.of(ChatOver)), 1)
 
+    # Promise R9
     def test_a_pause_is_over(self) -> None:
         self.start()
         alice = self.people["alice"]
@@ -469,6 +485,7 @@ class SleepTests(JumpCase):
         self.network.advance(5)
         self.assertTrue(alice.main.is_available)
 
+    # Promise R15
     def test_a_server_that_stood_still_cuts_nobody_off(self) -> None:
         """Its clients' bytes wait for it."""
         alice, bob = self.chat()

@@ -59,6 +59,7 @@ class SteadyTimeTests(SynchronousTestCase):
         self.patch(time, "clock_gettime", old)
         self.assertApproximates(clocks._steady()(), real(time.CLOCK_MONOTONIC), 60)
 
+    # Promise R5
     def test_a_reactor_reads_it_from_then_on(self) -> None:
         """Who has been waiting before waits no longer and no shorter for it."""
         reactor = Reactor()
@@ -78,10 +79,12 @@ class SteadyTimeTests(SynchronousTestCase):
         self.assertRaises(RuntimeError, use_steady_time, reactor)
         self.assertEqual(reactor.seconds(), reactor.wall)
 
+    # Promise R7
     def test_nobody_else_imports_the_reactor(self) -> None:
         """Or something would run on the wall clock again."""
         self.assertEqual(_files_with(r"import react(or)?\b|internet\.reactor"), {"clocks.py"})
 
+    # Promise R7
     def test_nobody_reads_the_wall_clock_for_a_duration(self) -> None:
         """Only these modules read the wall clock; all others use a clock that they were given."""
         allowed = {
@@ -131,6 +134,7 @@ class WatchTests(SynchronousTestCase):
         for _ in range(100):
             self.assertEqual(self.look(), ([], []))
 
+    # Promise R10
     def test_the_wall_clock_was_set(self) -> None:
         """It is told once, for both ways and every distance."""
         for seconds in (1, -1, 60, -60, 3600, -3600, 8_640_000, -8_640_000):

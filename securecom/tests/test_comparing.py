@@ -75,6 +75,7 @@ class WordTests(SynchronousTestCase):
         self.pair.pump()
         self.assertEqual(len(self.pair.relayed), before)
 
+    # Promise R102
     def test_a_yes_that_is_said_again_is_not_shown_and_ends_the_chat(self) -> None:
         for _ in range(2):
             self.assertEqual(self.bob.over, [])
@@ -85,6 +86,7 @@ class WordTests(SynchronousTestCase):
         self.assertEqual(words(self.bob), [("peer", "yes")])
         self.assertEqual(self.bob.over, [("cut-off", [])])
 
+    # Promise C3
     def test_a_no_ends_the_chat_on_both_sides_and_is_no_cut(self) -> None:
         for who, other in ((0, 1), (1, 0)):
             self.setUp()
@@ -140,6 +142,7 @@ class WordTests(SynchronousTestCase):
         self.pair.advance(0.1)
         self.assertEqual(self.alice.over, [("by-me", [])])
 
+    # Promise T34
     def test_a_relay_cannot_say_it(self) -> None:
         """It is inside TLS: what the relay changes is cut off, and no word."""
         self.pair.tap = lambda source, data: data[:-1] + bytes([data[-1] ^ 1])
@@ -197,6 +200,7 @@ class PersonTests(AliceTestCase):
         own = self.person.identity.public_key
         return safety_number((ALICE, own), (BOB, self.bob.public_key))
 
+    # Promise C1
     def test_verify_shows_the_number_of_the_two(self) -> None:
         self.chat()
         number = self.number()
@@ -204,6 +208,7 @@ class PersonTests(AliceTestCase):
         self.assertEqual(self.keys.safety_number(), shown)
         self.assertEqual(self.keys.safety_code(), SafetyCode(BOB, number, "met"))
 
+    # Promise C2
     def test_our_yes_verifies_and_is_told_to_the_other(self) -> None:
         self.chat()
         self.keys.safety_number()
@@ -234,6 +239,7 @@ class PersonTests(AliceTestCase):
         self.reach("chatting")
         self.assertRaises(NotNow, self.keys.compared, True)
 
+    # Promise T71, C5
     def test_the_peers_word_changes_no_trust_of_ours(self) -> None:
         self.chat()
         self.chatting.session.agree()
@@ -300,6 +306,7 @@ class PersonTests(AliceTestCase):
             for same in (True, False):
                 self.assertRaises(NotNow, self.keys.compared, same)
 
+    # Promise C6
     def test_verified_is_shown_wherever_the_person_appears(self) -> None:
         self.chat()
         self.keys.safety_number()
@@ -315,11 +322,13 @@ class PersonTests(AliceTestCase):
 
     # --- fingerprints -----------------------------------------------------------------------
 
+    # Promise C7
     def test_our_own_fingerprint_and_the_servers(self) -> None:
         own = self.person.identity.public_key.fingerprint
         server = server_fingerprint(self.server.pin)
         self.assertEqual(self.keys.own(), Fingerprints(ALICE, own, server))
 
+    # Promise C7
     def test_whois_tells_the_pin(self) -> None:
         self.network.advance(7)
         now = int(self.network.clock.seconds())

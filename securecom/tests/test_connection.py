@@ -25,6 +25,7 @@ PING = framing.encode(framing.CONTROL, b"\0\4_ask\0\0011\0\10_command\0\4Ping\0\
 
 
 class HandshakeTests(NetworkCase):
+    # Promise T6
     def test_bytes_before_the_handshake_cut_the_connection(self) -> None:
         """As when a wrapper between TLS and us swallows `handshakeCompleted`."""
         connection = Recorder(self.clock)
@@ -70,6 +71,7 @@ class HandshakeTests(NetworkCase):
             self.network.advance(1.0)
             self.assertIsInstance(server.end, WireError)
 
+    # Promise T7
     def test_a_handshake_that_drips_does_not_move_the_deadline(self) -> None:
         server = Recorder(self.clock)
         wire = self.wire_to(server)
@@ -141,6 +143,7 @@ class FrameTests(NetworkCase):
         self.assertEqual(self.successResultOf(answer), {})
         self.assertEqual([(r.stream, framing.chat_bytes(r)) for r in server.runs], [(7, b"hello")])
 
+    # Promise T83
     def test_bytes_that_are_no_frame_cut_the_connection(self) -> None:
         client, server, _ = self.pair()
         client.send(b"\xff")
@@ -156,6 +159,7 @@ class FrameTests(NetworkCase):
         self.assertEqual(server.runs, [framing.Run(7, good)])
         self.assertIsInstance(server.end, WireError)
 
+    # Promise T83
     def test_a_fault_from_inside_a_command(self) -> None:
         client, server, _ = self.pair()
         error = NotYourStream("a frame of somebody else's stream")
@@ -184,6 +188,7 @@ class FrameTests(NetworkCase):
         self.network.pump()
         self.assertIs(server.end, error)
 
+    # Promise T83
     def test_a_mistake_of_ours_ends_this_connection_and_goes_no_further(self) -> None:
         client, server, _ = self.pair()
 

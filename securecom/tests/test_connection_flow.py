@@ -140,6 +140,7 @@ class CongestionTests(NetworkCase):
         self.assertTrue(self.server.is_congested)
         self.assertEqual(self.received(self.server), 100)
 
+    # Promise T13
     def test_a_peer_that_asks_on_and_does_not_read_is_cut_in_bounded_memory(self) -> None:
         self.client.hold("test")
         self.fill(self.server)

@@ -56,6 +56,7 @@ class ContactsTests(SynchronousTestCase):
         contacts.meet(BOB, KEY)
         self.assertEqual(contacts.trust(BOB, KEY), "met")
 
+    # Promise T125
     def test_another_key_is_refused_and_the_pin_stays(self) -> None:
         contacts = self.make()
         contacts.meet(BOB, KEY)
@@ -192,6 +193,7 @@ class FileTests(ContactsTests):
         one.meet(BOB, KEY)
         self.assertRaises(PeerKeyChanged, other.meet, BOB, OTHER_KEY)
 
+    # Promise T112
     def test_only_we_may_read_the_file(self) -> None:
         os.umask(os.umask(0))
         self.make().meet(BOB, KEY)
@@ -403,6 +405,7 @@ class FileTests(ContactsTests):
         self.assertEqual(tries, [fcntl.LOCK_EX | fcntl.LOCK_NB] * limits.LOCK_TRIES)
         self.assertEqual(self.make().trust(BOB), "met")
 
+    # Promise R56
     def test_a_file_system_without_locks_is_named(self) -> None:
         def flock(lock: int, flags: int) -> None:
             raise OSError(errno.ENOLCK, "No locks available")

@@ -64,6 +64,7 @@ class ContactsTests(SynchronousTestCase):
         assert pin is not None
         self.assertEqual((pin.trust, pin.earlier[0].trust), ("verified", "verified"))
 
+    # Promise C15
     def test_and_what_was_not_is_not(self) -> None:
         self.follow(self.new, self.old, self.new)
         self.assertEqual(self.contacts.trust(BOB), "met")
@@ -85,6 +86,7 @@ class ContactsTests(SynchronousTestCase):
         self.follow(self.new, self.old, self.new)
         self.assertIsNotNone(self.follow(self.third, self.old, self.new, self.third))
 
+    # Promise C15
     def test_a_chain_with_a_flaw_counts_as_no_chain(self) -> None:
         for lies in ({"server": OTHER_SERVER}, {"name": CAROL}):
             self.assertEqual(self.trust(self.new, self.old, self.new, **lies), "changed")
@@ -93,6 +95,7 @@ class ContactsTests(SynchronousTestCase):
         self.assertRaises(PeerKeyChanged, self.follow, self.new, self.third, self.new)
         self.assertEqual(self.contacts.trust(BOB, self.old.public_key), "met")
 
+    # Promise T32
     def test_never_back(self) -> None:
         """Neither without a chain, nor with one by a thief of both keys."""
         self.follow(self.new, self.old, self.new)
@@ -114,6 +117,7 @@ class ContactsTests(SynchronousTestCase):
         self.assertEqual(self.contacts.trust(BOB, self.old.public_key), "met")
         self.assertEqual(self.trust(self.new, self.old, self.new), "changed")
 
+    # Promise T32
     def test_who_followed_one_branch_sees_the_other_as_changed(self) -> None:
         self.follow(self.new, self.old, self.new)
         self.assertEqual(self.trust(self.mallory, self.old, self.mallory), "changed")
@@ -125,6 +129,7 @@ class ContactsTests(SynchronousTestCase):
         self.assertRaises(PeerKeyChanged, self.follow, self.new, self.old, self.new)
         self.assertEqual(self.contacts.trust(BOB, self.old.public_key), "met")
 
+    # Promise T65
     def test_a_key_that_signed_over_is_no_new_persons(self) -> None:
         self.follow(self.new, self.old, self.new)
         for use in (self.contacts.trust, self.contacts.meet):
@@ -188,11 +193,13 @@ class FollowingTests(FollowCase):
         self.pump()
         self.assertEqual(stands, [None])
 
+    # Promise C13
     def test_as_the_caller_without_an_alarm(self) -> None:
         self.call()
         self.check_followed("met")
         self.assertEqual(self.notes.last(ChatStarted).trust, "followed")
 
+    # Promise C13
     def test_as_the_callee_by_a_plain_yes(self) -> None:
         self.be_called()
         fingerprint = self.bob.public_key.fingerprint
@@ -200,6 +207,7 @@ class FollowingTests(FollowCase):
         self.check_followed("met")
         self.assertEqual(self.notes.last(ChatStarted).trust, "followed")
 
+    # Promise C15
     def test_verified_stays_verified_on_both_ways(self) -> None:
         self.contacts.compared(BOB, self.old.public_key, same=True)
         self.be_called()

@@ -119,6 +119,7 @@ class ForgedTests(FollowCase):
         self.pump()
         self.end_of_impostor = end
 
+    # Promise T31
     def test_a_hundred_forged_chains_are_caught_before_a_byte_is_sent(self) -> None:
         kinds = (
             *(self.none, self.of_another_server, self.of_another_name, self.of_another_pair),

@@ -28,6 +28,7 @@ class BoxTests(SynchronousTestCase):
         if box:
             self.assertEqual(parse_box(serialized(box)), box)
 
+    # Promise T83
     @given(st.binary(max_size=100))
     def test_junk_raises_only_wire_errors(self, junk: bytes) -> None:
         try:
@@ -134,6 +135,7 @@ class ConversationTests(SynchronousTestCase):
         self.assertEqual(self.there.responders.asked, [7])
         self.assert_untroubled()
 
+    # Promise R100
     def test_who_stops_waiting_passes_over_a_late_answer_and_keeps_nothing(self) -> None:
         waiting: list[Deferred[Any]] = []
 
@@ -155,6 +157,7 @@ class ConversationTests(SynchronousTestCase):
         self.there.responders.act = dict
         self.assertEqual(self.successResultOf(self.call(CancelRequest)), {})
 
+    # Promise R100
     def test_an_answer_to_a_call_given_up_long_ago_was_not_asked_for(self) -> None:
         calls = [self.here.lane.call(Ping) for _ in range(limits.GIVEN_UP_ANSWERS + 1)]
         tags = [box[amp.ASK] for box in self.here.boxes()]
@@ -191,6 +194,7 @@ class ConversationTests(SynchronousTestCase):
 
 
 class PaddingTests(SynchronousTestCase):
+    # Promise T24
     def test_commands_answers_and_refusals_are_a_multiple_long(self) -> None:
         here, there = Side(limits.CHAT_PADDING), Side(limits.CHAT_PADDING)
         lengths = set()

@@ -123,6 +123,7 @@ class HostileTests(SynchronousTestCase):
         for code in (b"REFUSED", b"UNKNOWN", b"UNHANDLED", SECRET):
             self.assert_bad_answer(CancelRequest, error_code=code, **said)
 
+    # Promise T13
     def test_too_many_commands_at_once(self) -> None:
         self.hold_answers()
         for number in range(limits.MAX_UNANSWERED):
@@ -161,6 +162,7 @@ class HostileTests(SynchronousTestCase):
         self.side.responders.act = later
         return waiting
 
+    # Promise R104
     def test_a_tag_of_no_bytes(self) -> None:
         self.assert_refused(command=b"Ping", ask=b"")
 
@@ -169,6 +171,7 @@ class HostileTests(SynchronousTestCase):
         self.assertEqual(self.side.boxes(), [{b"_answer": b"t" * limits.MAX_TAG}])
         self.assert_refused(command=b"Ping", ask=b"t" * (limits.MAX_TAG + 1))
 
+    # Promise R107
     def test_a_refusal_with_nowhere_to_go(self) -> None:
         waiting = self.hold_answers()
         self.side.receive(command=b"CancelRequest")
@@ -200,6 +203,7 @@ class FaultTests(SynchronousTestCase):
         error = NotYourStream("a stream of somebody else's")
         self.assertIs(self.fail_with(error), error)
 
+    # Promise T110
     def test_a_mistake_of_ours_is_logged_without_its_values(self) -> None:
         for kind in (KeyError, ValueError, RuntimeError):
             self.side.faults.clear()

@@ -103,6 +103,7 @@ class AskedTests(AliceTestCase):
 
     # --- refused by the daemon role itself --------------------------------------------------
 
+    # Promise T54
     def test_who_is_away_is_not_asked_whatever_the_server_thinks(self) -> None:
         self.alice.set_away()  # the server has not even heard of it
         self.assertEqual(self.offer(), ["unavailable"])
@@ -125,6 +126,7 @@ class AskedTests(AliceTestCase):
                     self.notes.events, [RefusedForYou(CAROL, "changed", "busy")], state
                 )
 
+    # Promise T37
     def test_a_key_that_we_know_as_somebody_elses_asks_nobody(self) -> None:
         self.person.contacts.meet(CAROL, self.bob.public_key)
         self.assertEqual(self.offer(), ["unavailable"])
@@ -132,11 +134,13 @@ class AskedTests(AliceTestCase):
         assert isinstance(told, Problem)
         self.assertEqual((told.code, told.what), (701, "this key is known to you as carol"))
 
+    # Promise T42
     def test_our_own_key_is_nobody_elses(self) -> None:
         answer = self.offer(key=self.person.identity.public_key)
         self.assertEqual(answer, ["unavailable"])
         self.assertEqual(self.notes.events, [RefusedForYou(BOB, "new", "own-key")])
 
+    # Promise T49
     def test_a_bare_yes_is_not_for_whoever_has_just_taken_the_place(self) -> None:
         self.offer()
         self.network.advance(30)
@@ -151,6 +155,7 @@ class AskedTests(AliceTestCase):
         self.told(self.alice.accept(CAROL))
         self.assertEqual(answer, ["accept"])
 
+    # Promise T50
     def test_a_yes_is_not_for_what_the_same_person_asks_otherwise_a_moment_later(self) -> None:
         stranger = Identity.generate().public_key
         cases: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
@@ -296,6 +301,7 @@ class AskedTests(AliceTestCase):
         self.assertEqual(self.open_stream(), [{}])
         self.assertEqual(stands, [])
 
+    # Promise T48
     def test_a_stream_that_we_agreed_to_nothing_for_is_refused(self) -> None:
         for state in STATES:
             self.setUp()
@@ -304,6 +310,7 @@ class AskedTests(AliceTestCase):
             self.fails(self.open_stream(OTHER_CHAT), refusals.NothingToEnd)
             self.assertEqual(self.notes.events, [], state)
 
+    # Promise T48
     def test_a_stream_before_the_yes_is_refused(self) -> None:
         self.offer()
         self.fails(self.open_stream(), refusals.NothingToEnd)
@@ -379,6 +386,7 @@ class AskingTests(AliceTestCase):
         self.assertEqual(self.end.said("end"), [STREAM])
         self.assertEqual(self.notes.last(RequestOver), RequestOver(BOB, "failed"))
 
+    # Promise T37
     def test_a_key_that_we_know_as_somebody_elses_gets_nothing_from_us(self) -> None:
         self.person.contacts.meet(CAROL, self.bob.public_key)
         stands, sent = self.ask(), self.sent_in_chats()
@@ -423,6 +431,7 @@ class AskingTests(AliceTestCase):
         self.assertEqual(self.notes.of(ChatStarted), [])
         self.assertEqual(self.person.contacts.trust(BOB), "new")
 
+    # Promise T35
     def test_mallorys_key_given_for_bobs_is_found_out_by_hello(self) -> None:
         stands = self.ask()
         self.peer("callee", own="mallory").open()
@@ -490,6 +499,7 @@ class AskingTests(AliceTestCase):
             self.assertEqual(self.notes.of(RequestOver), [RequestOver(BOB, "failed")], state)
             self.assertEqual(self.notes.of(Asked), [], state)
 
+    # Promise T57
     def test_a_server_that_never_answers_is_given_up(self) -> None:
         stands = self.ask()
         patience = limits.REQUEST_EXPIRES + limits.OPENING_DEADLINE + limits.ANSWER_DEADLINE
@@ -527,6 +537,7 @@ class ChattingTests(AliceTestCase):
         self.assertEqual(self.notes.events, [ChatOver(BOB, "by-peer", [])])
         self.assertEqual(self.end.said("end"), [STREAM])
 
+    # Promise T57
     def test_ending_never_hangs(self) -> None:
         watched = weakref.ref(self.person.client._coordinator.standing.session.tls)
         self.end.relay = lambda run: None
@@ -560,12 +571,14 @@ class ChattingTests(AliceTestCase):
         self.assertEqual(self.peer_end.messages, texts)
         self.assertEqual(len(self.notes.of(Delivered)), len(texts))
 
+    # Promise T22, T118
     def test_the_keys_do_not_outlive_the_chat(self) -> None:
         watched = weakref.ref(self.person.client._coordinator.standing.session.tls)
         self.told(self.alice.stop())
         gc.collect()
         self.assertIsNone(watched())
 
+    # Promise T56
     def test_a_stream_that_the_server_closes_is_cut_off_and_not_ended_again(self) -> None:
         self.alice.say("into the blue")
         self.end.tell(vocabulary.StreamClosed, stream=STREAM)

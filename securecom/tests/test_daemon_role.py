@@ -73,6 +73,7 @@ class ChannelStories(Mixin):
         self.told(self.alice.refuse())
         self.assertEqual(answer, ["refuse"])
 
+    # Promise T19
     def test_a_server_that_cannot_prove_the_session_key_is_cut(self) -> None:
         self.again(lambda: setattr(self.server, "proof", lambda proof: b"\0" * 32))
         self.assertEqual(self.channels(), [False])
@@ -188,6 +189,7 @@ class ListenTests(ChannelStories, AliceTestCase):
         self.assertIsNone(self.end.request)
         self.assertIn("not the server you know", self.notes.last(Problem).what)
 
+    # Promise R23
     def test_a_port_that_never_answers_does_not_keep_us_off_line(self) -> None:
         mute = Factory.forProtocol(Protocol)
         self.again(lambda: self.server.network.ports.update({REQUEST: mute}))
@@ -276,6 +278,7 @@ class DialTests(ChannelStories, AliceTestCase):
         endpoint.connect(Factory.forProtocol(Protocol)).addErrback(lambda _: None)
         return self.network.wires[-1]
 
+    # Promise T18
     def test_only_the_servers_address_may_come(self) -> None:
         self.server.dial_after = 2.0
         self.lose()
@@ -301,6 +304,7 @@ class DialTests(ChannelStories, AliceTestCase):
         self.assertTrue(first.server.connected)
         self.assertFalse(second.server.connected)
 
+    # Promise T19
     def test_a_stranger_who_takes_the_place_is_gone_before_long(self) -> None:
         self.server.dial_after = 2.0
         self.lose()

@@ -52,6 +52,7 @@ class GatheringCase(RegistryFileCase):
 
 
 class ReadTests(GatheringCase):
+    # Promise T96, R36
     def test_a_read_waits_for_one_job_whatever_writes_are_queued(self) -> None:
         writes = [self.invite(number) for number in range(MANY)]
         self.step()  # the first of them was on its way
@@ -72,6 +73,7 @@ class ReadTests(GatheringCase):
         self.step()
         self.successResultOf(write)
 
+    # Promise R36
     def test_what_was_read_before_a_change_is_told_before_it(self) -> None:
         told: list[str] = []
         self.invite(1).addCallback(lambda _: told.append("first change"))
@@ -106,6 +108,7 @@ class ReadTests(GatheringCase):
 
 
 class WriteTests(GatheringCase):
+    # Promise R37
     def test_many_writes_share_a_commit(self) -> None:
         writes = [self.invite(number) for number in range(1 + limits.TASKS_GATHERED)]
         self.settle()
@@ -113,6 +116,7 @@ class WriteTests(GatheringCase):
         for write in writes:
             self.successResultOf(write)
 
+    # Promise R37
     def test_nobody_is_told_before_it_is_on_the_disk(self) -> None:
         """When an answer comes, another process finds the change: so a kill does not undo it."""
         self.registry.version()
@@ -131,6 +135,7 @@ class WriteTests(GatheringCase):
         self.assertEqual(at_commit, [(0, 0)])  # nobody was told, and nothing was there
         self.assertEqual(kept_at_answer, [5] * 5)
 
+    # Promise R37
     def test_one_that_is_refused_changes_nothing_and_stops_nobody(self) -> None:
         def half(cursor: sqlite3.Cursor) -> None:
             sqlite_registry.invite(cursor, Name("half"), hashed(99), LATER)
@@ -154,6 +159,7 @@ class WriteTests(GatheringCase):
         self.assertEqual(self.successResultOf(spent[0]), ALICE)
         self.failureResultOf(spent[1], BadInvitation)
 
+    # Promise R37
     def test_when_the_disk_is_full_nothing_was_changed_for_anybody(self) -> None:
         self.registry.version()
         self.connection.execute("PRAGMA max_page_count = 1")  # SQLite's own limit: SQLITE_FULL
@@ -196,6 +202,7 @@ class BusyTests(GatheringCase):
         self.admin = self.connect()
         self.admin.execute("BEGIN IMMEDIATE")
 
+    # Promise R36
     def test_reads_go_on_meanwhile(self) -> None:
         write = self.invite(1)
         self.step()
@@ -217,6 +224,7 @@ class BusyTests(GatheringCase):
         self.settle()
         self.assertEqual([self.successResultOf(one).number for one in writes], [1, 2, 3])
 
+    # Promise R37
     def test_not_for_ever(self) -> None:
         write, later = self.invite(1), self.invite(2)
         tries = 0

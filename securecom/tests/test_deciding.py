@@ -73,6 +73,7 @@ class AnswerTests(DecidingCase):
         self.fails(self.told(self.alice.refuse()), NotNow)
         self.fails(self.told(self.alice.dismiss()), NotNow)
 
+    # Promise C57
     def test_accepted_is_a_chat_and_the_person_sees_why(self) -> None:
         answer = self.offer()
         self.decide("accept")
@@ -90,6 +91,7 @@ class AnswerTests(DecidingCase):
         self.decide("accept")
         self.assertEqual(self.offer(OTHER_CHAT, "carol"), ["busy"])
 
+    # Promise C57
     def test_refused_and_dismissed(self) -> None:
         words: tuple[tuple[Verdict, str], ...] = (
             ("refuse", "refuse"),
@@ -107,6 +109,7 @@ class AnswerTests(DecidingCase):
             self.offer(OTHER_CHAT, "carol")
             self.assertEqual(len(self.consent.asked), 2, "the next one is decided about too")
 
+    # Promise C57
     def test_ask_is_the_persons_with_the_seconds_that_are_left(self) -> None:
         answer = self.offer(seconds=40)
         self.network.advance(3, step=1)
@@ -128,6 +131,7 @@ class AnswerTests(DecidingCase):
         self.decide("accept")
         self.assertEqual(answer, ["accept"])
 
+    # Promise C58
     def test_no_answer_means_ask_and_says_why(self) -> None:
         answer = self.offer()
         self.consent.decision.errback(Failure(ProgramFailed("it fell over")))
@@ -159,6 +163,7 @@ class AnswerTests(DecidingCase):
 class NeverTests(DecidingCase):
     """What it is not asked about, and what it cannot accept."""
 
+    # Promise T53
     def test_whom_we_are_not_available_to(self) -> None:
         self.alice.set_available(AvailabilityTerms(names=(CAROL,)))
         self.assertEqual(self.offer(), ["unavailable"])
@@ -166,6 +171,7 @@ class NeverTests(DecidingCase):
         self.assertEqual(self.offer(OTHER_CHAT, "carol"), ["unavailable"])
         self.assertEqual(self.consent.asked, [])
 
+    # Promise T53
     def test_keys_that_nobody_is_asked_about(self) -> None:
         self.person.contacts.meet(CAROL, self.carol.public_key)
         self.assertEqual(self.offer(key=self.carol.public_key), ["unavailable"])
@@ -173,12 +179,14 @@ class NeverTests(DecidingCase):
         self.assertEqual(self.offer(OTHER_CHAT, "bob", key=own), ["unavailable"])
         self.assertEqual(self.consent.asked, [])
 
+    # Promise T98
     def test_whoever_comes_second_finds_us_busy(self) -> None:
         self.offer()
         self.assertEqual(self.offer(OTHER_CHAT, "carol"), ["busy"])
         self.assertEqual(self.notes.of(RefusedForYou), [RefusedForYou(CAROL, "new", "busy")])
         self.assertEqual(len(self.consent.asked), 1)
 
+    # Promise T51, C59
     def test_a_changed_key_is_accepted_by_nobody_but_the_person(self) -> None:
         self.person.contacts.meet(BOB, Identity.generate().public_key)
         answer = self.offer()
@@ -189,6 +197,7 @@ class NeverTests(DecidingCase):
         error = self.fails(self.told(self.alice.accept()), PeerKeyChanged)
         self.assertIn(f"/trust bob {self.bobs}", error.hint)
 
+    # Promise T51
     def test_also_when_the_person_has_taken_it(self) -> None:
         self.person.contacts.meet(BOB, Identity.generate().public_key)
         self.alice.keys.take(BOB, self.bobs)
@@ -215,6 +224,7 @@ class NeverTests(DecidingCase):
         self.decide("refuse")
         self.assertEqual(answer, ["refuse"])
 
+    # Promise T51
     def test_a_key_that_changed_while_it_decided(self) -> None:
         """Another client of ours met somebody else under this name."""
         self.offer()
@@ -237,6 +247,7 @@ class NeverTests(DecidingCase):
 class MeanwhileTests(DecidingCase):
     """What can happen while it decides."""
 
+    # Promise T52, C60
     def test_withdrawn(self) -> None:
         answer = self.offer()
         self.withdraw("cancelled")
@@ -271,6 +282,7 @@ class MeanwhileTests(DecidingCase):
         self.assertEqual(answer, ["unavailable"])
         self.nothing_counts_any_more()
 
+    # Promise T52
     def test_the_line_is_lost(self) -> None:
         self.offer()
         self.end.standard.close()
@@ -286,6 +298,7 @@ class MeanwhileTests(DecidingCase):
         self.nothing_counts_any_more()
         self.assertEqual(self.notes.of(AskedOver), [])
 
+    # Promise T52, C60
     def test_the_person_goes_away(self) -> None:
         answer = self.offer()
         self.told(self.alice.set_away())

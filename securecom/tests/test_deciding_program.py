@@ -69,6 +69,7 @@ class CommandTests(SynchronousTestCase):
 class QuestionTests(SynchronousTestCase):
     """What a program reads, and what it has around it."""
 
+    # Promise T77
     def test_one_line_of_json(self) -> None:
         line = deciding.question(FACTS)
         self.assertEqual(line.count(b"\n"), 1)
@@ -96,11 +97,13 @@ class QuestionTests(SynchronousTestCase):
 class AnswerTests(SynchronousTestCase):
     """What a program may write; everything else is no answer."""
 
+    # Promise C57
     def test_the_four(self) -> None:
         for word in ("accept", "refuse", "dismiss", "ask"):
             for text in ('{"answer":"%s"}\n', '{"answer":"%s"}', '\n { "answer" : "%s" } \n\n'):
                 self.assertEqual(deciding.read_answer((text % word).encode()), word)
 
+    # Promise T76, C58
     def test_everything_else(self) -> None:
         for said in (
             b"",
@@ -252,6 +255,7 @@ class RunTests(RunCase):
             self.assertEqual(answer, [word])
         self.assertEqual(len(self.reactor.processes), 2)
 
+    # Promise T78
     def test_what_its_standard_error_says_is_nothing(self) -> None:
         process, answer = self.ask()
         process.protocol.childDataReceived(2, b'{"answer":"accept"}')
@@ -272,6 +276,7 @@ class FailureTests(RunCase):
         process.ends()
         self.failed(answer, "it wrote nothing")
 
+    # Promise T78
     def test_it_wrote_junk_which_is_not_shown(self) -> None:
         process, answer = self.ask()
         process.says(b"\x1b[2Jyour pass phrase, please")
@@ -285,12 +290,14 @@ class FailureTests(RunCase):
         why = 'its object is not an "answer" that is accept, refuse, dismiss or ask'
         self.failed(answer, why)
 
+    # Promise T76
     def test_a_yes_and_an_exit_code_is_no_yes(self) -> None:
         process, answer = self.ask()
         process.says(b'{"answer":"accept"}')
         process.ends(3)
         self.failed(answer, "it ended with exit code 3")
 
+    # Promise T76
     def test_a_yes_and_a_signal_is_no_yes(self) -> None:
         process, answer = self.ask()
         process.says(b'{"answer":"accept"}')
@@ -308,11 +315,13 @@ class FailureTests(RunCase):
         process.ends(None, by=9)
         self.assertEqual(len(answer), 1)
 
+    # Promise T98
     def test_what_is_kept_of_too_much_is_little(self) -> None:
         process, _ = self.ask()
         process.says(b"x" * 1_000_000)
         self.assertLess(len(process.protocol._said), 2 * limits.MAX_PROGRAM_ANSWER)
 
+    # Promise T98
     def test_too_long_ends_it_and_what_it_started(self) -> None:
         process, answer = self.ask()
         process.says(b'{"answer":"accept"}')
@@ -368,6 +377,7 @@ class EndTests(RunCase):
         self.is_killed(process)
         self.assertEqual(answer, [])
 
+    # Promise T98
     def test_no_more_than_a_few_at_once(self) -> None:
         for _ in range(limits.MAX_PROGRAMS):
             self.program.decide(FACTS).addErrback(lambda _: None).cancel()

@@ -86,6 +86,7 @@ class VocabularyTests(DocumentCase):
         kinds = sorted(one.wire.decode() for one in refusals.Refusal.__subclasses__())
         self.assertEqual(sorted(row[0].strip("`") for row in rows(section)), kinds)
 
+    # Promise R30
     def test_every_pace(self) -> None:
         section = self.text("protocol.md").split("### Pace\n")[1].split("\n### ")[0]
         paced = {one.__name__: one.pace for one in vocabulary.BY_NAME.values()}

@@ -58,6 +58,7 @@ class EnrolTests(SynchronousTestCase):
         self.server.shut()
         self.assertIn("here (refused)", self.fails(self.enrol(), CannotReach).what)
 
+    # Promise R23
     def test_nobody_who_answers(self) -> None:
         self.network.ports[STANDARD] = Factory.forProtocol(Protocol)
         came = self.enrol()

@@ -92,6 +92,7 @@ class RoundTripTests(SynchronousTestCase):
         frame = Frame(CONTROL, b"x")
         self.assertEqual(items, [Run(1, one + one), Run(2, two), Run(1, one), frame, Run(1, one)])
 
+    # Promise R34
     def test_a_run_has_an_end(self) -> None:
         one = framing.encode_chat(1, b"a")
         items, _ = feed(Decoder(LANES), (2 * limits.FRAMES_A_RUN + 3) * one)
@@ -101,6 +102,7 @@ class RoundTripTests(SynchronousTestCase):
 
 
 class JunkTests(SynchronousTestCase):
+    # Promise T83
     @given(st.lists(st.binary(max_size=60), max_size=20))
     def test_junk_raises_only_wire_errors(self, pieces: list[bytes]) -> None:
         items, error = feed(Decoder(LANES), *pieces)
@@ -117,6 +119,7 @@ class JunkTests(SynchronousTestCase):
         self.assertEqual(joined(parts), joined(whole))
         self.assertEqual(error is None, other is None)
 
+    # Promise T13
     def test_an_unknown_lane_is_refused_from_its_first_byte_on(self) -> None:
         for lane in (DATA, 3, 255):
             for rest in (b"", b"\0", b"\0\0\1x"):
@@ -157,6 +160,7 @@ class LimitTests(SynchronousTestCase):
         self.assertEqual(items, [])
         self.assertIn(str(limits.MAX_BODY + 1), str(error))
 
+    # Promise T13
     def test_a_length_over_the_limit_is_refused_before_the_body_comes(self) -> None:
         header = bytes((CONTROL,)) + (limits.MAX_BODY + 1).to_bytes(3, "big")
         for pieces in ([header], [header[:3], header[3:]]):
@@ -178,6 +182,7 @@ class LimitTests(SynchronousTestCase):
             self.assertEqual(items[0].stream, stream)  # type: ignore[union-attr]
         self.assertRaises(OverflowError, framing.encode_chat, 2**32, b"a")
 
+    # Promise T13
     def test_one_unfinished_frame_is_held_at_the_most(self) -> None:
         decoder, most = Decoder(LANES), framing.encode(CONTROL, bytes(limits.MAX_BODY))
         for _ in range(3):  # two whole ones, then all but one byte of a third

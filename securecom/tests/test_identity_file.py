@@ -77,6 +77,7 @@ class IdentityFileTests(IdentityFileCase):
         self.assertFalse(file.is_protected)
         self.assertEqual(file.unlock(None).public_key, identity.public_key)
 
+    # Promise T108
     def test_a_new_key_with_a_pass_phrase_comes_back_only_with_it(self) -> None:
         identity = make_identity_file(self.path, b"open sesame")
         file = read_identity_file(self.path)
@@ -85,6 +86,7 @@ class IdentityFileTests(IdentityFileCase):
         for wrong in (b"open Sesame", b"", None):
             self.assertRaises(PassPhraseProblem, file.unlock, wrong)
 
+    # Promise T108
     def test_the_protection_has_its_rounds(self) -> None:
         self.patch(limits, "BCRYPT_ROUNDS", 3)
         make_identity_file(self.path, b"x")
@@ -147,6 +149,7 @@ class IdentityFileTests(IdentityFileCase):
         )
         self.assertIn("PKCS#8", self.refused(data))
 
+    # Promise R61
     def test_a_key_under_a_cipher_that_checks(self) -> None:
         """Its wrong pass phrase is an InvalidTag, which is no ValueError."""
         file = read_identity_file(self.write(GCM_KEY))
@@ -155,6 +158,7 @@ class IdentityFileTests(IdentityFileCase):
         for wrong in (b"open Sesame", b"", None):
             self.assertRaises(PassPhraseProblem, file.unlock, wrong)
 
+    # Promise R62
     def test_a_cipher_that_is_not_read_is_told_before_anybody_is_asked(self) -> None:
         again = f"ssh-keygen -p -Z aes256-ctr -a {limits.BCRYPT_ROUNDS} -f {self.path}"
         for cipher in UNREAD:
@@ -162,6 +166,7 @@ class IdentityFileTests(IdentityFileCase):
             self.assertIn(cipher.decode(), message)
             self.assertIn(again, message)
 
+    # Promise R62
     def test_the_ciphers_that_are_read_are_those_of_the_library(self) -> None:
         for cipher in (*UNREAD, *identity_file._CIPHERS):
             with self.assertRaises(Exception) as caught:
@@ -169,6 +174,7 @@ class IdentityFileTests(IdentityFileCase):
             is_unread = isinstance(caught.exception, UnsupportedAlgorithm)
             self.assertEqual(is_unread, cipher in UNREAD, cipher)
 
+    # Promise R59
     def test_work_without_end_is_told_before_anybody_is_asked(self) -> None:
         for rounds in (0, limits.MAX_BCRYPT_ROUNDS + 1, 2**32 - 1):
             self.assertIn(f"{rounds} rounds", self.refused(key_file(rounds=rounds)))
@@ -176,6 +182,7 @@ class IdentityFileTests(IdentityFileCase):
         self.assertIn("scrypt", self.refused(key_file(kdf=b"scrypt")))
         self.assertIn("none", self.refused(key_file(cipher=b"none")))
 
+    # Promise R63
     def test_other_forms_are_named_with_what_converts_them(self) -> None:
         for data, what, hint in (
             (b"\xef\xbb\xbf" + OPENSSH_KEY, "BOM", "tail -c +4"),
@@ -190,6 +197,7 @@ class IdentityFileTests(IdentityFileCase):
             self.assertIn(what, message)
             self.assertIn(hint, message)
 
+    # Promise R63
     def test_a_hint_can_be_pasted_whatever_the_file_is_called(self) -> None:
         path = self.folder / "my key"
         path.write_bytes(key_file(b"3des-cbc"))
@@ -197,6 +205,7 @@ class IdentityFileTests(IdentityFileCase):
         error = self.assertRaises(IdentityProblem, read_identity_file, path)
         self.assertIn(f"-f '{path}'", error.hint)
 
+    # Promise R63
     def test_what_the_hints_say_does_convert_them(self) -> None:
         """Those that need no program but a shell's."""
         for data in (b"\xef\xbb\xbf" + OPENSSH_KEY, OPENSSH_KEY.decode().encode("utf-16")):
@@ -207,6 +216,7 @@ class IdentityFileTests(IdentityFileCase):
             self.assertEqual(read_identity_file(made).data, OPENSSH_KEY)
             made.unlink()
 
+    # Promise R64
     def test_text_behind_the_end_is_no_part_of_the_key(self) -> None:
         for behind in (b"a note\n", b"\n\n", b"-----BEGIN CERTIFICATE-----\n"):
             file = read_identity_file(self.write(OPENSSH_KEY + behind))
@@ -216,6 +226,7 @@ class IdentityFileTests(IdentityFileCase):
     def test_ends_of_line_of_another_system(self) -> None:
         read_identity_file(self.write(OPENSSH_KEY.replace(b"\n", b"\r\n"))).unlock(b"open sesame")
 
+    # Promise R51
     def test_what_is_no_regular_file_keeps_nobody_waiting(self) -> None:
         os.mkfifo(self.path)
         error = self.assertRaises(IdentityProblem, read_identity_file, self.path)

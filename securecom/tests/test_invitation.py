@@ -80,9 +80,11 @@ class Links(SynchronousTestCase):
     def test_white_space_around_it_is_ignored(self) -> None:
         self.assertEqual(Invitation.parse(f"  {LINK}\r\n").token, TOKEN)
 
+    # Promise R66
     def test_as_the_admin_command_prints_it(self) -> None:
         self.reads(f"alice, once, until 2026-11-29 21:06 UTC:\n  {LINK}\n")
 
+    # Promise R66
     def test_as_mail_hands_it_over(self) -> None:
         for width in (20, 72):
             lines = [LINK[at : at + width] for at in range(0, len(LINK), width)]

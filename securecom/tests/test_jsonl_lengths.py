@@ -84,6 +84,7 @@ class LengthTests(SynchronousTestCase):
         self.assertEqual(joined(lines), json.loads(json.dumps(event.fields())), event.kind)
         return lines
 
+    # Promise R85
     def test_every_event_with_the_worst_text_in_every_field(self) -> None:
         tried = 0
         for kind in [*KINDS, Result]:
@@ -92,17 +93,20 @@ class LengthTests(SynchronousTestCase):
                 tried += 1
         self.assertGreater(tried, 500)
 
+    # Promise R85
     def test_a_message_of_nothing_but_delete_characters(self) -> None:
         text = "\x7f" * limits.MAX_TEXT
         for event in (Message("m" * limits.MAX_NAME, text), Said(10**9, text, True)):
             self.assertEqual(len(self.check(event)), 2)
 
+    # Promise R86
     def test_what_fits_stays_one_line(self) -> None:
         room = limits.MAX_LINE - 1 - len(Json().lines(Message("bob", ""))[0])
         for text, count in (("x" * room, 1), ("x" * (room + 1), 2), ("\x00" * (room // 6), 1)):
             self.assertEqual(len(self.check(Message("bob", text))), count)
         self.assertNotIn(CONTINUES, Json().lines(Message("bob", "hi"))[0])
 
+    # Promise R85
     def test_the_longest_lists_that_there_are(self) -> None:
         name = "m" * limits.MAX_NAME
         users = [ListedUser(name, "followed-verified")] * limits.MAX_USERS_SHOWN
@@ -110,11 +114,13 @@ class LengthTests(SynchronousTestCase):
         fact = DataFact("p" * 100, "w" * 100, "\x7f" * 1000)
         self.check(DataHeld(name, [fact] * (limits.MAX_MY_DATA // 1200)))
 
+    # Promise R85
     @settings(deadline=None, max_examples=30)
     @given(st.text(st.sampled_from(CHARACTERS), min_size=50), st.integers(300, 1500))
     def test_any_text(self, text: str, times: int) -> None:
         self.check(Message("bob", text * times))
 
+    # Promise R88
     def test_what_cannot_be_cut_is_a_problem_and_no_long_line(self) -> None:
         """Only a server that lies has such a fact."""
         event = DataHeld("alice", [DataFact("a", "b", "\x7f" * limits.MAX_TEXT)])
@@ -122,6 +128,7 @@ class LengthTests(SynchronousTestCase):
         told = json.loads(line)
         self.assertEqual((told["event"], told["code"]), ("problem", TooLong.code))
 
+    # Promise R87
     def test_an_id_that_would_not_fit_is_refused(self) -> None:
         longest = "x" * (limits.MAX_ID - 2)
         order = Json().read(json.dumps({"command": "away", "id": longest}))
@@ -133,6 +140,7 @@ class LengthTests(SynchronousTestCase):
             [event] = Json().complaint(line, BadArgument("no"))
             self.assertEqual(event.kind, "problem")
 
+    # Promise R87
     def test_a_result_repeats_the_longest_id(self) -> None:
         tag = "\x7f" * 170
         for event in Json().answer(Order(commands.SAY, "hi", tag), None, BadArgument("x" * 40_000)):

@@ -120,6 +120,7 @@ class TakenTests(NewKeyCase):
         self.failureResultOf(self.log_in(self.old), refusals.NotEnrolled)
         self.assertEqual(self.alice.said("goodbye"), [])
 
+    # Promise T120
     def test_after_a_reset_there_is_no_chain(self) -> None:
         """Also not the one that a thief has made."""
         self.renew()
@@ -140,6 +141,7 @@ class TakenTests(NewKeyCase):
 
 
 class RefusedTests(NewKeyCase):
+    # Promise T64
     def test_what_does_not_prove_it(self) -> None:
         mallory = Identity.generate()
         for link in (
@@ -152,6 +154,7 @@ class RefusedTests(NewKeyCase):
         ):
             self.refused(self.ask(link), refusals.BadProof)
 
+    # Promise T64
     def test_somebody_elses_session_proves_nothing(self) -> None:
         self.failureResultOf(self.ask(self.link(), self.bob), refusals.BadProof)
         self.assertEqual(self.key(), self.old.public_key)
@@ -192,6 +195,7 @@ class RefusedTests(NewKeyCase):
         self.refused(self.ask(self.link(self.bob.identity)), refusals.KeyInUse)
         self.renew()
 
+    # Promise T95
     def test_tries_do(self) -> None:
         """Each is work, also one that proves nothing; another session does not help."""
         taken, forged = self.link(self.bob.identity), self.link(server=bytes(32))

@@ -71,11 +71,13 @@ class ChangedCase(AliceTestCase):
 class TakingTests(ChangedCase):
     """The person's explicit word, and nothing less."""
 
+    # Promise C9
     def test_the_request_shows_it(self) -> None:
         self.offer()
         (asked,) = self.notes.of(Asked)
         self.assertEqual(asked, Asked(BOB, "changed", self.bob.public_key.fingerprint, 60))
 
+    # Promise T29, C10
     def test_accept_is_refused_and_names_the_command(self) -> None:
         answer = self.offer()
         self.refused(self.told(self.alice.accept()))
@@ -96,6 +98,7 @@ class TakingTests(ChangedCase):
         self.assertEqual(self.notes.last(RequestOver), RequestOver(BOB, "failed"))
         self.assertEqual(sent, [])
 
+    # Promise C10
     def test_after_the_word_the_callee_may_accept(self) -> None:
         answer = self.offer()
         taken = self.take()
@@ -126,6 +129,7 @@ class TakingTests(ChangedCase):
         self.told(self.alice.accept())
         self.assertIs(self.alice.state, ClientState.OPENING)
 
+    # Promise T30
     def test_until_it_is_proved_the_pin_stays(self) -> None:
         known = self.known.public_key
         self.take()
@@ -143,6 +147,7 @@ class TakingTests(ChangedCase):
         self.assertEqual(self.notes.of(ChatStarted), [])
         self.assertEqual(self.trust(known), "met")
 
+    # Promise C11
     def test_the_new_key_is_not_verified_whatever_the_old_one_was(self) -> None:
         self.contacts.compared(BOB, self.known.public_key, same=True)
         self.test_after_the_word_the_caller_may_ask()
@@ -164,6 +169,7 @@ class TakingTests(ChangedCase):
         self.test_after_the_word_the_caller_may_ask()
         self.assertEqual(self.trust(self.known.public_key), "changed")
 
+    # Promise T29
     def test_another_new_key_was_not_taken(self) -> None:
         """A server that swaps again behind the person's word gains nothing."""
         self.take()
@@ -273,6 +279,7 @@ class SwapTests(ChangedCase):
         self.pump()
         self.end_of_impostor = end
 
+    # Promise T28, C8
     def test_a_hundred_swaps_are_caught_before_a_word_is_sent(self) -> None:
         ways = (
             self.swapped_for_the_caller,
@@ -318,6 +325,7 @@ class RealServerTests(TwoClientsCase):
         self.network.pump()
         return self.person(identity)
 
+    # Promise T28
     def test_a_key_that_the_server_swapped(self) -> None:
         """The server hands out Mallory's key for Bob's, who is there and says yes."""
         self.met()
@@ -330,6 +338,7 @@ class RealServerTests(TwoClientsCase):
         self.assertEqual(self.alice.notes.last(Asked).trust, "changed")
         self.check_caught(outcome(self.alice.main.accept()), self.bob)
 
+    # Promise T125
     def test_a_key_that_the_admin_gave_to_somebody_else(self) -> None:
         self.met()
         new = self.replaced()
@@ -365,6 +374,7 @@ class RealServerTests(TwoClientsCase):
 class MiddleTests(AliceTestCase):
     """At first contact the server lies to both, and they compare."""
 
+    # Promise T33
     def test_the_numbers_of_the_two_differ(self) -> None:
         to_alice, to_bob = Identity.generate(), Identity.generate()
         stands = self.ask()

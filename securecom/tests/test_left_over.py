@@ -38,6 +38,7 @@ class PidFileTests(SynchronousTestCase):
     def test_there_is_none(self) -> None:
         left_over.remove_pid_file(self.path)
 
+    # Promise R118
     def test_before_twistd_looks(self) -> None:
         """It takes its options first, ours with them."""
         self.path.write_text(str(OURS))
@@ -64,6 +65,7 @@ class SocketLockTests(SynchronousTestCase):
         self.assertFalse(self.stays(OURS))
         self.assertTrue(self.stays(ANOTHER))
 
+    # Promise R118
     def test_twisted_takes_our_own_number_for_another_server(self) -> None:
         """Or nothing here would be needed."""
         self.lock.symlink_to(str(OURS))
@@ -83,6 +85,7 @@ class SocketLockTests(SynchronousTestCase):
         self.stays(OURS)
         self.assertEqual(self.path.read_text(), "somebody's")
 
+    # Promise R118
     def test_one_in_another_container_stays(self) -> None:
         """It has our number, and answers."""
         with socket.socket(socket.AF_UNIX) as alive:
@@ -90,6 +93,7 @@ class SocketLockTests(SynchronousTestCase):
             alive.listen(1)
             self.assertTrue(self.stays(OURS))
 
+    # Promise R118
     def test_before_listening(self) -> None:
         self.lock.symlink_to(str(OURS))
         seen: list[bool] = []

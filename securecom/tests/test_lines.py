@@ -102,6 +102,7 @@ class ScriptTests(LinesCase):
         self.clock.advance(1)
         self.assertEqual(self.leaves, 1)
 
+    # Promise R83
     def test_giving_up_does_not_say_that_nothing_was_sent(self) -> None:
         self.begin()
         self.log_in()
@@ -292,12 +293,14 @@ class KernelLinesTests(LinesCase):
         self.log_in()
         self.role.begin_chat("bob")
 
+    # Promise R38
     def test_a_cut_line_is_not_said(self) -> None:
         self.type("x" * limits.TERMINAL_LINE + "\n")
         self.assertIn("SC-205", self.shown())
         self.type("short\n")
         self.assertEqual(self.role.calls, [("say", "short")])
 
+    # Promise R39
     def test_leaving_with_two_ctrl_d_says_no_half_draft(self) -> None:
         self.type("half a draft")
         self.lines.readConnectionLost()

@@ -77,6 +77,7 @@ class TerminalTests(AskingCase):
         self.type(f"{PHRASE}\n")
         self.assertEqual(self.hidden, [True, False])
 
+    # Promise R44
     def test_it_stays_hidden_while_the_answer_is_checked_and_until_the_command_is_done(
         self,
     ) -> None:
@@ -194,6 +195,7 @@ class InVainTests(AskingCase):
         self.checked.callback(None)
         self.clock.advance(0)
 
+    # Promise T69
     def test_what_is_typed_again_by_reflex_is_no_message(self) -> None:
         self.typed_wrong()
         self.type(f"{PHRASE}\n//{PHRASE}\n!{PHRASE}\n")
@@ -201,6 +203,7 @@ class InVainTests(AskingCase):
         self.assertEqual(self.shown().count("SC-203 a pass phrase was asked for"), 3)
         self.assertNotIn(PHRASE, self.shown())
 
+    # Promise T69
     def test_nor_is_what_was_typed_ahead(self) -> None:
         self.start()
         self.type(f"wrong\n{PHRASE}\n{PHRASE}\n")

@@ -45,6 +45,7 @@ class LogFilesTests(SynchronousTestCase):
             self.assertEqual((self.folder / name).read_text(), name)
         self.assertEqual(len(os.listdir("/proc/self/fd")), before)
 
+    # Promise T112
     def test_nobody_else_may_read_it_even_with_a_careless_umask(self) -> None:
         self.addCleanup(os.umask, os.umask(0))
         file = self.logs.open(BOB)

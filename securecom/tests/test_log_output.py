@@ -50,6 +50,7 @@ class LogCase(SynchronousTestCase):
 
 
 class LevelTests(LogCase):
+    # Promise R16
     def test_below_the_level_nothing_is_written(self) -> None:
         for level, count in (("debug", 5), ("info", 4), ("warn", 3), ("error", 2), ("critical", 1)):
             self.sink.text = ""
@@ -79,6 +80,7 @@ class LevelTests(LogCase):
 class RepeatTests(LogCase):
     """What strangers can make the server write."""
 
+    # Promise R16
     def test_a_line_that_repeats_is_counted(self) -> None:
         log = self.logger("debug")
         for _ in range(100_000 // 100):
@@ -102,6 +104,7 @@ class RepeatTests(LogCase):
             log.info("{word}", word=word)
         self.assertEqual(len(self.sink.lines), 3)
 
+    # Promise R17
     def test_lines_that_vary_are_bounded_too(self) -> None:
         log = self.logger()
         for number in range(50 * limits.LOG_KINDS):
@@ -110,6 +113,7 @@ class RepeatTests(LogCase):
         self.assertEqual(len(self.sink.lines), limits.LOG_KINDS + 1)
         self.assertIn(f"({49 * limits.LOG_KINDS} other lines", self.sink.lines[-1])
 
+    # Promise R20
     def test_different_addresses_make_no_different_lines(self) -> None:
         log = self.logger()
         for number in range(200):
@@ -117,6 +121,7 @@ class RepeatTests(LogCase):
         self.assertEqual(len(self.sink.lines), 1)
         self.assertTrue(self.sink.lines[0].endswith("Closed socket from ((address))"))
 
+    # Promise R17
     def test_counts_are_not_lost_at_the_end(self) -> None:
         log = self.logger()
         for _ in range(3):
@@ -141,6 +146,7 @@ class AddressTests(LogCase):
         "(192.0.2.7)",
     )
 
+    # Promise R20
     def test_none_is_written(self) -> None:
         log = self.logger()
         for address in self.ADDRESSES:
@@ -151,6 +157,7 @@ class AddressTests(LogCase):
                 self.assertNotIn(part, self.sink.text, str(address))
             self.assertEqual(self.sink.text.count("(address)"), 1, self.sink.text)
 
+    # Promise R20
     def test_nor_in_a_traceback(self) -> None:
         failure = Failure(OSError("cannot reach 192.0.2.7"))
         self.logger().failure("broken", failure)
@@ -200,6 +207,7 @@ class FileTests(SynchronousTestCase):
     def space(self) -> int:
         return sum(path.stat().st_size for path in self.folder.iterdir())
 
+    # Promise R19
     def test_the_space_is_bounded(self) -> None:
         file = self.open()
         for number in range(2000):
@@ -208,6 +216,7 @@ class FileTests(SynchronousTestCase):
         self.assertEqual(len(list(self.folder.iterdir())), limits.LOG_FILES + 1)
         self.assertTrue(self.path.read_text().endswith("line 1999\n"))
 
+    # Promise R19
     def test_and_where_files_cannot_be_moved(self) -> None:
         """A folder that is not the server's, with a file in it that is."""
         file = self.open()
@@ -218,6 +227,7 @@ class FileTests(SynchronousTestCase):
         self.assertLessEqual(self.space(), 1000 + 10)
         self.assertTrue(self.path.read_text().endswith("line 2049\n"))
 
+    # Promise R19
     def test_what_another_version_left_is_deleted(self) -> None:
         for number in range(1, 20):
             (self.folder / f"twistd.log.{number}").write_text("old")
@@ -226,6 +236,7 @@ class FileTests(SynchronousTestCase):
         file.write("y")
         self.assertEqual(len(list(self.folder.iterdir())), limits.LOG_FILES + 1)
 
+    # Promise R121
     def test_reopened_after_it_was_moved(self) -> None:
         file = self.open()
         file.write("before\n")
@@ -282,6 +293,7 @@ class SinkTests(SynchronousTestCase):
             sink.close()
             self.assertTrue((folder / name).exists() or Path(name).exists())
 
+    # Promise R18
     def test_a_line_to_a_pipe_waits_for_no_other(self) -> None:
         raw = io.BytesIO()
         sink = log_output.sink_of({}, io.TextIOWrapper(io.BufferedWriter(raw)))
@@ -321,6 +333,7 @@ class WiringTests(SynchronousTestCase):
         service.setServiceParent(application)
         self.assertIs(application.getComponent(ILogObserver), service.log)
 
+    # Promise R121
     def test_signals_have_handlers_and_those_of_others_stay(self) -> None:
         self.made()
         self.assertEqual(self.handled, [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])

@@ -44,6 +44,7 @@ class UsersTests(AliceTestCase):
         self.assertEqual([user.name for user in users.users], [ALICE, BOB, CAROL])
         self.assertEqual(self.end.said("list"), [(b"", b""), (b"bob", b"")])
 
+    # Promise T59
     def test_a_long_list_is_cut_and_says_so(self) -> None:
         size = 200
         pages = [
@@ -56,6 +57,7 @@ class UsersTests(AliceTestCase):
         self.assertTrue(users.more)
         self.assertEqual(len(self.end.said("list")), limits.MAX_USERS_SHOWN // size + 1)
 
+    # Promise T59
     def test_a_list_that_goes_in_circles_is_refused(self) -> None:
         for second in (["alice"], ["bob"], ["carol", "carol"]):
             self.page((["alice", "bob"], True), (second, True))

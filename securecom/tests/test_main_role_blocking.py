@@ -9,6 +9,7 @@ from securecom.tests.support.scripted_server_case import ALICE, BOB, CAROL, STAT
 
 
 class DismissTests(AliceTestCase):
+    # Promise C27
     def test_to_the_caller_nobody_was_there(self) -> None:
         answer = self.offer()
         self.assertEqual(self.told(self.alice.dismiss()), [None])

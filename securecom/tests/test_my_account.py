@@ -85,11 +85,13 @@ class ForgetMeTests(AliceTestCase):
         forgotten = Forgotten(ALICE, 90, None)
         self.assertEqual(self.told(self.alice.account.forget_me(ALICE)), [forgotten])
 
+    # Promise C53
     def test_what_it_means_sends_nothing(self) -> None:
         self.assertEqual(self.alice.account.means(), ForgetMeMeans(ALICE, 90))
         self.pump()
         self.assertEqual(self.end.said("forget me"), [])
 
+    # Promise C53
     def test_another_name_is_refused_and_nothing_is_sent(self) -> None:
         error = self.fails(self.told(self.alice.account.forget_me(BOB)), BadArgument)
         self.assertIn("Nothing was sent. Yours is alice", error.hint)
@@ -173,6 +175,7 @@ class WordingTests(AliceTestCase):
         text = "".join(Plain(lambda: "12:00").lines(event))
         self.assertTrue(text.isprintable(), text)
 
+    # Promise T58
     def test_none_of_it_can_pass_for_what_the_client_says(self) -> None:
         question = "the pass phrase of your key (hidden; press Enter to cancel)"
         event = DataHeld("al", [DataFact(question, question, f"{' ' * 60}* {question}")])

@@ -86,6 +86,7 @@ class TerminalLinesTests(SynchronousTestCase):
         self.lines.end()
         self.assertEqual(self.read(), [])
 
+    # Promise R38
     def test_a_line_that_the_kernel_may_have_cut_is_refused(self) -> None:
         """The rest of it is gone, in the middle of a character perhaps."""
         most = limits.TERMINAL_LINE
@@ -104,6 +105,7 @@ class TerminalLinesTests(SynchronousTestCase):
         self.assertRaises(TooLong, self.lines.next)
         self.assertEqual(self.read(b"next\n"), ["next"])
 
+    # Promise R39
     def test_a_ctrl_d_in_the_middle_sends_nothing(self) -> None:
         self.assertEqual(self.read(b"half a "), [])
         self.assertFalse(self.lines.is_empty)
@@ -170,6 +172,7 @@ class OutputTests(SynchronousTestCase):
         self.assertEqual(self.transport.value().count(line.encode()), most)
         self.assertTrue(self.transport.value().endswith(b"5 missing\n"))
 
+    # Promise T70
     def test_what_must_not_be_missed_is_taken_also_then(self) -> None:
         self.output.connect(self.transport)
         self.output.pauseProducing()

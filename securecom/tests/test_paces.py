@@ -105,6 +105,7 @@ class PacerTests(SynchronousTestCase):
         self.taken("a", 100, Pace(10, 5.0))
         self.assertEqual(self.pacer.wait("bob", "a", Pace(10, 5.0)), 0)
 
+    # Promise R31
     def test_what_no_longer_counts_is_forgotten(self) -> None:
         self.taken("a", 3, Pace(10, 5.0))
         self.taken("b", 10, Pace(10, 5.0))
@@ -174,10 +175,12 @@ class TurnsTests(SynchronousTestCase):
 
 
 class VocabularyTests(SynchronousTestCase):
+    # Promise R30
     def test_a_command_without_a_pace_cannot_be_made(self) -> None:
         with self.assertRaises(TypeError):
             type("Shout", (vocabulary.PacedCommand,), {})
 
+    # Promise R30
     def test_every_command_that_the_server_takes_has_one(self) -> None:
         """And what it never takes is none that needs one."""
         taken = {
@@ -205,6 +208,7 @@ class VocabularyTests(SynchronousTestCase):
             assert isinstance(command.pace, Pace)
             self.assertGreater(command.pace.count, rate, command)
 
+    # Promise R32
     def test_what_the_disk_works_on_is_slowed_first_and_refused_only_if_it_goes_on(self) -> None:
         for command in (vocabulary.Block, vocabulary.Unblock, vocabulary.ListBlocked):
             assert isinstance(command.pace, Pace)
@@ -267,6 +271,7 @@ class EveryCommandTests(FloodCase):
         if not client.said("goodbye"):
             self.assertGreaterEqual(more, 9)
 
+    # Promise T96, R30
     def test_so_many_are_worked_on_and_the_others_later(self) -> None:
         self.assertGreater(len(PACED), 10)
         for command in PACED:
@@ -274,6 +279,7 @@ class EveryCommandTests(FloodCase):
             self.network = self.server.network
             self.flooded(command)
 
+    # Promise R30
     def test_on_the_request_channel_too(self) -> None:
         client = self.server.client("mallory")
         assert isinstance(vocabulary.Ping.pace, Pace)
@@ -283,6 +289,7 @@ class EveryCommandTests(FloodCase):
         self.network.pump()
         self.assertEqual(len(answered), vocabulary.Ping.pace.count)
 
+    # Promise R31
     def test_who_logs_in_again_does_not_begin_anew(self) -> None:
         assert isinstance(vocabulary.Ping.pace, Pace)
         client = self.client("mallory")
@@ -298,6 +305,7 @@ class EveryCommandTests(FloodCase):
         self.network.advance(vocabulary.Ping.pace.seconds)
         self.assertEqual([one.called for one in answered], [True, True])
 
+    # Promise R35
     def test_what_is_slowed_is_not_lost_and_stays_in_order(self) -> None:
         client = self.server.client("mallory")
         assert isinstance(vocabulary.Ping.pace, Pace)
@@ -310,6 +318,7 @@ class EveryCommandTests(FloodCase):
         self.assertEqual(told, list(range(count)))
         self.assertTrue(client.standard_wire.server.reading)
 
+    # Promise R35
     def test_who_is_slowed_is_not_taken_for_gone(self) -> None:
         client = self.server.client("mallory")
         pace = vocabulary.DialMe.pace
@@ -324,6 +333,7 @@ class EveryCommandTests(FloodCase):
 
 
 class TurnTests(FloodCase):
+    # Promise T96, R33
     def test_a_flood_in_one_read_does_not_go_before_anothers_command(self) -> None:
         mallory, bob = self.client("mallory"), self.client("bob")
         served: list[str] = []
@@ -335,6 +345,7 @@ class TurnTests(FloodCase):
         self.assertEqual(served.count("mallory"), 100)
         self.assertLessEqual(served.index("bob"), 2 * limits.COMMANDS_A_TURN)
 
+    # Promise R33
     def test_a_long_command_is_a_turn_of_its_own(self) -> None:
         mallory, bob = self.client("mallory"), self.client("bob")
         served: list[str] = []
@@ -358,6 +369,7 @@ class TurnTests(FloodCase):
 
         self.patch(lane, "take", one)
 
+    # Promise R33
     def test_who_logs_in_waits_for_nobodys_turn(self) -> None:
         newcomer = ManualClient(self.server, self.server.enrolled("carol"))
         self.patch(self.server.reception.turns, "take", lambda: False)
@@ -365,6 +377,7 @@ class TurnTests(FloodCase):
         self.assertEqual(newcomer.log_in()["name"], "carol")
         newcomer.prove()
 
+    # Promise R33
     def test_while_commands_wait_the_rest_is_not_read(self) -> None:
         client = self.client("mallory")
         waiting: list[object] = []
@@ -388,6 +401,7 @@ class TurnTests(FloodCase):
 
 
 class ChatTests(FloodCase):
+    # Promise R35
     def test_chat_frames_are_no_commands(self) -> None:
         """They have no pace, and as many as people write wait for no turn."""
         alice, bob = self.server.client("alice"), self.server.client("bob")
@@ -401,6 +415,7 @@ class ChatTests(FloodCase):
         self.network.pump()
         self.assertEqual(bob.received, b"".join(b"%d " % number for number in range(count)))
 
+    # Promise R34
     def test_a_flood_of_chat_frames_takes_turns_with_commands(self) -> None:
         alice, bob, carol = (self.server.client(name) for name in ("alice", "bob", "carol"))
         stream = chatting(alice, bob, "bob")
@@ -436,6 +451,7 @@ class ChatTests(FloodCase):
         self.patch(carol.leg.control, "take", taken)
         return order
 
+    # Promise R34
     def test_while_a_flood_of_them_waits_the_rest_is_not_read(self) -> None:
         alice, bob = self.server.client("alice"), self.server.client("bob")
         stream = chatting(alice, bob, "bob")
@@ -447,6 +463,7 @@ class ChatTests(FloodCase):
         self.assertFalse(alice.standard_wire.server.reading)
         self.assertLess(len(bob.received), limits.CHAT_SHARE)
 
+    # Promise R35
     def test_behind_commands_that_wait_they_keep_their_place(self) -> None:
         alice, bob = self.server.client("alice"), self.server.client("bob")
         stream = chatting(alice, bob, "bob")

@@ -142,12 +142,14 @@ class PassPhraseTests(IdentityFileCase):
         error = self.assertRaises(PassPhraseProblem, from_file, self.write(b"right\n", 0o644))
         self.assertIn("chmod 600", error.hint)
 
+    # Promise R76
     def test_a_byte_order_mark_is_no_part_of_a_pass_phrase(self) -> None:
         for mark in (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"):
             error = self.assertRaises(PassPhraseProblem, from_file, self.write(mark + b"x\n"))
             self.assertIn("byte order mark (BOM)", error.what)
             self.assertRaises(PassPhraseProblem, self.piped, mark + b"x\n", from_descriptor)
 
+    # Promise R65
     def test_a_pipe_gives_both_of_its_lines(self) -> None:
         """It is empty when it is opened again."""
         here, there = os.pipe()
@@ -158,6 +160,7 @@ class PassPhraseTests(IdentityFileCase):
         self.assertEqual([read(), read()], [b"one", b"two"])
         self.assertRaises(PassPhraseProblem, read)
 
+    # Promise R75
     def test_a_pass_phrase_is_one_however_its_accents_are_typed(self) -> None:
         composed, apart = "caf\xe9", "cafe\N{COMBINING ACUTE ACCENT}"
         self.assertEqual(Person(apart, composed).terminal.new(), apart.encode())
@@ -169,6 +172,7 @@ class PassPhraseTests(IdentityFileCase):
                 file.unlock(typed.encode())
             self.assertRaises(PassPhraseProblem, file.unlock, b"cafe")
 
+    # Promise R75
     def test_a_key_of_another_program_with_separate_accents(self) -> None:
         """Other programs take what is typed as it comes."""
         composed, apart = "caf\xe9", "cafe\N{COMBINING ACUTE ACCENT}"

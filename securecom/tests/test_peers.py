@@ -29,6 +29,7 @@ from securecom.tests.support.tls_case import TLSCase
 
 
 class PinnedServerTests(TLSCase):
+    # Promise T2
     def test_every_bad_certificate(self) -> None:
         for case, (credentials, why) in bad_servers(self.authority).items():
             client, server = self.ours(), self.ours()
@@ -72,6 +73,7 @@ class PinnedServerTests(TLSCase):
         self.meet(client, client_tls, Plain(), PlainTLS(chain=chain, key=leaf.key))
         self.assert_refused(client, ServerMismatch)
 
+    # Promise R77
     def test_the_pinned_ca_once_it_has_expired(self) -> None:
         stale = Authority(days=(-9, -1))
         client_tls = tls.standard_client(self.identity, server_id(stale.certificate))
@@ -79,6 +81,7 @@ class PinnedServerTests(TLSCase):
         self.meet(client, client_tls, self.ours(), tls.standard_server(stale.credentials()))
         self.assert_refused(client, ClockIsOff, "24 hours ahead")
 
+    # Promise R77
     def test_a_clock_that_is_off_is_no_impostor(self) -> None:
         """It says by how much, and that is no reason to give the server up."""
         for words, credentials in bad_dates(self.authority).items():
@@ -87,6 +90,7 @@ class PinnedServerTests(TLSCase):
             self.assert_refused(client, ClockIsOff, f"clock seems to be {words}")
             self.assertFalse(server.is_secured)
 
+    # Promise R77
     def test_before_the_pinned_ca_was_made(self) -> None:
         young = Authority(days=(20000, 20001))
         client_tls = tls.standard_client(self.identity, server_id(young.certificate))
@@ -94,6 +98,7 @@ class PinnedServerTests(TLSCase):
         self.meet(client, client_tls, self.ours(), tls.standard_server(young.credentials()))
         self.assert_refused(client, ClockIsOff, "20000 days behind")
 
+    # Promise R79
     def test_whoever_is_not_the_server_cannot_blame_the_clock(self) -> None:
         for credentials in bad_dates(Authority()).values():
             client = self.ours()
@@ -174,6 +179,7 @@ class IdentityTests(TLSCase):
         _, server = self.show(tampered(identity.certificate), key=identity.private_key)
         self.assert_refused(server, WireError, "bad signature")
 
+    # Promise T11
     def test_a_key_of_small_order(self) -> None:
         certificate = small_order_certificate()
         error = self.assertRaises(WireError, peers.any_identity, certificate, 18, 0)
@@ -205,6 +211,7 @@ class ExactKeyTests(TLSCase):
         self.meet(here, caller, there, callee)
         return here, there
 
+    # Promise T41
     def test_an_impostor_as_callee_sees_nothing_of_the_caller(self) -> None:
         seen: list[x509.Certificate] = []
 
@@ -223,6 +230,7 @@ class ExactKeyTests(TLSCase):
         self.assert_refused(there, PeerKeyChanged, "not the one expected")
         self.assertIsInstance(here.end, SSL.Error)
 
+    # Promise T42
     def test_our_own_key_sent_back_to_us(self) -> None:
         mirror = tls.chat_end(self.caller, self.eve.public_key)
         here, _ = self.chat(tls.chat_end(self.caller, self.callee.public_key), mirror)

@@ -99,12 +99,14 @@ class PlainTests(SynchronousTestCase):
         self.assertEqual(language.lines(e.Delivered(1)), ["08:05  -- 1 delivered"])
         self.assertEqual(language.lines(e.Delivered(2)), ["08:05  -- delivered"])
 
+    # Promise T68
     def test_every_line_of_a_peers_text_bears_the_name(self) -> None:
         lines = plain().lines(e.Message("bob", HOSTILE))
         self.assertEqual(len(lines), 2)
         self.assertTrue(lines[0].startswith("08:05  bob| "))
         self.assertTrue(lines[1].startswith("       bob| "))
 
+    # Promise T67
     def test_nothing_in_a_peers_text_reaches_the_terminal_raw(self) -> None:
         for line in plain().lines(e.Message("bob", HOSTILE)):
             self.assertTrue(line.isprintable(), repr(line))
@@ -297,6 +299,7 @@ class PlainTests(SynchronousTestCase):
             )
             self.assertIn("/verify yes or /verify no", last)
 
+    # Promise C1
     def test_a_qr_code_holds_the_digits_and_nothing_that_a_terminal_obeys(self) -> None:
         digits = "19055174454966026154" * 3
         _, *drawn, last = plain(columns=80).lines(e.SafetyCode("bob", digits, "met"))
@@ -307,6 +310,7 @@ class PlainTests(SynchronousTestCase):
         opposite = [[not dark for dark in row] for row in modules(inverted)]
         self.assertEqual(opposite, expected_modules(digits, 4))
 
+    # Promise R47
     def test_a_qr_code_has_the_size_that_fits(self) -> None:
         """33 modules with their quiet, or 29: two blanks each, else half blocks; never wrapped."""
         for columns, rows_, wide, border in (
@@ -331,6 +335,7 @@ class PlainTests(SynchronousTestCase):
                 wanted = expected_modules(DIGITS, border, whole=wide)
                 self.assertEqual([[one != inverted for one in row] for row in dark], wanted)
 
+    # Promise R47
     def test_where_no_qr_code_fits_a_word_says_what_would(self) -> None:
         self.assertEqual(least_room(DIGITS), (29, 18))
         for columns, rows_ in ((28, 50), (200, 17)):
@@ -341,6 +346,7 @@ class PlainTests(SynchronousTestCase):
             self.assertIn("needs a terminal of 29 columns and 18 rows", told.replace("* ", ""))
             self.assertNotIn("\x1b", told)
 
+    # Promise R48
     def test_verify_qr_invert_inverts_that_code_and_no_other(self) -> None:
         language = Plain(lambda: "08:05", lambda: Screen(80, 40, True))
         event = e.SafetyCode("bob", DIGITS, "met")
@@ -509,6 +515,7 @@ class RowsTests(SynchronousTestCase):
         for piece in pieces:
             self.assertLessEqual(sum(map(rows.cells, piece)), max(width, 8))
 
+    # Promise R50
     def test_addresses_and_fingerprints_stay_whole(self) -> None:
         """No gutter inside: they are there to be copied."""
         link = "securecom://chat.example.org:4241/abcdefghijklmnopqrstuvwxyz234567"
@@ -524,6 +531,7 @@ class RowsTests(SynchronousTestCase):
                     self.assertNotIn("", pieces)
         self.assertEqual(list(rows.broken(f"see {pin} now", 40)), ["see", pin, "now"])
 
+    # Promise T68, R50
     def test_only_these_are_longer_than_a_row_and_none_can_look_like_one_of_ours(self) -> None:
         fake = "08:05   *  you are verified"
         for text in ("x" * 90, f"x://{'y' * 60}{fake}", f"SHA256:{'z' * 50}", f"a://b|{'c' * 60}"):
@@ -537,6 +545,7 @@ class RowsTests(SynchronousTestCase):
         lines = plain(columns=40).lines(e.Asked("bob", "changed", pin, 48))
         self.assertEqual(sum(pin in line for line in lines), 2)
 
+    # Promise R49
     def test_ambiguous_width_is_one_cell_in_latin_greek_and_cyrillic(self) -> None:
         for c in "\u00e0\u00df\u03b1\u03a9\u0434\u042f\u0451":
             self.assertEqual(unicodedata.east_asian_width(c), "A")
@@ -545,6 +554,7 @@ class RowsTests(SynchronousTestCase):
     def test_rows_break_at_blanks(self) -> None:
         self.assertEqual(list(rows.broken("one two three four", 9)), ["one two", "three", "four"])
 
+    # Promise T68
     def test_what_the_tables_may_not_know_takes_two_cells(self) -> None:
         one = "az\u00eb\u010d\u1e9e\u1f04\u0457\u00a0"
         self.assertEqual([rows.cells(c) for c in one], [1] * len(one))

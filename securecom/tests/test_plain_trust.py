@@ -44,6 +44,7 @@ NOT_OTHERS = {"online", "fingerprints", "setting", "my-data", "forget-me-means",
 
 
 class EventTests(SynchronousTestCase):
+    # Promise C6
     def test_every_event_with_a_name_says_it_or_stands_behind_one_that_does(self) -> None:
         kinds = [kind for kind in vars(events).values() if getattr(kind, "kind", "")]
         names = {kind.kind: {field.name for field in dataclasses.fields(kind)} for kind in kinds}
@@ -107,6 +108,7 @@ class ClientTests(AliceTestCase):
         self.offer(OTHER_CHAT, "bob")
         self.assertEqual(self.notes.last(RefusedForYou), RefusedForYou(BOB, "verified", "busy"))
 
+    # Promise C6
     def test_who_asked_in_vain(self) -> None:
         """As it is when it is shown."""
         self.offer()

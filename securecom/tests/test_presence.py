@@ -71,6 +71,7 @@ class ReadingTests(SynchronousTestCase):
         for of_day, wait in ((noon + 60, 60), (noon - 60, DAY - 60), (noon, DAY)):
             self.assertEqual(next_time(of_day, days + noon), days + noon + wait)
 
+    # Promise R12
     def test_what_the_wall_shows(self) -> None:
         """Also when the machine's time zone is changed under a running process."""
         former = os.environ.get("TZ")
@@ -93,6 +94,7 @@ class KeepingTests(AliceTestCase):
         """Available or not, and the terms, as the server was told last."""
         return self.end.said("available")[-1], self.end.said("terms")[-1]
 
+    # Promise C17
     def test_for_a_while(self) -> None:
         self.told(self.alice.set_available(AvailabilityTerms(60)))
         self.assertEqual(self.last(), (True, (60, None)))
@@ -102,6 +104,7 @@ class KeepingTests(AliceTestCase):
         self.assertEqual(self.last(), (False, (None, None)))
         self.assertEqual(self.notes.last(Availability), Availability(False))
 
+    # Promise C19
     def test_away_for_a_while_and_back_to_the_same_people(self) -> None:
         self.told(self.alice.set_available(AvailabilityTerms(3600, names=(BOB,))))
         self.told(self.alice.set_away(Pause(60)))
@@ -126,6 +129,7 @@ class KeepingTests(AliceTestCase):
         self.network.advance(61)
         self.assertTrue(self.alice.is_available)
 
+    # Promise C18
     def test_people_are_those_whom_we_have_met_here(self) -> None:
         self.person.contacts.meet(CAROL, self.carol.public_key)
         self.person.contacts.meet(BOB, self.bob.public_key)
@@ -169,6 +173,7 @@ class KeepingTests(AliceTestCase):
         self.assertEqual(self.last(), (False, (None, None)))
         self.assertIn("more than 1", self.notes.last(Problem).what)
 
+    # Promise T55
     def test_others_are_refused_here_too_whatever_the_server_thinks(self) -> None:
         self.told(self.alice.set_available(AvailabilityTerms(names=(CAROL,))))
         self.assertEqual(self.offer(caller="bob"), ["unavailable"])

@@ -22,6 +22,7 @@ class FileLimitTests(SynchronousTestCase):
         self.assertEqual(which, resource.RLIMIT_NOFILE)
         self.limits = wanted
 
+    # Promise R21
     def test_up_to_the_hard_limit(self) -> None:
         self.assertEqual(process.raise_file_limit(), 65_536)
         self.assertEqual(self.limits, (65_536, 65_536))

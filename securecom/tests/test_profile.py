@@ -141,6 +141,7 @@ class ProfileTests(ProfileCase):
         self.assertEqual(read_profile(self.folder), self.profile())
         self.assertEqual(read_profile(self.folder).choices, Choices())
 
+    # Promise C20
     def test_choices_that_are_kept_leave_everything_else(self) -> None:
         """Also what was changed meanwhile, by hand or by another client."""
         profile = self.profile()

@@ -56,6 +56,7 @@ class RefusalsTests(AliceTestCase):
                 self.assertIsInstance(error, SecurecomError, (command, refusal))
                 self.assertFalse(isinstance(error, OurFault), (command, refusal))
 
+    # Promise R81
     def test_none_says_that_nothing_was_sent(self) -> None:
         """The command was, and whoever it was for may have seen it."""
         for command, order in self.orders().items():
@@ -64,6 +65,7 @@ class RefusalsTests(AliceTestCase):
                 (error,) = self.told(order())
                 self.assertNotIn("othing was sent", str(error), (command, refusal))
 
+    # Promise R81
     def test_a_no_says_that_the_request_was_seen(self) -> None:
         self.patch(StandardChannel, "ask", lambda *_, **__: fail(refusals.Refused("60")))
         (error,) = self.told(self.alice.request_chat(BOB))

@@ -25,6 +25,7 @@ from securecom.tests.support.rekeying_pair import (
 
 
 class WhenTests(RekeyCase):
+    # Promise C37
     def test_by_the_callers_clock(self) -> None:
         self.pair.advance(limits.REKEY_AFTER - 0.1)
         self.check_epoch(0)
@@ -56,9 +57,11 @@ class WhenTests(RekeyCase):
             self.pair.pump()
             self.check_epoch(number)
 
+    # Promise C37
     def test_by_the_bytes_that_the_caller_sent(self) -> None:
         self.check_bytes(self.alice)
 
+    # Promise C37
     def test_by_the_bytes_that_the_callee_sent(self) -> None:
         self.check_bytes(self.bob)
 
@@ -90,6 +93,7 @@ class WhenTests(RekeyCase):
 
     # --- the hard stop ----------------------------------------------------------------------
 
+    # Promise T47, T81
     def test_a_caller_that_never_starts_is_cut_off_by_the_callee(self) -> None:
         self.alice.session._rekeying.end()
         self.pair.advance(limits.EPOCH_SECONDS - 0.1)
@@ -100,6 +104,7 @@ class WhenTests(RekeyCase):
         self.assertIn("renewed in time", str(self.bob.error))
         self.assertEqual(self.alice.over, [("cut-off", [])])
 
+    # Promise T47
     def test_a_callee_that_never_answers_is_cut_off_by_the_caller(self) -> None:
         self.pair.tap = lambda source, data: data if source is self.alice else b""
         due(self.pair)
@@ -108,6 +113,7 @@ class WhenTests(RekeyCase):
         self.pair.advance(0.1)
         self.check_cut(NotRekeyed, self.alice)
 
+    # Promise T47
     def test_a_rekey_that_stands_still_is_cut_off_by_the_callee_too(self) -> None:
         due(self.pair)
         self.pair.pump()
@@ -141,6 +147,7 @@ class WhenTests(RekeyCase):
         self.assertEqual(self.bob.messages[2:], ["x", "y"])
         self.assertEqual(self.alice.over, [("cut-off", [5])])
 
+    # Promise T81
     def test_the_hard_stop_in_bytes_is_exact_for_the_receiver(self) -> None:
         epochs(self.alice).on_worn = lambda one: None
         self.may_still_say(self.bob, 2)
@@ -285,6 +292,7 @@ class GoingOnTests(RekeyCase):
 
 
 class OldKeysTests(RekeyCase):
+    # Promise T46, T119, C38
     def test_the_old_epoch_is_forgotten_on_both_sides(self) -> None:
         old: list[weakref.ref[Any]] = []
         for end in (self.alice, self.bob):
@@ -294,6 +302,7 @@ class OldKeysTests(RekeyCase):
         gc.collect()
         self.assertEqual([one() for one in old], [None] * 4)
 
+    # Promise T119, C38
     def test_no_exporters_key_is_kept(self) -> None:
         secrets: list[bytes] = []
         made = peers.chat_rekey

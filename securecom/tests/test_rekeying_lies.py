@@ -77,16 +77,20 @@ class ServerTests(SynchronousTestCase):
             self.assertEqual(self.pair.alice.messages, [], moment)
             self.assertEqual(self.pair.bob.messages, ["hello"], moment)
 
+    # Promise T45
     def test_each_record_changed(self) -> None:
         self.check_each(lambda source, record: flipped(record, -1))
         self.check_each(lambda source, record: flipped(record, len(record) // 2))
 
+    # Promise T45
     def test_each_record_twice(self) -> None:
         self.check_each(lambda source, record: record * 2)
 
+    # Promise T45
     def test_each_record_left_out(self) -> None:
         self.check_each(lambda source, record: b"")
 
+    # Promise T45
     def test_each_record_of_another_chats_rekey_in_its_place(self) -> None:
         """The same two people: only the keys differ."""
         other = Pair().open()
@@ -113,6 +117,7 @@ class ServerTests(SynchronousTestCase):
             Relay(pair).run(but(moment, other_record))
             self.assertTrue(pair.alice.over or pair.bob.over, moment)
 
+    # Promise T45
     def test_ones_own_records_sent_back(self) -> None:
         for moment in range(RECORDS):
             relay = self.begin()
@@ -124,6 +129,7 @@ class ServerTests(SynchronousTestCase):
             relay.run(but(moment, reflect))
             self.assertTrue(self.pair.alice.over or self.pair.bob.over, moment)
 
+    # Promise T46
     def test_the_old_epochs_words_are_nothing_in_the_new_one(self) -> None:
         """A record of before, once more after both have changed over."""
         pair = Pair().open()
@@ -142,6 +148,7 @@ class ServerTests(SynchronousTestCase):
         self.assertEqual(pair.bob.messages, ["once"])
         self.assertEqual(pair.bob.over, [("cut-off", [])])
 
+    # Promise T23
     def test_it_sees_no_handshake(self) -> None:
         kinds = list[int]()
 
@@ -169,6 +176,7 @@ class PeerTests(RekeyCase):
         """From now on this end shows another key."""
         epochs(end).options = tls.chat_end(key, expected.public_key)
 
+    # Promise T80
     def test_a_callee_with_another_key(self) -> None:
         self.take_key(self.bob, Identity.generate(), self.pair.alice_key)
         self.rekey()
@@ -189,6 +197,7 @@ class PeerTests(RekeyCase):
         self.check_not_rekeyed(PeerKeyChanged, self.alice)
         self.assertIn("our own key", str(self.alice.error))
 
+    # Promise T80
     def test_the_key_of_the_handshake_is_looked_at_again(self) -> None:
         other = Identity.generate().public_key
         self.patch(peers, "peer_key", lambda _: other)
@@ -210,12 +219,14 @@ class PeerTests(RekeyCase):
         self.assertTrue(any(isinstance(one, ProofRefused) for one in refused), refused)
         self.assertTrue(self.alice.over and self.bob.over)
 
+    # Promise T80
     def test_another_chat(self) -> None:
         self.check_disagreement(chat=b"\x07" * 16)
 
     def test_another_server(self) -> None:
         self.check_disagreement(server=b"\x07" * 32)
 
+    # Promise T80
     def test_another_present_epoch(self) -> None:
         """The handshake is good, but whoever vouches for it is not in the present epoch."""
         secrets = [b"a" * 32, b"b" * 32]
@@ -280,6 +291,7 @@ class OutOfTurnTests(RekeyCase):
         self.check_cut(WireError, self.alice)
         self.assertIn("only the caller", str(self.alice.error))
 
+    # Promise R103
     def test_a_caller_that_begins_too_soon(self) -> None:
         pair = Pair().open()
         pair.advance(limits.REKEY_LEAST - 1)
@@ -288,6 +300,7 @@ class OutOfTurnTests(RekeyCase):
         self.assertEqual(pair.bob.over, [("cut-off", [])])
         self.assertIn("too soon", str(pair.bob.error))
 
+    # Promise R103
     def test_a_caller_that_begins_again_too_soon(self) -> None:
         pair = Pair().open()
         pair.advance(limits.REKEY_AFTER)
@@ -296,6 +309,7 @@ class OutOfTurnTests(RekeyCase):
         pair.pump()
         self.assertEqual(pair.bob.over, [("cut-off", [])])
 
+    # Promise R103
     def test_as_soon_as_it_may(self) -> None:
         pair = Pair().open()
         for number in (1, 2, 3):
@@ -304,6 +318,7 @@ class OutOfTurnTests(RekeyCase):
             pair.pump()
             self.assertEqual((epoch(pair.bob).number, pair.bob.over), (number, []))
 
+    # Promise R103
     def test_sooner_by_bytes_of_either_side(self) -> None:
         """Whoever said them, and however fast: the callee has counted no fewer than the caller."""
         self.patch(limits, "REKEY_BYTES", 20_000)

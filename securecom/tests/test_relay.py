@@ -79,10 +79,12 @@ class FakeLeg:
 class ConsentTests(ChatCase):
     """A chat frame without an accepted chat ends its sender's session, nobody else's."""
 
+    # Promise T60
     def test_never_opened(self) -> None:
         self.carol.send(12345, b"x")
         self.assert_thrown_out(self.carol)
 
+    # Promise T61
     def test_somebody_elses_stream(self) -> None:
         self.carol.send(self.stream, b"injected")
         self.assert_thrown_out(self.carol)
@@ -90,11 +92,13 @@ class ConsentTests(ChatCase):
         self.alice.send(self.stream, b"still here")
         self.assertEqual(self.bob.received, b"still here")
 
+    # Promise T61
     def test_another_number_while_chatting(self) -> None:
         self.alice.send(self.stream + 1, b"x")
         self.assert_thrown_out(self.alice)
         self.assertEqual(self.bob.said("closed"), [self.stream])
 
+    # Promise T60
     def test_while_only_asking(self) -> None:
         """Not one byte before the acceptance, whatever number is guessed."""
         dave = self.server.client("dave")
@@ -144,6 +148,7 @@ class EndTests(ChatCase):
             asked = client.ask(vocabulary.EndChat, stream=self.stream)
             self.failureResultOf(asked, refusals.NothingToEnd)
 
+    # Promise T63
     def test_somebody_elses(self) -> None:
         asked = self.carol.ask(vocabulary.EndChat, stream=self.stream)
         self.failureResultOf(asked, refusals.NothingToEnd)
@@ -189,6 +194,7 @@ class BackpressureTests(ChatCase):
         """Bytes that the server holds for Bob."""
         return len(self.bob.standard_wire.server.outgoing)
 
+    # Promise T82
     def test_bounded(self) -> None:
         """By the transport's mark and one read on top, for TLS a little more."""
         self.bob.standard_wire.client.pauseProducing()
@@ -210,6 +216,7 @@ class BackpressureTests(ChatCase):
         self.assertTrue(self.bob.received.endswith(b"last"))
         self.assertEqual((len(self.bob.received) - 4) % limits.MAX_CHAT_CHUNK, 0)
 
+    # Promise T82
     def test_no_progress_ends_the_reader(self) -> None:
         """And frees the writer, so that ending a chat never hangs."""
         self.bob.standard_wire.client.pauseProducing()

@@ -228,6 +228,7 @@ class DeclaredTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.full = FullServer()
 
+    # Promise T25, C50
     def test_every_attribute_is_declared(self) -> None:
         found = {holding.where for holding in self.full.holdings()}
         kinds = (SHOWN, KEPT_BACK, PASSING, NOBODYS)
@@ -259,12 +260,14 @@ class DeclaredTests(SynchronousTestCase):
         self.assertEqual(named, {"Blocks._names", "Account._pages"} & named)
         self.assertIn("Blocks._names", named)
 
+    # Promise C51
     def test_what_is_kept_back_is_said(self) -> None:
         said = {fact.what for fact in NOT_SHOWN}
         self.assertEqual(set(KEPT_BACK.values()) - said, set())
 
 
 class ShownTests(MyDataCase):
+    # Promise T25, C50
     def test_every_part_is_shown_to_somebody_whom_it_concerns(self) -> None:
         full = FullServer()
         parts = {fact.part for client in full.clients.values() for fact in self.facts(client)}
@@ -272,6 +275,7 @@ class ShownTests(MyDataCase):
 
 
 class ForgottenTests(SynchronousTestCase):
+    # Promise T26, C54
     def test_no_trace_of_the_name_is_left_but_in_other_peoples_lists(self) -> None:
         full = FullServer()
         clients = full.clients

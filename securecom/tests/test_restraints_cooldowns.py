@@ -20,6 +20,7 @@ class CooldownTests(SynchronousTestCase):
     def left(self) -> int:
         return self.cooldowns.left(ALICE, BOB)
 
+    # Promise T100, C23
     def test_twice_as_long_each_time_and_never_longer_than_the_last(self) -> None:
         self.assertEqual(self.left(), 0)
         waits = []
@@ -56,6 +57,7 @@ class CooldownTests(SynchronousTestCase):
         self.assertGreater(self.left(), 0)
         self.assertEqual(self.cooldowns.left(CAROL, BOB), 0)
 
+    # Promise R127
     def test_refusals_are_dropped_after_a_day(self) -> None:
         self.cooldowns.refused(ALICE, BOB)
         self.clock.advance(1.0)

@@ -72,6 +72,7 @@ class ServerTests(RequestCase):
         answer = who.done(who.ask(vocabulary.ListAvailable, after=b"", text=b""))
         return "bob" in answer["names"]
 
+    # Promise T97, C18, C21
     def test_only_the_audience_sees_and_asks(self) -> None:
         self.bob.done(self.choose(audience=[CAROL]))
         self.assertEqual((self.sees(self.alice), self.sees(self.carol)), (False, True))
@@ -88,6 +89,7 @@ class ServerTests(RequestCase):
         self.bob.done(self.choose())
         chatting(self.alice, self.bob, "bob")
 
+    # Promise C17
     def test_the_server_ends_it(self) -> None:
         self.bob.done(self.choose(seconds=20))
         self.server.network.advance(19)

@@ -64,6 +64,7 @@ class RateTests(SynchronousTestCase):
             rate.allow(key)
         self.assertFalse(rate.allow("a"))
 
+    # Promise R127
     def test_keys_are_dropped_when_their_window_is_over(self) -> None:
         """Or who asked whom would be kept for as long as the server runs."""
         rate = self.rate()
@@ -91,6 +92,7 @@ class RateTests(SynchronousTestCase):
         rate.drop_old()
         self.assertEqual(list(rate), [])
 
+    # Promise R127
     def test_churn_of_many_pairs_does_not_grow(self) -> None:
         """600 people who each ask somebody new all the time, for longer than the window."""
         rate = Rate[tuple[int, int]](3, 600.0, lambda: self.now)
@@ -102,6 +104,7 @@ class RateTests(SynchronousTestCase):
             most = max(most, len(list(rate)))
         self.assertEqual(most, 600 * 10)
 
+    # Promise R127
     def test_what_a_key_costs(self) -> None:
         """The first event of each key: less than half of what a deque took, names not counted."""
         rate = Rate[int](3, 600.0, lambda: self.now)

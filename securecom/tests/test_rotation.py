@@ -41,6 +41,7 @@ PHRASE = b"correct horse"
 
 
 class RenewTests(RotationCase):
+    # Promise C12
     def test_done(self) -> None:
         (event,) = self.renew()
         self.check_new(event)
@@ -56,6 +57,7 @@ class RenewTests(RotationCase):
         self.alice = self.start()
         self.check_new(event)
 
+    # Promise C14
     def test_peers_follow_without_an_alarm_and_are_told_once(self) -> None:
         self.check_talks()
         self.alice.main.request_chat(BOB)
@@ -73,6 +75,7 @@ class RenewTests(RotationCase):
         trusts = [asked.trust for asked in self.bob.notes.of(Asked)]
         self.assertEqual(trusts, ["new", "met", "followed-verified", "verified"])
 
+    # Promise T120, C16
     def test_a_reset_after_it_shows_as_a_changed_key(self) -> None:
         """The way out after a theft: no statement of before leads to the key that is given then."""
         self.check_talks()
@@ -125,6 +128,7 @@ class RenewTests(RotationCase):
         self.renew()
         self.assertEqual(seen, [True])
 
+    # Promise T121
     def test_the_old_file_is_overwritten_where_it_was(self) -> None:
         before = self.identity.read_bytes()
         with self.identity.open("rb") as old:

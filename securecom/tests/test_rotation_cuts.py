@@ -128,6 +128,7 @@ class InterruptedTests(RotationCase):
         self.comes_back()
         self.check_dropped()
 
+    # Promise C12
     def test_on_the_way_to_the_server_and_the_client_ends(self) -> None:
         self.before_the_server()
         self.starts_again()
@@ -138,6 +139,7 @@ class InterruptedTests(RotationCase):
         self.comes_back()
         self.check_new(self.settled(KeyRenewed))
 
+    # Promise C12
     def test_on_the_way_back_and_the_client_ends(self) -> None:
         self.before_the_answer()
         self.starts_again()

@@ -14,6 +14,7 @@ class SafetyNumberTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.a, self.b = Identity.generate().public_key, Identity.generate().public_key
 
+    # Promise C1
     def test_both_sides_see_the_same(self) -> None:
         number = safety_number((ALICE, self.a), (BOB, self.b))
         self.assertEqual(number, safety_number((BOB, self.b), (ALICE, self.a)))
@@ -31,6 +32,7 @@ class SafetyNumberTests(SynchronousTestCase):
         }
         self.assertEqual(len(numbers), 6)
 
+    # Promise T33
     def test_one_in_the_middle_shows_two_numbers(self) -> None:
         mallory = [Identity.generate().public_key for _ in range(2)]
         for to_alice, to_bob in ((mallory[0], mallory[0]), (mallory[0], mallory[1])):

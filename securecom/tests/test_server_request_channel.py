@@ -51,12 +51,14 @@ class ChannelCases(SynchronousTestCase):
         self.assertEqual(answer["proof"], peers.mac(key, b"server", binding))
         self.assertTrue(self.session().reachable)
 
+    # Promise T5
     def test_wrong_key(self) -> None:
         channel = self.open()
         proof = self.client.proof(channel)
         proof["proof"] = peers.mac(bytes(32), b"daemon", peers.request_binding(channel.tls))
         self.refused(channel, **proof)
 
+    # Promise T5
     def test_proof_for_another_connection(self) -> None:
         """A replayed proof is bound to where it was first sent."""
         other = self.client.open_request_channel()
@@ -212,11 +214,13 @@ class DialTests(ChannelCases):
         self.server.network.advance(limits.CLOSE_DEADLINE)
         self.failureResultOf(self.answers[0], refusals.NotDialling)
 
+    # Promise T85
     def test_only_to_the_clients_own_address(self) -> None:
         """Where its standard channel comes from, whatever it would like."""
         self.open()
         self.assertEqual(self.server.dialled, [("192.0.2.1", 4242)])
 
+    # Promise T85
     def test_only_the_operators_port(self) -> None:
         self.listen(22)
         self.failureResultOf(self.client.ask(vocabulary.DialMe, port=22), refusals.NotDialling)
@@ -229,6 +233,7 @@ class DialTests(ChannelCases):
         self.failureResultOf(client.ask(vocabulary.DialMe, port=4242), refusals.NotDialling)
         self.assertEqual(server.dialled, [])
 
+    # Promise T85
     def test_any_port_is_for_this_machine_only(self) -> None:
         """An operator's 0 serves tests and demos, not the network."""
         server = MemoryServer(dial=0)

@@ -172,12 +172,14 @@ class ProxyPortTests(SynchronousTestCase):
             ListeningPort(endpoint, Factory()).privilegedStartService()
         return [str(formatEvent(one)) for one in logged if one["log_level"] is LogLevel.warn]
 
+    # Promise R113
     def test_it_is_told_when_it_listens(self) -> None:
         (line,) = self.warnings("haproxy:tcp:4241")
         self.assertIn("port 4241 believes the PROXY header of whoever connects", line)
         for description in ("tcp:4241", "haproxy:unix:/run/x"):
             self.assertEqual(self.warnings(description), [], description)
 
+    # Promise R113
     def test_which_addresses(self) -> None:
         proxied, plain = (serverFromString(MemoryReactor(), f"{x}tcp:1") for x in ("haproxy:", ""))
         for host in ("0.0.0.0", "::", "8.8.8.8", "2606:4700::1"):
@@ -281,6 +283,7 @@ class ClockTests(ServiceCase):
         self.assertEqual(len(queries), 3)  # users, blocks, names in quarantine
         self.assertEqual([client.said("goodbye") for client in clients], [[], [], []])
 
+    # Promise R127
     def test_who_asked_whom_is_forgotten_also_when_nobody_asks_any_more(self) -> None:
         server = self.start()
         board = server.reception.switchboard
@@ -310,6 +313,7 @@ class ClockTests(ServiceCase):
         shown = self.shown_certificate()
         self.assertEqual(shown, self.state.credentials.certificate)
 
+    # Promise R123
     def test_the_end_of_the_ca_is_told_at_the_start_and_while_running(self) -> None:
         self.patch(limits, "CA_WARN_DAYS", limits.CA_DAYS + 1)
         with capturedLogs() as logged:

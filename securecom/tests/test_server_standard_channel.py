@@ -36,6 +36,7 @@ class LogInTests(SynchronousTestCase):
         server = MemoryServer(dial=None)
         self.assertIsNone(ManualClient(server, server.enrolled("alice")).log_in()["dial_port"])
 
+    # Promise T11
     def test_unknown_key(self) -> None:
         client = ManualClient(self.server, Identity.generate())
         self.assertRaises(refusals.NotEnrolled, client.log_in)
@@ -45,6 +46,7 @@ class LogInTests(SynchronousTestCase):
         self.server.registry.disable(Name("alice"))
         self.assertRaises(refusals.Disabled, client.log_in)
 
+    # Promise T124
     def test_second_session_is_refused(self) -> None:
         """The first one goes on."""
         first = self.server.client("alice")
@@ -52,6 +54,7 @@ class LogInTests(SynchronousTestCase):
         self.assertRaises(refusals.AlreadyOnline, second.log_in)
         self.assertEqual(first.done(first.ask(vocabulary.Ping)), {})
 
+    # Promise T124
     def test_takeover(self) -> None:
         """The first one is told, and gone; the second has the name."""
         first = self.server.client("alice")
@@ -87,6 +90,7 @@ class LogInTests(SynchronousTestCase):
         self.assertRaises(refusals.NotEnrolled, client.log_in)
         self.assertRaises(ConnectionLost, client.log_in)
 
+    # Promise T12
     def test_no_command_before_log_in(self) -> None:
         """Nobody lists, asks or enrols from the door."""
         identity = self.server.enrolled("alice")
@@ -98,6 +102,7 @@ class LogInTests(SynchronousTestCase):
             client = ManualClient(self.server, identity)
             self.failureResultOf(client.ask(command, **arguments), ConnectionLost)
 
+    # Promise T12
     def test_chat_bytes_before_log_in(self) -> None:
         """The connection ends, whatever they are."""
         client = ManualClient(self.server, self.server.enrolled("alice"))
@@ -155,6 +160,7 @@ class EnrolmentTests(SynchronousTestCase):
         self.enrol()
         self.failureResultOf(self.enrol(identity=Identity.generate()), refusals.BadInvitation)
 
+    # Promise T9
     def test_unknown(self) -> None:
         self.failureResultOf(self.enrol(b"x" * limits.TOKEN_BYTES), refusals.BadInvitation)
 
@@ -166,6 +172,7 @@ class EnrolmentTests(SynchronousTestCase):
         """One key is one user."""
         self.failureResultOf(self.enrol(identity=self.server.enrolled("bob")), refusals.KeyInUse)
 
+    # Promise T9
     def test_one_guess_a_connection(self) -> None:
         """Whoever guesses tokens pays a handshake for each."""
         self.failureResultOf(self.enrol(b"x"), refusals.BadInvitation)
@@ -213,6 +220,7 @@ class SessionTests(SynchronousTestCase):
         self.assertIsNone(lively.standard.lost_reason)
         self.assertIsNone(lively.request.lost_reason)
 
+    # Promise T123
     def test_disabled_while_on_line(self) -> None:
         """The next look at the registry ends the session, and only that one."""
         alice, bob = self.server.client("alice"), self.server.client("bob")
@@ -222,6 +230,7 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(alice.said("goodbye"), ["disabled"])
         self.assertEqual(bob.said("goodbye"), [])
 
+    # Promise T123
     def test_key_reset_or_user_removed_while_on_line(self) -> None:
         alice, bob = self.server.client("alice"), self.server.client("bob")
         self.server.registry.reset_key(Name("alice"))

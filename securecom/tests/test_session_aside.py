@@ -43,6 +43,7 @@ class RequestTests(SynchronousTestCase):
     def heard(self) -> list[str]:
         return [what for what, _ in self.bob.heard]
 
+    # Promise T104
     def test_the_ping_is_answered_before_anybody_is_asked(self) -> None:
         asked = self.alice.ask(vocabulary.RequestChat, callee=BOB)
         self.alice.done(self.alice.ask(vocabulary.Ping))
@@ -61,6 +62,7 @@ class RequestTests(SynchronousTestCase):
         self.wait(PAUSE)
         self.assertEqual(self.heard(), ["offer", "withdrawn"])
 
+    # Promise T104
     def test_and_when_it_is_noted_as_missed(self) -> None:
         self.bob.done(self.bob.ask(vocabulary.SetAvailability, available=False))
         self.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)

@@ -70,6 +70,7 @@ class NobodyTests(SettingsCase):
         super().setUp()
         self.set("ask nobody")
 
+    # Promise T55
     def test_a_running_lease_ends(self) -> None:
         self.assertFalse(self.alice.is_available)
         self.assertEqual(self.last(), (False, None, None))
@@ -88,6 +89,7 @@ class NobodyTests(SettingsCase):
         self.assertFalse(self.alice.is_available)
         self.assertEqual(self.again().said("available"), [])
 
+    # Promise C20
     def test_available_says_how_to_change_it(self) -> None:
         self.meet(BOB)
         for terms in (
@@ -120,6 +122,7 @@ class PeopleTests(SettingsCase):
         super().setUp()
         self.meet(BOB)
 
+    # Promise T55, C20
     def test_a_running_lease_is_for_them_only(self) -> None:
         self.set("ask people")
         self.assertEqual(self.last(), (True, [BOB], None))
@@ -136,6 +139,7 @@ class PeopleTests(SettingsCase):
         self.set("ask anyone")
         self.assertEqual(self.last(), (True, [BOB, CAROL], None))
 
+    # Promise T97
     def test_available_is_to_them(self) -> None:
         self.set("ask people")
         for terms in (
@@ -290,10 +294,12 @@ class KeepingTests(SettingsCase):
             ],
         )
 
+    # Promise C20
     def test_what_was_kept_counts_at_the_next_start(self) -> None:
         self.come(Choices("people", BusyAudience(names=(BOB,))))
         self.assertEqual(self.last(self.server.people[Name("dave")]), (True, [], [BOB]))
 
+    # Promise C20
     def test_available_at_the_start_does_not_go_past_it(self) -> None:
         dave = self.come(Choices("nobody", NOBODY), available=True)
         self.assertFalse(dave.main.is_available)

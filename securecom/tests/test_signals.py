@@ -65,6 +65,7 @@ class HandlerTests(SynchronousTestCase):
         self.addCleanup(signal.signal, signal.SIGUSR1, signal.getsignal(signal.SIGUSR1))
         self.reactor = LaterReactor()
 
+    # Promise R1
     def test_the_call_is_made_in_the_reactors_next_turn(self) -> None:
         seen: list[str] = []
         on_signal(self.reactor, signal.SIGUSR1, seen.append, "came")
@@ -74,6 +75,7 @@ class HandlerTests(SynchronousTestCase):
         self.reactor.turn()
         self.assertEqual(seen, ["came", "came"])
 
+    # Promise R1
     def test_a_signal_in_the_middle_of_a_log_line_loses_no_line(self) -> None:
         file = SignallingFile()
         log_file = io.TextIOWrapper(io.BufferedWriter(file), encoding="utf-8")
@@ -87,6 +89,7 @@ class HandlerTests(SynchronousTestCase):
 
 
 class EverywhereTests(SynchronousTestCase):
+    # Promise R2
     def test_nobody_else_installs_a_handler(self) -> None:
         if not (ROOT / "benchmarks").exists():
             raise SkipTest("an installed package has only a part of the source")

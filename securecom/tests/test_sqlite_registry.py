@@ -112,6 +112,7 @@ class LastDefenceTests(RegistryFileCase):
         user = self.successResultOf(self.open().user(ALICE))
         self.assertEqual(user and user.key and user.key.raw, self.key)
 
+    # Promise T126
     def test_an_invitation_left_over_for_a_name_in_quarantine(self) -> None:
         self.connect().execute(
             "INSERT INTO invitations VALUES (1, 'carol', ?, ?)", (hashed(1), LATER)
@@ -354,12 +355,14 @@ class ConnectionTests(RegistryFileCase):
         for setting, value in (("synchronous", 3), ("secure_delete", 1), ("foreign_keys", 1)):
             self.assertEqual(connection.execute(f"PRAGMA {setting}").fetchone(), (value,))
 
+    # Promise T111
     def test_privacy_does_not_rest_on_how_sqlite_was_built(self) -> None:
         connection = self.connect()
         connection.execute("PRAGMA secure_delete = OFF")
         database._set_up(connection)
         self.assertEqual(connection.execute("PRAGMA secure_delete").fetchone(), (1,))
 
+    # Promise T111
     def test_what_was_removed_is_gone_from_the_file(self) -> None:
         registry, key = self.open(), new_key()
         self.successResultOf(registry.invite(Name("mallory-the-marked"), hashed(1), LATER))

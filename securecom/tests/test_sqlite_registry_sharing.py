@@ -53,6 +53,7 @@ class SharingTests(RegistryFileCase):
         self.assertGreaterEqual(len(seen), at)
         return result
 
+    # Promise T10
     def test_fifty_connections_spend_one_invitation_once(self) -> None:
         self.invite(ALICE, 1)
         spenders = [self.open() for _ in range(50)]
@@ -77,6 +78,7 @@ class SharingTests(RegistryFileCase):
         self.invite(ALICE, 1)
         self.assertEqual(self.both_spend(at=1), (BadInvitation, ALICE))
 
+    # Promise T10
     def test_once_the_first_has_begun_it_wins(self) -> None:
         for at in range(2, SPEND_STATEMENTS + 1):
             name = Name(f"alice{at}")
@@ -97,6 +99,7 @@ class SharingTests(RegistryFileCase):
             second = [outcome(other.spend(hashed(2 * at + 1), key, NOW))]
         return [first, *second]
 
+    # Promise T10
     def test_at_no_moment_one_key_gets_two_names(self) -> None:
         for at in range(2, SPEND_STATEMENTS + 1):
             self.invite(Name(f"a{at}"), 2 * at)

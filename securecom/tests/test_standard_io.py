@@ -98,6 +98,7 @@ class StandardIOTests(SynchronousTestCase):
         standard_io.fill_missing()
         self.assertEqual(os.read(here, 1), b"")
 
+    # Promise R40
     def test_only_an_end_with_exit_code_0_leaves_what_was_typed_to_the_shell(self) -> None:
         class UnforeseenError(Exception):
             pass

@@ -50,6 +50,7 @@ class PathTests(SynchronousTestCase):
         self.refused("a\0b")
         self.refused("~\0/b")
 
+    # Promise R54
     def test_a_working_folder_that_is_gone(self) -> None:
         def gone() -> str:
             raise FileNotFoundError(errno.ENOENT, "No such file or directory")
@@ -57,6 +58,7 @@ class PathTests(SynchronousTestCase):
         self.patch(os, "getcwd", gone)
         self.assertIn("folder that exists", self.refused("x").hint)
 
+    # Promise R53
     def test_a_user_without_a_home_makes_no_folder_called_tilde(self) -> None:
         self.unknown_user()
         for find in (lambda: platformdirs.user_data_dir("x"), lambda: "~/.local"):
@@ -85,6 +87,7 @@ class SystemErrorTests(SynchronousTestCase):
             raise error
         return str(caught.exception)
 
+    # Promise R57
     def test_of_a_file(self) -> None:
         line = self.told(OSError(errno.EROFS, "Read-only file system", "/x"))
         self.assertIn("/x: read-only file system", line)
@@ -144,6 +147,7 @@ class TildeTests(Process):
         for part in (*parts, "~no-such-user-here"):
             self.assertIn(part, errors)
 
+    # Promise R52
     def test_client_options(self) -> None:
         data = ("--data-dir", str(self.folder))
         link = INVITATION.link()
@@ -156,16 +160,19 @@ class TildeTests(Process):
         ):
             self.one_line(self.client(option, NOBODY, *words), option)
 
+    # Promise R52
     def test_variables(self) -> None:
         for name, run in (("SECURECOM_HOME", self.client), ("SECURECOM_STATE", self.server)):
             self.setting(name)
             self.one_line(run(), name)
         self.one_line(self.admin("users"), "SECURECOM_STATE")
 
+    # Promise R52
     def test_admin_and_server(self) -> None:
         self.one_line(self.admin("--state", NOBODY, "users"), "--state")
         self.one_line(self.server("--state", NOBODY), "--state")
 
+    # Promise R52
     def test_identity_of_a_profile(self) -> None:
         profile = profile_of(Profiles(self.folder), self.folder / "new")
         file = profile.folder / "profile.toml"
@@ -193,6 +200,7 @@ class FullDeviceTests(Process):
         self.addCleanup(device.close)  # and nothing fails any more when it is closed
         return device
 
+    # Promise R60
     def test_each_command(self) -> None:
         data = ("--data-dir", str(self.folder))
         profile_of(Profiles(self.folder), self.folder / "new")
@@ -220,6 +228,7 @@ class FullDeviceTests(Process):
                 if run != self.client or part == __version__:
                     self.assertIn(part, output.getvalue())
 
+    # Promise R60
     def test_no_output_at_all(self) -> None:
         self.patch(sys, "stdout", None)
         self.assertRaises(OutputFailed, print_all, "x")

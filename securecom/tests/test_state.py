@@ -46,6 +46,7 @@ class FirstStartTests(StateCase):
         names = {"lock", *(f"server/{name}" for name in (CA, LEAF, REGISTRY, SETTINGS))}
         self.assertEqual(modes, dict.fromkeys(names, 0o600))
 
+    # Promise T112
     def test_private_even_with_a_careless_umask(self) -> None:
         before = os.umask(0)
         self.addCleanup(os.umask, before)
@@ -233,6 +234,7 @@ class LockTests(StateCase):
         self.inside(CA).write_bytes(whole)
         self.start()
 
+    # Promise R56
     def test_a_disk_without_locks_is_told_in_one_line(self) -> None:
         """NFS without its lock daemon says ENOLCK or EOPNOTSUPP."""
         for number, hint in (

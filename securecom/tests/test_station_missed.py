@@ -24,6 +24,7 @@ class NotedTests(SynchronousTestCase):
     def trust(name: Name) -> Trust:
         return "verified" if name == BOB else "met"
 
+    # Promise C29
     def test_by_name_the_latest_first(self) -> None:
         self.assertTrue(self.missed.note(BOB))
         self.clock.advance(5)
@@ -84,6 +85,7 @@ class ServerTests(RequestCase):
         self.bob.done(self.bob.ask(vocabulary.SetAvailability, available=False))
         self.assertEqual(self.missed(), [])
 
+    # Promise T93, R95
     def test_when_all_together_asked_too_often(self) -> None:
         """Or nobody could tell who keeps the others away."""
         self.patch(self.server.switchboard.restraints.to_callee, "_count", 0)
@@ -135,6 +137,7 @@ class ClientTests(AliceTestCase):
         self.pump()
         self.assertEqual(self.notes.of(Missed), [Missed([MissedCaller(CAROL, "new", 3, 0)])])
 
+    # Promise T93, C25, R95
     def test_offers_that_ended_without_our_word(self) -> None:
         for reason in ("cancelled", "expired", "gone"):
             self.offer()
@@ -161,6 +164,7 @@ class ClientTests(AliceTestCase):
         self.reach("chatting")
         self.assertEqual(self.requests().missed, [])
 
+    # Promise C29
     def test_all_that_is_open(self) -> None:
         self.assertEqual(self.requests(), Requests(None, None, []))
         self.offer()
@@ -173,6 +177,7 @@ class ClientTests(AliceTestCase):
         self.miss(Name("alice"))
         self.assertEqual(self.requests().missed, [])
 
+    # Promise C23
     def test_refuse_all(self) -> None:
         self.fails(self.told(self.alice.refuse(Name("all"))), NotNow)
         answer = self.offer()

@@ -19,6 +19,7 @@ class PreferenceTests(AliceTestCase):
         if verified:
             self.person.contacts.compared(name, key, True)
 
+    # Promise T92, C26, R92
     def test_somebody_we_know_takes_the_place_of_a_stranger(self) -> None:
         for state in ("considering", "deciding"):
             self.setUp()
@@ -41,6 +42,7 @@ class PreferenceTests(AliceTestCase):
         self.assertEqual(self.notes.last(AskedOver), AskedOver(BOB, "gone"))
         self.assertEqual(self.alice.requests().missed, [MissedCaller(BOB, "new", 1, 0)])
 
+    # Promise C26, R93
     def test_a_yes_that_was_meant_for_the_stranger_is_not_taken(self) -> None:
         """A hand may be on its way to the key."""
         self.know(CAROL)
@@ -70,6 +72,7 @@ class PreferenceTests(AliceTestCase):
         carols = self.offer(), self.offer(OTHER_CHAT, "carol", key=stranger)
         self.assertEqual(carols, ([], ["busy"]))
 
+    # Promise R93
     def test_no_yes_is_taken_back(self) -> None:
         for state in ("accepted", "opening", "chatting", "asking"):
             self.setUp()
@@ -87,6 +90,7 @@ class BudgetTests(AliceTestCase):
             self.told(self.alice.dismiss())
         return answer
 
+    # Promise R94
     def test_the_number_of_strangers_is_limited(self) -> None:
         for number in range(limits.OFFERS_BY_STRANGERS):
             self.assertEqual(self.ask_and_be_dismissed(number), ["unavailable"])
@@ -96,6 +100,7 @@ class BudgetTests(AliceTestCase):
         self.network.advance(limits.REQUEST_WINDOW)
         self.assertEqual(self.ask_and_be_dismissed(100), ["unavailable"])
 
+    # Promise T92, R94
     def test_people_we_know_do_not_count_and_are_not_held_up(self) -> None:
         self.person.contacts.meet(BOB, self.bob.public_key)
         for number in range(limits.OFFERS_BY_STRANGERS):
@@ -104,6 +109,7 @@ class BudgetTests(AliceTestCase):
             self.assertEqual(self.offer(bytes([number, 1]) * 8), [])
             self.told(self.alice.dismiss())
 
+    # Promise R89
     def test_what_is_withdrawn_does_not_count(self) -> None:
         for reason in ("cancelled", "gone"):
             for number in range(limits.OFFERS_BY_STRANGERS):
@@ -121,6 +127,7 @@ class BudgetTests(AliceTestCase):
 
 
 class MissedTests(AliceTestCase):
+    # Promise T93, R96
     def test_strangers_with_many_names_hide_nobody_we_know(self) -> None:
         self.person.contacts.meet(BOB, self.bob.public_key)
         missed = MissedRequests(lambda: 0.0, self._trust)

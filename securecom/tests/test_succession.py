@@ -34,6 +34,7 @@ class LinkTests(SynchronousTestCase):
     def test_what_both_signed_holds(self) -> None:
         self.assertTrue(self.link.holds(SERVER, BOB))
 
+    # Promise T31
     def test_it_is_for_one_server_and_one_name(self) -> None:
         self.check_not(self.link, server=OTHER_SERVER)
         self.check_not(self.link, name=CAROL)
@@ -107,6 +108,7 @@ class ChainTests(SynchronousTestCase):
     def test_no_chain_leads_nowhere(self) -> None:
         self.assertFalse(self.leads([]))
 
+    # Promise T31
     def test_each_link_has_to_hold_the_earlier_ones_too(self) -> None:
         for at in range(4):
             for forged in (
@@ -132,6 +134,7 @@ class ChainTests(SynchronousTestCase):
         _, others = line(1)
         self.assertFalse(self.leads([*others, *self.links]))
 
+    # Promise T31
     def test_no_key_comes_back(self) -> None:
         """Whoever has two old keys could otherwise lead from the new one back to them."""
         back = Link.signed(SERVER, BOB, self.people[1], self.people[0])

@@ -113,6 +113,7 @@ class MakeServiceTests(SynchronousTestCase):
         [[port]] = [ports for ports in (reactor.tcpServers, reactor.unixServers) if ports]
         return reactor, port
 
+    # Promise R29
     def test_the_kernel_keeps_a_crowd_until_it_is_accepted(self) -> None:
         """Twisted's own 50 are full when a server comes back, and who is dropped waits a second."""
         for description, where in (
@@ -129,11 +130,13 @@ class MakeServiceTests(SynchronousTestCase):
             _, port = self.listens(description)
             self.assertEqual((port[0], port[2]), ("/run/x", limits.LISTEN_BACKLOG), description)
 
+    # Promise R29
     def test_a_backlog_that_the_operator_gives_stays(self) -> None:
         for description in ("tcp:4241:backlog=7", "haproxy:tcp:4241:backlog=7", "tcp:4241::7"):
             _, port = self.listens(description)
             self.assertEqual(port[2], 7, description)
 
+    # Promise R117
     def test_an_endpoint_that_ends_tls_is_refused(self) -> None:
         """Clients show certificates, which would end there."""
         for description in ("ssl:4241", "haproxy:ssl:4241:privateKey=x", "SSL:1", "tls:1"):
@@ -153,6 +156,7 @@ class MakeServiceTests(SynchronousTestCase):
         self.assertIn("SC-110", str(error.code))
         self.assertEqual(victim.read_bytes(), b"damage")
 
+    # Promise R124
     def test_an_empty_folder_is_no_new_server_if_so_asked(self) -> None:
         """A disk that was not mounted: nothing is made in its place."""
         error = self.assertRaises(SystemExit, self.make, "--no-init")
@@ -165,12 +169,14 @@ class MakeServiceTests(SynchronousTestCase):
         self.assertRaises(SystemExit, tap.makeService, options)
         self.assertEqual(list(Path(self.state).iterdir()), [])
 
+    # Promise R124
     def test_and_a_server_that_is_there_starts_all_the_same(self) -> None:
         self.make()._state.close()
         options = tap.Options()
         options.parseOptions(["--state", self.state, "--no-init"])
         self.assertIsInstance(tap.makeService(options), Server)
 
+    # Promise R124
     def test_the_unit_asks_for_it(self) -> None:
         unit = Path(__file__).parents[2] / "etc" / "securecom.service"
         self.assertRegex(unit.read_text(), r"\nExecStart=.* securecom .*--no-init")
@@ -204,6 +210,7 @@ class EndingTests(SynchronousTestCase):
         self.assertEqual(error.code, "securecom: no port")
         self.assertFalse(self.pid_file.exists())
 
+    # Promise R125
     def test_while_starting_in_the_background(self) -> None:
         """Twistd's parent process waits for an ordinary exception, and would wait for ever."""
         errors = StringIO()
@@ -215,6 +222,7 @@ class EndingTests(SynchronousTestCase):
         child.write("An error has occurred: b'RuntimeError: securecom: no po'\nPlease look at log")
         self.assertEqual(errors.getvalue(), f"securecom: {why}\n")
 
+    # Promise R125
     def test_in_the_background_what_is_not_ours_is_twistds(self) -> None:
         errors = StringIO()
         child = tap.LineOfChild(errors)
@@ -259,11 +267,13 @@ class AnnouncementTests(SynchronousTestCase):
         for part in (self.state.fingerprint, "5001", "5002", "users: 3", "this machine only"):
             self.assertIn(part, text)
 
+    # Promise R68
     def test_what_to_type_next_while_nobody_is_enrolled(self) -> None:
         text = self.lines(users=0)
         self.assertIn(f"next: securecom-admin --state {self.state.path} invite NAME", text)
         self.assertNotIn("next:", self.lines(users=1))
 
+    # Promise R21
     def test_room_for_people(self) -> None:
         """Two files each, and some aside; a warning when there are fewer than people may be."""
         state = open_state(Path(self.mktemp()), [], 1_800_000_000.0)

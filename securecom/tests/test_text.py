@@ -63,6 +63,7 @@ class ShownTests(SynchronousTestCase):
         for text in ("\U0001f469\u200d\U0001f680", "\u2764\ufe0f", "\u0645\u06cc\u200c\u062e"):
             self.assertEqual(shown(text), text)
 
+    # Promise T67
     def test_what_a_terminal_would_obey_becomes_a_picture_of_it(self) -> None:
         self.assertEqual(shown("\x1b[2J\x07\x7f\r\n"), "\u241b[2J\u2407\u2421\u240d\u240a")
         self.assertEqual(shown("\x9b2J"), "<U+009B>2J")

@@ -58,6 +58,7 @@ class GoodHandshakeTests(TLSCase):
 
 
 class ResumptionTests(TLSCase):
+    # Promise T4
     def test_an_earlier_tls_session_is_not_resumed(self) -> None:
         """On resumption the verify callback would not run."""
         own = Identity.generate()
@@ -89,6 +90,7 @@ class ResumptionTests(TLSCase):
             self.meet(self.ours(), client_tls, self.ours(), self.server_tls())
             self.assertEqual(set(checked), {0, 1})
 
+    # Promise R110
     def test_tickets_of_the_other_side_change_nothing(self) -> None:
         """OpenSSL's servers send two unless told otherwise; another library's may, too."""
         server_tls, client, server = self.impostor(self.credentials), self.ours(), Plain()

@@ -49,6 +49,7 @@ class ForeignPeerTests(TLSCase):
         client, _ = self.client_of_ours(self.host())
         self.assertTrue(client.is_secured)
 
+    # Promise T3
     def test_no_alpn(self) -> None:
         server, _ = self.server_of_ours(self.stranger(alpn=()))
         self.assert_refused(server, TLSRefused, "ALPN")
@@ -60,6 +61,7 @@ class ForeignPeerTests(TLSCase):
         self.assert_refused(client, TLSRefused, "ALPN")
         self.assertTrue(server.is_lost)
 
+    # Promise T3
     def test_the_alpn_of_another_use(self) -> None:
         for alpn in (tls.ALPN_REQUEST, tls.ALPN_CHAT, b"h2"):
             server, _ = self.server_of_ours(self.stranger(alpn=(alpn,)))
@@ -72,6 +74,7 @@ class ForeignPeerTests(TLSCase):
             self.assert_refused(client, TLSRefused, "ALPN")  # it is the first to know
             self.assertEqual((server.is_secured, len(server.losses)), (False, 1))
 
+    # Promise T43
     def test_a_chat_handshake_that_a_server_relays_to_another_server(self) -> None:
         """Else it could log the caller in elsewhere."""
         # Whatever the caller's own checks say: the ALPN alone has to be enough.
@@ -80,12 +83,14 @@ class ForeignPeerTests(TLSCase):
         self.meet(self.ours(), caller, server, self.server_tls())
         self.assertFalse(server.is_secured)
 
+    # Promise T1
     def test_the_version_before(self) -> None:
         server, _ = self.server_of_ours(self.stranger(newest=OLD))
         self.assert_alerted(server)
         client, _ = self.client_of_ours(self.host(newest=OLD))
         self.assert_alerted(client)
 
+    # Promise T1, R119
     def test_a_key_agreement_that_is_not_hybrid(self) -> None:
         for curve in (ec.SECP256R1(), ec.SECP521R1()):
             server, _ = self.server_of_ours(self.stranger(curve=curve))
@@ -93,6 +98,7 @@ class ForeignPeerTests(TLSCase):
             client, _ = self.client_of_ours(self.host(curve=curve))
             self.assert_alerted(client)
 
+    # Promise R119
     def test_a_chat_with_a_key_agreement_that_is_not_hybrid(self) -> None:
         """The same for the session inside the relayed bytes, in both roles."""
         stranger = Identity.generate()
@@ -103,6 +109,7 @@ class ForeignPeerTests(TLSCase):
             (other.set_accept_state if is_client else other.set_connect_state)()
             self.assertRaises(SSL.Error, shake_hands, end, other)
 
+    # Promise R128
     def test_an_openssl_that_cannot_choose(self) -> None:
         """It is said before anything is started."""
         self.patch(tls, "_openssl", SimpleNamespace(ERR_clear_error=lambda: None))
@@ -110,6 +117,7 @@ class ForeignPeerTests(TLSCase):
         self.assertIn("cryptography 47", str(error))
         self.assertRaises(TLSUnusable, self.server_tls)
 
+    # Promise T1, R119
     def test_what_is_checked_after_the_handshake(self) -> None:
         good: dict[str, Any] = {
             "alpn": tls.ALPN_CHAT,

@@ -134,10 +134,12 @@ class VectorTests(SynchronousTestCase):
         for refused in one["refused"]:
             self.assertRaises(WireError, FactsArgument().fromString, _hex(refused))
 
+    # Promise R106
     def test_padded_commands(self) -> None:
         for one in self.vectors["padded_commands"]:
             self.check_command(one, pad_to=limits.CHAT_PADDING)
 
+    # Promise R104, R105
     def test_refused_commands(self) -> None:
         for one in self.vectors["refused_commands"]:
             side = Side(pad_to=limits.CHAT_PADDING if one["channel"] == "chat" else 0)
@@ -202,6 +204,7 @@ class VectorTests(SynchronousTestCase):
                 proof = agreement.rekey_hello(*rekey, role)
                 self.assertEqual(proof.hex(), told[f"{role}s_rekey_proof"])
 
+    # Promise C1
     def test_safety_numbers(self) -> None:
         for one in self.vectors["safety_numbers"]:
             pairs = [

@@ -52,6 +52,7 @@ class TwoPeopleTests(VisitCase):
         self.assertIn("you ended the chat with bob", alice.seen())
         self.assertIn("alice ended the chat", bob.seen())
 
+    # Promise C4
     def test_two_people_who_follow_help_have_a_verified_chat(self) -> None:
         alice, bob = self.visitor("alice"), self.visitor("bob")
         bob.type("/available\n")
@@ -396,6 +397,7 @@ class EnrolmentTests(VisitCase):
         self.assertIn("SC-502", visitor.seen())
         self.assertEqual(visitor.codes, [5])
 
+    # Promise R82
     def test_a_profile_that_cannot_be_written_is_told(self) -> None:
         self.server.invite("alice", token_hash(TOKEN))
         self.folder.write_bytes(b"")

@@ -37,6 +37,7 @@ class ArgumentTests(SynchronousTestCase):
             if wire.strip(b"0123456789 "):  # a peer's words stay out of our errors
                 self.assertNotIn(repr(wire), repr(error))
 
+    # Promise T59, T77
     def test_names(self) -> None:
         self.assert_round_trip(NameArgument(), Name("bob"), b"bob")
         self.assert_refused(NameArgument(), b"", b"Bob", b"b\xc3\xb6b", b"\xff", b"b" * 33, b"b\0")
@@ -72,6 +73,7 @@ class ArgumentTests(SynchronousTestCase):
         wrong = (b"", b"4", b"301", b"-5", b"+5", b" 5", b"5 ", b"5.0", b"0x5", b"\xd9\xa5", b"1_0")
         self.assert_refused(Number(5, 300), *wrong, b"0005", b"9" * 10_000)
 
+    # Promise R108
     def test_ports(self) -> None:
         """The port that a client connects to is one; the one that a server may dial may be any."""
         port, any_port = (
@@ -101,6 +103,7 @@ class ArgumentTests(SynchronousTestCase):
 
 
 class VocabularyTests(SynchronousTestCase):
+    # Promise T86
     def test_every_name_on_the_wire_is_one_commands(self) -> None:
         names = [one.commandName for one in COMMANDS]
         self.assertGreater(len(names), 15)

@@ -123,6 +123,7 @@ class AccountTests(StartCase):
     def test_a_missing_key_of_ones_own_makes_none(self) -> None:
         self.assertRaises(IdentityProblem, self.newcomer, "--identity", "/none")
 
+    # Promise R51
     def test_a_key_that_only_this_process_has_open_is_refused_before_anything_is_sent(self) -> None:
         """The next start would find another file in its place, or none."""
         self.folder.mkdir()
@@ -151,6 +152,7 @@ class AccountTests(StartCase):
         )
         self.assertIn("links", error.what)
 
+    # Promise R55
     def test_a_folder_of_another_user_is_told_with_what_gives_it_back(self) -> None:
         """What is left when securecom has run with sudo."""
         self.newcomer().enrolled(Name("alice"))
@@ -171,6 +173,7 @@ class AccountTests(StartCase):
             if call == "lstat":
                 self.assertRaises(ProfileProblem, self.newcomer, "--profile", "work")
 
+    # Promise R55
     def test_nor_can_somebody_enrol_in_a_folder_of_another_user(self) -> None:
         def denied(path: Path, *_: object, **__: object) -> None:
             raise PermissionError(errno.EACCES, "Permission denied", str(path))

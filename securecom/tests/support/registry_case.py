@@ -120,6 +120,7 @@ class SuccessionContract(RegistryCase):
         self.refused(self.registry.succeed(ALICE, self.link(1, 1)), KeyInUse)
         self.assertEqual(self.chain(1), [self.link(0, 1)])
 
+    # Promise T65
     def test_a_key_that_signed_over_is_not_enrolled_again(self) -> None:
         self.enrol_as(ALICE, self.keys[0])
         self.succeed(0, 1)

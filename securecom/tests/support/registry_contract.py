@@ -40,6 +40,7 @@ class RegistryContract(SuccessionContract, RegistryCase):
         self.assertIsNone(self.done(self.registry.user(ALICE)))
         self.assertIsNone(self.done(self.registry.user_by_key(new_key())))
 
+    # Promise T10
     def test_an_invitation_makes_a_user(self) -> None:
         made = self.done(self.registry.invite(ALICE, hashed(1), LATER))
         self.assertEqual((made.name, made.expires), (ALICE, LATER))
@@ -79,6 +80,7 @@ class RegistryContract(SuccessionContract, RegistryCase):
         self.refused(self.registry.spend(hashed(1), new_key(), LATER), BadInvitation)
         self.assertEqual(self.done(self.registry.spend(hashed(1), new_key(), LATER - 1)), ALICE)
 
+    # Promise T66
     def test_a_key_is_not_taken_twice_and_the_invitation_stays(self) -> None:
         key = self.enrol(ALICE)
         self.invite(BOB, 2)
@@ -248,6 +250,7 @@ class RegistryContract(SuccessionContract, RegistryCase):
         for blocker, who in ((ALICE, BOB), (BOB, ALICE), (CAROL, BOB), (CAROL, ALICE)):
             self.done(self.registry.block(blocker, who))
 
+    # Promise T88, T126, C55
     def test_a_name_that_is_left_is_nobodys_for_a_while(self) -> None:
         self.people_with_blocks()
         self.done(self.registry.remove(BOB, NOW))
