@@ -14,14 +14,17 @@ class SecurecomError(Exception):
 
     :param what: what happened and what was not done; no full stop at the end.
     :param hint: what to do next; without one, the class's own.
+    :param suggested: commands that help now, each with its argument or "". The front-end says how
+        its user gives them: hints name no commands.
     """
 
     code: ClassVar[int] = 100
     hint: str = "Please report this to the people who maintain securecom."
 
-    def __init__(self, what: str, hint: str | None = None) -> None:
+    def __init__(self, what: str, hint: str | None = None, *suggested: tuple[str, str]) -> None:
         super().__init__(what)
         self.what = what
+        self.suggested = suggested
         if hint is not None:
             self.hint = hint
 
@@ -350,7 +353,7 @@ class ChatFailed(SecurecomError):
     """The end-to-end session could not be set up, or broke."""
 
     code = 702
-    hint = "Nothing more was sent. Ask again with /chat."
+    hint = "Nothing more was sent. You may ask again."
 
 
 class NotDelivered(SecurecomError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 from securecom import limits
 from tests.support.processes import environment
@@ -56,7 +55,9 @@ class KeysTests(SystemCase):
         failed = await alice.answer(asking)
         self.assertEqual(failed["code"], KEY_CHANGED)
         await new.answer(accepting)  # till then they are busy
-        (pin,) = re.findall(r"/trust (bob SHA256:\S+)$", failed["hint"])
+        (suggested,) = failed["suggested"]
+        self.assertEqual(suggested["command"], "trust")
+        pin = suggested["argument"]
         await alice.do("trust", pin=pin)
         await self.chat(alice, new, "bob", "alice")
         self.assertEqual(alice.told("chat-started")[-1]["trust"], "changed")

@@ -546,18 +546,32 @@ class Help(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Suggestion(Event):
+    """In a problem: a command that helps. `argument`: its argument, or empty."""
+
+    kind: ClassVar[str] = "suggestion"
+    command: str
+    argument: str
+
+
+@dataclass(frozen=True, slots=True)
 class Problem(Event):
-    """Something could not be done. `what` and `hint` are whole sentences without the number."""
+    """Something could not be done. `what` and `hint` are whole sentences without the number.
+
+    `suggested`: commands that help now.
+    """
 
     kind: ClassVar[str] = "problem"
     code: int
     what: str
     hint: str
+    suggested: list[Suggestion] = field(default_factory=list, hash=False)
 
 
 def problem(error: SecurecomError) -> Problem:
     """The event for an error that nobody waits for."""
-    return Problem(error.code, error.what, error.hint)
+    suggested = [Suggestion(command, argument) for command, argument in error.suggested]
+    return Problem(error.code, error.what, error.hint, suggested)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class Keys:
     def whois(self, name: Name) -> Whois:
         """What is pinned for a name. :raises BadArgument: for our own."""
         if name == self._station.known_name:
-            raise BadArgument("that is you", "/fingerprint shows your own key.")
+            raise BadArgument("that is you", "Nothing was sent.", ("fingerprint", ""))
         pin = self._station.contacts.pin(name)
         if pin is None:
             return Whois(name, "new", None, None, [])

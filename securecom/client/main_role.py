@@ -221,7 +221,7 @@ class MainRole:
         """May ask again. Fails with `NotNow` if the name was not blocked."""
         answer = yield self._told(vocabulary.Unblock, name=name)
         if not answer["changed"]:
-            raise NotNow(f"{name} is not blocked", "/blocked shows who is.")
+            raise NotNow(f"{name} is not blocked", "Nothing was changed.", ("blocked", ""))
         self._station.show(Blocked(name, False))
 
     def blocked(self) -> Deferred[BlockList]:
@@ -307,7 +307,11 @@ def _caller(name: Name | None) -> Name | None:
 def _readable(failure: Failure) -> Failure:
     """What the server's own limits and troubles mean."""
     if failure.check(refusals.ListFull):
-        full = TooLong(f"you have blocked {limits.MAX_BLOCKED} names", "First /unblock one.")
+        full = TooLong(
+            f"you have blocked {limits.MAX_BLOCKED} names",
+            "Nothing was changed. Let somebody ask again first.",
+            ("unblock", "NAME"),
+        )
         return Failure(full)
     if failure.check(refusals.TooManyRequests):
         return Failure(TooOften("the server does not do that so often"))

@@ -54,8 +54,8 @@ class MyAccount:
         :param name: our own, typed by the person.
         """
         if name != self._station.name:
-            hint = f"Nothing was sent. Yours is {self._station.name}; /forget-me says what it does."
-            raise BadArgument("that is not your name", hint)
+            hint = f"Nothing was sent. Yours is {self._station.name}."
+            raise BadArgument("that is not your name", hint, ("forget-me", ""))
         yield self._ask(vocabulary.ForgetMe, name=name)
         folder = self._station.contacts.folder
         self._forgotten()

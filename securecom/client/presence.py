@@ -18,6 +18,7 @@ from securecom.errors import BadArgument, NotNow, SecurecomError, TooLong
 from securecom.identity import Name
 
 _NOBODY: frozenset[Name] = frozenset()
+_TO_SOME = ("available", "to NAME NAME")
 
 
 class Presence:
@@ -168,8 +169,8 @@ class Presence:
     def _hindrance(self, terms: AvailabilityTerms) -> SecurecomError | None:
         """Why one cannot be available on these terms, if one cannot."""
         if self.choices.ask == "nobody":
-            hint = "Nothing was sent. /set ask people or /set ask anyone changes that."
-            return NotNow("you let nobody ask you", hint)
+            allow = (("set", "ask people"), ("set", "ask anyone"))
+            return NotNow("you let nobody ask you", "Nothing was sent.", *allow)
         if not terms.people and self.choices.ask == "anyone":
             return None
         try:
@@ -177,8 +178,8 @@ class Presence:
         except SecurecomError as error:
             return error
         if count > limits.MAX_AUDIENCE and not terms.names:
-            hint = "Nothing was sent. Name some: /available to NAME NAME."
-            return BadArgument(f"your people are more than {limits.MAX_AUDIENCE}", hint)
+            what = f"you know more than {limits.MAX_AUDIENCE} people"
+            return BadArgument(what, "Nothing was sent. Name some.", _TO_SOME)
         return None
 
     def _strangers_among(self, names: tuple[Name, ...]) -> SecurecomError | None:
@@ -187,7 +188,7 @@ class Presence:
         if not strangers:
             return None
         what = f"you have never met {strangers[0]}, and let only people ask whom you have met"
-        return BadArgument(what, "Nothing was sent. /set ask anyone changes that.")
+        return BadArgument(what, "Nothing was sent.", ("set", "ask anyone"))
 
     def _people(self) -> frozenset[Name]:
         """Pins that cannot be read are nobody's."""
@@ -247,5 +248,5 @@ def _readable(failure: Failure) -> Failure:
     """A server may take shorter lists than we make."""
     if not failure.check(refusals.ListFull):
         return failure
-    hint = "At the server it is as it was before. Name fewer: /available to NAME NAME."
-    return Failure(TooLong("the server takes no list of so many names", hint))
+    hint = "At the server it is as it was before. Name fewer."
+    return Failure(TooLong("the server takes no list of so many names", hint, _TO_SOME))

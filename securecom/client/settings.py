@@ -12,8 +12,8 @@ from securecom.client.terms import Choices, KeptChoices
 from securecom.errors import BadArgument
 
 _ABOUT = {
-    "ask": "who may ask you at all, whatever /available says: anyone, people (whose key you know), "
-    "nobody",
+    "ask": "who may ask you at all, even while you are available: anyone, people (whose key you "
+    "know), nobody",
     "busy": "who of them sees that you are busy; to others you seem offline: nobody, people, "
     "to NAME NAME",
 }
@@ -48,5 +48,6 @@ class Settings:
         if not is_new or not choices.busy.people:
             return
         if len(self._station.contacts.names()) > limits.MAX_AUDIENCE:
-            hint = "Nothing was changed. Name some: /set busy to NAME NAME."
-            raise BadArgument(f"your people are more than {limits.MAX_AUDIENCE}", hint)
+            what = f"you know more than {limits.MAX_AUDIENCE} people"
+            hint = "Nothing was changed. Name some."
+            raise BadArgument(what, hint, ("set", "busy to NAME NAME"))

@@ -33,7 +33,7 @@ def duration(seconds: int) -> str:
 Ask = Literal["anyone", "people", "nobody"]
 
 _ASK = ("anyone", "people", "nobody")
-_HINT = "Nothing was changed. Try /set ask people, /set busy people, /set busy to bob carol."
+_HINT = "Nothing was changed."
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ NOBODY = BusyAudience()
 
 @dataclass(frozen=True)
 class Choices:
-    """`ask`: who may ask, whatever `/available` says. `busy`: who is told that one is busy."""
+    """`ask`: who may ask, however available one is. `busy`: who is told that one is busy."""
 
     ask: Ask = "anyone"
     busy: BusyAudience = NOBODY
@@ -70,7 +70,7 @@ class Choices:
                 return replace(self, ask=read_ask(value.strip()))
             case "busy":
                 return replace(self, busy=read_busy(value))
-        raise BadArgument("there is no such setting", "Nothing was changed. /set shows all.")
+        raise BadArgument("there is no such setting", _HINT, ("set", ""))
 
 
 def read_ask(text: str) -> Ask:
@@ -115,9 +115,6 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SPAN = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 DAY = 86_400
-_AVAILABLE = "Nothing was sent. Try /available 45m, /available people, /available 2h to bob carol."
-_CHAT = "Nothing was sent. Try /chat bob, /chat bob for 20m."
-_AWAY = "Nothing was sent. Try /away 45m, /away until 15:00."
 
 
 @dataclass(frozen=True)
@@ -165,8 +162,8 @@ def read_terms(text: str) -> AvailabilityTerms:
     if words == ["people"]:
         return AvailabilityTerms(seconds, people=True)
     if words[0] != "to" or words == ["to"]:
-        raise BadArgument("that says neither how long nor to whom", _AVAILABLE)
-    return AvailabilityTerms(seconds, names=read_names(words[1:], _AVAILABLE))
+        raise BadArgument("that says neither how long nor to whom")
+    return AvailabilityTerms(seconds, names=read_names(words[1:], "Nothing was sent."))
 
 
 def read_names(words: list[str], hint: str) -> tuple[Name, ...]:
@@ -186,7 +183,7 @@ def read_pause(text: str) -> Pause:
         return Pause(_span(words[0]))
     at = _TIME.fullmatch(words[1]) if len(words) == 2 and words[0] == "until" else None  # noqa: PLR2004
     if at is None:
-        raise BadArgument("that does not say how long", _AWAY)
+        raise BadArgument("that does not say how long")
     return Pause(until=int(at[1]) * 3600 + int(at[2]) * 60)
 
 
@@ -199,11 +196,11 @@ def read_wish(text: str) -> tuple[Name, int | None]:
     if not span:
         return Name(name.lower()), None
     if len(span) != 2 or span[0] != "for" or not _SPAN.fullmatch(span[1]):  # noqa: PLR2004
-        raise BadArgument("that does not say how long", _CHAT)
+        raise BadArgument("that does not say how long")
     seconds = int(span[1][:-1]) * _UNITS[span[1][-1]]
     if not limits.MIN_CHAT_SECONDS <= seconds <= limits.MAX_CHAT_SECONDS:
         least, most = duration(limits.MIN_CHAT_SECONDS), duration(limits.MAX_CHAT_SECONDS)
-        raise BadArgument(f"a chat with an end lasts {least} to {most}", _CHAT)
+        raise BadArgument(f"a chat with an end lasts {least} to {most}")
     return Name(name.lower()), seconds
 
 

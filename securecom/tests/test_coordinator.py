@@ -149,7 +149,7 @@ class AskedTests(AliceTestCase):
         answer = self.offer(OTHER_CHAT, "carol")
         error = self.fails(self.told(self.alice.accept()), NotNow)
         self.assertEqual(error.what, "now it is carol who asks")
-        self.assertIn("/accept carol", error.hint)
+        self.assertEqual(error.suggested, (("accept", "carol"),))
         self.fails(self.told(self.alice.accept(BOB)), NotNow)
         self.assertEqual(answer, [])
         self.told(self.alice.accept(CAROL))

@@ -195,7 +195,7 @@ class NeverTests(DecidingCase):
         self.assertEqual((answer, self.alice.state), ([], ClientState.ASKED))
         self.assertEqual(self.notes.events, [Asked(BOB, "changed", self.bobs, 60)])
         error = self.fails(self.told(self.alice.accept()), PeerKeyChanged)
-        self.assertIn(f"/trust bob {self.bobs}", error.hint)
+        self.assertEqual(error.suggested, (("trust", f"bob {self.bobs}"),))
 
     # Promise T51
     def test_also_when_the_person_has_taken_it(self) -> None:

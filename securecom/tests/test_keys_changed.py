@@ -16,8 +16,10 @@ from securecom.client.events import (
     RequestOver,
     Said,
     Trust,
+    problem,
 )
 from securecom.client.frontends.plain import Typed
+from securecom.client.frontends.words import words
 from securecom.errors import BadArgument, NotAnswered, PeerKeyChanged
 from securecom.identity import Identity, PublicKey
 from securecom.invitation import token_hash
@@ -56,7 +58,8 @@ class ChangedCase(AliceTestCase):
         self.assertIn("No message was sent to it", str(error))
         fingerprint = self.bob.public_key.fingerprint
         line = f"/trust bob {fingerprint}"
-        self.assertTrue(str(error).endswith(line), str(error))
+        [(_, text)] = words(problem(error))
+        self.assertTrue(text.endswith(f"Only if it is this one: {line}"), text)
         order = Typed().read(line)
         assert order is not None and not isinstance(order, str)
         self.assertEqual((order.command.word, order.argument), ("trust", (BOB, fingerprint)))
@@ -333,7 +336,8 @@ class RealServerTests(TwoClientsCase):
         self.server.reception.sessions._by_name[BOB].key = mallory
         came = self.chat(self.alice, BOB)
         self.check_caught(came, self.bob)
-        self.assertIn(mallory.fingerprint, str(came[0]))
+        assert isinstance(came[0], PeerKeyChanged)
+        self.assertEqual(came[0].suggested, (("trust", f"bob {mallory.fingerprint}"),))
         self.chat(self.bob, ALICE)
         self.assertEqual(self.alice.notes.last(Asked).trust, "changed")
         self.check_caught(outcome(self.alice.main.accept()), self.bob)

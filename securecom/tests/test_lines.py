@@ -272,7 +272,7 @@ class JsonLinesTests(LinesCase):
             [
                 '{"event":"result","id":1,"command":"away","ok":true}',
                 '{"event":"problem","code":202,"what":"that line is not JSON",'
-                '"hint":"Nothing was sent."}',
+                '"hint":"Nothing was sent.","suggested":[]}',
             ],
         )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from securecom import limits, refusals, vocabulary
 from securecom.client import events
-from securecom.client.events import Availability, Problem, RequestOver
+from securecom.client.events import Availability, Problem, RequestOver, Suggestion
 from securecom.client.terms import (
     NOBODY,
     AvailabilityTerms,
@@ -98,7 +98,7 @@ class NobodyTests(SettingsCase):
             AvailabilityTerms(60, names=(BOB,)),
         ):
             error = self.fails(self.told(self.alice.set_available(terms)), NotNow)
-            self.assertIn("/set ask", error.hint)
+            self.assertIn(("set", "ask people"), error.suggested)
         self.assertFalse(self.alice.is_available)
         self.set("ask anyone")
         self.told(self.alice.set_available())
@@ -157,7 +157,7 @@ class PeopleTests(SettingsCase):
             self.told(self.alice.set_available(AvailabilityTerms(names=(CAROL,)))), BadArgument
         )
         self.assertIn("never met carol", error.what)
-        self.assertIn("/set ask anyone", error.hint)
+        self.assertEqual(error.suggested, (("set", "ask anyone"),))
         self.assertEqual(len(self.end.said("available")), count)
         self.assertEqual(self.offer(caller="carol"), ["unavailable"])
 
@@ -304,7 +304,7 @@ class KeepingTests(SettingsCase):
         dave = self.come(Choices("nobody", NOBODY), available=True)
         self.assertFalse(dave.main.is_available)
         self.assertEqual(self.server.people[Name("dave")].said("available"), [])
-        self.assertIn("/set ask", dave.notes.last(Problem).hint)
+        self.assertIn(Suggestion("set", "ask people"), dave.notes.last(Problem).suggested)
         self.assertEqual(dave.notes.last(Availability), Availability(False))
 
     def test_what_cannot_be_kept_changes_nothing(self) -> None:

@@ -146,7 +146,7 @@ class TwoPeopleTests(VisitCase):
         alice.type("/chat bob\n")
         bob.seen()
         bob.type("/chat carol\n")
-        told = "SC-203 alice is asking you. Nothing was sent. /accept or /refuse first."
+        told = "SC-203 alice is asking you. Nothing was sent. Try /accept or /refuse."
         self.assertIn(told, bob.seen())
 
     def test_who_is_away_is_told_so_on_the_way_in(self) -> None:

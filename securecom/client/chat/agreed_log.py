@@ -259,7 +259,7 @@ class AgreedLog(amp.CommandLocator):
         if self._is_over:
             raise NotNow("the chat is over")
         if state == "on":
-            raise NotNow("the log is on already", "/log off ends it, for both.")
+            raise NotNow("the log is already on", "Either of you can end it.", ("log", "off"))
         if state == "asked-by-me":
             raise NotNow("you asked for a log already", "It begins when the other agrees.")
         if self._awaits_caller:

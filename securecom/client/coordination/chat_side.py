@@ -119,8 +119,8 @@ class OpenChat:
         :raises SecurecomError: if it cannot be pinned; then nothing was sent.
         """
         if not self._was_number_seen:
-            hint = "Nothing was sent. /verify shows it; compare all of it."
-            raise NotNow("you have not seen the safety number of this chat", hint)
+            hint = "Nothing was sent. Compare all of it first."
+            raise NotNow("you have not seen the safety number of this chat", hint, ("verify", ""))
         self._station.contacts.compared(self.peer, self._agreement.peer_key, same=True)
         self.session.agree()
         self.show(ComparisonResult(self.peer, "me", "yes"))

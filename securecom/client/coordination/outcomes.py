@@ -59,8 +59,8 @@ def key_changed(name: Name, key: PublicKey) -> PeerKeyChanged:
     """Another key than the pinned one, which the person has not taken: what it would take."""
     return PeerKeyChanged(
         f"{name}'s key is not the one you know",
-        "No message was sent to it. Ask them by another way whether they have a new key; "
-        f"only if it is this one: /trust {name} {key.fingerprint}",
+        "No message was sent to it. Call them and ask whether they have a new key.",
+        ("trust", f"{name} {key.fingerprint}"),
     )
 
 
@@ -81,7 +81,7 @@ def somebody_asks() -> NotNow:
 
 def asks_already(name: Name) -> NotNow:
     """One request at a time, and theirs is there."""
-    return NotNow(f"{name} is asking you", "Nothing was sent. /accept or /refuse first.")
+    return NotNow(f"{name} is asking you", "Nothing was sent.", ("accept", ""), ("refuse", ""))
 
 
 def is_not_asking(name: Name) -> NotNow:
@@ -91,13 +91,13 @@ def is_not_asking(name: Name) -> NotNow:
 
 def now_asks(name: Name) -> NotNow:
     """A yes without a name, just after another person's request took the place of the first."""
-    return NotNow(f"now it is {name} who asks", f"Nothing was sent. /accept {name}")
+    return NotNow(f"now it is {name} who asks", "Nothing was sent.", ("accept", name))
 
 
 def altered(name: Name) -> NotNow:
     """They ask anew, and what they ask is not what the person saw a moment ago."""
     what = f"{name} has just asked anew, with another key or for another time"
-    return NotNow(what, "Nothing was sent. Look at it; then /accept, or /refuse.")
+    return NotNow(what, "Nothing was sent. Look at it first.", ("accept", ""), ("refuse", ""))
 
 
 def other_span(name: Name, chat_seconds: int | None) -> NotNow:
@@ -105,7 +105,9 @@ def other_span(name: Name, chat_seconds: int | None) -> NotNow:
     span = "without an end" if chat_seconds is None else f"for {duration(chat_seconds)}"
     return NotNow(
         f"{name} asks to chat {span}",
-        f"Nothing was sent. /accept {name} agrees to that; /refuse, and ask otherwise.",
+        "Nothing was sent. Agree to that, or refuse and ask for what you want.",
+        ("accept", name),
+        ("refuse", ""),
     )
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from securecom import limits
-from securecom.client.events import Event, problem
+from securecom.client.events import Event, Suggestion, problem
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command, encoded
 from securecom.client.frontends.orders import Order
@@ -41,13 +41,15 @@ class Result(Event):
     code: int | None = None
     what: str | None = None
     hint: str | None = None
+    suggested: list[Suggestion] | None = None
 
     def fields(self) -> dict[str, Any]:
-        """`number` only of a message that was taken; `code`, `what`, `hint` only of failures."""
+        """`number` only for a message that was taken; the fields after it only for failures."""
         always = ("id", "command", "ok")
-        told = {name: getattr(self, name) for name in (*always, "number", "code", "what", "hint")}
-        kept = {name: value for name, value in told.items() if name in always or value is not None}
-        return {"event": self.kind, **kept}
+        others = ("number", "code", "what", "hint", "suggested")
+        told = asdict(self)
+        facts = {name: told[name] for name in others if told[name] is not None}
+        return {"event": self.kind, **{name: told[name] for name in always}, **facts}
 
 
 class Json:
@@ -147,7 +149,8 @@ def _written(value: Any) -> str:
 
 
 def _failure(tag: str | int | None, word: str | None, error: SecurecomError) -> Result:
-    return Result(tag, word, False, None, error.code, error.what, error.hint)
+    why = problem(error)
+    return Result(tag, word, False, None, why.code, why.what, why.hint, why.suggested or None)
 
 
 def _object(line: str) -> dict[str, Any]:

@@ -197,7 +197,12 @@ def order(command: Command, text: str) -> Order:
             raise BadArgument(f"{command.usage} takes nothing after it")
         return Order(command)
     if text:
-        return Order(command, argument.read(text))
+        try:
+            return Order(command, argument.read(text))
+        except BadArgument as error:
+            if command.examples:
+                error.hint = f"{error.hint} Try {', '.join(command.examples)}."
+            raise
     if argument.required:
         hint = f"Nothing was sent. Type {command.usage}"
         raise BadArgument(f"{command.usage.split()[0]} needs more", hint)

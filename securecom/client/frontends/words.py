@@ -17,6 +17,7 @@ import segno
 
 from securecom.client import events as e
 from securecom.client.terms import duration
+from securecom.errors import PeerKeyChanged
 from securecom.safety_number import in_rows
 
 #: Modules of quiet around it: the standard's, and what readers still took, where room is short.
@@ -169,9 +170,18 @@ def _(event: e.Welcome) -> list[Line]:
     return [(FACT, f"securecom {event.version}; /help shows what you can do")]
 
 
+#: How errors suggest commands; all others just say "Try".
+_SUGGESTIONS = {
+    PeerKeyChanged.code: "Only if it is this one: {}",
+}
+
+
 @words.register
 def _(event: e.Problem) -> list[Line]:
-    return [(FACT, f"SC-{event.code} {event.what}. {event.hint}".rstrip())]
+    tries = [f"/{one.command} {one.argument}".rstrip() for one in event.suggested]
+    suggestion = _SUGGESTIONS.get(event.code, "Try {}.").format(" or ".join(tries)) if tries else ""
+    parts = (f"SC-{event.code} {event.what}.", event.hint, suggestion)
+    return [(FACT, " ".join(part for part in parts if part))]
 
 
 @words.register
