@@ -1,8 +1,8 @@
-"""The client as a whole: reaches the server, logs in, and does it again when that is lost.
+"""The client as a whole: reaches the server, logs in, and reconnects when the connection is lost.
 
-Twisted's `ClientService` reconnects; here is what it does not know: what a log-in is, which
-failures are final, and what to tell the person. A connection counts as good only when it is
-logged in, so the back-off is ours.
+Twisted's `ClientService` reconnects. Here is what it does not know: what a log-in is, which
+failures are final, and what to show. A connection counts as good only once it is logged
+in, so the back-off is ours.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Client:
     :param available: be available as soon as on line.
     :param takeover: end a session that this identity has in another client.
     :param back_up: writes a backup of the profile.
-    :param attempts: give up after so many failures in a row; None: never.
+    :param attempts: give up after this many failures in a row; None: never.
     :param logs: where logs go that both people of a chat agreed to; None: to none.
     :param kept: the person's settings.
     :param clock: for durations; nobody sets it.
@@ -124,7 +124,7 @@ class Client:
         self._channel: StandardChannel | None = None
         self._trouble: SecurecomError | None = None
         self._was_online = self._is_leaving = self._is_finished = False
-        self._is_again = False  # the next attempt is at once, and no news
+        self._is_again = False  # the next attempt is at once, and not announced
         self._waiting: list[Deferred[None]] = []
         factory = TLSMemoryBIOFactory(
             self._secure, True, _StandardChannels(self._new_channel), clock
@@ -136,13 +136,13 @@ class Client:
         self._service.startService()
 
     def clock_was_set(self) -> None:
-        """The wall clock shows another time than before: times of day are looked at again."""
+        """The wall clock was set: times of day are looked at again."""
         self.main.clock_was_set()
 
     def woke(self, seconds: float) -> None:
-        """This process stood still for so long: be on line again as soon as can be.
+        """This process stood still for `seconds`: be online again as soon as possible.
 
-        After `limits.PEER_GONE` the server has given us up; before that it may be asked.
+        After `limits.PEER_GONE` the server has given us up; before that we ask it.
         """
         if not self._is_wanted:
             return
@@ -193,13 +193,13 @@ class Client:
         return left
 
     def _forgotten(self) -> None:
-        """The server knows us no more: nothing is left to say to it."""
+        """The server has forgotten us, so there is nothing left to say to it."""
         self._station.clock.callLater(0, self._finish, None)
 
     # --- reaching ---------------------------------------------------------------------------
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803
-        """IStreamClientEndpoint, for `ClientService`: say that it is tried, and why it failed."""
+        """IStreamClientEndpoint, for `ClientService`: show each attempt, and keep why it failed."""
         self._station.show(Connecting(self._host, self._port))
         return self._endpoint.connect(protocolFactory).addErrback(self._not_reached)
 
@@ -248,7 +248,7 @@ class Client:
         self._secure.renew(tls.Credentials.of(identity))
 
     def _channel_lost(self, channel: StandardChannel) -> None:
-        """With it goes everything; `_wait` says what next."""
+        """Everything ends with it; `_wait` decides what comes next."""
         self._channel = None
         if self._station.is_online:
             self._trouble = farewell(channel.goodbye, channel.reason)

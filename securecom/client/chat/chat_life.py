@@ -5,8 +5,8 @@
     any secure state   -> awaiting_bye_answer -> over        BYE, or "no, not the same number"
     everything         -> over
 
-Inputs are classified before they come here (a HELLO is good or bad), and every input is taken in
-every state: what is late changes nothing, what is out of turn ends the chat.
+Inputs are classified before they come here (a HELLO is good or bad), and every state takes every
+input: what is late changes nothing, what is out of turn ends the chat.
 """
 
 from __future__ import annotations
@@ -43,28 +43,28 @@ class ChatLife(Protocol):
         """The peer means this chat, and speaks first."""
 
     def misbehaved(self, error: Exception) -> None:
-        """The peer did what may not be."""
+        """The peer broke the protocol."""
 
     def say(self, number: int, text: str) -> None:
-        """Our person said something."""
+        """Our user wrote a message."""
 
     def heard(self, heard: Heard) -> None:
-        """The peer said something."""
+        """A message of the peer's came."""
 
     def agreed(self) -> None:
         """The peer says that the safety numbers are the same."""
 
     def disagreed(self) -> None:
-        """The peer says that they are not, which ends the chat."""
+        """The peer says that they are different, which ends the chat."""
 
     def disagree(self) -> None:
-        """Our person says so."""
+        """Our user says that they are different."""
 
     def said_bye(self) -> None:
         """The peer ends the chat."""
 
     def leave(self) -> None:
-        """Our person ends the chat."""
+        """Our user ends the chat."""
 
     def bye_answered(self) -> None:
         """The peer took our BYE, or our "no", or had its time."""
@@ -74,7 +74,7 @@ class ChatLife(Protocol):
 
 
 class ChatActions(Protocol):
-    """What transitions do; the session does it."""
+    """What transitions do."""
 
     def send_hello(self) -> None:
         """Prove that we mean this chat."""
@@ -98,10 +98,10 @@ class ChatActions(Protocol):
         """Answer a message with `OutOfTurn`."""
 
     def show_word(self, word: Word) -> None:
-        """Show what the peer's person found in comparing."""
+        """Show what the peer's user found when comparing."""
 
     def send_no(self) -> None:
-        """Say that the numbers are not the same, and that this ends the chat."""
+        """Say that the numbers are different, and that this ends the chat."""
 
     def send_bye(self) -> None:
         """Say that we end the chat."""

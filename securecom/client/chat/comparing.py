@@ -1,4 +1,4 @@
-"""What the two people found who compared the safety numbers: told to the other, and shown."""
+"""What the two users find when they compare the safety numbers: sent to the other, and shown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from securecom.errors import WireError
 
 
 class Comparing(amp.CommandLocator):
-    """A "yes" of either side; a "no" ends the chat, which is the session's to do."""
+    """Sends and shows a "yes". A "no" ends the chat, and is up to the session."""
 
     def __init__(
         self, peer: str, session: Connection, life: ChatLife, show: Callable[[Event], None]
@@ -30,12 +30,12 @@ class Comparing(amp.CommandLocator):
         """Tell the peer, once, that our person found the safety numbers to be the same."""
         if not self._has_agreed:
             self._has_agreed = True
-            told = self._session.control.call(vocabulary.Compared, word="yes")
-            told.addErrback(self._not_taken)
+            said = self._session.control.call(vocabulary.Compared, word="yes")
+            said.addErrback(self._not_taken)
 
     @vocabulary.Compared.responder
     def peer_compared(self, word: Word) -> dict[str, Any]:
-        """For the person to know; whom we trust does not change by it.
+        """Only shown: it does not change whom we trust.
 
         :raises WireError: for a second "yes".
         """
@@ -49,7 +49,7 @@ class Comparing(amp.CommandLocator):
         return {}
 
     def show_word(self, word: Word) -> None:
-        """Tell the person what the other one found."""
+        """Show what the other user found."""
         self._show(ComparisonResult(self._peer, "peer", word))
 
     def _not_taken(self, failure: Failure) -> None:

@@ -72,7 +72,7 @@ class EpochOver(Exception):
 
 
 class Epoch:
-    """From a handshake to the keys that it made.
+    """One TLS session: a handshake, then what its keys carry.
 
     :param number: 0 for the first epoch of a chat, one more for each that follows.
     """

@@ -3,8 +3,8 @@
     awaiting_chat -> at_rest -> awaiting_handshake -> awaiting_hello -> awaiting_switch -> at_rest
     everything -> over
 
-The peer's words come here classified: a HELLO is good or it is misbehaviour. Only a caller is ever
-`due`, and only a callee sees that the `peer_began`. What is out of turn ends the chat.
+Inputs are classified before they come here: a HELLO is good, or it is misbehaviour. Only a caller
+is ever `due`, and only a callee sees `peer_began`. What is out of turn ends the chat.
 
 The next epoch's handshake goes through the present one, in frames of the epoch lane, so the server
 can neither see nor change it. Each side then proves, under a key that only the present epoch gives,
@@ -49,10 +49,10 @@ class RekeyLife(Protocol):
         """The peer of the present epoch vouches for the next one."""
 
     def peer_switched(self) -> None:
-        """The peer's last word in the present epoch."""
+        """The peer says nothing more in the present epoch."""
 
     def misbehaved(self, error: Exception) -> None:
-        """The peer did what may not be."""
+        """The peer broke the protocol."""
 
     def late(self) -> None:
         """The rekey took too long, or none came before the keys were worn out."""
@@ -255,7 +255,7 @@ class Rekeying:
         self._life.good_hello()
 
     def peer_switched(self) -> None:
-        """The peer's last word in this epoch."""
+        """The peer says nothing more in this epoch."""
         self._life.peer_switched()
 
     # --- what transitions do (RekeyActions) -------------------------------------------------

@@ -1,4 +1,4 @@
-"""The one chat: begun, standing, ended; and whoever waits for it to end."""
+"""The chat of the moment: set up, standing, ended."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from securecom.identity import Name
 
 
 class OpenChat:
-    """A chat that both agreed to, from its open stream on (`chat.ChatOwner`).
+    """A chat that both agreed to, from its open stream on (a `ChatOwner`).
 
     :param grant: its stream, what we knew of the peer's key before, and what led to it.
     :param stands: fires when it stands.
@@ -53,11 +53,11 @@ class OpenChat:
         self._stream = self._line.open_stream(grant.stream)
 
     def begin(self) -> None:
-        """Set the end-to-end session up in the stream."""
+        """Set up the end-to-end session in the stream."""
         self.session.open(self._stream, self._station.identity)
 
     def peer_proved(self) -> None:
-        """Pin the key, follow the pinned one to it, or see that it is the pinned one."""
+        """Pin the key, or check that it is the pinned one or follows from it."""
         key = self._agreement.peer_key
         former = self._station.contacts.meet(self.peer, key, self._grant.chain)
         if former is not None:
@@ -107,15 +107,15 @@ class OpenChat:
     # --- comparing --------------------------------------------------------------------------
 
     def safety_number(self) -> tuple[str, Trust]:
-        """The 60 digits, which the person sees now, and how the key is trusted."""
+        """The 60 digits, which are shown now, and how far the key is trusted."""
         trust = self._station.contacts.trust(self.peer, self._agreement.peer_key)
         self._was_number_seen = True
         return self._agreement.safety_number, trust
 
     def same(self) -> None:
-        """The person found the numbers to be the same: pin that, then tell the peer.
+        """The user found the numbers to be the same: pin that, then tell the peer.
 
-        :raises NotNow: if the person has not seen the number in this chat.
+        :raises NotNow: if the number was not shown in this chat.
         :raises SecurecomError: if it cannot be pinned; then nothing was sent.
         """
         if not self._was_number_seen:
@@ -126,7 +126,7 @@ class OpenChat:
         self.show(ComparisonResult(self.peer, "me", "yes"))
 
     def different(self) -> None:
-        """The person found that they are not: the key is not verified, if it ever was.
+        """The user found that they are different: the key is no longer verified, if it was.
 
         :raises SecurecomError: if that cannot be pinned.
         """
@@ -135,7 +135,7 @@ class OpenChat:
 
 
 class ChatSide:
-    """What is done about the chat of the moment."""
+    """Carries out what becomes of a chat."""
 
     life: Engagement
 
@@ -148,7 +148,7 @@ class ChatSide:
         self._ends: list[Deferred[None]] = []
 
     def begin(self, grant: Grant, peer: Name, stands: Deferred[None], asked_for: bool) -> None:
-        """Name and roles are from our own notes, the key from our pin if there is one."""
+        """Set the chat up. Name and role come from our own notes, the key from our pin if any."""
         station, identity = self._station, self._station.identity
         agreement = Agreement(
             station.server,
@@ -193,7 +193,7 @@ class ChatSide:
             self._station.end_chat(grant.stream)
 
     def over(self, ending: Ending | None, undelivered: list[int], error: Exception | None) -> None:
-        """Tell the person, or whoever waits for it to stand."""
+        """Show that it ended, or fail what waits for it to stand."""
         chat, self.chat, self._grant = self.chat, None, None
         if chat is None:
             return

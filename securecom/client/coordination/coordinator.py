@@ -1,4 +1,4 @@
-"""Between the two roles: what the person wants, and what other people want of them.
+"""Between the two roles: what the user wants, and what other people want of the user.
 
 Each of it is classified here, against our own notes and never against the server's word alone, and
 then moves the engagement. In which state that is, and what does not fit it, `engagement_states`
@@ -36,7 +36,7 @@ from securecom.identity import Name
 
 
 class _Strangers:
-    """Offers by strangers that were put before the person lately, or before their program.
+    """Offers by strangers that the user, or their program, was asked about lately.
 
     :param seconds: a monotonic clock.
     """
@@ -47,25 +47,25 @@ class _Strangers:
 
     @property
     def is_full(self) -> bool:
-        """One more would be one too many."""
+        """No further one may be put to the user for now."""
         since = self._seconds() - limits.REQUEST_WINDOW
         while self._times and next(iter(self._times.values())) <= since:
             self._times.popitem(last=False)
         return len(self._times) >= limits.OFFERS_BY_STRANGERS
 
     def count(self, chat: bytes) -> None:
-        """One was put."""
+        """The user was asked about one."""
         self._times[chat] = self._seconds()
 
     def take_back(self, chat: bytes) -> None:
-        """Its caller withdrew it, or left: that must not keep out the next one."""
+        """Its caller withdrew it or left, so it must not keep out the next one."""
         self._times.pop(chat, None)
 
 
 class Coordinator:
     """What main role and daemon role have in common.
 
-    :param consent: is consulted before the person is asked.
+    :param consent: is consulted before the user is asked.
     """
 
     def __init__(self, station: Station, consent: Consent) -> None:
@@ -100,7 +100,7 @@ class Coordinator:
 
     @property
     def offer(self) -> Offer | None:
-        """The one that waits for the person's answer."""
+        """The offer that waits for the user's answer."""
         return self._asked.open
 
     @property
@@ -179,7 +179,7 @@ class Coordinator:
             self.dismiss()
 
     def reconsider(self) -> None:
-        """Who may ask us has changed: nothing answers in the place of who is away."""
+        """Who may ask us has changed: no program answers for a user who is away."""
         undecided = self._deciding.offer
         if undecided is not None and not self._is_available_to(undecided.caller):
             self._life.withdrawn("gone")
@@ -189,7 +189,7 @@ class Coordinator:
         return self._order(self._life.stop)
 
     def different(self) -> Deferred[None]:
-        """The safety numbers are not the same: end the chat, whatever becomes of the pin."""
+        """The safety numbers are different: end the chat, whatever becomes of the pin."""
         chat = self.standing
         chat.session.disagree()
         over = self.stop()
@@ -199,7 +199,7 @@ class Coordinator:
     # --- the daemon role: what other people want --------------------------------------------
 
     def offered(self, offer: Offer) -> Deferred[Answer]:
-        """Answer by ourselves, or ask the person."""
+        """Answer it ourselves, or ask the user."""
         try:
             trust = self._station.contacts.trust(offer.caller, offer.key, offer.chain)
             offer = replace(offer, trust=trust)
@@ -238,7 +238,7 @@ class Coordinator:
         return self._station.contacts.may_be(offer.caller, offer.key, offer.chain)
 
     def _ask_person_about(self, name: Name) -> None:
-        """The person has a word for `name` already: nothing else need decide."""
+        """The user has an answer for `name` already, so no program need decide."""
         undecided = self._deciding.offer
         if undecided is not None and undecided.caller == name:
             self._life.undecided()
@@ -264,7 +264,7 @@ class Coordinator:
             self._offer_by_stranger(offer)
 
     def _make_room(self, offer: Offer) -> None:
-        """A stranger's offer goes when somebody whom the person knows asks.
+        """A stranger's offer goes when somebody whom the user knows asks.
 
         To the stranger that looks like a dismissal, which looks like nobody there.
         """

@@ -1,4 +1,4 @@
-"""Our requests and other people's offers, while they are open."""
+"""Chat requests while they are open, and what can happen to them and to a chat."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OfferOver = Literal["accepted", "refused", "dismissed", "cancelled", "expired", 
 
 @dataclass(eq=False)
 class OwnRequest:
-    """We asked; `stands` is the person's, and fires when the chat stands."""
+    """A request of ours; `stands` fires when it has become a chat that stands."""
 
     callee: Name
     stands: Deferred[None] = field(default_factory=Deferred)
@@ -72,7 +72,7 @@ class Offer:
 
     @property
     def is_known(self) -> bool:
-        """The person has met whoever asks."""
+        """The user has met the caller before."""
         return self.trust in KNOWN
 
     def reply(self, answer: Answer) -> None:
@@ -117,9 +117,9 @@ class Waiting:
         return result
 
 
-# --- Who answers a request: the person, unless something was told to decide before them -------
+# --- Who answers a request: the user, unless a program decides first --------------------------
 
-#: An answer in the person's name.
+#: An answer in the user's name.
 Verdict = Literal["accept", "refuse", "dismiss"]
 #: `ask`: let the person decide.
 Decision = Verdict | Literal["ask"]
@@ -154,18 +154,18 @@ class AskThePerson:
     """Every request is for the person."""
 
     def decide(self, facts: Facts) -> Deferred[Decision]:
-        """Consent."""
+        """Leave it to the user."""
         return succeed("ask")
 
 
 ASK_THE_PERSON: Final = AskThePerson()
 
 
-# --- What can happen between us and other people; `engagement_states` says what follows from it
+# --- Inputs of the state machine in `engagement_states` ----------------------------------------
 
 
 class Engagement(Protocol):
-    """What can happen."""
+    """What can happen between us and other people."""
 
     def connected(self) -> None:
         """Logged in."""
@@ -201,10 +201,10 @@ class Engagement(Protocol):
         """The offer is for the person."""
 
     def agreed(self) -> None:
-        """A yes to the offer, in the person's name."""
+        """A yes to the offer, in the user's name."""
 
     def declined(self, verdict: Verdict) -> None:
-        """A no, or nothing, likewise."""
+        """A no, or no answer, in the user's name."""
 
     def accept(self, done: Deferred[None]) -> None:
         """The person says yes; `done` fires when the chat stands."""
@@ -213,7 +213,7 @@ class Engagement(Protocol):
         """The person says no."""
 
     def dismiss(self, done: Deferred[None]) -> None:
-        """The person says nothing, and does not want to be asked any longer."""
+        """The user ignores the offer, and does not want to be asked any longer."""
 
     def stream_opened(self, number: int) -> None:
         """The server opened the stream of the offer that we accepted."""

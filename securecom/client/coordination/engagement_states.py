@@ -1,4 +1,4 @@
-"""With whom we are in what, as a state machine: one request, one offer or one chat at a time.
+"""What is going on, as a state machine: one request, one offer or one chat at a time.
 
     offline -> free                                          logged in; lost: back from anywhere
     free -> asking -> opening -> chatting -> free            we asked
@@ -6,14 +6,14 @@
             deciding -> considering -> accepted              and so was the person
     asking -> crossing -> opening                            both asked
 
-`crossing`: the person we ask asks us. The server makes both requests one chat and withdraws the
-offer; if our request ends otherwise, the offer counts.
+`crossing`: the person whom we ask is asking us. The server makes both requests one
+chat and withdraws the offer; if our request ends otherwise, the offer counts.
 
-`deciding`: whoever may answer in the person's name is consulted. Where that is nobody, the person
-is asked in the same moment.
+`deciding`: the program that may answer in the user's name is consulted. Without one, the user is
+asked in the same moment.
 
 Every input is taken in every state, and here alone it is decided what does not fit now: an order
-of the person's is answered with `NotNow`, an offer with "busy", a chat that nobody wants is ended
+of the user's is answered with `NotNow`, an offer with "busy", a chat that nobody wants is ended
 at the server, and what comes late changes nothing.
 
 Which state this is for a front-end, `Sides.state` says. An output that raises ends whatever is
@@ -85,7 +85,7 @@ class Sides:
                 our_fault(Failure())
 
     def decline(self, offer: Offer) -> None:
-        """Busy. If it is from the one who is with us already, the person need not hear of it."""
+        """Answer "busy". The user need not hear of it if the caller is with us already."""
         chat, accepted = self.chats.chat, self.asked.accepted
         with_us = {chat and chat.peer, accepted and accepted.caller, self.asking.callee}
         self.asked.decline(offer, offer.caller in with_us)

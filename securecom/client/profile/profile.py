@@ -44,7 +44,7 @@ class Profile:
     :param available: log-in makes one available.
     :param on_request: the program that answers chat requests, and its arguments; empty: none.
     :param ask: who may ask at all.
-    :param busy: who is told that one is busy.
+    :param busy: whose requests are answered with "busy".
     """
 
     folder: Path

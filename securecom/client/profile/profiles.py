@@ -174,7 +174,7 @@ class Profiles:
 
 
 def _is_there(path: Path) -> bool:
-    """Also if we may not look: whoever uses it is told so."""
+    """Something is there. If we may not look, we say yes: using it says why not."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):

@@ -124,7 +124,7 @@ def member(arguments: Namespace, profiles: Profiles, source: PassPhrases) -> Mem
     """Who has a profile. :raises SecurecomError: if it, or its identity, cannot be used."""
     profile = profiles.load(arguments.profile)
     profile = _settled(profile, arguments)
-    Contacts(profile.known_peers, profile.server, time.time)  # damaged pins are told at once
+    Contacts(profile.known_peers, profile.server, time.time)  # reports damaged pins at once
     identity, coming = _identities(profile, source)
     if arguments.save:
         profile.save()
