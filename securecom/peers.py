@@ -99,8 +99,8 @@ def _clock_is_off(certificate: x509.Certificate, now: datetime) -> ClockIsOff:
     else:
         off, limit = f"{_span((now - ends).total_seconds())} ahead", f"until {_minute(ends)}"
     return ClockIsOff(
-        f"this machine's clock seems to be {off}: it says {_minute(now)}, and the server's "
-        f"certificate is valid {limit}"
+        f"this machine's clock seems to be at least {off}: it says {_minute(now)}, and the "
+        f"server's certificate is valid {limit}"
     )
 
 

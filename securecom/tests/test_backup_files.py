@@ -207,8 +207,10 @@ class FormTests(SynchronousTestCase):
             self.path.write_bytes(data)
             error = self.assertRaises(BackupProblem, read_sealed_file, self.path)
             self.assertRegex(error.what, "armour is cut off|no backup")
-        self.path.write_bytes(whole[:200])
-        self.assertRaises(BackupProblem, read_sealed_file, self.path)
+        for data in (whole[:200], whole[:-30], whole.replace(b"YWdl", b"YW!l", 1)):
+            self.path.write_bytes(data)
+            error = self.assertRaises(BackupProblem, read_sealed_file, self.path)
+            self.assertIn("armour is cut off", error.what)
 
     # Promise R75
     def test_however_the_accents_are_typed(self) -> None:

@@ -87,7 +87,7 @@ class PinnedServerTests(TLSCase):
         for words, credentials in bad_dates(self.authority).items():
             client, server = self.ours(), self.ours()
             self.meet(client, self.client_tls(), server, tls.standard_server(credentials))
-            self.assert_refused(client, ClockIsOff, f"clock seems to be {words}")
+            self.assert_refused(client, ClockIsOff, f"clock seems to be at least {words}")
             self.assertFalse(server.is_secured)
 
     # Promise R77

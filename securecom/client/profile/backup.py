@@ -33,6 +33,7 @@ _HEAD = re.compile(
     rb"--- [A-Za-z0-9+/]{43}\n"  # and no other way in: pyrage takes for ever to read very many
 )
 _BINARY = b"age-encryption.org/"
+_ARMOUR_BEGINS = re.compile(rb"-----BEGIN AGE ENCRYPTED FILE-----\s")
 _ARMOUR = re.compile(
     rb"-----BEGIN AGE ENCRYPTED FILE-----\s+([A-Za-z0-9+/=\s]+)-----END AGE ENCRYPTED FILE-----"
 )
@@ -174,13 +175,16 @@ def _plain(path: Path, data: bytes) -> bytes:
     if data.startswith(_BINARY):
         first, _, _ = data.partition(b"\n")
         return data.replace(b"\r\n", b"\n") if first.endswith(b"\r") else data
-    armoured = _ARMOUR.fullmatch(data.removeprefix(_BOM).strip())
-    if armoured is None:
+    text = data.removeprefix(_BOM).strip()
+    if _ARMOUR_BEGINS.match(text) is None:
         return data
+    armoured = _ARMOUR.fullmatch(text)
     try:
-        return base64.b64decode(b"".join(armoured[1].split()), validate=True)
+        if armoured is not None:
+            return base64.b64decode(b"".join(armoured[1].split()), validate=True)
     except binascii.Error:
-        raise damaged(path, "its armour is cut off, or not what was written") from None
+        pass
+    raise damaged(path, "its armour is cut off, or not what was written")
 
 
 def damaged(path: Path, why: str) -> BackupProblem:
