@@ -1,8 +1,9 @@
 """All tests, once, in parallel: `python -m tests.suite`. What `./dev test` runs.
 
-First `securecom.tests` under coverage, then `tests`. Both run in as many processes as this machine
-has processors. A test that was skipped is named, and an unexpected skip is a failure: `KNOWN_SKIPS`
-says which ones may be, and why. The last line is `N passed, N failed, N skipped`.
+First `securecom.tests` under coverage, in as many processes as this machine has processors. Then
+`tests`, in twice as many, since each of those waits now and then. A test that was skipped is named,
+and an unexpected skip is a failure: `KNOWN_SKIPS` says which ones may be, and why. The last line is
+`N passed, N failed, N skipped`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ KNOWN_SKIPS = {
     # It makes a key in OpenSSH's own format, with OpenSSH; a minimal Debian has none.
     "tests.test_enrolment.EnrolmentTests.test_an_identity_of_ones_own": "there is no ssh-keygen",
 }
+
+#: With two, a processor has work while one of its tests waits for a request to run out.
+SYSTEM_TESTS_PER_PROCESSOR = 2
 
 _TOTALS = re.compile(r"^(?:PASSED|FAILED)(?: \((.*)\))?$", re.MULTILINE)
 _RULE = "=" * 79
@@ -125,7 +129,7 @@ def main() -> int:
     coverage("combine", "--quiet")
     if coverage("report"):
         found.problems.append("too little of the code is covered")
-    found += run("tests", jobs)
+    found += run("tests", SYSTEM_TESTS_PER_PROCESSOR * jobs)
     print()
     print("\n".join(found.lines()), flush=True)
     return 0 if found.good else 1

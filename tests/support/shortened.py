@@ -11,10 +11,16 @@ as the times of a request.
 What still waits in these tests, and why:
 - A request stands for 6 to 9 s wherever somebody has to answer it, or be reached by it first, so
   that a slow machine is no failure. Tests that only wait for a silence set `SOON` for that time.
-- `test_silence` compares 280 drawn times, one after the other (one person has one request at a
-  time); and a friend's answer, which comes at once, with a silence of 5 s.
-- `test_agreed` lets a chat end by its time, 4 s: two clients have to be in it before.
-- Anything else is work: a client that starts costs about half a second of a processor.
+- `test_silence` compares 112 drawn times of 0.1 to 0.2 s, one after the other, because a person has
+  one request at a time; and a friend's answer, which comes at once, with a silence of 5 s.
+- `test_agreed` and `test_set_clocks` let a chat end by its time, 4 s: two clients have to be in it
+  before. `test_strangers` waits for a silence of 6 to 9 s, because a friend is asked meanwhile.
+- `test_bots` lets a request be dismissed, which the caller hears after 6 to 9 s, and lets a program
+  use up the 5 s that it has. `test_intruders` and `test_consent` use up deadlines of 2 s.
+- Anything else is work: a server or client that starts costs about half a second of a processor,
+  nearly all of it Python's imports. A server for a whole class of tests would save little: its
+  rates and blocks outlive a test, so each test would have to enrol people of its own, and that
+  starts more processes than it saves.
 """
 
 from __future__ import annotations
