@@ -66,6 +66,7 @@ class _Orders:
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
+        self._times = 0
 
     def fileno(self) -> int:
         return 0
@@ -79,7 +80,8 @@ class _Orders:
             self._reactor.removeReader(self)
             return
         shorten(words)
-        _log.info("limits changed")
+        self._times += 1  # a line like one before would be held back and counted
+        _log.info("limits changed, time {times}", times=self._times)
 
     def connectionLost(self, reason: Failure) -> None:
         """Nothing was connected."""
