@@ -1,11 +1,13 @@
 """A server with alice, bob and carol enrolled: the fixture of most system tests.
 
-The first test of a run lets alice, bob and carol enrol for real, once; every test then works on a
-copy of that server's state and of these profiles. Each test has a server of its own.
+The first test of a run lets alice, bob and carol enrol for real, once for all processes of
+`trial --jobs`; every test then works on a copy of that server's state and of these profiles. Each
+test has a server of its own.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import shutil
@@ -24,6 +26,8 @@ PEOPLE = ("alice", "bob", "carol")
 LOOPBACK = "tcp:0:interface=127.0.0.1"
 
 _TRACES = re.compile(r"Traceback|Unhandled|\[.*#(?:error|critical)\]")
+#: Stands in the folder of a run of trial; with --jobs, that is the parent of each process's own.
+_TRIAL_MARKER = "_trial_marker"
 _enrolled: list[Path] = []
 
 
@@ -48,8 +52,19 @@ class SystemCase(TestCase):
     async def settle(self) -> None:
         """Copy the state of a server at which alice, bob and carol are enrolled."""
         if not _enrolled:
-            _enrolled.append(await self._enrol_people(Path("enrolled").absolute()))
+            _enrolled.append(await self._enrol_once())
         shutil.copytree(_enrolled[0], self.home, dirs_exist_ok=True)
+
+    async def _enrol_once(self) -> Path:
+        """Enrol them, unless another process of this run has; whoever comes meanwhile waits."""
+        here = Path.cwd()
+        run = here.parent if (here.parent / _TRIAL_MARKER).exists() else here
+        enrolled = run / "enrolled"
+        with (run / "enrolled.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not enrolled.exists():
+                (await self._enrol_people(run / "enrolled.new")).rename(enrolled)
+        return enrolled
 
     async def _enrol_people(self, place: Path) -> Path:
         shutil.rmtree(place, ignore_errors=True)
