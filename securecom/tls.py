@@ -134,6 +134,7 @@ class TLSOptions:
 def _context(alpn: tuple[bytes, ...], credentials: Credentials | None) -> SSL.Context:
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_min_proto_version(SSL.TLS1_3_VERSION)
+    context.set_max_proto_version(SSL.TLS1_3_VERSION)  # or a configuration file's would count
     _allow_only_hybrid(context)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_options(SSL.OP_NO_TICKET)

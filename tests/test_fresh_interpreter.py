@@ -27,7 +27,6 @@ ssl_conf = ssl
 [ssl]
 system_default = defaults
 [defaults]
-Groups = P-256
 """
 #: Prints the group that two plain contexts agree on, and then that of two ends of ours.
 MEET_ITSELF = """
@@ -132,10 +131,17 @@ class OpenSSLTests(SynchronousTestCase):
     # Promise T1, R120
     def test_a_configuration_of_openssl_that_somebody_else_made(self) -> None:
         """A context made while a file named by OPENSSL_CONF asks for another group."""
+        self.assertEqual(self.agreed("Groups = P-256"), ["secp256r1", tls.GROUP])
+
+    def test_one_that_allows_only_older_versions_of_tls(self) -> None:
+        self.assertEqual(self.agreed("MaxProtocol = TLSv1.2")[1:], [tls.GROUP])
+
+    def agreed(self, setting: str) -> list[str]:
+        """The groups that plain ends, and ours, agree on under this configuration."""
         config = Path(self.mktemp())
-        config.write_text(OPENSSL_CONF)
+        config.write_text(OPENSSL_CONF + setting + "\n")
         env = {**os.environ, "OPENSSL_CONF": str(config)}
         told = subprocess.run(
             [sys.executable, "-c", MEET_ITSELF], env=env, capture_output=True, text=True, check=True
         )
-        self.assertEqual(told.stdout.split(), ["secp256r1", tls.GROUP])
+        return told.stdout.split()

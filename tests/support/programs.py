@@ -31,7 +31,7 @@ class Server(Process):
     async def ready(self) -> Server:
         """Its ports are open, and known."""
         ports = await self.text(r"standard channel on port (\d+), request channel on port (\d+)")
-        await self.text(r"users: \d+")
+        await self.text(r"room for \d+ people")  # the last line that every start says
         self.standard, self.request = int(ports[1]), int(ports[2])
         return self
 
