@@ -33,14 +33,14 @@ from securecom.control import ControlLane, our_fault, parse_box
 from securecom.errors import PeerFault, PeerSilent, SecurecomError, WireError
 
 _log = Logger()
-#: Who holds reading while commands wait.
+#: The name under which waiting commands hold reading.
 _COMMANDS = "commands that wait"
-#: Of floating-point sums: this part of one command's time is none.
+#: This part of one command's time is a rounding error.
 _ROUNDING = 1e-6
 
 
 def _is_control(item: framing.Frame | framing.Run) -> TypeGuard[framing.Frame]:
-    """A box, as opposed to bytes of a chat."""
+    """Whether this is a command or an answer, and not bytes of a chat."""
     return isinstance(item, framing.Frame) and item.lane == framing.CONTROL
 
 
@@ -50,7 +50,7 @@ def _size(item: framing.Frame | framing.Run) -> int:
 
 
 def _nothing() -> None:
-    """Nobody waits for this connection."""
+    """The default of `on_established`."""
 
 
 @implementer(IHandshakeListener, IPushProducer)
@@ -67,11 +67,11 @@ class Connection(Protocol):
     lanes: ClassVar[frozenset[int]] = frozenset({framing.CONTROL})
     alpn: ClassVar[frozenset[bytes]] = frozenset()
     padding: ClassVar[int] = 0
-    #: What the deadline is for, as the subject of "was not finished within 10 s".
+    #: What has to happen before the deadline; subject of "was not finished within 10 s".
     awaits: ClassVar[str] = "the log-in"
     #: Shares our time with other connections; None: there is nobody to share it with.
     turns: Turns | None = None
-    #: Seconds that the peer may take nothing of what we write.
+    #: How many seconds the peer may read nothing of what we write.
     patience: ClassVar[float] = limits.NO_PROGRESS
 
     def __init__(self, clock: IReactorTime, deadline: float = limits.LOGIN_DEADLINE) -> None:
@@ -110,7 +110,7 @@ class Connection(Protocol):
         raise NotImplementedError
 
     def secured(self, alpn: bytes) -> None:
-        """TLS is as it must be."""
+        """TLS is up and has been checked."""
 
     def run_received(self, run: framing.Run) -> None:
         """Chat frames came. :raises PeerFault: if they may not."""
@@ -121,7 +121,7 @@ class Connection(Protocol):
         raise WireError("a frame of a lane that nobody reads here")
 
     def congestion_changed(self) -> None:
-        """`is_congested` changed: our peer reads too slowly, or caught up."""
+        """`is_congested` changed: the peer reads too slowly, or has caught up."""
 
     def lost(self, reason: Failure) -> None:
         """The connection is over, whoever ended it. Called once."""
@@ -151,12 +151,12 @@ class Connection(Protocol):
         self.secured(alpn)
 
     def certificate_refused(self, why: SecurecomError) -> None:
-        """The verify callback said no; the handshake fails after this."""
+        """tls.Listener. The handshake fails after this."""
         self.reason = self.reason or why
 
     def established(self) -> None:
         """Log-in, proof or HELLO is done: the deadline is lifted."""
-        if self.is_closing:  # the deadline is now that of our close
+        if self.is_closing:  # the deadline is now the one for closing
             return
         self.is_established = True
         self._cancel("_deadline")
@@ -176,14 +176,14 @@ class Connection(Protocol):
             return
         self._unread.append(data)
         if self._is_waiting:
-            self.hold(_COMMANDS)  # what waits already is worked on first
+            self.hold(_COMMANDS)  # commands that wait already come first
         else:
             self._read_on(None)
 
     def _read_on(self, share: int | None) -> None:
         """Work on what has come.
 
-        :param share: what is left of this turn, in commands; None: no turn has begun.
+        :param share: how many commands are left in this turn; None if no turn has begun.
         """
         self._is_waiting = False
         try:
@@ -218,7 +218,7 @@ class Connection(Protocol):
         self._read_on(None)
 
     def _next(self) -> framing.Frame | framing.Run | None:
-        """The next thing to work on; it stays the next one until `_item` is cleared."""
+        """The next thing to work on; it stays the next until `_item` is cleared."""
         while self._item is None:
             if self._items is None:
                 if not self._unread:
@@ -239,7 +239,7 @@ class Connection(Protocol):
         return self._relayed > limits.CHAT_SHARE
 
     def _early(self, frame: framing.Frame) -> float:
-        """Seconds by which a command comes before it may; 0: it is counted now."""
+        """How many seconds a command comes too early; if 0, it is counted now."""
         if self._box is None:
             self._box = parse_box(frame.body)
         command = vocabulary.BY_NAME.get(self._box.get(amp.COMMAND, b""))
@@ -261,7 +261,7 @@ class Connection(Protocol):
             self.control.take(box)
         unread = self.control.answer_bytes - self._answers_before if self.is_congested else 0
         if unread > limits.MAX_UNREAD_ANSWERS:
-            raise WireError(f"a peer that asks on and leaves {unread} bytes of answers unread")
+            raise WireError(f"a peer that leaves {unread} bytes of answers unread")
 
     def send(self, frame: bytes) -> None:
         """Write whole frames."""
@@ -276,10 +276,10 @@ class Connection(Protocol):
     # --- flow -------------------------------------------------------------------------------
 
     def pauseProducing(self) -> None:
-        """Our transport is full: the peer does not read.
+        """Our transport is full because the peer does not read.
 
-        We go on reading: if both ends stopped when full, neither would ever drain. What a peer
-        can pile up by asking is bounded in `_received`.
+        We go on reading: if both ends stopped when full, neither would ever drain. `_received`
+        bounds what a peer can pile up by sending commands.
         """
         if self.is_congested:
             return
@@ -304,21 +304,21 @@ class Connection(Protocol):
         self.congestion_changed()
 
     def stopProducing(self) -> None:
-        """Our transport is gone; `connectionLost` says the rest."""
+        """Our transport is gone; `connectionLost` follows."""
 
     @property
     def is_held(self) -> bool:
-        """Nothing is read at present."""
+        """Whether somebody holds reading."""
         return bool(self._holders)
 
     def hold(self, who: str) -> None:
-        """Stop reading, until every holder has released."""
+        """Stop reading until every holder has released."""
         if not self._holders and not self.is_closing:
             self.transport.pauseProducing()  # type: ignore[union-attr]
         self._holders.add(who)
 
     def release(self, who: str) -> None:
-        """This holder no longer minds reading."""
+        """End one holder's hold."""
         self._holders.discard(who)
         if not self._holders and not self.is_closing:
             self.transport.resumeProducing()  # type: ignore[union-attr]
@@ -330,7 +330,7 @@ class Connection(Protocol):
     # --- the end ----------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Send what is written, say goodbye to TLS, cut after a deadline."""
+        """Send what is written and close TLS; cut the connection after a deadline."""
         if self.is_closing or self.transport is None:
             return
         self._begin_closing()
@@ -338,7 +338,7 @@ class Connection(Protocol):
         self.transport.loseConnection()
 
     def fault(self, error: Exception) -> None:
-        """Cut the connection: the peer, or we, cannot go on."""
+        """Cut the connection, since the peer or we cannot go on."""
         if self.is_closing or self.transport is None:
             return
         self.reason = self.reason or error
@@ -379,9 +379,9 @@ class Connection(Protocol):
 
 
 class Liveness:
-    """Watches one connection from its log-in to its end.
+    """Watches whether the peer of a connection is still there, from log-in to the end.
 
-    :param sends_pings: this side pings; the other only answers.
+    :param sends_pings: whether this side pings; the other only answers.
     """
 
     def __init__(self, connection: Connection, sends_pings: bool) -> None:
@@ -390,22 +390,22 @@ class Liveness:
         self._sends_pings = sends_pings
         self._heard = 0.0
         self._due = 0.0
-        self._is_heard = False  # since the peer was asked whether it is there
+        self._is_heard = False  # since `check` asked
         self._check: IDelayedCall | None = None
         self._timer: IDelayedCall | None = None
 
     def start(self) -> None:
-        """The connection is of use from now on."""
+        """Begin to watch."""
         self.heard()
         self._look_later()
 
     def heard(self) -> None:
-        """Bytes came."""
+        """Note that bytes came."""
         self._heard = self._clock.seconds()
         self._is_heard = True
 
     def check(self) -> None:
-        """We stood still: the peer has `limits.WAKE_ANSWER` seconds to show that it is there."""
+        """This process stood still. Give the peer `limits.WAKE_ANSWER` seconds to answer a ping."""
         if self._timer is None or self._check is not None or self._connection.is_closing:
             return
         self._is_heard = False
@@ -428,7 +428,7 @@ class Liveness:
         self._connection.control.call(vocabulary.Ping).addErrback(lambda _: None)
 
     def _read_first(self) -> None:
-        """A reactor runs timers before it reads: let it read what has come."""
+        """A reactor runs timers before it reads, so let it read what has come."""
         self._check = self._clock.callLater(0, self._checked)
 
     def _checked(self) -> None:
@@ -441,7 +441,7 @@ class Liveness:
         if self._connection.is_closing:
             return
         stood_still = self._clock.seconds() - self._due >= limits.STOOD_STILL
-        if self._connection.is_held or stood_still:  # we did not read: silence says nothing
+        if self._connection.is_held or stood_still:  # we did not read, so silence says nothing
             self._heard = self._clock.seconds()
         if self._clock.seconds() - self._heard >= limits.PEER_GONE:
             self._connection.fault(PeerSilent(f"silence for {limits.PEER_GONE:g} s"))
@@ -452,18 +452,18 @@ class Liveness:
 
 
 class Pacer:
-    """When the next command of each kind is due from each person.
+    """Decides when the next command of each kind is due from each person.
 
     A person's commands are counted over all their connections. Logging in again gains nothing.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
-        #: By person and kind: when all that was taken is made up for.
+        #: By person and kind, the time at which all that was taken is made up for.
         self._even: dict[Hashable, dict[Hashable, float]] = {}
 
     def wait(self, person: Hashable, kind: Hashable, pace: vocabulary.Pace) -> float:
-        """Seconds until this command may be taken; 0: now, and it is counted."""
+        """The seconds until this command may be taken; if 0, it is counted now."""
         now = self._clock.seconds()
         kinds = self._even.setdefault(person, {})
         each = pace.seconds / pace.count
@@ -475,12 +475,12 @@ class Pacer:
         return 0.0
 
     def count(self, person: Hashable) -> int:
-        """Kinds of commands that still count against this person."""
+        """The number of kinds of commands that still count against this person."""
         now = self._clock.seconds()
         return sum(even > now for even in self._even.get(person, {}).values())
 
     def forget(self, person: Hashable) -> None:
-        """Whatever this person sent no longer counts."""
+        """Forget whatever this person sent."""
         self._even.pop(person, None)
 
     def drop_old(self) -> None:
@@ -506,7 +506,7 @@ class Turns:
         self.passes = 0
 
     def take(self) -> bool:
-        """Have a turn at once, unless others wait for theirs or this pass had enough."""
+        """Take a turn at once. Returns False if others wait, or this pass has had its share."""
         if self._waiting or not self._left:
             return False
         self._left -= 1
@@ -527,7 +527,7 @@ class Turns:
         self._is_called = False
         self._left = limits.TURNS_AT_ONCE
         self.passes += 1
-        for _ in range(min(self._left, len(self._waiting))):  # who queues again waits a pass
+        for _ in range(min(self._left, len(self._waiting))):  # not those who queue again
             self._left -= 1
             self._waiting.popleft()()
         if self._left < limits.TURNS_AT_ONCE:

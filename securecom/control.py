@@ -1,7 +1,7 @@
 """The control lane: one AMP box a frame, commands dispatched by Twisted's `BoxDispatcher`.
 
-The frame bounds the box; the box must fill it; what is no box is a `WireError`. A peer's bad
-arguments are the peer's fault and end the connection, without its words in our log.
+A box must fill its frame; anything else is a `WireError`. Bad arguments are the peer's fault and
+end the connection; none of the peer's words get into our log.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from securecom.errors import OurFault, PeerFault, WireError
 
 _log = Logger()
 
-#: The key of the padding in a box; every reader skips it.
+#: The key of the padding in a box, which every reader skips.
 PAD = b"_pad"
 _PAD_COST = 2 + len(PAD) + 2
 _KINDS = frozenset({amp.COMMAND, amp.ANSWER, amp.ERROR})
@@ -36,15 +36,15 @@ class LaneOwner(Protocol):
         """Write one frame."""
 
     def fault(self, error: Exception) -> None:
-        """The peer, or our own code, made it impossible to go on."""
+        """End the connection, since the peer or our own code made a mistake."""
 
 
 @implementer(amp.IBoxSender)
 class ControlLane:
-    """Commands in and out over one connection.
+    """Sends commands over a connection, and answers the peer's.
 
-    :param responders: answers the peer's commands; only these exist on this channel.
-    :param pad_to: if not 0, every frame's length is a multiple of it, in both directions.
+    :param responders: answer the peer's commands; no others can come here.
+    :param pad_to: if not 0, the length of every frame, of either side, is a multiple of it.
     """
 
     def __init__(
@@ -60,14 +60,14 @@ class ControlLane:
         self._dispatcher.startReceivingBoxes(self)
 
     def call(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
-        """Send a command; its answer, its typed refusal, or `ConnectionLost`.
+        """Send a command. Fires with its answer, or fails with a typed refusal or `ConnectionLost`.
 
-        Any other answer ends the connection and is a `WireError`. To cancel the Deferred is to
-        stop waiting: an answer may still come, and is passed over.
+        Any other answer ends the connection and is a `WireError`. Cancelling the Deferred stops the
+        wait; an answer that still comes is ignored.
         """
         answer = self._dispatcher.callRemote(command, **arguments)
         tag = self._last_tag
-        # A Deferred of its own: AMP's ends the connection for a refusal that nobody took.
+        # A new Deferred, since AMP's ends the connection for a refusal that nobody handles.
         result = Deferred[dict[str, Any]](lambda _: self._give_up(answer, tag))
         answer.addErrback(self._check_failure, command).chainDeferred(result)
         return result
@@ -77,13 +77,13 @@ class ControlLane:
         self._dispatcher.callRemote(command, **arguments)
 
     def receive(self, body: bytes) -> None:
-        """One frame's body. :raises WireError: if it is no box that may come now."""
+        """Take one frame's body. :raises WireError: it is not a box that may come now."""
         if self._pad_to and (limits.FRAME_HEADER + len(body)) % self._pad_to:
             raise WireError("a frame that is not padded")
         self.take(parse_box(body))
 
     def take(self, box: amp.AmpBox) -> None:
-        """One box. :raises WireError: if it may not come now."""
+        """Take one box. :raises WireError: it may not come now."""
         kind = box.keys() & _KINDS
         if len(kind) != 1 or (amp.ERROR in kind and not box.keys() >= _ERROR_KEYS):
             raise WireError("a box that is neither a command nor an answer to one")
@@ -94,21 +94,21 @@ class ControlLane:
         try:
             self._dispatcher.ampBoxReceived(box)
         except KeyError:
-            raise WireError("an answer to a command that was not asked") from None
+            raise WireError("an answer to a command that was not sent") from None
 
     @property
     def owes_answers(self) -> bool:
-        """Whether the peer waits for an answer of ours."""
+        """Whether the peer waits for an answer from us."""
         return self._dispatcher.owes_answers
 
     def stop(self, reason: Failure) -> None:
-        """The connection is gone: what waits for an answer fails."""
+        """The connection is gone, so commands without an answer fail."""
         self._dispatcher.stopReceivingBoxes(reason)
 
-    # amp.IBoxSender
+    # --- amp.IBoxSender ---------------------------------------------------------------------
 
     def sendBox(self, box: amp.AmpBox) -> None:  # noqa: N802
-        """A box becomes a frame."""
+        """Send a box as a frame."""
         self._last_tag = box.get(amp.ASK, b"")
         if self._pad_to:
             box[PAD] = bytes(self._padding(len(box.serialize())))
@@ -118,23 +118,23 @@ class ControlLane:
         self._owner.send(frame)
 
     def unhandledError(self, failure: Failure) -> None:  # noqa: N802
-        """An error that nobody took: the connection cannot go on."""
+        """End the connection over an error that nobody handled."""
         self._owner.fault(cast(Exception, failure.value))
 
-    # insides
+    # --- insides ----------------------------------------------------------------------------
 
     def _give_up(self, answer: Deferred[dict[str, Any]], tag: bytes) -> None:
-        """Forget a command of ours, but for its tag: a late answer to it is no violation."""
+        """Forget a command of ours except for its tag, so that a late answer is no violation."""
         self._given_up[tag] = True
         if len(self._given_up) > limits.GIVEN_UP_ANSWERS:
             self._given_up.popitem(last=False)
         answer.cancel()
-        # AMP would keep the command for as long as the connection lasts: it is answered from here.
+        # AMP would keep the command for as long as the connection lasts, so answer it ourselves.
         self._dispatcher.ampBoxReceived(amp.AmpBox({amp.ANSWER: tag}))
 
     def _check_failure(self, failure: Failure, command: type[amp.Command]) -> Failure:
-        """Only what the vocabulary holds reaches the caller, and nothing in the peer's words."""
-        # InvalidSignature: a call that was wrong on our side and never sent. CancelledError: ours.
+        """Let only refusals of the vocabulary reach the caller, and none of the peer's words."""
+        # InvalidSignature: our own call was wrong and never sent. CancelledError: we cancelled it.
         if failure.check(*command.errors, ConnectionLost, amp.InvalidSignature, CancelledError):
             return failure
         error = WireError("an answer that this command does not have")
@@ -147,7 +147,7 @@ class ControlLane:
 
 @implementer(amp.IResponderLocator)
 class Responders:
-    """Several locators as one; each command is of one of them."""
+    """Several locators as one."""
 
     def __init__(self, *locators: amp.CommandLocator) -> None:
         self._locators = locators
@@ -158,7 +158,7 @@ class Responders:
 
 
 class _Dispatcher(amp.BoxDispatcher):
-    """A `BoxDispatcher` that counts, and keeps the peer's words out of the log."""
+    """A `BoxDispatcher` that counts open commands and keeps the peer's words out of the log."""
 
     def __init__(self, responders: amp.IResponderLocator, fault: Callable[[Exception], None]):
         super().__init__(responders)
@@ -167,11 +167,11 @@ class _Dispatcher(amp.BoxDispatcher):
 
     @property
     def owes_answers(self) -> bool:
-        """Whether there are commands that have not been answered."""
+        """Whether there are commands that we have not answered."""
         return self._unanswered > 0
 
     def dispatchCommand(self, box: amp.AmpBox) -> Deferred[amp.AmpBox]:
-        """:raises WireError: for a command, or arguments, that may not come here."""
+        """Have a command answered. :raises WireError: it, or its arguments, may not come here."""
         responder = self.locator.locateResponder(box[amp.COMMAND])
         if responder is None:
             raise WireError("a command that may not come here")
@@ -185,7 +185,7 @@ class _Dispatcher(amp.BoxDispatcher):
         return answer.addBoth(self._finished, wants_answer=amp.ASK in box)
 
     def _finished(self, result: amp.AmpBox | Failure, wants_answer: bool) -> amp.AmpBox | Failure:
-        """A failure that is no typed refusal ends the connection."""
+        """End the connection over a failure that is not a typed refusal."""
         self._unanswered -= 1
         if not isinstance(result, Failure) or (wants_answer and result.check(amp.RemoteAmpError)):
             return result
@@ -203,16 +203,16 @@ def _fatal(failure: Failure) -> Exception:
 
 
 def our_fault(failure: Failure) -> OurFault:
-    """Log a mistake of our own: where it happened, but not the values, which may be a peer's."""
+    """Log where a mistake of ours happened, without values, which may come from a peer."""
     error = OurFault(f"{type(failure.value).__name__} inside securecom")
     _log.failure("a mistake in securecom", Failure(error, OurFault, failure.getTracebackObject()))
     return error
 
 
 def parse_box(body: bytes) -> amp.AmpBox:
-    """Exactly one AMP box, padding dropped.
+    """Parse exactly one AMP box, and drop its padding.
 
-    :raises WireError: for anything else.
+    :raises WireError: these bytes are anything else.
     """
     box, at = amp.AmpBox(), 0
     while key_length := int.from_bytes(body[at : at + 2], "big"):
@@ -222,7 +222,7 @@ def parse_box(body: bytes) -> amp.AmpBox:
             raise WireError("a box with a key that is too long or comes twice")
         box[key] = value
     if at + 2 != len(body) or not box:
-        raise WireError("a frame that is not filled by one box")
+        raise WireError("a frame that does not hold exactly one box")
     box.pop(PAD, None)
     return box
 

@@ -1,6 +1,8 @@
-"""Who may be at the other end: checks of the certificates that a TLS handshake shows.
+"""Who is at the other end of TLS: checks of certificates, and proofs bound to a connection.
 
-A check runs inside the handshake, so whoever fails it gets nothing of ours.
+The checks run inside the handshake, so a peer that fails one gets nothing of ours. Proofs are codes
+under keys that TLS exports; their labels, lengths and parts are in docs/protocol.md, "Exporters and
+proofs".
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from service_identity.cryptography import verify_certificate_hostname
 from securecom.errors import ClockIsOff, PeerKeyChanged, ServerMismatch, WireError
 from securecom.identity import PublicKey, certified_key, server_fingerprint, server_id
 
-#: The one name that every server's certificate bears; the CA behind it is what tells them apart.
+#: The name in every server's certificate; what tells servers apart is the CA.
 SERVER_NAME = "server.securecom.internal"
 
 _X509_REASONS = {
@@ -32,19 +34,19 @@ _X509_REASONS = {
 _NOT_YET_VALID, _EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _SELF_SIGNED_IN_CHAIN = 19  # X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN: the CA is not in our store
 
-#: Certificate, OpenSSL's error number, depth -> nothing, or raises why not.
+#: Takes a certificate, OpenSSL's error number and the depth; raises if it is not acceptable.
 Check = Callable[[x509.Certificate, int, int], None]
 
 
 def any_identity(certificate: x509.Certificate, error: int, depth: int) -> None:
-    """One self-signed Ed25519 certificate, whoever's: the registry decides later."""
+    """Accept any single self-signed Ed25519 certificate; the registry decides later."""
     if depth:
         raise WireError("a chain where one identity certificate belongs")
     certified_key(certificate)
 
 
 def exactly(expected: PublicKey, own: PublicKey) -> Check:
-    """The identity certificate of this key and no other, and never our own sent back to us."""
+    """Accept only the identity certificate of this key, and never our own sent back to us."""
 
     def check(certificate: x509.Certificate, error: int, depth: int) -> None:
         any_identity(certificate, error, depth)
@@ -58,10 +60,10 @@ def exactly(expected: PublicKey, own: PublicKey) -> Check:
 
 
 def pinned_server(pin: bytes) -> Check:
-    """A leaf for `SERVER_NAME`, issued by the CA whose SHA-256 is `pin` (32 bytes).
+    """Accept a leaf for `SERVER_NAME`, issued by the CA whose SHA-256 is `pin` (32 bytes).
 
-    Dates are looked at after pin and signature, so only what the pinned CA made can say
-    `ClockIsOff`; everything else is a `ServerMismatch`.
+    Dates are checked after pin and signature, so that only a certificate of the pinned CA can
+    lead to `ClockIsOff`; everything else is a `ServerMismatch`.
     """
 
     def check(certificate: x509.Certificate, error: int, depth: int) -> None:
@@ -141,8 +143,7 @@ def peer_key(tls: SSL.Connection) -> PublicKey:
     return certified_key(certificate)
 
 
-# --- What the three uses of TLS prove to each other: exporters, and codes under their keys ----
-# Labels, lengths and parts are in docs/protocol.md, "Exporters and proofs".
+# --- exporters and proofs -------------------------------------------------------------------
 
 _LABEL = b"EXPERIMENTAL-SecureCom/1 "
 
@@ -173,7 +174,7 @@ def chat_rekey(tls: SSL.Connection) -> bytes:
 
 
 def mac(key: bytes, *parts: bytes) -> bytes:
-    """HMAC-SHA256 over the parts, each behind its length in 4 bytes."""
+    """HMAC-SHA256 over the parts, each preceded by its length in 4 bytes."""
     code = hmac.new(key, digestmod=hashlib.sha256)
     for part in parts:
         code.update(len(part).to_bytes(4, "big") + part)
@@ -181,5 +182,5 @@ def mac(key: bytes, *parts: bytes) -> bytes:
 
 
 def same(one: bytes, other: bytes) -> bool:
-    """Equality in constant time."""
+    """Whether two byte strings are equal, in constant time."""
     return hmac.compare_digest(one, other)

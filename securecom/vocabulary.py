@@ -1,6 +1,8 @@
-"""The types that arguments and answers have on the wire: bytes in, checked values out.
+"""The vocabulary: every command on the wire, by channel and direction, with its argument types.
 
-What is none of its type is a `WireError`. docs/protocol.md, "Arguments", has the bytes.
+A command goes from the side in its section's heading to the other and is answered once, unless it
+says that it wants no answer. Arguments are bytes on the wire and checked values here; bytes that
+are not of their type are a `WireError`. docs/protocol.md has the bytes.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ from securecom.refusals import (
     by_word,
 )
 
-#: What parts facts and their texts is no part of them.
+#: Tabs and line feeds separate facts, so they cannot be inside one.
 _PARTING = {ord("\t"): " ", ord("\n"): " "}
 
 
@@ -48,7 +50,7 @@ class NameArgument(amp.Argument):
         try:
             return Name(inString.decode("ascii"))
         except (BadName, UnicodeDecodeError):
-            raise WireError("a name that is none") from None
+            raise WireError("a name that is not one") from None
 
     def toString(self, inObject: Name) -> bytes:
         return inObject.encode("ascii")
@@ -61,14 +63,14 @@ class KeyArgument(amp.Argument):
         try:
             return PublicKey(inString)
         except BadKey:
-            raise WireError("a key that is none") from None
+            raise WireError("a key that is not one") from None
 
     def toString(self, inObject: PublicKey) -> bytes:
         return inObject.raw
 
 
 class NamesArgument(amp.Argument):
-    """A list of names, parted by one blank each."""
+    """A list of names with one space between two."""
 
     def fromString(self, inString: bytes) -> list[Name]:
         words = inString.split(b" ") if inString else []
@@ -79,7 +81,7 @@ class NamesArgument(amp.Argument):
 
 
 class Fact(NamedTuple):
-    """One thing that a server holds about a person: of what it is a part, what it is, its value."""
+    """One thing that a server holds about a person: its heading, its label, its value."""
 
     part: str
     what: str
@@ -87,16 +89,16 @@ class Fact(NamedTuple):
 
 
 class FactsArgument(amp.Argument):
-    """A list of facts, a line feed between two, tabs between the texts of one."""
+    """A list of facts, with line feeds between them and tabs between the three texts of each."""
 
     def fromString(self, inString: bytes) -> list[Fact]:
         try:
             text = inString.decode("utf-8")
         except UnicodeDecodeError:
-            raise WireError("facts that are no UTF-8") from None
+            raise WireError("facts that are not UTF-8") from None
         rows = [row.split("\t") for row in text.split("\n")] if text else []
         if any(len(row) != len(Fact._fields) for row in rows):
-            raise WireError("a fact that is none")
+            raise WireError("a fact that is not one")
         return [Fact(*row) for row in rows]
 
     def toString(self, inObject: list[Fact]) -> bytes:
@@ -109,7 +111,7 @@ def fact_bytes(fact: Fact) -> bytes:
 
 
 class FixedBytes(amp.Argument):
-    """Exactly so many bytes."""
+    """A fixed number of bytes."""
 
     def __init__(self, length: int, optional: bool = False) -> None:
         super().__init__(optional)
@@ -136,7 +138,7 @@ class Number(amp.Argument):
             number = int(inString)
             if self.low <= number <= self.high:
                 return number
-        raise WireError("a number that may not be there")
+        raise WireError("a number that is not allowed there")
 
     def toString(self, inObject: int) -> bytes:
         return b"%d" % inObject
@@ -167,15 +169,12 @@ CHAT_SECONDS = Number(limits.MIN_CHAT_SECONDS, limits.MAX_CHAT_SECONDS, optional
 SIGNATURE = FixedBytes(64)
 
 
-# --- The vocabulary: every command, by channel and direction ----------------------------------
-# One declaration a message. A command goes from the side in its section's heading to the other and
-# is answered once, unless it says that it wants no answer. Bytes of each are in docs/protocol.md.
-# `pace`: how often the server takes it from one person.
+# --- paces ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """`count` commands of one kind at once, and as many again in `seconds`, evenly."""
+    """`count` commands of one kind at once, and after that as many in `seconds`, evenly spread."""
 
     count: int
     seconds: float
@@ -183,21 +182,21 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Unpaced:
-    """A command that needs no pace at the server, and why."""
+    """Says why a command needs no pace at the server."""
 
     why: str
 
 
-#: The phase that takes it is over with it.
+#: It ends the phase in which it can come.
 ONCE = Unpaced("once a connection")
 #: The server sends it.
 SENT_BY_SERVER = Unpaced("the server sends it")
-#: It is inside a chat, where the server cannot see it.
+#: It is sent inside a chat, where the server cannot see it.
 IN_CHATS = Unpaced("between two clients")
 
 
 class PacedCommand(amp.Command):
-    """A message, with its pace at the server. One that declares none cannot be made."""
+    """A command that declares how often the server takes it. Without a pace it is a TypeError."""
 
     pace: ClassVar[Pace | Unpaced]
 
@@ -211,7 +210,7 @@ class PacedCommand(amp.Command):
 
 
 class Ping(PacedCommand):
-    """Are you there? Every `limits.PING_INTERVAL`; also keeps a NAT's mapping alive."""
+    """Are you there? Sent every `limits.PING_INTERVAL`, which also keeps NAT mappings alive."""
 
     pace = Pace(limits.PINGS, limits.PACE_WINDOW)
 
@@ -250,7 +249,7 @@ class LogIn(PacedCommand):
 
 
 class LogOut(PacedCommand):
-    """End the session; the server closes after its answer."""
+    """End the session; the server closes the connection after its answer."""
 
     pace = Pace(limits.LOG_OUTS, limits.PACE_WINDOW)
 
@@ -314,7 +313,7 @@ class RequestChat(PacedCommand):
 
 
 class CancelRequest(PacedCommand):
-    """Withdraw our open request. The request itself is then answered with `Cancelled`."""
+    """Withdraw our open request, which is then answered with `Cancelled`."""
 
     pace = Pace(limits.ENDINGS, limits.PACE_WINDOW)
     errors = by_word(NothingToEnd)
@@ -340,7 +339,7 @@ class Block(PacedCommand):
 
 
 class Unblock(PacedCommand):
-    """Undo `Block`. `changed`: the name was blocked."""
+    """Undo `Block`. `changed`: whether the name was blocked."""
 
     pace = Pace(limits.BLOCK_COMMANDS, limits.BLOCK_WINDOW)
     arguments = [(b"name", NameArgument())]
@@ -357,7 +356,7 @@ class ListBlocked(PacedCommand):
 
 
 class NewKey(PacedCommand):
-    """Our key signs over to this one, which is ours from the answer on (`succession.Link`)."""
+    """Replace our key by this one, from the answer on; both keys sign (`succession.Link`)."""
 
     pace = Pace(limits.NEW_KEY_COMMANDS, limits.PACE_WINDOW)
     arguments = [
@@ -371,7 +370,7 @@ class NewKey(PacedCommand):
 class MyData(PacedCommand):
     """All that the server holds about us, page by page.
 
-    `further`: the page behind the last one, of the same moment; False: begin, as it is now.
+    `further`: the next page, as of the same moment; False: the first page, as of now.
     """
 
     pace = Pace(limits.MY_DATA_PAGES, limits.PACE_WINDOW)
@@ -411,7 +410,7 @@ class OpenStream(PacedCommand):
 
 
 class StreamClosed(PacedCommand):
-    """The stream is gone: the other ended the chat, or is gone. Wants no answer."""
+    """The other person has ended the chat, or has gone. Wants no answer."""
 
     pace = SENT_BY_SERVER
     arguments = [(b"stream", STREAM)]
@@ -492,7 +491,7 @@ class MissedRequest(PacedCommand):
 
 
 class Hello(PacedCommand):
-    """I know who we two are and which chat this is. Must be the first command of each side.
+    """Proves that I know who we are and which chat this is. Must be each side's first command.
 
     In a rekey: the peer of this epoch is also the peer of the next one.
     """
@@ -511,9 +510,9 @@ class Say(PacedCommand):
 
 
 class Compared(PacedCommand):
-    """My person compared the safety numbers: `yes`, the same, or `no`, and this ends the chat.
+    """My user compared the safety numbers: `yes` if they match, or `no`, which ends the chat.
 
-    It tells the other person, and proves nothing to their client.
+    This informs the other user; to their client it proves nothing.
     """
 
     pace = IN_CHATS
@@ -521,9 +520,9 @@ class Compared(PacedCommand):
 
 
 class Log(PacedCommand):
-    """My person wants a log of this chat, kept by both, or does not, or no longer, want one.
+    """My user wants both sides to keep a log of this chat, or does not (any longer).
 
-    Answered at once: it was heard. Only when both said "on" does either client write.
+    The answer only confirms receipt. Neither client writes until both users said "on".
     """
 
     pace = IN_CHATS
@@ -531,14 +530,14 @@ class Log(PacedCommand):
 
 
 class Switch(PacedCommand):
-    """My last word in this epoch; what follows is in the next one. Wants no answer."""
+    """My last command in this epoch; the next one is in the next epoch. Wants no answer."""
 
     pace = IN_CHATS
     requiresAnswer = False
 
 
 class Bye(PacedCommand):
-    """I end this chat: like `Compared` no, a proof that it was ended and not cut off."""
+    """I end this chat. Like `Compared` no, it proves that the chat was not just cut off."""
 
     pace = IN_CHATS
 

@@ -1,9 +1,9 @@
-"""Who may connect, and whose log-in is next: everything that happens before TLS.
+"""Limits enforced before TLS, so that a rejected client costs no handshake.
 
-Each accepted connection is a `Visitor`. It is counted, by its address where it has one. When its
-first TLS record is there it joins the `Line`, which lets a bounded number of visitors start TLS
-and log in at the same time. Deadlines of a log-in run from that moment, so however many people
-come at once, a log-in that has begun is also finished.
+Each accepted connection is a `Visitor` and is counted, by address if it has one. When its first TLS
+record is complete it joins the `Line`, which lets a bounded number of visitors start TLS and log in
+at the same time. The deadline for a log-in runs from then on, so a log-in that has begun can be
+finished however many people come at once.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Visitor(Protocol):
     def __init__(self, door: AdmittingFactory, address: IAddress | None) -> None:
         #: Where the client is; None while that is not known.
         self.peer: IAddress | None = None
-        #: What it counts for, as in `site_of`.
+        #: What it is counted under (`site_of`).
         self.site = ""
         self._door = door
         self._address = address
@@ -65,7 +65,7 @@ class Visitor(Protocol):
             self.cut()
 
     def dataReceived(self, data: bytes) -> None:
-        """Before TLS: keep what comes until it is a whole record, and then queue."""
+        """Before TLS: collect the first record, and then join the line."""
         if self._is_over:
             return
         if not self._hello and self._is_relayed and not self._comes_from(self._relayed_from()):
@@ -85,7 +85,7 @@ class Visitor(Protocol):
         return None if address == self._address else address
 
     def _comes_from(self, address: IAddress | None) -> bool:
-        """The client's address is known now. Is there room for another connection of it?"""
+        """Note the client's address, now that it is known. Returns whether there is room for it."""
         site = site_of(address)
         if not self._door.count(site):
             return False
@@ -93,7 +93,7 @@ class Visitor(Protocol):
         return True
 
     def begin(self) -> None:
-        """It is this visitor's turn: TLS starts, and with it the deadline of the log-in."""
+        """Start TLS, and with it the deadline for the log-in: it is this visitor's turn."""
         self._secure = secure = self._door.secure(self)
         hello, self._hello = self._hello, b""
         secure.makeConnection(self.transport)
@@ -110,11 +110,11 @@ class Visitor(Protocol):
     # --- slow peers -------------------------------------------------------------------------
 
     def _look(self) -> None:
-        """Read what the peer has sent by now, then see whether it has got anywhere."""
+        """Let what the peer has sent be read first, then see how far it has got."""
         self._wait(0, self._see)
 
     def _see(self) -> None:
-        """A peer that keeps us waiting goes on without a place, which somebody else can use."""
+        """Give the place of a peer that keeps us waiting to somebody else; it may still go on."""
         connection = _connection(self._secure)
         is_our_turn = connection.control.owes_answers
         stage = (connection.is_secured, is_our_turn)
@@ -133,7 +133,7 @@ class Visitor(Protocol):
         self.transport.abortConnection()  # type: ignore[union-attr]
 
     def turn_away(self) -> None:
-        """End the connection, and tell the client that there is no room for it now."""
+        """End the connection with an alert that says there is no room now."""
         self._end()
         self.transport.write(TURNED_AWAY)  # type: ignore[union-attr]
         self.transport.loseConnection()  # type: ignore[union-attr]
@@ -163,10 +163,9 @@ class Visitor(Protocol):
 
 
 class Line:
-    """Visitors who are logging in, and those who wait until it is their turn.
+    """The visitors who are logging in, and those who wait for their turn.
 
-    Addresses take turns, and whoever has waited longest comes first among those of one address.
-    Where everybody has an address of their own, that is who has waited longest.
+    Addresses take turns. Among visitors from one address, the one who has waited longest is next.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
@@ -175,16 +174,16 @@ class Line:
         self._served_by_site: Counter[str] = Counter()
         self._waiting: dict[str, OrderedDict[Visitor, None]] = {}
         self._length = 0
-        #: Sites of which somebody waits who may begin as soon as there is a place.
+        #: Sites with somebody who waits and may begin as soon as there is a place.
         self._turns: OrderedDict[str, None] = OrderedDict()
         self._next: IDelayedCall | None = None
 
     def __len__(self) -> int:
-        """How many wait."""
+        """How many visitors wait."""
         return self._length
 
     def enter(self, visitor: Visitor) -> None:
-        """Begin now if there is a place, otherwise wait for a turn."""
+        """Let this visitor begin now if there is a place, or else wait."""
         self._waiting.setdefault(visitor.site, OrderedDict())[visitor] = None
         self._length += 1
         self._queue(visitor.site)
@@ -216,7 +215,7 @@ class Line:
             visitor.begin()
 
     def _take(self, visitor: Visitor) -> None:
-        """Out of those who wait."""
+        """Remove a visitor from those who wait."""
         waiting = self._waiting[visitor.site]
         del waiting[visitor]
         self._length -= 1
@@ -225,17 +224,17 @@ class Line:
             self._turns.pop(visitor.site, None)
 
     def _queue(self, site: str) -> None:
-        """Somebody of this site may be next, when the sites before it have had theirs."""
+        """Give this site a turn, after the sites before it, if somebody there may begin."""
         most = limits.LOGINS_AT_ONCE_BY_ADDRESS if site else limits.LOGINS_AT_ONCE
         if site in self._waiting and self._served_by_site[site] < most:
             self._turns.setdefault(site)
 
 
 class AdmittingFactory(Factory):
-    """A TLS factory with bounds: on connections, in all and by address, and on log-ins at once.
+    """A TLS factory that limits connections, in total and by address, and simultaneous log-ins.
 
-    Clients whose address is not known (on a unix socket, or behind a proxy that does not say) only
-    share the bounds on all.
+    For clients whose address is not known, on a unix socket or behind a proxy that does not say it,
+    only the total limits hold.
 
     :param inner: makes a `Connection` for a client's address, or for None.
     """
@@ -248,7 +247,7 @@ class AdmittingFactory(Factory):
         self._tls = TLSMemoryBIOFactory(options, False, inner, clock)
         #: Each visitor, and whether it has logged in.
         self._visitors: dict[Visitor, bool] = {}
-        #: Those who have not begun TLS, the longest silent first.
+        #: Visitors who have not begun TLS, the one who has been silent longest first.
         self._silent: OrderedDict[Visitor, None] = OrderedDict()
         self._by_site: Counter[str] = Counter()
         self._pending: Counter[str] = Counter()
@@ -268,17 +267,17 @@ class AdmittingFactory(Factory):
         return Visitor(self, addr)
 
     def came(self, visitor: Visitor) -> bool:
-        """A new connection; whether it may stay."""
+        """Take a new connection. Returns whether it may stay."""
         if len(self._visitors) >= limits.MAX_CONNECTIONS:
             if not self._silent:
                 return False
-            next(iter(self._silent)).cut()  # who says nothing keeps nobody out
+            next(iter(self._silent)).cut()  # one that is silent keeps nobody else out
         self._visitors[visitor] = False
         self._silent[visitor] = None
         return True
 
     def count(self, site: str) -> bool:
-        """One more connection from there; False, and not counted, if those are too many."""
+        """Count one more connection from a site. Returns False if that is too many."""
         if site:
             if (
                 self._by_site[site] >= limits.MAX_CONNECTIONS_BY_ADDRESS
@@ -290,7 +289,7 @@ class AdmittingFactory(Factory):
         return True
 
     def greeted(self, visitor: Visitor) -> None:
-        """The visitor wants to begin TLS."""
+        """Put a visitor who wants to begin TLS into the line."""
         self._silent.pop(visitor, None)
         if len(self.line) >= limits.MAX_WAITING:
             self.turn_away(visitor)
@@ -298,7 +297,7 @@ class AdmittingFactory(Factory):
             self.line.enter(visitor)
 
     def secure(self, visitor: Visitor) -> TLSMemoryBIOProtocol:
-        """TLS for a visitor whose turn it is, and within TLS the connection."""
+        """Make TLS, and the connection inside it, for a visitor whose turn it is."""
         made = self._tls.buildProtocol(visitor.peer)
         _connection(made).on_established = visitor.established
         return made
@@ -310,15 +309,15 @@ class AdmittingFactory(Factory):
         self.line.leave(visitor)
 
     def turn_away(self, visitor: Visitor) -> None:
-        """The line is too long for this visitor."""
+        """Turn a visitor away, since the line is too long."""
         now = self.clock.seconds()
         if now - self._last_said >= limits.MAX_WAIT:
             self._last_said = now
-            _log.warn("more people want to log in than this machine can do; some are turned away")
+            _log.warn("too many people want to log in at once; some are turned away")
         visitor.turn_away()
 
     def left(self, visitor: Visitor) -> None:
-        """The connection is over, or about to be. May be called again."""
+        """Forget a visitor who is gone, or about to be. May be called twice."""
         if visitor not in self._visitors:
             return
         self.line.leave(visitor)
@@ -330,12 +329,12 @@ class AdmittingFactory(Factory):
 
 
 def _connection(secure: TLSMemoryBIOProtocol | None) -> Connection:
-    """What this TLS carries."""
+    """The connection inside TLS."""
     return cast(Connection, secure.wrappedProtocol)  # type: ignore[union-attr]
 
 
 def site_of(address: IAddress | None) -> str:
-    """What counts as one place: an IPv4 address, or an IPv6 network of 64 bits."""
+    """What is counted together: an IPv4 address, or an IPv6 network of 64 bits."""
     host = getattr(address, "host", None)
     if host is None:
         return ""

@@ -1,4 +1,9 @@
-"""The registry's tables, step by step; `sql` and its neighbours read and write them."""
+"""The registry's SQLite file: its tables, connections to it, checks of it, and its errors.
+
+The journal is SQLite's rollback journal, so there is a single file at rest, and what was committed
+is on the disk: a spent invitation must not come back after a power cut. A file's header is read
+before SQLite opens it, so that a database that is not ours is never written to.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +40,7 @@ _PEOPLE = (
     ) STRICT""",
     "CREATE INDEX invitations_by_name ON invitations (name)",
 )
-# No reference for `blocked`: it may be nobody's name, yet.
+# `blocked` refers to no user, since the name need not be anybody's.
 _BLOCKS = (
     """CREATE TABLE blocks (
         blocker TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
@@ -44,11 +49,11 @@ _BLOCKS = (
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX blocks_by_blocked ON blocks (blocked)",
 )
-# Names that nobody may have until then; whose they were is gone.
+# Names that nobody can have until then; nothing else is kept of the people who had them.
 _QUARANTINE = (
     "CREATE TABLE quarantine (name TEXT PRIMARY KEY NOT NULL, until REAL NOT NULL) STRICT",
 )
-# A key that signed itself away is nobody's again: the old ones are unique, and so are the new ones.
+# A key that has signed over to another is never anybody's again, so both columns are unique.
 _SUCCESSIONS = (
     """CREATE TABLE successions (
         name TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
@@ -60,22 +65,17 @@ _SUCCESSIONS = (
         PRIMARY KEY (name, number)
     ) STRICT, WITHOUT ROWID""",
 )
-#: The schema, step by step: each made a version of what was there before, from version 1 on. A new
-#: table is a new step at the end; what has been on a disk somewhere never changes. What a table
-#: or column holds about people is declared in `personal`.
+#: The schema, step by step; each step leads to the next version. A new table is a new step at the
+#: end, and steps that have been on a disk somewhere never change. What a table or column holds
+#: about people is declared in `personal`.
 STEPS: tuple[tuple[str, ...], ...] = (_PEOPLE, _BLOCKS, _QUARANTINE, _SUCCESSIONS)
 
 
-# --- The registry's SQLite file: made, checked, opened; and what its errors mean --------------
-# The journal is SQLite's rollback journal: at rest there is one file, and what was committed is on
-# the disk (a spent invitation must not come back after a power cut). A file's header is read before
-# SQLite opens it, so that a database that is not ours is never written to.
-
-#: In the file's header, so that another program's database is not taken for ours ("scom").
+#: Marks the file's header, so that another program's database is not taken for ours ("scom").
 APPLICATION = 0x73636F6D
-#: The version of a registry with all of `schema.STEPS`.
+#: The version of a registry after all `STEPS`.
 VERSION = len(STEPS)
-#: The oldest version that can be brought up to it.
+#: The oldest version that can be upgraded.
 OLDEST = 1
 
 _MAGIC = b"SQLite format 3\x00"
@@ -86,8 +86,8 @@ _SETTINGS = (
     "PRAGMA secure_delete = ON",  # what was removed is gone from the file
     "PRAGMA trusted_schema = OFF",
 )
-#: What the module sqlite3 raises for a file that is not as it was written. A name or a statement
-#: that is damaged may not be UTF-8, and neither may the message about it.
+#: What the module sqlite3 raises for a damaged file. A damaged name or statement may not be UTF-8,
+#: and neither may the message about it.
 ERRORS = (sqlite3.Error, UnicodeDecodeError)
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT})
@@ -107,36 +107,34 @@ Interaction = Callable[..., Any]
 
 
 class Pool(Protocol):
-    """What the registry needs of the database.
+    """Runs the registry's transactions.
 
     Both call `interaction(cursor, *args)` and fire with its result or fail with its error.
     """
 
     def read(self, interaction: Interaction, *args: Any) -> Deferred[Any]:
-        """Call what changes nothing."""
+        """Run an interaction that changes nothing."""
 
     def write(self, interaction: Interaction, *args: Any) -> Deferred[Any]:
-        """Call it with the write lock held. When this fires, the change is on the disk."""
+        """Run it with the write lock held. When this fires, the change is on the disk."""
 
     def close(self) -> None:
         """Close the connections."""
 
 
 class SynchronousPool:
-    """One connection, used at once and on this thread: for short-lived processes and tests."""
+    """One connection, used directly on this thread, for short-lived processes and tests."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def read(self, interaction: Interaction, *args: Any) -> Deferred[Any]:
-        """See `Pool`."""
         try:
             return succeed(interaction(self._connection.cursor(), *args))
         except Exception:
             return fail(Failure())
 
     def write(self, interaction: Interaction, *args: Any) -> Deferred[Any]:
-        """See `Pool`."""
         cursor = self._connection.cursor()
         try:
             cursor.execute(_TAKE_LOCK)
@@ -149,7 +147,6 @@ class SynchronousPool:
         return succeed(result)
 
     def close(self) -> None:
-        """See `Pool`."""
         self._connection.close()
 
 
@@ -165,21 +162,21 @@ class Connections(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """One interaction that waits for the database's thread."""
+    """An interaction that waits for the database's thread."""
 
     interaction: Interaction
     args: tuple[Any, ...]
     answer: Deferred[Any]
 
     def outcome(self, connection: sqlite3.Connection) -> Any:
-        """Its result, or a `Failure`. Called on the database's thread."""
+        """Run it on the database's thread. Returns its result or a `Failure`."""
         try:
             return self.interaction(connection.cursor(), *self.args)
         except Exception:
             return Failure()
 
     def answered(self, outcome: Any) -> None:
-        """Hand the outcome to the caller of the pool."""
+        """Pass the outcome to whoever asked for it."""
         if isinstance(outcome, Failure):
             self.answer.errback(outcome)
         else:
@@ -189,10 +186,10 @@ class Task:
 class GatheringPool:
     """One connection on one thread, where reads do not queue behind writes.
 
-    The thread gets one job at a time: the reads that wait, or as many writes as fit one commit,
-    in turn. So a read waits for one commit at the most, and a hundred writes cost hardly more
-    than one. Outcomes come in the order in which the thread did the work: whoever was told of
-    a read before a change is told so before that change is announced.
+    The thread gets one job at a time: all reads that wait and, in turn, as many writes as fit into
+    one commit. So a read waits for one commit at most, and a hundred writes cost hardly more than
+    one. Outcomes come in the order of the thread's work, so the result of a read that came before
+    a change also arrives before it.
     """
 
     def __init__(self, connections: Connections) -> None:
@@ -204,15 +201,13 @@ class GatheringPool:
         self._times_busy = 0
 
     def read(self, interaction: Interaction, *args: Any) -> Deferred[Any]:
-        """See `Pool`."""
         return self._do_later(self._reads, interaction, args)
 
     def write(self, interaction: Interaction, *args: Any) -> Deferred[Any]:
-        """See `Pool`."""
         return self._do_later(self._writes, interaction, args)
 
     def close(self) -> None:
-        """See `Pool`. What still waits is not done, and nobody is told that it was."""
+        """Close the connection. Whatever still waits is dropped, without an answer."""
         self._reads.clear()
         self._writes.clear()
         self._connections.close()
@@ -227,7 +222,7 @@ class GatheringPool:
         return answer
 
     def _work(self) -> None:
-        """Give the thread its next job, if there is any."""
+        """Give the thread its next job, if there is one."""
         writes = bool(self._writes) and (self._writes_next or not self._reads)
         queue = self._writes if writes else self._reads
         if not queue:
@@ -240,7 +235,7 @@ class GatheringPool:
         job.addCallback(self._done, tasks)
 
     def _done(self, outcomes: list[Any] | None, tasks: list[Task]) -> None:
-        """The job is over. Its callers may ask for more at once: that waits until all are told."""
+        """The job is done. What its callers ask for next waits until all have their answers."""
         if outcomes is not None:
             self._times_busy = 0
         elif (self._times_busy + 1) * limits.WRITE_PATIENCE < limits.DATABASE_BUSY:
@@ -263,11 +258,12 @@ def _read_all(connection: sqlite3.Connection, tasks: Sequence[Task]) -> list[Any
 
 
 def _write_all(connection: sqlite3.Connection, tasks: Sequence[Task]) -> list[Any] | None:
-    """The outcomes of interactions that change something, once all of it is on the disk.
+    """The outcomes of interactions that write, once all of it is on the disk.
 
-    One that fails changes nothing, and the others go on. None: another process has the lock.
+    One that fails changes nothing, and the others go on. Returns None if another process has the
+    lock.
 
-    :raises sqlite3.Error: nothing was changed, by any of them.
+    :raises sqlite3.Error: none of them changed anything.
     """
     if not _is_locked(connection):
         return None
@@ -282,7 +278,7 @@ def _write_all(connection: sqlite3.Connection, tasks: Sequence[Task]) -> list[An
 
 
 def _is_locked(connection: sqlite3.Connection) -> bool:
-    """Take the write lock if nobody else has it for longer than a moment."""
+    """Take the write lock, waiting only a moment for others. Returns whether we have it."""
     _wait_for_others(connection, limits.WRITE_PATIENCE)
     try:
         connection.execute(_TAKE_LOCK)
@@ -300,7 +296,7 @@ def _wait_for_others(connection: sqlite3.Connection, seconds: float) -> None:
 
 
 def _in_savepoint(connection: sqlite3.Connection, task: Task) -> Any:
-    """One of several writes: all of it, or a `Failure` and nothing of it."""
+    """Run one of several writes, completely or, if it fails, not at all."""
     connection.execute("SAVEPOINT one")
     outcome = task.outcome(connection)
     if isinstance(outcome, Failure):
@@ -317,7 +313,7 @@ def threaded_pool(path: Path, reactor: IReactorThreads | None = None) -> Gatheri
 
 
 def connections(path: Path, reactor: IReactorThreads | None = None) -> Connections:
-    """The thread, and its connection."""
+    """A database thread with one connection."""
     pool: Connections = adbapi.ConnectionPool(
         "sqlite3",
         _existing(path),

@@ -1,4 +1,4 @@
-"""The server as Twisted services: two listening ports and what is done by the clock."""
+"""The server as a Twisted service: two listening ports, and what is done regularly."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ _log = Logger()
 
 @dataclass(frozen=True)
 class Endpoints:
-    """What the operator chose.
+    """Where the operator wants the server to listen and to dial.
 
-    :param dial: the port that may be dialled, 0 for any on this machine, None for none.
+    :param dial: the client port to dial; 0 means any on this machine, None means not to dial.
     """
 
     standard: IStreamServerEndpoint
@@ -63,12 +63,12 @@ class Endpoints:
 
 @dataclass(frozen=True)
 class ServerContext:
-    """What a server needs of the world.
+    """What a server needs from outside.
 
-    :param clock: for durations; nobody sets it.
-    :param now: the wall clock, seconds since 1970, for what follows the calendar.
-    :param random: so many random bytes.
-    :param dial_endpoint: connects to a client's host and port.
+    :param clock: the steady clock, for durations.
+    :param now: the wall clock in seconds since 1970, for what follows the calendar.
+    :param random: gives this many random bytes.
+    :param dial_endpoint: makes an endpoint for a client's host and port.
     """
 
     clock: IReactorTime
@@ -78,7 +78,7 @@ class ServerContext:
 
 
 def socket_path(endpoint: IStreamServerEndpoint) -> Path | None:
-    """The unix socket that an endpoint listens on, if it is one, wrapped (haproxy:) or not."""
+    """The path of an endpoint's unix socket, also behind haproxy:; None for other endpoints."""
     inner: Any = endpoint
     while not isinstance(inner, UNIXServerEndpoint):
         inner = getattr(inner, "_wrappedEndpoint", None)
@@ -99,11 +99,11 @@ def believes_anybody(endpoint: IStreamServerEndpoint, host: str) -> bool:
 
 
 class ListeningPort(Service):
-    """One port that listens; if it cannot, the server does not start."""
+    """A port that listens. If it cannot, the server does not start."""
 
     def __init__(self, endpoint: IStreamServerEndpoint, factory: IProtocolFactory) -> None:
         self._endpoint, self._factory = endpoint, factory
-        #: Fires with the real port number (0 for what has none).
+        #: Fires with the real port number, or with 0 for a unix socket.
         self.listening: Deferred[int] = Deferred()
         self._port: IListeningPort | None = None
         self._is_asked = False
@@ -149,10 +149,10 @@ class ListeningPort(Service):
 class Server(MultiService):
     """A securecom server.
 
-    :param opened: called with both real ports and the number of users when people can come.
-    :param failed: called with one line for the operator if they never can; it may raise where
-        `privilegedStartService` can pass that on.
-    :param failed_late: the same, when the server runs already.
+    :param opened: called with both real ports and the number of users once people can connect.
+    :param failed: called with one line for the operator if the server cannot start. It may raise;
+        `privilegedStartService` passes that on.
+    :param failed_late: called instead of `failed` if the server runs already.
     """
 
     def __init__(
@@ -240,11 +240,11 @@ class Server(MultiService):
         self._registry.close()
         self._state.close()
 
-    # --- by the clock -----------------------------------------------------------------------
+    # --- regularly --------------------------------------------------------------------------
 
     @inlineCallbacks
     def _look_at_registry(self) -> Generator[Deferred[Any], Any, None]:
-        """The admin may have disabled or removed somebody who is on line."""
+        """See whether the admin has disabled or removed somebody who is on line."""
         try:
             version = yield self._registry.version()
             if version != self._version:
@@ -252,34 +252,34 @@ class Server(MultiService):
                 gone = yield self._registry.quarantine()
                 yield self.reception.forget(frozenset(one.name for one in gone))
                 self._version = version
-        except Exception as error:  # a timer that ends by itself would look no more
+        except Exception as error:  # a TimerService whose function raises stops
             _tell("the registry was not looked at", error)
 
     def _clock_was_set(self, seconds: float) -> None:
-        """What follows the calendar is looked at now; durations run on a clock that nobody sets."""
+        """Look at everything that follows the calendar; durations run on the steady clock."""
         _log.info("the machine's clock was set by {seconds} s", seconds=round(seconds))
         self._renew()
         self._end_quarantines()
 
     @inlineCallbacks
     def _end_quarantines(self) -> Generator[Deferred[Any], Any, None]:
-        """Names whose time is up may be given again; nobody blocks them any more."""
+        """Free the names whose quarantine is over, and drop blocks of them."""
         try:
             over = yield self._registry.end_quarantines(self._around.now())
             if over:
                 yield self.reception.sessions.recheck()
-        except Exception as error:  # it is tried again at the next look
+        except Exception as error:  # the next look tries again
             _tell("quarantines were not ended", error)
 
     def _renew(self) -> None:
-        """A certificate near its end is replaced; new connections see the new one."""
+        """Replace a certificate that is about to expire; new connections get the new one."""
         now = self._around.now()
         if warning := certificates.ca_warning(self._state.ca, now):
             _log.warn("{what}", what=warning)
         try:
             if not self._state.renew(self._around.now()):
                 return
-        except Exception as error:  # it is tried again at the next look
+        except Exception as error:  # the next look tries again
             _tell("the certificate was not renewed", error)
             return
         self._standard_tls.renew(self._state.credentials)
@@ -288,11 +288,11 @@ class Server(MultiService):
 
 
 def _nothing_to_do(_: float) -> None:
-    """A server that stood still does not have to reach anybody: its clients come back."""
+    """After standing still, a server need not do anything: its clients come back."""
 
 
 def _tell(what: str, error: Exception) -> None:
-    """Our own faults with a traceback, the disk's and the database's in a line."""
+    """Log a fault of ours with its traceback, one of disk or database in a line."""
     if isinstance(error, SecurecomError):
         _log.error("{what}: {error}", what=what, error=str(error))
     else:
@@ -300,7 +300,7 @@ def _tell(what: str, error: Exception) -> None:
 
 
 def reactor_endpoint(reactor: object) -> Callable[[str, int], IStreamClientEndpoint]:
-    """Dials by TCP, with a deadline."""
+    """Makes TCP endpoints with a deadline."""
     return lambda host, port: HostnameEndpoint(
         reactor, host.encode("ascii"), port, timeout=limits.DIAL_DEADLINE
     )
