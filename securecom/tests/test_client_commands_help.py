@@ -8,7 +8,7 @@ from securecom.client.api import ClientState
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import COMMANDS, SAY, TYPED, help_on
 from securecom.client.frontends.plain import Plain
-from securecom.client.frontends.words import Screen
+from securecom.client.frontends.qr import Screen
 
 #: A small terminal has 24 rows: the line typed last, the next one, and some of what was before.
 ROWS = 18

@@ -12,7 +12,8 @@ from securecom import limits, refusals, vocabulary
 from securecom.client.contacts import Contacts
 from securecom.client.events import DataFact, DataHeld, Event, ForgetMeMeans, Forgotten, Offline
 from securecom.client.frontends.plain import Plain
-from securecom.client.frontends.words import Screen, words
+from securecom.client.frontends.qr import Screen
+from securecom.client.frontends.words import words
 from securecom.errors import (
     BadArgument,
     NotNow,

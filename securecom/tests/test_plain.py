@@ -18,7 +18,8 @@ from securecom.client.frontends import plain as rows
 from securecom.client.frontends.jsonl import Json
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
-from securecom.client.frontends.words import TRUST, Screen, least_room, qr_rows, words
+from securecom.client.frontends.qr import Screen, least_room, qr_rows
+from securecom.client.frontends.words import TRUST, words
 from securecom.tests.support.hostile_text import HOSTILE
 from securecom.tests.support.scripted_core import Failing
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom.client.frontends.words import Screen
+from securecom.client.frontends.qr import Screen
 from securecom.client.program import standard_io
 
 

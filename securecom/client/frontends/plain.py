@@ -27,7 +27,8 @@ from securecom.client.events import (
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command
 from securecom.client.frontends.orders import Order
-from securecom.client.frontends.words import FACT, FRAME, Line, Screen, least_room, qr_rows, words
+from securecom.client.frontends.qr import Screen, least_room, qr_rows
+from securecom.client.frontends.words import FACT, FRAME, Line, words
 from securecom.errors import BadArgument, NotNow, SecurecomError, UnknownCommand
 from securecom.text import before_seen, is_unseen, shown
 

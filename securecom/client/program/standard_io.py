@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from typing import ParamSpec
 
 from securecom import limits
-from securecom.client.frontends.words import Screen
+from securecom.client.frontends.qr import Screen
 from securecom.client.program import exits
 
 INPUT, OUTPUT, ERROR = 0, 1, 2
