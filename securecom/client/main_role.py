@@ -1,4 +1,8 @@
-"""Who is available: the server's list, page by page."""
+"""The main role: what a front-end may ask of the client (`api.ClientApi`).
+
+What cannot be done fails with a `SecurecomError`, at once or through the Deferred. What happens is
+shown as events.
+"""
 
 from __future__ import annotations
 
@@ -33,46 +37,6 @@ from securecom.client.settings import Settings
 from securecom.client.terms import AvailabilityTerms, KeptChoices, Pause, shown_time
 from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong, TooOften, WireError
 from securecom.identity import Name, server_fingerprint
-
-
-@inlineCallbacks
-def available(
-    station: Station, ask: Callable[..., Deferred[dict[str, Any]]], text: str
-) -> Generator[Deferred[Any], Any, Users]:
-    """Those with `text` in the name; at most `limits.MAX_USERS_SHOWN`.
-
-    :param ask: sends a command; its answer, or an error that people can read.
-    """
-    wanted = text.lower().encode("utf-8", "replace")
-    if len(wanted) > limits.MAX_NAME:
-        raise BadArgument(f"no name is longer than {limits.MAX_NAME} characters")
-    names: list[Name] = []
-    busy: set[str] = set()
-    more = True
-    while more and len(names) < limits.MAX_USERS_SHOWN:
-        after = names[-1] if names else ""
-        page = yield ask(vocabulary.ListAvailable, after=after.encode("ascii"), text=wanted)
-        _check_page(page["names"], after)
-        names += page["names"]
-        busy.update(page["busy"] or ())
-        more = page["more"] and bool(page["names"])
-    names, more = names[: limits.MAX_USERS_SHOWN], more or len(names) > limits.MAX_USERS_SHOWN
-    users = [station.user(name) for name in names]
-    return Users(users, text, more, [name for name in names if name in busy])
-
-
-def _check_page(names: list[Name], after: str) -> None:
-    """Pages go on, or a server could keep us listing for ever."""
-    for name in names:
-        if name <= after:
-            hint = "Nothing was shown. Tell the server's admin."
-            raise WireError("the server's list is out of order", hint)
-        after = name
-
-
-# --- The main role: the standard channel's commands, and the person's -------------------------
-# What a front-end may call (`frontends.role.Role`). What cannot be done fails with a
-# `SecurecomError`, at once or through the Deferred; what happens is shown as events.
 
 #: Writes a backup into a new file.
 BackUp = Callable[[str], Deferred[BackedUp]]
@@ -175,7 +139,7 @@ class MainRole:
 
     def users(self, text: str = "") -> Deferred[Users]:
         """Who is available, `text` in the name."""
-        return available(self._station, self._told, text)
+        return available(self._station, self._ask, text)
 
     def request_chat(self, name: Name, chat_seconds: int | None = None) -> Deferred[None]:
         """Ask for a chat, perhaps with an end; fires when it stands. If they ask us already, it is
@@ -213,20 +177,20 @@ class MainRole:
         if name == self.name:
             raise BadArgument("that is you")
         self._coordinator.hush(name)
-        yield self._told(vocabulary.Block, name=name)
+        yield self._ask(vocabulary.Block, name=name)
         self._station.show(Blocked(name, True))
 
     @inlineCallbacks
     def unblock(self, name: Name) -> Generator[Deferred[Any], Any, None]:
         """May ask again. Fails with `NotNow` if the name was not blocked."""
-        answer = yield self._told(vocabulary.Unblock, name=name)
+        answer = yield self._ask(vocabulary.Unblock, name=name)
         if not answer["changed"]:
             raise NotNow(f"{name} is not blocked", "Nothing was changed.", ("blocked", ""))
         self._station.show(Blocked(name, False))
 
     def blocked(self) -> Deferred[BlockList]:
         """Whom we have blocked."""
-        listed = self._told(vocabulary.ListBlocked)
+        listed = self._ask(vocabulary.ListBlocked)
         return listed.addCallback(
             lambda box: BlockList(list(map(self._station.user, box["names"])))
         )
@@ -294,7 +258,7 @@ class MainRole:
         """The client is over: nothing is due any more."""
         self._presence.end()
 
-    def _told(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
+    def _ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
         """The server's answer, or an error that people can read."""
         return self._station.line.ask(command, **arguments).addErrback(_readable)
 
@@ -318,3 +282,41 @@ def _readable(failure: Failure) -> Failure:
     if failure.check(refusals.ServerTrouble):
         return Failure(ServerInTrouble("the server could not do it"))
     return failure
+
+
+# --- Who is available: the server's list, page by page -----------------------------------------
+
+
+@inlineCallbacks
+def available(
+    station: Station, ask: Callable[..., Deferred[dict[str, Any]]], text: str
+) -> Generator[Deferred[Any], Any, Users]:
+    """Those with `text` in the name; at most `limits.MAX_USERS_SHOWN`.
+
+    :param ask: sends a command; its answer, or an error that people can read.
+    """
+    wanted = text.lower().encode("utf-8", "replace")
+    if len(wanted) > limits.MAX_NAME:
+        raise BadArgument(f"no name is longer than {limits.MAX_NAME} characters")
+    names: list[Name] = []
+    busy: set[str] = set()
+    more = True
+    while more and len(names) < limits.MAX_USERS_SHOWN:
+        after = names[-1] if names else ""
+        page = yield ask(vocabulary.ListAvailable, after=after.encode("ascii"), text=wanted)
+        _check_page(page["names"], after)
+        names += page["names"]
+        busy.update(page["busy"] or ())
+        more = page["more"] and bool(page["names"])
+    names, more = names[: limits.MAX_USERS_SHOWN], more or len(names) > limits.MAX_USERS_SHOWN
+    users = [station.user(name) for name in names]
+    return Users(users, text, more, [name for name in names if name in busy])
+
+
+def _check_page(names: list[Name], after: str) -> None:
+    """Pages go on, or a server could keep us listing for ever."""
+    for name in names:
+        if name <= after:
+            hint = "Nothing was shown. Tell the server's admin."
+            raise WireError("the server's list is out of order", hint)
+        after = name
