@@ -133,6 +133,7 @@ class OpenSSLTests(SynchronousTestCase):
         """A context made while a file named by OPENSSL_CONF asks for another group."""
         self.assertEqual(self.agreed("Groups = P-256"), ["secp256r1", tls.GROUP])
 
+    # Promise R120
     def test_one_that_allows_only_older_versions_of_tls(self) -> None:
         self.assertEqual(self.agreed("MaxProtocol = TLSv1.2")[1:], [tls.GROUP])
 
