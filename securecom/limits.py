@@ -13,23 +13,26 @@ MAX_BODY = 18 * 1024
 MAX_CHAT_CHUNK = 16 * 1024
 #: Bytes of a command's tag, which our answer repeats: 64 bits in hexadecimal digits.
 MAX_TAG = 16
-#: Commands of ours whose answer is no longer awaited, but may come: an older one is a violation.
+#: Commands we no longer wait for, whose answers are still accepted; an answer to an older one is a
+#: violation.
 GIVEN_UP_ANSWERS = 64
-#: Commands a peer may have waiting for our answer; more is flooding.
+#: Commands from one peer that may wait for our answer; more is flooding.
 MAX_UNANSWERED = 32
 #: Bytes of our answers that a peer may leave unread once its transport is full. The receipts of
-#: `MAX_UNDELIVERED` messages take 16 KiB; more is a peer that asks and does not read.
+#: `MAX_UNDELIVERED` messages take 16 KiB; a peer that exceeds this sends commands without reading
+#: the answers.
 MAX_UNREAD_ANSWERS = 64 * 1024
 
 # --- messages -------------------------------------------------------------------------------
 
-#: A message's text as UTF-8. Longer text is refused before it is sent.
+#: A message's text as UTF-8. The client refuses longer text before sending anything.
 MAX_TEXT = 16 * 1024
-#: Every control frame inside a chat is a multiple of this long, header included, so that
-#: its length tells little.
+#: Every control frame in a chat is padded to a multiple of this, header included, so that its
+#: length reveals little.
 CHAT_PADDING = 256
-#: Messages sent but not yet acknowledged; the next is refused with an error. A receiver cuts off
-#: who sends more while none of these receipts has left: nobody who counts can.
+#: Messages sent but not yet acknowledged; the client refuses the next with an error. The receiver
+#: cuts off a sender that exceeds this before any of these receipts has left: an honest client
+#: counts and never does.
 MAX_UNDELIVERED = 64
 #: Messages the callee may type before the caller has spoken.
 MAX_HELD_BACK = 64
@@ -38,7 +41,7 @@ MAX_HELD_BACK = 64
 
 #: Characters of a name: fits a column on every terminal.
 MAX_NAME = 32
-#: Random bytes in an invitation's token (the floor is 128 bits).
+#: Random bytes in an invitation's token (the minimum is 128 bits).
 TOKEN_BYTES = 20
 #: Characters of a host name (RFC 1035), and of each of its labels.
 MAX_HOST = 253
@@ -47,236 +50,244 @@ MAX_LABEL = 63
 MAX_LINK = 512
 #: bcrypt rounds of the identity file: about half a second on a small machine.
 BCRYPT_ROUNDS = 64
-#: bcrypt rounds of an identity file that is opened at all: half a minute on a small machine. The
-#: number stands in the file, and a damaged or hostile one would keep us busy for days.
+#: The most bcrypt rounds of an identity file we open: half a minute on a small machine. The file
+#: states its own number, and a damaged or hostile one would keep us busy for days.
 MAX_BCRYPT_ROUNDS = 4096
-#: Links of a chain of keys that a server keeps for a name and a client follows: who has not met
-#: somebody for eight new keys sees a changed one. 1536 bytes in a request.
+#: The longest chain of keys that a server keeps for a name and a client follows. A client that has
+#: missed more than eight new keys of somebody sees a changed key. 1536 bytes in a request.
 MAX_SUCCESSIONS = 8
-#: New keys of one person in NEW_KEY_WINDOW: each is a write to the disk, and moves an old link out.
+#: New keys of one person in NEW_KEY_WINDOW. Each is a write to the disk and pushes an old link out
+#: of the chain.
 NEW_KEYS = 1
-#: Tries of one person in NEW_KEY_WINDOW, whatever comes of them: each is two signatures to check
-#: and a look at the registry, behind which everybody else's log-in waits.
+#: Attempts of one person in NEW_KEY_WINDOW, successful or not. Each costs two signature checks and
+#: a read of the registry, and everybody else's log-in waits behind it.
 NEW_KEY_TRIES = 10
 #: The window of these two rates.
 NEW_KEY_WINDOW = 300.0
-#: Bytes of an identity file that is read at all.
+#: The largest identity file that is read, in bytes.
 MAX_IDENTITY_FILE = 16 * 1024
 
 # --- deadlines of a connection --------------------------------------------------------------
 
 #: From the start of TLS to a finished log-in or proof, whatever the peer does.
 LOGIN_DEADLINE = 10.0
-#: The same for a client, from the TCP connection: a server that many people come back to lets them
-#: wait for `MAX_WAIT` before it starts TLS.
+#: The same for a client, counted from the TCP connection: a server that many people return to at
+#: once makes them wait up to `MAX_WAIT` before it starts TLS.
 LOGIN_PATIENCE = 75.0
 #: From our close to the peer's; then the connection is cut.
 CLOSE_DEADLINE = 3.0
 #: Between pings on the standard and the request channel.
 PING_INTERVAL = 30.0
-#: Without a byte from the peer for this long, it is gone.
+#: A peer that sends no byte for this long is gone.
 PEER_GONE = 90.0
-#: A reader that stays full for this long is disconnected, so that ending a chat never hangs.
+#: A reader whose buffer stays full for this long is disconnected, so that ending a chat never
+#: hangs.
 NO_PROGRESS = 30.0
-#: Patience that a slow reader earns back each time its buffer runs empty (it regains the rest by
-#: not being slow): who takes less than about 6 KiB a second in the long run is disconnected too.
+#: Patience that a slow reader earns back each time its buffer runs empty (the rest comes back while
+#: it is not slow): a reader that takes less than about 6 KiB a second in the long run is
+#: disconnected too.
 DRAIN_CREDIT = 10.0
-#: The same for a client's own writing, which stands still while the server waits for the other
-#: end of a chat: longer, so that it is the slow reader who goes.
+#: The same for a client's own writing, which stalls while the server waits for the other end of a
+#: chat. Longer, so that the slow reader is the one disconnected.
 CLIENT_PATIENCE = 75.0
-#: To answer any command that needs no person.
+#: To answer any command that does not wait for a person.
 ANSWER_DEADLINE = 15.0
 
 # --- clocks ---------------------------------------------------------------------------------
 
-#: Between looks at the clocks. The kernel's timers stand still while the machine sleeps, so a look
-#: is also the latest moment at which a timer that ran out meanwhile is noticed after waking.
+#: Between readings of the clocks. Kernel timers stop while the machine sleeps, so this is also the
+#: longest that an expired timer can go unnoticed after waking.
 CLOCK_LOOK = 1.0
-#: Seconds between the wall clock and the steady one from which on the wall clock counts as set, and
-#: calendar times are looked at again. Less than any time that a person can type, and more than two
-#: readings of clocks on a busy machine differ by.
+#: If the wall clock and the steady clock drift apart by this much, the wall clock counts as set,
+#: and calendar times are computed again. Smaller than any time a person can type, larger than the
+#: difference between two clock readings on a busy machine.
 CLOCK_DRIFT = 0.5
-#: A process whose timer is so late did not run meanwhile: the machine slept, or the process was
-#: stopped. Longer than a busy machine keeps anybody waiting, and short enough for every connection
-#: to have outlived it.
+#: If a timer fires this late, the process did not run meanwhile: the machine slept, or the process
+#: was stopped. Longer than any delay on a busy machine, and short enough for every connection to
+#: have survived it.
 STOOD_STILL = 10.0
-#: After waking, for the server to answer on a connection that may be dead. With one look and the
-#: first wait before a reconnection a client is back within 5 seconds.
+#: After waking, how long the server has to answer on a connection that may be dead. Together with
+#: CLOCK_LOOK and the first wait before reconnecting, a client is back within 5 seconds.
 WAKE_ANSWER = 2.0
 
 # --- chat requests and chats ----------------------------------------------------------------
 
-#: How long a chat request stands, at the least and at the most. Each gets a time of its own, at
-#: random, before the server looks whom it is for; without a yes or no the answer comes then.
+#: How long a chat request stands, at least and at most. The server draws a random time for each
+#: before it looks up the callee; without a yes or no, the answer is sent then.
 REQUEST_STANDS = 30.0
 REQUEST_EXPIRES = 60.0
-#: Until the callee is told of a request, at the most, drawn each time: done at once, the work would
-#: show to the caller in the answer to a ping. Too short for people to notice.
+#: The longest random delay before the server offers a request to the callee. Done at once, the work
+#: would delay the answer to a ping, and the caller could measure it. Too short for people to
+#: notice.
 REQUEST_PAUSE = 0.2
-#: After a refusal the same person is not asked again by the same: first, then twice as long each
-#: time, up to the last.
+#: After a refusal, how long the same caller may not ask the same callee again: the first wait,
+#: doubled each time, up to the last.
 COOLDOWN_FIRST = 60.0
 COOLDOWN_LAST = 3600.0
-#: After a day without another refusal a new one is the first again.
+#: After a day without another refusal, the next one counts as the first again.
 COOLDOWN_FORGOTTEN = 24 * 3600.0
-#: After one person's offer is gone and another's took its place: so long a bare "accept" may still
-#: be meant for the first, for a hand was on its way to the key. Nor does any count so long for what
-#: the same person asks otherwise.
+#: After one caller's offer has ended and another caller's has replaced it, how long a bare "accept"
+#: may still be meant for the first, because the person was already typing. A new offer from the
+#: same caller does not start this wait.
 ACCEPT_BY_NAME = 2.0
-#: For the callee's client to open its stream after it accepted.
+#: For the callee's client to open its stream after accepting.
 OPENING_DEADLINE = 10.0
-#: Nested handshake and both HELLOs, from the opened stream on.
+#: Nested handshake and both HELLOs, counted from the opened stream.
 CHAT_HANDSHAKE_DEADLINE = 15.0
 #: For the answer to BYE.
 BYE_DEADLINE = 3.0
-#: How long a chat may last that is asked for with an end: the least leaves time to say something,
-#: the most is a day, which people can still think of as one chat.
+#: Bounds for the duration of a timed chat: the shortest leaves time to say something, the longest
+#: is a day, which people can still think of as one chat.
 MIN_CHAT_SECONDS = 60
 MAX_CHAT_SECONDS = 24 * 3600
-#: So long before that end both are told.
+#: How long before that end both people see a warning.
 TIME_WARNING = 60.0
-#: Two clocks and a network between them: a peer that ends a chat so little before its end did not
-#: cut it short.
+#: A peer that ends a timed chat this little before its end did not cut it short: two clocks and a
+#: network lie between them.
 TIME_UP_MARGIN = 10.0
-#: Between fresh keys of a chat, in time and in bytes of TLS in either direction: what a thief of
-#: the keys in memory could read of it.
+#: Between fresh keys in a chat, in time and in bytes of TLS in either direction: the most that a
+#: thief of the keys in memory could read.
 REKEY_AFTER = 15 * 60.0
 REKEY_BYTES = 64 * 1024 * 1024
-#: Between rekeys at the least, unless REKEY_BYTES came sooner: each costs both some milliseconds of
-#: work. Far below REKEY_AFTER, so that neither clocks nor a slow network cut off an honest caller.
+#: The least time between rekeys, unless REKEY_BYTES is reached sooner: each costs both sides some
+#: milliseconds of work. Far below REKEY_AFTER, so that clocks and slow networks never cut off an
+#: honest caller.
 REKEY_LEAST = 30.0
-#: Keys that served so long, or for so many bytes in a direction, end the chat.
+#: Keys in use for this long, or for this many bytes in one direction, end the chat.
 EPOCH_SECONDS = 2 * REKEY_AFTER
 EPOCH_BYTES = 2 * REKEY_BYTES
-#: From the first byte of a rekey to its last: it waits behind all that is under way already.
+#: From the first byte of a rekey to its last: it waits behind everything already under way.
 REKEY_DEADLINE = 300.0
-#: Times that one side may ask for, or agree to, a log in one chat; a peer that floods is cut.
+#: How often one side may ask for, or agree to, a log in one chat; a peer that floods is cut off.
 MAX_LOG_ASKS = 50
-#: Ended streams a session remembers: late frames of these are dropped, others are an attack.
+#: Ended streams that a session remembers: late frames of these are dropped, frames of any other are
+#: an attack.
 ENDED_STREAMS = 64
 #: Requests of one caller in REQUEST_WINDOW.
 REQUESTS_BY_CALLER = 20
-#: Requests that reach one callee's client in REQUEST_WINDOW, whoever asks; those that their callers
-#: withdrew do not count. More than OFFERS_BY_STRANGERS, so that strangers alone cannot use it up.
+#: Requests that reach one callee's client in REQUEST_WINDOW, from all callers together; withdrawn
+#: requests do not count. More than OFFERS_BY_STRANGERS, so that strangers alone cannot use it up.
 REQUESTS_TO_CALLEE = 120
-#: Requests of strangers that a client puts before its person in REQUEST_WINDOW, or before their
-#: program: as many as somebody can read. Those whom the person has met do not count.
+#: Strangers' requests that a client shows its person, or their program, in REQUEST_WINDOW: as many
+#: as somebody can read. Requests from people the person has met do not count.
 OFFERS_BY_STRANGERS = 30
-#: Requests of one caller to one callee in PAIR_WINDOW that came to nothing: or one person who asks
-#: again and again would keep another from being asked by, and from asking, anybody else.
+#: Unsuccessful requests of one caller to one callee in PAIR_WINDOW. Without this limit, a person
+#: who asks again and again would keep the callee from talking to anybody else.
 REQUESTS_BY_PAIR = 3
 #: The window of that rate.
 PAIR_WINDOW = 600.0
-#: Pages of "who is available" to one asker in REQUEST_WINDOW: each goes through all names.
+#: Pages of "who is available" for one person in REQUEST_WINDOW: each goes through all names.
 LISTS_BY_ASKER = 120
-#: Looks at, and changes of, one's list of blocks in REQUEST_WINDOW: each is some work for the disk,
-#: behind which everybody else's log-in waits.
+#: Reads and changes of one's own block list in REQUEST_WINDOW. Each is work for the disk, and
+#: everybody else's log-in waits behind it.
 BLOCKS_BY_PERSON = 60
 #: The window of the rates above that have none of their own.
 REQUEST_WINDOW = 60.0
-#: The longest that one may be available without saying so again.
+#: The longest that somebody may stay available without confirming it.
 MAX_LEASE = 7 * 24 * 3600
-#: Names to which one may be available, and names that may be told that one is busy: both lists
-#: fit one frame.
+#: Names to which one may be available, and names that may learn that one is busy: both lists fit
+#: one frame.
 MAX_AUDIENCE = 200
 #: Names one person may block: a list that fits one answer.
 MAX_BLOCKED = 200
-#: Looks at all that the server holds about one, of one person in REQUEST_WINDOW: each reads the
-#: registry and goes through all that is remembered.
+#: How often one person may fetch everything the server holds about them, in REQUEST_WINDOW: each
+#: time reads the registry and goes through everything the server remembers.
 MY_DATA_BY_PERSON = 6
-#: Bytes of facts in one answer to that; the rest comes page by page.
+#: Bytes of facts in one answer to that; the rest follows page by page.
 MY_DATA_PAGE = 16 * 1024
-#: Bytes of facts that a client takes for one /mydata: some forty thousand, more than a person can
-#: cause.
+#: Bytes of facts that a client accepts for one /mydata: some forty thousand facts, more than a
+#: person can cause.
 MAX_MY_DATA = 2 * 1024 * 1024
-#: Names in one answer to "who is available"; the rest comes page by page.
+#: Names in one answer to "who is available"; the rest follows page by page.
 USERS_PAGE = 200
 #: Names a client fetches for one /users.
 MAX_USERS_SHOWN = 5000
 
 # --- how often commands may come (docs/protocol.md, "Pace") ------------------------------------
 
-#: The seconds of the paces below that have none of their own: one person may send so many commands
-#: of a kind at once, and as many again in this time, evenly. Far above what people and bots do;
-#: each command costs the server about a tenth of a millisecond.
+#: The window of the paces below that have none of their own: one person may send that number of
+#: commands of a kind at once, and the same number again, evenly spread, in this many seconds. Far
+#: above what people and bots do; each command costs the server about a tenth of a millisecond.
 PACE_WINDOW = 60.0
-#: `Ping`: one in 30 s is needed; programs may look more often.
+#: `Ping`: one every 30 s is needed; programs may check more often.
 PINGS = 120
 #: `SetAvailability`: up to 16 KiB of names to check.
 AVAILABILITIES = 30
-#: `ListAvailable`: twice what LISTS_BY_ASKER admits, so that more is refused before it is slowed.
+#: `ListAvailable`: twice what LISTS_BY_ASKER allows, so that the server refuses before it slows
+#: down.
 LIST_PAGES = 240
 #: `RequestChat`: likewise above REQUESTS_BY_CALLER.
 CHAT_REQUESTS = 60
 #: `CancelRequest` and `EndChat`: one for each request.
 ENDINGS = 60
-#: `Block`, `Unblock`, `ListBlocked`, each, in BLOCK_WINDOW: each is work for the disk, on which
-#: log-ins wait, so few may come at once. One a second in the long run, which is BLOCKS_BY_PERSON.
+#: `Block`, `Unblock`, `ListBlocked`, each, in BLOCK_WINDOW. Each is work for the disk, and log-ins
+#: wait behind it, so only a few may come at once. One a second in the long run, which is
+#: BLOCKS_BY_PERSON.
 BLOCK_COMMANDS = 8
 BLOCK_WINDOW = 8.0
 #: `NewKey`: above NEW_KEY_TRIES.
 NEW_KEY_COMMANDS = 20
-#: `MyData`: all that one can cause to be held, twice.
+#: `MyData`: twice the most data that one person can cause the server to hold.
 MY_DATA_PAGES = 256
 #: `DialMe`: each is a connection that the server opens, with a handshake.
 DIALS = 12
-#: `LogOut`: a session ends once, but scripts may come and go every second.
+#: `LogOut`: a session ends once, but scripts may log in and out every second.
 LOG_OUTS = 60
-#: `ForgetMe`: a wrong name may be tried again.
+#: `ForgetMe`: somebody who mistyped the name may try again.
 FORGETTINGS = 6
-#: Commands of one connection that the server works on before it looks at the next one. Longer ones
-#: count for more, one for each KiB.
+#: Commands of one connection that the server handles before it turns to the next one. A long
+#: command counts as one for each KiB.
 COMMANDS_A_TURN = 4
-#: Connections that get such a turn in one pass of the reactor: some milliseconds of work.
+#: Connections that get a turn in one pass of the reactor: some milliseconds of work.
 TURNS_AT_ONCE = 4
-#: Chat frames that are read and sent on together at the most: honest clients write a few at once.
+#: The most chat frames that are read and forwarded together: honest clients write a few at once.
 FRAMES_A_RUN = 64
-#: Frames' worth of work in each such run, however short it is: one write.
+#: What forwarding one run costs, counted in frames, however short the run is: one write.
 RUN_WORK = 8
-#: Frames' worth of work that a connection may cause in one pass of the reactor without waiting for
-#: a turn. A frame costs about a microsecond, and 64 KiB may hold 7000.
+#: Work, counted in frames, that a connection may cause in one pass of the reactor without waiting
+#: for a turn. A frame costs about a microsecond, and 64 KiB may hold 7000.
 CHAT_SHARE = 128
 
 # --- the server's doors ---------------------------------------------------------------------
 
-#: Connections to one port, in all.
+#: All connections to one port.
 MAX_CONNECTIONS = 20_000
 #: Sessions: each has two connections.
 MAX_SESSIONS = 10_000
 #: Connections from one address to one port: 200 people behind one NAT, each counted twice, since
-#: the connections that they have lost are only noticed after `PEER_GONE`.
+#: the server notices a lost connection only after `PEER_GONE`.
 MAX_CONNECTIONS_BY_ADDRESS = 400
-#: Of these, not logged in yet: all 200 may come back in the same moment.
+#: How many of these may not have logged in yet: all 200 people may return at the same moment.
 MAX_PENDING_BY_ADDRESS = 200
-#: Log-ins under way at one port. Each is 2 to 4 ms of work, so the last of 64 on each port is done
-#: within `LOGIN_DEADLINE` even where the server has a tenth of a core. More would be faster only
-#: for clients with a very long way: 64 of those, a second away, log in every second.
+#: Log-ins under way at one port. Each is 2 to 4 ms of work, so the last of 64 on each port finishes
+#: within `LOGIN_DEADLINE` even if the server has a tenth of a core. A higher number would help only
+#: clients that are very far away: 64 of those, with a second's delay, log in every second.
 LOGINS_AT_ONCE = 64
-#: Of these, from one address, so that one address cannot take all places.
+#: How many of these may come from one address, so that no address can take all places.
 LOGINS_AT_ONCE_BY_ADDRESS = 16
-#: A peer that has not moved on for this long while its log-in is under way is on a bad line, or
-#: only wants to hold a place: it goes on without one. Longer than a round trip around the world.
+#: A peer that makes no progress for this long during its log-in is on a bad line, or only wants to
+#: hold a place: its log-in goes on without one. Longer than a round trip around the world.
 STALLED = 2.0
-#: Log-ins that wait for their turn at one port: everybody there can be.
+#: Log-ins that wait for their turn at one port: enough for everybody the server can hold.
 MAX_WAITING = MAX_SESSIONS
-#: The longest wait for a turn. A whole core logs in all of `MAX_WAITING` in that time; a tenth of a
+#: The longest wait for a turn. In that time a whole core logs in all of `MAX_WAITING`, a tenth of a
 #: core about 1500 people.
 MAX_WAIT = 60.0
-#: From the accepted connection to the first whole TLS record, a proxy's header included.
+#: From the accepted connection to the first whole TLS record, including a proxy's header.
 HELLO_DEADLINE = 10.0
-#: Bytes that are kept of a client that waits for its turn: a ClientHello with X25519MLKEM768 is
-#: about 1600, and one TLS record is the most that a client sends before it has heard from us.
+#: Bytes kept from a client that waits for its turn: a ClientHello with X25519MLKEM768 has about
+#: 1600, and a client sends at most one TLS record before it hears from us.
 MAX_HELLO = 5 + 16 * 1024
-#: Connections that the kernel keeps for us until we accept them: what Linux allows by default
-#: (net.core.somaxconn). Twisted's 50 are full in an instant when a server comes back; who is
-#: dropped then tries again a second later.
+#: Connections that the kernel keeps until we accept them: what Linux allows by default
+#: (net.core.somaxconn). Twisted's 50 fill up in an instant when a server comes back; a dropped
+#: client tries again a second later.
 LISTEN_BACKLOG = 4096
-#: Names, or pairs of names, whose rate is remembered; the longest unused is forgotten first.
+#: Names, or pairs of names, whose rate is remembered; the least recently used is forgotten first.
 MAX_RATE_KEYS = 50_000
-#: Between looks for keys of rates, and for refusals, that no longer count: who asked whom is kept
-#: hardly longer than it holds anybody back, also on a server where nobody asks any more.
+#: Between sweeps for expired rates and refusals, so that the server remembers who asked whom hardly
+#: longer than it restrains anybody, even when nobody asks any more.
 FORGET_INTERVAL = 60.0
-#: Between looks whether the admin changed the registry.
+#: Between checks whether the admin changed the registry.
 REGISTRY_POLL = 0.5
 #: The port of the daemon role that the server may dial.
 DIAL_PORT = 4242
@@ -287,64 +298,68 @@ REQUEST_PORT = 4243
 
 # --- the server's log and open files --------------------------------------------------------
 
-#: Bytes of the log's file before it is moved aside, and files kept beside it: 60 MB in all at most.
+#: Bytes of the log file before it is rotated, and how many rotated files are kept: 60 MB in all at
+#: most.
 LOG_FILE_BYTES = 10_000_000
 LOG_FILES = 5
-#: Seconds within which the same line is written once and then counted, and different lines that are
-#: written within them: what strangers can cause is some hundred lines a minute at the most.
+#: Seconds within which a repeated line is written once and then counted, and how many different
+#: lines are written within them: strangers can cause some hundred lines a minute at most.
 LOG_REPEAT = 60.0
 LOG_KINDS = 100
 #: Characters of one line or traceback.
 LOG_LINE = 16 * 1024
-#: Files that the server keeps open beside people's connections: registry, log, ports, the reactor's
-#: own; and connections that have not logged in.
+#: Files that the server keeps open besides people's connections: registry, log, ports, the
+#: reactor's own, and connections that have not logged in.
 FILES_ASIDE = 128
-#: Files that a person on line takes: the standard channel and the request channel.
+#: Files for each person online: the standard channel and the request channel.
 FILES_BY_PERSON = 2
 
 # --- the server's state ---------------------------------------------------------------------
 
-#: The private CA, in days. Clients pin it: it outlives every client installed today.
+#: The private CA, in days. Clients pin it, so it outlives every client installed today.
 CA_DAYS = 25 * 365
 #: The server's certificate, in days.
 CERTIFICATE_DAYS = 90
-#: Renewed when fewer days than this are left.
+#: The certificate is renewed when fewer days than this are left.
 RENEW_DAYS = 30
-#: With fewer days of the CA left than this, the log and `securecom-admin check` warn: everybody has
-#: to be invited anew before it ends.
+#: When the CA has fewer days left than this, the log and `securecom-admin check` warn: the admin
+#: has to invite everybody anew before it ends.
 CA_WARN_DAYS = 365
-#: Certificates begin this many days before they are made, for clients whose clock is behind.
+#: Certificates are valid from this many days before they are made, for clients whose clock is
+#: behind.
 BACKDATED_DAYS = 1
-#: The same for the CA. People pin it, so it cannot be made again when a server was started for the
-#: first time while its clock was ahead.
+#: The same for the CA. People pin it, so it cannot be replaced if the server's clock was ahead when
+#: it was first started.
 CA_BACKDATED_DAYS = 5 * 365
-#: Between looks at the certificate's age, and at names whose quarantine is over.
+#: Between checks of the certificate's age, and for names whose quarantine is over.
 RENEW_CHECK = 6 * 3600.0
-#: Bytes of a key, certificate or settings file that are read at all.
+#: The largest key, certificate or settings file that is read, in bytes.
 MAX_STATE_FILE = 64 * 1024
-#: How long an invitation is good, in hours, if the admin says nothing.
+#: How long an invitation is valid, in hours, unless the admin says otherwise.
 INVITATION_HOURS = 24
-#: The longest an invitation may be good, in hours.
+#: The longest an invitation may be valid, in hours.
 MAX_INVITATION_HOURS = 30 * 24
 #: The shortest, in minutes: time enough to open a link.
 MIN_INVITATION_MINUTES = 1
-#: How long nobody may have the name of a person who is forgotten, so that nobody takes the next one
-#: for them: a season in which those who knew them hear of it. Longer than any invitation is good.
+#: How long nobody may take the name of a person who was forgotten, so that a newcomer is not
+#: mistaken for them: a season in which those who knew them find out. Longer than any invitation is
+#: valid.
 NAME_QUARANTINE = 90 * 24 * 3600.0
-#: For SQLite to wait for another process's write.
+#: How long SQLite waits for another process's write.
 DATABASE_BUSY = 5.0
-#: The server's tries to write, of which DATABASE_BUSY is made: between two of them it reads.
+#: How long a single attempt of the server to write lasts; it repeats them up to DATABASE_BUSY and
+#: reads in between.
 WRITE_PATIENCE = 0.05
-#: Reads, or changes in one commit, that the database's thread does before it looks what else
+#: Reads, or changes in one commit, that the database's thread does before it checks what else
 #: waits: some milliseconds.
 TASKS_GATHERED = 64
 
 # --- memory of a relayed chat ---------------------------------------------------------------
 
-#: Bytes that may wait for a reader that is slow, a chat and direction. Nothing counts them: a
-#: transport that holds 64 KiB pauses the other leg (that is Twisted's mark), and what one read had
-#: brought by then comes on top; 80 150 bytes were the most that was measured. The tests keep the
-#: relay below this.
+#: Bytes that may wait for a slow reader, for each chat and direction. Nothing counts them: a
+#: transport that holds 64 KiB (Twisted's own threshold) pauses the other leg, and whatever the last
+#: read brought comes on top; the most we measured was 80 150 bytes. The tests keep the relay below
+#: this.
 MAX_RELAY_BUFFER = 256 * 1024
 
 # --- client ---------------------------------------------------------------------------------
@@ -353,73 +368,76 @@ MAX_RELAY_BUFFER = 256 * 1024
 RECONNECT_FIRST = 1.0
 RECONNECT_FACTOR = 1.7
 RECONNECT_LAST = 60.0
-#: Share of the wait that is random, so that clients do not come back in step.
+#: Random share of the wait, so that clients do not return in step.
 RECONNECT_JITTER = 0.3
-#: Bytes of one typed or piped line, and of one JSON line that goes out, its end included.
+#: Bytes of one typed or piped line, and of one outgoing JSON line, its end included.
 MAX_LINE = 64 * 1024
-#: Bytes of a line at a terminal, its end not counted, that the kernel may have cut: its line mode
-#: keeps 4095 of a line and drops the rest without a word (n_tty(4) of Linux).
+#: A line of this many bytes at a terminal, its end not counted, may have been cut by the kernel:
+#: its line mode keeps 4095 bytes and silently drops the rest (n_tty(4) of Linux).
 TERMINAL_LINE = 4095
-#: Without a byte for so long, what was pasted at a terminal is all there: longer than a hop of ssh.
+#: After this long without a byte, a paste at a terminal is complete: longer than a hop of ssh.
 PASTE_QUIET = 0.2
-#: For such a paste to end, so that a terminal that never stops cannot keep the client from ending.
+#: For such a paste to end, so that a terminal that never stops cannot keep the client from exiting.
 PASTE_DEADLINE = 5.0
-#: Bytes of a JSON command's id as the result repeats it: a UUID has 38, and 64 KiB would not leave
+#: Bytes of a JSON command's id as the result repeats it: a UUID has 38, and 64 KiB would leave no
 #: room for anything else in the line.
 MAX_ID = 1024
 #: Names whose missed requests a client remembers.
 MAX_MISSED = 100
-#: For a program that answers a chat request: the person still has most of the time if it does not.
+#: For a program that answers a chat request: if it does not, the person still has most of the time.
 PROGRAM_DEADLINE = 5.0
-#: Bytes of its answer: a word in JSON, and room for white space.
+#: Bytes of its answer: a word in JSON, with room for white space.
 MAX_PROGRAM_ANSWER = 1024
-#: Such programs that have not ended. One is needed; others may be on their way out, killed.
+#: Such programs that have not ended. One is needed; others may have been killed and not yet exited.
 MAX_PROGRAMS = 4
-#: Bytes waiting for a slow terminal or pipe before reading from the server pauses.
+#: Bytes waiting for a slow terminal or pipe before the client pauses reading from the server.
 MAX_UNSHOWN = 256 * 1024
-#: Bytes waiting in all when messages, the end of a chat and problems are still taken: what one read
-#: brings after that pause (64 KiB of line feeds, each a row with a name of 32 characters) fits.
+#: Bytes waiting in all up to which messages, the end of a chat and problems are still accepted.
+#: What one read brings after that pause (64 KiB of line feeds, each a row with a name of 32
+#: characters) fits.
 MAX_UNSHOWN_AT_ALL = 4 * 1024 * 1024
-#: Lines of one message that get rows of their own; line feeds behind that are shown as pictures.
+#: Lines of one message that get rows of their own; later line feeds are shown as pictures.
 MAX_LINES_SHOWN = 400
-#: For log-out, BYE and the rest when the client leaves.
+#: For log-out, BYE and everything else when the client exits.
 EXIT_DEADLINE = 5.0
-#: After the end of a script's input, for what it asked for to move on: a request may take its
-#: whole time, and a chat its handshake.
+#: After a script's input ends, for its last commands to make progress: a request may take its whole
+#: time, and a chat its handshake.
 FINISH_DEADLINE = REQUEST_EXPIRES + CHAT_HANDSHAKE_DEADLINE
-#: Bytes of a profile's settings that are read at all.
+#: The largest settings file of a profile that is read, in bytes.
 MAX_PROFILE_FILE = 16 * 1024
-#: Bytes of a profile's pins that are read or written at all: some twenty thousand people.
+#: The largest file of pins that a profile reads or writes, in bytes: some twenty thousand people.
 MAX_KNOWN_PEERS_FILE = 4 * 1024 * 1024
-#: Bytes of a backup that is opened at all: the longest pins, and room for the rest around them.
+#: The largest backup that is opened, in bytes: the longest pins, and room for everything around
+#: them.
 MAX_BACKUP_FILE = MAX_KNOWN_PEERS_FILE + 256 * 1024
-#: Bytes of a backup's file in age's armour: base64 in lines of 64 letters with CRLF, its two lines
+#: Bytes of a backup file in age's armour: base64 in lines of 64 letters with CRLF, the two lines
 #: around it, and room for blanks.
 MAX_BACKUP_TEXT = MAX_BACKUP_FILE * 3 // 2
-#: The least that a backup's pass phrase may cost to try when we write one, as scrypt's N in powers
-#: of two: a tenth of a second. pyrage measures one try of about 3 ms and takes as little as 10 if
-#: the machine stalls or its clock is set in that moment: a thief would guess 1000 times faster.
+#: The least that one guess at the pass phrase of a backup we write may cost, as scrypt's N in
+#: powers of two: a tenth of a second. pyrage times a single run of about 3 ms and goes as low as 10
+#: if the machine stalls or its clock is set at that moment: a thief would guess 1000 times faster.
 MIN_SCRYPT_WORK = 15
-#: What is enough, the tool age's own choice. On a busy machine pyrage takes 16, say: a backup is
-#: encrypted up to SEAL_TRIES times until it costs so much. A try that takes less is short.
+#: A good cost, which the age tool itself chooses. On a busy machine pyrage may choose 16, for
+#: example: the client encrypts a backup again, up to SEAL_TRIES times, until it reaches this cost.
+#: A cheaper attempt takes little time.
 GOOD_SCRYPT_WORK = 18
 SEAL_TRIES = 5
-#: What a backup's pass phrase may cost to try, as scrypt's N in powers of two. pyrage takes what
-#: lasts about a second, 19 or 20 today; 21 takes 2 GiB of memory and some ten seconds.
+#: The most that a guess at a backup's pass phrase may cost, as scrypt's N in powers of two. pyrage
+#: chooses what takes about a second, 19 or 20 today; 21 takes 2 GiB of memory and some ten seconds.
 MAX_SCRYPT_WORK = 21
 #: For the process that encrypts a backup: it needs a few seconds.
 SEAL_DEADLINE = 60.0
-#: Times that the pins' lock is tried, all at once: who has it writes for a few milliseconds, and
-#: nobody may wait in the reactor's thread.
+#: Attempts to take the pins' lock, without a pause between them: its holder writes for a few
+#: milliseconds, and the reactor's thread must not wait.
 LOCK_TRIES = 3
-#: Bytes of the log of one chat; a longer one ends, and another may be agreed to.
+#: Bytes of the log of one chat; a longer one ends, and the two may agree to another.
 MAX_LOG_BYTES = 16 * 1024 * 1024
-#: Bytes of a pass phrase, so that a file given by mistake is not read to its end; and the library
-#: that writes identity files takes no more.
+#: Bytes of a pass phrase, so that a file given by mistake is not read to its end. The library that
+#: writes identity files accepts no more either.
 MAX_PASS = 1023
-#: Keys that a pin has replaced, kept for each name: enough to see a history, and no more.
+#: Replaced keys kept with each pin: enough to see a history.
 MAX_OLD_KEYS = 8
-#: Wrong pass phrases that may be tried, when the client starts and when a command asks.
+#: How often a person may try a pass phrase, when the client starts and when a command asks.
 PASS_ATTEMPTS = 3
-#: Connections that may fail before a client without a person at it gives up.
+#: How many connections may fail before a client that runs unattended gives up.
 ATTEMPTS = 5

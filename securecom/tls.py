@@ -1,13 +1,13 @@
-"""TLS 1.3 as securecom uses it, three times: contexts, and what must hold after a handshake.
+"""TLS 1.3 for all three channels: contexts, and the checks after a handshake.
 
-Who must be at the other end (`securecom.peers` checks it):
+What each end requires of its peer (`securecom.peers` checks it):
 
-- standard channel and enrolment: the client wants the server whose CA it has pinned; the server
-  wants a self-signed identity certificate and looks its key up afterwards;
-- request channel: the client wants the same server; the server wants `ProveSession`;
-- chat: each wants exactly one key, decided before the handshake.
+- standard channel and enrolment: the client requires the server whose CA it has pinned; the server
+  requires a self-signed identity certificate and looks up its key afterwards;
+- request channel: the client requires the same server; the server requires `ProveSession`;
+- chat: each end requires exactly one key, known before the handshake.
 
-No resumption anywhere: on resumption the verify callback would not run.
+Sessions are never resumed: on resumption OpenSSL would not run the verify callback.
 """
 
 from __future__ import annotations
@@ -35,18 +35,21 @@ ALPN_ENROL = b"securecom-enrol/1"
 ALPN_REQUEST = b"securecom-request/1"
 ALPN_CHAT = b"securecom-chat/1"
 
-#: Hybrid post-quantum key agreement, and nothing else.
+#: The only key agreement we accept: hybrid, post-quantum.
 GROUP = "X25519MLKEM768"
 VERSION = "TLSv1.3"
 
-#: What OpenSSL returns when it has done what it was asked.
+#: What OpenSSL's functions return on success.
 _DONE = 1
 
-# --- what must hold after every handshake ---------------------------------------------------
+# --- the check after every handshake --------------------------------------------------------
 
 
 def check_handshake(tls: SSL.Connection, alpn: frozenset[bytes]) -> bytes:
-    """The negotiated protocol. :raises TLSRefused: if it, the group or the version is not ours."""
+    """Return the negotiated protocol.
+
+    :raises TLSRefused: if the protocol, the group or the version is not ours.
+    """
     protocol = tls.get_alpn_proto_negotiated()
     if protocol not in alpn:
         raise TLSRefused("the peer's TLS offers no protocol of this channel (ALPN)")
@@ -62,7 +65,7 @@ def check_handshake(tls: SSL.Connection, alpn: frozenset[bytes]) -> bytes:
 
 @dataclass(frozen=True)
 class Credentials:
-    """A private key, its certificate, and the CA certificate if one is sent along."""
+    """A private key, its certificate, and the CA certificate to send along, if any."""
 
     key: Ed25519PrivateKey
     certificate: x509.Certificate
@@ -70,12 +73,12 @@ class Credentials:
 
     @classmethod
     def of(cls, identity: Identity) -> Credentials:
-        """An identity's."""
+        """The key and the self-signed certificate of an identity."""
         return cls(identity.private_key, identity.certificate)
 
 
 class Listener(Protocol):
-    """A protocol that wants to know why its peer's certificate was refused."""
+    """A protocol that learns why its peer's certificate was refused."""
 
     def certificate_refused(self, why: SecurecomError) -> None:
         """Called during the handshake, which then fails."""
@@ -83,11 +86,11 @@ class Listener(Protocol):
 
 @implementer(IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator)
 class TLSOptions:
-    """Makes Twisted's TLS connections, client's and server's, under one check.
+    """Makes TLS connections for Twisted, for clients and servers, with one check of the peer.
 
-    :param alpn: what a client offers, or what a server takes, in order of preference.
-    :param credentials: what we show; None for the daemon role, which proves itself otherwise.
-    :param check: what the peer must show; None if it need show nothing.
+    :param alpn: the protocols a client offers, or a server accepts, in order of preference.
+    :param credentials: what we show; None for the daemon role, which proves its session instead.
+    :param check: what the peer's certificate must satisfy; None if the peer needs none.
     """
 
     def __init__(
@@ -98,7 +101,7 @@ class TLSOptions:
         self.renew(credentials)
 
     def renew(self, credentials: Credentials | None) -> None:
-        """Connections from now on show these credentials."""
+        """Show these credentials on all connections made from now on."""
         self._context = _context(self._alpn, credentials)
 
     def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802
@@ -110,7 +113,7 @@ class TLSOptions:
         return self._connection(cast(Listener, protocol.wrappedProtocol))
 
     def in_memory(self, is_client: bool, listener: Listener) -> SSL.Connection:
-        """A session whose bytes the caller of this carries to and fro."""
+        """A TLS session whose caller carries the bytes to and fro."""
         connection = self._client(listener) if is_client else self._connection(listener)
         if is_client:
             connection.set_connect_state()
@@ -134,7 +137,7 @@ class TLSOptions:
 def _context(alpn: tuple[bytes, ...], credentials: Credentials | None) -> SSL.Context:
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_min_proto_version(SSL.TLS1_3_VERSION)
-    context.set_max_proto_version(SSL.TLS1_3_VERSION)  # or a configuration file's would count
+    context.set_max_proto_version(SSL.TLS1_3_VERSION)  # else a configuration file may lower it
     _allow_only_hybrid(context)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_options(SSL.OP_NO_TICKET)
@@ -151,11 +154,11 @@ def _context(alpn: tuple[bytes, ...], credentials: Credentials | None) -> SSL.Co
 def _allow_only_hybrid(context: SSL.Context) -> None:
     """Make OpenSSL refuse every other key agreement in the handshake itself.
 
-    pyOpenSSL has no method for this, so this is the one place that calls OpenSSL directly. The call
-    replaces what a file named by `OPENSSL_CONF` set. (OpenSSL has two names for it: groups, and
-    from earlier times, curves.)
+    pyOpenSSL has no method for this, so this is the only place that calls OpenSSL directly. The
+    call overrides whatever a file named by `OPENSSL_CONF` sets. (Older OpenSSLs called groups
+    curves.)
 
-    :raises TLSUnusable: if this OpenSSL cannot do it.
+    :raises TLSUnusable: if this OpenSSL does not know the group.
     """
     set_groups = getattr(_openssl, "SSL_CTX_set1_curves_list", None)
     if set_groups is None or set_groups(context._context, GROUP.encode("ascii")) != _DONE:
@@ -164,7 +167,7 @@ def _allow_only_hybrid(context: SSL.Context) -> None:
 
 
 def check_openssl() -> None:
-    """Called before anything else is done. :raises TLSUnusable: if OpenSSL lacks what we need."""
+    """Check OpenSSL before doing anything else. :raises TLSUnusable: if it lacks our group."""
     _allow_only_hybrid(SSL.Context(SSL.TLS_METHOD))
 
 
@@ -176,10 +179,10 @@ def _selector(alpn: tuple[bytes, ...]) -> Any:
 
 
 def _callback(check: Check, listener: Listener) -> Any:
-    """OpenSSL's verify callback.
+    """Make the verify callback for OpenSSL.
 
-    It asks about a certificate once for each thing it minds, and once more when it minds nothing
-    (any longer). What passed with an error passes without one, so it is not checked again.
+    OpenSSL calls it for each fault it finds in a certificate, and once more at the end without one.
+    A certificate that passed despite a fault passes that last call too, so it is not checked again.
     """
     passed: set[tuple[bytes, int]] = set()
 
@@ -201,19 +204,19 @@ def _verdict(check: Check, listener: Listener, shown: crypto.X509, error: int, d
     except SecurecomError as why:
         listener.certificate_refused(why)
         return False
-    except Exception:  # whatever a hostile certificate breaks: it is refused
+    except Exception:  # a hostile certificate may break any parser: refuse it
         listener.certificate_refused(WireError("a certificate that cannot be read"))
         return False
     return True
 
 
 def standard_server(credentials: Credentials) -> TLSOptions:
-    """The server's end of the standard port: log-in and enrolment."""
+    """The server's end on the standard port: log-in and enrolment."""
     return TLSOptions((ALPN_STANDARD, ALPN_ENROL), credentials, any_identity)
 
 
 def request_server(credentials: Credentials) -> TLSOptions:
-    """The server's end of a request channel, listened for or dialled."""
+    """The server's end of a request channel, accepted or dialled."""
     return TLSOptions((ALPN_REQUEST,), credentials, None)
 
 
@@ -223,7 +226,7 @@ def standard_client(identity: Identity, pin: bytes) -> TLSOptions:
 
 
 def enrol_client(identity: Identity, pin: bytes) -> TLSOptions:
-    """The client's end while it has only an invitation."""
+    """The client's end while it enrols with an invitation."""
     return TLSOptions((ALPN_ENROL,), Credentials.of(identity), pinned_server(pin))
 
 
