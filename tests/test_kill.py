@@ -27,32 +27,32 @@ class KilledTests(IntruderCase):
         acknowledged: dict[str, set[Name]] = {person: set() for person in PEOPLE}
         for kill in range(KILLS):
             server = await self.server()
-            hands = {person: await self.modified(server, person) for person in PEOPLE}
-            for person, hand in hands.items():
-                answer = await soon(hand.control.call(vocabulary.ListBlocked))
+            clients = {person: await self.modified(server, person) for person in PEOPLE}
+            for person, client in clients.items():
+                answer = await soon(client.control.call(vocabulary.ListBlocked))
                 self.assertLessEqual(acknowledged[person], set(answer["names"]), (kill, person))
             enough: Deferred[None] = Deferred()
             before = _count(acknowledged)
             for number in range(AT_ONCE):
-                for person, hand in hands.items():
+                for person, client in clients.items():
                     name = Name(f"{person}-{kill}-{number}")
-                    self._block(hand, name, acknowledged[person], before, acknowledged, enough)
+                    self._block(client, name, acknowledged[person], before, acknowledged, enough)
             await soon(enough)
             server.signal(signal.SIGKILL)
-            for hand in hands.values():
-                await soon(hand.gone)
+            for client in clients.values():
+                await soon(client.gone)
             await server.ended()
         server = await self.server()
         self.assertGreaterEqual(_count(acknowledged), KILLS * ENOUGH)
         for person in PEOPLE:
-            hand = await self.modified(server, person)
-            answer = await soon(hand.control.call(vocabulary.ListBlocked))
+            client = await self.modified(server, person)
+            answer = await soon(client.control.call(vocabulary.ListBlocked))
             self.assertLessEqual(acknowledged[person], set(answer["names"]), person)
             self.assertLessEqual(len(answer["names"]), limits.MAX_BLOCKED)
 
     @staticmethod
     def _block(
-        hand: Modified,
+        client: Modified,
         name: Name,
         done: set[Name],
         before: int,
@@ -64,7 +64,7 @@ class KilledTests(IntruderCase):
             if _count(acknowledged) - before >= ENOUGH and not enough.called:
                 enough.callback(None)
 
-        hand.control.call(vocabulary.Block, name=name).addCallbacks(blocked, lambda _: None)
+        client.control.call(vocabulary.Block, name=name).addCallbacks(blocked, lambda _: None)
 
 
 def _count(acknowledged: dict[str, set[Name]]) -> int:
