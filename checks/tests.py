@@ -48,7 +48,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "client/coordination/engagement_states.py": ("test_engagement", "one state machine, two files"),
     "client/coordination/outcomes.py": ("test_coordinator", "outcomes are tested where they show"),
     "client/events.py": ("test_plain", "they are data; front-ends and docs/json.md are tested"),
-    "client/frontends/words.py": ("test_plain", "words are tested as a terminal shows them"),
+    "client/frontends/qr.py": ("test_plain", "a code is tested as a terminal shows it"),
     "client/profile/age_reader.py": ("test_backup_files", "both readers must agree on each file"),
     "client/profile/own_key.py": ("test_rotation", "it exists for a key that is replaced"),
     "client/profile/private_files.py": ("test_profile", "a profile is made of such files"),
