@@ -163,8 +163,9 @@ class Reception:
     def chain(self, user: User, key: PublicKey) -> Deferred[bytes]:
         """The chain that led this user to this key.
 
-        This comes last in a log-in, since it also checks that the key is still the user's. Fails
-        with `NotEnrolled`, or with `ServerTrouble`, also while the key is being changed.
+        This comes last in a log-in, since it also checks that the key is still the user's and that
+        the admin has not disabled the user meanwhile. Fails with `NotEnrolled`, `Disabled`, or
+        `ServerTrouble`, also while the key is being changed.
         """
         return self.key_changes.chain(user.name, key).addErrback(_theirs)
 

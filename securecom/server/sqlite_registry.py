@@ -27,7 +27,7 @@ from securecom.errors import (
     NotInQuarantine,
 )
 from securecom.identity import Name, PublicKey
-from securecom.refusals import BadInvitation, KeyInUse, ListFull
+from securecom.refusals import BadInvitation, Disabled, KeyInUse, ListFull
 from securecom.server import database, personal
 from securecom.server.registry import OpenInvitation, Quarantined, User
 from securecom.succession import Link
@@ -207,17 +207,24 @@ def successions(cursor: Cursor, name: Name, key: PublicKey) -> list[Link]:
     """The chain that led this user to this key, the oldest link first.
 
     :raises errors.NoSuchUser: this is not, or no longer, the user's key.
+    :raises refusals.Disabled: the user may not log in.
     """
+    cursor.execute("SELECT disabled FROM users WHERE name = ? AND key = ?", (str(name), key.raw))
+    row = cursor.fetchone()
+    if row is None:
+        raise NoSuchUser(f"there is no user {name} with this key")
+    if row[0]:
+        raise Disabled()
+    return _links(cursor, name)
+
+
+def _links(cursor: Cursor, name: Name) -> list[Link]:
     cursor.execute(
         "SELECT old_key, new_key, old_signature, new_signature "
-        "FROM users LEFT JOIN successions USING (name) "
-        "WHERE users.name = ? AND users.key = ? ORDER BY number",
-        (str(name), key.raw),
+        "FROM successions WHERE name = ? ORDER BY number",
+        (str(name),),
     )
-    rows = cursor.fetchall()
-    if not rows:
-        raise NoSuchUser(f"there is no user {name} with this key")
-    return [Link(_key(row[0]), _key(row[1]), *row[2:]) for row in rows if row[0] is not None]
+    return [Link(_key(row[0]), _key(row[1]), *row[2:]) for row in cursor.fetchall()]
 
 
 def succeed_key(cursor: Cursor, name: Name, link: Link) -> list[Link]:
@@ -243,7 +250,7 @@ def succeed_key(cursor: Cursor, name: Name, link: Link) -> list[Link]:
         "DELETE FROM successions WHERE name = ? AND number <= ?",
         (str(name), number - limits.MAX_SUCCESSIONS),
     )
-    return successions(cursor, name, link.new)
+    return _links(cursor, name)
 
 
 # --- blocks ---------------------------------------------------------------------------------

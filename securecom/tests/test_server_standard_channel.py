@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import framing, limits, refusals, tls, vocabulary
 from securecom.errors import StateBusy
-from securecom.identity import Identity, Name
+from securecom.identity import Identity, Name, PublicKey
 from securecom.invitation import token_hash
 from securecom.server.database import in_memory
+from securecom.server.registry import User
 from securecom.tests.support.memory_server import NOW, ManualClient, ManualConnection, MemoryServer
 
 TOKEN = b"t" * limits.TOKEN_BYTES
@@ -45,6 +47,21 @@ class LogInTests(SynchronousTestCase):
         client = ManualClient(self.server, self.server.enrolled("alice"))
         self.server.registry.disable(Name("alice"))
         self.assertRaises(refusals.Disabled, client.log_in)
+
+    def test_disabled_during_the_log_in(self) -> None:
+        """The look at the registry that ends such sessions comes too early for this one."""
+        client = ManualClient(self.server, self.server.enrolled("alice"))
+        reception, find = self.server.reception, self.server.reception.find
+
+        def found_and_then_disabled(key: PublicKey) -> Deferred[User]:
+            found = find(key)
+            self.server.registry.disable(Name("alice"))
+            reception.sessions.recheck()
+            return found
+
+        self.patch(reception, "find", found_and_then_disabled)
+        self.assertRaises(refusals.Disabled, client.log_in)
+        self.assertEqual(len(reception.sessions), 0)
 
     # Promise T124
     def test_second_session_is_refused(self) -> None:
