@@ -67,6 +67,14 @@ class StandardIOTests(SynchronousTestCase):
             raise KeyboardInterrupt
         self.assertTrue(self.shows(terminal))
 
+    def test_the_terminal_has_the_modes_of_before(self) -> None:
+        terminal = self.terminal()
+        before = termios.tcgetattr(terminal)
+        for line_feeds in (True, False):
+            standard_io.hide_typing(True, line_feeds=line_feeds)
+            standard_io.hide_typing(False, line_feeds=line_feeds)
+            self.assertEqual(termios.tcgetattr(terminal), before)
+
     def test_in_the_background_the_terminal_is_the_shells(self) -> None:
         """Which may hide typing itself, and touching it would stop us instead of ending us."""
         terminal = self.terminal()

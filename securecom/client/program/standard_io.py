@@ -81,8 +81,10 @@ def hide_typing(hidden: bool, *, line_feeds: bool = True) -> None:
     if is_hidden == hidden:
         return
     mode[_LOCAL] ^= termios.ECHO
-    if line_feeds:
+    if line_feeds and hidden:
         mode[_LOCAL] |= termios.ECHONL
+    elif line_feeds:  # or it would show the line feed of each pass phrase that others ask for
+        mode[_LOCAL] &= ~termios.ECHONL
     termios.tcsetattr(INPUT, termios.TCSANOW if hidden else termios.TCSAFLUSH, mode)
 
 
