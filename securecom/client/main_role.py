@@ -11,15 +11,15 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail, inlineCallbacks
 from twisted.protocols import amp
-from twisted.python.failure import Failure
 
-from securecom import limits, refusals, vocabulary
+from securecom import limits, vocabulary
 from securecom.client.api import ClientState
 from securecom.client.chat.agreed_log import AgreedLog
 from securecom.client.chat.agreement import ChatTerms
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.engagement import Offer
 from securecom.client.coordination.station import Station
+from securecom.client.denials import denied
 from securecom.client.events import (
     BackedUp,
     Blocked,
@@ -35,7 +35,7 @@ from securecom.client.presence import Presence
 from securecom.client.rotation import Rotation
 from securecom.client.settings import Settings
 from securecom.client.terms import AvailabilityTerms, KeptChoices, Pause, shown_time
-from securecom.errors import BadArgument, NotNow, ServerInTrouble, TooLong, TooOften, WireError
+from securecom.errors import BadArgument, NotNow, WireError
 from securecom.identity import Name, server_fingerprint
 
 #: Writes a backup into a new file.
@@ -260,28 +260,12 @@ class MainRole:
 
     def _ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
         """The server's answer, or an error that people can read."""
-        return self._station.line.ask(command, **arguments).addErrback(_readable)
+        return self._station.line.ask(command, **arguments).addErrback(denied, command)
 
 
 def _caller(name: Name | None) -> Name | None:
     """Whose request a word is about; None: whoever asks."""
     return None if name == _ALL else name
-
-
-def _readable(failure: Failure) -> Failure:
-    """What the server's own limits and troubles mean."""
-    if failure.check(refusals.ListFull):
-        full = TooLong(
-            f"you have blocked {limits.MAX_BLOCKED} names",
-            "Nothing was changed. Let somebody ask again first.",
-            ("unblock", "NAME"),
-        )
-        return Failure(full)
-    if failure.check(refusals.TooManyRequests):
-        return Failure(TooOften("the server does not do that so often"))
-    if failure.check(refusals.ServerTrouble):
-        return Failure(ServerInTrouble("the server could not do it"))
-    return failure
 
 
 # --- Who is available: the server's list, page by page -----------------------------------------

@@ -8,10 +8,11 @@ from typing import Any
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.protocols import amp
 
-from securecom import limits, refusals, vocabulary
+from securecom import limits, vocabulary
 from securecom.client.coordination.station import Station
+from securecom.client.denials import denied
 from securecom.client.events import DataFact, DataHeld, ForgetMeMeans, Forgotten
-from securecom.errors import BadArgument, ServerInTrouble, ServerMismatch, TooOften, WireError
+from securecom.errors import BadArgument, WireError
 from securecom.identity import Name
 from securecom.vocabulary import Fact, fact_bytes
 
@@ -61,18 +62,6 @@ class MyAccount:
         self._forgotten()
         return Forgotten(name, _DAYS, None if folder is None else str(folder))
 
-    @inlineCallbacks
-    def _ask(
-        self, command: type[amp.Command], **arguments: Any
-    ) -> Generator[Deferred[Any], Any, dict[str, Any]]:
-        try:
-            answer: dict[str, Any] = yield self._station.line.ask(command, **arguments)
-        except refusals.TooManyRequests:
-            hint = "Nothing was shown. Wait a minute and try again."
-            raise TooOften("you have looked often enough for now", hint) from None
-        except refusals.ServerTrouble:
-            raise ServerInTrouble("the server could not do it") from None
-        except refusals.NotYou:
-            hint = "Nothing was erased. Ask the server's admin."
-            raise ServerMismatch("the server knows you by another name", hint) from None
-        return answer
+    def _ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
+        """The server's answer, or an error that people can read."""
+        return self._station.line.ask(command, **arguments).addErrback(denied, command)

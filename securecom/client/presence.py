@@ -7,14 +7,14 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall
-from twisted.python.failure import Failure
 
-from securecom import limits, refusals, vocabulary
+from securecom import limits, vocabulary
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import Station
+from securecom.client.denials import denied
 from securecom.client.events import Availability, problem
 from securecom.client.terms import DAY, AvailabilityTerms, Choices, Pause, next_time
-from securecom.errors import BadArgument, NotNow, SecurecomError, TooLong
+from securecom.errors import BadArgument, NotNow, SecurecomError
 from securecom.identity import Name
 
 _NOBODY: frozenset[Name] = frozenset()
@@ -234,7 +234,7 @@ class Presence:
         if wanted:
             more = {"seconds": left, "audience": to, "busy_to": self._busy_to()}
         answer = self._station.line.ask(vocabulary.SetAvailability, available=wanted, **more)
-        answer.addErrback(_readable)
+        answer.addErrback(denied, vocabulary.SetAvailability)
         told = Availability(wanted, left, to)
         return answer.addCallback(lambda _: self._told(told) if is_news else None)
 
@@ -242,11 +242,3 @@ class Presence:
         self._station.show(event)
         if event.available:
             self._station.tell_missed()
-
-
-def _readable(failure: Failure) -> Failure:
-    """A server may take shorter lists than we make."""
-    if not failure.check(refusals.ListFull):
-        return failure
-    hint = "At the server it is as it was before. Name fewer."
-    return Failure(TooLong("the server takes no list of so many names", hint, _TO_SOME))

@@ -15,21 +15,19 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks
 
-from securecom import limits, refusals, vocabulary
+from securecom import refusals, vocabulary
 from securecom.client.api import ClientState
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import ServerLine, Station
+from securecom.client.denials import denial
 from securecom.client.events import KeyNotRenewed, KeyRenewed, problem
 from securecom.client.profile.own_key import OwnKey
 from securecom.client.profile.passphrase import Elsewhere, Vault
-from securecom.client.terms import duration
 from securecom.errors import (
     ConnectionWasLost,
     NotNow,
     ProfileProblem,
     SecurecomError,
-    ServerInTrouble,
-    TooOften,
 )
 from securecom.identity import Identity
 from securecom.succession import Link
@@ -116,11 +114,13 @@ class Rotation:
             )
         except ConnectionWasLost as error:
             raise ConnectionWasLost(error.what, _OPEN) from None
-        except refusals.ServerTrouble:  # a disk that failed may have it all the same
-            raise ServerInTrouble("the server could not do it, or not say so", _OPEN) from None
-        except (NotNow, refusals.Refusal) as refusal:
+        except refusals.Refusal as refusal:
+            if not isinstance(refusal, refusals.ServerTrouble):  # its disk may have it all the same
+                self._drop()
+            raise denial(refusal, vocabulary.NewKey) from None
+        except NotNow:
             self._drop()
-            raise _readable(refusal) from None
+            raise
 
     def _free_line(self) -> ServerLine:
         """:raises NotNow: if something began, or the line went, while the key was made."""
@@ -185,21 +185,3 @@ class Rotation:
     def _use(self, identity: Identity) -> None:
         self._station.identity = identity
         self._show(identity)
-
-
-def _readable(refusal: NotNow | refusals.Refusal) -> SecurecomError:
-    """Why there is no new key."""
-    match refusal:
-        case NotNow():
-            return refusal
-        case refusals.Occupied():
-            what = "somebody is just asking you, or your last chat is not over yet"
-            return NotNow(what, f"{_NOTHING} Try again in a moment.")
-        case refusals.TooManyRequests():
-            wait = duration(int(limits.NEW_KEY_WINDOW))
-            return TooOften(
-                "you have had a new key, or tried to, not long ago", f"{_NOTHING} Wait {wait}."
-            )
-    return ServerInTrouble(
-        f"the server did not take the new key ({refusal.wire.decode()})", _NOTHING
-    )

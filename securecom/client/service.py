@@ -26,7 +26,7 @@ from zope.interface import implementer
 
 from securecom import limits, refusals, tls, vocabulary
 from securecom.client.api import ClientState, Frontend
-from securecom.client.channels.reaching import Backoff, cannot_reach, farewell, login_refused
+from securecom.client.channels.reaching import Backoff, cannot_reach, farewell
 from securecom.client.channels.request_ways import Way
 from securecom.client.channels.standard_channel import Login, StandardChannel
 from securecom.client.chat.agreed_log import Logs
@@ -35,6 +35,7 @@ from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.engagement import ASK_THE_PERSON, Consent
 from securecom.client.coordination.station import Station
 from securecom.client.daemon_role import DaemonRole
+from securecom.client.denials import denied
 from securecom.client.events import Connecting, Offline
 from securecom.client.main_role import BackUp, MainRole
 from securecom.client.my_account import MyAccount
@@ -241,7 +242,7 @@ class Client:
     def _not_logged_in(self, failure: Failure) -> None:
         where = f"{self._host}:{self._port}"
         self._is_again = bool(failure.check(refusals.NotEnrolled)) and self._rotation.use_other()
-        self._trouble = login_refused(failure) or cannot_reach(failure, where)
+        self._trouble = cannot_reach(denied(failure, vocabulary.LogIn, where=where), where)
 
     def _now_are(self, identity: Identity) -> None:
         """Connections from now on show this identity."""

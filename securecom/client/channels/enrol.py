@@ -12,10 +12,10 @@ from twisted.protocols import amp
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
-from securecom import limits, refusals, tls, vocabulary
+from securecom import limits, tls, vocabulary
 from securecom.client.channels.reaching import cannot_reach
+from securecom.client.denials import denied
 from securecom.connection import Connection
-from securecom.errors import InvitationRefused, LoginRefused
 from securecom.identity import Identity, Name
 
 
@@ -38,7 +38,8 @@ def enrol(
     factory = TLSMemoryBIOFactory(options, True, _Only(enrolment), clock)
     connected = endpoint.connect(factory)
     name: Deferred[Name] = connected.addCallback(lambda _: enrolment.name)
-    return name.addErrback(lambda failure: Failure(_readable(failure, where)))
+    name.addErrback(denied, vocabulary.Enrol, where=where)
+    return name.addErrback(lambda failure: Failure(cannot_reach(failure, where)))
 
 
 class Enrolment(Connection, amp.CommandLocator):
@@ -90,14 +91,3 @@ class _Only(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> Enrolment:
         return self._enrolment
-
-
-def _readable(failure: Failure, where: str) -> Exception:
-    if failure.check(refusals.BadInvitation):
-        return InvitationRefused("this invitation is not good (used, expired or withdrawn)")
-    if failure.check(refusals.KeyInUse):
-        return LoginRefused(
-            "this key is registered already",
-            "Start without the invitation, or with another identity.",
-        )
-    return cannot_reach(failure, where)

@@ -10,7 +10,7 @@ from twisted.internet import error
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
-from securecom import limits, refusals
+from securecom import limits
 from securecom.errors import (
     CannotReach,
     ConnectionWasLost,
@@ -62,9 +62,6 @@ _WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (error.ConnectError, "no connection"),
     (CancelledError, "given up"),
     (SSL.Error, "TLS failed"),
-    (refusals.NotDialling, "the server could not connect to us"),
-    (refusals.ServerFull, "the server is full"),
-    (refusals.ServerTrouble, "the server has trouble of its own"),
 )
 
 #: OpenSSL's name of the alert with which a server ends a wait before TLS (docs/protocol.md).
@@ -93,27 +90,6 @@ def cannot_reach(failure: Failure, where: str) -> SecurecomError:
 
 def _is_taken(reason: error.CannotListenError) -> bool:
     return getattr(reason.socketError, "errno", None) in (None, errno.EADDRINUSE)
-
-
-_UNKNOWN_KEY = (
-    "You were removed, or have another key now: one from a backup may be older than that. "
-    "Ask the server's admin."
-)
-
-
-def login_refused(failure: Failure) -> SecurecomError | None:
-    """The refusals of a log-in that another attempt does not change."""
-    match failure.value:
-        case refusals.NotEnrolled():
-            return LoginRefused("the server does not know this key", _UNKNOWN_KEY)
-        case refusals.Disabled():
-            return LoginRefused("the server's admin has disabled you")
-        case refusals.AlreadyOnline():
-            return LoginRefused(
-                "you are on line already, in another client",
-                "End that one, or take its session over with --takeover.",
-            )
-    return None
 
 
 def farewell(reason: str | None, cut: Exception | None) -> SecurecomError:

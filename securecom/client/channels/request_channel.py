@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
@@ -16,6 +16,7 @@ from securecom.client.channels.standard_channel import Login
 from securecom.client.chat.agreement import ChatTerms
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.engagement import Offer, Withdrawn
+from securecom.client.denials import denied
 from securecom.connection import Connection, Liveness
 from securecom.errors import ProofRefused, WireError
 from securecom.identity import Name, PublicKey
@@ -70,7 +71,7 @@ class RequestChannel(Connection, amp.CommandLocator):
 
     def _refused(self, failure: Failure) -> None:
         if not failure.check(ConnectionLost):
-            self.fault(ProofRefused("the server refused the proof of the session"))
+            self.fault(cast(Exception, denied(failure, vocabulary.ProveSession).value))
 
     def check(self) -> None:
         """This process stood still: see at once whether the server is still there."""

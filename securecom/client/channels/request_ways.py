@@ -25,6 +25,7 @@ from twisted.internet.protocol import Factory, Protocol
 from securecom import limits, vocabulary
 from securecom.client.channels.standard_channel import Login
 from securecom.client.coordination.station import ServerLine
+from securecom.client.denials import denied
 from securecom.errors import NotDialled
 
 How = Literal["listen", "dial"]
@@ -105,7 +106,8 @@ class ServerDials:
     def _ask(self, listening: IListeningPort, line: ServerLine) -> Deferred[dict[str, Any]]:
         self._listening = listening
         self.port = listening.getHost().port  # type: ignore[attr-defined]
-        return line.ask(vocabulary.DialMe, _PATIENCE, port=self.port)
+        answer = line.ask(vocabulary.DialMe, _PATIENCE, port=self.port)
+        return answer.addErrback(denied, vocabulary.DialMe, where="the request channel")
 
 
 class OneAtATime(Factory):

@@ -8,7 +8,7 @@ that nothing it says is heard.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
@@ -25,6 +25,7 @@ from securecom.client.chat.comparing import Comparing
 from securecom.client.chat.epochs import Epochs
 from securecom.client.chat.rekeying import Rekeying
 from securecom.client.chat.stream import Stream
+from securecom.client.denials import denied
 from securecom.client.events import Delivered, Ending, Event, Message, Said, TimeLeft, Word
 from securecom.connection import Connection
 from securecom.control import Responders
@@ -199,7 +200,8 @@ class ChatSession(Connection, amp.CommandLocator):
     def send_hello(self) -> None:
         """Ours is the first command, so what else we send comes after it."""
         proof = self._agreement.hello(peers.chat_binding(self.tls), self._agreement.role)
-        self.control.call(vocabulary.Hello, proof=proof).addErrback(self._not_taken)
+        said = self.control.call(vocabulary.Hello, proof=proof)
+        said.addErrback(self._not_taken, vocabulary.Hello)
 
     def stand(self) -> None:
         """The deadline is lifted."""
@@ -256,7 +258,9 @@ class ChatSession(Connection, amp.CommandLocator):
         call = self.clock.callLater(limits.BYE_DEADLINE, self._life.bye_answered)
         self._bye_deadline = call
         answered = self.control.call(command, **arguments)
-        answered.addCallbacks(lambda _: self._life.bye_answered(), self._not_taken)
+        answered.addCallbacks(
+            lambda _: self._life.bye_answered(), self._not_taken, errbackArgs=(command,)
+        )
 
     def end(self, ending: Ending | None, error: Exception | None) -> None:
         """Over; the owner hears of it when our last answers are on their way."""
@@ -314,17 +318,20 @@ class ChatSession(Connection, amp.CommandLocator):
     def _send(self, number: int, text: str) -> None:
         self.log.said(number, text)
         receipt = self.control.call(vocabulary.Say, text=text)
-        receipt.addCallbacks(lambda _: self._receipted(number), self._not_taken)
+        receipt.addCallbacks(
+            lambda _: self._receipted(number), self._not_taken, errbackArgs=(vocabulary.Say,)
+        )
 
     def _receipted(self, number: int) -> None:
         self._outbox.delivered(number)
         self.log.delivered(number)
         self._owner.show(Delivered(number))
 
-    def _not_taken(self, failure: Failure) -> None:
+    def _not_taken(self, failure: Failure, command: type[amp.Command]) -> None:
         """A refusal ends the chat; for a lost connection `lost` does."""
         if not failure.check(ConnectionLost):
-            self._life.misbehaved(WireError("the peer refused what we sent"))
+            error = denied(failure, command, sent="what we sent").value
+            self._life.misbehaved(cast(Exception, error))
 
 
 # --- Our messages: their numbers, and which wait for the caller or for their receipt ----------

@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 from securecom import framing, limits, peers, tls, vocabulary
 from securecom.client.chat.agreement import Agreement, Role
 from securecom.client.chat.epochs import Epoch, EpochOver, Epochs
+from securecom.client.denials import denied
 from securecom.connection import Connection
 from securecom.errors import NotRekeyed, ProofRefused, SecurecomError, TLSRefused, WireError
 from securecom.machines import lasting
@@ -345,7 +346,8 @@ class Rekeying:
 
     def _not_taken(self, failure: Failure) -> None:
         if not failure.check(ConnectionLost):
-            self._life.misbehaved(WireError("the peer refused our HELLO for new keys"))
+            error = denied(failure, vocabulary.Hello, sent="our HELLO for new keys").value
+            self._life.misbehaved(cast(Exception, error))
 
     def _after(self, seconds: float, event: Callable[[], None]) -> None:
         self._timers.append(self._clock.callLater(seconds, event))

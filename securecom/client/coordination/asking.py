@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from securecom import limits, refusals, vocabulary
+from securecom import limits, vocabulary
 from securecom.client.chat.agreement import ChatTerms, Role
 from securecom.client.coordination import outcomes
 from securecom.client.coordination.engagement import (
@@ -32,6 +32,7 @@ from securecom.client.coordination.engagement import (
     Withdrawn,
 )
 from securecom.client.coordination.station import Station
+from securecom.client.denials import denied
 from securecom.client.events import (
     AnsweredForYou,
     Asked,
@@ -147,14 +148,10 @@ class AskingSide:
             self.life.granted(replace(grant, trust=trust))
 
     def _denied(self, failure: Failure, request: OwnRequest) -> None:
-        error = failure.value
-        if isinstance(error, ConnectionWasLost) or self._station.is_closing:
+        if failure.check(ConnectionWasLost) or self._station.is_closing:
             return  # `lost` says so
-        if isinstance(error, refusals.Refusal):
-            error = outcomes.denial(error, request.callee)
-        elif not isinstance(error, SecurecomError):
-            error = our_fault(failure)
-        self.life.denied(error)
+        error = denied(failure, vocabulary.RequestChat, name=request.callee).value
+        self.life.denied(error if isinstance(error, SecurecomError) else our_fault(failure))
 
     def _check(self, grant: Grant, callee: Name) -> Trust:
         """The pin goes before the server's word; so does the rule for crossing requests.

@@ -1,13 +1,11 @@
-"""What refusals and failures mean to a person: wire words in, readable errors out."""
+"""Errors for what does not fit the requests and chats that are going on, and how these end."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from securecom import refusals
 from securecom.client.terms import duration
 from securecom.errors import (
-    AskedTooSoon,
     ChatFailed,
     IsBusy,
     NotAnswered,
@@ -15,44 +13,12 @@ from securecom.errors import (
     PeerFault,
     PeerKeyChanged,
     SecurecomError,
-    TooOften,
     WasCancelled,
     WasRefused,
 )
 from securecom.identity import Name, PublicKey
 
 Outcome = Literal["refused", "no-answer", "busy", "cancelled", "failed"]
-
-
-def denial(refusal: refusals.Refusal, callee: Name) -> SecurecomError:
-    """Why our request to `callee` came to nothing."""
-    match refusal:
-        case refusals.NoAnswer():
-            return NotAnswered(f"{callee} did not answer")
-        case refusals.Busy():
-            return IsBusy(f"{callee} is busy")
-        case refusals.Refused():
-            return _to_wait(WasRefused, f"{callee} said no", refusal.seconds)
-        case refusals.TooSoon():
-            return _to_wait(AskedTooSoon, f"{callee} said no not long ago", refusal.seconds)
-        case refusals.Cancelled():
-            return WasCancelled(f"your request to {callee} was withdrawn")
-        case refusals.TooManyRequests():
-            hint = "They were not asked. Wait a minute and try again."
-            return TooOften("you asked too often", hint)
-    return NotNow(  # Occupied
-        "somebody is just asking you, or your last chat is not over yet",
-        "They were not asked. Try again in a moment.",
-    )
-
-
-def _to_wait(
-    kind: type[WasRefused | AskedTooSoon], what: str, seconds: int | None
-) -> SecurecomError:
-    hint = kind.hint if seconds is None else f"{kind.hint} Ask again in {duration(seconds)}."
-    error = kind(what, hint)
-    error.wait = seconds
-    return error
 
 
 def key_changed(name: Name, key: PublicKey) -> PeerKeyChanged:
