@@ -78,5 +78,5 @@ class KeyChanges:
         return written.addErrback(self._not_counted, name)
 
     def _not_counted(self, failure: Any, name: Name) -> Any:
-        self.rate.forget(name)
+        self.rate.take_back(name)
         return failure

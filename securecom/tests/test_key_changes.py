@@ -12,6 +12,7 @@ from securecom.errors import StateBusy
 from securecom.identity import Identity, Name, PublicKey
 from securecom.invitation import token_hash
 from securecom.server.database import GatheringPool
+from securecom.server.restraints import Rate
 from securecom.succession import Link, encode
 from securecom.tests.support.held_thread import HeldThread
 from securecom.tests.support.memory_server import NOW, ManualClient, MemoryServer, chatting, result
@@ -161,6 +162,14 @@ class RefusedTests(NewKeyCase):
 
     def test_a_key_that_is_taken(self) -> None:
         self.refused(self.ask(self.link(self.bob.identity)), refusals.KeyInUse)
+
+    def test_it_uncounts_itself_and_no_earlier_one(self) -> None:
+        rate = Rate[Name](2, limits.NEW_KEY_WINDOW, self.server.reception.clock.seconds)
+        self.server.reception.key_changes.rate = rate
+        self.renew()
+        taken = self.link(self.bob.identity, old=self.new)
+        self.failureResultOf(self.ask(taken), refusals.KeyInUse)
+        self.assertEqual(rate.count(ALICE), 1)
 
     def test_a_key_that_signed_over(self) -> None:
         self.renew()
