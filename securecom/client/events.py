@@ -1,4 +1,4 @@
-"""What all events have, and the words that several of them use."""
+"""Every event that a front-end is shown, one class each; docs/json.md lists their fields."""
 
 from __future__ import annotations
 

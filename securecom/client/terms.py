@@ -1,4 +1,4 @@
-"""Spans of time as people say them."""
+"""How long and with whom: the arguments of `/available`, `/away`, `/set` and `/chat`, as values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _MINUTE = 60
 
 
 def duration(seconds: int) -> str:
-    """A whole number of seconds as people say it: 45 s, 10 min, 1 h 30 min."""
+    """Seconds as people say them: 45 s, 10 min, 1 h 30 min.
+
+    From two minutes on they are rounded up to whole minutes; days are told in hours.
+    """
     if seconds < 2 * _MINUTE:
         return f"{seconds} s"
     hours, minutes = divmod(-(-seconds // _MINUTE), _MINUTE)
@@ -25,10 +28,11 @@ def duration(seconds: int) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
-# --- What a person chooses for good: who may ask at all, and who is told that they are busy ---
+# --- settings: who may ask at all, and who learns that one is busy ----------------------------
 # ask anyone|people|nobody        busy nobody|people|to NAME...
-# So it is typed behind `/set`, and kept in the profile. `people` are those whose key is pinned; it
-# stands where no name can: names come behind `to`.
+#
+# As typed behind `/set`, and as kept in the profile. `people` are those whose key is pinned. Names
+# come after `to`, so `people` can never be mistaken for one.
 
 Ask = Literal["anyone", "people", "nobody"]
 
@@ -106,10 +110,9 @@ class KeptChoices:
     keep: Callable[[Choices], None] = _nowhere
 
 
-# --- How long one is available, away or in a chat, and with whom: what people type, what it means
+# --- availability, pauses, chats --------------------------------------------------------------
 # /available [45m] [people | to NAME NAME...]        /away [45m | until 15:00]
 # /chat NAME [for 20m]
-# `people` are those whose key is pinned. It stands where no name can: names come behind `to`.
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SPAN = re.compile(r"(\d{1,6})([smhd])", re.ASCII)

@@ -1,4 +1,4 @@
-"""What tells the plain front-end from the JSON one: how a line is read and an event written."""
+"""The line front-end: it reads lines and writes events, in the plain language or in JSON."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Language(Protocol):
         """What to show of a line that is no order."""
 
 
-# --- A pass phrase that somebody waits for: the next line of the input, unseen ----------------
+# --- pass phrases: the next line of the input, unseen -----------------------------------------
 
 _LATER = "Nothing was sent. Try again in a moment."
 
@@ -117,13 +117,15 @@ class Secrets:
             self._hide(not shown)
 
 
-# --- The line front-end: standard input and output, append-only, in either language -----------
-# Rules of this interface: - What is shown is never changed afterwards; nothing depends on the
-# place of a cursor. A half-typed line stays the terminal's, so no event can eat it. - Nothing
-# here waits: a slow reader makes us stop reading, from the server and from the input. - A pass
-# phrase that is asked for is the next line, never shown; no other is read meanwhile. - The end of
-# the input is not the end of what was asked for: that is finished first, in bounded time. The end
-# of the output is the end.
+# --- the front-end ----------------------------------------------------------------------------
+# Its rules:
+#
+# - What has been shown is never changed afterwards, and nothing depends on where the cursor is. A
+#   half-typed line belongs to the terminal, so no event can eat it.
+# - Nothing here waits: a slow reader makes us stop reading, from the server and from the input.
+# - While a pass phrase is asked for, the next line is the answer. It is never shown.
+# - The end of the input is not the end of what was asked for: that is finished first, in bounded
+#   time. The end of the output is the end.
 
 #: What a slow reader misses nothing of: the peer has our receipt, or somebody waits for it, all of
 #: it; or it is told once and never again.

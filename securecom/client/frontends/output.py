@@ -1,4 +1,7 @@
-"""Bytes of an input into its lines, in bounded memory, at the pace of whoever takes them."""
+"""Lines in and out: bytes of an input cut into lines, and lines for an output that may be slow.
+
+Both hold a bounded amount: a slow reader makes the client stop reading, from the server too.
+"""
 
 from __future__ import annotations
 
@@ -134,9 +137,9 @@ def _decoded(line: bytes) -> str:
         raise BadArgument("a line that is not UTF-8") from None
 
 
-# --- Lines out, without waiting and in bounded memory -----------------------------------------
-# A reader that is slow first makes us take nothing more in (`full`); what comes nevertheless, and
-# would fill the memory, is counted instead of kept, and the number told when there is room again.
+# --- lines out --------------------------------------------------------------------------------
+# When the reader is slow we first take in nothing more (`full`). What comes nevertheless and would
+# fill the memory is counted instead of kept, and the count is shown once there is room again.
 
 
 @implementer(IPushProducer)

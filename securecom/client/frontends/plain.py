@@ -1,9 +1,9 @@
-"""Text in rows: each row of a terminal begins with a gutter of ours.
+"""The plain language: what a person types, and the rows a person reads.
 
-A terminal breaks long lines by itself and would let a peer's text begin a row, where it could
-look like one of ours. So rows are broken here, before the terminal does it. Only what people copy
-as one stays whole: a fingerprint, and a web address or link. It has no blank in it, and so cannot
-look like a row of ours, which has several.
+A terminal breaks long lines by itself and would let a peer's text begin a row, where it could look
+like one of ours. So rows are broken here, before the terminal does it, and each begins with a
+gutter that a peer cannot write into. Only what people copy in one piece stays whole: a fingerprint,
+a web address, a link. Such a word has no blank in it, so it cannot pass for one of our rows.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ def _fitting(text: str, start: int, width: int) -> int:
     return len(text)
 
 
-# --- What a person types: a line becomes an order, or nothing, or an error --------------------
-# What looks like a command and is none is never sent to anybody.
+# --- reading: a line becomes an order, nothing, or an error -----------------------------------
+# What looks like a command and is not one is never sent to anybody.
 
 #: What people, and keyboards of other scripts, may have typed for a slash: full-width (which NFKC
 #: makes one anyway), fraction, division, big solidus, rising diagonal, box drawing.
@@ -210,7 +210,7 @@ def order(command: Command, text: str) -> Order:
     return Order(command)
 
 
-# --- The plain language: what a person types and reads, on a terminal, a pipe or a file -------
+# --- writing: an event becomes rows -----------------------------------------------------------
 # A row is the time, a gutter, the text. Every row of a peer's text, its second lines too, begins
 # with the peer's name and a bar; nothing that a peer sends can stand in another's place. Only an
 # address that is longer than a row goes on at the terminal's edge, so that it can be copied whole.

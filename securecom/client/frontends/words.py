@@ -53,7 +53,7 @@ def person(someone: e.ListedUser | e.Asking | e.RefusedForYou | e.MissedCaller, 
     return f"{someone.name} ({', '.join((USER[someone.trust], *more))})"
 
 
-def lasting(seconds: int | None) -> str:
+def lasts(seconds: int | None) -> str:
     """How long a chat is to last, if it is to have an end."""
     return "" if seconds is None else f" for {duration(seconds)}"
 
@@ -182,14 +182,14 @@ _ANSWERED = {
 
 @words.register
 def _(event: e.Asking) -> list[Line]:
-    span = "" if event.chat_seconds is None else f" to chat{lasting(event.chat_seconds)}"
+    span = "" if event.chat_seconds is None else f" to chat{lasts(event.chat_seconds)}"
     waits = f"waiting up to {event.seconds} s for an answer; /cancel withdraws it"
     return [(FACT, f"asking {person(event)}{span}, {waits}")]
 
 
 @words.register
 def _(event: e.Asked) -> list[Line]:
-    what = f"{event.name} asks to chat{lasting(event.chat_seconds)} ({event.seconds} s to answer)"
+    what = f"{event.name} asks to chat{lasts(event.chat_seconds)} ({event.seconds} s to answer)"
     return [
         (FACT, f"{what}: /accept, /refuse or /dismiss"),
         (FACT, f"their key: {TRUST[event.trust]}, {event.fingerprint}"),
@@ -299,7 +299,7 @@ def _(event: e.ChatStarted) -> list[Line]:
         starts = f"{event.name} writes first; what you type is sent after that"
     encrypted = "end-to-end encrypted; log off; /stop ends it"
     return [
-        (FRAME, f"chat with {event.name}{lasting(event.chat_seconds)}, {encrypted}"),
+        (FRAME, f"chat with {event.name}{lasts(event.chat_seconds)}, {encrypted}"),
         (FRAME, f"their key: {_STARTED[event.trust]}, {event.fingerprint}"),
         *([] if event.trust in _VERIFIED else [_UNVERIFIED]),
         (FRAME, starts),

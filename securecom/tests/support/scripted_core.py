@@ -33,7 +33,7 @@ from securecom.identity import Name
 
 
 class ScriptedCore:
-    """A `Role`. `calls` has what came; Deferreds wait in `waiting` until the test fires them."""
+    """A `ClientApi`. `calls` has what came; `waiting`: Deferreds that the test fires."""
 
     def __init__(self, *, is_online: bool = True) -> None:
         self.is_online = is_online
@@ -173,7 +173,7 @@ class ScriptedCore:
 
 
 class ScriptedKeys:
-    """A `Keys`: what came is among the role's calls."""
+    """A `KeysApi`: what came is among the role's calls."""
 
     def __init__(self, role: ScriptedCore) -> None:
         self._role = role
@@ -207,7 +207,7 @@ class ScriptedKeys:
 
 
 class ScriptedLog:
-    """A `ChatLog`: what came is among the role's calls."""
+    """A `ChatLogApi`: what came is among the role's calls."""
 
     def __init__(self, role: ScriptedCore) -> None:
         self._role = role
@@ -224,7 +224,7 @@ class ScriptedLog:
 
 
 class ScriptedSettings:
-    """A `Settings`, likewise."""
+    """A `SettingsApi`, likewise."""
 
     def __init__(self, role: ScriptedCore) -> None:
         self._role = role
@@ -239,7 +239,7 @@ class ScriptedSettings:
 
 
 class ScriptedAccount:
-    """An `Account`, likewise."""
+    """An `AccountApi`, likewise."""
 
     def __init__(self, role: ScriptedCore) -> None:
         self._role = role
