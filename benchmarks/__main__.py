@@ -75,7 +75,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each work in relay")
     parser.add_argument("--logins", type=int, default=1000)
-    parser.add_argument("--idle", type=int, default=500, help="users on line in memory")
+    parser.add_argument("--idle", type=int, default=500, help="users online in memory")
     parser.add_argument("--storm", type=int, default=2000, help="people who come at once")
     parser.add_argument("--handshakes", type=int, default=50)
     parser.add_argument("--raw", type=Path, help="a file for every single reading, JSON lines")

@@ -45,7 +45,7 @@ async def accepted(caller: Visit, callee: Visit) -> Chat:
 
 @contextlib.contextmanager
 def visits(loop: Loop, server: Server, people: Sequence[Person]) -> Iterator[list[Visit]]:
-    """All these people on line, with both channels."""
+    """All these people online, with both channels."""
     made: list[Visit] = []
 
     async def arrive(person: Person) -> None:

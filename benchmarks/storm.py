@@ -1,7 +1,7 @@
 """Everybody comes back at once: what a log-in costs then, and whether any was for nothing.
 
 The same people log in one after the other, then all in the same moment, and then again while the
-server has only a share of its core. All of them stay on line until the last one is.
+server has only a share of its core. All of them stay online until the last one is.
 """
 
 from __future__ import annotations

@@ -196,7 +196,7 @@ class Demo(ClientRun):
         self.lines.show(Notice(f"a server of your own listens at {_LOOPBACK}, port {port}"))
         partner = yield self._newcomer(_PARTNER, port)
         yield self._start_partner(partner)
-        self.lines.show(Notice(f"{_PARTNER}, a program, is on line there and available"))
+        self.lines.show(Notice(f"{_PARTNER}, a program, is online there and available"))
         you = yield self._newcomer(_YOU, port)
         self.visit.begin(self.lines, you)
 

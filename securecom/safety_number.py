@@ -1,8 +1,8 @@
-"""The safety number: what two people compare, by another way, to know that nobody is between them.
+"""The safety number, which two people compare on the phone or in person to rule out an interceptor.
 
-It says which two names have which two keys, in 60 digits, the same on both sides. Whoever would
-sit between two people has to find keys of their own, one for each side, that make the same 60
-digits twice: about 2^100 tries (docs/protocol.md, "The safety number").
+Its 60 digits stand for two names and their two keys, and are the same on both sides. An interceptor
+would need two keys, one for each side, that give both people the same 60 digits: about 2^100 tries
+(docs/protocol.md, "The safety number").
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from securecom.identity import Name, PublicKey
 
 LABEL = b"SecureCom/1 safety-number"
 
-#: Groups of five digits, and how many of them people see in a row.
+#: Groups of five digits, and how many of them are shown in a row.
 GROUPS = 12
 GROUPS_IN_A_ROW = 4
 _GROUP = 5
@@ -21,7 +21,7 @@ _DIGITS = GROUPS * _GROUP
 
 
 def safety_number(one: tuple[Name, PublicKey], other: tuple[Name, PublicKey]) -> str:
-    """The 60 digits of two people, in either order."""
+    """The 60 digits for two people, given in either order."""
     pairs = sorted((key.raw, name.encode("ascii")) for name, key in (one, other))
     parts = (LABEL, *pairs[0], *pairs[1])
     digest = hashlib.sha512(b"".join(len(part).to_bytes(4, "big") + part for part in parts))

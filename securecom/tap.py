@@ -351,7 +351,7 @@ class _Announcement:
 
     @property
     def people(self) -> int:
-        """How many people can be on line at once."""
+        """How many people can be online at once."""
         by_files = max(self._files - limits.FILES_ASIDE, 0) // limits.FILES_BY_PERSON
         return min(by_files, limits.MAX_SESSIONS)
 
@@ -361,7 +361,7 @@ class _Announcement:
             return []
         return [
             f"this process may open {self._files} files, which is enough for {self.people} people "
-            f"on line at once. Raise the hard limit (LimitNOFILE= in a systemd unit, ulimit -Hn in "
+            f"online at once. Raise the hard limit (LimitNOFILE= in a systemd unit, ulimit -Hn in "
             f"a shell)"
         ]
 
@@ -375,7 +375,7 @@ class _Announcement:
             f"standard channel on port {standard}, request channel on port {request}",
             f"for {hosts}",
             f"users: {users}",
-            f"room for {self.people} people on line at once",
+            f"room for {self.people} people online at once",
         ]
         if not users:
             lines.append(f"next: securecom-admin{chosen} invite NAME")

@@ -27,7 +27,7 @@ class ChatCases(Base):
     how: str
 
     async def pair(self, *options: str) -> tuple[Server, Client, Client]:
-        """A server with alice and bob on line."""
+        """A server with alice and bob online."""
         server = await self.server(*options)
         alice, bob = await self.clients(server, "alice", "bob")
         for client in (alice, bob):

@@ -33,7 +33,7 @@ class SetClockTests(SystemCase):
         return self.clocked(clock, "server", *words)
 
     def set_client(self, clock: WallClock, name: str, server: Server, *shorter: str) -> Client:
-        """A client with that clock, not yet on line."""
+        """A client with that clock, not yet online."""
         self.point(name, server.standard)
         argv = [*self.clocked(clock, "client", *shorter), "--json", *self.whose(name)]
         client: Client = self.started(Client([*argv, "--available"], environment(self.home)))

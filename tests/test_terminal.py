@@ -20,7 +20,7 @@ IDENTITYS, BACKUPS, WRONG = "correct-horse", "battery-staple", "wrong-donkey"
 
 class PassPhraseTests(SystemCase):
     async def at_a_terminal(self, server: Server) -> Process:
-        """Dave enrols, with a pass phrase, and is on line."""
+        """Dave enrols, with a pass phrase, and is online."""
         (link,) = await self.invite("dave")
         folder = str(self.home / "dave")
         dave = self.run_process(*CLIENT, "--data-dir", folder, link, terminal=True)

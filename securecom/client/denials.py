@@ -90,7 +90,7 @@ _UNKNOWN_KEY = (
     "Ask the server's admin."
 )
 _NEW_KEY_WAIT = f"Nothing was changed. Wait {duration(int(limits.NEW_KEY_WINDOW))}."
-_IN_TROUBLE = "cannot reach {where} (the server has trouble of its own)"
+_IN_TROUBLE = "cannot reach {where} (the server has an internal problem)"
 
 #: By the refusal and the command that it answers; None: any command without a row of its own.
 DENIALS: dict[tuple[type[Refusal], type[amp.Command] | None], Denial] = {
@@ -110,7 +110,7 @@ DENIALS: dict[tuple[type[Refusal], type[amp.Command] | None], Denial] = {
     (Disabled, vocabulary.LogIn): Denial(LoginRefused, "the server's admin has disabled you"),
     (AlreadyOnline, vocabulary.LogIn): Denial(
         LoginRefused,
-        "you are on line already, in another client",
+        "you are already online, in another client",
         "End that one, or take its session over with --takeover.",
     ),
     (ServerFull, vocabulary.LogIn): Denial(

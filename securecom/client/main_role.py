@@ -51,7 +51,7 @@ class MainRole:
     """The client as its person sees it.
 
     :param rotation: makes new keys.
-    :param available: whether the person wants to be available once on line.
+    :param available: whether the person wants to be available once online.
     :param back_up: writes a backup; None: there is nothing on a disk.
     :param wall: what the clock on the wall shows, see `terms.shown_time`.
     :param account: what the server holds about us.

@@ -26,7 +26,7 @@ class Presence:
 
     What the person has chosen for good is the ceiling: the terms never reach further.
 
-    :param available: whether the person wants to be available once on line.
+    :param available: whether the person wants to be available once online.
     :param wall: what the clock on the wall shows, see `terms.shown_time`.
     """
 

@@ -64,7 +64,7 @@ class Client:
     :param random: uniform in [0, 1).
     :param keeping: where the identity is kept, if it is on a disk.
     :param consent: is consulted before the person is asked for a chat.
-    :param available: be available as soon as on line.
+    :param available: be available as soon as online.
     :param takeover: end a session that this identity has in another client.
     :param back_up: writes a backup of the profile.
     :param attempts: give up after this many failures in a row; None: never.

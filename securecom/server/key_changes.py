@@ -1,4 +1,4 @@
-"""Changes of keys of people who are on line.
+"""Changes of keys of people who are online.
 
 A change is done once the registry has it. Until then the person is held: they are in no request and
 no chat, and cannot log in a second time. So everybody sees the same key of theirs at any moment,

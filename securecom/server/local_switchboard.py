@@ -209,7 +209,7 @@ class LocalSwitchboard:
                 request.machine.hush()
 
     def _whom_to_tell(self, request: ChatRequest) -> Party | None:
-        """The callee, if they are on line and may hear of the request, now or as a missed one."""
+        """The callee, if they are online and may hear of the request, now or as a missed one."""
         caller, name = request.caller, request.wanted
         party = self._parties.get(name)
         if party is None or party is caller or not party.admits(caller.name):

@@ -131,7 +131,7 @@ class Reception:
         self.dial_port: int | None = None
         self._now = now
         self._registry = registry
-        #: The block lists of people who are on line or are logging in.
+        #: The block lists of people who are online or are logging in.
         self._blocks: WeakValueDictionary[Name, Blocks] = WeakValueDictionary()
         window = limits.REQUEST_WINDOW
         self._rates = {

@@ -247,7 +247,7 @@ class Leases:
 class Blocks:
     """The people whom one person has blocked. A change counts once the registry has it.
 
-    The list is also in memory while that person is on line, so that a request from somebody who is
+    The list is also in memory while that person is online, so that a request from somebody who is
     blocked takes as long as any other.
 
     :param rate: how often people look at or change their lists, over all their sessions.

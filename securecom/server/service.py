@@ -244,7 +244,7 @@ class Server(MultiService):
 
     @inlineCallbacks
     def _look_at_registry(self) -> Generator[Deferred[Any], Any, None]:
-        """See whether the admin has disabled or removed somebody who is on line."""
+        """See whether the admin has disabled or removed somebody who is online."""
         try:
             version = yield self._registry.version()
             if version != self._version:

@@ -58,7 +58,7 @@ class Page:
 
 
 class Party(Protocol):
-    """A person who is on line, as the switchboard sees them: a `Session`."""
+    """A person who is online, as the switchboard sees them: a `Session`."""
 
     name: Name
     key: PublicKey
@@ -115,7 +115,7 @@ class Party(Protocol):
 
 
 class Switchboard(Protocol):
-    """Availability, requests and chats of everybody on line."""
+    """Availability, requests and chats of everybody online."""
 
     def arrive(self, party: Party) -> Deferred[None]:
         """Add somebody who logged in. They are away until they say otherwise."""

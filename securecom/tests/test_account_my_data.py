@@ -136,7 +136,7 @@ class Marked:
         return "\n".join(self.connection.iterdump())
 
     def alice(self) -> MemoryClient:
-        """Her real client, on line."""
+        """Her real client, online."""
         return MemoryClient(self.server.network, self.identity, self.server.pin).start()
 
 

@@ -138,7 +138,7 @@ class StrangeTarTests(SynchronousTestCase):
                 for name, data in FILES.items()
             ]
             data = tar_of((one, FILES[one.name][: one.size]) for one in some)
-            self.refused(data, "identity is no plain file")
+            self.refused(data, "identity is not a regular file")
 
     def test_no_long_names_and_no_headers_that_say_more(self) -> None:
         one, data = member("identity", b"an identity")

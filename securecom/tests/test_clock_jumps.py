@@ -93,7 +93,7 @@ class JumpCase(SynchronousTestCase):
         self.begin()
 
     def begin(self) -> None:
-        """Three machines, all on, and nobody on line yet."""
+        """Three machines, all on, and nobody online yet."""
         self.network = Network()
         self.machines = {name: Machine() for name in ("server", "alice", "bob")}
         for machine in self.machines.values():
@@ -142,7 +142,7 @@ class JumpCase(SynchronousTestCase):
         return person
 
     def start(self) -> None:
-        """Both on line."""
+        """Both online."""
         self.wires: dict[str, list[Wire]] = {}
         for name, person in self.people.items():
             before = list(self.network.wires)
@@ -151,7 +151,7 @@ class JumpCase(SynchronousTestCase):
         self.wires["server"] = list(self.network.wires)
 
     def chat(self, chat_seconds: int | None = None) -> tuple[MemoryClient, MemoryClient]:
-        """Alice and Bob, on line and in a chat."""
+        """Alice and Bob, online and in a chat."""
         self.start()
         alice, bob = (self.people[name] for name in ("alice", "bob"))
         self.quietly(alice.main.request_chat(BOB, chat_seconds))
@@ -216,7 +216,7 @@ class SetClockTests(JumpCase):
             self.network.advance(pause)
 
         self.start()
-        phase(2)  # on line
+        phase(2)  # online
         self.quietly(bob.set_away(Pause(seconds=8)))
         phase(3)  # away for a while
         phase(3)  # and back
@@ -251,7 +251,7 @@ class SetClockTests(JumpCase):
 
     # Promise R6
     def test_it_changes_nothing(self) -> None:
-        """On any of the machines, and on all of them; the 100 days are for those who are on line:
+        """On any of the machines, and on all of them; the 100 days are for those who are online:
         a server whose certificate is of another year lets nobody in who knows the date.
         """
         usual = self.life(0, ())

@@ -474,7 +474,7 @@ class AskingTests(AliceTestCase):
         self.pump()
         for _ in range(2):
             came = self.told(self.person.client._coordinator.request(BOB))
-            self.assertEqual(self.fails(came, NotNow).what, "you are not on line")
+            self.assertEqual(self.fails(came, NotNow).what, "you are not online")
             self.assertIsNone(self.alice.asking)
         self.assertEqual(self.notes.of(Asking), [])
 

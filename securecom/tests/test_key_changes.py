@@ -21,7 +21,7 @@ ALICE, BOB = Name("alice"), Name("bob")
 
 
 class NewKeyCase(SynchronousTestCase):
-    """Alice and Bob are on line, and Alice has a new key ready."""
+    """Alice and Bob are online, and Alice has a new key ready."""
 
     def setUp(self) -> None:
         self.server = MemoryServer()

@@ -173,10 +173,10 @@ class InterruptedTests(RotationCase):
         self.assertGreater(self.alice.notes.last(Offline).retry_in or 0, 0)
 
     def test_another_refusal_says_nothing_about_keys(self) -> None:
-        """Who is on line already is that, with whichever key."""
+        """Somebody who is online stays online, with either key."""
         make_identity_file(self.coming, None)
         again = self.start(takeover=False)
-        self.assertIn("on line already", str(self.fails(again.done, LoginRefused)))
+        self.assertIn("already online", str(self.fails(again.done, LoginRefused)))
         self.assertEqual(len(again.notes.of(Connecting)), 1)
         self.assertTrue(self.coming.exists())
 

@@ -267,7 +267,7 @@ class ClockTests(ServiceCase):
         self.assertEqual(client.said("goodbye"), ["disabled"])
 
     def test_a_recheck_is_three_queries(self) -> None:
-        """However many are on line."""
+        """However many are online."""
         self.start()
         clients = [self.client(name) for name in ("a", "b", "c")]
         queries: list[object] = []
@@ -376,7 +376,7 @@ class QuarantineTests(ServiceCase):
         self.assertEqual(self.blocked(), ["alice"])
 
     def test_the_time_is_up(self) -> None:
-        """With it go the blocks, also those of who is on line."""
+        """With it go the blocks, also those of who is online."""
         self.admin_removes("alice")
         self.network.advance(limits.NAME_QUARANTINE - limits.RENEW_CHECK, step=limits.RENEW_CHECK)
         self.assertEqual(len(result(self.registry.quarantine())), 1)

@@ -59,7 +59,7 @@ class NotedTests(SynchronousTestCase):
 
 
 class ServerTests(RequestCase):
-    """Who is on line and cannot be asked is told that somebody tried."""
+    """Who is online and cannot be asked is told that somebody tried."""
 
     def missed(self, name: str = "bob") -> list[str]:
         self.ask(self.alice, name).addErrback(lambda _: None)

@@ -122,7 +122,7 @@ class Client(Process):
         return result
 
     async def online(self) -> Client:
-        """It is on line, with its request channel up, and available if it was told to be."""
+        """It is online, with its request channel up, and available if it was told to be."""
         await self.event("request-channel", up=True)
         await self.event("online")
         if "--available" in self.argv:

@@ -141,7 +141,7 @@ class SystemCase(TestCase):
             raise FailTest(f"{found[0]} in a server's log\n{server}")
 
     def client(self, name: str, server: Server | None, *options: str, **named: Any) -> Client:
-        """A client of somebody who lives here, not yet on line."""
+        """A client of somebody who lives here, not yet online."""
         if server is not None:
             self.point(name, server.standard)
         argv = [*CLIENT, "--json", *self.whose(name), *self.client_options, *options]
@@ -150,12 +150,12 @@ class SystemCase(TestCase):
         return client
 
     async def clients(self, server: Server, *names: str) -> list[Client]:
-        """Clients on line and available, started at once."""
+        """Clients online and available, started at once."""
         starting = [self.client(name, server, "--available") for name in names]
         return [await one.online() for one in starting]
 
     async def hasty(self, name: str, server: Server, **limits: int) -> Client:
-        """A client on line and available, with limits of its own (`tests.support.shortened`)."""
+        """A client online and available, with limits of its own (`tests.support.shortened`)."""
         self.point(name, server.standard)
         shorter = [f"{limit}={value}" for limit, value in limits.items()]
         argv = [*shortened.CLIENT, *shorter, "--json", *self.whose(name), "--available"]

@@ -100,7 +100,7 @@ def farewell(reason: str | None, cut: Exception | None) -> SecurecomError:
     """
     match reason:
         case "taken-over":
-            return LoginRefused("another client took this session over", "You are on line there.")
+            return LoginRefused("another client took this session over", "You are online there.")
         case "disabled":  # or removed, or another key is to come
             return LoginRefused(
                 "the admin has ended your access here",

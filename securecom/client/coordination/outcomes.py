@@ -37,7 +37,7 @@ def not_now() -> NotNow:
 
 def offline() -> NotNow:
     """What needs the server has to wait for it."""
-    return NotNow("you are not on line", "Nothing was sent. Wait until the server is reached.")
+    return NotNow("you are not online", "Nothing was sent. Wait until the server is reached.")
 
 
 def somebody_asks() -> NotNow:

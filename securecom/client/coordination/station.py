@@ -56,7 +56,7 @@ class ServerLine(Protocol):
 
 @dataclass(eq=False)
 class Station:
-    """`server` is the server's id (32 bytes); `name` and `line` are there while we are on line;
+    """`server` is the server's id (32 bytes); `name` and `line` are there while we are online;
     `logs` is where logs go that both agreed to, if there is a place.
     """
 
@@ -106,14 +106,14 @@ class Station:
     def name(self) -> Name:
         """Our name. :raises NotNow: before the first log-in."""
         if self._name is None:
-            raise NotNow("you are not on line")
+            raise NotNow("you are not online")
         return self._name
 
     @property
     def line(self) -> ServerLine:
         """The standard channel. :raises NotNow: if there is none."""
         if self._line is None:
-            raise NotNow("you are not on line")
+            raise NotNow("you are not online")
         return self._line
 
     def end_chat(self, stream: int) -> None:

@@ -288,7 +288,7 @@ def _header(path: Path, block: bytes) -> tarfile.TarInfo:
     if member.name not in _FILES:
         raise damaged(path, f"there is {shown(member.name[:_SHOWN])} in it, which does not belong")
     if member.type not in _PLAIN:
-        raise damaged(path, f"{member.name} is no plain file")
+        raise damaged(path, f"{member.name} is not a regular file")
     if not 0 <= member.size <= _FILES[member.name]:
         raise damaged(path, f"{member.name} is too long")
     return member

@@ -120,9 +120,11 @@ def is_descriptor(path: Path) -> bool:
 
 
 def read(path: Path, most: int) -> tuple[bytes, bool]:
-    """At most `most` bytes and one more, and whether others on this machine may use the file.
+    """Read at most `most` + 1 bytes; say whether others on this machine may use the file.
 
-    What is no plain file (a pipe of the shell's, say) is nobody else's. :raises OSError:
+    Only a regular file can be open to others: a pipe from the shell, say, never is.
+
+    :raises OSError: if it cannot be read.
     """
     with path.open("rb") as file:
         mode = os.fstat(file.fileno()).st_mode

@@ -133,7 +133,7 @@ server = {_quoted(profile.server.hex())}
 identity = {_quoted(str(profile.identity))}
 # "listen": we connect to the server for chat requests. "dial": the server connects to us.
 request = {_quoted(profile.request)}
-# Whether people may ask for a chat as soon as we are on line.
+# Whether people may ask for a chat as soon as we are online.
 available = {str(profile.available).lower()}
 # A program that answers chat requests (docs/bots.md); "": you do.
 on_request = {_quoted(shlex.join(profile.on_request))}

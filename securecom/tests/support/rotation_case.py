@@ -37,7 +37,7 @@ ALICE, BOB = Name("alice"), Name("bob")
 
 
 class RotationCase(SynchronousTestCase):
-    """Alice is on line, with a profile on the disk; so is Bob, without one."""
+    """Alice is online, with a profile on the disk; so is Bob, without one."""
 
     pass_phrase: bytes | None = None
 

@@ -44,7 +44,7 @@ class ScriptedConsent:
 
 
 class AliceTestCase(SynchronousTestCase):
-    """Alice is on line and available."""
+    """Alice is online and available."""
 
     how = "listen"
     name = "alice"
