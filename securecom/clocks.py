@@ -1,9 +1,9 @@
-"""Two kinds of time: how long something takes, and what the calendar says.
+"""Two clocks: the steady one for durations, and the wall clock for the calendar.
 
-Deadlines, rates, leases and all other durations run on the steady clock, which nobody sets. Times
-that people or certificates name (15:00, an expiry date) run on the wall clock, which anybody may
-set at any moment. `ClockWatch` notices when the wall clock was set, and when the process stood
-still because the machine slept.
+Deadlines, rates, leases and all other durations use the steady clock, which nobody can set. Times
+that people or certificates name (15:00, an expiry date) use the wall clock, which somebody may set
+at any moment. `ClockWatch` notices when the wall clock was set, and when the process stood still
+because the machine slept.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from securecom import limits
 
 
 def _steady() -> Callable[[], float]:
-    """The best clock of this system that nobody sets.
+    """Choose the best clock on this system that nobody can set.
 
-    On Linux CLOCK_MONOTONIC stands still while the machine sleeps, CLOCK_BOOTTIME does not: a chat
-    of 20 minutes has ended when the laptop wakes an hour later. Where CLOCK_BOOTTIME is missing
-    (macOS, the BSDs), CLOCK_MONOTONIC is what comes closest.
+    On Linux CLOCK_MONOTONIC stops while the machine sleeps, CLOCK_BOOTTIME does not: a chat of 20
+    minutes has ended when the laptop wakes an hour later. Where CLOCK_BOOTTIME is missing (macOS,
+    the BSDs), CLOCK_MONOTONIC comes closest.
     """
     for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):
         clock = getattr(time, name, None)
@@ -37,18 +37,18 @@ def _steady() -> Callable[[], float]:
     return time.monotonic
 
 
-#: Seconds on a clock that only moves forward, at an even pace, also while the machine sleeps.
+#: Seconds on a clock that only moves forward, at an even pace, even while the machine sleeps.
 steady: Callable[[], float] = _steady()
 
 
 def steady_reactor() -> Any:
-    """The installed reactor, with its timers on `steady`.
+    """Return the installed reactor, with its timers on `steady`.
 
-    Twisted's reactors all read the time through their own `seconds`, which is the wall clock, and
-    so does everything of Twisted that takes a reactor (endpoints, services, timeouts). This is the
+    All of Twisted's reactors read the time through their `seconds`, which is the wall clock, and so
+    does everything in Twisted that takes a reactor (endpoints, services, timeouts). This is the
     only place where securecom imports the reactor.
 
-    :raises RuntimeError: it runs already; its timers would be compared with two clocks.
+    :raises RuntimeError: if it is already running, since its timers would mix two clocks.
     """
     from twisted.internet import reactor
 
@@ -57,32 +57,32 @@ def steady_reactor() -> Any:
 
 
 def use_steady_time(reactor: Any) -> None:
-    """Let a reactor that does not run yet read the time from `steady`. Twice does no harm.
+    """Make a reactor that is not running yet read the time from `steady`. Twice does no harm.
 
-    :raises RuntimeError: it runs already.
+    :raises RuntimeError: if it is already running.
     """
     if reactor.seconds is steady:
         return
     if reactor.running:
-        raise RuntimeError("the reactor runs already: its clock cannot be exchanged any more")
+        raise RuntimeError("the reactor is already running: its clock can no longer be replaced")
     behind = reactor.seconds() - steady()
     reactor.seconds = steady
-    for call in reactor.getDelayedCalls():  # made before us, by whoever installed the reactor
+    for call in reactor.getDelayedCalls():  # scheduled earlier, by whoever installed the reactor
         call.time -= behind
         call.seconds = steady
 
 
 class ClockWatch:
-    """Compares the wall clock with the steady one, and the steady one with the time it should be.
+    """Compares the wall clock with the steady one, and the steady one with its expected time.
 
     Call `look` every `limits.CLOCK_LOOK` seconds.
 
-    :param clock: steady.
-    :param wall: what may be set, in seconds.
-    :param moved: called when the wall clock was set, or has drifted away little by little; with
-        the seconds that it is ahead of where it would be.
-    :param woke: called when nothing of this process ran for `limits.STOOD_STILL` or longer (the
-        machine slept, the process was stopped); with the seconds.
+    :param clock: the steady clock.
+    :param wall: the wall clock, in seconds.
+    :param moved: called when the wall clock was set, or has drifted away little by little, with
+        the seconds by which it is ahead of its expected time.
+    :param woke: called when this process did not run for `limits.STOOD_STILL` or longer (the
+        machine slept, the process was stopped), with the seconds it missed.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class ClockWatch:
         self._ahead = wall() - self._seen
 
     def look(self) -> None:
-        """Compare, and say what happened since the last look."""
+        """Compare the clocks, and report what happened since the last call."""
         now = self._clock.seconds()
         stood_still, self._seen = now - self._seen - limits.CLOCK_LOOK, now
         moved = self._wall() - now - self._ahead

@@ -1,8 +1,8 @@
-"""Bytes to frames and back. Knows no Twisted.
+"""Bytes to frames and back, without Twisted.
 
 A frame is one lane byte, three length bytes (big-endian), and the body. On the chat lane a body
-is a stream number (4 bytes, big-endian, never 0) and at least one opaque byte. Consecutive chat
-frames of one stream are handed on as one run, untouched, so that a relay forwards them whole.
+is a stream number (4 bytes, big-endian, never 0) and at least one opaque byte. The decoder returns
+consecutive chat frames of one stream as one untouched run, so that a relay forwards them whole.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from securecom.errors import WireError
 CONTROL = 0
 CHAT = 1
 DATA = 2
-#: Bytes of a chat's next TLS session, inside the present one.
+#: Bytes of a chat's next TLS session, carried inside the current one.
 EPOCH = 3
 
 _HEADER = limits.FRAME_HEADER
@@ -25,7 +25,7 @@ _STREAM = 4
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame of a lane other than the chat lane."""
+    """One frame on any lane but the chat lane."""
 
     lane: int
     body: bytes
@@ -33,9 +33,9 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Whole chat frames of one stream, headers and all, as they came.
+    """Whole chat frames of one stream, as received, headers included.
 
-    :param frames: how many, `limits.FRAMES_A_RUN` at the most.
+    :param frames: how many, at most `limits.FRAMES_A_RUN`.
     """
 
     stream: int
@@ -44,14 +44,14 @@ class Run:
 
 
 def encode(lane: int, body: bytes) -> bytes:
-    """One frame on the wire."""
+    """Encode one frame."""
     if len(body) > limits.MAX_BODY:
         raise ValueError(f"a frame of {len(body)} bytes was about to be sent")
     return bytes((lane,)) + len(body).to_bytes(3, "big") + body
 
 
 def encode_chat(stream: int, data: bytes) -> bytes:
-    """Opaque bytes as chat frames of one stream, chunk by chunk."""
+    """Cut opaque bytes into chunks and encode each as a chat frame of this stream."""
     number = stream.to_bytes(_STREAM, "big")
     size = limits.MAX_CHAT_CHUNK
     chunks = (data[at : at + size] for at in range(0, len(data), size))
@@ -59,7 +59,7 @@ def encode_chat(stream: int, data: bytes) -> bytes:
 
 
 def chat_bytes(run: Run) -> bytes:
-    """The opaque bytes of a run, frames and stream numbers taken off."""
+    """Return the opaque bytes of a run, without headers and stream numbers."""
     raw, parts, at = run.raw, [], 0
     while at < len(raw):
         end = at + _HEADER + int.from_bytes(raw[at + 1 : at + 4], "big")
@@ -69,9 +69,9 @@ def chat_bytes(run: Run) -> bytes:
 
 
 class Decoder:
-    """Collects bytes, gives whole frames; holds one unfinished frame at the most.
+    """Collects bytes and returns whole frames; holds at most one unfinished frame.
 
-    :param lanes: the lanes that may come here; any other byte is a `WireError`.
+    :param lanes: the lanes that are allowed here; any other lane byte is a `WireError`.
     """
 
     def __init__(self, lanes: frozenset[int]) -> None:
@@ -79,9 +79,9 @@ class Decoder:
         self._rest = b""
 
     def feed(self, data: bytes) -> Iterator[Frame | Run]:
-        """The frames that `data` completes.
+        """Yield the frames that `data` completes.
 
-        :raises WireError: at the first frame that cannot be one; the frames before it are given.
+        :raises WireError: at the first malformed frame, after yielding the frames before it.
         """
         data = self._rest + data if self._rest else data
         self._rest = b""
@@ -105,11 +105,11 @@ class Decoder:
 
     @property
     def held(self) -> int:
-        """Bytes of the unfinished frame."""
+        """How many bytes of an unfinished frame are held."""
         return len(self._rest)
 
     def _end(self, data: bytes, at: int) -> int | None:
-        """Where the frame at `at` ends, or None if it is not all there."""
+        """Where the frame at `at` ends, or None if it is incomplete or malformed."""
         if len(data) - at < _HEADER:
             return None
         end = at + _HEADER + int.from_bytes(data[at + 1 : at + 4], "big")
@@ -119,13 +119,13 @@ class Decoder:
 
     @staticmethod
     def _stream(data: bytes, at: int, end: int) -> int:
-        """The stream number of the chat frame at `at`; 0 if the frame is no good."""
+        """The stream number of the chat frame at `at`; 0 if the frame is malformed."""
         if end - at - _HEADER <= _STREAM:
             return 0
         return int.from_bytes(data[at + _HEADER : at + _HEADER + _STREAM], "big")
 
     def _check_unfinished(self, data: bytes, at: int) -> None:
-        """An unfinished frame is refused as soon as its header shows that it cannot be one."""
+        """Refuse an unfinished frame as soon as its header shows that it is malformed."""
         if at < len(data) and data[at] not in self._lanes:
             raise WireError(f"a frame on lane {data[at]}, which does not exist here")
         if len(data) - at >= _HEADER:

@@ -1,8 +1,8 @@
-"""Who somebody is: names, Ed25519 identity keys, their self-signed certificates, fingerprints.
+"""Identities: names, Ed25519 identity keys, their self-signed certificates, fingerprints.
 
-The same key is the person's at the server (client certificate of the standard channel) and at
-their peers (both certificates of a chat). Certificates only carry the key: names and dates in
-them are ignored, ownership is proved by the TLS handshake.
+A person shows the same key to the server (client certificate of the standard channel) and to
+their peers (both certificates of a chat). Certificates only carry the key: securecom ignores the
+names and dates in them, and the TLS handshake proves that the peer holds the private key.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _CROCKFORD = bytes.maketrans(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 )
 _SSH_KIND = "ssh-ed25519"
-# What stands before the 32 bytes in OpenSSH's encoding: the kind and the lengths of both.
+# OpenSSH writes this before the 32 bytes: the kind, and the lengths of both.
 _SSH_HEAD = b"\0\0\0\x0bssh-ed25519\0\0\0\x20"
 
-# Points of small order, with every encoding that a lenient decoder takes (y or y + p, either
-# sign): a key among them verifies signatures that nobody made.
+# Points of small order, in every encoding that a lenient decoder accepts (y or y + p, either
+# sign): such a key verifies signatures that nobody made.
 # Source: ed25519, "Taming the many EdDSAs" (Chalkias, Garillot, Nikolaenko, 2020), table 1.
 _P = 2**255 - 19
 _ORDER_8_Y = 2707385501144840649318225287225658788936804267575313519463743609750303402022
@@ -47,7 +47,7 @@ class Name(str):
     __slots__ = ()
 
     def __new__(cls, text: str) -> Name:
-        """:raises BadName: if the text is no name."""
+        """:raises BadName: if the text is not a valid name."""
         if not _NAME.fullmatch(text):
             raise BadName("that is not a name")
         return super().__new__(cls, text)
@@ -67,7 +67,7 @@ class PublicKey:
 
     @classmethod
     def from_openssh(cls, line: str) -> PublicKey:
-        """The key of an OpenSSH line, `ssh-ed25519 AAAA… [comment]`.
+        """Parse an OpenSSH line, `ssh-ed25519 AAAA… [comment]`.
 
         :raises BadKey: if the line holds anything else.
         """
@@ -75,7 +75,7 @@ class PublicKey:
             raise BadKey("that is not one OpenSSH public key")
         kind, key, *_comment = [*line.split(maxsplit=2), "", ""]
         if kind != _SSH_KIND:  # a certificate over such a key has a kind of its own
-            raise BadKey("that is no OpenSSH key of the kind ssh-ed25519")
+            raise BadKey("that is not an OpenSSH key of the kind ssh-ed25519")
         try:
             blob = base64.b64decode(key, validate=True)
         except ValueError:
@@ -91,7 +91,7 @@ class PublicKey:
 
     @property
     def fingerprint(self) -> str:
-        """As `ssh-keygen -l` shows it: `SHA256:` and 43 characters."""
+        """The fingerprint as `ssh-keygen -l` prints it: `SHA256:` and 43 characters."""
         digest = base64.b64encode(hashlib.sha256(_SSH_HEAD + self.raw).digest())
         return "SHA256:" + digest.decode("ascii").rstrip("=")
 
@@ -105,12 +105,15 @@ class Identity:
 
     @classmethod
     def generate(cls) -> Identity:
-        """A fresh identity."""
+        """Make an identity with a new key."""
         return cls(Ed25519PrivateKey.generate())
 
     @cached_property
     def certificate(self) -> x509.Certificate:
-        """Self-signed, the same text for everybody, valid for ever: only the key counts."""
+        """A self-signed certificate that says the same for everybody and never expires.
+
+        Only the key in it counts.
+        """
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "securecom identity")])
         return (
             x509.CertificateBuilder()
@@ -125,7 +128,7 @@ class Identity:
 
 
 def certified_key(certificate: x509.Certificate) -> PublicKey:
-    """The key of a self-signed Ed25519 certificate, its signature checked, its names ignored.
+    """Check a self-signed Ed25519 certificate's signature and return its key; ignore its names.
 
     :raises WireError: if the certificate is anything else.
     """
@@ -149,7 +152,7 @@ def certified_key(certificate: x509.Certificate) -> PublicKey:
 
 
 def server_id(ca: x509.Certificate) -> bytes:
-    """What a server is known by: SHA-256 over its CA certificate (32 bytes)."""
+    """The id by which clients know a server: SHA-256 of its CA certificate (32 bytes)."""
     return hashlib.sha256(ca.public_bytes(serialization.Encoding.DER)).digest()
 
 

@@ -1,8 +1,8 @@
-"""Successions: an old identity key signs over to a new one, and the new one signs that it is there.
+"""Successions: an old identity key hands over to a new one, and both keys sign the statement.
 
-A *link* is one such statement, for one name at one server. A *chain* is links one behind the other,
-each from the key that the one before it leads to. Who knows a key of the chain can follow it to its
-end, and needs nobody's word for that (docs/protocol.md, "A new key").
+A *link* is one such statement, for one name on one server. A *chain* is a sequence of links, each
+starting at the key that the previous one leads to. Anybody who knows a key in the chain can follow
+it to its end without trusting anybody else (docs/protocol.md, "A new key").
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ LINK_BYTES = 2 * (KEY_BYTES + SIGNATURE_BYTES)
 
 
 def statement(server: bytes, name: Name, old: PublicKey, new: PublicKey) -> bytes:
-    """What both keys sign: at this server (its id, 32 bytes) the name goes from key to key."""
+    """What both keys sign: on this server (its id, 32 bytes) the name moves from old to new."""
     parts = (LABEL, server, name.encode("ascii"), old.raw, new.raw)
     return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One key's statement for another, and that one's proof that somebody has it."""
+    """The old key's statement for the new one, and the new key's proof that its owner agrees."""
 
     old: PublicKey
     new: PublicKey
@@ -42,19 +42,19 @@ class Link:
 
     @classmethod
     def signed(cls, server: bytes, name: Name, old: Identity, new: Identity) -> Link:
-        """The old identity signs over to the new one."""
+        """Make a link from the old identity to the new one, signed by both."""
         said = statement(server, name, old.public_key, new.public_key)
         signatures = (one.private_key.sign(said) for one in (old, new))
         return cls(old.public_key, new.public_key, *signatures)
 
     def holds(self, server: bytes, name: Name) -> bool:
-        """Both keys have signed this, for this name at this server."""
+        """Whether both keys signed this link, for this name on this server."""
         said = statement(server, name, self.old, self.new)
         signed = ((self.old, self.old_signature), (self.new, self.new_signature))
         return self.old != self.new and all(_has_signed(*one, said) for one in signed)
 
     def encoded(self) -> bytes:
-        """Old key, new key, the old key's signature, the new key's."""
+        """Encode it: old key, new key, the old key's signature, the new key's signature."""
         return self.old.raw + self.new.raw + self.old_signature + self.new_signature
 
 
@@ -67,18 +67,18 @@ def _has_signed(key: PublicKey, signature: bytes, said: bytes) -> bool:
 
 
 def encode(chain: Sequence[Link]) -> bytes:
-    """Its links, the oldest first."""
+    """Encode a chain: its links, oldest first."""
     return b"".join(link.encoded() for link in chain)
 
 
 def decode(data: bytes) -> tuple[Link, ...]:
-    """The links of a chain, their signatures not yet looked at.
+    """Decode the links of a chain, without checking their signatures.
 
-    :raises WireError: if these are not at most `limits.MAX_SUCCESSIONS` whole links.
+    :raises WireError: unless the data is whole links, at most `limits.MAX_SUCCESSIONS` of them.
     """
     count, rest = divmod(len(data), LINK_BYTES)
     if rest or count > limits.MAX_SUCCESSIONS:
-        raise WireError("bytes that are no chain of keys")
+        raise WireError("bytes that are not a chain of keys")
     return tuple(_link(data[at * LINK_BYTES : (at + 1) * LINK_BYTES]) for at in range(count))
 
 
@@ -87,15 +87,16 @@ def _link(data: bytes) -> Link:
     try:
         old, new = PublicKey(keys[:KEY_BYTES]), PublicKey(keys[KEY_BYTES:])
     except BadKey:
-        raise WireError("a chain with a key that is none") from None
+        raise WireError("a chain with an invalid key") from None
     return Link(old, new, signatures[:SIGNATURE_BYTES], signatures[SIGNATURE_BYTES:])
 
 
 def leads(chain: bytes, server: bytes, name: Name, known: PublicKey, offered: PublicKey) -> bool:
-    """The chain shows that whoever had the known key signed over to the offered one.
+    """Whether the chain proves that the owner of the known key handed over to the offered one.
 
-    All of it has to be right, links before the known key too: both signatures of each, one link
-    behind the other, no key twice, and the offered key at its end.
+    The whole chain must be valid, including links before the known key: both signatures of each
+    link hold, each link starts where the previous one ends, no key occurs twice, and the last link
+    ends at the offered key.
     """
     try:
         links = decode(chain)

@@ -159,13 +159,13 @@ class BadLinks(SynchronousTestCase):
             )
 
     def test_with_a_bad_host(self) -> None:
-        self.refused(self.with_host(""), "that is no host name")
-        self.refused(self.with_host("bob@chat.example.org"), "that is no host name")
+        self.refused(self.with_host(""), "that is not a host name")
+        self.refused(self.with_host("bob@chat.example.org"), "that is not a host name")
         self.refused(self.with_host("2001:db8::1"), "IPv6 addresses stand in brackets")
 
     def test_with_a_bad_port(self) -> None:
-        self.refused(self.with_host("chat.example.org:0"), "0 is no port")
-        self.refused(self.with_host("chat.example.org:65536"), "65536 is no port")
+        self.refused(self.with_host("chat.example.org:0"), "0 is not a port")
+        self.refused(self.with_host("chat.example.org:65536"), "65536 is not a port")
         self.refused(self.with_host("chat.example.org:"), "no host with or without a port")
         self.refused(self.with_host("chat.example.org:٣"), "no host with or without a port")
 
