@@ -1,8 +1,8 @@
 """`securecom --demo`: a real server, a partner and a real chat, all in this process, on loopback.
 
-Nothing is pretended: two keys are made and enrolled, both clients hold both channels, the partner
-is asked over its request channel, and the chat is end-to-end encrypted between the two. When it is
-over, so is everything; its folder is temporary.
+Nothing is simulated: two keys are made and enrolled, both clients open both channels, the request
+reaches the partner over its request channel, and the chat is end-to-end encrypted between the two.
+Nothing is left afterwards: its folder is temporary.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ from securecom.starting import system_errors_told
 _LOOPBACK = Host("127.0.0.1")
 _YOU, _PARTNER = Name("you"), Name("robin")
 _HELLO = "Hello Robin, is anybody there?"
-#: How long an answer of the partner may take, in seconds.
+#: How long the partner may take to answer, in seconds.
 _PATIENCE = 10.0
-#: The partner repeats no more of a message than so many characters.
+#: How many characters of a message the partner repeats.
 _REPEATED = 1000
 
 
 def run(arguments: Namespace) -> int:
-    """The exit code: 0 if a chat went through, on a terminal if there was one."""
+    """Run the demo. The exit code is 0 if a message arrived; at a terminal, if a chat began."""
     with system_errors_told():
         made = tempfile.TemporaryDirectory(prefix="securecom-demo-")
     with made as folder:
@@ -72,7 +72,7 @@ def run(arguments: Namespace) -> int:
 
 
 class Partner:
-    """A front-end that says yes to everybody and repeats what it is told."""
+    """A front-end that says yes to everybody and repeats every message."""
 
     def __init__(self, clock: IReactorTime) -> None:
         self.role: ClientApi | None = None
@@ -82,7 +82,7 @@ class Partner:
         self._has_met = False
 
     def show(self, event: Event) -> None:
-        """Frontend. What it does comes later: the core is in the middle of something."""
+        """Frontend. React in the reactor's next turn, since the core is in the middle of a call."""
         if isinstance(event, Online) and not self.ready.called:
             self._clock.callLater(0, self.ready.callback, None)
         elif isinstance(event, Asked):
@@ -91,11 +91,11 @@ class Partner:
             self._clock.callLater(0, self._answer, event.text)
 
     def ask_secret(self, question: str) -> Deferred[str]:
-        """Frontend: it knows none."""
+        """Frontend. The partner has no secrets."""
         return fail(NotNow("a program has no pass phrase"))
 
     def failed(self, failure: Failure) -> None:
-        """It cannot be there."""
+        """The partner's client ended; if it never came online, the demo cannot go on."""
         if not self.ready.called:
             self.ready.errback(failure)
 
@@ -115,9 +115,9 @@ class Partner:
 
 
 class Demo(ClientRun):
-    """A run with a server and a partner of its own.
+    """A client's run with its own server and a partner.
 
-    :param folder: empty, and gone afterwards.
+    :param folder: an empty folder, removed afterwards.
     """
 
     def __init__(self, arguments: Namespace, reactor: Any, folder: Path) -> None:
@@ -135,11 +135,11 @@ class Demo(ClientRun):
     # --- Run --------------------------------------------------------------------------------
 
     def begin(self, someone: Member | Newcomer | None) -> None:
-        """Everything in its order."""
+        """Start the server, then the partner, then the person's client."""
         self._set_up().addErrback(self._failed)
 
     def heard(self, event: Event) -> None:
-        """Count what says that a chat went through."""
+        """Keep track of the chat: what was said, delivered and answered."""
         if isinstance(event, ChatStarted):
             self._has_chatted, self._is_over = True, False
         elif isinstance(event, Said):
@@ -154,7 +154,7 @@ class Demo(ClientRun):
             self._leave()
 
     def wants_to_leave(self) -> None:
-        """Once the partner has answered everything."""
+        """Leave once the partner has answered everything."""
         if self._wants_to_leave:
             return
         self._wants_to_leave = True
@@ -164,12 +164,12 @@ class Demo(ClientRun):
             self._reactor.callLater(_PATIENCE, self._leave)
 
     def end(self) -> None:
-        """Partner and server end too."""
+        """End the partner and the server too."""
         self._tear_down().addTimeout(limits.EXIT_DEADLINE, self._reactor).addBoth(
             lambda _: super(Demo, self).end()
         )
 
-    # --- what it takes ----------------------------------------------------------------------
+    # --- steps ------------------------------------------------------------------------------
 
     @property
     def _is_done(self) -> bool:
@@ -180,7 +180,7 @@ class Demo(ClientRun):
         return self._has_chatted and (self._was_heard or self.is_terminal)
 
     def _join(self, newcomer: Newcomer) -> Deferred[Member]:
-        """There is no next time for this profile."""
+        """Join without notices about the profile, which is gone after the demo."""
         return super()._join(newcomer).addCallback(replace, notices=())
 
     def _leave(self) -> None:
@@ -193,7 +193,7 @@ class Demo(ClientRun):
     @inlineCallbacks
     def _set_up(self) -> Generator[Deferred[Any], Any, None]:
         port = yield self._start_server()
-        self.lines.show(Notice(f"a server of your own listens at {_LOOPBACK}, port {port}"))
+        self.lines.show(Notice(f"your own server is listening at {_LOOPBACK}, port {port}"))
         partner = yield self._newcomer(_PARTNER, port)
         yield self._start_partner(partner)
         self.lines.show(Notice(f"{_PARTNER}, a program, is online there and available"))

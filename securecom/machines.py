@@ -1,8 +1,8 @@
-"""State machines that outlive a fault of ours: Automat's, with a queue in front of the inputs.
+"""Automat's state machines with a queue before their inputs, so that they survive our own bugs.
 
-An input that is made inside an output has to wait until the output is done. Automat makes it wait,
-but forgets it when the output raises, and lets the exception go to whoever made the first input.
-Here no input is forgotten, no exception gets out, and the machine itself is moved to an end.
+An input made inside an output has to wait until the output is done. Automat makes it wait, but
+forgets it when the output raises, and passes the exception to the caller of the first input. Here
+no input is forgotten, no exception escapes, and the machine moves to a final state.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def lasting(
     mend: Callable[[Inputs, Core, SecurecomError], None],
     entered: Callable[[Core, str], None] | None = None,
 ) -> Callable[[Core], Inputs]:
-    """Make the machine's factory one whose machines outlive what their outputs raise.
+    """Return a factory whose machines survive exceptions in their outputs.
 
-    :param mend: called when an output has raised, before any input that waits. It makes an input
-        that leads to an end from every state, and releases what the output may have left behind.
+    :param mend: called when an output has raised, before any waiting input. It makes an input that
+        leads to an end from every state, and releases what the output may have left behind.
     :param entered: called with the name of each state that an input leads to, before the outputs.
     """
 
@@ -41,7 +41,7 @@ def lasting(
 
 
 class _Queue(Generic[Inputs, Core]):
-    """Takes a machine's inputs, one after the other."""
+    """Passes inputs to a machine one at a time."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class _Queue(Generic[Inputs, Core]):
         return lambda *arguments: self._take(partial(put, *arguments))
 
     def _take(self, put: Callable[[], Any]) -> Any:
-        """What the input returns; None if it has to wait, or its output raises."""
+        """Make the input and return its result; None if it has to wait, or its output raises."""
         self._waiting.append(put)
         if self._is_busy:
             return None

@@ -1,4 +1,4 @@
-"""What client, server and admin command ask of the operating system for their own process."""
+"""Settings of the operating system for our own process: core dumps and open files."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _PR_SET_DUMPABLE = 4  # prctl(2)
 
 
 def forbid_core_dumps() -> None:
-    """Let no crash write our memory, and the private keys in it, to a file.
+    """Keep a crash from writing our memory, and the private keys in it, to a file.
 
     The limit alone is not enough: Linux ignores it when a program such as systemd-coredump collects
-    the dumps. There the process is made undumpable too, which also keeps other processes of the
-    same user from reading its memory.
+    the dumps. On Linux we therefore make the process undumpable too, which also keeps other
+    processes of the same user from reading its memory.
     """
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -24,9 +24,9 @@ def forbid_core_dumps() -> None:
 
 
 def raise_file_limit() -> int:
-    """Raise the soft limit of open files to the hard one: how many files may be open now.
+    """Raise the soft limit of open files to the hard one; return how many files may be open now.
 
-    A system that refuses keeps its soft limit.
+    If the system refuses, the soft limit stays.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The typed refusals: the words in which a command's answer can be no."""
+"""The refusals with which a peer or the server may answer a command."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _MAX_DIGITS = 6
 
 
 class Refusal(Exception):
-    """A command's typed refusal. Its text on the wire is for logs; people read their client's."""
+    """A typed refusal of a command. Its text on the wire is for logs; people see their client's."""
 
     wire: ClassVar[bytes] = b"REFUSAL"
 
@@ -17,7 +17,7 @@ class Refusal(Exception):
 
     @property
     def seconds(self) -> int | None:
-        """The text of `Refused` and `TooSoon`: how long to wait. None if it is no such number."""
+        """How long to wait, from the text of `Refused` and `TooSoon`; None if it has no number."""
         text = str(self)
         if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS:
             return int(text)
@@ -43,55 +43,58 @@ class AlreadyOnline(Refusal):
 
 
 class ServerFull(Refusal):
-    """The server takes no further session now."""
+    """The server accepts no more sessions at the moment."""
 
     wire = b"SERVER_FULL"
 
 
 class BadInvitation(Refusal):
-    """Spent, expired, revoked or unknown: the server does not say which."""
+    """The invitation is spent, expired, revoked or unknown; the server does not say which."""
 
     wire = b"BAD_INVITATION"
 
 
 class KeyInUse(Refusal):
-    """This key is a user's, or was and has signed over to another."""
+    """This key belongs to a user, or did until it signed over to another key."""
 
     wire = b"KEY_TAKEN"
 
 
 class BadProof(Refusal):
-    """A proof that does not prove: of a session, of a new key, of a chat."""
+    """An invalid proof of a session, a new key or a chat."""
 
     wire = b"BAD_PROOF"
 
 
 class NotDialling(Refusal):
-    """The server does not dial, or not this port, or nobody answered there."""
+    """The server does not dial, or does not dial this port, or nobody answered there."""
 
     wire = b"NOT_DIALLING"
 
 
 class NoAnswer(Refusal):
-    """Nobody of that name, or not there for us, or silent: one answer, and no sooner or later."""
+    """There is nobody of that name, or they are not available to us, or they did not answer.
+
+    The server gives the same answer at the same time in each case.
+    """
 
     wire = b"NO_ANSWER"
 
 
 class Busy(Refusal):
-    """The callee is busy, and lets the caller see it."""
+    """The callee is busy, and allows the caller to know."""
 
     wire = b"BUSY"
 
 
 class Refused(Refusal):
-    """The callee said no. The text: seconds until the caller may ask them again."""
+    """The callee said no. The text is the seconds until the caller may ask them again."""
 
     wire = b"REFUSED"
 
 
 class TooSoon(Refusal):
-    """The callee said no not long ago. The text: seconds until the caller may ask them again."""
+    """The callee said no recently. The text is the seconds until the caller may ask them again."""
 
     wire = b"TOO_SOON"
 
@@ -103,13 +106,13 @@ class Cancelled(Refusal):
 
 
 class Occupied(Refusal):
-    """The asker is in a request or a chat."""
+    """The caller is already in a request or a chat."""
 
     wire = b"OCCUPIED"
 
 
 class TooManyRequests(Refusal):
-    """A rate limit of the server."""
+    """The caller has reached one of the server's rate limits."""
 
     wire = b"TOO_MANY_REQUESTS"
 
@@ -121,29 +124,29 @@ class ListFull(Refusal):
 
 
 class NothingToEnd(Refusal):
-    """No such request or chat: it was over already."""
+    """There is no such request or chat: it was already over."""
 
     wire = b"NOTHING_TO_END"
 
 
 class NotYou(Refusal):
-    """The name is not the asker's own. Whether it is anybody's is not told."""
+    """The name is not the caller's own. The server does not say whether anybody has it."""
 
     wire = b"NOT_YOU"
 
 
 class OutOfTurn(Refusal):
-    """A message before HELLO, or from the callee before the caller spoke."""
+    """The message came before HELLO, or from the callee before the caller spoke."""
 
     wire = b"OUT_OF_TURN"
 
 
 class ServerTrouble(Refusal):
-    """The server could not do it (its disk, its database). Nothing changed."""
+    """The server failed (its disk or its database). Nothing changed."""
 
     wire = b"SERVER_TROUBLE"
 
 
 def by_word(*kinds: type[Refusal]) -> dict[type[Exception], bytes]:
-    """The `errors` of a command, from the classes alone."""
+    """Map refusals to their words on the wire, as AMP's `errors` of a command."""
     return {kind: kind.wire for kind in kinds}

@@ -1,7 +1,7 @@
-"""What each of our commands does before it begins to work.
+"""Paths, output and system errors while a command starts.
 
-People name paths, output has to reach somebody, and the system may refuse. None of that may end in
-a traceback: each becomes one line that says what happened and what to do.
+A path may be wrong, the output may be closed, the system may refuse. None of that may end in a
+traceback: each becomes one line that says what happened and what to do.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ _HOME = "~"
 
 
 def path_named(text: str | Path, where: str) -> Path:
-    """The absolute path that a person named; a `~` is a home folder, as in a shell.
+    """Make the path that a person named absolute; `~` is a home folder, as in a shell.
 
     :param where: the option or variable, for the error.
-    :raises BadArgument: if it cannot be a path, or nobody has such a home folder.
+    :raises BadArgument: if it cannot be a path, or the home folder does not exist.
     """
     try:
         path = Path(text).expanduser().absolute()
         os.fsencode(path)
-    except RuntimeError:  # what pathlib raises where there is no home folder
-        hint = "Nothing was changed or sent. Give the whole path, from / on."
+    except RuntimeError:  # pathlib raises it where there is no home folder
+        hint = "Nothing was changed or sent. Give the whole path, starting with /."
         what = f"{where}: there is no home folder for {Path(text).parts[0]}"
         raise BadArgument(what, hint) from None
-    except OSError as error:  # the folder we are in has been removed
+    except OSError as error:  # the current folder has been removed
         hint = "Nothing was changed or sent. Change to a folder that exists, or give a whole path."
         raise BadArgument(f"{where}: {_reason(error)}", hint) from None
     except ValueError:
@@ -42,11 +42,11 @@ def path_named(text: str | Path, where: str) -> Path:
 
 
 def usual_path(find: Callable[[], str], instead: str) -> Path:
-    """A folder that the platform names for us.
+    """Ask the platform for one of its usual folders.
 
-    :param find: names it. Without a home folder it raises `RuntimeError`, or, in older versions of
-        platformdirs, names a folder that is really called `~`.
-    :param instead: what to use where it names none.
+    :param find: returns it. Without a home folder it raises `RuntimeError`, or, in older versions
+        of platformdirs, returns a folder that is literally called `~`.
+    :param instead: the option that the error suggests.
     :raises BadArgument: if this user has no home folder.
     """
     try:
@@ -61,9 +61,9 @@ def usual_path(find: Callable[[], str], instead: str) -> Path:
 
 @contextlib.contextmanager
 def system_errors_told() -> Iterator[None]:
-    """Around everything that happens before a reactor runs.
+    """Put this around everything that happens before a reactor runs.
 
-    :raises StateUnusable: for every `OSError` and `RuntimeError` that nobody else has explained.
+    :raises StateUnusable: for every `OSError` and `RuntimeError` that no other code has explained.
     """
     try:
         yield
@@ -75,8 +75,11 @@ def system_errors_told() -> Iterator[None]:
 
 
 def print_all(text: str) -> None:
-    """Text on standard output, all of it, now. :raises OutputFailed: if that is impossible."""
-    if sys.stdout is None:  # closed before we were started
+    """Write the whole text to standard output, and flush it.
+
+    :raises OutputFailed: if that is impossible.
+    """
+    if sys.stdout is None:  # it was closed before we started
         raise OutputFailed("there is no standard output")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a folder's name may be any bytes
@@ -84,16 +87,16 @@ def print_all(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except OSError as error:
-        # What is left in the buffer must not fail once more when the interpreter ends.
+        # Otherwise the rest of the buffer would fail again when the interpreter exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise OutputFailed(f"the output was cut off ({_reason(error)})") from None
 
 
 @contextlib.contextmanager
 def output_kept() -> Iterator[None]:
-    """Around argparse, which prints help and leaves with 0 though nothing could be written.
+    """Put this around argparse, which exits with 0 even if it could not write its help.
 
-    :raises OutputFailed: if what it printed cannot be written.
+    :raises OutputFailed: if argparse's output cannot be written.
     """
     printed = io.StringIO()
     try:

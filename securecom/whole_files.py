@@ -1,7 +1,7 @@
-"""Private files on the disk: made and replaced whole, with nothing on the way followed.
+"""Private files, created and replaced whole, without following links.
 
-What is below client and server. Both say in their own words what the system tells here: each call
-may raise `OSError`.
+Client and server both build on this. Every call may raise `OSError`, which each of them explains
+in its own words.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from pathlib import Path
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
-#: What filesystems say that know no locks, NFS without its lock daemon for one.
+#: Errors from filesystems without locks, for example NFS without its lock daemon.
 NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL})
 _OTHERS = 0o077
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def is_open_to_others(mode: int) -> bool:
-    """Somebody else on this machine has a right to what has this mode."""
+    """Whether this mode gives other users on this machine any access."""
     return bool(mode & _OTHERS)
 
 
 def create(path: Path, data: bytes) -> None:
-    """A new private file, safe on the disk; its name is so only after `sync_folder`.
+    """Create a private file, its content safe on the disk; its name is safe after `sync_folder`.
 
-    Whatever stands there, even a link that leads nowhere, is in the way.
+    Fails if anything has that name, even a link that leads nowhere.
     """
     with os.fdopen(os.open(path, _NEW, FILE_MODE), "wb") as file:
         file.write(data)
@@ -36,9 +36,9 @@ def create(path: Path, data: bytes) -> None:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """A private file with new content: after a crash the old or the new one, never a mix."""
+    """Replace a private file: after a crash it is the old one or the new one, never a mix."""
     new = path.with_name(f".{path.name}.new")
-    with suppress(FileNotFoundError):  # most often; else a try was cut short
+    with suppress(FileNotFoundError):  # it exists only if an earlier attempt was cut short
         os.unlink(new)
     create(new, data)
     new.replace(path)
@@ -46,7 +46,7 @@ def replace(path: Path, data: bytes) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """New and renamed names in a folder reach the disk."""
+    """Make sure that new and renamed files in a folder are on the disk under their names."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)

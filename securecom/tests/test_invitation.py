@@ -161,13 +161,13 @@ class BadLinks(SynchronousTestCase):
     def test_with_a_bad_host(self) -> None:
         self.refused(self.with_host(""), "that is not a host name")
         self.refused(self.with_host("bob@chat.example.org"), "that is not a host name")
-        self.refused(self.with_host("2001:db8::1"), "IPv6 addresses stand in brackets")
+        self.refused(self.with_host("2001:db8::1"), "put an IPv6 address in brackets")
 
     def test_with_a_bad_port(self) -> None:
         self.refused(self.with_host("chat.example.org:0"), "0 is not a port")
         self.refused(self.with_host("chat.example.org:65536"), "65536 is not a port")
-        self.refused(self.with_host("chat.example.org:"), "no host with or without a port")
-        self.refused(self.with_host("chat.example.org:٣"), "no host with or without a port")
+        self.refused(self.with_host("chat.example.org:"), "not a host, with or without a port")
+        self.refused(self.with_host("chat.example.org:٣"), "not a host, with or without a port")
 
     def test_values_that_no_link_can_hold(self) -> None:
         host = Host("chat.example.org")
@@ -206,7 +206,7 @@ class Hosts(SynchronousTestCase):
 
     def test_what_only_looks_like_an_address(self) -> None:
         for text in ("1", "192.0.2", "192.0.2.256", "192.0.2.01", "chat.1"):
-            self.assertIn("no IPv4 address", str(self.assertRaises(BadHost, Host, text)))
+            self.assertIn("not an IPv4 address", str(self.assertRaises(BadHost, Host, text)))
 
     def test_other_letters_are_told_how(self) -> None:
         self.assertIn("xn--", str(self.assertRaises(BadHost, Host, "bücher.example")))

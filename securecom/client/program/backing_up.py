@@ -138,7 +138,7 @@ def _place(file: str) -> Path:
         if not path.parent.is_dir():
             raise BackupProblem(f"there is no folder {path.parent}", f"{_NOTHING} Make it first.")
     except BadArgument as error:
-        raise BackupProblem(error.what, f"{_NOTHING} Give the whole path, from / on.") from None
+        raise BackupProblem(error.what, f"{_NOTHING} Give the whole path, starting with /.") from None
     except OSError:  # too long
         raise BackupProblem("that cannot be the name of a file", _NOTHING) from None
     return path
