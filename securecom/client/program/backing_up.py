@@ -138,7 +138,8 @@ def _place(file: str) -> Path:
         if not path.parent.is_dir():
             raise BackupProblem(f"there is no folder {path.parent}", f"{_NOTHING} Make it first.")
     except BadArgument as error:
-        raise BackupProblem(error.what, f"{_NOTHING} Give the whole path, starting with /.") from None
+        hint = f"{_NOTHING} Give the whole path, starting with /."
+        raise BackupProblem(error.what, hint) from None
     except OSError:  # too long
         raise BackupProblem("that cannot be the name of a file", _NOTHING) from None
     return path
