@@ -21,6 +21,7 @@ from typing import Any, NoReturn, TextIO
 from twisted.application.service import IService, IServiceCollection
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorCore, IStreamServerEndpoint
 from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
@@ -272,7 +273,8 @@ def handle_signals(reactor: Any, file: log_output.BoundedFile | None) -> None:
 
     def hung_up() -> None:
         if had_terminal and not has_terminal():
-            reactor.stop()
+            with contextlib.suppress(ReactorNotRunning):  # shell and kernel each send one
+                reactor.stop()
         elif file is not None:
             file.reopen()
 

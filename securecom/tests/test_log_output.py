@@ -11,6 +11,7 @@ from typing import Any
 from twisted.application.service import Application
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, Logger, LogPublisher
 from twisted.python.failure import Failure
@@ -372,6 +373,8 @@ class SignalTests(SynchronousTestCase):
         self.answers[number] = call
 
     def stop(self) -> None:
+        if self.stopped:
+            raise ReactorNotRunning()
         self.stopped += 1
 
     def handle(self, file: log_output.BoundedFile | None, *terminals: bool) -> None:
@@ -390,6 +393,12 @@ class SignalTests(SynchronousTestCase):
     def test_hup_of_a_terminal_that_is_gone_stops_the_server(self) -> None:
         self.handle(None, True, False)
         self.answers[signal.SIGHUP]()
+        self.assertEqual(self.stopped, 1)
+
+    def test_a_second_hup_finds_it_stopping(self) -> None:
+        self.handle(None, True, False, False)
+        for _ in range(2):
+            self.answers[signal.SIGHUP]()
         self.assertEqual(self.stopped, 1)
 
     def test_usr1_rotates(self) -> None:
