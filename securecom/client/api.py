@@ -33,6 +33,7 @@ from securecom.client.events import (
     Whois,
 )
 from securecom.client.terms import AvailabilityTerms, Pause
+from securecom.errors import NotNow
 from securecom.identity import Name
 
 
@@ -63,6 +64,21 @@ class ClientState(Enum):
     CHAT = "in a chat"
 
 
+def not_now(state: ClientState) -> NotNow:
+    """Why something that the user wants cannot be done while the client does this.
+
+    A front-end that reads the state first may say it in words of its own.
+    """
+    if state is ClientState.OFFLINE:
+        return NotNow("you are not online", "Nothing was sent. Wait until the server is reached.")
+    return NotNow("that makes no sense now")
+
+
+def already_connected() -> NotNow:
+    """Why there is no attempt to reach the server."""
+    return NotNow("you are already connected", "Nothing was changed.")
+
+
 class ClientApi(Protocol):
     """What a front-end may call. The main role is one; front-end tests use a scripted one."""
 
@@ -87,7 +103,10 @@ class ClientApi(Protocol):
     # The connection, and who may ask us.
 
     def reconnect(self) -> None:
-        """Try to reach the server now, without waiting for the next attempt."""
+        """Try to reach the server now, without waiting for the next attempt.
+
+        :raises NotNow: it is reached already.
+        """
 
     def users(self, text: str = "") -> Deferred[Users]:
         """Who is available now, with how far we trust their keys; `text` is part of the name."""

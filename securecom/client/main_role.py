@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, fail, inlineCallbacks
 from twisted.protocols import amp
 
 from securecom import limits, vocabulary
-from securecom.client.api import ClientState
+from securecom.client.api import ClientState, already_connected
 from securecom.client.chat.agreed_log import AgreedLog
 from securecom.client.chat.agreement import ChatTerms
 from securecom.client.coordination.coordinator import Coordinator
@@ -168,7 +168,7 @@ class MainRole:
     def reconnect(self) -> None:
         """Try to reach the server at once. :raises NotNow: if it is reached already."""
         if self.state is not ClientState.OFFLINE:
-            raise NotNow("you are already connected", "Nothing was changed.")
+            raise already_connected()
         self._reconnect()
 
     @inlineCallbacks

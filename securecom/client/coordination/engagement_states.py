@@ -28,7 +28,7 @@ from automat import TypeMachineBuilder
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from securecom.client.api import ClientState
+from securecom.client.api import ClientState, not_now
 from securecom.client.coordination import outcomes
 from securecom.client.coordination.asking import AskedSide, AskingSide, DecidingSide
 from securecom.client.coordination.chat_side import ChatSide
@@ -355,17 +355,11 @@ def _busy(_: Engagement, sides: Sides, offer: Offer) -> None:
 
 
 def _not_while(_: Engagement, sides: Sides, done: Deferred[None]) -> None:
-    is_offline = sides.state is ClientState.OFFLINE
-    done.errback(Failure(outcomes.offline() if is_offline else outcomes.not_now()))
+    done.errback(Failure(not_now(sides.state)))
 
 
 def _no_request_now(_: Engagement, sides: Sides, request: OwnRequest) -> None:
-    request.stands.errback(Failure(outcomes.not_now()))
-
-
-@offline.upon(Engagement.ask).loop()
-def _no_request_offline(_: Engagement, sides: Sides, request: OwnRequest) -> None:
-    request.stands.errback(Failure(outcomes.offline()))
+    request.stands.errback(Failure(not_now(sides.state)))
 
 
 @deciding.upon(Engagement.ask).loop()
@@ -379,7 +373,7 @@ def _no_request_while_asked(_: Engagement, sides: Sides, request: OwnRequest) ->
 
 
 for _state in _all:
-    if _state not in (offline, free, deciding, considering):
+    if _state not in (free, deciding, considering):
         _state.upon(Engagement.ask).loop()(_no_request_now)
     if _state is not free:
         _state.upon(Engagement.offered).loop()(_busy)

@@ -30,16 +30,6 @@ def key_changed(name: Name, key: PublicKey) -> PeerKeyChanged:
     )
 
 
-def not_now() -> NotNow:
-    """An order of the person's that does not fit what is going on."""
-    return NotNow("that makes no sense now")
-
-
-def offline() -> NotNow:
-    """What needs the server has to wait for it."""
-    return NotNow("you are not online", "Nothing was sent. Wait until the server is reached.")
-
-
 def somebody_asks() -> NotNow:
     """A request that the person has not seen yet is being decided about."""
     return NotNow("somebody is just asking you", "Nothing was sent. Try again in a moment.")

@@ -13,13 +13,13 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from securecom import limits, vocabulary
-from securecom.client.api import Frontend
+from securecom.client.api import ClientState, Frontend, not_now
 from securecom.client.chat.agreed_log import Logs
 from securecom.client.chat.stream import Stream
 from securecom.client.contacts import Contacts
 from securecom.client.events import KNOWN, ListedUser, Missed, MissedCaller, Trust, problem
 from securecom.control import our_fault
-from securecom.errors import NotNow, SecurecomError
+from securecom.errors import SecurecomError
 from securecom.identity import Identity, Name
 
 
@@ -106,14 +106,14 @@ class Station:
     def name(self) -> Name:
         """Our name. :raises NotNow: before the first log-in."""
         if self._name is None:
-            raise NotNow("you are not online")
+            raise not_now(ClientState.OFFLINE)
         return self._name
 
     @property
     def line(self) -> ServerLine:
         """The standard channel. :raises NotNow: if there is none."""
         if self._line is None:
-            raise NotNow("you are not online")
+            raise not_now(ClientState.OFFLINE)
         return self._line
 
     def end_chat(self, stream: int) -> None:

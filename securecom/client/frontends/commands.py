@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from securecom import limits
-from securecom.client.api import ClientApi, ClientState
+from securecom.client.api import ClientApi, ClientState, already_connected
 from securecom.client.events import Help, HelpLine, ScreenCleared
 from securecom.client.terms import Choices, read_pause, read_terms, read_wish
 from securecom.errors import BadArgument, BadName, NotNow, TooLong, UnknownCommand
@@ -455,8 +455,8 @@ RECONNECT = Command(
     lambda api, _: api.reconnect(),
     "tries to reach the server now, without waiting for the next attempt",
     "try to reach the server now",
-    otherwise="you are already connected",
-    instead="Nothing was changed.",
+    otherwise=already_connected().what,
+    instead=already_connected().hint,
 )
 CLEAR = Command(
     "clear",
@@ -548,11 +548,11 @@ _BEFORE_A_CHAT = {
 def do(command: Command, argument: Any, api: ClientApi) -> Any:
     """Carry a command out. :raises NotNow: if it makes no sense in this state."""
     if api.state not in command.states:
-        raise not_now(command, api.state)
+        raise _misplaced(command, api.state)
     return None if command.does is None else command.does(api, argument)
 
 
-def not_now(command: Command, state: ClientState) -> NotNow:
+def _misplaced(command: Command, state: ClientState) -> NotNow:
     """Why a command makes no sense in this state, and what does."""
     if command is SAY and state in _BEFORE_A_CHAT:
         return NotNow(command.otherwise, _BEFORE_A_CHAT[state])

@@ -26,7 +26,7 @@ CONTINUES = "continues"
 _SHORT_ESCAPES = frozenset('"\\\b\f\n\r\t')
 
 #: Raised when an object here changes in a way that a program could stumble over.
-INTERFACE = 1
+INTERFACE = 2
 
 
 @dataclass(frozen=True, slots=True)
