@@ -1,7 +1,7 @@
-"""The server's two certificates: its private CA, and the leaf that clients meet.
+"""The server's two certificates: its private CA, and the leaf that it shows to clients.
 
 Both are Ed25519. Clients pin the CA's SHA-256 and look for `peers.SERVER_NAME` in the leaf. Key and
-certificate stand in one PEM text, so that they change together. Times are seconds since the epoch.
+certificate share one PEM file, so that they change together. Times are seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from securecom.invitation import Host
 from securecom.tls import Credentials
 
 _RANDOM_NAME_BYTES = 8
-#: What `cryptography` raises for a certificate that is not as it was written. They have no class in
-#: common but Exception.
+#: What `cryptography` raises for a damaged certificate. Their only common base is Exception.
 _UNREADABLE = (
     ValueError,
     TypeError,
@@ -42,7 +41,7 @@ _UNREADABLE = (
 
 
 def new_ca(now: float) -> Credentials:
-    """A self-signed CA; its name is random in part, so that no two servers' are the same."""
+    """Make a self-signed CA. Part of its name is random, so that no two servers share one."""
     key = Ed25519PrivateKey.generate()
     name = _name(f"securecom CA {secrets.token_hex(_RANDOM_NAME_BYTES)}")
     last = _moment(now) + timedelta(days=limits.CA_DAYS)
@@ -57,7 +56,7 @@ def new_ca(now: float) -> Credentials:
 
 
 def new_leaf(ca: Credentials, hosts: Sequence[Host], now: float) -> Credentials:
-    """A server certificate for `peers.SERVER_NAME` and the hosts; it never outlives its CA."""
+    """Make a certificate for `peers.SERVER_NAME` and the hosts; it never outlives its CA."""
     key = Ed25519PrivateKey.generate()
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key())
     last = _moment(now) + timedelta(days=limits.CERTIFICATE_DAYS)
@@ -119,11 +118,11 @@ def _alternatives(hosts: Sequence[Host]) -> x509.SubjectAlternativeName:
     return x509.SubjectAlternativeName(names)
 
 
-# --- when -----------------------------------------------------------------------------------
+# --- renewing -------------------------------------------------------------------------------
 
 
 def is_for(leaf: x509.Certificate, hosts: Sequence[Host]) -> bool:
-    """Whether a leaf bears exactly these hosts, in this order."""
+    """Whether a leaf names exactly these hosts, in this order."""
     try:
         present = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except _UNREADABLE:
@@ -132,9 +131,9 @@ def is_for(leaf: x509.Certificate, hosts: Sequence[Host]) -> bool:
 
 
 def is_due(leaf: x509.Certificate, ca: x509.Certificate, now: float) -> bool:
-    """Whether a leaf is to be replaced: little time left, or not valid yet after the clock moved.
+    """Whether to replace a leaf: it expires soon, or is not valid yet because the clock was set.
 
-    One that ends with its CA stays: a new one would not last longer.
+    A leaf that expires with its CA stays, since a new one would not last longer.
     """
     if leaf.not_valid_before_utc > _moment(now):
         return True
@@ -143,19 +142,20 @@ def is_due(leaf: x509.Certificate, ca: x509.Certificate, now: float) -> bool:
 
 
 def days_left(certificate: x509.Certificate, now: float) -> float:
-    """Until it expires; negative afterwards."""
+    """Days until a certificate expires; negative afterwards."""
     return (certificate.not_valid_after_utc - _moment(now)) / timedelta(days=1)
 
 
 def ca_warning(ca: x509.Certificate, now: float) -> str:
-    """What an operator has to know about the end of the CA; empty while it is far away."""
+    """A warning for the operator that the CA expires soon; empty while that is far away."""
     left = days_left(ca, now)
     if left >= limits.CA_WARN_DAYS:
         return ""
     last = ca.not_valid_after_utc.date()
     return (
-        f"the CA ends on {last}, in {max(left, 0):.0f} days: then this server does not start, and "
-        f"no client connects. Before that day, begin a server in a new folder and invite everybody"
+        f"the CA expires on {last}, in {max(left, 0):.0f} days. After that this server does not "
+        f"start and no client connects. Set up a server in a new folder before that day, and "
+        f"invite everybody"
     )
 
 
@@ -163,7 +163,7 @@ def ca_warning(ca: x509.Certificate, now: float) -> str:
 
 
 def to_pem(credentials: Credentials) -> bytes:
-    """Private key (PKCS#8, not encrypted: the server starts by itself) and certificate."""
+    """Write private key (PKCS#8, unencrypted: the server starts unattended) and certificate."""
     key = credentials.key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -173,9 +173,10 @@ def to_pem(credentials: Credentials) -> bytes:
 
 
 def from_pem(data: bytes, what: str) -> Credentials:
-    """What `to_pem` wrote. :raises StateDamaged: if it is anything else.
+    """Read what `to_pem` wrote.
 
     :param what: the file, for the error.
+    :raises StateDamaged: if it is anything else.
     """
     try:
         key = serialization.load_pem_private_key(data, None)
@@ -191,7 +192,7 @@ def from_pem(data: bytes, what: str) -> Credentials:
 
 
 def check_ca(ca: x509.Certificate, now: float, what: str) -> None:
-    """:raises StateDamaged: if this is no CA, or its time has not come or is over."""
+    """:raises StateDamaged: if this is not a CA, or is not valid now."""
     try:
         ca.verify_directly_issued_by(ca)
         constraints = ca.extensions.get_extension_for_class(x509.BasicConstraints).value
@@ -210,4 +211,4 @@ def check_leaf(leaf: x509.Certificate, ca: x509.Certificate, what: str) -> None:
     try:
         leaf.verify_directly_issued_by(ca)
     except _UNREADABLE:
-        raise StateDamaged(f"the certificate in {what} is not of this server's CA") from None
+        raise StateDamaged(f"this server's CA did not issue the certificate in {what}") from None

@@ -1,4 +1,4 @@
-"""Opens request channels towards clients.
+"""Opens request channels to clients.
 
 The server dials only the address that the client's own standard channel comes from, and only the
 port that the operator allows. Otherwise any client could make it connect to third parties.
@@ -72,7 +72,7 @@ def _is_loopback(host: str) -> bool:
         address = ip_address(host)
     except ValueError:
         return False
-    # A socket for both families shows IPv4 addresses mapped into IPv6.
+    # A dual-stack socket shows IPv4 addresses mapped into IPv6.
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return (mapped or address).is_loopback
 

@@ -1,4 +1,4 @@
-"""The server's private files: links are not followed, files that others can read are refused.
+"""The server's private files. It follows no links, and refuses files that others can use.
 
 Folders have mode 0700, files 0600. Every error names the file.
 """
@@ -18,7 +18,7 @@ from securecom.whole_files import FILE_MODE, FOLDER_MODE, is_open_to_others
 
 @contextlib.contextmanager
 def telling(path: Path) -> Iterator[None]:
-    """Around the use of `path`: turn what the system says into an error that people can read.
+    """Put this around the use of `path`: it turns system errors into ones that people can read.
 
     :raises StateUnusable: for every `OSError`.
     """
@@ -29,7 +29,7 @@ def telling(path: Path) -> Iterator[None]:
 
 
 def check_folder(path: Path) -> None:
-    """:raises StateDamaged: this is not a folder, or others have access to it."""
+    """:raises StateDamaged: if this is not a folder, or others have access to it."""
     with telling(path):
         facts = path.lstat()
     if not stat.S_ISDIR(facts.st_mode):
@@ -39,7 +39,7 @@ def check_folder(path: Path) -> None:
 
 
 def check_file(path: Path) -> None:
-    """:raises StateDamaged: this is not a regular file, or others have access to it."""
+    """:raises StateDamaged: if this is not a regular file, or others have access to it."""
     with telling(path):
         try:
             facts = path.lstat()
@@ -52,7 +52,7 @@ def check_file(path: Path) -> None:
 
 
 def _check_owner(path: Path, facts: os.stat_result) -> None:
-    """Its owner could have written anything into it, and still can."""
+    """Refuse another user's file: its owner could have written anything into it, and still can."""
     if facts.st_uid != os.geteuid():
         raise StateDamaged(
             f"{path} belongs to another user; it was not read",
@@ -69,15 +69,15 @@ def _check_mode(path: Path, mode: int, wanted: int) -> None:
 
 
 def read(path: Path) -> bytes:
-    """The content of a private file, at most `limits.MAX_STATE_FILE` bytes.
+    """Read a private file of at most `limits.MAX_STATE_FILE` bytes.
 
-    :raises StateDamaged: it is missing, longer, not a regular file, or not private.
+    :raises StateDamaged: if it is missing, longer, not a regular file, or not private.
     """
     check_file(path)
     with telling(path), open(path, "rb", opener=_without_following) as file:
         data = file.read(limits.MAX_STATE_FILE + 1)
     if len(data) > limits.MAX_STATE_FILE:
-        raise StateDamaged(f"{path} is longer than securecom writes it")
+        raise StateDamaged(f"{path} is longer than any file that securecom writes")
     return data
 
 
@@ -86,12 +86,12 @@ def _without_following(path: str, flags: int) -> int:
 
 
 def create(path: Path, data: bytes) -> None:
-    """Write a new private file. :raises StateUnusable: also if there is a file already."""
+    """Write a new private file. :raises StateUnusable: if that fails, or the file exists."""
     with telling(path):
         whole_files.create(path, data)
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Replace a private file, completely or not at all. :raises StateUnusable: it failed."""
+    """Replace a private file completely or not at all. :raises StateUnusable: if that fails."""
     with telling(path):
         whole_files.replace(path, data)

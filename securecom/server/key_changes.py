@@ -1,8 +1,8 @@
-"""Changes of keys of people who are online.
+"""Key changes of people who are online.
 
-A change is done once the registry has it. Until then the person is held: they are in no request and
-no chat, and cannot log in a second time. So everybody sees the same key of theirs at any moment,
-and a client that lost the answer finds one of its two keys in force.
+A change is complete once the registry has it. Until then the server holds the person: they are in
+no request and no chat, and cannot log in a second time. So everybody sees the same key of theirs at
+any moment, and a client that lost the answer finds that one of its two keys works.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ class KeyChanges:
         seconds: Callable[[], float],
     ) -> None:
         self._registry, self._server, self._switchboard = registry, server, switchboard
-        #: How often people have got a new key.
+        #: How often people have changed their key.
         self.rate = Rate[Name](limits.NEW_KEYS, limits.NEW_KEY_WINDOW, seconds)
-        #: How often they have asked for one.
+        #: How often they have tried to.
         self.tries = Rate[Name](limits.NEW_KEY_TRIES, limits.NEW_KEY_WINDOW, seconds)
         self._under_way: set[Name] = set()
 
     def chain(self, name: Name, key: PublicKey) -> Deferred[bytes]:
-        """The chain that led to this key.
+        """Read the chain that leads to this key.
 
-        Fails with `NoSuchUser` if it is no longer theirs, and with `ServerTrouble` while it is
-        being changed.
+        Fails with `NoSuchUser` if the key is no longer theirs, and with `ServerTrouble` while a
+        change is under way.
         """
         return self._registry.successions(name, key).addCallback(self._settled, name)
 
@@ -57,7 +57,7 @@ class KeyChanges:
 
     @inlineCallbacks
     def change(self, party: Party, link: Link) -> Generator[Deferred[Any], Any, None]:
-        """Make the link's new key the party's. Fails with a refusal; then nothing has changed."""
+        """Give the party the link's new key. If this fails with a refusal, nothing has changed."""
         if not self.tries.allow(party.name):
             raise refusals.TooManyRequests()
         if not link.holds(self._server, party.name):

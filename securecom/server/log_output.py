@@ -1,9 +1,9 @@
-"""The server's log: what is written, how much of it, and where.
+"""The server's log: what it writes, how much, and where.
 
-Whatever is logged, by us or by Twisted, goes through one chain: events below the chosen level are
-dropped; network addresses are replaced; a line that repeats is counted and written once in a while;
-the file rotates and old ones are deleted. So strangers can make a server write only so much, and
-nothing about anybody.
+Every event, ours or Twisted's, goes through one chain: the chain drops events below the chosen
+level, replaces network addresses, counts repeated lines and writes the count once in a while,
+rotates the file and deletes old ones. So strangers cannot fill the disk, and the log says nothing
+about people.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from zope.interface import implementer
 from securecom import limits, whole_files
 
 LEVELS = tuple(level.name for level in LogLevel.iterconstants())
-#: Events of these speak of the server's own addresses.
+#: Log namespaces whose addresses are the server's own, and stay as they are.
 _OWN = frozenset({"securecom.tap"})
-#: What may be an address, and the port behind it as Twisted writes it.
+#: Matches anything that may be an address, with the port after it as Twisted writes it.
 _ADDRESS = re.compile(
     r"'?(?<![\w.:])([0-9A-Fa-f:.]*[:.][0-9A-Fa-f:.]*)(?:%\w+)?'?"
     r"(?:, ?(?:port=)?\d{1,5}\b|\]?:\d{1,5}\b)?"
@@ -41,14 +41,14 @@ _ADDRESS = re.compile(
 
 
 class Sink(Protocol):
-    """Where lines go."""
+    """Where the log's lines go."""
 
     def write(self, text: str) -> object:
-        """One or more whole lines."""
+        """Write one or more whole lines."""
 
 
 def without_addresses(text: str) -> str:
-    """The text with `(address)` in place of every IPv4 or IPv6 address and the port behind it."""
+    """Replace every IPv4 or IPv6 address, and the port after it, with `(address)`."""
     return _ADDRESS.sub(_hidden, text)
 
 
@@ -66,11 +66,11 @@ def _hidden(found: re.Match[str]) -> str:
 def chosen(
     sink: Sink, level: str, clock: IReactorTime, now: Callable[[], float], addresses: bool
 ) -> tuple[ILogObserver, Callable[[], None]]:
-    """An observer for everything that is logged, and what writes the counts that are left.
+    """Make an observer for all log events, and a function that writes the remaining counts.
 
     :param level: one of `LEVELS`.
     :param now: the wall clock, seconds since 1970.
-    :param addresses: write network addresses as they come.
+    :param addresses: keep network addresses in the log.
     """
     lines = LogLines(sink, clock, now, addresses)
     predicate = LogLevelFilterPredicate(defaultLogLevel=LogLevel.levelWithName(level))
@@ -79,11 +79,11 @@ def chosen(
 
 @implementer(ILogObserver)
 class LogLines:
-    """Writes events as lines; those that repeat within `limits.LOG_REPEAT` are counted.
+    """Writes events as lines; counts those that repeat within `limits.LOG_REPEAT`.
 
-    The first of its kind is written at once, and when the time is over one line says how often it
-    came again. No more than `limits.LOG_KINDS` different lines are written in that time; the others
-    are only counted, so that varied lines cannot fill a disk either.
+    It writes the first of its kind at once, and one line with the number of repeats when the time
+    is over. In that time it writes at most `limits.LOG_KINDS` different lines and only counts the
+    others, so that varied lines cannot fill the disk either.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class LogLines:
             self._write(event, text)
 
     def flush(self) -> None:
-        """Write what was counted, and begin anew."""
+        """Write the counts, and start counting again."""
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._over()
@@ -134,7 +134,7 @@ class LogLines:
 class BoundedFile(LogFile):
     """A log file that rotates by itself, keeps `limits.LOG_FILES` old ones, and can be reopened.
 
-    It never takes more than `limits.LOG_FILES + 1` times `limits.LOG_FILE_BYTES`, and a line.
+    Together they never exceed `limits.LOG_FILES + 1` times `limits.LOG_FILE_BYTES`, plus one line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -148,7 +148,7 @@ class BoundedFile(LogFile):
         )
 
     def reopen(self) -> None:
-        """After another program has moved the file away. If that cannot be, the old one stays."""
+        """Open the file again, since another program has moved it; on failure, keep the old one."""
         before = self._file
         try:
             self._openFile()
@@ -157,8 +157,8 @@ class BoundedFile(LogFile):
         before.close()
 
     def rotate(self) -> None:
-        """Move it aside; where the folder does not allow that, begin it anew."""
-        if not os.path.exists(self.path):  # somebody has moved it already
+        """Move the file aside; if the folder does not allow that, empty it."""
+        if not os.path.exists(self.path):  # another program has already moved it
             self.reopen()
             return
         before = self._file
@@ -170,7 +170,7 @@ class BoundedFile(LogFile):
 
 
 class Syslog:
-    """Lines to the system's log, as `twistd --syslog` does it."""
+    """Sends lines to the system's log, as `twistd --syslog` does."""
 
     def __init__(self, prefix: str) -> None:
         import syslog
@@ -179,28 +179,28 @@ class Syslog:
         syslog.openlog(prefix, syslog.LOG_PID)
 
     def write(self, text: str) -> None:
-        """The system adds its own time."""
+        """Write a line without its time stamp, since the system adds its own."""
         self._send(text.partition(" ")[2].rstrip())
 
 
 class Flushed:
-    """Standard output, whose buffer is written out after each line.
+    """Standard output, flushed after each line.
 
-    Python does that by itself on a terminal only. To a pipe or to systemd's journal, lines would
-    come in blocks of 8 KiB, hours late on a quiet server.
+    Python does this itself only at a terminal. In a pipe or systemd's journal, lines would arrive
+    in blocks of 8 KiB, hours late on a quiet server.
     """
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
 
     def write(self, text: str) -> None:
-        """One or more whole lines."""
+        """Write one or more whole lines."""
         self._file.write(text)
         self._file.flush()
 
 
 def sink_of(twistd: Mapping[str, Any], standard_output: TextIO) -> Sink:
-    """Where twistd's own options want the log. :raises OSError: if it cannot be opened there."""
+    """Open the log where twistd's own options say. :raises OSError: if that is impossible."""
     name = twistd.get("logfile")
     if twistd.get("syslog"):
         return Syslog(twistd.get("prefix") or "securecom")

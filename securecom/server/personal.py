@@ -20,7 +20,7 @@ from securecom.vocabulary import Fact
 
 @dataclass(frozen=True)
 class DataOwner:
-    """The column that names the person whose row it is. The name itself is shown only once."""
+    """The column that names the person who owns the row. `/mydata` shows the name only once."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ TABLES: Mapping[str, Table | Exempt] = {
             "new_signature": Shown("the new key's signature", bytes.hex),
         },
     ),
-    "quarantine": Exempt("a name in quarantine is nobody's: there is no person who could ask"),
+    "quarantine": Exempt("a name in quarantine belongs to nobody, so nobody could ask for it"),
     "sqlite_sequence": Exempt("SQLite's count of all invitations ever made"),
 }
 
@@ -141,7 +141,7 @@ def _facts(cursor: Cursor, table: str, declared: Table, name: Name) -> list[Fact
 
 
 def erase(cursor: Cursor, name: Name) -> None:
-    """Delete every row that is declared as this person's."""
+    """Delete every row that this person owns."""
     for table, declared in reversed(list(TABLES.items())):
         if isinstance(declared, Table):
             words = ("DELETE FROM", table, "WHERE", declared.owner, "= ?")

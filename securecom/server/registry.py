@@ -1,6 +1,6 @@
-"""What the registry holds, as values: users, open invitations, names in quarantine.
+"""The registry's values: users, open invitations, names in quarantine.
 
-Times are seconds since the epoch. `sqlite_registry` reads and writes them.
+`sqlite_registry` reads and writes them. Times are seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _log = Logger()
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A name that was enrolled. Without a key (`reset_key`) it waits for a new invitation."""
+    """An enrolled name. If it has no key (`reset_key`), it waits for a new invitation."""
 
     name: Name
     key: PublicKey | None
@@ -30,7 +30,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class OpenInvitation:
-    """An invitation that nobody has spent; it may have expired. Its number is never used again."""
+    """An invitation that nobody has spent; it may have expired. Its number is never reused."""
 
     number: int
     name: Name
@@ -39,7 +39,7 @@ class OpenInvitation:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """The name of a person who is forgotten; nobody can have it until the time given."""
+    """The name of a person who was forgotten; nobody can take it until the time given."""
 
     name: Name
     until: float
@@ -53,9 +53,7 @@ class Quarantined:
 
 def as_refusal(failure: Failure) -> Failure:
     """Turn a failure of our disk or database into a refusal; the reason goes to the log."""
-    if failure.check(
-        NoSuchUser
-    ):  # they were removed a moment ago, and their session is about to end
+    if failure.check(NoSuchUser):  # just removed, and their session is about to end
         return Failure(refusals.ServerTrouble())
     if not failure.check(OurFault):
         return failure

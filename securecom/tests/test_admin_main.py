@@ -37,7 +37,7 @@ class ServerTests(AdminCase):
         self.now += (limits.CA_DAYS - 1) * DAY
         text = self.says("check")
         self.assertNotIn("all in order", text)
-        self.assertIn("the CA ends on", text)
+        self.assertIn("the CA expires on", text)
         self.assertIn("in 1 days", text)
 
     def test_check_finds_damage(self) -> None:

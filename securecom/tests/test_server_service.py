@@ -321,7 +321,7 @@ class ClockTests(ServiceCase):
             self.network.advance(limits.RENEW_CHECK, step=limits.RENEW_CHECK)
         warnings = [one["what"] for one in logged if one["log_level"].name == "warn"]
         self.assertEqual(len(warnings), 2)
-        self.assertIn("the CA ends on", warnings[0])
+        self.assertIn("the CA expires on", warnings[0])
 
     def shown_certificate(self) -> Any:
         """What the standard port shows now: it is not valid yet by OpenSSL's clock."""

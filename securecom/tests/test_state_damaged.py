@@ -106,11 +106,11 @@ class DamagedStateTests(StateCase):
     def test_the_leaf_of_another_ca(self) -> None:
         other = certificates.new_leaf(certificates.new_ca(NOW), (), NOW)
         self.inside(LEAF).write_bytes(certificates.to_pem(other))
-        self.refused(LEAF, "not of this server's CA")
+        self.refused(LEAF, "this server's CA did not issue")
 
     def test_another_ca(self) -> None:
         self.inside(CA).write_bytes(certificates.to_pem(certificates.new_ca(NOW)))
-        self.refused("not of this server's CA")
+        self.refused("this server's CA did not issue")
 
     def test_the_leaf_in_place_of_the_ca(self) -> None:
         self.inside(CA).write_bytes(self.inside(LEAF).read_bytes())
