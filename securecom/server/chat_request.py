@@ -227,10 +227,11 @@ class ChatRequest:
         """Take back the offer to the callee, or the stream if they accepted it.
 
         This happens a moment later, and until then the work is the same if there is no callee: a
-        caller who sent a ping along could otherwise measure the difference.
+        caller who sent a ping along could otherwise measure the difference. Nor does it put off
+        the caller's next request in one case and not in the other.
         """
         undo = partial(self._take_back, self.callee, self._shown, reason)
-        (self.callee or self.caller).later(undo)
+        (self.callee or self.caller).later(undo, for_nobody=self.callee is None)
         self._shown = "nothing"
 
     def _take_back(self, callee: Party | None, shown: _Shown, reason: Withdrawn) -> None:

@@ -119,6 +119,7 @@ class Session(amp.CommandLocator):
         self.request_channel: Connection | None = None
         self._request_channel_origin = "none"
         self._aside = Aside(leg.clock, pause)
+        self._aside_for_nobody = Aside(leg.clock, pause)
         self._offers: dict[bytes, Deferred[Any]] = {}  # those without an answer, by chat id
         self._switchboard, self._account = switchboard, account
         self._dial, self._change_key = dial, change_key
@@ -271,9 +272,10 @@ class Session(amp.CommandLocator):
         """Whether this person has not blocked the asker."""
         return asker not in self.blocks
 
-    def later(self, work: Callable[[], None]) -> None:
+    def later(self, work: Callable[[], None], *, for_nobody: bool = False) -> None:
         """Put work off to a drawn moment, behind all that was put off before it."""
-        self._aside.do(work)
+        aside = self._aside_for_nobody if for_nobody else self._aside
+        aside.do(work)
 
     def soon(self, work: Callable[[], None]) -> None:
         """Do work as soon as all that was put off before it is done."""

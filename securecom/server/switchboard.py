@@ -76,8 +76,11 @@ class Party(Protocol):
     def admits(self, asker: Name) -> bool:
         """Whether this person has not blocked the asker."""
 
-    def later(self, work: Callable[[], None]) -> None:
-        """Put work off to a drawn moment, behind all that was put off before it."""
+    def later(self, work: Callable[[], None], *, for_nobody: bool = False) -> None:
+        """Put work off to a drawn moment, behind all that was put off before it.
+
+        :param for_nobody: it is for a person who is not there, so it delays nothing of this one's.
+        """
 
     def soon(self, work: Callable[[], None]) -> None:
         """Do work as soon as all that was put off before it is done."""

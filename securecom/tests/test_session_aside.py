@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -70,6 +72,22 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(self.heard(), [])
         self.wait(PAUSE)
         self.assertEqual(self.heard(), ["missed"])
+
+    # Promise T104
+    def test_a_withdrawn_request_does_not_put_off_the_next_one(self) -> None:
+        """Whoever is asked next would tell the caller whether Bob was there."""
+        for is_there in (True, False):
+            pauses = [PAUSE, 4 * PAUSE, PAUSE]  # asked, withdrawn, asked again
+            server = MemoryServer()
+            server.reception.pause = partial(pauses.pop, 0)
+            alice, bob, carol = (server.client(name) for name in ("alice", "bob", "carol"))
+            bob.done(bob.ask(vocabulary.SetAvailability, available=is_there))
+            alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)
+            server.network.advance(PAUSE)
+            alice.done(alice.ask(vocabulary.CancelRequest))
+            alice.ask(vocabulary.RequestChat, callee=Name("carol"))
+            server.network.advance(PAUSE)
+            self.assertEqual(([what for what, _ in carol.heard], pauses), (["offer"], []), is_there)
 
     def test_withdrawn_before_it_was_put(self) -> None:
         asked = self.alice.ask(vocabulary.RequestChat, callee=BOB)
