@@ -47,7 +47,7 @@ class EnrolTests(SynchronousTestCase):
 
     def test_a_server_in_trouble(self) -> None:
         self.server.refusal = refusals.ServerTrouble()
-        self.assertIn("trouble", self.fails(self.enrol(), CannotReach).what)
+        self.assertIn("internal problem", self.fails(self.enrol(), CannotReach).what)
 
     def test_another_server_does_not_get_the_token(self) -> None:
         self.server.listen(Authority().credentials())

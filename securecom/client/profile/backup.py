@@ -280,7 +280,7 @@ def _members(path: Path, data: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _header(path: Path, block: bytes) -> tarfile.TarInfo:
-    """A plain file of ours. :raises BackupProblem: if it is anything else, or too long."""
+    """Read the header of a file. :raises BackupProblem: if it is anything else, or too long."""
     try:
         member = tarfile.TarInfo.frombuf(block, "ascii", "strict")
     except (tarfile.TarError, ValueError):
