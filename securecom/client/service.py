@@ -41,6 +41,7 @@ from securecom.client.main_role import BackUp, MainRole
 from securecom.client.my_account import MyAccount
 from securecom.client.rotation import Keeping, Rotation
 from securecom.client.terms import KeptChoices, duration, shown_time
+from securecom.control import our_fault
 from securecom.errors import (
     ConnectionWasLost,
     LoginRefused,
@@ -216,7 +217,7 @@ class Client:
         )
         channel.logged_in.addCallbacks(
             self._logged_in, self._not_logged_in, callbackArgs=(channel,)
-        )
+        ).addErrback(self._broke, channel)
         return channel
 
     def _logged_in(self, session: Login, channel: StandardChannel) -> None:
@@ -232,7 +233,13 @@ class Client:
         self._station.arrive(session.name, channel)
         self._coordinator.connected()
         self._rotation.logged_in()
-        self._daemon.start(session).addCallback(lambda _: self._ready())
+        self._daemon.start(session).addCallback(lambda _: self._ready()).addErrback(
+            self._broke, channel
+        )
+
+    def _broke(self, failure: Failure, channel: StandardChannel) -> None:
+        """A mistake of ours: logged in, the client would never say that it is online."""
+        channel.fault(our_fault(failure))
 
     def _ready(self) -> None:
         if self._station.is_online and not self._is_leaving:  # still

@@ -235,6 +235,19 @@ class ReachingTests(SynchronousTestCase):
         self.assertEqual(len(person.notes.of(Connecting)), 1)
         self.assertEqual(person.notes.last(Offline).retry_in, limits.RECONNECT_FIRST)
 
+    def test_a_mistake_of_ours_at_log_in_is_logged_and_tried_again(self) -> None:
+        for place, method in (("_rotation", "logged_in"), ("main", "came_online")):
+            person = MemoryClient(self.network, self.identity, self.server.pin)
+            patched = self.patch(getattr(person.client, place), method, lambda *_: 1 / 0)
+            person.start()
+            self.assertEqual(len(self.flushLoggedErrors(OurFault)), 1, place)
+            self.assertEqual(person.notes.last(Offline).retry_in, limits.RECONNECT_FIRST)
+            patched.restore()
+            self.network.advance(limits.RECONNECT_FIRST)
+            self.assertTrue(person.notes.of(Online))
+            person.client.leave()
+            self.network.pump()
+
     def test_who_is_on_line_need_not_reconnect(self) -> None:
         person = self.person()
         self.assertRaises(NotNow, person.main.reconnect)

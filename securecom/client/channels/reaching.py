@@ -95,7 +95,7 @@ def _is_taken(reason: error.CannotListenError) -> bool:
 def farewell(reason: str | None, cut: Exception | None) -> SecurecomError:
     """Why a session is over.
 
-    :param reason: the server's last word (`commands.Goodbye`).
+    :param reason: the server's last word (`vocabulary.Goodbye`).
     :param cut: why we cut the connection, if we did.
     """
     match reason:
