@@ -147,7 +147,7 @@ _NOBODYS = {
     "SQLiteRegistry": "_pool",
     "SynchronousPool": "_connection",
     "Restraints": "cooldowns",
-    "Session": "_account _aside _change_key _dial _leave _switchboard",
+    "Session": "_account _aside _aside_for_nobody _change_key _dial _leave _switchboard",
     "Sessions": "_registry is_open",
     "StandardConnection": "_liveness _reception turns",
     "StandardFactory": "_reception",
