@@ -20,7 +20,7 @@ _ABOUT = {
 
 
 class Settings:
-    """See the module."""
+    """Shows the settings, and changes one at a time."""
 
     def __init__(self, station: Station, presence: Presence, kept: KeptChoices) -> None:
         self._station, self._presence = station, presence

@@ -62,12 +62,12 @@ class ServerListens:
         self._connecting: Deferred[IProtocol] | None = None
 
     def open(self, session: Login, line: ServerLine, factory: IProtocolFactory) -> Deferred[object]:
-        """See `Way`."""
+        """Connect to the server's request port."""
         connecting = self._connecting = self._connect(session.request_port).connect(factory)
         return connecting.addBoth(self._connected)
 
     def close(self) -> None:
-        """See `Way`."""
+        """Give up an attempt that is under way."""
         connecting, self._connecting = self._connecting, None
         if connecting is not None:
             connecting.cancel()
@@ -91,14 +91,14 @@ class ServerDials:
         self.port: int | None = None
 
     def open(self, session: Login, line: ServerLine, factory: IProtocolFactory) -> Deferred[object]:
-        """See `Way`; fails with `NotDialled` if the server does not dial at all."""
+        """Listen, and have the server dial. Fails with `NotDialled` if it dials nobody."""
         if session.dial_port is None:
             return fail(NotDialled("this server does not dial its clients"))
         listening = self._listen(session.dial_port).listen(factory)
         return listening.addCallback(self._ask, line)
 
     def close(self) -> None:
-        """See `Way`."""
+        """Stop listening."""
         listening, self._listening = self._listening, None
         if listening is not None:
             maybeDeferred(listening.stopListening).addErrback(lambda _: None)

@@ -56,7 +56,7 @@ class Json:
     """Objects for programs."""
 
     def read(self, line: str) -> Order | None:
-        """Language."""
+        """An order from a JSON object; a blank line is none."""
         if not line.strip():
             return None
         told = _object(line)
@@ -94,7 +94,7 @@ class Json:
         return [problem(error)] + ([] if tag is None else [_failure(tag, None, error)])
 
     def lines(self, event: Event) -> list[str]:
-        """Language."""
+        """The event as JSON, in more than one line if it is too long for one."""
         return list(_in_lines(event.fields()))
 
 

@@ -240,7 +240,7 @@ class Plain:
         self._inverts = False  # the QR code that comes next
 
     def read(self, line: str) -> Order | Event | None:
-        """Language."""
+        """An order, a question to show, or None for a blank line."""
         what = self._typed.read(line)
         return Notice(what) if isinstance(what, str) else what
 
@@ -259,11 +259,11 @@ class Plain:
         return [result] if isinstance(result, Event) else []
 
     def complaint(self, line: str, error: SecurecomError) -> list[Event]:
-        """Language."""
+        """The error alone: people can see which line it is about."""
         return [problem(error)]
 
     def lines(self, event: Event) -> list[str]:
-        """Language."""
+        """The rows of an event: time, gutter, words."""
         told = self._told(event)
         now = self._now()
         if isinstance(event, SafetyCode):
