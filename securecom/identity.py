@@ -1,8 +1,12 @@
-"""Identities: names, Ed25519 identity keys, their self-signed certificates, fingerprints.
+"""Identities: names, identity keys, their self-signed certificates, fingerprints.
 
-A person shows the same key to the server (client certificate of the standard channel) and to
-their peers (both certificates of a chat). Certificates only carry the key: securecom ignores the
-names and dates in them, and the TLS handshake proves that the peer holds the private key.
+A person has one secret and two keys. The Ed25519 key is the one in the identity file; a person
+shows it to the server (client certificate of the standard channel) and to their peers (both
+certificates of a chat). Certificates only carry the key: securecom ignores the names and dates in
+them, and the TLS handshake proves that the peer holds the private key.
+
+The second key is ML-DSA-65, which a quantum computer does not break. Its seed is derived from the
+Ed25519 key's seed, and what it signs goes above TLS (docs/decisions/0061).
 """
 
 from __future__ import annotations
@@ -16,8 +20,10 @@ from functools import cached_property
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey, MLDSA65PublicKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509.oid import NameOID
 
 from securecom import limits
@@ -32,6 +38,14 @@ _CROCKFORD = bytes.maketrans(
 _SSH_KIND = "ssh-ed25519"
 # OpenSSH writes this before the 32 bytes: the kind, and the lengths of both.
 _SSH_HEAD = b"\0\0\0\x0bssh-ed25519\0\0\0\x20"
+
+#: Bytes of an ML-DSA-65 public key and of a signature (FIPS 204), and of a digest of the former.
+SECOND_KEY_BYTES = 1952
+SECOND_SIGNATURE_BYTES = 3309
+DIGEST_BYTES = 32
+#: What HKDF derives the second key's seed for. Another purpose has another label.
+SECOND_KEY_LABEL = b"SecureCom/2 ML-DSA-65 identity"
+_SEED_BYTES = 32
 
 # Points of small order, in every encoding that a lenient decoder accepts (y or y + p, either
 # sign): such a key verifies signatures that nobody made.
@@ -96,12 +110,68 @@ class PublicKey:
         return "SHA256:" + digest.decode("ascii").rstrip("=")
 
 
+@dataclass(frozen=True)
+class SecondKey:
+    """An ML-DSA-65 public key (1,952 bytes, FIPS 204)."""
+
+    raw: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.raw) != SECOND_KEY_BYTES:
+            raise BadKey(f"an ML-DSA-65 key has {SECOND_KEY_BYTES} bytes, not {len(self.raw)}")
+
+    @cached_property
+    def digest(self) -> bytes:
+        """What stands for the key wherever 1,952 bytes are too many: its SHA-256."""
+        return hashlib.sha256(self.raw).digest()
+
+    def has_signed(self, signature: bytes, said: bytes, purpose: bytes) -> bool:
+        """Whether this is a signature of what was said, for this purpose and no other."""
+        try:
+            key = MLDSA65PublicKey.from_public_bytes(self.raw)
+            key.verify(signature, said, purpose)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+def derived_key(key: Ed25519PrivateKey, label: bytes) -> MLDSA65PrivateKey:
+    """The ML-DSA-65 key that belongs to this Ed25519 key and this label.
+
+    It is derived from the seed, of which the Ed25519 scalar is a hash: who computes the scalar from
+    the public key does not have the seed.
+    """
+    seed = HKDF(hashes.SHA256(), _SEED_BYTES, None, label).derive(key.private_bytes_raw())
+    return MLDSA65PrivateKey.from_seed_bytes(seed)
+
+
+def framed(*parts: bytes) -> bytes:
+    """The parts, each preceded by its length in 4 bytes: what is signed or hashed as one."""
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
 class Identity:
-    """A private key and the certificate that carries its public half."""
+    """A private key, the second key derived from it, and the certificate of its public half."""
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
         self.private_key = key
         self.public_key = PublicKey(key.public_key().public_bytes_raw())
+
+    @cached_property
+    def _second_private_key(self) -> MLDSA65PrivateKey:
+        return derived_key(self.private_key, SECOND_KEY_LABEL)
+
+    @cached_property
+    def second_key(self) -> SecondKey:
+        """The public half of the second key."""
+        return SecondKey(self._second_private_key.public_key().public_bytes_raw())
+
+    def sign_second(self, said: bytes, purpose: bytes) -> bytes:
+        """Sign with the second key, for one purpose (ML-DSA's context). No two are alike.
+
+        It takes about a millisecond, and up to ten.
+        """
+        return self._second_private_key.sign(said, purpose)
 
     @classmethod
     def generate(cls) -> Identity:

@@ -16,9 +16,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import limits
 from securecom.errors import BadKey, BadName
 from securecom.identity import (
+    SECOND_KEY_BYTES,
     Identity,
     Name,
     PublicKey,
+    SecondKey,
+    derived_key,
     server_fingerprint,
     server_id,
 )
@@ -70,6 +73,47 @@ class PublicKeyTests(SynchronousTestCase):
 
     def test_two_identities_differ(self) -> None:
         self.assertNotEqual(Identity.generate().public_key, Identity.generate().public_key)
+
+
+class SecondKeyTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.identity = Identity(ed25519.Ed25519PrivateKey.from_private_bytes(RFC8032_SECRET))
+
+    def test_one_secret_has_one_second_key(self) -> None:
+        again = Identity(ed25519.Ed25519PrivateKey.from_private_bytes(RFC8032_SECRET))
+        self.assertEqual(self.identity.second_key, again.second_key)
+        self.assertNotEqual(self.identity.second_key, Identity.generate().second_key)
+        self.assertEqual(again.second_key.digest, hashlib.sha256(again.second_key.raw).digest())
+
+    def test_another_label_is_another_key(self) -> None:
+        keys = [derived_key(self.identity.private_key, label) for label in (b"one", b"two")]
+        self.assertEqual(len({key.private_bytes_raw() for key in keys}), 2)
+
+    def test_the_scalar_is_not_enough(self) -> None:
+        """What breaking the curve gives is a hash of the seed, and leads to another key."""
+        digest = hashlib.sha512(RFC8032_SECRET).digest()[:32]
+        thief = ed25519.Ed25519PrivateKey.from_private_bytes(digest)
+        self.assertNotEqual(Identity(thief).second_key, self.identity.second_key)
+
+    def test_a_signature_is_good_for_its_key_text_and_purpose_only(self) -> None:
+        signature = self.identity.sign_second(b"text", b"purpose")
+        key, other = self.identity.second_key, Identity.generate().second_key
+        self.assertTrue(key.has_signed(signature, b"text", b"purpose"))
+        self.assertFalse(key.has_signed(signature, b"text", b""))
+        self.assertFalse(key.has_signed(signature, b"text", b"purpose!"))
+        self.assertFalse(key.has_signed(signature, b"texts", b"purpose"))
+        self.assertFalse(other.has_signed(signature, b"text", b"purpose"))
+        for wrong in (b"", signature[:-1], signature + b"\0", bytes(len(signature))):
+            self.assertFalse(key.has_signed(wrong, b"text", b"purpose"))
+
+    def test_two_signatures_of_one_text_differ(self) -> None:
+        """So nothing may take a signature for an id."""
+        signatures = {self.identity.sign_second(b"text", b"purpose") for _ in range(2)}
+        self.assertEqual(len(signatures), 2)
+
+    def test_the_length_of_a_second_key(self) -> None:
+        for wrong in (b"", bytes(SECOND_KEY_BYTES - 1), bytes(SECOND_KEY_BYTES + 1)):
+            self.assertRaises(BadKey, SecondKey, wrong)
 
 
 class OpenSSHTests(SynchronousTestCase):

@@ -14,7 +14,15 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from securecom import control, framing, limits, peers, vocabulary
 from securecom.client.chat.agreement import Agreement, ChatTerms, Role
 from securecom.errors import BadKey, BadLink, BadName, WireError
-from securecom.identity import Identity, Name, PublicKey, server_fingerprint, server_id
+from securecom.identity import (
+    SECOND_KEY_LABEL,
+    Identity,
+    Name,
+    PublicKey,
+    derived_key,
+    server_fingerprint,
+    server_id,
+)
 from securecom.invitation import Host, Invitation, token_hash
 from securecom.safety_number import in_groups, safety_number
 from securecom.succession import Link, encode, leads, statement
@@ -68,6 +76,20 @@ class VectorTests(SynchronousTestCase):
             self.assertEqual(key.raw.hex(), one["public"])
             self.assertEqual(key.to_openssh(), one["openssh"])
             self.assertEqual(key.fingerprint, one["fingerprint"])
+
+    def test_second_keys(self) -> None:
+        told = self.vectors["second_keys"]
+        self.assertEqual(told["label"].encode(), SECOND_KEY_LABEL)
+        for one in told["people"].values():
+            secret = Ed25519PrivateKey.from_private_bytes(_hex(one["seed"]))
+            derived = derived_key(secret, SECOND_KEY_LABEL)
+            self.assertEqual(derived.private_bytes_raw().hex(), one["second_seed"])
+            key = Identity(secret).second_key
+            self.assertEqual((key.raw.hex(), key.digest.hex()), (one["key"], one["digest"]))
+            said, signature = _hex(one["said"]), _hex(one["signature"])
+            self.assertTrue(key.has_signed(signature, said, one["purpose"].encode()))
+            for purpose in told["refused_purposes"]:
+                self.assertFalse(key.has_signed(signature, said, purpose.encode()), purpose)
 
     def test_refused_keys(self) -> None:
         for key in self.vectors["refused_keys"]:
