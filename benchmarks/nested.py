@@ -95,6 +95,9 @@ class End:
 
     # ChatOwner
 
+    def words_changed(self) -> None:
+        """Nobody compares words here."""
+
     def peer_proved(self) -> None:
         """No pins here."""
 

@@ -160,6 +160,9 @@ EPOCH_BYTES = 2 * REKEY_BYTES
 REKEY_DEADLINE = 300.0
 #: How often one side may ask for, or agree to, a log in one chat; a peer that floods is cut off.
 MAX_LOG_ASKS = 50
+#: How often we ask for six words with one person before we confirm some. Each is a guess for
+#: somebody in the middle, of one in 2^66; people who need more should compare all digits.
+MAX_WORD_TRIES = 8
 #: Ended streams that a session remembers: late frames of these are dropped, frames of any other are
 #: an attack.
 ENDED_STREAMS = 64

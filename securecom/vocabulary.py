@@ -493,11 +493,12 @@ class MissedRequest(PacedCommand):
 class Hello(PacedCommand):
     """Proves that I know who we are and which chat this is. Must be each side's first command.
 
-    In a rekey: the peer of this epoch is also the peer of the next one.
+    In a rekey: the peer of this epoch is also the peer of the next one. `knows`: which commands my
+    client has that are not in every client of this version.
     """
 
     pace = IN_CHATS
-    arguments = [(b"proof", MAC)]
+    arguments = [(b"proof", MAC), (b"knows", NamesArgument(optional=True))]
     errors = by_word(BadProof)
 
 
@@ -517,6 +518,20 @@ class Compared(PacedCommand):
 
     pace = IN_CHATS
     arguments = [(b"word", OneOf("yes", "no"))]
+
+
+class CommitWords(PacedCommand):
+    """My user wants to compare six words; this is what I commit to. Once in a chat."""
+
+    pace = IN_CHATS
+    arguments = [(b"commitment", MAC)]
+
+
+class RevealWords(PacedCommand):
+    """What I committed to. Only after both of us have sent a commitment."""
+
+    pace = IN_CHATS
+    arguments = [(b"nonce", MAC)]
 
 
 class Log(PacedCommand):

@@ -31,6 +31,7 @@ from securecom.client.events import (
     SafetyNumber,
     Users,
     Whois,
+    WordsToCompare,
 )
 from securecom.client.terms import AvailabilityTerms, Pause
 from securecom.errors import NotNow
@@ -199,6 +200,9 @@ class KeysApi(Protocol):
 
     def safety_code(self) -> SafetyCode:
         """The same number, for a QR code."""
+
+    def words(self) -> WordsToCompare:
+        """Ask for six words to compare; they are shown once the other person asks for them too."""
 
     def compared(self, same: bool) -> Deferred[None] | None:
         """Record what the comparison showed; if the numbers differ, the chat ends."""

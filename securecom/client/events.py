@@ -14,6 +14,9 @@ Trust = Literal["new", "met", "verified", "followed", "followed-verified", "chan
 KNOWN: frozenset[Trust] = frozenset({"met", "verified", "followed", "followed-verified"})
 #: What somebody found who compared the safety numbers: the same, or not.
 Word = Literal["yes", "no"]
+#: How far two people are who compare words: neither has asked for them, one of us, both; or the
+#: words are there.
+WordsState = Literal["off", "asked-by-me", "asked-by-peer", "agreed", "shown"]
 #: How the log of a chat stands. It is kept only while it is "on".
 LogState = Literal["off", "asked-by-me", "asked-by-peer", "on"]
 #: How a chat came to its end: one of us said so inside it, the time that both had agreed to was
@@ -341,6 +344,22 @@ class SafetyCode(Event):
     kind: ClassVar[str] = "safety-code"
     name: str
     digits: str
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
+class WordsToCompare(Event):
+    """The six words of this chat, once both people have asked for them.
+
+    `tries`: how often we have asked for words with this person since the client started and since
+    we last confirmed some, this time included; somebody between the two has a guess each time.
+    """
+
+    kind: ClassVar[str] = "words"
+    name: str
+    state: WordsState
+    words: list[str]
+    tries: int
     trust: Trust
 
 

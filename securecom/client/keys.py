@@ -22,6 +22,7 @@ from securecom.client.events import (
     SafetyNumber,
     Trust,
     Whois,
+    WordsToCompare,
 )
 from securecom.client.rotation import Rotation
 from securecom.errors import BadArgument
@@ -72,6 +73,10 @@ class Keys:
         chat = self._coordinator.standing
         number, trust = chat.safety_number()
         return SafetyCode(chat.peer, number, trust)
+
+    def words(self) -> WordsToCompare:
+        """Ask for six words to compare. :raises NotNow: without a chat, or if there are none."""
+        return self._coordinator.standing.ask_for_words()
 
     def compared(self, same: bool) -> Deferred[None] | None:
         """The person compared: the peer is verified from now on, or the chat ends.

@@ -146,7 +146,7 @@ class TypedTests(SynchronousTestCase):
         for line in ("/verify yess", "/verify yes no", "/trust", "/trust bob", "/trust bob a b"):
             self.assertRaises(BadArgument, self.typed.read, line)
         error = self.assertRaises(BadArgument, self.typed.read, "/verify maybe")
-        self.assertIn("yes, no, qr or qr invert", str(error))
+        self.assertIn("yes, no, words, qr or qr invert", str(error))
         self.assertEqual(self.read("/verify QR  Invert"), ("verify", "qr invert"))
         self.assertRaises(BadName, self.typed.read, "/trust SHA256:x bob")
 
@@ -166,7 +166,7 @@ class TypedTests(SynchronousTestCase):
             self.assertRaises(UnknownCommand, self.typed.read, line)
 
     def test_usages_show_what_can_be_said(self) -> None:
-        self.assertEqual(commands.VERIFY.usage, "/verify [yes|no|qr]")
+        self.assertEqual(commands.VERIFY.usage, "/verify [yes|no|words|qr]")
         self.assertEqual(commands.TRUST.usage, "/trust NAME FINGERPRINT")
         self.assertEqual(commands.WHOIS.usage, "/whois NAME")
 

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.protocols import amp
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from securecom import control, framing, limits, peers, vocabulary
+from securecom import control, framing, limits, peers, spoken_words, vocabulary
 from securecom.client.chat.agreement import Agreement, ChatTerms, Role
 from securecom.errors import BadKey, BadLink, BadName, WireError
 from securecom.identity import (
@@ -235,6 +235,24 @@ class VectorTests(SynchronousTestCase):
             ]
             for order in (pairs, pairs[::-1]):
                 self.assertEqual(" ".join(in_groups(safety_number(*order))), one["number"])
+
+    # Promise C100
+    def test_spoken_words(self) -> None:
+        one, told = self.vectors["hello"], self.vectors["spoken_words"]
+        caller = Name(one["caller"]), PublicKey(_hex(one["caller_key"]))
+        callee = Name(one["callee"]), PublicKey(_hex(one["callee_key"]))
+        server, chat, binding = (_hex(one[key]) for key in ("server", "chat", "chat_binding"))
+        context = Agreement(server, chat, "caller", *caller, *callee).words_context(binding)
+        self.assertEqual(context.hex(), told["context"])
+        other = Agreement(server, chat, "callee", *callee, *caller)
+        self.assertEqual(other.words_context(binding), context)
+        for row in told["exchanges"]:
+            nonces = {role: _hex(row[f"{role}s_nonce"]) for role in ROLES}
+            for role, nonce in nonces.items():
+                made = spoken_words.commitment(context, role, nonce)
+                self.assertEqual(made.hex(), row[f"{role}s_commitment"])
+            words = spoken_words.spoken_words(context, nonces["caller"], nonces["callee"])
+            self.assertEqual(words, row["words"])
 
     def test_successions(self) -> None:
         one = self.vectors["successions"]

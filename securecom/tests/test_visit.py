@@ -61,14 +61,14 @@ class TwoPeopleTests(VisitCase):
         for visitor in (alice, bob):
             self.assertIn("NOT VERIFIED. Call each other and both type /verify", visitor.seen())
             visitor.type("/help verify\n")
-            self.assertIn("/verify [yes|no|qr]", visitor.seen())
+            self.assertIn("/verify [yes|no|words|qr]", visitor.seen())
             visitor.type("/verify\n")
         digits = [re.findall(r"(?: \d{5}){4}", visitor.seen()) for visitor in (alice, bob)]
         self.assertEqual(digits[0], digits[1])
         self.assertEqual(len(digits[0]), 3)
         alice.type("/verify yes\n")
         self.assertIn("bob is now verified, on your word", alice.seen())
-        self.assertIn("alice says that the numbers are the same", bob.seen())
+        self.assertIn("alice says that they are the same", bob.seen())
         bob.type("/whois alice\n")
         self.assertIn("alice: NOT VERIFIED", bob.seen())
         bob.type("/verify yes\n/whois alice\n")
@@ -78,6 +78,30 @@ class TwoPeopleTests(VisitCase):
         self.assertIn("bob (verified)", alice.seen())
         alice.type("/chat bob\n")
         self.assertIn("their key: verified", bob.seen())
+
+    # Promise C100, C102
+    def test_two_people_who_follow_help_compare_six_words(self) -> None:
+        alice, bob = self.visitor("alice"), self.visitor("bob")
+        bob.type("/available\n")
+        alice.type("/chat bob\n")
+        bob.type("/accept\n")
+        alice.type("/help\n")
+        self.assertIn("is it really them?", alice.seen())
+        alice.type("/help verify\n")
+        self.assertIn("/verify words", alice.seen())
+        alice.type("/verify words\n")
+        self.assertIn("shown when bob types /verify words too", alice.seen())
+        self.assertIn("call each other, then type /verify words", bob.seen())
+        bob.type("/verify words\n")
+        found = [
+            re.findall(r"^\S+ +\*      ((?:[a-z]+ ){5}[a-z]+)$", one.seen(), re.M)
+            for one in (alice, bob)
+        ]
+        self.assertEqual(len(found[0]), 1)
+        self.assertEqual(found[0], found[1])
+        bob.type("/verify yes\n")
+        self.assertIn("alice is now verified, on your word", bob.seen())
+        self.assertIn("bob says that they are the same", alice.seen())
 
     def test_a_no_is_seen_by_both_and_ends_the_chat(self) -> None:
         alice, bob = self.visitor("alice"), self.visitor("bob")
@@ -89,7 +113,7 @@ class TwoPeopleTests(VisitCase):
         self.assertIn("alice is NOT VERIFIED", told)
         self.assertIn("you ended the chat with alice", told)
         told = alice.seen()
-        self.assertIn("bob says that the numbers DIFFER", told)
+        self.assertIn("bob says that they DIFFER", told)
         self.assertIn("bob ended the chat", told)
 
     def test_a_changed_key_is_taken_by_the_line_that_is_shown(self) -> None:

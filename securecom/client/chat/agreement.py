@@ -86,6 +86,13 @@ class Agreement:
         """
         return peers.mac(binding, b"hello", *self._parts(role))
 
+    def words_context(self, binding: bytes) -> bytes:
+        """What the six words stand for: these two names and keys, this server and this chat.
+
+        :param binding: `peers.chat_binding` of the first epoch (32 bytes).
+        """
+        return peers.mac(binding, b"words", *self._meant())
+
     def rekey_hello(self, secret: bytes, number: int, binding: bytes, role: Role) -> bytes:
         """The proof that the one in `role` goes on with this chat in its next epoch.
 
@@ -97,10 +104,12 @@ class Agreement:
         return peers.mac(secret, b"rekey", place, binding, *self._parts(role))
 
     def _parts(self, role: Role) -> tuple[bytes, ...]:
+        return (role.encode("ascii"), *self._meant())
+
+    def _meant(self) -> tuple[bytes, ...]:
         own, peer = (self.own, self.own_key), (self.peer, self.peer_key)
         caller, callee = (own, peer) if self.role == "caller" else (peer, own)
         return (
-            role.encode("ascii"),
             self.server,
             caller[0].encode("ascii"),
             caller[1].raw,

@@ -7,6 +7,7 @@ that nothing it says is heard.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol, cast
 
@@ -25,12 +26,17 @@ from securecom.client.chat.comparing import Comparing
 from securecom.client.chat.epochs import Epochs
 from securecom.client.chat.rekeying import Rekeying
 from securecom.client.chat.stream import Stream
+from securecom.client.chat.word_exchange import FEATURE as WORDS
+from securecom.client.chat.word_exchange import WordExchange
 from securecom.client.denials import denied
 from securecom.client.events import Delivered, Ending, Event, Message, Said, TimeLeft, Word
 from securecom.connection import Connection
 from securecom.control import Responders
 from securecom.errors import BadArgument, NotNow, ProofRefused, SecurecomError, TooLong, WireError
-from securecom.identity import Identity
+from securecom.identity import Identity, Name
+
+#: What we say in HELLO that this client can do.
+KNOWS = [Name(WORDS)]
 
 
 class ChatOwner(Protocol):
@@ -44,6 +50,9 @@ class ChatOwner(Protocol):
 
     def show(self, event: Event) -> None:
         """Tell the person."""
+
+    def words_changed(self) -> None:
+        """The peer has asked for words to compare, or has shown its number for them."""
 
     def chat_over(
         self, ending: Ending | None, undelivered: list[int], error: Exception | None
@@ -74,6 +83,9 @@ class ChatSession(Connection, amp.CommandLocator):
         #: What the two say about their safety numbers, and about keeping a log.
         self.comparing = Comparing(agreement.peer, self, self._life, owner.show)
         self.log = AgreedLog(agreement, self, owner.show, logs)
+        self.words = WordExchange(agreement, self, owner.words_changed, os.urandom)
+        #: What the peer's client can do that not every client can.
+        self.peer_knows: frozenset[str] = frozenset()
         self.may_speak = False
         super().__init__(clock, limits.CHAT_HANDSHAKE_DEADLINE)
         self._agreement = agreement
@@ -130,17 +142,18 @@ class ChatSession(Connection, amp.CommandLocator):
     # --- what the peer says -----------------------------------------------------------------
 
     def responders(self) -> amp.IResponderLocator:
-        """`Hello`, `Say`, `Switch`, `Bye`; `Compared`; `Log`."""
-        return Responders(self, self.comparing, self.log)
+        """`Hello`, `Say`, `Switch`, `Bye`; `Compared`; `CommitWords`, `RevealWords`; `Log`."""
+        return Responders(self, self.comparing, self.words, self.log)
 
     @vocabulary.Hello.responder
-    def hello(self, proof: bytes) -> dict[str, Any]:
+    def hello(self, proof: bytes, knows: list[Name] | None = None) -> dict[str, Any]:
         """Check that the peer means this chat; pin its key. In a rekey: that it is still there."""
         try:
             if self.is_established:
                 self._rekeying.hello(proof)
                 return {}
             self._check_hello(proof)
+            self.peer_knows = frozenset(knows or ())
         except SecurecomError as error:
             self._life.misbehaved(error)
             raise refusals.BadProof() from None
@@ -200,12 +213,13 @@ class ChatSession(Connection, amp.CommandLocator):
     def send_hello(self) -> None:
         """Ours is the first command, so what else we send comes after it."""
         proof = self._agreement.hello(peers.chat_binding(self.tls), self._agreement.role)
-        said = self.control.call(vocabulary.Hello, proof=proof)
+        said = self.control.call(vocabulary.Hello, proof=proof, knows=KNOWS)
         said.addErrback(self._not_taken, vocabulary.Hello)
 
     def stand(self) -> None:
         """The deadline is lifted."""
         self.established()
+        self.words.begin(peers.chat_binding(self.tls))
         self._rekeying.begin()
         self._time.begin()
         self.may_speak = self._has_stood = True
@@ -254,6 +268,7 @@ class ChatSession(Connection, amp.CommandLocator):
         """The answer, or the end of our patience, ends the chat."""
         self.may_speak = False
         self._time.stop()
+        self.words.is_over = True
         self.log.end()
         call = self.clock.callLater(limits.BYE_DEADLINE, self._life.bye_answered)
         self._bye_deadline = call
@@ -283,6 +298,7 @@ class ChatSession(Connection, amp.CommandLocator):
     def _stop(self) -> None:
         self._cancel("_bye_deadline")
         self._rekeying.end()
+        self.words.is_over = True
         self.log.end()
 
     # --- epochs -----------------------------------------------------------------------------

@@ -5,8 +5,10 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from securecom import limits
 from securecom.client.chat.agreement import Agreement
 from securecom.client.chat.chat_session import ChatSession
+from securecom.client.chat.word_exchange import FEATURE as WORDS
 from securecom.client.coordination import outcomes
 from securecom.client.coordination.engagement import Engagement, Grant
 from securecom.client.coordination.station import Station
@@ -19,6 +21,7 @@ from securecom.client.events import (
     KeyFollowed,
     RequestOver,
     Trust,
+    WordsToCompare,
     problem,
 )
 from securecom.errors import NotNow, SecurecomError, WasCancelled
@@ -112,16 +115,47 @@ class OpenChat:
         self._was_number_seen = True
         return self._agreement.safety_number, trust
 
-    def same(self) -> None:
-        """The user found the numbers to be the same: pin that, then tell the peer.
+    def ask_for_words(self) -> WordsToCompare:
+        """Ask the peer for six words; they are shown when the peer's user asks for them too.
 
-        :raises NotNow: if the number was not shown in this chat.
+        :raises NotNow: if there can be none; then nothing was sent.
+        """
+        session, tries = self.session, self._station.word_tries
+        if WORDS not in session.peer_knows:
+            what = f"{self.peer}'s client cannot compare words"
+            raise NotNow(what, "Nothing was sent. Compare the number.", ("verify", ""))
+        if session.words.state in ("off", "asked-by-peer"):
+            if tries[self.peer] >= limits.MAX_WORD_TRIES:
+                what = f"{tries[self.peer]} comparisons of words with {self.peer} came to nothing"
+                raise NotNow(what, "Nothing was sent. Compare the number.", ("verify", ""))
+            session.words.ask()
+            tries[self.peer] += 1
+        return self._words()
+
+    def words_changed(self) -> None:
+        """The peer asked for words, or showed its part of them."""
+        if self.session.words.state != "agreed":  # the words come in a moment
+            self.show(self._words())
+
+    def _words(self) -> WordsToCompare:
+        exchange = self.session.words
+        if exchange.words:
+            self._was_number_seen = True
+        trust = self._station.contacts.trust(self.peer, self._agreement.peer_key)
+        tries = self._station.word_tries[self.peer]
+        return WordsToCompare(self.peer, exchange.state, exchange.words, tries, trust)
+
+    def same(self) -> None:
+        """The user found the numbers or words to be the same: pin that, then tell the peer.
+
+        :raises NotNow: if neither was shown in this chat.
         :raises SecurecomError: if it cannot be pinned; then nothing was sent.
         """
         if not self._was_number_seen:
             hint = "Nothing was sent. Compare all of it first."
             raise NotNow("you have not seen the safety number of this chat", hint, ("verify", ""))
         self._station.contacts.compared(self.peer, self._agreement.peer_key, same=True)
+        self._station.word_tries.pop(self.peer, None)
         self.session.agree()
         self.show(ComparisonResult(self.peer, "me", "yes"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -69,6 +69,8 @@ class Station:
     missed: MissedRequests = field(init=False)
     #: Called when somebody's key was pinned whom we had never met.
     met_somebody: Callable[[], None] = field(default=lambda: None, init=False)
+    #: How often we have asked each person for words to compare, and not confirmed them.
+    word_tries: Counter[Name] = field(default_factory=Counter, init=False)
     #: The person, or a signal, has said that it is time to go: what ends now was not lost.
     is_leaving: bool = field(default=False, init=False)
     _name: Name | None = field(default=None, init=False)

@@ -176,6 +176,8 @@ def _verify(api: ClientApi, word: str | None) -> Any:
             return api.keys.safety_code()
         case "yes" | "no":
             return api.keys.compared(word == "yes")
+        case "words":
+            return api.keys.words()
     return api.keys.safety_number()
 
 
@@ -287,10 +289,11 @@ VERIFY = Command(
     _CHAT,
     _verify,
     "shows the safety number of this chat (qr: as a QR code; qr invert: for readers that cannot "
-    "take that one). Compare all of it on the phone or in person, then type /verify yes or no",
-    "is it really them? compare numbers, then say so",
-    _words("word", "yes", "no", "qr", "qr invert", shape="yes|no|qr"),
-    examples=("/verify", "/verify yes", "/verify qr", "/verify qr invert"),
+    "take that one; words: six words, once both of you have typed that). Compare all of it on the "
+    "phone or in person, then type /verify yes or no",
+    "is it really them? compare, then say so",
+    _words("word", "yes", "no", "words", "qr", "qr invert", shape="yes|no|words|qr"),
+    examples=("/verify", "/verify words", "/verify yes", "/verify qr", "/verify qr invert"),
     otherwise="there is no chat whose keys you could compare",
     instead="/chat NAME asks for one; then both of you type /verify.",
 )

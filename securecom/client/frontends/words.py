@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import singledispatch
 from itertools import groupby
 
+from securecom import limits
 from securecom.client import events as e
 from securecom.client.terms import duration
 from securecom.errors import PeerKeyChanged
@@ -395,11 +396,11 @@ _COMPARE = {
 _ANSWER = (FACT, "compare all of it by phone or in person: /verify yes or /verify no")
 _COMPARED = {
     ("me", "yes"): "{name} is now verified, on your word",
-    ("me", "no"): "the numbers differ: the chat ends, {name} is NOT VERIFIED, and somebody may be "
+    ("me", "no"): "they differ: the chat ends, {name} is NOT VERIFIED, and somebody may be "
     "between you. Say nothing secret here; ask the server's admin",
-    ("peer", "yes"): "{name} says that the numbers are the same; only your own /verify yes makes "
+    ("peer", "yes"): "{name} says that they are the same; only your own /verify yes makes "
     "their key a verified one",
-    ("peer", "no"): "{name} says that the numbers DIFFER, which ends the chat: somebody may be "
+    ("peer", "no"): "{name} says that they DIFFER, which ends the chat: somebody may be "
     "between you. Say nothing secret here; ask the server's admin",
 }
 
@@ -413,6 +414,30 @@ def _(event: e.SafetyNumber) -> list[Line]:
 @words.register
 def _(event: e.SafetyCode) -> list[Line]:
     return [(FACT, f"safety number with {event.name}, {_COMPARE[event.trust]}:"), _ANSWER]
+
+
+@words.register
+def _(event: e.WordsToCompare) -> list[Line]:
+    if event.state in ("asked-by-me", "agreed"):
+        what = f"you asked for six words to compare; they are shown when {event.name} types"
+        return [(FACT, f"{what} /verify words too"), *_tries(event)]
+    if event.state == "asked-by-peer":
+        what = f"{event.name} wants to compare six words: call each other, then type /verify words"
+        return [(FACT, what)]
+    return [
+        (FACT, f"six words with {event.name}, {_COMPARE[event.trust]}:"),
+        (FACT, f"    {' '.join(event.words)}"),
+        *_tries(event),
+        (FACT, "read all six to each other by phone or in person: /verify yes or /verify no"),
+    ]
+
+
+def _tries(event: e.WordsToCompare) -> list[Line]:
+    """What an interceptor gains who keeps breaking comparisons off."""
+    if event.tries <= 1:
+        return []
+    what = f"this is try {event.tries} of {limits.MAX_WORD_TRIES} with {event.name}"
+    return [(FACT, f"{what}: somebody between you gets one guess each time, of one in 2^66")]
 
 
 @words.register

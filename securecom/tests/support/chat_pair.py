@@ -50,6 +50,7 @@ class End:
         self.session = ChatSession(agreement, self, clock, logs)
         self.events: list[Event] = []
         self.on_event: Callable[[Event], object] = lambda event: None
+        self.words: list[tuple[str, list[str]]] = []
         self.is_pinned = self.stands = False
         self.pin_error: SecurecomError | None = None
         self.over: list[tuple[Ending | None, list[int]]] = []
@@ -69,6 +70,10 @@ class End:
     def show(self, event: Event) -> None:
         self.events.append(event)
         self.on_event(event)
+
+    def words_changed(self) -> None:
+        exchange = self.session.words
+        self.words.append((exchange.state, exchange.words))
 
     def chat_over(
         self, ending: Ending | None, undelivered: list[int], error: Exception | None

@@ -26,6 +26,7 @@ from securecom.client.events import (
     Setting,
     Users,
     Whois,
+    WordsToCompare,
 )
 from securecom.client.terms import AvailabilityTerms, Pause
 from securecom.errors import SecurecomError
@@ -197,6 +198,10 @@ class ScriptedKeys:
     def safety_code(self) -> SafetyCode:
         self._role._called("safety_code")
         return SafetyCode("bob", "12345" * 12, "met")
+
+    def words(self) -> WordsToCompare:
+        self._role._called("words")
+        return WordsToCompare("bob", "asked-by-me", [], 1, "met")
 
     def compared(self, same: bool) -> None:
         self._role._called("compared", same)
