@@ -8,6 +8,7 @@ because the machine slept.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -41,15 +42,25 @@ def _steady() -> Callable[[], float]:
 steady: Callable[[], float] = _steady()
 
 
-def steady_reactor() -> Any:
+def steady_reactor(*, in_asyncio: bool = False) -> Any:
     """Return the installed reactor, with its timers on `steady`.
 
     All of Twisted's reactors read the time through their `seconds`, which is the wall clock, and so
     does everything in Twisted that takes a reactor (endpoints, services, timeouts). This is the
     only place where securecom imports the reactor.
 
+    :param in_asyncio: a reactor that is not installed yet runs in asyncio's event loop, for
+        front-ends that are asyncio programs.
     :raises RuntimeError: if it is already running, since its timers would mix two clocks.
     """
+    if in_asyncio and "twisted.internet.reactor" not in sys.modules:
+        import asyncio
+
+        from twisted.internet import asyncioreactor
+
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        asyncioreactor.install(loop)
     from twisted.internet import reactor
 
     use_steady_time(reactor)

@@ -38,11 +38,11 @@ from securecom.client.events import (
     Said,
     problem,
 )
-from securecom.client.frontends import commands
-from securecom.client.frontends.orders import Order, readable
+from securecom.client.frontends.orders import readable
 from securecom.client.profile.profile import IDENTITY_FILE
 from securecom.client.profile.profiles import Profiles
 from securecom.client.program import exits
+from securecom.client.program.choosing import Choice
 from securecom.client.program.running import ClientRun, Route
 from securecom.client.program.who import Member, Newcomer
 from securecom.client.service import Client
@@ -63,12 +63,13 @@ _PATIENCE = 10.0
 _REPEATED = 1000
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Namespace, choice: Choice) -> int:
     """Run the demo. The exit code is 0 if a message arrived; at a terminal, if a chat began."""
     with system_errors_told():
         made = tempfile.TemporaryDirectory(prefix="securecom-demo-")
     with made as folder:
-        return Demo(arguments, steady_reactor(), Path(folder)).until_over(None)
+        reactor = steady_reactor(in_asyncio=choice.uses_asyncio)
+        return Demo(arguments, reactor, choice, Path(folder)).until_over(None)
 
 
 class Partner:
@@ -120,11 +121,9 @@ class Demo(ClientRun):
     :param folder: an empty folder, removed afterwards.
     """
 
-    def __init__(self, arguments: Namespace, reactor: Any, folder: Path) -> None:
-        first = [Order(commands.CHAT, (_PARTNER, None), essential=True)]
-        if not os.isatty(0):
-            first.append(Order(commands.SAY, _HELLO, essential=True))
-        super().__init__(arguments, reactor, first)
+    def __init__(self, arguments: Namespace, reactor: Any, choice: Choice, folder: Path) -> None:
+        hello = None if os.isatty(0) else _HELLO
+        super().__init__(arguments, reactor, choice, _PARTNER, hello)
         self._reactor, self._folder = reactor, folder
         self._server: Server | None = None
         self._client: Client | None = None
@@ -187,18 +186,18 @@ class Demo(ClientRun):
         self.visit.leave(None if self._went_through else exits.FIXABLE)
 
     def _failed(self, failure: Failure) -> None:
-        self.lines.show(problem(readable(failure)))
+        self.frontend.show(problem(readable(failure)))
         self.visit.leave(exits.FIXABLE)
 
     @inlineCallbacks
     def _set_up(self) -> Generator[Deferred[Any], Any, None]:
         port = yield self._start_server()
-        self.lines.show(Notice(f"your own server is listening at {_LOOPBACK}, port {port}"))
+        self.frontend.show(Notice(f"your own server is listening at {_LOOPBACK}, port {port}"))
         partner = yield self._newcomer(_PARTNER, port)
         yield self._start_partner(partner)
-        self.lines.show(Notice(f"{_PARTNER}, a program, is online there and available"))
+        self.frontend.show(Notice(f"{_PARTNER}, a program, is online there and available"))
         you = yield self._newcomer(_YOU, port)
-        self.visit.begin(self.lines, you)
+        self.visit.begin(self.frontend, you)
 
     def _start_server(self) -> Deferred[int]:
         state = open_state(self._folder / "server", [], time.time())

@@ -183,6 +183,13 @@ class NoProgram(Mistake):
     hint = "Nothing was sent. Name a program with its path, or '' for none: docs/bots.md."
 
 
+class NoFrontend(Mistake):
+    """The front-end that was named does not exist, or cannot run here."""
+
+    code = 217
+    hint = "Nothing was sent. Leave --frontend out, or name another one."
+
+
 class ProgramFailed(Mistake):
     """The program meant to answer chat requests gave no answer."""
 

@@ -12,7 +12,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 
 from securecom import limits, process
-from securecom.client.program import exits, standard_io, who
+from securecom.client.program import choosing, exits, standard_io, who
 from securecom.client.program.command_line import STANDARD_INPUT, parser
 from securecom.errors import SecurecomError
 from securecom.invitation import Invitation, is_unfinished
@@ -57,8 +57,9 @@ def _chosen(arguments: Namespace) -> Callable[[], int]:
     from securecom import tls
 
     tls.check_openssl()
+    choice = choosing.choose(arguments)
     if arguments.demo:
-        return _demo(arguments)
+        return _demo(arguments, choice)
     profiles = who.profiles_of(arguments, os.environ)
     if arguments.profiles:
         print_all("".join(f"{name}\n" for name in profiles.names()))
@@ -76,8 +77,8 @@ def _chosen(arguments: Namespace) -> Callable[[], int]:
     from securecom.client.program import logs, running
 
     logs.begin(arguments.log_file)
-    _import_reactor()
-    return lambda: running.run(arguments, someone)
+    _import_reactor(choice)
+    return lambda: running.run(arguments, someone, choice)
 
 
 def _pasted_link() -> str:
@@ -89,20 +90,20 @@ def _pasted_link() -> str:
     return text
 
 
-def _demo(arguments: Namespace) -> Callable[[], int]:
+def _demo(arguments: Namespace, choice: choosing.Choice) -> Callable[[], int]:
     from securecom import demo
     from securecom.client.program import logs
 
     logs.begin(arguments.log_file)
-    _import_reactor()
-    return lambda: demo.run(arguments)
+    _import_reactor(choice)
+    return lambda: demo.run(arguments, choice)
 
 
-def _import_reactor() -> None:
+def _import_reactor(choice: choosing.Choice) -> None:
     """Installs it, which the system may refuse: it needs descriptors."""
     from securecom.clocks import steady_reactor
 
-    steady_reactor()
+    steady_reactor(in_asyncio=choice.uses_asyncio)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,20 @@
 """Everything between the client core and a front-end, on one page.
 
 A front-end is told what happens, as events (`Frontend.show`), and asks for what its user wants
-(`ClientApi`). It needs nothing else of the client: docs/frontends.md has a whole one in about 30
-lines. Any method may fail with a `SecurecomError`, raised or through its Deferred. The core does
-not show that failure as an event too, so the front-end has to.
+(`ClientApi`). It needs nothing else of the client: docs/frontends.md has a whole one in about 50
+lines, and says when each method of `UserFrontend` is called. Any method of `ClientApi` may fail
+with a `SecurecomError`, raised or through its Deferred. The core does not show that failure as an
+event too, so the front-end has to.
 """
 
 from __future__ import annotations
 
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
@@ -34,7 +39,7 @@ from securecom.client.events import (
     WordsToCompare,
 )
 from securecom.client.terms import AvailabilityTerms, Pause
-from securecom.errors import NotNow
+from securecom.errors import NotNow, SecurecomError
 from securecom.identity import Name
 
 
@@ -52,6 +57,55 @@ class Frontend(Protocol):
 
         Fails with `NotNow` if there is nobody to ask, or if they cancel.
         """
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What a front-end gets when it is made: `--frontend NAME` calls it with one of these.
+
+    :param arguments: the command line.
+    :param reactor: Twisted's. It does not run yet.
+    :param leave: call it when the user wants to leave; `close` follows when the client has left.
+    :param chat: the person to ask for a chat as soon as we are online (`--chat`).
+    :param message: what to send them first, for the demo without a terminal.
+    """
+
+    arguments: Namespace
+    reactor: Any
+    leave: Callable[[], None]
+    chat: Name | None = None
+    message: str | None = None
+
+
+class UserFrontend(Frontend, Protocol):
+    """A front-end as the program runs it: `start`, `begin`, `stop` and `close`, in this order.
+
+    What makes it (a class, usually) takes a `Launch`, and raises a `SecurecomError` if it cannot
+    run here. If it has an attribute `uses_asyncio` that is true, Twisted runs in asyncio's loop.
+    """
+
+    @property
+    def failure(self) -> SecurecomError | None:
+        """What went wrong first, which decides the exit code; None where a person has seen it."""
+
+    def start(self) -> Deferred[None]:
+        """Open the screen; the reactor runs. From now on events may come, also before `begin`.
+
+        :return: fires when the front-end has ended, by `close` or otherwise, and the terminal is as
+            it was before; fails if the front-end has broken.
+        """
+
+    def begin(self, api: ClientApi, folder: Path | None) -> None:
+        """Take what the user wants from now on.
+
+        :param folder: the profile's, where the front-end may keep a file; None if there is none.
+        """
+
+    def stop(self) -> None:
+        """Take nothing more: the client is leaving. Events still come."""
+
+    def close(self) -> object:
+        """End. Must work at any time after `start`, and again when it has ended already."""
 
 
 class ClientState(Enum):

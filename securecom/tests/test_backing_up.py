@@ -252,7 +252,7 @@ class CommandTests(BackingUpCase):
         role.backup = self.make  # type: ignore[method-assign]
         role.begin_chat("bob")
         front_end.makeConnection(transport)
-        front_end.begin(role, [])
+        front_end.begin(role)
         front_end.dataReceived("".join(f"{line}\n" for line in lines).encode())
         for _ in range(2 * len(lines)):
             clock.advance(0)

@@ -21,6 +21,7 @@ LINK = Invitation(Host("chat.example.org"), 4241, bytes(32), bytes(TOKEN_BYTES))
 #: Every class whose code is not the ordinary 1.
 SPECIAL = {
     errors.WhichProfile: 2,
+    errors.NoFrontend: 2,
     errors.CannotReach: 3,
     errors.ClockIsOff: 3,
     errors.ConnectionWasLost: 3,

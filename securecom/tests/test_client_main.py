@@ -35,7 +35,7 @@ class MainTests(StartCase):
     def test_a_link_from_standard_input_is_on_no_command_line(self) -> None:
         taken: list[object] = []
         self.patch(who, "newcomer", lambda arguments, *_: taken.append(arguments.link))
-        self.patch(running, "run", lambda arguments, someone: 0)
+        self.patch(running, "run", lambda arguments, someone, choice: 0)
         self.patch(logs, "begin", lambda path: None)
         self.patch(standard_io, "first_line", lambda most: INVITATION.link())
         self.assertEqual(self.main("-", "--no-pass")[0], 0)
@@ -49,7 +49,7 @@ class MainTests(StartCase):
     def test_a_link_from_standard_input_may_be_wrapped(self) -> None:
         taken: list[object] = []
         self.patch(who, "newcomer", lambda arguments, *_: taken.append(arguments.link))
-        self.patch(running, "run", lambda arguments, someone: 0)
+        self.patch(running, "run", lambda arguments, someone, choice: 0)
         self.patch(logs, "begin", lambda path: None)
         link = INVITATION.link()
         heading = "alice, once, until 2026-11-29 21:06 UTC:"

@@ -6,13 +6,15 @@ import ast
 import contextlib
 import io
 import runpy
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import securecom
-from securecom.client.api import ClientState
+from securecom.client.api import ClientState, Launch
 from securecom.client.events import ListedUser, Message
 from securecom.identity import Name
 from securecom.tests.support.memory_client import MemoryClient
@@ -31,17 +33,23 @@ class ExampleTests(SynchronousTestCase):
         self.alice = MemoryClient(
             self.server.network, self.server.enrolled("alice"), self.server.pin
         ).start()
-        small = runpy.run_path(str(_EXAMPLE))["Small"]()
+        self.leaves = 0
+        launch = Launch(Namespace(), object(), self.leave)
+        small = runpy.run_path(str(_EXAMPLE))["Small"](launch)
         bob = MemoryClient(self.server.network, self.server.enrolled("bob"), self.server.pin)
-        small.api = bob.main
+        small.makeConnection(StringTransport())
+        small.begin(bob.main, None)
         bob.notes.on_event = small.show
         self.small: Any = small
         with contextlib.redirect_stdout(self.printed):
             bob.start()
 
+    def leave(self) -> None:
+        self.leaves += 1
+
     def type(self, line: str) -> None:
         with contextlib.redirect_stdout(self.printed):
-            self.small.typed(line)
+            self.small.dataReceived(f"{line}\n".encode())
             self.server.network.pump()
 
     def ask(self) -> None:
@@ -78,6 +86,16 @@ class ExampleTests(SynchronousTestCase):
         self.ask()
         self.type("/no")
         self.assertTrue(self.seen().endswith("alice's request: refused\n"))
+
+    def test_the_way_out(self) -> None:
+        self.seen()
+        self.type("/exit")
+        self.assertEqual(self.leaves, 1)
+        self.small.stop()
+        self.type("/yes")
+        self.assertIn("SC-203", self.seen())
+        self.small.connectionLost()
+        self.successResultOf(self.small.ended)
 
     def test_it_needs_nothing_else_of_the_client(self) -> None:
         imported = {

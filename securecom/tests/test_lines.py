@@ -23,6 +23,7 @@ from securecom.client.frontends import commands
 from securecom.client.frontends.jsonl import Json
 from securecom.client.frontends.lines import Language, Lines
 from securecom.client.frontends.orders import Order
+from securecom.client.frontends.output import TerminalLines
 from securecom.client.terms import AvailabilityTerms, Pause
 from securecom.identity import Name
 from securecom.tests.support.lines_case import LinesCase
@@ -130,11 +131,11 @@ class ScriptTests(LinesCase):
         self.assertEqual(self.leaves, 1)
 
     def test_what_goes_wrong_first_is_kept(self) -> None:
-        self.assertIsNone(self.lines.first_error)
+        self.assertIsNone(self.lines.failure)
         self.begin()
-        self.assertIsNone(self.lines.first_error)
+        self.assertIsNone(self.lines.failure)
         self.type("/hlep\n")
-        self.assertEqual(getattr(self.lines.first_error, "code", None), 201)
+        self.assertEqual(getattr(self.lines.failure, "code", None), 201)
 
     def test_if_the_chat_that_the_command_line_asked_for_fails_a_script_is_over(self) -> None:
         self.begin(Order(commands.CHAT, (Name("bob"), None), essential=True))
@@ -178,7 +179,7 @@ class ScriptTests(LinesCase):
         self.lines.writeConnectionLost()
         self.lines.connectionLost(Failure(ConnectionDone()))
         self.assertEqual(self.leaves, 1)
-        self.assertTrue(self.lines.is_gone)
+        self.successResultOf(self.lines.start())
         self.successResultOf(self.lines.close())
 
     def test_closing_waits_until_all_is_written(self) -> None:
@@ -189,7 +190,7 @@ class ScriptTests(LinesCase):
         self.assertNoResult(closed)
         self.lines.connectionLost(Failure(ConnectionDone()))
         self.successResultOf(closed)
-        self.assertFalse(self.lines.is_gone)
+        self.assertEqual(self.leaves, 0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_after_closing_nothing_more_is_taken(self) -> None:
@@ -285,7 +286,7 @@ class KernelLinesTests(LinesCase):
     def setUp(self) -> None:
         super().setUp()
         self.lines = Lines(
-            self.language(), self.clock, self._leave, patient=False, kernel_lines=True
+            self.language(), self.clock, self._leave, patient=False, source=TerminalLines()
         )
         self.transport = StringTransport()
         self.lines.makeConnection(self.transport)

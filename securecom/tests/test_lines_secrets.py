@@ -39,6 +39,7 @@ class AskingCase(LinesCase):
             self._leave,
             patient=self.patient,
             hide=self.hidden.append,
+            first=self.first,
         )
         self.transport = StringTransport()
         self.lines.makeConnection(self.transport)

@@ -11,7 +11,6 @@ from securecom.client.frontends import commands
 from securecom.client.frontends.orders import Order
 from securecom.client.profile.profile import IDENTITY_FILE
 from securecom.client.profile.profiles import Profiles
-from securecom.client.program.visit import Visit
 from securecom.client.program.who import Member, Newcomer
 from securecom.client.service import Client
 from securecom.errors import StateDamaged
@@ -328,10 +327,7 @@ class FailureTests(VisitCase):
         def core(member: Member) -> Client:
             raise StateDamaged("the pins are damaged")
 
-        visitor.visit = Visit(
-            self.server.network.clock, counts_errors=False, join=visitor.join, core=core, first=[]
-        )
-        visitor.visit.over.addCallback(visitor.codes.append)
+        visitor.make_visit(self.server.network.clock, core)
         visitor.begin(self.member("alice"))
         visitor.finish()
         self.assertEqual(visitor.codes, [1])

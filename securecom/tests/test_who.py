@@ -15,7 +15,7 @@ from securecom import limits
 from securecom.client.coordination.engagement import ASK_THE_PERSON
 from securecom.client.profile.identity_file import make_identity_file, read_identity_file
 from securecom.client.profile.passphrase import Given, NoPassPhrase, Nowhere, Terminal
-from securecom.client.program import running, who
+from securecom.client.program import choosing, running, standard_lines, who
 from securecom.client.program.command_line import parser
 from securecom.client.program.deciding import Program
 from securecom.errors import (
@@ -223,7 +223,7 @@ class AccountTests(StartCase):
 
     def test_what_decides_ends_with_the_client(self) -> None:
         reactor = MemoryReactorClock()
-        run = running.ClientRun(self.parse(), reactor, [])
+        run = running.ClientRun(self.parse(), reactor, choosing.choose(self.parse()))
         self.assertIs(run._consent(()), ASK_THE_PERSON)
         self.assertEqual(reactor.triggers, {})
         program = run._consent(("/usr/bin/decide",))
@@ -234,14 +234,15 @@ class AccountTests(StartCase):
     def test_who_goes_on_after_a_stop_looks_after_the_terminal(self) -> None:
         handlers: dict[int, Any] = {}
         self.patch(signal, "signal", handlers.__setitem__)
-        self.patch(running, "StandardIO", lambda *_, **__: None)
+        self.patch(standard_lines, "StandardIO", lambda *_, **__: None)
         called: list[Any] = []
         reactor: Any = MemoryReactorClock()
         reactor.callFromThread = called.append
-        run = running.ClientRun(self.parse(), reactor, [])
+        run = running.ClientRun(self.parse(), reactor, choosing.choose(self.parse()))
         run._open(None)
         handlers[signal.SIGCONT](signal.SIGCONT, None)
-        self.assertEqual(called, [run.lines.continued])
+        assert isinstance(run.frontend, standard_lines.StandardLines)
+        self.assertEqual(called, [run.frontend.continued])
         ended = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
         self.assertEqual(handlers.keys() - {signal.SIGCONT}, ended)
 

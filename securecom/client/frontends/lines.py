@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from twisted.internet import protocol
@@ -25,7 +26,7 @@ from securecom.client.events import (
     SecretWanted,
 )
 from securecom.client.frontends.orders import Order, Orders
-from securecom.client.frontends.output import Output, Splitter, TerminalLines
+from securecom.client.frontends.output import LineSource, Output, Splitter
 from securecom.errors import CannotReach, NotAnswered, NotNow, SecurecomError
 
 
@@ -134,13 +135,14 @@ _KEPT = (Message, ChatOver, Problem, SecretWanted, DataHeld, KeyFollowed)
 
 @implementer(IHalfCloseableProtocol)
 class Lines(protocol.Protocol):
-    """One person's or program's input and output; a `Frontend`.
+    """One person's or program's input and output; a `UserFrontend`.
 
     :param leave: called when the input, the output or an order says that it is time to go.
     :param patient: orders wait for their time (input that is no terminal).
     :param stay: the input's end does not mean leaving.
     :param hide: stops showing what is typed, or shows it again (a terminal).
-    :param kernel_lines: the kernel puts lines together: each read brings one at most.
+    :param source: puts lines together from what is read.
+    :param first: orders to be carried out before any line is read.
     """
 
     def __init__(
@@ -152,7 +154,8 @@ class Lines(protocol.Protocol):
         patient: bool,
         stay: bool = False,
         hide: Callable[[bool], None] | None = None,
-        kernel_lines: bool = False,
+        source: LineSource | None = None,
+        first: Sequence[Order] = (),
     ) -> None:
         self._language = language
         self._clock = clock
@@ -161,15 +164,15 @@ class Lines(protocol.Protocol):
         self._stay = stay
         self._orders: Orders | None = None
         self._output = Output(self._output_full, self._missing)
-        self._input: Splitter | TerminalLines = TerminalLines() if kernel_lines else Splitter()
+        self._input: LineSource = source or Splitter()
+        self._first = first
         self._secrets = Secrets(hide)
         self._pauses: set[str] = set()
         self._is_reading = False  # inside _read: orders may call back into it
         self._has_ended = False
         self._finish: IDelayedCall | None = None
         self._progress = 0
-        #: The output went away under us.
-        self.is_gone = False
+        self._is_gone = False  # the output went away under us
         #: Fires when the output is written and closed, or gone.
         self.closed: Deferred[None] = Deferred()
 
@@ -188,20 +191,25 @@ class Lines(protocol.Protocol):
             self.show(SecretWanted(question))
         return answer
 
-    def begin(self, role: ClientApi, first: list[Order]) -> None:
-        """The main role is there: take `first`, then lines."""
+    def start(self) -> Deferred[None]:
+        """UserFrontend."""
+        return self.closed
+
+    def begin(self, role: ClientApi, folder: Path | None = None) -> None:
+        """The main role is there: take the first orders, then lines."""
         self._orders = Orders(
             role, self._report, self._leave, self._clock, self._read, patient=self._patient
         )
-        for order in first:
+        for order in self._first:
             self._orders.take(order)
         self._resume("no role")
         self._read()
 
     @property
-    def first_error(self) -> SecurecomError | None:
-        """The first thing that went wrong with what was asked for."""
-        return None if self._orders is None else self._orders.first_error
+    def failure(self) -> SecurecomError | None:
+        """The first thing that went wrong with what a script asked for."""
+        is_script = self._patient and not self._stay
+        return self._orders.first_error if is_script and self._orders is not None else None
 
     def stop(self) -> None:
         """We are leaving: take no more orders. Events are still shown."""
@@ -220,7 +228,7 @@ class Lines(protocol.Protocol):
         """Write what is left, then close; fires when that is done."""
         self.stop()
         self._output.close()
-        if self.transport is None or self.is_gone:
+        if self.transport is None or self._is_gone:
             self._closed()
         return self.closed
 
@@ -348,8 +356,8 @@ class Lines(protocol.Protocol):
             self._gone()
 
     def _gone(self) -> None:
-        if not self.is_gone:
-            self.is_gone = True
+        if not self._is_gone:
+            self._is_gone = True
             self._output.stopProducing()
             self._closed()
             self._leave()

@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from securecom import limits
-from securecom.client.api import ClientApi, ClientState
+from securecom.client.api import ClientApi, ClientState, Launch
 from securecom.client.events import (
     ChatOver,
     ChatStarted,
@@ -44,6 +44,16 @@ class Order:
     tag: Any = None
     #: True for what the command line asked for: if it fails, a script has nothing left to do.
     essential: bool = field(default=False)
+
+
+def orders_of(launch: Launch) -> list[Order]:
+    """What the command line asks for."""
+    if launch.chat is None:
+        return []
+    orders = [Order(commands.CHAT, (launch.chat, None), essential=True)]
+    if launch.message is not None:
+        orders.append(Order(commands.SAY, launch.message, essential=True))
+    return orders
 
 
 #: Is told what became of an order: its result (a message's number, say), or why not.

@@ -7,12 +7,30 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from twisted.internet.interfaces import IPushProducer, ITransport
 from zope.interface import implementer
 
 from securecom import limits
 from securecom.errors import BadArgument, TooLong
+
+
+class LineSource(Protocol):
+    """Puts lines together from what comes in, in pieces."""
+
+    def feed(self, data: bytes) -> None:
+        """More of the input."""
+
+    def end(self) -> None:
+        """There is no more."""
+
+    def next(self) -> str | None:
+        """The next line, or None. :raises SecurecomError: for one that nothing can be done with."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is left of what was fed."""
 
 
 class Splitter:

@@ -174,12 +174,26 @@ def _add_session(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_frontend(group: argparse._ArgumentGroup) -> None:
-    language = group.add_mutually_exclusive_group()
-    language.add_argument(
-        "--plain", action="store_true", help="lines of text that never change afterwards (default)"
+    which = group.add_mutually_exclusive_group()
+    which.add_argument(
+        "--frontend",
+        metavar="NAME",
+        help="lines (default), json, or the name of one that another package brings "
+        "(docs/frontends.md)",
     )
-    language.add_argument(
-        "--json", action="store_true", help="one JSON object per line, in and out"
+    which.add_argument(
+        "--plain",
+        action="store_const",
+        const="lines",
+        dest="frontend",
+        help="the same as --frontend lines: lines of text that never change afterwards",
+    )
+    which.add_argument(
+        "--json",
+        action="store_const",
+        const="json",
+        dest="frontend",
+        help="the same as --frontend json: one JSON object per line, in and out",
     )
     group.add_argument(
         "--stay", action="store_true", help="keep running after the end of the input"

@@ -19,6 +19,7 @@ SIGNALLED = 128
 #: The nearest class on an error's line of descent counts.
 _CODES: dict[type[BaseException], int] = {
     errors.WhichProfile: USAGE,
+    errors.NoFrontend: USAGE,
     errors.CannotReach: UNREACHABLE,
     errors.ConnectionWasLost: UNREACHABLE,
     errors.ServerMismatch: WRONG_SERVER,

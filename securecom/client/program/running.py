@@ -1,10 +1,11 @@
-"""One run of the client: a core with its endpoints, standard input and output, and signals."""
+"""One run of the client: a core with its endpoints, a front-end, and signals."""
 
 from __future__ import annotations
 
 import os
 import random
 import signal
+import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Generator
@@ -23,30 +24,25 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
     IStreamServerEndpoint,
 )
-from twisted.internet.stdio import StandardIO
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from securecom import __version__, limits
-from securecom.client.api import Frontend
+from securecom import limits
+from securecom.client.api import Frontend, Launch
 from securecom.client.channels.enrol import enrol
 from securecom.client.channels.request_ways import ServerDials, ServerListens, Way
 from securecom.client.contacts import Contacts
 from securecom.client.coordination.engagement import ASK_THE_PERSON, Consent
-from securecom.client.events import Event, Online, Welcome
-from securecom.client.frontends import commands
-from securecom.client.frontends.jsonl import INTERFACE, Json
-from securecom.client.frontends.lines import Language, Lines
-from securecom.client.frontends.orders import Order
-from securecom.client.frontends.plain import Plain
+from securecom.client.events import Event, Online
 from securecom.client.profile.log_files import LogFiles
 from securecom.client.profile.own_key import OwnKey
 from securecom.client.profile.profile import Profile, RequestMode
 from securecom.client.program import standard_io, who
 from securecom.client.program.backing_up import Backups
+from securecom.client.program.choosing import Choice
 from securecom.client.program.deciding import Program
 from securecom.client.program.sealing import seal_in_a_process
 from securecom.client.program.visit import Visit
@@ -64,45 +60,33 @@ _log = Logger()
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
-def run(arguments: Namespace, someone: Member | Newcomer) -> int:
+def run(arguments: Namespace, someone: Member | Newcomer, choice: Choice) -> int:
     """Run a client until it is over; its exit code."""
-    return ClientRun(arguments, steady_reactor(), orders(arguments)).until_over(someone)
-
-
-def orders(arguments: Namespace) -> list[Order]:
-    """What the command line asks for."""
-    if arguments.chat is None:
-        return []
-    return [Order(commands.CHAT, (arguments.chat, None), essential=True)]
+    reactor = steady_reactor(in_asyncio=choice.uses_asyncio)
+    return ClientRun(arguments, reactor, choice, arguments.chat).until_over(someone)
 
 
 class ClientRun:
     """One run of the client.
 
-    :param first: orders to be carried out before any line is read.
+    :param choice: the front-end.
+    :param chat: the person to ask for a chat as soon as we are online.
+    :param message: what to send them first.
     """
 
-    def __init__(self, arguments: Namespace, reactor: Any, first: list[Order]) -> None:
+    def __init__(
+        self,
+        arguments: Namespace,
+        reactor: Any,
+        choice: Choice,
+        chat: Name | None = None,
+        message: str | None = None,
+    ) -> None:
         self._arguments, self._reactor = arguments, reactor
         self.is_terminal = os.isatty(standard_io.INPUT)
-        is_patient = arguments.json or not self.is_terminal
         self._attempts = _attempts(arguments, self.is_terminal)
-        self.visit = Visit(
-            reactor,
-            counts_errors=is_patient and not arguments.stay,
-            join=self._join,
-            core=self._core,
-            first=first,
-        )
-        self.lines = Lines(
-            language(arguments, self.is_terminal),
-            reactor,
-            self.wants_to_leave,
-            patient=is_patient,
-            stay=arguments.stay,
-            hide=standard_io.hide_typing if self.is_terminal else None,
-            kernel_lines=standard_io.is_line_mode(),
-        )
+        self.visit = Visit(reactor, join=self._join, core=self._core)
+        self.frontend = choice.make(Launch(arguments, reactor, self.wants_to_leave, chat, message))
 
     def until_over(self, someone: Member | Newcomer | None) -> int:
         """Run the reactor; the exit code."""
@@ -112,6 +96,8 @@ class ClientRun:
         self._reactor.callWhenRunning(self._open, someone)
         with standard_io.modes_kept():
             self._reactor.run()
+        if self.visit.fault is not None:  # where its screen was, there is a terminal again
+            print(f"securecom: {self.visit.fault}", file=sys.stderr)
         return codes[0]
 
     # --- what a run of another kind does differently ----------------------------------------
@@ -119,7 +105,7 @@ class ClientRun:
     def begin(self, someone: Member | Newcomer | None) -> None:
         """Input and output are there."""
         if someone is not None:
-            self.visit.begin(self.lines, someone)
+            self.visit.begin(self.frontend, someone)
 
     def heard(self, event: Event) -> None:
         """The core has shown an event."""
@@ -137,9 +123,7 @@ class ClientRun:
     def _open(self, someone: Member | Newcomer | None) -> None:
         for number in _SIGNALS:
             on_signal(self._reactor, number, self.visit.signalled, number)
-        on_signal(self._reactor, signal.SIGCONT, self.lines.continued)
-        StandardIO(self.lines, reactor=self._reactor)
-        self.lines.show(Welcome(INTERFACE, __version__))
+        self.visit.open(self.frontend)
         self.begin(someone)
 
     # --- the core ---------------------------------------------------------------------------
@@ -158,7 +142,7 @@ class ClientRun:
             member.identity,
             profile.server,
             contacts,
-            _ListenedTo(self.lines, self.heard),
+            _ListenedTo(self.frontend, self.heard),
             route,
             mode=profile.request,
             keeping=Keeping(OwnKey(profile), self._elsewhere, member.coming),
@@ -206,7 +190,7 @@ class ClientRun:
         )
 
     def _backups(self, profile: Profile) -> Backups:
-        return Backups(profile.folder, self.lines.ask_secret, self._elsewhere, seal_in_a_process)
+        return Backups(profile.folder, self.frontend.ask_secret, self._elsewhere, seal_in_a_process)
 
     def _elsewhere(self, call: Callable[[], Any]) -> Deferred[Any]:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), call)
@@ -255,19 +239,19 @@ def watch_clocks(client: Client, reactor: IReactorTime, wall: Callable[[], float
 
 
 class _ListenedTo:
-    """A `Frontend` for the core: the lines, while something else listens too."""
+    """A `Frontend` for the core: the user's, while something else listens too."""
 
-    def __init__(self, lines: Lines, heard: Callable[[Event], None]) -> None:
-        self._lines, self._heard = lines, heard
+    def __init__(self, frontend: Frontend, heard: Callable[[Event], None]) -> None:
+        self._frontend, self._heard = frontend, heard
 
     def show(self, event: Event) -> None:
         """Frontend."""
-        self._lines.show(event)
+        self._frontend.show(event)
         self._heard(event)
 
     def ask_secret(self, question: str) -> Deferred[str]:
         """Frontend."""
-        return self._lines.ask_secret(question)
+        return self._frontend.ask_secret(question)
 
 
 def _attempts(arguments: Namespace, is_terminal: bool) -> int | None:
@@ -275,17 +259,6 @@ def _attempts(arguments: Namespace, is_terminal: bool) -> int | None:
     if arguments.attempts is None:
         return None if is_terminal or arguments.stay else limits.ATTEMPTS
     return arguments.attempts or None
-
-
-def language(arguments: Namespace, is_terminal: bool) -> Language:
-    """What the front-end speaks."""
-    if arguments.json:
-        return Json()
-    return Plain(
-        lambda: time.strftime("%H:%M"),
-        lambda: standard_io.screen(standard_io.OUTPUT),
-        echoes=is_terminal and os.isatty(standard_io.OUTPUT),
-    )
 
 
 # --- Endpoints: TCP to the server and, in dial mode, from it -----------------------------------

@@ -16,12 +16,12 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from securecom import limits
-from securecom.client.api import ClientApi
+from securecom.client.api import ClientApi, UserFrontend
 from securecom.client.events import Left, Notice, problem
-from securecom.client.frontends.lines import Lines
-from securecom.client.frontends.orders import Order, readable
+from securecom.client.frontends.orders import readable
 from securecom.client.program import exits
 from securecom.client.program.who import Member, Newcomer
+from securecom.errors import SecurecomError
 
 #: The core's own deadline, and some time for the output's last lines.
 _DEADLINE = limits.EXIT_DEADLINE + limits.CLOSE_DEADLINE
@@ -46,42 +46,46 @@ class Core(Protocol):
 class Visit:
     """A run.
 
-    :param counts_errors: what went wrong with orders decides the exit code (a script's input).
     :param join: enrols.
     :param core: makes the client core of a member.
-    :param first: orders from the command line.
     """
 
     def __init__(
         self,
         clock: IReactorTime,
         *,
-        counts_errors: bool,
         join: Callable[[Newcomer], Deferred[Member]],
         core: Callable[[Member], Core],
-        first: list[Order],
     ) -> None:
         self._clock = clock
-        self._counts_errors = counts_errors
-        self._join, self._make_core, self._first = join, core, first
-        self._lines: Lines | None = None
+        self._join, self._make_core = join, core
+        self._frontend: UserFrontend | None = None
+        self._is_gone = False  # the front-end ended before it was asked to
+        self._is_closing = False
         self._core: Core | None = None
         self._code: int | None = None
         self._is_signalled = False
         self._deadline: IDelayedCall | None = None
+        #: Why the front-end broke, for whoever can still tell the user.
+        self.fault: SecurecomError | None = None
         #: Fires with the exit code.
         self.over: Deferred[int] = Deferred()
 
-    def begin(self, lines: Lines, someone: Member | Newcomer) -> None:
+    def open(self, frontend: UserFrontend) -> None:
+        """The front-end starts."""
+        self._frontend = frontend
+        ended = maybeDeferred(frontend.start)
+        ended.addErrback(self._broke).addCallback(self._frontend_ended)
+
+    def begin(self, frontend: UserFrontend, someone: Member | Newcomer) -> None:
         """Enrol if that is to be done, log in."""
-        self._lines = lines
         if isinstance(someone, Member):
             maybeDeferred(self._log_in, someone).addErrback(self._failed)
             return
         if someone.is_resumed:
-            lines.show(Notice("using the key of an enrolment that was not finished"))
+            frontend.show(Notice("using the key of an enrolment that was not finished"))
         where = someone.invitation.host
-        lines.show(Notice(f"enrolling at {where}; your key is {_fingerprint(someone)}"))
+        frontend.show(Notice(f"enrolling at {where}; your key is {_fingerprint(someone)}"))
         self._join(someone).addCallback(self._joined).addErrback(self._failed)
 
     def leave(self, code: int | None = None) -> None:
@@ -91,8 +95,8 @@ class Visit:
         """
         if self._deadline is None and not self.over.called:
             self._code = code
-            if self._lines is not None:
-                self._lines.stop()
+            if self._frontend is not None:
+                self._frontend.stop()
             self._deadline = self._clock.callLater(_DEADLINE, self._end)
             self._clock.callLater(0, self._leave)
 
@@ -106,25 +110,25 @@ class Visit:
     # --- the way in -------------------------------------------------------------------------
 
     def _joined(self, someone: Member) -> None:
-        if self._lines is not None:
-            self._lines.show(Notice(f"you are {someone.profile.name}; the invitation is spent"))
+        if self._frontend is not None:
+            self._frontend.show(Notice(f"you are {someone.profile.name}; the invitation is spent"))
         self._log_in(someone)
 
     def _log_in(self, someone: Member) -> None:
-        if self._lines is None or self._deadline is not None:
+        if self._frontend is None or self._deadline is not None:
             return
         for notice in someone.notices:
-            self._lines.show(Notice(notice))
+            self._frontend.show(Notice(notice))
         self._core = self._make_core(someone)
         self._core.done.addCallbacks(lambda _: self.leave(), self._failed)
         self._core.start()
-        self._lines.begin(self._core.main, self._first)
+        self._frontend.begin(self._core.main, someone.profile.folder)
 
     def _failed(self, failure: Failure) -> None:
         """Enrolment, log-in or the connection failed for good."""
         error = readable(failure)
-        if self._lines is not None and self._deadline is None:
-            self._lines.show(problem(error))
+        if self._frontend is not None and self._deadline is None:
+            self._frontend.show(problem(error))
         self.leave(exits.exit_code(error))
 
     # --- the way out ------------------------------------------------------------------------
@@ -136,12 +140,26 @@ class Visit:
             self._core.leave().addBoth(lambda _: self._close())
 
     def _close(self) -> None:
-        if self._lines is None or self.over.called:
+        if self._frontend is None or self.over.called:
             self._end()
             return
         self._code = self._exit_code()
-        self._lines.show(Left(self._code))
-        self._lines.close().addBoth(lambda _: self._end())
+        self._is_closing = True
+        self._frontend.show(Left(self._code))
+        if self._is_gone:
+            self._end()
+        else:
+            self._frontend.close()
+
+    def _broke(self, failure: Failure) -> None:
+        self.fault = readable(failure)
+
+    def _frontend_ended(self, _: None) -> None:
+        self._is_gone = True
+        if self._is_closing:
+            self._end()
+        else:
+            self.leave()
 
     def _end(self) -> None:
         if self._deadline is not None and self._deadline.active():
@@ -152,11 +170,9 @@ class Visit:
     def _exit_code(self) -> int:
         if self._code is not None:
             return self._code
-        if self._lines is None:
+        if self._frontend is None:
             return exits.OK
-        if self._lines.is_gone:
-            return exits.FIXABLE
-        return exits.exit_code(self._lines.first_error if self._counts_errors else None)
+        return exits.FIXABLE if self._is_gone else exits.exit_code(self._frontend.failure)
 
 
 def _fingerprint(someone: Newcomer) -> str:

@@ -26,10 +26,19 @@ class LinesCase(SynchronousTestCase):
         self.leaves = 0
         self.role = ScriptedCore()
         self.transport = StringTransport()
-        self.lines = Lines(
-            self.language(), self.clock, self._leave, patient=self.patient, stay=self.stay
-        )
+        self.first: list[Order] = []
+        self.lines = self.make_lines()
         self.lines.makeConnection(self.transport)
+
+    def make_lines(self) -> Lines:
+        return Lines(
+            self.language(),
+            self.clock,
+            self._leave,
+            patient=self.patient,
+            stay=self.stay,
+            first=self.first,
+        )
 
     def language(self) -> Language:
         return Plain(lambda: "08:05")
@@ -38,7 +47,8 @@ class LinesCase(SynchronousTestCase):
         self.leaves += 1
 
     def begin(self, *first: Order) -> None:
-        self.lines.begin(self.role, list(first))
+        self.first += first
+        self.lines.begin(self.role)
         self.clock.advance(0)
 
     @property

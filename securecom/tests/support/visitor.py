@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -19,7 +21,7 @@ from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Plain
 from securecom.client.profile.profile import IDENTITY_FILE, Profile
 from securecom.client.program.running import NameHeard, join
-from securecom.client.program.visit import Visit
+from securecom.client.program.visit import Core, Visit
 from securecom.client.program.who import Member, Newcomer
 from securecom.client.service import Client
 from securecom.identity import Identity, Name
@@ -40,13 +42,16 @@ class Visitor:
     ) -> None:
         self.server, self.attempts = server, attempts
         clock = server.network.clock
-        self.visit = Visit(
-            clock, counts_errors=patient, join=self.join, core=self.core, first=first or []
+        self.codes: list[int] = []
+        self.make_visit(clock, self.core)
+        self.lines = Lines(
+            Plain(lambda: "08:05"), clock, self.visit.leave, patient=patient, first=first or ()
         )
-        self.lines = Lines(Plain(lambda: "08:05"), clock, self.visit.leave, patient=patient)
         self.transport = StringTransport()
         self.lines.makeConnection(self.transport)
-        self.codes: list[int] = []
+
+    def make_visit(self, clock: Clock, core: Callable[[Member], Core]) -> None:
+        self.visit = Visit(clock, join=self.join, core=core)
         self.visit.over.addCallback(self.codes.append)
 
     def core(self, member: Member) -> Client:
@@ -97,6 +102,7 @@ class Visitor:
         return heard.name.addCallback(lambda name: client.leave().addCallback(lambda _: name))
 
     def begin(self, someone: Member | Newcomer) -> None:
+        self.visit.open(self.lines)
         self.visit.begin(self.lines, someone)
         self.server.network.pump()
 
