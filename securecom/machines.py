@@ -26,16 +26,18 @@ def lasting(
     machine: TypeMachine[Inputs, Core],
     mend: Callable[[Inputs, Core, SecurecomError], None],
     entered: Callable[[Core, str], None] | None = None,
+    settled: Callable[[Core], None] | None = None,
 ) -> Callable[[Core], Inputs]:
     """Return a factory whose machines survive exceptions in their outputs.
 
     :param mend: called when an output has raised, before any waiting input. It makes an input that
         leads to an end from every state, and releases what the output may have left behind.
     :param entered: called with the name of each state that an input leads to, before the outputs.
+    :param settled: called after each input, when its outputs and `mend` are done.
     """
 
     def begin(core: Core) -> Inputs:
-        return cast(Inputs, _Queue(machine(core), core, mend, entered))
+        return cast(Inputs, _Queue(machine(core), core, mend, entered, settled))
 
     return begin
 
@@ -49,8 +51,10 @@ class _Queue(Generic[Inputs, Core]):
         core: Core,
         mend: Callable[[Inputs, Core, SecurecomError], None],
         entered: Callable[[Core, str], None] | None,
+        settled: Callable[[Core], None] | None,
     ) -> None:
         self._machine, self._core, self._mend = machine, core, mend
+        self._settled = settled
         self._waiting: deque[Callable[[], Any]] = deque()
         self._is_busy = False
         if entered is not None:
@@ -76,6 +80,15 @@ class _Queue(Generic[Inputs, Core]):
         return result
 
     def _carry_out(self, put: Callable[[], Any]) -> Any:
+        result = self._put(put)
+        if self._settled is not None:
+            try:
+                self._settled(self._core)
+            except Exception:  # the inputs that wait have to be made all the same
+                our_fault(Failure())
+        return result
+
+    def _put(self, put: Callable[[], Any]) -> Any:
         try:
             return put()
         except Exception as error:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from twisted.internet.defer import Deferred
 
@@ -34,6 +34,7 @@ from securecom.client.events import (
     Requests,
     SafetyCode,
     SafetyNumber,
+    StateWord,
     Users,
     Whois,
     WordsToCompare,
@@ -117,6 +118,11 @@ class ClientState(Enum):
     ASKING = "a request of ours is open"
     OPENING = "both agreed, and the chat is being set up"
     CHAT = "in a chat"
+
+    @property
+    def word(self) -> StateWord:
+        """The state as events tell it."""
+        return cast(StateWord, self.name.lower())
 
 
 def not_now(state: ClientState) -> NotNow:

@@ -19,6 +19,8 @@ Word = Literal["yes", "no"]
 WordsState = Literal["off", "asked-by-me", "asked-by-peer", "agreed", "shown"]
 #: How the log of a chat stands. It is kept only while it is "on".
 LogState = Literal["off", "asked-by-me", "asked-by-peer", "on"]
+#: What a client is doing: the members of `api.ClientState`, as words.
+StateWord = Literal["offline", "idle", "asked", "asking", "opening", "chat"]
 #: How a chat came to its end: one of us said so inside it, the time that both had agreed to was
 #: over, or it just stopped.
 Ending = Literal["by-me", "by-peer", "time-up", "cut-off"]
@@ -64,6 +66,19 @@ class Offline(Event):
     kind: ClassVar[str] = "offline"
     why: str
     retry_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged(Event):
+    """The client is doing something else than before; it comes after what led there.
+
+    `name`: the person who asks us, whom we ask, or with whom the chat is; None: nobody.
+    """
+
+    kind: ClassVar[str] = "state"
+    state: StateWord
+    before: StateWord
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +250,21 @@ class BlockList(Event):
 # --- A chat, from both having agreed to its end -----------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatEvent(Event):
+    """Something that belongs to one chat, so that a scrollback can be kept for each person.
+
+    `chat`: 1 for the first chat since the client was started, then 2, 3, …; the server and the
+    peer never see it. `at`: when it happened, in Unix seconds. Neither says what happened, so
+    events that differ in nothing else are equal.
+    """
+
+    chat: int = field(default=0, compare=False)
+    at: int = field(default=0, compare=False)
+
+
 @dataclass(frozen=True, slots=True)
-class ChatOpening(Event):
+class ChatOpening(ChatEvent):
     """Both agreed; the end-to-end session is being set up."""
 
     kind: ClassVar[str] = "chat-opening"
@@ -244,7 +272,7 @@ class ChatOpening(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ChatStarted(Event):
+class ChatStarted(ChatEvent):
     """The end-to-end session stands. The caller is the first to speak.
 
     `chat_seconds`: how long it lasts, if it has an end.
@@ -259,7 +287,7 @@ class ChatStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class TimeLeft(Event):
+class TimeLeft(ChatEvent):
     """The chat ends by itself in so many seconds."""
 
     kind: ClassVar[str] = "time-left"
@@ -285,7 +313,7 @@ class ChatLogState(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Message(Event):
+class Message(ChatEvent):
     """The peer said something."""
 
     kind: ClassVar[str] = "message"
@@ -294,25 +322,27 @@ class Message(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Said(Event):
-    """A message of ours. `held`: it waits until the caller has spoken."""
+class Said(ChatEvent):
+    """A message of ours to `name`. `held`: it waits until the caller has spoken."""
 
     kind: ClassVar[str] = "said"
+    name: str
     number: int
     text: str
     held: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered(Event):
+class Delivered(ChatEvent):
     """The peer's client has shown the message with this number."""
 
     kind: ClassVar[str] = "delivered"
+    name: str
     number: int
 
 
 @dataclass(frozen=True, slots=True)
-class ChatOver(Event):
+class ChatOver(ChatEvent):
     """The chat is over and its keys are gone. `undelivered`: numbers without a receipt; `unsent`:
     those of them that were kept back until the end.
     """
@@ -364,7 +394,7 @@ class WordsToCompare(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ComparisonResult(Event):
+class ComparisonResult(ChatEvent):
     """One of the two said what the comparison came to. A peer's word changes no trust of ours."""
 
     kind: ClassVar[str] = "compared"

@@ -40,7 +40,7 @@ from securecom.client.events import Connecting, Offline
 from securecom.client.main_role import BackUp, MainRole
 from securecom.client.my_account import MyAccount
 from securecom.client.rotation import Keeping, Rotation
-from securecom.client.terms import KeptChoices, duration, shown_time
+from securecom.client.terms import KeptChoices, duration, shown_time, unix_time
 from securecom.control import our_fault
 from securecom.errors import (
     ConnectionWasLost,
@@ -73,6 +73,7 @@ class Client:
     :param kept: the person's settings.
     :param clock: for durations; nobody sets it.
     :param wall: what the clock on the wall shows, see `terms.shown_time`.
+    :param unix_time: the same clock in Unix seconds.
     """
 
     def __init__(
@@ -98,10 +99,11 @@ class Client:
         logs: Logs | None = None,
         kept: KeptChoices = _NOT_KEPT,
         wall: Callable[[], float] = shown_time,
+        unix_time: Callable[[], float] = unix_time,
     ) -> None:
         #: Fires when the client is done: logged out, or failed for good with the reason.
         self.done: Deferred[None] = Deferred()
-        self._station = Station(identity, server, contacts, frontend, clock, logs)
+        self._station = Station(identity, server, contacts, frontend, clock, unix_time, logs)
         self._coordinator = Coordinator(self._station, consent)
         self._daemon = DaemonRole(self._station, self._coordinator, way, Backoff(random))
         self._secure = tls.standard_client(identity, server)

@@ -119,6 +119,9 @@ _SPAN = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 DAY = 86_400
 
+#: The wall clock in seconds since 1970, for what has a date.
+unix_time: Callable[[], float] = time.time
+
 
 @dataclass(frozen=True)
 class AvailabilityTerms:

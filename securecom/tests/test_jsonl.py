@@ -102,7 +102,9 @@ class JsonOutTests(SynchronousTestCase):
         text = HOSTILE + "\x7f\u0080ä\U0001f600"
         [line] = Json().lines(e.Message("bob", text))
         self.assertTrue(line.isascii() and line.isprintable())
-        self.assertEqual(json.loads(line), {"event": "message", "name": "bob", "text": text})
+        self.assertEqual(
+            json.loads(line), {"event": "message", "chat": 0, "at": 0, "name": "bob", "text": text}
+        )
 
     def test_a_success(self) -> None:
         [result] = Json().answer(Order(commands.STOP, tag=7), None, None)

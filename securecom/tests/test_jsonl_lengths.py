@@ -96,7 +96,7 @@ class LengthTests(SynchronousTestCase):
     # Promise R85
     def test_a_message_of_nothing_but_delete_characters(self) -> None:
         text = "\x7f" * limits.MAX_TEXT
-        for event in (Message("m" * limits.MAX_NAME, text), Said(10**9, text, True)):
+        for event in (Message("m" * limits.MAX_NAME, text), Said("bob", 10**9, text, True)):
             self.assertEqual(len(self.check(event)), 2)
 
     # Promise R86

@@ -386,10 +386,10 @@ class PatienceTests(OrdersCase):
         self.role.begin_chat("bob")
         for number in range(1, limits.MAX_UNDELIVERED + 1):
             self.take(commands.SAY, "x")
-            self.orders.heard(Said(number, "x", False))
+            self.orders.heard(Said("bob", number, "x", False))
         self.take(commands.SAY, "one more")
         self.assertEqual(len(self.role.calls), limits.MAX_UNDELIVERED)
-        self.orders.heard(Delivered(1))
+        self.orders.heard(Delivered("bob", 1))
         self.clock.advance(0)
         self.assertEqual(self.role.calls[-1], ("say", "one more"))
 
@@ -404,14 +404,14 @@ class PatienceTests(OrdersCase):
         self.role.is_opening = True
         self.assertFalse(self.orders.is_done, "a chat is being set up")
         self.role.is_opening = False
-        self.orders.heard(Said(1, "x", False))
+        self.orders.heard(Said("bob", 1, "x", False))
         self.assertFalse(self.orders.is_done, "a receipt is outstanding")
-        self.orders.heard(Delivered(1))
+        self.orders.heard(Delivered("bob", 1))
         self.assertTrue(self.orders.is_done)
 
     def test_a_chat_that_ends_leaves_no_receipt_outstanding(self) -> None:
         self.log_in()
-        self.orders.heard(Said(1, "x", False))
+        self.orders.heard(Said("bob", 1, "x", False))
         self.orders.heard(ChatOver("bob", "cut-off", [1]))
         self.assertTrue(self.orders.is_done)
         self.assertIsInstance(self.orders.first_error, NotDelivered)

@@ -96,9 +96,9 @@ class PlainTests(SynchronousTestCase):
     def test_a_receipt_on_a_terminal_needs_no_number_if_it_is_the_last_ones(self) -> None:
         language = plain(echoes=True)
         for number in (1, 2):
-            language.lines(e.Said(number, "hi", False))
-        self.assertEqual(language.lines(e.Delivered(1)), ["08:05  -- 1 delivered"])
-        self.assertEqual(language.lines(e.Delivered(2)), ["08:05  -- delivered"])
+            language.lines(e.Said("bob", number, "hi", False))
+        self.assertEqual(language.lines(e.Delivered("bob", 1)), ["08:05  -- 1 delivered"])
+        self.assertEqual(language.lines(e.Delivered("bob", 2)), ["08:05  -- delivered"])
 
     # Promise T68
     def test_every_line_of_a_peers_text_bears_the_name(self) -> None:
@@ -165,11 +165,11 @@ class PlainTests(SynchronousTestCase):
         self.assertEqual(len(plain().lines(e.Message("bob", "x" * 5000))), 1)
 
     def test_own_messages_are_shown_where_nothing_echoes_them(self) -> None:
-        self.assertEqual(plain().lines(e.Said(1, "hi", False)), ["08:05  > hi"])
-        self.assertEqual(plain(echoes=True).lines(e.Said(1, "hi", False)), [])
+        self.assertEqual(plain().lines(e.Said("bob", 1, "hi", False)), ["08:05  > hi"])
+        self.assertEqual(plain(echoes=True).lines(e.Said("bob", 1, "hi", False)), [])
 
     def test_what_is_kept_back_is_said(self) -> None:
-        [kept] = plain(echoes=True).lines(e.Said(7, "hi", True))
+        [kept] = plain(echoes=True).lines(e.Said("bob", 7, "hi", True))
         self.assertIn("7 waits until the other person has written", kept)
 
     def test_the_callee_learns_who_starts(self) -> None:
@@ -224,7 +224,7 @@ class PlainTests(SynchronousTestCase):
             e.BlockList((bob, carol)): "2 blocked: bob (verified), carol (never met)",  # type: ignore[arg-type]
             e.BlockList(()): "you have blocked nobody",  # type: ignore[arg-type]
             e.ChatOpening("bob"): "bob and you agreed",
-            e.Delivered(3): "3 delivered",
+            e.Delivered("bob", 3): "3 delivered",
             e.Welcome(1, "1.2"): "securecom 1.2; /help",
             e.Left(0): "bye",
             e.Left(6): "bye (exit code 6)",

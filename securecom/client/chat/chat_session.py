@@ -227,13 +227,13 @@ class ChatSession(Connection, amp.CommandLocator):
 
     def send_now(self, number: int, text: str) -> None:
         """Show that it is on its way, and later that it arrived."""
-        self._owner.show(Said(number, text, held=False))
+        self._owner.show(Said(self._agreement.peer, number, text, held=False))
         self._send(number, text)
 
     def hold_back(self, number: int, text: str) -> None:
         """Show that it waits."""
         self._outbox.hold_back(number, text)
-        self._owner.show(Said(number, text, held=True))
+        self._owner.show(Said(self._agreement.peer, number, text, held=True))
 
     def send_held(self) -> None:
         """In the order in which it was typed."""
@@ -341,7 +341,7 @@ class ChatSession(Connection, amp.CommandLocator):
     def _receipted(self, number: int) -> None:
         self._outbox.delivered(number)
         self.log.delivered(number)
-        self._owner.show(Delivered(number))
+        self._owner.show(Delivered(self._agreement.peer, number))
 
     def _not_taken(self, failure: Failure, command: type[amp.Command]) -> None:
         """A refusal ends the chat; for a lost connection `lost` does."""

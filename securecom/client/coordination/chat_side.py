@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -13,11 +15,13 @@ from securecom.client.coordination import outcomes
 from securecom.client.coordination.engagement import Engagement, Grant
 from securecom.client.coordination.station import Station
 from securecom.client.events import (
+    ChatEvent,
     ChatOpening,
     ChatOver,
     ChatStarted,
     ComparisonResult,
     Ending,
+    Event,
     KeyFollowed,
     RequestOver,
     Trust,
@@ -33,6 +37,7 @@ class OpenChat:
 
     :param grant: its stream, what we knew of the peer's key before, and what led to it.
     :param stands: fires when it stands.
+    :param number: of the chats since the client was started, this is which one.
     """
 
     def __init__(
@@ -42,10 +47,11 @@ class OpenChat:
         stands: Deferred[None],
         station: Station,
         life: Engagement,
+        number: int,
     ) -> None:
         self.peer = agreement.peer
         self.stands = stands
-        self.show = station.show
+        self._number = number
         self.session = ChatSession(agreement, self, station.clock, station.logs)
         self._agreement, self._grant = agreement, grant
         self._station, self._life = station, life
@@ -54,6 +60,12 @@ class OpenChat:
         #: The front-end knows of this chat, and has to hear of its end.
         self.is_shown = False
         self._stream = self._line.open_stream(grant.stream)
+
+    def show(self, event: Event) -> None:
+        """Tell the person; what belongs to this chat says so, and when it happened."""
+        if isinstance(event, ChatEvent):
+            event = replace(event, chat=self._number, at=int(self._station.unix_time()))
+        self._station.show(event)
 
     def begin(self) -> None:
         """Set up the end-to-end session in the stream."""
@@ -179,6 +191,7 @@ class ChatSide:
         self.chat: OpenChat | None = None
         self._grant: Grant | None = None  # until the chat is over
         self._was_asked_for = False
+        self._count = 0  # of chats so far
         self._ends: list[Deferred[None]] = []
 
     def begin(self, grant: Grant, peer: Name, stands: Deferred[None], asked_for: bool) -> None:
@@ -195,8 +208,9 @@ class ChatSide:
             grant.terms,
         )
         self._grant, self._was_asked_for = grant, asked_for
-        self.chat = OpenChat(agreement, grant, stands, station, self.life)
-        station.show(ChatOpening(peer))
+        self._count += 1
+        self.chat = OpenChat(agreement, grant, stands, station, self.life, self._count)
+        self.chat.show(ChatOpening(peer))
         self.chat.begin()
 
     def stood(self) -> None:
@@ -219,7 +233,7 @@ class ChatSide:
             if chat.is_shown:
                 self._station.show(problem(error))
                 unsent = chat.session.unsent
-                self._station.show(ChatOver(chat.peer, "cut-off", chat.session.undelivered, unsent))
+                chat.show(ChatOver(chat.peer, "cut-off", chat.session.undelivered, unsent))
             elif self._was_asked_for:
                 self._station.show(RequestOver(chat.peer, outcomes.word_of(error)))
             chat.give_up(error)
@@ -239,7 +253,7 @@ class ChatSide:
                 failed = outcomes.chat_failed(f"the chat with {chat.peer} was cut", error)
                 self._station.show(problem(failed))
             unsent = chat.session.unsent
-            self._station.show(ChatOver(chat.peer, ending, undelivered, unsent))
+            chat.show(ChatOver(chat.peer, ending, undelivered, unsent))
             self._station.tell_missed()
         for done in ends:
             done.callback(None)

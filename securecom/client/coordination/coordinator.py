@@ -74,7 +74,8 @@ class Coordinator:
         self._deciding = DecidingSide(station, consent)
         self._asked = AskedSide(station, self._waiting)
         self._chats = ChatSide(station)
-        self._sides = Sides(self._asking, self._deciding, self._asked, self._chats, self._waiting)
+        sides = (self._asking, self._deciding, self._asked, self._chats, self._waiting)
+        self._sides = Sides(*sides, station.show)
         self._strangers = _Strangers(station.clock.seconds)
         self._life: Engagement = engagement_states.begin(self._sides)
         self._asking.life = self._deciding.life = self._life

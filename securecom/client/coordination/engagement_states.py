@@ -16,12 +16,14 @@ Every input is taken in every state, and here alone it is decided what does not 
 of the user's is answered with `NotNow`, an offer with "busy", a chat that nobody wants is ended
 at the server, and what comes late changes nothing.
 
-Which state this is for a front-end, `Sides.state` says. An output that raises ends whatever is
-going on (`broke`), so that nobody is engaged for ever.
+Which state this is for a front-end, `Sides.state` says, and a `StateChanged` event when it is
+another one. An output that raises ends whatever is going on (`broke`), so that nobody is engaged
+for ever.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from automat import TypeMachineBuilder
@@ -41,9 +43,10 @@ from securecom.client.coordination.engagement import (
     Waiting,
     Withdrawn,
 )
-from securecom.client.events import Ending
+from securecom.client.events import Ending, Event, StateChanged
 from securecom.control import our_fault
 from securecom.errors import ChatFailed, SecurecomError, WasCancelled
+from securecom.identity import Name
 from securecom.machines import lasting
 
 #: What a front-end may know of each state.
@@ -70,11 +73,32 @@ class Sides:
     asked: AskedSide
     chats: ChatSide
     waiting: Waiting
+    show: Callable[[Event], None]
     state: ClientState = ClientState.OFFLINE
+    _told: ClientState = ClientState.OFFLINE
 
     def entered(self, state: str) -> None:
         """The machine is in this state now."""
         self.state = _STATES[state]
+
+    def settled(self) -> None:
+        """All that led to the state is done and shown: tell the front-end where that is."""
+        if self.state is not self._told:
+            before, self._told = self._told, self.state
+            self.show(StateChanged(self.state.word, before.word, self._other()))
+
+    def _other(self) -> Name | None:
+        """The person whom the state is about."""
+        match self.state:
+            case ClientState.ASKED:
+                return None if self.asked.open is None else self.asked.open.caller
+            case ClientState.ASKING:
+                return self.asking.callee
+            case ClientState.OPENING | ClientState.CHAT:
+                if self.chats.chat is not None:
+                    return self.chats.chat.peer
+                return None if self.asked.accepted is None else self.asked.accepted.caller
+        return None
 
     def give_up(self, error: SecurecomError) -> None:
         """A fault of ours: whatever is going on ends, and everybody who waits hears of it."""
@@ -430,4 +454,4 @@ def _mend(engagement: Engagement, _: Sides, error: SecurecomError) -> None:
 
 
 #: An engagement of these sides, off line.
-begin = lasting(machine, _mend, Sides.entered)
+begin = lasting(machine, _mend, Sides.entered, Sides.settled)

@@ -57,7 +57,8 @@ class ServerLine(Protocol):
 @dataclass(eq=False)
 class Station:
     """`server` is the server's id (32 bytes); `name` and `line` are there while we are online;
-    `logs` is where logs go that both agreed to, if there is a place.
+    `logs` is where logs go that both agreed to, if there is a place; `unix_time` says when
+    events of a chat happen.
     """
 
     identity: Identity
@@ -65,6 +66,7 @@ class Station:
     contacts: Contacts
     frontend: Frontend
     clock: IReactorTime
+    unix_time: Callable[[], float]
     logs: Logs | None = None
     missed: MissedRequests = field(init=False)
     #: Called when somebody's key was pinned whom we had never met.

@@ -293,7 +293,7 @@ class Plain:
         if isinstance(event, Said):
             self._last_said = event.number
             return words(event)[1:]
-        if event == Delivered(self._last_said):
+        if isinstance(event, Delivered) and event.number == self._last_said:
             return [(FRAME, "delivered")]  # the line above: a number would say nothing more
         return words(event)
 

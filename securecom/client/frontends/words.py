@@ -136,6 +136,11 @@ def _(event: e.Offline) -> list[Line]:
 
 
 @words.register
+def _(event: e.StateChanged) -> list[Line]:
+    return []  # the events before it say what happened
+
+
+@words.register
 def _(event: e.RequestChannelState) -> list[Line]:
     if not event.up:
         return [(FACT, "the request channel is down: chat requests cannot reach you for now")]

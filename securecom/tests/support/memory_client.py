@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 
 from securecom.client.channels.request_ways import ServerDials, ServerListens, Way
 from securecom.client.contacts import Contacts
-from securecom.client.events import Event
+from securecom.client.events import Event, StateChanged
 from securecom.client.service import Client
 from securecom.errors import NotNow
 from securecom.identity import Identity, Name
@@ -24,13 +24,18 @@ class RecordingFrontend:
     """The front-end."""
 
     def __init__(self) -> None:
+        #: All but what `states` holds: that comes with whatever changes the state.
         self.events: list[Event] = []
+        self.states: list[StateChanged] = []
         self.secrets: list[str] = []
         self.questions: list[str] = []
         self.on_event: Callable[[Event], object] = lambda event: None
 
     def show(self, event: Event) -> None:
-        self.events.append(event)
+        if isinstance(event, StateChanged):
+            self.states.append(event)
+        else:
+            self.events.append(event)
         self.on_event(event)
 
     def ask_secret(self, question: str) -> Deferred[str]:
@@ -77,6 +82,7 @@ class MemoryClient:
             way=way_of(how, network),
             clock=network.clock,
             random=lambda: 0.0,
+            unix_time=network.clock.seconds,
             **{"available": True, **settings},
         )
         self.main = self.client.main
