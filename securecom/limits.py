@@ -365,6 +365,20 @@ TASKS_GATHERED = 64
 #: this.
 MAX_RELAY_BUFFER = 256 * 1024
 
+# --- calling a person who is not looking ----------------------------------------------------
+
+#: Rings in RING_WINDOW seconds at most, whatever peers do: enough for every request that the client
+#: shows in that time, too few to be a nuisance.
+RINGS = 6
+RING_WINDOW = 60.0
+#: Where the terminal does not say whether it has the focus: somebody who typed so recently is
+#: looking.
+LOOKING = 60.0
+#: The highest number in the terminal's title.
+MAX_UNSEEN = 99
+#: Seconds after which a notify-send that does not end is killed.
+NOTIFY_DEADLINE = 5.0
+
 # --- client ---------------------------------------------------------------------------------
 
 #: Back-off between attempts to reconnect: first, factor, last.

@@ -39,7 +39,7 @@ from securecom.client.events import (
     Whois,
     WordsToCompare,
 )
-from securecom.client.terms import AvailabilityTerms, Pause
+from securecom.client.terms import AvailabilityTerms, Choices, Pause
 from securecom.errors import NotNow, SecurecomError
 from securecom.identity import Name
 
@@ -286,6 +286,10 @@ class ChatLogApi(Protocol):
 
 class SettingsApi(Protocol):
     """What the user has chosen for good."""
+
+    @property
+    def choices(self) -> Choices:
+        """What is chosen, as values."""
 
     def all(self) -> AllSettings:
         """Every setting and its value."""

@@ -8,7 +8,7 @@ from securecom import limits
 from securecom.client import events
 from securecom.client.coordination.station import Station
 from securecom.client.presence import Presence
-from securecom.client.terms import Choices, KeptChoices
+from securecom.client.terms import Choices, KeptChoices, switch
 from securecom.errors import BadArgument
 
 _ABOUT = {
@@ -16,6 +16,9 @@ _ABOUT = {
     "know), nobody",
     "busy": "who of them sees that you are busy; to others you seem offline: nobody, people, "
     "to NAME NAME",
+    "notify": "what calls you when you are not looking, never with a word of what was said: off, "
+    "bell, terminal (bell and a notification by the terminal), desktop (bell and notify-send)",
+    "notify-names": "whether a notification says who it is about: on, off",
 }
 
 
@@ -26,10 +29,20 @@ class Settings:
         self._station, self._presence = station, presence
         self._keep = kept.keep
 
+    @property
+    def choices(self) -> Choices:
+        """The same as values."""
+        return self._presence.choices
+
     def all(self) -> events.AllSettings:
         """What is chosen now."""
         choices = self._presence.choices
-        values = {"ask": choices.ask, "busy": str(choices.busy)}
+        values = {
+            "ask": choices.ask,
+            "busy": str(choices.busy),
+            "notify": choices.notify,
+            "notify-names": switch(choices.notify_names),
+        }
         return events.AllSettings([events.Setting(n, v, _ABOUT[n]) for n, v in values.items()])
 
     def change(self, text: str) -> Deferred[events.AllSettings]:

@@ -28,15 +28,18 @@ def duration(seconds: int) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
-# --- settings: who may ask at all, and who learns that one is busy ----------------------------
+# --- settings: who may ask at all, who learns that one is busy, and what rings ----------------
 # ask anyone|people|nobody        busy nobody|people|to NAME...
+# notify off|bell|terminal|desktop        notify-names on|off
 #
 # As typed behind `/set`, and as kept in the profile. `people` are those whose key is pinned. Names
 # come after `to`, so `people` can never be mistaken for one.
 
 Ask = Literal["anyone", "people", "nobody"]
+Notify = Literal["off", "bell", "terminal", "desktop"]
 
 _ASK = ("anyone", "people", "nobody")
+_NOTIFY = ("off", "bell", "terminal", "desktop")
 _HINT = "Nothing was changed."
 
 
@@ -58,10 +61,15 @@ NOBODY = BusyAudience()
 
 @dataclass(frozen=True)
 class Choices:
-    """`ask`: who may ask, however available one is. `busy`: who is told that one is busy."""
+    """`ask`: who may ask, however available one is. `busy`: who is told that one is busy.
+
+    `notify`: what calls a person who is not looking; `notify_names`: it says who it is about.
+    """
 
     ask: Ask = "anyone"
     busy: BusyAudience = NOBODY
+    notify: Notify = "bell"
+    notify_names: bool = False
 
     def changed(self, text: str) -> Choices:
         """These, but for the one that the text names.
@@ -74,6 +82,10 @@ class Choices:
                 return replace(self, ask=read_ask(value.strip()))
             case "busy":
                 return replace(self, busy=read_busy(value))
+            case "notify":
+                return replace(self, notify=read_notify(value.strip()))
+            case "notify-names":
+                return replace(self, notify_names=read_switch("notify-names", value.strip()))
         raise BadArgument("there is no such setting", _HINT, ("set", ""))
 
 
@@ -96,6 +108,27 @@ def read_busy(text: str) -> BusyAudience:
         case ["to", _, *_]:
             return BusyAudience(names=read_names(words[1:], _HINT))
     raise BadArgument("busy has to be nobody, people, or to and names", _HINT)
+
+
+def read_notify(text: str) -> Notify:
+    """:raises BadArgument: for anything else than one of the four words."""
+    word = text.lower()
+    if word not in _NOTIFY:
+        raise BadArgument("notify has to be off, bell, terminal or desktop", _HINT)
+    return cast(Notify, word)
+
+
+def read_switch(name: str, text: str) -> bool:
+    """:raises BadArgument: for anything else than on or off."""
+    word = text.lower()
+    if word not in ("on", "off"):
+        raise BadArgument(f"{name} has to be on or off", _HINT)
+    return word == "on"
+
+
+def switch(is_on: bool) -> str:
+    """As it is typed."""
+    return "on" if is_on else "off"
 
 
 def _nowhere(_: Choices) -> None:

@@ -96,6 +96,7 @@ class MakingTests(BackingUpCase):
         """Another machine must not take over what names a file, as `Profile.portable` says."""
         here = {"folder", "identity", "on_request"}
         along = {"name", "host", "port", "server", "request", "available", "ask", "busy"}
+        along |= {"notify", "notify_names"}
         self.assertEqual({field.name for field in dataclasses.fields(Profile)}, here | along)
 
     def test_who_has_met_nobody_has_a_backup_too(self) -> None:

@@ -128,7 +128,13 @@ class ProfileTests(ProfileCase):
             if "=" not in line or line.startswith("#"):
                 continue
             key = line.split(" ")[0]
-            if key not in ("on_request", "ask", "busy"):  # which came later
+            if key not in (
+                "on_request",
+                "ask",
+                "busy",
+                "notify",
+                "notify_names",
+            ):  # which came later
                 self.assertIn(f"{key} is missing", self.refused(text.replace(line + "\n", "")))
             number = text.splitlines().index(line) + 1
             for bad in ("[]", "3.5"):
@@ -136,7 +142,11 @@ class ProfileTests(ProfileCase):
                 self.assertIn(f"line {number}: {key}", told)
 
     def test_a_profile_from_before_there_were_choices(self) -> None:
-        lines = [line for line in self.text().splitlines() if not line.startswith(("ask", "busy"))]
+        lines = [
+            line
+            for line in self.text().splitlines()
+            if not line.startswith(("ask", "busy", "notify"))
+        ]
         (self.folder / PROFILE_FILE).write_text("\n".join(lines))
         self.assertEqual(read_profile(self.folder), self.profile())
         self.assertEqual(read_profile(self.folder).choices, Choices())
@@ -146,10 +156,12 @@ class ProfileTests(ProfileCase):
         """Also what was changed meanwhile, by hand or by another client."""
         profile = self.profile()
         replace(profile, available=True, port=1).save()
-        profile.keep(Choices("people", BusyAudience(names=(Name("bob"),))))
+        busy = BusyAudience(names=(Name("bob"),))
+        profile.keep(Choices("people", busy, "terminal", notify_names=True))
         kept = read_profile(self.folder)
         expected = replace(profile, available=True, port=1, ask="people")
-        self.assertEqual(kept, replace(expected, busy=BusyAudience(names=(Name("bob"),))))
+        expected = replace(expected, busy=busy, notify="terminal", notify_names=True)
+        self.assertEqual(kept, expected)
         self.assertEqual((self.folder / PROFILE_FILE).stat().st_mode & 0o777, 0o600)
 
     def test_choices_do_not_replace_a_damaged_file(self) -> None:
@@ -177,12 +189,14 @@ class ProfileTests(ProfileCase):
             ('"nobody"', '"anyone"'),
             ('"nobody"', '"to"'),
             ('"nobody"', '"to b/b"'),
+            ('"bell"', '"gong"'),
+            ("notify_names = false", "notify_names = 1"),
         ):
             self.assertIn("line ", self.refused(text.replace(good, bad)))
 
     def test_a_setting_that_does_not_exist_is_named_with_its_line(self) -> None:
         self.assertIn(
-            "line 19: there is no setting colour", self.refused(self.text() + "colour=1\n")
+            "line 23: there is no setting colour", self.refused(self.text() + "colour=1\n")
         )
 
     def test_what_the_parser_breaks_over_is_refused_too(self) -> None:

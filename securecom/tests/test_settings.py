@@ -51,7 +51,12 @@ class ShowingTests(SettingsCase):
         shown = self.alice.settings.all()
         self.assertEqual(
             [(one.name, one.value) for one in shown.settings],
-            [("ask", "anyone"), ("busy", "nobody")],
+            [
+                ("ask", "anyone"),
+                ("busy", "nobody"),
+                ("notify", "bell"),
+                ("notify-names", "off"),
+            ],
         )
         self.assertTrue(all(one.about for one in shown.settings))
 
@@ -59,8 +64,18 @@ class ShowingTests(SettingsCase):
         shown = self.set("busy to bob carol")
         self.assertIsInstance(shown, events.AllSettings)
         values = [one.value for one in shown.settings]
-        self.assertEqual(values, ["anyone", "to bob carol"])
+        self.assertEqual(values, ["anyone", "to bob carol", "bell", "off"])
         self.assertEqual(self.alice.settings.all(), shown)
+
+    def test_what_calls_a_person_who_is_not_looking(self) -> None:
+        shown = self.set("notify desktop")
+        self.assertEqual(shown.settings[2].value, "desktop")
+        self.set("Notify-Names ON")
+        choices = self.alice.settings.choices
+        self.assertEqual((choices.notify, choices.notify_names), ("desktop", True))
+        for wrong in ("notify", "notify loud", "notify-names", "notify-names perhaps"):
+            self.assertRaises(BadArgument, self.alice.settings.change, wrong)
+        self.assertEqual(self.alice.settings.choices, choices)
 
 
 class NobodyTests(SettingsCase):

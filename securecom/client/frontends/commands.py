@@ -347,10 +347,12 @@ SET = Command(
     REACH,
     _ANY,
     _set,
-    "shows your settings, or changes one for good: who may ask you (ask anyone|people|nobody), and "
-    "who sees that you are busy (busy nobody|people|to NAME NAME)",
+    "shows your settings, or changes one for good: who may ask you (ask anyone|people|nobody), "
+    "who sees that you are busy (busy nobody|people|to NAME NAME), what calls you when you are not "
+    "looking (notify off|bell|terminal|desktop), and whether that says who it is about "
+    "(notify-names on|off)",
     argument=Argument("setting", _setting, "SETTING VALUE", required=False),
-    examples=("/set", "/set ask people", "/set busy to bob carol"),
+    examples=("/set", "/set ask people", "/set busy to bob carol", "/set notify desktop"),
 )
 REQUESTS = Command(
     "requests",

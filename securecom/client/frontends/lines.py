@@ -25,8 +25,10 @@ from securecom.client.events import (
     Problem,
     SecretWanted,
 )
+from securecom.client.frontends.attention import Attention
 from securecom.client.frontends.orders import Order, Orders
 from securecom.client.frontends.output import LineSource, Output, Splitter
+from securecom.client.terms import Choices
 from securecom.errors import CannotReach, NotAnswered, NotNow, SecurecomError
 
 
@@ -170,6 +172,8 @@ class Lines(protocol.Protocol):
         self._pauses: set[str] = set()
         self._is_reading = False  # inside _read: orders may call back into it
         self._has_ended = False
+        #: Calls a person who is not looking; None where there is no terminal.
+        self.attention: Attention | None = None
         self._finish: IDelayedCall | None = None
         self._progress = 0
         self._is_gone = False  # the output went away under us
@@ -181,8 +185,18 @@ class Lines(protocol.Protocol):
     def show(self, event: Event) -> None:
         """Write the event; perhaps it lets a waiting order go on."""
         self._output.write(self._language.lines(event), kept=isinstance(event, _KEPT))
+        if self.attention is not None:
+            self.attention.heard(event)
         if self._orders is not None:
             self._orders.heard(event)
+
+    def control(self, text: str) -> None:
+        """Write control characters, which move nothing on the screen."""
+        self._output.control(text)
+
+    def choices(self) -> Choices:
+        """What the person has chosen."""
+        return Choices() if self._orders is None else self._orders.role.settings.choices
 
     def ask_secret(self, question: str) -> Deferred[str]:
         """Frontend: the next line answers."""
@@ -227,6 +241,8 @@ class Lines(protocol.Protocol):
     def close(self) -> Deferred[None]:
         """Write what is left, then close; fires when that is done."""
         self.stop()
+        if self.attention is not None:
+            self.attention.close()
         self._output.close()
         if self.transport is None or self._is_gone:
             self._closed()
@@ -279,6 +295,8 @@ class Lines(protocol.Protocol):
             if read is None:
                 return False
             line = read
+            if self.attention is not None:
+                self.attention.looked()
             if self._secrets.is_wanted:
                 self._secrets.answered(self._language.secret(line))
                 return True

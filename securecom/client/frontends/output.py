@@ -205,6 +205,14 @@ class Output:
             self._is_full = True
             self._full(True)
 
+    def control(self, text: str) -> None:
+        """Write control characters, which stand in no line; none, if the reader is that slow."""
+        data = text.encode("ascii", "ignore")
+        if not self._is_over and self._size + len(data) <= limits.MAX_UNSHOWN:
+            self._waiting.append(data)
+            self._size += len(data)
+            self._flush()
+
     def close(self) -> None:
         """Hand everything to the transport, which closes when it has written it."""
         if self._transport is not None:

@@ -17,7 +17,16 @@ from typing import Any, Literal, cast
 
 from securecom import limits
 from securecom.client.profile import private_files
-from securecom.client.terms import NOBODY, Ask, BusyAudience, Choices, read_ask, read_busy
+from securecom.client.terms import (
+    NOBODY,
+    Ask,
+    BusyAudience,
+    Choices,
+    Notify,
+    read_ask,
+    read_busy,
+    read_notify,
+)
 from securecom.errors import Mistake, ProfileProblem
 from securecom.identity import Name
 from securecom.invitation import Host
@@ -45,6 +54,8 @@ class Profile:
     :param on_request: the program that answers chat requests, and its arguments; empty: none.
     :param ask: who may ask at all.
     :param busy: whose requests are answered with "busy".
+    :param notify: what calls a person who is not looking.
+    :param notify_names: whether it says who it is about.
     """
 
     folder: Path
@@ -58,11 +69,13 @@ class Profile:
     on_request: tuple[str, ...] = ()
     ask: Ask = "anyone"
     busy: BusyAudience = NOBODY
+    notify: Notify = "bell"
+    notify_names: bool = False
 
     @property
     def choices(self) -> Choices:
         """What `/set` shows."""
-        return Choices(self.ask, self.busy)
+        return Choices(self.ask, self.busy, self.notify, self.notify_names)
 
     @property
     def identity_path(self) -> Path:
@@ -90,7 +103,7 @@ class Profile:
 
         :raises ProfileProblem: if it cannot be read or written; then it is as it was.
         """
-        replace(read_profile(self.folder), ask=choices.ask, busy=choices.busy).save()
+        replace(read_profile(self.folder), **vars(choices)).save()
 
     @property
     def portable(self) -> Profile:
@@ -141,6 +154,10 @@ on_request = {_quoted(shlex.join(profile.on_request))}
 ask = {_quoted(profile.ask)}
 # Who of them is told that one is busy: "nobody", "people", or "to bob carol".
 busy = {_quoted(str(profile.busy))}
+# What calls you when you are not looking: "off", "bell", "terminal" or "desktop"; and whether it
+# says who it is about.
+notify = {_quoted(profile.notify)}
+notify_names = {str(profile.notify_names).lower()}
 """
 
 
@@ -201,10 +218,12 @@ _KEYS: dict[str, tuple[type, Callable[[Any], Any]]] = {
     "available": (bool, bool),
     "ask": (str, read_ask),
     "busy": (str, read_busy),
+    "notify": (str, read_notify),
+    "notify_names": (bool, bool),
     "on_request": (str, _command),
 }
 #: Keys that a file may lack: an earlier version wrote it.
-_LATER = frozenset({"on_request", "ask", "busy"})
+_LATER = frozenset({"on_request", "ask", "busy", "notify", "notify_names"})
 
 
 def read_profile(folder: Path) -> Profile:

@@ -12,12 +12,15 @@ from twisted.internet.stdio import StandardIO
 from securecom import __version__
 from securecom.client.api import Launch
 from securecom.client.events import Welcome
+from securecom.client.frontends.attention import Attention, Means
 from securecom.client.frontends.jsonl import INTERFACE, Json
 from securecom.client.frontends.lines import Language, Lines
 from securecom.client.frontends.orders import orders_of
 from securecom.client.frontends.output import Splitter, TerminalLines
 from securecom.client.frontends.plain import Plain
 from securecom.client.program import standard_io
+from securecom.client.program.choosing import is_screen
+from securecom.client.program.desktop import desktop_of
 from securecom.signals import on_signal
 
 
@@ -37,6 +40,14 @@ class StandardLines(Lines):
             source=TerminalLines() if standard_io.is_line_mode() else Splitter(),
             first=orders_of(launch),
         )
+        if is_terminal and not isinstance(self._language, Json) and is_screen():
+            self.attention = Attention(
+                self.control,
+                Means.of(os.environ),
+                self.choices,
+                launch.reactor.seconds,
+                desktop_of(launch.reactor),
+            )
 
     def language(self, is_terminal: bool) -> Language:
         """What is spoken here."""

@@ -28,7 +28,7 @@ from securecom.client.events import (
     Whois,
     WordsToCompare,
 )
-from securecom.client.terms import AvailabilityTerms, Pause
+from securecom.client.terms import AvailabilityTerms, Choices, Pause
 from securecom.errors import SecurecomError
 from securecom.identity import Name
 
@@ -233,6 +233,8 @@ class ScriptedSettings:
 
     def __init__(self, role: ScriptedCore) -> None:
         self._role = role
+
+    choices = Choices()
 
     def all(self) -> AllSettings:
         self._role._called("settings")
