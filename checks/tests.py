@@ -32,6 +32,7 @@ ALLOWED = {
     ("test_presence.py", "time.time"): "the time shown to people is the machine's own",
     ("test_left_over.py", "socket"): "only a real socket can be left over; nothing waits",
     ("test_backup_files.py", "subprocess"): "patched, so that nothing is started",
+    ("support/pilot_case.py", "asyncio"): "Textual has its own loop; it draws into memory",
     ("test_loop_application.py", "asyncio"): "it is about tasks, in a loop that is turned by hand",
     ("test_identity_file.py", "subprocess"): "a hint is shell commands, and the shell runs them",
 }

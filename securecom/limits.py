@@ -415,6 +415,21 @@ MAX_UNSHOWN = 256 * 1024
 MAX_UNSHOWN_AT_ALL = 4 * 1024 * 1024
 #: Lines of one message that get rows of their own; later line feeds are shown as pictures.
 MAX_LINES_SHOWN = 400
+#: Messages and notices that the full screen keeps of a conversation: a long day's talk.
+SCROLLBACK = 10_000
+#: Entries beyond that before the oldest are dropped, many at once.
+SCROLLBACK_SLACK = 500
+#: Characters that they may take together, where each line counts `LINE_COST` more: a peer that
+#: sends the longest messages, or nothing but line feeds, fills some 10 MB.
+SCROLLBACK_COST = 2_000_000
+#: What a line takes in memory beside its text, in characters.
+LINE_COST = 80
+#: Lines typed on the full screen that the arrow keys bring back; they are not written to disk.
+TYPED_LINES = 200
+#: Events that wait for the full screen before the client pauses reading from the server.
+MAX_UNDRAWN = 500
+#: Seconds between two drawings of what happened, so that a flood leaves time for the keys.
+REDRAW = 0.04
 #: For log-out, BYE and everything else when the client exits.
 EXIT_DEADLINE = 5.0
 #: After a script's input ends, for its last commands to make progress: a request may take its whole

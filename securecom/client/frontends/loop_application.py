@@ -36,11 +36,12 @@ class LoopApplication:
         self._waiting: list[Deferred[None]] = []
 
     def start(self, application: Coroutine[Any, Any, Any]) -> Deferred[None]:
-        """Run it. The reactor must be running, in asyncio's event loop.
+        """Run it in the event loop of the reactor, which may be just about to run.
 
         :return: fires when it has ended; fails with what it raised.
         """
-        self._task = asyncio.get_running_loop().create_task(application)
+        # Twisted's `callWhenRunning` comes before the loop runs: there may be no running one yet.
+        self._task = asyncio.get_event_loop().create_task(application)
         self._task.add_done_callback(self._done)
         self._reactor.addSystemEventTrigger("before", "shutdown", self._reactor_stops)
         return self._ended

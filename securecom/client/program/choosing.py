@@ -23,13 +23,14 @@ from securecom.text import shown
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-LINES, JSON = "lines", "json"
+LINES, JSON, FULL_SCREEN = "lines", "json", "fullscreen"
 #: The group of entry points.
 GROUP = "securecom.frontends"
 
 _OURS = {
     LINES: "securecom.client.program.standard_lines:StandardLines",
     JSON: "securecom.client.program.standard_lines:JsonLines",
+    FULL_SCREEN: "securecom.client.program.standard_screen:StandardScreen",
 }
 
 

@@ -1,0 +1,96 @@
+"""The line that is typed: several rows if need be, whole pastes, what was typed before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual import events
+from textual.binding import Binding
+from textual.message import Message
+from textual.widgets import TextArea
+
+from securecom import limits
+
+
+class Composer(TextArea):
+    """What is being typed. Enter sends it; Alt+Enter and Ctrl+J begin another line."""
+
+    BINDINGS = [
+        Binding("ctrl+j,shift+enter,alt+enter", "newline", show=False, priority=True),
+        Binding("tab", "complete", show=False, priority=True),
+    ]
+
+    @dataclass
+    class Sent(Message):
+        """Enter was pressed."""
+
+        text: str
+
+    @dataclass
+    class Wanted(Message):
+        """A key that is for somebody else: `leave` (Ctrl+D on an empty line), `complete`."""
+
+        what: str
+
+    def __init__(self) -> None:
+        super().__init__(id="composer", soft_wrap=True, show_line_numbers=False)
+        self.cursor_blink = False
+        self.highlight_cursor_line = False
+        self._typed: list[str] = []
+        self._back = 0  # how far back in what was typed before
+        self._kept = ""  # what was half typed then
+
+    def replace_text(self, text: str) -> None:
+        """Put a text there, with the cursor behind it."""
+        self.text = text
+        self.move_cursor(self.document.end)
+
+    def remember(self, text: str) -> None:
+        """Keep what was typed, so that the arrow keys bring it back."""
+        self._back = 0
+        if text.strip() and (not self._typed or self._typed[-1] != text):
+            self._typed.append(text)
+            del self._typed[: -limits.TYPED_LINES]
+
+    def action_newline(self) -> None:
+        """Begin another line."""
+        self.insert("\n")
+
+    def action_complete(self) -> None:
+        """Finish the word."""
+        self.post_message(self.Wanted("complete"))
+
+    async def _on_key(self, event: events.Key) -> None:
+        if self._took(event.key):
+            event.stop()
+            event.prevent_default()
+
+    def _took(self, key: str) -> bool:
+        """Do what a key means here; False if it means what it means to any text area."""
+        match key:
+            case "enter":
+                self.post_message(self.Sent(self.text))
+                return True
+            case "ctrl+d" if not self.text:
+                self.post_message(self.Wanted("leave"))
+                return True
+            case "up" if self.cursor_location[0] == 0:
+                return self._recall(1)
+            case "down" if self._is_on_last_line:
+                return self._recall(-1)
+        return key.startswith("alt+")  # a text area would type the letter
+
+    @property
+    def _is_on_last_line(self) -> bool:
+        return self.cursor_location[0] == self.document.line_count - 1
+
+    def _recall(self, step: int) -> bool:
+        """Bring back what was typed earlier, or later; False if there is nothing."""
+        back = self._back + step
+        if not 0 <= back <= len(self._typed):
+            return False
+        if self._back == 0:
+            self._kept = self.text
+        self._back = back
+        self.replace_text(self._kept if back == 0 else self._typed[-back])
+        return True

@@ -1,0 +1,172 @@
+"""Dialogs that need a decision. A word has to be typed, so no stray key decides anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from securecom.client.events import KeyFollowed, SafetyCode, SafetyNumber
+from securecom.client.frontends.fullscreen.rows import pieces
+from securecom.client.frontends.qr import Screen, qr_rows
+from securecom.client.frontends.words import words
+from securecom.safety_number import in_rows
+
+#: Cells of the digits beside a QR code, with a gap.
+_DIGITS = 26
+#: Rows and columns that a dialog needs for itself.
+_FRAME_COLUMNS, _FRAME_ROWS = 4, 3
+#: A lower screen has no room for frames.
+_FRAMED_FROM = 20
+
+
+class WordDialog(ModalScreen[str]):
+    """Text, and a line for one of a few words; any other word is refused, Esc closes.
+
+    :param answers: what each word does.
+    """
+
+    def __init__(self, answers: dict[str, Callable[[], None]]) -> None:
+        super().__init__()
+        self._answers = answers
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield from self.body()
+            with Horizontal(classes="answer"):
+                yield Static(f"{self.asks} > ", classes="asks", markup=False)
+                yield Input(id="word", compact=True)
+            yield Static("", id="refused", markup=False)
+
+    def body(self) -> ComposeResult:
+        """What is to be decided."""
+        yield from ()
+
+    @property
+    def asks(self) -> str:
+        """What to type."""
+        return " or ".join(self._answers)
+
+    def on_mount(self) -> None:
+        self.set_class(self.app.size.height < _FRAMED_FROM, "small")
+        self.query_one(Input).focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        word = event.value.strip().lower()
+        act = self._answers.get(word)
+        if act is None:
+            self.query_one(Input).value = ""
+            what = f"Type {' or '.join(self._answers)}, then Enter. Esc closes."
+            self.query_one("#refused", Static).update(what)
+            return
+        self.dismiss(word)
+        act()
+
+
+class Verification(WordDialog):
+    """The digits and the QR code of a chat, side by side, and whether they match."""
+
+    def __init__(
+        self, shown: SafetyNumber | SafetyCode, compared: Callable[[str], None], *, inverted: bool
+    ) -> None:
+        super().__init__({"yes": lambda: compared("yes"), "no": lambda: compared("no")})
+        self._shown, self._inverted = shown, inverted
+        number = shown.digits if isinstance(shown, SafetyCode) else shown.number
+        self.digits = number.replace(" ", "")
+
+    def body(self) -> ComposeResult:
+        """The digits always; the code where there is room for one."""
+        title, *_, answer = words(self._shown)
+        size = self.app.size
+        digits = Static("\n".join(in_rows(self.digits)), id="digits", markup=False)
+        screen = Screen(
+            size.width - _DIGITS - _FRAME_COLUMNS,
+            size.height - _FRAME_ROWS,
+            has_colours=not self.app.no_color,
+        )
+        code = qr_rows(self.digits, screen, inverted=self._inverted)
+        yield Static(Text(title[1], style="bold"), classes="title", markup=False)
+        with Horizontal(id="number"):
+            yield digits
+            if code:
+                drawn = Text("\n", no_wrap=True).join(Text.from_ansi(row) for row in code)
+                yield Static(drawn, id="code", markup=False)
+        yield Static(Text(answer[1]), markup=False)
+
+    @property
+    def asks(self) -> str:
+        """What to type."""
+        return "same? yes or no"
+
+
+class KeyChanged(WordDialog):
+    """Somebody's key is not the one we know. Both are shown whole."""
+
+    def __init__(
+        self, title: str, keys: list[tuple[str, str]], advice: str, **answers: Callable[[], None]
+    ) -> None:
+        super().__init__(answers)
+        self._title, self._keys, self._advice = title, keys, advice
+
+    @classmethod
+    def changed(cls, name: str, known: str, received: str, trust: Callable[[], None]) -> KeyChanged:
+        """A key that nobody signed."""
+        return cls(
+            f"STOP: {name}'s key is not the one you know",
+            [("known", known), ("received", received)],
+            f"Nothing was sent. Somebody else may be posing as {name}. Call them, and have them "
+            "read the new key to you. Only if it is the one above, type trust.",
+            trust=trust,
+            no=_nothing,
+        )
+
+    @classmethod
+    def followed(cls, event: KeyFollowed) -> KeyChanged:
+        """A key that the one we knew has signed."""
+        title, *_ = words(event)
+        return cls(
+            title[1],
+            [("new", event.fingerprint), ("old", event.former)],
+            "The old key signed the new one, so it is most likely theirs. Verify it when you talk.",
+            ok=_nothing,
+        )
+
+    def body(self) -> ComposeResult:
+        """Title, keys, advice."""
+        yield Static(Text(self._title, style="bold"), classes="alarm", markup=False)
+        room = max(self.app.size.width - _FRAME_COLUMNS - 10, 20)
+        for what, key in self._keys:
+            rows = [piece for piece, _, _ in pieces(key, room)]
+            text = f"{what:>8}  " + "\n          ".join(rows)
+            yield Static(text, classes="key", markup=False)
+        yield Static(self._advice, classes="advice", markup=False)
+
+
+def _nothing() -> None:
+    """Nothing is done."""
+
+
+class Secret(ModalScreen[str]):
+    """A pass phrase, which is never shown. Enter without one, or Esc, cancels."""
+
+    def __init__(self, question: str) -> None:
+        super().__init__()
+        self._question = question
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(self._question, markup=False)
+            yield Input(id="secret", password=True, compact=True)
+            yield Static("hidden; an empty line cancels", classes="advice", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one(Input).focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.dismiss(event.value)

@@ -1,0 +1,57 @@
+"""The full-screen front-end on standard input and output."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from textual.drivers.linux_driver import LinuxDriver
+from twisted.internet.defer import Deferred
+
+from securecom.client.api import Launch
+from securecom.client.frontends.fullscreen.app import ChatApp
+from securecom.client.frontends.fullscreen.frontend import FullScreen
+from securecom.client.frontends.fullscreen.situation import Situation
+from securecom.client.frontends.plain import Plain
+from securecom.client.program import choosing, standard_io
+from securecom.errors import NoFrontend
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+
+class _OutputDriver(LinuxDriver):
+    """Draws on standard output, as every other front-end does, and not on standard error."""
+
+    def __init__(self, app: App[object], **named: Any) -> None:
+        super().__init__(app, **named)
+        self._file = sys.__stdout__
+
+
+class StandardScreen(FullScreen):
+    """The whole terminal."""
+
+    def __init__(self, launch: Launch) -> None:
+        if not choosing.is_screen():
+            hint = "Nothing was sent. Use --plain, or --json."
+            raise NoFrontend("the full screen needs a terminal for input and output", hint)
+        super().__init__(launch)
+
+    def make_app(self, situation: Situation) -> ChatApp:
+        """FullScreen."""
+        app = super().make_app(situation)
+        app.driver_class = _OutputDriver
+        return app
+
+    def start(self) -> Deferred[None]:
+        """UserFrontend."""
+        return super().start().addBoth(self._said_last)
+
+    def _said_last(self, result: object) -> object:
+        """Say what ended it where it stays: the screen is gone."""
+        plain = Plain(lambda: time.strftime("%H:%M"), lambda: standard_io.screen(1))
+        rows = [row for event in self.last_words for row in plain.lines(event)]
+        os.write(standard_io.OUTPUT, "".join(f"{row}\n" for row in rows).encode())
+        return result

@@ -1,0 +1,77 @@
+from securecom.client import events as e
+from securecom.errors import NotNow, PeerKeyChanged
+from securecom.tests.support.pilot_case import KEY, OTHER_KEY, PilotCase, Seen
+
+
+class Keys(PilotCase):
+    def test_a_changed_key_has_a_dialog_that_enter_does_not_close(self) -> None:
+        async def scenario(seen: Seen) -> None:
+            await seen.online()
+            changed = PeerKeyChanged("bob's key is not the one", None, ("trust", f"bob {KEY}"))
+            await seen.type("/chat bob")
+            seen.core.fail_request(changed)
+            await seen.settle()
+            self.assertIn("STOP: bob's key is not the one you know", seen.text)
+            self.assertIn(KEY, seen.text)
+            await seen.press("enter", "space", "y", "enter")
+            self.assertIn("STOP", seen.text)
+            await seen.press(*"trust", "enter")
+            self.assertNotIn("STOP", seen.text)
+            self.assertIn(("take", "bob", KEY), seen.calls)
+
+        self.drive(scenario)
+
+    def test_escape_leaves_a_changed_key_alone(self) -> None:
+        async def scenario(seen: Seen) -> None:
+            await seen.online()
+            seen.core.error = PeerKeyChanged("changed", None, ("trust", f"bob {KEY}"))
+            await seen.type("/chat bob")
+            await seen.press("escape")
+            self.assertNotIn("STOP", seen.text)
+            self.assertEqual([call for call in seen.calls if call[0] == "take"], [])
+
+        self.drive(scenario)
+
+    def test_a_key_that_the_old_one_signed_is_shown_with_the_old_one(self) -> None:
+        async def scenario(seen: Seen) -> None:
+            await seen.online()
+            await seen.chat()
+            await seen.happens(e.KeyFollowed("bob", OTHER_KEY, KEY, "met"))
+            self.assertIn(KEY, seen.text)
+            self.assertIn(OTHER_KEY, seen.text)
+            await seen.press("enter")
+            self.assertIn(OTHER_KEY, seen.text)
+            await seen.press("o", "k", "enter")
+            self.assertEqual(len(seen.app.screen_stack), 1)
+
+        self.drive(scenario)
+
+    def test_verification_shows_all_digits_and_needs_a_word(self) -> None:
+        async def scenario(seen: Seen) -> None:
+            await seen.online()
+            await seen.chat()
+            await seen.type("/verify")
+            self.assertEqual(seen.text.count("12345"), 12)
+            await seen.press("y", "enter")
+            self.assertNotIn(("compared", True), seen.calls)
+            await seen.press(*"yes", "enter")
+            self.assertIn(("compared", True), seen.calls)
+
+        self.drive(scenario)
+
+    def test_a_pass_phrase_is_asked_for_and_never_shown(self) -> None:
+        async def scenario(seen: Seen) -> None:
+            await seen.online()
+            answers: list[str] = []
+            seen.screen.ask_secret("pass phrase").addCallback(answers.append)
+            await seen.settle()
+            await seen.press(*"hunter2")
+            self.assertNotIn("hunter2", seen.text)
+            await seen.press("enter")
+            self.assertEqual(answers, ["hunter2"])
+            asked = seen.screen.ask_secret("pass phrase")
+            await seen.settle()
+            await seen.press("escape")
+            self.failureResultOf(asked, NotNow)
+
+        self.drive(scenario)
