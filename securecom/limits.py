@@ -64,6 +64,8 @@ NEW_KEYS = 1
 NEW_KEY_TRIES = 10
 #: The window of these two rates.
 NEW_KEY_WINDOW = 300.0
+#: The largest file of introductions that is read: all it may hold, with room.
+MAX_INTRODUCTIONS_FILE = 1024 * 1024
 #: The largest identity file that is read, in bytes.
 MAX_IDENTITY_FILE = 16 * 1024
 
@@ -163,6 +165,16 @@ MAX_LOG_ASKS = 50
 #: How often we ask for six words with one person before we confirm some. Each is a guess for
 #: somebody in the middle, of one in 2^66; people who need more should compare all digits.
 MAX_WORD_TRIES = 8
+#: Introductions that a person has under way, and that a peer may offer in one chat: more than
+#: anybody means, and no flood of questions.
+MAX_INTRODUCTIONS = 16
+#: How long an introduction, or a yes to one, is kept: long enough to meet both people.
+INTRODUCTION_SECONDS = 30 * 86400
+#: Yeses to introductions that are kept, and introductions that were received; the oldest go first.
+MAX_AGREED_INTRODUCTIONS = 64
+MAX_RECEIVED_INTRODUCTIONS = 256
+#: Bytes of a signature in an introduction: both of an identity's keys, with room.
+MAX_STATEMENT_SIGNATURE = 8192
 #: Ended streams that a session remembers: late frames of these are dropped, frames of any other are
 #: an attack.
 ENDED_STREAMS = 64

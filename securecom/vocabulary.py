@@ -126,6 +126,18 @@ class FixedBytes(amp.Argument):
         return inObject
 
 
+class Signature(amp.Argument):
+    """An identity's signature of a statement, or nothing."""
+
+    def fromString(self, inString: bytes) -> bytes:
+        if len(inString) > limits.MAX_STATEMENT_SIGNATURE:
+            raise WireError("a signature that is too long")
+        return inString
+
+    def toString(self, inObject: bytes) -> bytes:
+        return inObject
+
+
 class Number(amp.Argument):
     """A whole number from `low` to `high`, in decimal digits."""
 
@@ -532,6 +544,42 @@ class RevealWords(PacedCommand):
 
     pace = IN_CHATS
     arguments = [(b"nonce", MAC)]
+
+
+class Introduce(PacedCommand):
+    """My user offers to introduce yours to `other`. The answer only confirms receipt."""
+
+    pace = IN_CHATS
+    arguments = [(b"other", NameArgument())]
+
+
+class AgreeIntroduction(PacedCommand):
+    """My user wants to be introduced to `other`, or does not.
+
+    `consent`: my signature of `introduction.consent`, empty for a no.
+    """
+
+    pace = IN_CHATS
+    arguments = [
+        (b"other", NameArgument()),
+        (b"word", OneOf("yes", "no")),
+        (b"consent", Signature()),
+    ]
+
+
+class Vouch(PacedCommand):
+    """This key is `other`'s, whom my user has verified, and who agreed.
+
+    `signature`: mine, of `introduction.vouching`; `consent`: that of `other`.
+    """
+
+    pace = IN_CHATS
+    arguments = [
+        (b"other", NameArgument()),
+        (b"key", KeyArgument()),
+        (b"signature", Signature()),
+        (b"consent", Signature()),
+    ]
 
 
 class Log(PacedCommand):

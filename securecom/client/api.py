@@ -28,6 +28,8 @@ from securecom.client.events import (
     Fingerprints,
     ForgetMeMeans,
     Forgotten,
+    IntroductionList,
+    IntroductionStep,
     KeyAccepted,
     KeyRenewed,
     ListedUser,
@@ -266,6 +268,18 @@ class KeysApi(Protocol):
 
     def compared(self, same: bool) -> Deferred[None] | None:
         """Record what the comparison showed; if the numbers differ, the chat ends."""
+
+    def introduce(self, one: Name, other: Name) -> IntroductionStep:
+        """Introduce two people whom we have verified to each other, if both agree."""
+
+    def cancel_introduction(self, one: Name, other: Name) -> IntroductionStep:
+        """Take an introduction back; what either has got already stays."""
+
+    def answer_introduction(self, other: Name, agrees: bool) -> IntroductionStep:
+        """Answer the offer of the person in this chat to introduce us to `other`."""
+
+    def introductions(self) -> IntroductionList:
+        """The introductions that we make and that are not done."""
 
     def take(self, name: Name, fingerprint: str) -> KeyAccepted:
         """Accept a changed key: it replaces the pinned one once its owner has proved it."""

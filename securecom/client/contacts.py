@@ -18,11 +18,15 @@ from typing import Literal, cast
 
 from securecom import limits, whole_files
 from securecom.client.events import Trust
+from securecom.client.introductions import Introductions, Received
 from securecom.client.profile import private_files
 from securecom.errors import BadArgument, BadKey, BadName, PeerKeyChanged, StateBusy, StateDamaged
 from securecom.identity import Name, PublicKey
+from securecom.introduction import Person
 from securecom.succession import leads
 
+#: Beside the pins, in the profile.
+INTRODUCTIONS_FILE = "introductions"
 FIRST_LINE = "securecom known_peers 1"
 
 _SERVER_HEX = 64
@@ -77,6 +81,9 @@ class Contacts:
         self._pins: Pins = {}
         self._seen: tuple[int, int, int, int] | None = None
         self._taken: dict[Name, str] = {}
+        kept = None if path is None else path.with_name(INTRODUCTIONS_FILE)
+        #: Those that we make, agreed to, or received.
+        self.introductions = Introductions(kept, server, now)
         self._refresh()
 
     @property
@@ -85,14 +92,29 @@ class Contacts:
         return None if self._path is None else self._path.parent
 
     def pin(self, name: Name) -> Pin | None:
-        """What we know of a name. :raises StateDamaged: if the file cannot be read."""
+        """What we know of a name, be it from an introduction.
+
+        :raises StateDamaged: if the file cannot be read.
+        """
         self._refresh()
-        return self._pins.get((self._server, name))
+        pin = self._pins.get((self._server, name))
+        if pin is None and (came := self._standing(name)) is not None:
+            return Pin(came.public_key, came.since, "tofu")
+        return pin
 
     def names(self) -> list[Name]:
-        """Everybody whose key is pinned, in order. :raises StateDamaged: as `pin`."""
+        """Everybody whose key we know, in order. :raises StateDamaged: as `pin`."""
         self._refresh()
-        return sorted(Name(name) for server, name in self._pins if server == self._server)
+        names = {name for server, name in self._pins if server == self._server}
+        introduced = {one.name for one in self.introductions.received()} - names
+        names |= {name for name in introduced if self._standing(Name(name)) is not None}
+        return sorted(map(Name, names))
+
+    def introducer(self, name: Name) -> Name | None:
+        """Who introduced the name's pinned key to us, if that counts."""
+        pin = self.pin(name)
+        came = None if pin is None else self._standing(name, pin.key)
+        return None if came is None else Name(came.by)
 
     def trust(self, name: Name, key: PublicKey | None = None, chain: bytes = b"") -> Trust:
         """How a name stands, or how it stands with the key that is claimed to be its own.
@@ -106,7 +128,9 @@ class Contacts:
             return "new"
         is_verified = pin.trust == "verified"
         if key is None or key == pin.key:
-            return "verified" if is_verified else "met"
+            if is_verified:
+                return "verified"
+            return "met" if self._standing(name, pin.key) is None else "introduced"
         if self._is_followed(name, pin, key, chain):
             return "followed-verified" if is_verified else "followed"
         return "changed"
@@ -150,6 +174,9 @@ class Contacts:
         with self._locked():
             pin = self.pin(name)
             if pin is not None and pin.key == key:
+                if (self._server, name) not in self._pins:  # we know it from an introduction
+                    self._check_nobody_elses(name, key)
+                    self._keep(name, replace(pin, first_seen=int(self._now())))
                 return None
             followed = pin if pin and self._is_followed(name, pin, key, chain) else None
             if pin is not None and followed is None and not self._took(name, key):
@@ -173,8 +200,43 @@ class Contacts:
             if pin is None or pin.key != key:
                 raise PeerKeyChanged(f"{name}'s key is not the one that was compared")
             trust: PinTrust = "verified" if same else "tofu"
+            if not same:  # nobody's word for it counts any longer
+                self.introductions.forget(name)
             if pin.trust != trust:
                 self._keep(name, replace(pin, trust=trust))
+
+    def introduce(self, introduced: Person, by: Person) -> Trust:
+        """Somebody whom we have verified vouches for a key; how it stands now.
+
+        It counts as long as the introducer is verified with the key that they had, or with one
+        that this key signed over to; until the name has another key; and for no verified key.
+
+        :raises PeerKeyChanged: if we know another key for this name, or this one as somebody
+            else's. Nothing was kept.
+        """
+        name, key = introduced.name, introduced.key
+        pin = self.pin(name)
+        if pin is not None and pin.key != key:
+            what = f"{by.name} vouches for another key of {name} than the one you know"
+            hint = f"Nothing was changed. Theirs is {key.fingerprint}. Ask both which one is right."
+            raise PeerKeyChanged(what, hint)
+        self._check_nobody_elses(name, key)
+        self.introductions.receive(introduced, by)
+        return self.trust(name, key)
+
+    def _standing(self, name: Name, key: PublicKey | None = None) -> Received | None:
+        """The latest introduction of this name, with this key, that counts now."""
+        for came in self.introductions.received(name):
+            if key in (None, came.public_key) and self._vouches(came):
+                return came
+        return None
+
+    def _vouches(self, came: Received) -> bool:
+        """The introducer still is verified, with a key that goes back to the one they had."""
+        pin = self._pins.get((self._server, came.by))
+        if pin is None or pin.trust != "verified":
+            return False
+        return came.fingerprint in [key.fingerprint for key in _keys(pin)]
 
     def _took(self, name: Name, key: PublicKey) -> bool:
         return self._taken.get(name) == key.fingerprint

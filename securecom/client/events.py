@@ -7,16 +7,23 @@ from typing import Any, ClassVar, Literal
 
 from securecom.errors import SecurecomError
 
-#: What we know of a peer's key: never met, met before (pinned), compared; not the pinned one but
-#: one that it signed over to, while it was met or verified; or not the pinned one.
-Trust = Literal["new", "met", "verified", "followed", "followed-verified", "changed"]
+#: What we know of a peer's key: never met, met before (pinned), introduced by somebody whom we have
+#: verified, compared; not the pinned one but one that it signed over to, while it was met or
+#: verified; or not the pinned one.
+Trust = Literal["new", "met", "introduced", "verified", "followed", "followed-verified", "changed"]
 #: How a key stands that proves somebody whom the person has met, and not a stranger.
-KNOWN: frozenset[Trust] = frozenset({"met", "verified", "followed", "followed-verified"})
+KNOWN: frozenset[Trust] = frozenset(
+    {"met", "introduced", "verified", "followed", "followed-verified"}
+)
 #: What somebody found who compared the safety numbers: the same, or not.
 Word = Literal["yes", "no"]
 #: How far two people are who compare words: neither has asked for them, one of us, both; or the
 #: words are there.
 WordsState = Literal["off", "asked-by-me", "asked-by-peer", "agreed", "shown"]
+#: How far an introduction that we make is, at the person named; or what we answered to one.
+IntroductionStage = Literal[
+    "begun", "cancelled", "asked", "yes", "no", "delivered", "dropped", "i-agreed", "i-declined"
+]
 #: How the log of a chat stands. It is kept only while it is "on".
 LogState = Literal["off", "asked-by-me", "asked-by-peer", "on"]
 #: What a client is doing: the members of `api.ClientState`, as words.
@@ -111,6 +118,7 @@ class ListedUser(Event):
     kind: ClassVar[str] = "user"
     name: str
     trust: Trust
+    introduced_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +150,7 @@ class Asking(Event):
     trust: Trust
     seconds: int
     chat_seconds: int | None = None
+    introduced_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +178,7 @@ class Asked(Event):
     fingerprint: str
     seconds: int
     chat_seconds: int | None = None
+    introduced_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +294,7 @@ class ChatStarted(ChatEvent):
     trust: Trust
     fingerprint: str
     chat_seconds: int | None = None
+    introduced_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,6 +493,60 @@ class Whois(Event):
     fingerprint: str | None
     first_seen: int | None
     earlier: list[FormerKey]
+    introduced_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IntroductionOffered(Event):
+    """Somebody offers to introduce us to `other`; our answer decides. `trust`: in who offers."""
+
+    kind: ClassVar[str] = "introduction-offered"
+    name: str
+    other: str
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
+class IntroductionStep(Event):
+    """How far an introduction of `name` to `other` is, or what we answered to `name`'s offer."""
+
+    kind: ClassVar[str] = "introduction"
+    name: str
+    other: str
+    stage: IntroductionStage
+
+
+@dataclass(frozen=True, slots=True)
+class Introduced(Event):
+    """`by`, whom we have verified, has given us `name`'s key, to which `name` agreed.
+
+    `trust`: of the key, now.
+    """
+
+    kind: ClassVar[str] = "introduced"
+    name: str
+    by: str
+    fingerprint: str
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
+class PendingIntroduction(Event):
+    """In a list: an introduction that we make. `agreed`: who said yes; `done`: who has the key."""
+
+    kind: ClassVar[str] = "pending-introduction"
+    name: str
+    other: str
+    agreed: list[str]
+    done: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class IntroductionList(Event):
+    """The introductions that we make and that are not done, the oldest first."""
+
+    kind: ClassVar[str] = "introductions"
+    pending: list[PendingIntroduction]
 
 
 # --- What the server holds about us, and its end ----------------------------------------------

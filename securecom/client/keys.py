@@ -16,17 +16,22 @@ from securecom.client.coordination.station import Station
 from securecom.client.events import (
     Fingerprints,
     FormerKey,
+    IntroductionList,
+    IntroductionStep,
     KeyAccepted,
     KeyRenewed,
+    PendingIntroduction,
     SafetyCode,
     SafetyNumber,
     Trust,
     Whois,
     WordsToCompare,
 )
+from securecom.client.introductions import Making
 from securecom.client.rotation import Rotation
-from securecom.errors import BadArgument
+from securecom.errors import BadArgument, NotNow
 from securecom.identity import Name, server_fingerprint
+from securecom.introduction import Person
 from securecom.safety_number import in_groups
 
 #: As `PublicKey.fingerprint` makes it, and as people copy it.
@@ -58,7 +63,9 @@ class Keys:
         if pin is None:
             return Whois(name, "new", None, None, [])
         earlier = [_old(one) for one in pin.earlier]
-        return Whois(name, _TRUST[pin.trust], pin.key.fingerprint, pin.first_seen, earlier)
+        trust = self._station.trust(name)
+        by = self._station.introducer(name, trust)
+        return Whois(name, trust, pin.key.fingerprint, pin.first_seen, earlier, by)
 
     # --- the chat's keys --------------------------------------------------------------------
 
@@ -89,6 +96,46 @@ class Keys:
             return None
         return self._coordinator.different()
 
+    # --- introductions ----------------------------------------------------------------------
+
+    def introduce(self, one: Name, other: Name) -> IntroductionStep:
+        """Keep it, and do what can be done in this chat.
+
+        :raises NotNow: if one of them is not verified.
+        """
+        if one == other or self._station.known_name in (one, other):
+            raise BadArgument("an introduction is of two other people", "Nothing was kept.")
+        people = [self._verified(name) for name in (one, other)]
+        self._station.contacts.introductions.begin(*people)
+        if self._coordinator.peer in (one, other):
+            self._coordinator.standing.introducing.go_on()
+        return IntroductionStep(one, other, "begun")
+
+    def _verified(self, name: Name) -> Person:
+        pin = self._station.contacts.pin(name)
+        if pin is None or pin.trust != "verified":
+            hint = "Nothing was kept. Compare with them in a chat first."
+            raise NotNow(f"you have not verified {name}", hint)
+        return Person(name, pin.key)
+
+    def cancel_introduction(self, one: Name, other: Name) -> IntroductionStep:
+        """Take it back. :raises NotNow: if there is none."""
+        kept = self._station.contacts.introductions
+        for made in kept.making():
+            if {made.one.name, made.other.name} == {one, other}:
+                kept.drop(made)
+                return IntroductionStep(one, other, "cancelled")
+        raise NotNow(f"you are not introducing {one} to {other}", "Nothing was changed.")
+
+    def answer_introduction(self, other: Name, agrees: bool) -> IntroductionStep:
+        """Answer what the peer of this chat offers. :raises NotNow: if that makes no sense."""
+        return self._coordinator.standing.introducing.answer(other, agrees)
+
+    def introductions(self) -> IntroductionList:
+        """Those that we make."""
+        made = self._station.contacts.introductions.making()
+        return IntroductionList([_pending(one) for one in made])
+
     # --- changed keys -----------------------------------------------------------------------
 
     def take(self, name: Name, fingerprint: str) -> KeyAccepted:
@@ -99,6 +146,13 @@ class Keys:
             raise BadArgument("that is the fingerprint of your own key")
         self._station.contacts.take(name, fingerprint)
         return KeyAccepted(name, fingerprint)
+
+
+def _pending(made: Making) -> PendingIntroduction:
+    sides = (made.one, made.other)
+    agreed = [side.name for side in sides if side.consent]
+    done = [side.name for side in sides if side.is_done]
+    return PendingIntroduction(made.one.name, made.other.name, agreed, done)
 
 
 def _old(one: OldKey) -> FormerKey:

@@ -243,6 +243,32 @@ def read_wish(text: str) -> tuple[Name, int | None]:
     return Name(name.lower()), seconds
 
 
+@dataclass(frozen=True)
+class IntroductionWish:
+    """What is wanted of introductions: make one, take one back, or answer an offer.
+
+    :param other: in an answer, the person one would be introduced to; `one` is empty then.
+    """
+
+    word: Literal["make", "cancel", "yes", "no"]
+    one: str
+    other: Name
+
+
+def read_introduction(text: str) -> IntroductionWish:
+    """:raises BadArgument: for anything else than the above. :raises BadName: likewise."""
+    match text.lower().split():
+        case [one, "to", other]:
+            return IntroductionWish("make", Name(one), Name(other))
+        case ["cancel", one, "to", other]:
+            return IntroductionWish("cancel", Name(one), Name(other))
+        case ["yes", other]:
+            return IntroductionWish("yes", "", Name(other))
+        case ["no", other]:
+            return IntroductionWish("no", "", Name(other))
+    raise BadArgument("that does not say who is introduced to whom")
+
+
 def _span(word: str) -> int:
     seconds = int(word[:-1]) * _UNITS[word[-1]]
     if not 1 <= seconds <= limits.MAX_LEASE:

@@ -12,7 +12,9 @@ from securecom.client.frontends import commands
 from securecom.client.frontends.commands import COMMANDS, Command
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Typed
+from securecom.client.terms import IntroductionWish
 from securecom.errors import BadArgument, BadName, NotNow, TooLong, UnknownCommand
+from securecom.identity import Name
 from securecom.tests.support.scripted_core import ScriptedCore
 from securecom.text import is_unseen
 
@@ -149,6 +151,21 @@ class TypedTests(SynchronousTestCase):
         self.assertIn("yes, no, words, qr or qr invert", str(error))
         self.assertEqual(self.read("/verify QR  Invert"), ("verify", "qr invert"))
         self.assertRaises(BadName, self.typed.read, "/trust SHA256:x bob")
+
+    def test_introductions(self) -> None:
+        for line, wish in (
+            ("/introduce", None),
+            ("/introduce Bob to carol", IntroductionWish("make", "bob", Name("carol"))),
+            ("/introduce yes to carol", IntroductionWish("make", "yes", Name("carol"))),
+            ("/introduce cancel bob to carol", IntroductionWish("cancel", "bob", Name("carol"))),
+            ("/introduce YES carol", IntroductionWish("yes", "", Name("carol"))),
+            ("/introduce no carol", IntroductionWish("no", "", Name("carol"))),
+        ):
+            self.assertEqual(self.read(line), ("introduce", wish))
+        for text in ("bob", "bob carol", "bob to", "to carol", "maybe carol", "bob to carol now"):
+            self.assertRaises(BadArgument, self.typed.read, f"/introduce {text}")
+        for text in ("b/b to carol", "bob to c/c", "yes c/c"):
+            self.assertRaises(BadName, self.typed.read, f"/introduce {text}")
 
     def test_settings(self) -> None:
         self.assertEqual(self.read("/set"), ("set", None))

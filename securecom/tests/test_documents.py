@@ -37,6 +37,7 @@ def kind(argument: amp.Argument) -> str:
         vocabulary.KeyArgument: "key",
         vocabulary.NamesArgument: "names",
         vocabulary.FactsArgument: "facts",
+        vocabulary.Signature: "signature",
         amp.Boolean: "boolean",
         amp.String: "bytes",
         amp.Unicode: "text",

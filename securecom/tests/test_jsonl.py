@@ -21,6 +21,7 @@ ARGUMENTS = {
     commands.SET: "ask people",
     commands.VERIFY: "yes",
     commands.LOG: "on",
+    commands.INTRODUCE: "bob to carol",
     commands.TRUST: "bob SHA256:x",
     commands.AVAILABLE: "45m people",
     commands.AWAY: "until 15:00",

@@ -115,12 +115,14 @@ class AtOnceTests(OrdersCase):
         self.take(commands.REQUESTS)
         role.begin_chat("bob")
         self.take(commands.SAY, "hi")
-        for word in (None, "qr", "yes", "no"):
+        for word in (None, "qr", "words", "yes", "no"):
             self.take(commands.VERIFY, word)
         self.take(commands.STOP)
         self.take(commands.WHOIS, "carol")
         self.take(commands.FINGERPRINT)
         self.take(commands.TRUST, "carol SHA256:x")
+        for text in ("bob to carol", "cancel bob to carol", "yes carol", "no carol", None):
+            self.take(commands.INTRODUCE, text)
         self.take(commands.SET)
         self.take(commands.SET, "ask people")
         self.assertEqual(
@@ -141,12 +143,18 @@ class AtOnceTests(OrdersCase):
                 ("say", "hi"),
                 ("safety_number",),
                 ("safety_code",),
+                ("words",),
                 ("compared", True),
                 ("compared", False),
                 ("stop",),
                 ("whois", "carol"),
                 ("own",),
                 ("take", "carol", "SHA256:x"),
+                ("introduce", "bob", "carol"),
+                ("cancel_introduction", "bob", "carol"),
+                ("answer_introduction", "carol", True),
+                ("answer_introduction", "carol", False),
+                ("introductions",),
                 ("settings",),
                 ("set", "ask people"),
             ],

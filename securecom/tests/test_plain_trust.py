@@ -39,6 +39,8 @@ BEHIND = {
     "time-left": "chat-started",
     "chat-over": "chat-started",
     "compared": "safety-number",
+    "introduction": "both are verified, or it is dropped; whois says it",
+    "pending-introduction": "both are verified, or it is dropped",
     "key-taken": "asked, and the new key is nobody's yet",
     "blocked": "a name, which need not exist; block-list says it",
 }

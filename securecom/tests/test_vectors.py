@@ -11,7 +11,16 @@ from twisted.internet.defer import Deferred
 from twisted.protocols import amp
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from securecom import control, framing, limits, peers, spoken_words, vocabulary
+from securecom import (
+    control,
+    framing,
+    introduction,
+    limits,
+    peers,
+    spoken_words,
+    statements,
+    vocabulary,
+)
 from securecom.client.chat.agreement import Agreement, ChatTerms, Role
 from securecom.errors import BadKey, BadLink, BadName, WireError
 from securecom.identity import (
@@ -23,6 +32,7 @@ from securecom.identity import (
     server_fingerprint,
     server_id,
 )
+from securecom.introduction import Person
 from securecom.invitation import Host, Invitation, token_hash
 from securecom.safety_number import in_groups, safety_number
 from securecom.succession import Link, encode, leads, statement
@@ -253,6 +263,27 @@ class VectorTests(SynchronousTestCase):
                 self.assertEqual(made.hex(), row[f"{role}s_commitment"])
             words = spoken_words.spoken_words(context, nonces["caller"], nonces["callee"])
             self.assertEqual(words, row["words"])
+
+    def test_introductions(self) -> None:
+        """The key pairs of `keys`, and a third one."""
+        told = self.vectors["introductions"]
+        server = _hex(told["server"])
+        made = {
+            role: Identity(Ed25519PrivateKey.from_private_bytes(_hex(told[role]["seed"])))
+            for role in ("introducer", "introduced", "receiver")
+        }
+        who = {role: Person(Name(told[role]["name"]), one.public_key) for role, one in made.items()}
+        introducer, introduced, receiver = who.values()
+        consent = introduction.consent(server, introducer, introduced, receiver.name)
+        vouching = introduction.vouching(server, introducer, introduced, receiver)
+        self.assertEqual(consent.hex(), told["consent"])
+        self.assertEqual(vouching.hex(), told["vouching"])
+        for key, said, signature in (
+            (introduced.key, consent, told["consent_signature"]),
+            (introducer.key, vouching, told["vouching_signature"]),
+        ):
+            self.assertTrue(statements.has_signed(key, said, _hex(signature)))
+            self.assertFalse(statements.has_signed(receiver.key, said, _hex(signature)))
 
     def test_successions(self) -> None:
         one = self.vectors["successions"]

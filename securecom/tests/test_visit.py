@@ -102,6 +102,35 @@ class TwoPeopleTests(VisitCase):
         self.assertIn("alice is now verified, on your word", bob.seen())
         self.assertIn("bob says that they are the same", alice.seen())
 
+    # Promise C109
+    def test_three_people_who_follow_help_make_an_introduction(self) -> None:
+        alice, bob, carol = (self.visitor(name) for name in ("alice", "bob", "carol"))
+        for other, name in ((bob, "bob"), (carol, "carol")):
+            other.type("/available\n")
+            alice.type(f"/chat {name}\n")
+            other.type("/accept\n")
+            for visitor in (alice, other):
+                visitor.type("/verify\n/verify yes\n")
+            alice.type("/stop\n")
+        alice.type("/help introduce\n")
+        self.assertIn("/introduce bob to carol", alice.seen())
+        alice.type("/introduce bob to carol\n")
+        self.assertIn("gets nothing before both say yes", alice.seen())
+        for other, name in ((bob, "bob"), (carol, "carol"), (bob, "bob")):
+            alice.type(f"/chat {name}\n")
+            other.type("/accept\n")
+            [line] = re.findall(r"/introduce yes \S+", other.seen())[-1:] or [""]
+            other.type(f"{line}\n" if line else "")
+            alice.type("/stop\n")
+        told = alice.seen()
+        self.assertIn("carol has bob's key from you", told)
+        self.assertIn("bob has carol's key from you", told)
+        bob.type("/whois carol\n")
+        self.assertIn("carol: introduced by alice (verified), not verified by yourself", bob.seen())
+        carol.type("/chat bob\n")
+        self.assertIn("carol asks to chat", told := bob.seen())
+        self.assertIn("their key: introduced by alice (verified), not verified by yourself", told)
+
     def test_a_no_is_seen_by_both_and_ends_the_chat(self) -> None:
         alice, bob = self.visitor("alice"), self.visitor("bob")
         bob.type("/available\n")

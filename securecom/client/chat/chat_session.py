@@ -36,7 +36,7 @@ from securecom.errors import BadArgument, NotNow, ProofRefused, SecurecomError, 
 from securecom.identity import Identity, Name
 
 #: What we say in HELLO that this client can do.
-KNOWS = [Name(WORDS)]
+KNOWS = [Name(WORDS), Name("introductions")]
 
 
 class ChatOwner(Protocol):
@@ -64,6 +64,7 @@ class ChatSession(Connection, amp.CommandLocator):
     """One end of a chat.
 
     :param logs: where a log goes that both agree to; None: to no log.
+    :param more: answers what is said in the chat besides.
     """
 
     lanes: ClassVar[frozenset[int]] = frozenset({framing.CONTROL, framing.EPOCH})
@@ -78,7 +79,9 @@ class ChatSession(Connection, amp.CommandLocator):
         owner: ChatOwner,
         clock: IReactorTime,
         logs: Logs | None = None,
+        more: amp.CommandLocator | None = None,
     ) -> None:
+        self._more = more
         self._life: ChatLife = chat_life.begin(self)
         #: What the two say about their safety numbers, and about keeping a log.
         self.comparing = Comparing(agreement.peer, self, self._life, owner.show)
@@ -125,6 +128,10 @@ class ChatSession(Connection, amp.CommandLocator):
         """Tell the peer that they are not, and end the chat by it, as `leave` does."""
         self._life.disagree()
 
+    def ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
+        """Send a command of those that `more` answers; its answer."""
+        return self.control.call(command, **arguments)
+
     def leave(self) -> None:
         """End the chat; the owner hears of it within `limits.BYE_DEADLINE`."""
         self._life.leave()
@@ -142,8 +149,9 @@ class ChatSession(Connection, amp.CommandLocator):
     # --- what the peer says -----------------------------------------------------------------
 
     def responders(self) -> amp.IResponderLocator:
-        """`Hello`, `Say`, `Switch`, `Bye`; `Compared`; `CommitWords`, `RevealWords`; `Log`."""
-        return Responders(self, self.comparing, self.words, self.log)
+        """What this class, comparing, words and the log take, and what `more` does."""
+        locators: list[amp.CommandLocator] = [self, self.comparing, self.words, self.log]
+        return Responders(*locators, *([] if self._more is None else [self._more]))
 
     @vocabulary.Hello.responder
     def hello(self, proof: bytes, knows: list[Name] | None = None) -> dict[str, Any]:

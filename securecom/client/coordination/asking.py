@@ -134,7 +134,8 @@ class AskingSide:
     def _ask(self, request: OwnRequest) -> Deferred[dict[str, Any]]:
         line, callee, lasts = self._station.line, request.callee, request.terms.seconds
         trust = self._station.trust(callee)
-        self._station.show(Asking(callee, trust, int(limits.REQUEST_EXPIRES), lasts))
+        by = self._station.introducer(callee, trust)
+        self._station.show(Asking(callee, trust, int(limits.REQUEST_EXPIRES), lasts, by))
         return line.ask(vocabulary.RequestChat, _PATIENCE, callee=callee, chat_seconds=lasts)
 
     def _answered(self, answer: dict[str, Any], request: OwnRequest) -> None:
@@ -234,10 +235,9 @@ class AskedSide:
         self._compare_with_last(offer)
         self.open = offer
         self._wait(offer.seconds)
-        fingerprint = offer.key.fingerprint
-        self._station.show(
-            Asked(offer.caller, offer.trust, fingerprint, offer.seconds, offer.terms.seconds)
-        )
+        facts = (offer.key.fingerprint, offer.seconds, offer.terms.seconds)
+        by = self._station.introducer(offer.caller, offer.trust)
+        self._station.show(Asked(offer.caller, offer.trust, *facts, by))
 
     def _compare_with_last(self, offer: Offer) -> None:
         """Does it take another's place while the user may be about to answer that one?"""

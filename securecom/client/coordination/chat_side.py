@@ -13,6 +13,7 @@ from securecom.client.chat.chat_session import ChatSession
 from securecom.client.chat.word_exchange import FEATURE as WORDS
 from securecom.client.coordination import outcomes
 from securecom.client.coordination.engagement import Engagement, Grant
+from securecom.client.coordination.introducing import Introducing
 from securecom.client.coordination.station import Station
 from securecom.client.events import (
     ChatEvent,
@@ -30,6 +31,7 @@ from securecom.client.events import (
 )
 from securecom.errors import NotNow, SecurecomError, WasCancelled
 from securecom.identity import Name
+from securecom.introduction import Person
 
 
 class OpenChat:
@@ -52,7 +54,11 @@ class OpenChat:
         self.peer = agreement.peer
         self.stands = stands
         self._number = number
-        self.session = ChatSession(agreement, self, station.clock, station.logs)
+        #: What the two say of introductions.
+        self.introducing = Introducing(station, Person(agreement.peer, agreement.peer_key))
+        more = self.introducing
+        self.session = ChatSession(agreement, self, station.clock, station.logs, more)
+        self.introducing.line = self.session
         self._agreement, self._grant = agreement, grant
         self._station, self._life = station, life
         self._line = station.line
@@ -90,10 +96,12 @@ class OpenChat:
     def stood(self) -> None:
         """Tell the person, and whoever waits for it."""
         agreement, fingerprint = self._agreement, self._agreement.peer_key.fingerprint
-        facts = (agreement.role, self._grant.trust, fingerprint, agreement.terms.seconds)
+        trust = self._grant.trust
+        facts = (agreement.role, trust, fingerprint, agreement.terms.seconds)
         self.is_shown = True
-        self.show(ChatStarted(self.peer, *facts))
+        self.show(ChatStarted(self.peer, *facts, self._station.introducer(self.peer, trust)))
         self._station.missed.forget(self.peer)
+        self.introducing.go_on()
         self.stands.callback(None)
 
     def chat_over(

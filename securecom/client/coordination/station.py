@@ -134,7 +134,12 @@ class Station:
 
     def user(self, name: Name) -> ListedUser:
         """A name, and how far it is trusted."""
-        return ListedUser(name, self.trust(name))
+        trust = self.trust(name)
+        return ListedUser(name, trust, self.introducer(name, trust))
+
+    def introducer(self, name: Name, trust: Trust) -> Name | None:
+        """Who introduced a name whose key stands like that, if somebody did."""
+        return self.contacts.introducer(name) if trust == "introduced" else None
 
     def tell_missed(self) -> None:
         """The user is back: show who asked in vain meanwhile."""

@@ -17,7 +17,14 @@ from typing import Any
 from securecom import limits
 from securecom.client.api import ClientApi, ClientState, already_connected
 from securecom.client.events import Help, HelpLine, ScreenCleared
-from securecom.client.terms import Choices, read_pause, read_terms, read_wish
+from securecom.client.terms import (
+    Choices,
+    IntroductionWish,
+    read_introduction,
+    read_pause,
+    read_terms,
+    read_wish,
+)
 from securecom.errors import BadArgument, BadName, NotNow, TooLong, UnknownCommand
 from securecom.identity import Name
 from securecom.text import shown
@@ -192,6 +199,17 @@ def _log(api: ClientApi, word: str | None) -> Any:
 
 def _set(api: ClientApi, text: str | None) -> Any:
     return api.settings.change(text) if text else api.settings.all()
+
+
+def _introduce(api: ClientApi, wish: IntroductionWish | None) -> Any:
+    if wish is None:
+        return api.keys.introductions()
+    if wish.word in ("yes", "no"):
+        return api.keys.answer_introduction(wish.other, wish.word == "yes")
+    one = Name(wish.one)
+    if wish.word == "cancel":
+        return api.keys.cancel_introduction(one, wish.other)
+    return api.keys.introduce(one, wish.other)
 
 
 def _forget_me(api: ClientApi, name: Name | None) -> Any:
@@ -408,6 +426,20 @@ TRUST = Command(
     "accepts a changed key, once its owner has confirmed it to you on the phone or in person",
     argument=Argument("pin", _pin, "NAME FINGERPRINT"),
 )
+INTRODUCE = Command(
+    "introduce",
+    KEYS,
+    _ANY,
+    _introduce,
+    "introduces two people whom you have verified to each other: in your next chats with them each "
+    "is asked, and only if both say yes each gets the other's key from you. yes NAME or no NAME "
+    "answers such an offer; without a word it shows what is under way; cancel takes one back",
+    argument=Argument("introduction", read_introduction, "NAME to NAME", required=False),
+    examples=(
+        *("/introduce bob to carol", "/introduce yes carol", "/introduce no carol"),
+        *("/introduce", "/introduce cancel bob to carol"),
+    ),
+)
 NEWKEY = Command(
     "newkey",
     KEYS,
@@ -477,7 +509,7 @@ EXIT = Command("exit", PROGRAM, _ANY, None, "leaves", "leave", also=("quit",), o
 COMMANDS = (
     *(USERS, CHAT, CANCEL, ACCEPT, REFUSE, DISMISS, SAY, VERIFY, LOG, STOP),
     *(AVAILABLE, AWAY, SET, REQUESTS, BLOCK, UNBLOCK, BLOCKED),
-    *(WHOIS, FINGERPRINT, TRUST, NEWKEY),
+    *(WHOIS, FINGERPRINT, TRUST, INTRODUCE, NEWKEY),
     *(BACKUP, MY_DATA, FORGET_ME),
     *(HELP, RECONNECT, CLEAR, EXIT),
 )

@@ -27,6 +27,7 @@ SERVER = "(server)"
 TRUST = {
     "new": "first meeting, not verified",
     "met": "the one you know, not verified",
+    "introduced": "introduced, not verified by yourself",
     "verified": "verified",
     "followed": "a NEW one, signed by the one you know, not verified",
     "followed-verified": "a NEW one, signed by the verified one you know",
@@ -36,6 +37,7 @@ TRUST = {
 USER = {
     "new": "never met",
     "met": "met",
+    "introduced": "introduced",
     "verified": "verified",
     "followed": "NEW KEY, signed by the old one",
     "followed-verified": "NEW KEY, signed by the verified one",
@@ -51,7 +53,15 @@ def words(event: e.Event) -> list[Line]:
 
 def person(someone: e.ListedUser | e.Asking | e.RefusedForYou | e.MissedCaller, *more: str) -> str:
     """A name as lists and requests show it: always with what is known about its key."""
-    return f"{someone.name} ({', '.join((USER[someone.trust], *more))})"
+    by = getattr(someone, "introduced_by", None)
+    return f"{someone.name} ({', '.join((vouched(USER[someone.trust], by), *more))})"
+
+
+def vouched(text: str, by: str | None) -> str:
+    """How a key stands; if somebody introduced it, who that is. They are verified, or it would
+    count for nothing.
+    """
+    return text.replace("introduced", f"introduced by {by} (verified)", 1) if by else text
 
 
 def lasts(seconds: int | None) -> str:
@@ -198,7 +208,10 @@ def _(event: e.Asked) -> list[Line]:
     what = f"{event.name} asks to chat{lasts(event.chat_seconds)} ({event.seconds} s to answer)"
     return [
         (FACT, f"{what}: /accept, /refuse or /dismiss"),
-        (FACT, f"their key: {TRUST[event.trust]}, {event.fingerprint}"),
+        (
+            FACT,
+            f"their key: {vouched(TRUST[event.trust], event.introduced_by)}, {event.fingerprint}",
+        ),
         *_changed(event.name, event.trust, event.fingerprint),
     ]
 
@@ -278,6 +291,7 @@ def _(event: e.BlockList) -> list[Line]:
 _STARTED = {
     "new": "first meeting",
     "met": "the one you know",
+    "introduced": "introduced, not verified by yourself",
     "verified": "verified",
     "followed": "the NEW one, signed by the one you knew",
     "followed-verified": "the NEW one, signed by the verified one",
@@ -304,9 +318,10 @@ def _(event: e.ChatStarted) -> list[Line]:
     if event.role == "callee":
         starts = f"{event.name} writes first; what you type is sent after that"
     encrypted = "end-to-end encrypted; log off; /stop ends it"
+    key = vouched(_STARTED[event.trust], event.introduced_by)
     return [
         (FRAME, f"chat with {event.name}{lasts(event.chat_seconds)}, {encrypted}"),
-        (FRAME, f"their key: {_STARTED[event.trust]}, {event.fingerprint}"),
+        (FRAME, f"their key: {key}, {event.fingerprint}"),
         *([] if event.trust in _VERIFIED else [_UNVERIFIED]),
         (FRAME, starts),
     ]
@@ -395,6 +410,7 @@ def _(event: e.ChatLogState) -> list[Line]:
 _COMPARE = {
     "new": "not verified",
     "met": "not verified",
+    "introduced": "introduced, not verified by yourself",
     "verified": "verified before",
     "changed": "FOR ANOTHER KEY THAN THE PINNED ONE",
 }
@@ -501,6 +517,8 @@ def _(event: e.Whois) -> list[Line]:
     if event.fingerprint is None or event.first_seen is None:
         return [(FACT, f"{event.name}: never met, no key is known")]
     state = "verified" if event.trust == "verified" else "NOT VERIFIED"
+    if event.trust == "introduced":
+        state = vouched("introduced, not verified by yourself", event.introduced_by)
     since = f"since {_day(event.first_seen)}"
     lines = [(FACT, f"{event.name}: {state}, {since}, {event.fingerprint}")]
     return lines + [line for one in reversed(event.earlier) for line in words(one)]
@@ -512,6 +530,58 @@ def _(event: e.FormerKey) -> list[Line]:
     span = f"{_day(event.first_seen)} to {_day(event.until)}"
     end = ", which signed the next one" if event.signed_over else ""
     return [(FACT, f"    before: {state}, {span}, {event.fingerprint}{end}")]
+
+
+_STEPS = {
+    "begun": "introducing {name} and {other} to each other: each is asked in your next chat with "
+    "them, and gets nothing before both say yes",
+    "cancelled": "{name} and {other} are no longer being introduced; what one of them got stays",
+    "asked": "asking {name} whether they want to be introduced to {other}",
+    "yes": "{name} wants to be introduced to {other}",
+    "no": "{name} does not want to be introduced to {other}: the introduction is dropped",
+    "delivered": "{name} has {other}'s key from you",
+    "dropped": "the introduction of {name} and {other} is dropped: one of them is not verified now "
+    "with the key that you had verified",
+    "i-agreed": "you agreed: {name} may give {other} your key, and {other}'s to you if they agree",
+    "i-declined": "you said no: {name} introduces you and {other} no further",
+}
+
+
+@words.register
+def _(event: e.IntroductionStep) -> list[Line]:
+    return [(FACT, _STEPS[event.stage].format(name=event.name, other=event.other))]
+
+
+@words.register
+def _(event: e.IntroductionOffered) -> list[Line]:
+    what = f"{event.name} offers to introduce you to {event.other}: each of you gets the other's "
+    lines = [(FACT, f"{what}key from {event.name} if both agree")]
+    if event.trust != "verified":
+        return [*lines, (FACT, f"verify {event.name} first: /verify")]
+    answers = f"/introduce yes {event.other} or /introduce no {event.other}"
+    return [*lines, (FACT, answers)]
+
+
+@words.register
+def _(event: e.Introduced) -> list[Line]:
+    state = "verified by you before"
+    if event.trust == "introduced":
+        state = f"introduced by {event.by} (verified)"
+    return [(FACT, f"{event.name}'s key, from {event.by}: {state}, {event.fingerprint}")]
+
+
+@words.register
+def _(event: e.IntroductionList) -> list[Line]:
+    if not event.pending:
+        return [(FACT, "you are introducing nobody; /introduce NAME to NAME begins")]
+    return [line for one in event.pending for line in words(one)]
+
+
+@words.register
+def _(event: e.PendingIntroduction) -> list[Line]:
+    agreed, done = (", ".join(names) or "nobody" for names in (event.agreed, event.done))
+    what = f"{event.name} and {event.other}: said yes: {agreed}; have the key: {done}"
+    return [(FACT, f"{what}. Chat with each of them to go on")]
 
 
 @words.register

@@ -17,6 +17,8 @@ from securecom.client.events import (
     Fingerprints,
     ForgetMeMeans,
     Forgotten,
+    IntroductionList,
+    IntroductionStep,
     KeyAccepted,
     KeyRenewed,
     ListedUser,
@@ -205,6 +207,22 @@ class ScriptedKeys:
 
     def compared(self, same: bool) -> None:
         self._role._called("compared", same)
+
+    def introduce(self, one: Name, other: Name) -> IntroductionStep:
+        self._role._called("introduce", one, other)
+        return IntroductionStep(one, other, "begun")
+
+    def cancel_introduction(self, one: Name, other: Name) -> IntroductionStep:
+        self._role._called("cancel_introduction", one, other)
+        return IntroductionStep(one, other, "cancelled")
+
+    def answer_introduction(self, other: Name, agrees: bool) -> IntroductionStep:
+        self._role._called("answer_introduction", other, agrees)
+        return IntroductionStep("bob", other, "i-agreed" if agrees else "i-declined")
+
+    def introductions(self) -> IntroductionList:
+        self._role._called("introductions")
+        return IntroductionList([])
 
     def take(self, name: Name, fingerprint: str) -> KeyAccepted:
         self._role._called("take", name, fingerprint)
