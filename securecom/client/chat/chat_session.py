@@ -22,12 +22,10 @@ from securecom.client.chat import chat_life
 from securecom.client.chat.agreed_log import AgreedLog, Logs
 from securecom.client.chat.agreement import Agreement
 from securecom.client.chat.chat_life import ChatLife, Heard
-from securecom.client.chat.comparing import Comparing
+from securecom.client.chat.comparing import WORDS, Comparing, WordExchange
 from securecom.client.chat.epochs import Epochs
 from securecom.client.chat.rekeying import Rekeying
 from securecom.client.chat.stream import Stream
-from securecom.client.chat.word_exchange import FEATURE as WORDS
-from securecom.client.chat.word_exchange import WordExchange
 from securecom.client.denials import denied
 from securecom.client.events import Delivered, Ending, Event, Message, Said, TimeLeft, Word
 from securecom.connection import Connection

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from securecom import limits
 from securecom.client.chat.agreement import Agreement
 from securecom.client.chat.chat_session import ChatSession
-from securecom.client.chat.word_exchange import FEATURE as WORDS
+from securecom.client.chat.comparing import WORDS
 from securecom.client.coordination import outcomes
 from securecom.client.coordination.engagement import Engagement, Grant
 from securecom.client.coordination.introducing import Introducing
