@@ -81,15 +81,33 @@ class Contacts:
         self._pins: Pins = {}
         self._seen: tuple[int, int, int, int] | None = None
         self._taken: dict[Name, str] = {}
-        kept = None if path is None else path.with_name(INTRODUCTIONS_FILE)
-        #: Those that we make, agreed to, or received.
-        self.introductions = Introductions(kept, server, now)
+        self._introductions: Introductions | None = None
         self._refresh()
 
     @property
     def folder(self) -> Path | None:
         """Where the pins are kept, and what else is the profile's."""
         return None if self._path is None else self._path.parent
+
+    @property
+    def introductions(self) -> Introductions:
+        """Those that we make, agreed to, or received."""
+        if self._introductions is None:
+            file = self._introductions_file
+            self._introductions = Introductions(file, self._server, self._now)
+        return self._introductions
+
+    @property
+    def _introductions_file(self) -> Path | None:
+        return None if self._path is None else self._path.with_name(INTRODUCTIONS_FILE)
+
+    def _received(self, name: Name | None = None) -> list[Received]:
+        """The introductions of this name, or all. Most people never have any."""
+        if self._introductions is None:
+            file = self._introductions_file
+            if file is None or not file.exists():
+                return []
+        return self.introductions.received(name)
 
     def pin(self, name: Name) -> Pin | None:
         """What we know of a name, be it from an introduction.
@@ -106,7 +124,7 @@ class Contacts:
         """Everybody whose key we know, in order. :raises StateDamaged: as `pin`."""
         self._refresh()
         names = {name for server, name in self._pins if server == self._server}
-        introduced = {one.name for one in self.introductions.received()} - names
+        introduced = {one.name for one in self._received()} - names
         names |= {name for name in introduced if self._standing(Name(name)) is not None}
         return sorted(map(Name, names))
 
@@ -226,7 +244,7 @@ class Contacts:
 
     def _standing(self, name: Name, key: PublicKey | None = None) -> Received | None:
         """The latest introduction of this name, with this key, that counts now."""
-        for came in self.introductions.received(name):
+        for came in self._received(name):
             if key in (None, came.public_key) and self._vouches(came):
                 return came
         return None
