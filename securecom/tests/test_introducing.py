@@ -126,7 +126,7 @@ class WayTests(ThreePeopleCase):
         self.assertEqual(self.trust(CAROL, BOB), "introduced")
         self.assertEqual(self.alice.main.keys.introductions().pending, [])
 
-    # Promise C104, T210
+    # Promise C104, T220
     def test_nobody_is_introduced_who_did_not_say_yes(self) -> None:
         for order in ((BOB, CAROL), (CAROL, BOB)):
             self.setUp()
@@ -208,7 +208,7 @@ class WayTests(ThreePeopleCase):
         self.assertEqual(self.steps()[-1], ("carol", "bob", "dropped"))
         self.assertEqual(self.carol.notes.of(IntroductionOffered), [])
 
-    # Promise T211
+    # Promise T221
     def test_a_yes_needs_a_verified_introducer(self) -> None:
         self.bob.contacts.compared(ALICE, self.key(ALICE), same=False)
         self.alice.main.keys.introduce(BOB, CAROL)
@@ -259,7 +259,7 @@ class TrustTests(ThreePeopleCase):
         user = next(one for one in self.bob.main.people if one.name == CAROL)
         self.assertEqual((user.trust, user.introduced_by), ("introduced", ALICE))
 
-    # Promise T212
+    # Promise T222
     def test_at_the_first_meeting_the_introduced_key_counts_and_not_the_servers_word(self) -> None:
         contacts, swapped = self.bob.contacts, Identity.generate().public_key
         self.assertEqual(contacts.trust(CAROL, swapped), "changed")
@@ -310,7 +310,7 @@ class TrustTests(ThreePeopleCase):
         contacts.compared(CAROL, self.key(CAROL), same=False)
         self.assertEqual(contacts.trust(CAROL), "met")
 
-    # Promise T213
+    # Promise T223
     def test_somebody_introduced_is_not_thereby_an_introducer(self) -> None:
         dave = Person(Name("dave"), Identity.generate().public_key)
         self.bob.contacts.introduce(dave, self.who(CAROL))
@@ -362,7 +362,7 @@ class LieTests(ThreePeopleCase):
         self.vouch()
         self.assertEqual(self.trust(BOB, CAROL), "introduced")
 
-    # Promise T210
+    # Promise T220
     def test_a_key_that_bob_did_not_ask_for_counts_for_nothing(self) -> None:
         self.begin(ALICE, BOB)
         self.vouch()
@@ -371,7 +371,7 @@ class LieTests(ThreePeopleCase):
         self.assertEqual(self.bob.notes.of(Introduced), [])
         self.assertEqual(self.trust(BOB, CAROL), "new")
 
-    # Promise T214
+    # Promise T224
     def test_a_statement_that_is_not_this_one_ends_the_chat(self) -> None:
         mallory = Person(ALICE, self.mallory.public_key)
         lies: list[dict[str, Any]] = [
@@ -387,7 +387,7 @@ class LieTests(ThreePeopleCase):
             self.vouch(**lie)
             self.caught()
 
-    # Promise T210
+    # Promise T220
     def test_a_yes_that_carol_did_not_give_ends_the_chat(self) -> None:
         lies: list[dict[str, Any]] = [
             {"agreeing": self.mallory},
@@ -403,7 +403,7 @@ class LieTests(ThreePeopleCase):
             self.vouch(**lie)
             self.caught()
 
-    # Promise T215
+    # Promise T225
     def test_another_key_than_the_pinned_one_changes_nothing_and_is_shown(self) -> None:
         self.bob.contacts.meet(CAROL, self.key(CAROL))
         self.bob_agreed()
@@ -411,7 +411,7 @@ class LieTests(ThreePeopleCase):
         self.assertIn("another key of carol", self.bob.notes.last(Problem).what)
         self.assertEqual(self.bob.contacts.trust(CAROL, self.key(CAROL)), "met")
 
-    # Promise T215
+    # Promise T225
     def test_a_key_that_is_somebody_elses_changes_nothing(self) -> None:
         for name in (ALICE, BOB):
             self.setUp()
@@ -421,7 +421,7 @@ class LieTests(ThreePeopleCase):
             self.assertEqual(self.bob.notes.of(Introduced), [])
             self.assertEqual(len(self.bob.notes.of(Problem)), 1)
 
-    # Promise T211
+    # Promise T221
     def test_one_whom_bob_no_longer_verifies_gives_him_no_key(self) -> None:
         self.bob_agreed()
         self.bob.contacts.compared(ALICE, self.key(ALICE), same=False)
@@ -429,7 +429,7 @@ class LieTests(ThreePeopleCase):
         self.assertEqual(self.trust(BOB, CAROL), "new")
         self.assertEqual(len(self.bob.notes.of(Problem)), 1)
 
-    # Promise T216
+    # Promise T226
     def test_too_many_offers_end_the_chat(self) -> None:
         self.begin(ALICE, BOB)
         for number in range(limits.MAX_INTRODUCTIONS):
@@ -438,7 +438,7 @@ class LieTests(ThreePeopleCase):
         self.send(ALICE, vocabulary.Introduce, other=CAROL)
         self.assertEqual(self.bob.notes.last(ChatOver).ending, "cut-off")
 
-    # Promise T216
+    # Promise T226
     def test_an_introduction_to_one_of_the_two_ends_the_chat(self) -> None:
         for name in (ALICE, BOB):
             self.setUp()
@@ -446,7 +446,7 @@ class LieTests(ThreePeopleCase):
             self.send(ALICE, vocabulary.Introduce, other=name)
             self.assertEqual(self.bob.notes.last(ChatOver).ending, "cut-off")
 
-    # Promise T216
+    # Promise T226
     def test_a_signature_that_is_too_long_ends_the_chat(self) -> None:
         self.alice.main.keys.introduce(BOB, CAROL)
         self.begin(ALICE, BOB)
@@ -455,7 +455,7 @@ class LieTests(ThreePeopleCase):
         self.send(BOB, vocabulary.AgreeIntroduction, **answer)
         self.assertEqual(self.alice.notes.last(ChatOver).ending, "cut-off")
 
-    # Promise T210
+    # Promise T220
     def test_a_yes_that_is_not_signed_ends_the_chat_and_is_none(self) -> None:
         self.alice.main.keys.introduce(BOB, CAROL)
         self.begin(ALICE, BOB)
@@ -473,7 +473,7 @@ class LieTests(ThreePeopleCase):
         self.assertEqual(self.steps(), [])
         self.assertEqual(self.alice.notes.of(ChatOver), [])
 
-    # Promise T217
+    # Promise T227
     def test_the_server_sees_frames_as_of_messages_and_no_name(self) -> None:
         """Padded like all else in a chat; the server relays them, and is sent nothing besides."""
         sizes: dict[str, set[int]] = {}

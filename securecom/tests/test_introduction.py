@@ -17,7 +17,7 @@ def person(name: str, key: str = "") -> Person:
 
 
 class StatementTests(SynchronousTestCase):
-    # Promise T214
+    # Promise T224
     def test_each_part_of_a_vouching_counts(self) -> None:
         alice, bob, carol = person("alice"), person("bob"), person("carol")
         made = {
@@ -46,7 +46,7 @@ class StatementTests(SynchronousTestCase):
         ):
             self.assertFalse(introduction.has_agreed(*other, signature))
 
-    # Promise T214
+    # Promise T224
     def test_no_statement_is_another_kind_of_statement(self) -> None:
         alice, bob, carol = person("alice"), person("bob"), person("carol")
         labels = {

@@ -65,7 +65,7 @@ class FileTests(SynchronousTestCase):
         self.assertFalse(self.kept.has_agreed(ALICE, Name("carol")))
         self.assertEqual(len(self.kept.received("carol")), 1)
 
-    # Promise T216
+    # Promise T226
     def test_it_is_bounded(self) -> None:
         for number in range(limits.MAX_AGREED_INTRODUCTIONS + 1):
             self.kept.agree(ALICE, Name(f"p{number}"))
