@@ -7,6 +7,7 @@ traceback: each becomes one line that says what happened and what to do.
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import os
 import sys
@@ -72,6 +73,21 @@ def system_errors_told() -> Iterator[None]:
         raise StateUnusable(f"this cannot start ({named}{_reason(error)})") from None
     except RuntimeError as error:
         raise StateUnusable(f"this cannot start ({error})") from None
+
+
+@contextlib.contextmanager
+def garbage_left() -> Iterator[None]:
+    """Put this around imports and other work that makes what a process keeps until it ends.
+
+    Looking for garbage among it takes an eighth of a client's start and finds next to none. What
+    is there afterwards is never searched again.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def print_all(text: str) -> None:

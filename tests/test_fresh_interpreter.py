@@ -127,6 +127,64 @@ class ReactorTests(SynchronousTestCase):
         self.assertEqual(done.returncode, 0)
 
 
+#: Runs the client with some arguments, and prints which of some packages that has imported.
+IMPORTED = """
+import sys
+from contextlib import suppress
+from securecom.client.__main__ import main
+
+sys.argv[1:], packages = sys.argv[2:], sys.argv[1].split()
+with suppress(SystemExit):
+    main()
+print("\\nimported:", *(name for name in packages if name in sys.modules))
+"""
+#: Prints the same after a front-end was made as the client makes it, by its name.
+CHOSEN = """
+import sys
+from argparse import Namespace
+from securecom.client.program import choosing, running
+
+packages, name = sys.argv[1].split(), sys.argv[2]
+print(choosing.choose(Namespace(frontend=name)).name)
+print("\\nimported:", *(name for name in packages if name in sys.modules))
+"""
+
+
+class ImportTests(SynchronousTestCase):
+    """What a start needs no time for, since it is not imported."""
+
+    def imported(self, program: str, packages: str, *arguments: str) -> tuple[str, str]:
+        """What it writes, and which of the packages it imports."""
+        path = os.pathsep.join(filter(None, sys.path))
+        env = {**os.environ, "PYTHONPATH": path, "SECURECOM_HOME": self.mktemp()}
+        argv = [sys.executable, "-c", program, packages, *arguments]
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=True)
+        before, _, found = done.stdout.rpartition("imported:")
+        return before + done.stderr, found.strip()
+
+    def test_help_version_and_mistakes_come_without_twisted_and_cryptography(self) -> None:
+        heavy = "twisted cryptography OpenSSL zope.interface shtab segno asyncio"
+        for option, shown in (
+            ("--help", "usage: securecom"),
+            ("--version", "securecom 0"),
+            ("--no-such-option", "unrecognized arguments"),
+        ):
+            told, found = self.imported(IMPORTED, heavy, option)
+            self.assertIn(shown, told)
+            self.assertEqual(found, "", option)
+
+    def test_what_they_go_without_is_what_a_run_needs(self) -> None:
+        """Or the test above could not fail."""
+        _, found = self.imported(IMPORTED, "twisted cryptography OpenSSL", "--profiles")
+        self.assertEqual(found, "twisted cryptography OpenSSL")
+
+    def test_lines_and_json_come_without_what_other_front_ends_draw_with(self) -> None:
+        for name in ("lines", "json"):
+            told, found = self.imported(CHOSEN, "twisted textual prompt_toolkit rich segno", name)
+            self.assertIn(name, told)
+            self.assertEqual(found, "twisted", name)
+
+
 class OpenSSLTests(SynchronousTestCase):
     # Promise T1, R120
     def test_a_configuration_of_openssl_that_somebody_else_made(self) -> None:

@@ -8,9 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-import shtab
-
-from securecom import __version__, limits
+from securecom import __version__, completion, limits
 from securecom.errors import Mistake
 from securecom.identity import Name
 from securecom.invitation import Host, parse_authority
@@ -72,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 done, 1 error (the message says what to do), 2 usage.",
     )
     top.add_argument("--version", action="version", version=f"securecom-admin {__version__}")
-    shtab.add_argument_to(top, ["--print-completion"], help="print a completion script for a shell")
+    completion.add_option(top)
     _add_state(top, None)
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     everywhere = argparse.ArgumentParser(add_help=False)
@@ -91,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
 def _add_state(to: argparse.ArgumentParser, default: str | None) -> None:
     text = "the server's state folder (default: $SECURECOM_STATE, or the platform's folder)"
     state = to.add_argument("--state", metavar="DIR", type=Path, default=default, help=text)
-    state.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
+    completion.names(state, "folder")
 
 
 def _add_invitations(add: Callable[[str, str], argparse.ArgumentParser]) -> None:

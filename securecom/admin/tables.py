@@ -7,8 +7,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-import segno
-
 _BLOCKS = "█▀▄"
 
 
@@ -39,6 +37,8 @@ def qr_code(link: str, encoding: str) -> list[str]:
 
     The link is in capitals, which take up less room in a QR code.
     """
+    import segno  # few commands draw a code
+
     text = io.StringIO()
     code = segno.make_qr(link.upper(), error="l")
     code.terminal(text, border=2, compact=_can_show(_BLOCKS, encoding))

@@ -1,6 +1,7 @@
 """`python -m securecom.client`, `securecom`: arguments, then run.
 
-No reactor is imported before it is known which front-end runs.
+No reactor is imported before it is known which front-end runs. Nothing heavy is imported before the
+command line has been read: `--help`, `--version` and mistakes are answered at once.
 """
 
 from __future__ import annotations
@@ -10,13 +11,18 @@ import signal
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from securecom import limits, process
-from securecom.client.program import choosing, exits, standard_io, who
+from securecom.client.program import exits, standard_io
 from securecom.client.program.command_line import STANDARD_INPUT, parser
 from securecom.errors import SecurecomError
 from securecom.invitation import Invitation, is_unfinished
-from securecom.starting import output_kept, print_all, system_errors_told
+from securecom.starting import garbage_left, output_kept, print_all, system_errors_told
+
+if TYPE_CHECKING:
+    from securecom.client.program.choosing import Choice
+    from securecom.client.program.who import Member, Newcomer
 
 
 @standard_io.leaves_no_input
@@ -24,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The exit code of one run."""
     process.forbid_core_dumps()
     try:
-        with system_errors_told():
+        with system_errors_told(), garbage_left():
             standard_io.fill_missing()
             start = _prepared(argv)
         return start()
@@ -55,6 +61,7 @@ def _check(arguments: Namespace, arguments_parser: ArgumentParser) -> None:
 
 def _chosen(arguments: Namespace) -> Callable[[], int]:
     from securecom import tls
+    from securecom.client.program import choosing, who
 
     tls.check_openssl()
     choice = choosing.choose(arguments)
@@ -68,7 +75,7 @@ def _chosen(arguments: Namespace) -> Callable[[], int]:
         arguments.link = Invitation.parse(_pasted_link())
     source = who.pass_phrases(arguments, is_terminal=os.isatty(standard_io.INPUT))
     if arguments.restore is not None:
-        someone: who.Member | who.Newcomer = who.restored(arguments, profiles, source)
+        someone: Member | Newcomer = who.restored(arguments, profiles, source)
     elif arguments.link is None:
         someone = who.member(arguments, profiles, source)
     else:
@@ -90,7 +97,7 @@ def _pasted_link() -> str:
     return text
 
 
-def _demo(arguments: Namespace, choice: choosing.Choice) -> Callable[[], int]:
+def _demo(arguments: Namespace, choice: Choice) -> Callable[[], int]:
     from securecom import demo
     from securecom.client.program import logs
 
@@ -99,7 +106,7 @@ def _demo(arguments: Namespace, choice: choosing.Choice) -> Callable[[], int]:
     return lambda: demo.run(arguments, choice)
 
 
-def _import_reactor(choice: choosing.Choice) -> None:
+def _import_reactor(choice: Choice) -> None:
     """Installs it, which the system may refuse: it needs descriptors."""
     from securecom.clocks import steady_reactor
 

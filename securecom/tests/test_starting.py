@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import io
 import os
 import pwd
@@ -19,11 +20,11 @@ from securecom.admin.commands import AdminContext
 from securecom.client.__main__ import main
 from securecom.client.profile.profile import Profile, read_profile
 from securecom.client.profile.profiles import Profiles
-from securecom.client.program import who
+from securecom.client.program import standard_io, who
 from securecom.client.program.command_line import parser
 from securecom.errors import BadArgument, OutputFailed, ProfileProblem, StateUnusable
 from securecom.server.state import default_state_folder
-from securecom.starting import path_named, print_all, system_errors_told, usual_path
+from securecom.starting import garbage_left, path_named, print_all, system_errors_told, usual_path
 from securecom.tests.support.backups import profile_of
 from securecom.tests.support.invitations import INVITATION
 
@@ -98,6 +99,29 @@ class SystemErrorTests(SynchronousTestCase):
             "too many open files", self.told(OSError(errno.EMFILE, "Too many open files"))
         )
         self.assertIn("no threads", self.told(RuntimeError("no threads")))
+
+
+class GarbageTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.addCleanup(gc.unfreeze)
+
+    def test_none_is_looked_for_until_the_work_is_done(self) -> None:
+        with garbage_left():
+            self.assertFalse(gc.isenabled())
+        self.assertTrue(gc.isenabled())
+        self.assertGreater(gc.get_freeze_count(), 0)
+
+    def test_nor_does_it_stay_off_if_the_work_fails(self) -> None:
+        with contextlib.suppress(BadArgument), garbage_left():
+            raise BadArgument("no")
+        self.assertTrue(gc.isenabled())
+
+    def test_the_client_starts_like_that(self) -> None:
+        seen: list[bool] = []
+        self.patch(standard_io, "fill_missing", lambda: seen.append(gc.isenabled()))
+        self.assertRaises(SystemExit, main, ["--version"])
+        self.assertEqual(seen, [False])
+        self.assertTrue(gc.isenabled())
 
 
 class Process(SynchronousTestCase):

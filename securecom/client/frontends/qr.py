@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import segno
+if TYPE_CHECKING:
+    import segno
 
 #: Modules of quiet around it: the standard's, and what readers still took, where room is short.
 _BORDERS = (4, 2)
@@ -45,7 +47,7 @@ def qr_rows(digits: str, screen: Screen, *, inverted: bool = False) -> list[str]
     :param digits: what it holds; digits take the fewest modules.
     :param inverted: dark and light change places.
     """
-    code = segno.make_qr(digits, error="m", boost_error=False)
+    code = _code(digits)
     for border in _BORDERS:
         dark = _matrix(code, border, inverted)
         if screen.has_colours and screen.fits(2 * len(dark), len(dark)):
@@ -59,9 +61,15 @@ def qr_rows(digits: str, screen: Screen, *, inverted: bool = False) -> list[str]
 
 def least_room(digits: str) -> tuple[int, int]:
     """Columns and rows that a terminal needs for the smallest drawing and what is around it."""
-    code = segno.make_qr(digits, error="m", boost_error=False)
+    code = _code(digits)
     size = len(_matrix(code, _BORDERS[-1], False))
     return size, (size + 1) // 2 + _AROUND
+
+
+def _code(digits: str) -> segno.QRCode:
+    import segno  # most runs draw no code, and it brings an XML parser
+
+    return segno.make_qr(digits, error="m", boost_error=False)
 
 
 def _matrix(code: segno.QRCode, border: int, inverted: bool) -> list[list[bool]]:

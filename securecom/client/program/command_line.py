@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import shtab
-
-from securecom import __version__, limits
-from securecom.client.program import deciding
+from securecom import __version__, completion, limits
 from securecom.errors import Mistake
-from securecom.identity import Name
 from securecom.invitation import Invitation
+
+if TYPE_CHECKING:
+    from securecom.identity import Name
 
 _EPILOG = """\
 The first time, give the invitation link that the server's admin made for you; after that,
@@ -53,6 +52,21 @@ def _link(text: str) -> Invitation | str:
     return STANDARD_INPUT if text == "-" else Invitation.parse(text)
 
 
+# `--help` and `--version` need neither Twisted nor cryptography: what reads a value imports them.
+
+
+def _name(text: str) -> Name:
+    from securecom.identity import Name
+
+    return Name(text)
+
+
+def _command(text: str) -> tuple[str, ...]:
+    from securecom.client.program import deciding
+
+    return deciding.split(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line of `securecom`."""
     parser = argparse.ArgumentParser(
@@ -63,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"securecom {__version__}")
-    shtab.add_argument_to(parser, help="print a completion script for a shell")
+    completion.add_option(parser)
     parser.add_argument(
         "link",
         nargs="?",
@@ -92,14 +106,14 @@ def _add_profile(group: argparse._ArgumentGroup) -> None:
         metavar="DIR",
         help="where profiles are kept (default: $SECURECOM_HOME, or the platform's usual place)",
     )
-    folder.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
+    completion.names(folder, "folder")
     identity = group.add_argument(
         "--identity",
         type=Path,
         metavar="FILE",
         help="enrol with this OpenSSH Ed25519 key instead of a new one; it stays where it is",
     )
-    identity.complete = shtab.FILE  # type: ignore[attr-defined]
+    completion.names(identity, "file")
     backup = group.add_argument(
         "--restore",
         type=Path,
@@ -107,7 +121,7 @@ def _add_profile(group: argparse._ArgumentGroup) -> None:
         help="make a profile from this backup (written by /backup) and go online; --profile "
         "names it. The backup's pass phrase comes first, then the identity's, if it has one",
     )
-    backup.complete = shtab.FILE  # type: ignore[attr-defined]
+    completion.names(backup, "file")
     source = group.add_mutually_exclusive_group()
     source.add_argument(
         "--pass-fd",
@@ -121,7 +135,7 @@ def _add_profile(group: argparse._ArgumentGroup) -> None:
         metavar="FILE",
         help="read the pass phrase from this file's first line, a second one from its second",
     )
-    file.complete = shtab.FILE  # type: ignore[attr-defined]
+    completion.names(file, "file")
     source.add_argument(
         "--no-pass",
         action="store_true",
@@ -148,7 +162,7 @@ def _add_session(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--on-request",
-        type=_typed(deciding.split, "command"),
+        type=_typed(_command, "command"),
         metavar="COMMAND",
         help="this program accepts or refuses chat requests, or leaves them to you "
         "(docs/bots.md); '' for none",
@@ -162,7 +176,7 @@ def _add_session(group: argparse._ArgumentGroup) -> None:
         "--takeover", action="store_true", help="end a session of yours that runs elsewhere"
     )
     group.add_argument(
-        "--chat", type=_typed(Name, "name"), metavar="NAME", help="ask NAME for a chat at once"
+        "--chat", type=_typed(_name, "name"), metavar="NAME", help="ask NAME for a chat at once"
     )
     group.add_argument(
         "--attempts",
@@ -204,4 +218,4 @@ def _add_frontend(group: argparse._ArgumentGroup) -> None:
         metavar="FILE",
         help="append what happens to the connections; never messages, keys or names",
     )
-    log.complete = shtab.FILE  # type: ignore[attr-defined]
+    completion.names(log, "file")

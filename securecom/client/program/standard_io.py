@@ -16,11 +16,13 @@ import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import ParamSpec
+from typing import TYPE_CHECKING, ParamSpec
 
 from securecom import limits
-from securecom.client.frontends.qr import Screen
 from securecom.client.program import exits
+
+if TYPE_CHECKING:
+    from securecom.client.frontends.qr import Screen
 
 INPUT, OUTPUT, ERROR = 0, 1, 2
 _NUMBERS = (INPUT, OUTPUT, ERROR)
@@ -209,6 +211,10 @@ def first_line(most: int, question: str = "invitation link: ") -> str:
 
 def screen(number: int) -> Screen:
     """The terminal's size and whether it knows colours; neither if it is none."""
+    from securecom.client.frontends.qr import (
+        Screen,
+    )  # brings Twisted, which `--help` can do without
+
     try:
         size = os.get_terminal_size(number)
     except OSError:
