@@ -83,3 +83,9 @@ class ChoosingTests(SynchronousTestCase):
         self.patch(standard_io, "INPUT", here)
         self.assertFalse(choosing.is_screen())
         self.assertIs(choosing.choose(Namespace(frontend=None)).make, StandardLines)
+
+    def test_a_terminal_gets_the_full_screen_unless_lines_are_named(self) -> None:
+        self.patch(choosing, "is_screen", lambda: True)
+        choice = choosing.choose(Namespace(frontend=None))
+        self.assertEqual((choice.make.__name__, choice.uses_asyncio), ("StandardScreen", True))
+        self.assertNotEqual(choosing.choose(Namespace(frontend="lines")).make, choice.make)

@@ -4,9 +4,11 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom.client.api import Launch
+from securecom.client.events import Asked
 from securecom.client.program import choosing
 from securecom.client.program.standard_screen import StandardScreen
 from securecom.errors import NoFrontend
+from securecom.tests.support.pilot_case import KEY
 
 
 class NoTerminal(SynchronousTestCase):
@@ -22,3 +24,12 @@ class NoTerminal(SynchronousTestCase):
         driver = screen.app.driver_class
         self.assertTrue(issubclass(driver, object))
         self.assertEqual(driver.__name__, "_OutputDriver")
+
+    def test_a_request_rings_while_nobody_looks(self) -> None:
+        self.patch(choosing, "is_screen", lambda: True)
+        screen = StandardScreen(Launch(Namespace(), Clock(), lambda: None))
+        written: list[str] = []
+        self.patch(screen.attention, "_write", written.append)
+        screen.app.looked(False)
+        screen.show(Asked("carol", "new", KEY, 48))
+        self.assertIn("\a", written)

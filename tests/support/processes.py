@@ -45,6 +45,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     left_out = ("SECURECOM", "XDG_", "PYTHON")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(left_out)}
     own = {"PYTHONPATH": os.pathsep.join(_PYTHON_PATH), "HOME": str(home), "LC_ALL": "C.UTF-8"}
+    own["TERM"] = "dumb"  # or a developer's terminal would decide which front-end is tested
     return {**kept, **own, **more}
 
 

@@ -70,7 +70,7 @@ def is_screen() -> bool:
 
 
 def _default() -> str:
-    return LINES
+    return FULL_SCREEN if is_screen() else LINES
 
 
 def _ours(name: str) -> Callable[[Launch], UserFrontend]:

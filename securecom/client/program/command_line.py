@@ -192,8 +192,8 @@ def _add_frontend(group: argparse._ArgumentGroup) -> None:
     which.add_argument(
         "--frontend",
         metavar="NAME",
-        help="lines (default), json, or the name of one that another package brings "
-        "(docs/frontends.md)",
+        help="fullscreen (default on a terminal), lines (default elsewhere), json, or the name of "
+        "one that another package brings (docs/frontends.md)",
     )
     which.add_argument(
         "--plain",

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from textual.drivers.linux_driver import LinuxDriver
 from twisted.internet.defer import Deferred
 
 from securecom.client.api import Launch
+from securecom.client.frontends.attention import Attention, Means
 from securecom.client.frontends.fullscreen.app import ChatApp
 from securecom.client.frontends.fullscreen.frontend import FullScreen
 from securecom.client.frontends.fullscreen.situation import Situation
 from securecom.client.frontends.plain import Plain
 from securecom.client.program import choosing, standard_io
+from securecom.client.program.desktop import desktop_of
 from securecom.errors import NoFrontend
 
 if TYPE_CHECKING:
@@ -38,6 +41,10 @@ class StandardScreen(FullScreen):
             hint = "Nothing was sent. Use --plain, or --json."
             raise NoFrontend("the full screen needs a terminal for input and output", hint)
         super().__init__(launch)
+        clock, desktop = launch.reactor.seconds, desktop_of(launch.reactor)
+        means = Means.of(os.environ)
+        self.attention = Attention(self.app.control, means, self.choices, clock, desktop)
+        self.app.looked = self.attention.looked
 
     def make_app(self, situation: Situation) -> ChatApp:
         """FullScreen."""
@@ -53,5 +60,6 @@ class StandardScreen(FullScreen):
         """Say what ended it where it stays: the screen is gone."""
         plain = Plain(lambda: time.strftime("%H:%M"), lambda: standard_io.screen(1))
         rows = [row for event in self.last_words for row in plain.lines(event)]
-        os.write(standard_io.OUTPUT, "".join(f"{row}\n" for row in rows).encode())
+        with suppress(OSError):  # the terminal may have gone
+            os.write(standard_io.OUTPUT, "".join(f"{row}\n" for row in rows).encode())
         return result

@@ -116,6 +116,8 @@ class ChatApp(App[None]):
         self.undrawn: deque[tuple[float, Event]] = deque()
         #: The class of an error that ended the application.
         self.fault: str | None = None
+        #: Called when the user types, and when the terminal gets or loses the focus.
+        self.looked: Callable[[bool | None], None] = lambda focus: None
         self._typed = Typed()
         self._is_due = False
         self._drawn_at = 0.0
@@ -185,6 +187,11 @@ class ChatApp(App[None]):
         self.fault = type(error).__name__
         _log.failure("the screen broke", Failure(error))
         self.exit(return_code=1)
+
+    def control(self, text: str) -> None:
+        """Write control characters that move nothing on the screen, such as the bell."""
+        if self._driver is not None:
+            self._driver.write(text)
 
     # --- events -----------------------------------------------------------------------------
 
@@ -342,6 +349,7 @@ class ChatApp(App[None]):
 
     def on_text_area_changed(self) -> None:
         """Whoever goes on typing has answered no."""
+        self.looked(None)
         self._main.query_one(QuestionBar).ask(None)
 
     def _read(self, text: str) -> None:
@@ -414,12 +422,14 @@ class ChatApp(App[None]):
 
     def on_app_focus(self) -> None:
         self._has_focus = True
+        self.looked(True)
         self.conversations[self.viewed].looked_at()
         self.scrollback.redrawn()
         self.tick()
 
     def on_app_blur(self) -> None:
         self._has_focus = False
+        self.looked(False)
 
     def action_neighbour(self, step: int) -> None:
         """The next, or the previous, conversation in the list."""

@@ -17,10 +17,12 @@ from twisted.python.failure import Failure
 from securecom import limits
 from securecom.client.api import ClientApi, Launch
 from securecom.client.events import Event, Left, Problem
+from securecom.client.frontends.attention import Attention
 from securecom.client.frontends.fullscreen.app import ChatApp
 from securecom.client.frontends.fullscreen.situation import Situation
 from securecom.client.frontends.loop_application import LoopApplication
 from securecom.client.frontends.orders import Order, Orders, orders_of
+from securecom.client.terms import Choices
 from securecom.errors import NotNow, OurFault, SecurecomError
 
 
@@ -40,6 +42,8 @@ class FullScreen:
         self._holds = False
         #: What is still to be said when the terminal is itself again.
         self.last_words: list[Event] = []
+        #: Calls a person who is not looking; None where there is no terminal.
+        self.attention: Attention | None = None
         self.app = self.make_app(self._situation)
         self._application = LoopApplication(launch.reactor, self.app.exit)
 
@@ -48,6 +52,11 @@ class FullScreen:
         return ChatApp(situation, self._wall, self._take, self._launch.leave, self._drawn)
 
     # --- starting and ending ----------------------------------------------------------------
+
+    def choices(self) -> Choices:
+        """What the person has chosen."""
+        api = self._situation.api
+        return Choices() if api is None else api.settings.choices
 
     @property
     def failure(self) -> SecurecomError | None:
@@ -82,6 +91,8 @@ class FullScreen:
 
     def close(self) -> None:
         """UserFrontend: give the terminal back."""
+        if self.attention is not None:
+            self.attention.close()
         self._application.close()
 
     # --- Frontend ---------------------------------------------------------------------------
@@ -90,6 +101,8 @@ class FullScreen:
         """Have the event drawn soon."""
         if isinstance(event, (Problem, Left)):
             self.last_words = [*self.last_words[-1:], event]
+        if self.attention is not None:
+            self.attention.heard(event)
         self.app.undrawn.append((self._wall(), event))
         self.app.wake()
         if self._orders is not None:
