@@ -197,6 +197,13 @@ class ProgramFailed(Mistake):
     hint = "You are asked instead."
 
 
+class FileProblem(Mistake):
+    """A file cannot be sent, or cannot be saved there."""
+
+    code = 217
+    hint = "Nothing was sent or written."
+
+
 # --- the admin's ----------------------------------------------------------------------------
 
 
@@ -375,6 +382,13 @@ class LogFailed(SecurecomError):
 
     code = 704
     hint = "Neither of you keeps a log any more; the chat goes on."
+
+
+class FileFailed(SecurecomError):
+    """A file that was on its way did not arrive."""
+
+    code = 705
+    hint = "The chat goes on. Offer the file again."
 
 
 class TooOften(SecurecomError):

@@ -15,6 +15,7 @@ from securecom.errors import WireError
 
 CONTROL = 0
 CHAT = 1
+#: Pieces of files, each behind the number of its transfer.
 DATA = 2
 #: Bytes of a chat's next TLS session, carried inside the current one.
 EPOCH = 3
@@ -56,6 +57,11 @@ def encode_chat(stream: int, data: bytes) -> bytes:
     size = limits.MAX_CHAT_CHUNK
     chunks = (data[at : at + size] for at in range(0, len(data), size))
     return b"".join(encode(CHAT, number + chunk) for chunk in chunks)
+
+
+def encode_data(transfer: int, piece: bytes) -> bytes:
+    """Encode a piece of a file as a frame of the data lane."""
+    return encode(DATA, transfer.to_bytes(4, "big") + piece)
 
 
 def chat_bytes(run: Run) -> bytes:

@@ -37,6 +37,53 @@ MAX_UNDELIVERED = 64
 #: Messages the callee may type before the caller has spoken.
 MAX_HELD_BACK = 64
 
+# --- files (docs/protocol.md, "Files") ------------------------------------------------------
+
+#: The largest file: 8 TiB, which is more than a day at the speed of a fast network.
+MAX_FILE = 2**43
+#: Bytes of a file's name: what common file systems take.
+MAX_FILE_NAME = 255
+#: Bytes of a name that a client gives a received file: leaves room for " (999)".
+MAX_SAVED_NAME = 200
+#: Files that one person may have on offer in a chat. Each keeps a file open, and a row on the
+#: other's screen.
+MAX_OFFERS = 16
+#: Bytes of a file in one frame. With its own header (8), the seal of the chat's TLS (22) and the
+#: header of a chat frame (8) it fills exactly one TLS record of the standard channel, so that no
+#: reader has to put a frame together.
+FILE_CHUNK = 16 * 1024 - 8 - 22 - 8
+#: Bytes of a chat's files that may be under way, at most, at least and at first. The most fills a
+#: network of 1 Gbit/s over 30 ms, and is what a receiver may have to hold. The least keeps a
+#: message on a line of 64 KiB/s waiting for half a second only.
+FILE_WINDOW = 4 * 1024 * 1024
+FILE_WINDOW_LEAST = 32 * 1024
+FILE_WINDOW_FIRST = 256 * 1024
+#: Seconds that bytes of a file may wait between the two, beyond what the fastest took: from here on
+#: the window shrinks, so that a message does not wait longer either.
+FILE_QUEUE_DELAY = 0.2
+#: Bytes that a receiver keeps before it says so (less than half of FILE_WINDOW_FIRST, or a sender
+#: would wait), and how many seconds it waits with fewer.
+FILE_KEPT_EVERY = 128 * 1024
+FILE_KEPT_WAIT = 0.02
+#: Bytes that are read from the disk at once, and that leave in one turn of the reactor.
+FILE_READ = 512 * 1024
+FILE_BURST = 256 * 1024
+#: Between two events about the progress of a transfer.
+FILE_PROGRESS = 0.5
+#: Between two rows about it where rows stay on the screen for good.
+FILE_PROGRESS_ROW = 10
+#: Files in a folder that is sent: its names have to be gone through before it can be offered.
+MAX_FOLDER_ENTRIES = 100_000
+#: Unfinished files that are kept in a folder to be resumed, and for how many days.
+MAX_PARTS = 16
+PART_DAYS = 7
+#: Files of one name that are saved beside each other: "plan (1).pdf" and so on.
+MAX_SAME_NAMES = 999
+#: Transfers that are over, for which data may still be under way.
+ENDED_TRANSFERS = 64
+#: For somebody to answer an offer that a script makes: a person has to see it.
+OFFER_DEADLINE = 600.0
+
 # --- names, links, keys ---------------------------------------------------------------------
 
 #: Characters of a name: fits a column on every terminal.

@@ -173,12 +173,32 @@ class OneOf(amp.Argument):
         return inObject.encode("ascii")
 
 
+class FileName(amp.Argument):
+    """The name of a file: UTF-8, 1 to `limits.MAX_FILE_NAME` bytes, without a slash or a NUL."""
+
+    def fromString(self, inString: bytes) -> str:
+        if not 1 <= len(inString) <= limits.MAX_FILE_NAME or b"/" in inString or b"\0" in inString:
+            raise WireError("a file name that is not one")
+        try:
+            return inString.decode("utf-8")
+        except UnicodeDecodeError:
+            raise WireError("a file name that is not UTF-8") from None
+
+    def toString(self, inObject: str) -> bytes:
+        return inObject.encode("utf-8")
+
+
 PORT = Number(1, 65535)
 STREAM = Number(1, 2**32 - 1)
 CHAT_ID = FixedBytes(16)
 MAC = FixedBytes(32)
 CHAT_SECONDS = Number(limits.MIN_CHAT_SECONDS, limits.MAX_CHAT_SECONDS, optional=True)
 SIGNATURE = FixedBytes(64)
+#: A transfer, counted from 1 by the side that offers it.
+TRANSFER = Number(1, 2**32 - 1)
+#: A place in a file, or its size.
+PLACE = Number(0, limits.MAX_FILE)
+SHA256 = FixedBytes(32)
 
 
 # --- paces ----------------------------------------------------------------------------------
@@ -590,6 +610,70 @@ class Log(PacedCommand):
 
     pace = IN_CHATS
     arguments = [(b"word", OneOf("on", "off"))]
+
+
+class OfferFile(PacedCommand):
+    """My user offers a file. Nothing of it is sent before `GetFile`. Wants no answer.
+
+    `number`: one more than that of my last offer in this chat.
+    """
+
+    pace = IN_CHATS
+    arguments = [
+        (b"number", TRANSFER),
+        (b"name", FileName()),
+        (b"size", PLACE),
+        (b"sha256", SHA256),
+    ]
+    requiresAnswer = False
+
+
+class GetFile(PacedCommand):
+    """My user wants the file that you offered. Wants no answer.
+
+    `offset`: I have this many bytes of it already, and their SHA-256 is `sha256`.
+    """
+
+    pace = IN_CHATS
+    arguments = [(b"number", TRANSFER), (b"offset", PLACE), (b"sha256", SHA256)]
+    requiresAnswer = False
+
+
+class BeginFile(PacedCommand):
+    """The data of my file begin here, on the data lane. Wants no answer.
+
+    `offset`: yours, or 0 if what you have is not the beginning of this file.
+    """
+
+    pace = IN_CHATS
+    arguments = [(b"number", TRANSFER), (b"offset", PLACE)]
+    requiresAnswer = False
+
+
+class KeptFile(PacedCommand):
+    """I have written your file to my disk up to `offset`; you may send more. Wants no answer."""
+
+    pace = IN_CHATS
+    arguments = [(b"number", TRANSFER), (b"offset", PLACE)]
+    requiresAnswer = False
+
+
+class CloseFile(PacedCommand):
+    """A transfer is over, or never begins. Wants no answer.
+
+    `owner`: whose offer it was, as the sender of this command sees it.
+    `why`: the receiver says `done`, `declined`, `cancelled`, `failed` (it cannot write the file)
+    or `damaged` (the SHA-256 is another one); the offering side says `cancelled`, `failed` (it
+    cannot read the file) or `changed` (the file is not the offered one any more).
+    """
+
+    pace = IN_CHATS
+    arguments = [
+        (b"number", TRANSFER),
+        (b"owner", OneOf("mine", "yours")),
+        (b"why", OneOf("done", "declined", "cancelled", "failed", "damaged", "changed")),
+    ]
+    requiresAnswer = False
 
 
 class Switch(PacedCommand):

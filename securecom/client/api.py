@@ -37,6 +37,7 @@ from securecom.client.events import (
     SafetyCode,
     SafetyNumber,
     StateWord,
+    Transfers,
     Users,
     Whois,
     WordsToCompare,
@@ -221,6 +222,10 @@ class ClientApi(Protocol):
     def log(self) -> ChatLogApi:
         """The log of the chat. :raises NotNow: if there is no chat."""
 
+    @property
+    def files(self) -> FilesApi:
+        """Files that are sent and received in the chat."""
+
     # The rest.
 
     @property
@@ -296,6 +301,31 @@ class ChatLogApi(Protocol):
 
     def off(self) -> None:
         """End the log for both, or withdraw or decline the request for one."""
+
+
+class FilesApi(Protocol):
+    """Files of the chat. Its methods fail with `NotNow` if there is no chat."""
+
+    def send(self, file: str | int) -> Deferred[int]:
+        """Offer a file, or a folder as a tar file; fires with the transfer's number.
+
+        :param file: a path, or the number of an open descriptor that is read to its end first.
+        """
+
+    def get(self, number: int, path: str | None = None) -> None:
+        """Fetch an offered file into the folder for downloads.
+
+        :param path: another folder, or a file that does not exist yet.
+        """
+
+    def decline(self, number: int) -> None:
+        """Say no to an offered file."""
+
+    def cancel(self, number: int) -> None:
+        """Withdraw an offer of ours, or end a transfer of either direction."""
+
+    def all(self) -> Transfers:
+        """Every transfer that is not over."""
 
 
 class SettingsApi(Protocol):

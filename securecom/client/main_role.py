@@ -7,6 +7,7 @@ shown as events.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, inlineCallbacks
@@ -29,6 +30,7 @@ from securecom.client.events import (
     Requests,
     Users,
 )
+from securecom.client.files.desk import FileDesk
 from securecom.client.keys import Keys
 from securecom.client.my_account import MyAccount
 from securecom.client.presence import Presence
@@ -81,6 +83,8 @@ class MainRole:
         self.keys = Keys(station, coordinator, rotation)
         #: What there is to ask and say about what the server holds.
         self.account = account
+        #: The files of the chat.
+        self.files = FileDesk(lambda: coordinator.standing.session.files, self._downloads)
         #: What the person has chosen for good.
         self.settings = Settings(station, self._presence, kept)
 
@@ -257,6 +261,16 @@ class MainRole:
     def end(self) -> None:
         """The client is over: nothing is due any more."""
         self._presence.end()
+
+    def _downloads(self) -> Path:
+        """Where received files go."""
+        chosen = self._presence.choices.downloads
+        if chosen:
+            return Path(chosen)
+        access = self._station.access
+        if access is None:
+            raise NotNow("this client has no place for files", "Nothing was written.")
+        return access.downloads
 
     def _ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
         """The server's answer, or an error that people can read."""

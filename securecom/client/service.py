@@ -37,6 +37,7 @@ from securecom.client.coordination.station import Station
 from securecom.client.daemon_role import DaemonRole
 from securecom.client.denials import denied
 from securecom.client.events import Connecting, Offline
+from securecom.client.files.access import FileAccess
 from securecom.client.main_role import BackUp, MainRole
 from securecom.client.my_account import MyAccount
 from securecom.client.rotation import Keeping, Rotation
@@ -70,6 +71,7 @@ class Client:
     :param back_up: writes a backup of the profile.
     :param attempts: give up after this many failures in a row; None: never.
     :param logs: where logs go that both people of a chat agreed to; None: to none.
+    :param access: what files need of this machine; None: none are sent or received.
     :param kept: the person's settings.
     :param clock: for durations; nobody sets it.
     :param wall: what the clock on the wall shows, see `terms.shown_time`.
@@ -97,13 +99,16 @@ class Client:
         back_up: BackUp | None = None,
         attempts: int | None = None,
         logs: Logs | None = None,
+        access: FileAccess | None = None,
         kept: KeptChoices = _NOT_KEPT,
         wall: Callable[[], float] = shown_time,
         unix_time: Callable[[], float] = unix_time,
     ) -> None:
         #: Fires when the client is done: logged out, or failed for good with the reason.
         self.done: Deferred[None] = Deferred()
-        self._station = Station(identity, server, contacts, frontend, clock, unix_time, logs)
+        self._station = Station(
+            identity, server, contacts, frontend, clock, unix_time, logs, access
+        )
         self._coordinator = Coordinator(self._station, consent)
         self._daemon = DaemonRole(self._station, self._coordinator, way, Backoff(random))
         self._secure = tls.standard_client(identity, server)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable
@@ -28,9 +29,9 @@ def duration(seconds: int) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
-# --- settings: who may ask at all, who learns that one is busy, and what rings ----------------
+# --- settings: who may ask, who learns that one is busy, what rings, where files go -----------
 # ask anyone|people|nobody        busy nobody|people|to NAME...
-# notify off|bell|terminal|desktop        notify-names on|off
+# notify off|bell|terminal|desktop        notify-names on|off        downloads FOLDER|default
 #
 # As typed behind `/set`, and as kept in the profile. `people` are those whose key is pinned. Names
 # come after `to`, so `people` can never be mistaken for one.
@@ -64,12 +65,14 @@ class Choices:
     """`ask`: who may ask, however available one is. `busy`: who is told that one is busy.
 
     `notify`: what calls a person who is not looking; `notify_names`: it says who it is about.
+    `downloads`: the folder for received files; empty: the usual one of this machine.
     """
 
     ask: Ask = "anyone"
     busy: BusyAudience = NOBODY
     notify: Notify = "bell"
     notify_names: bool = False
+    downloads: str = ""
 
     def changed(self, text: str) -> Choices:
         """These, but for the one that the text names.
@@ -86,6 +89,8 @@ class Choices:
                 return replace(self, notify=read_notify(value.strip()))
             case "notify-names":
                 return replace(self, notify_names=read_switch("notify-names", value.strip()))
+            case "downloads":
+                return replace(self, downloads=read_downloads(value.strip()))
         raise BadArgument("there is no such setting", _HINT, ("set", ""))
 
 
@@ -133,6 +138,19 @@ def switch(is_on: bool) -> str:
 
 def _nowhere(_: Choices) -> None:
     """Where there is no profile they last as long as the client."""
+
+
+def read_downloads(text: str) -> str:
+    """The whole path of a folder; empty for `default`, and for nothing.
+
+    :raises BadArgument: for what is no whole path.
+    """
+    if text in ("", "default"):
+        return ""
+    path = os.path.expanduser(text)
+    if not os.path.isabs(path) or "\0" in path:
+        raise BadArgument("downloads has to be the whole path of a folder, or default", _HINT)
+    return path
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ from securecom.text import is_unseen
 
 #: A text for each required argument that is not a name.
 TEXTS = {commands.SAY: "hi", commands.TRUST: "bob SHA256:x", commands.BACKUP: "/tmp/file"}
+TEXTS |= {commands.SEND: "/tmp/file", commands.GET: "1"}
+#: Commands that need the number of a file in a chat.
+OF_FILES = (commands.CANCEL, commands.DECLINE)
 #: Commands that are answered without the client.
 HELD_HERE = (commands.HELP, commands.CLEAR)
 
@@ -39,7 +42,7 @@ class TableTests(SynchronousTestCase):
             "/who": commands.USERS,
             "/ask": commands.CHAT,
             "/deny": commands.REFUSE,
-            "/decline": commands.REFUSE,
+            "/decline": commands.DECLINE,
             "/hangup": commands.STOP,
             "/back": commands.AVAILABLE,
             "/busy": commands.AWAY,
@@ -73,6 +76,8 @@ class TableTests(SynchronousTestCase):
                 value = None
                 if argument is not None and argument.required:
                     value = argument.read(TEXTS.get(command, "bob"))
+                if command in OF_FILES and state is ClientState.CHAT:
+                    value = 1
                 commands.do(command, value, api)
                 self.assertEqual(bool(api.calls), command not in HELD_HERE, command.word)
 

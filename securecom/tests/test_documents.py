@@ -33,6 +33,7 @@ def kind(argument: amp.Argument) -> str:
         case vocabulary.OneOf():
             return "/".join(f"`{word}`" for word in argument.words)
     return {
+        vocabulary.FileName: "file name",
         vocabulary.NameArgument: "name",
         vocabulary.KeyArgument: "key",
         vocabulary.NamesArgument: "names",

@@ -134,6 +134,7 @@ class ProfileTests(ProfileCase):
                 "busy",
                 "notify",
                 "notify_names",
+                "downloads",
             ):  # which came later
                 self.assertIn(f"{key} is missing", self.refused(text.replace(line + "\n", "")))
             number = text.splitlines().index(line) + 1
@@ -196,7 +197,7 @@ class ProfileTests(ProfileCase):
 
     def test_a_setting_that_does_not_exist_is_named_with_its_line(self) -> None:
         self.assertIn(
-            "line 23: there is no setting colour", self.refused(self.text() + "colour=1\n")
+            "line 25: there is no setting colour", self.refused(self.text() + "colour=1\n")
         )
 
     def test_what_the_parser_breaks_over_is_refused_too(self) -> None:

@@ -56,6 +56,7 @@ class ShowingTests(SettingsCase):
                 ("busy", "nobody"),
                 ("notify", "bell"),
                 ("notify-names", "off"),
+                ("downloads", "default"),
             ],
         )
         self.assertTrue(all(one.about for one in shown.settings))
@@ -64,7 +65,7 @@ class ShowingTests(SettingsCase):
         shown = self.set("busy to bob carol")
         self.assertIsInstance(shown, events.AllSettings)
         values = [one.value for one in shown.settings]
-        self.assertEqual(values, ["anyone", "to bob carol", "bell", "off"])
+        self.assertEqual(values, ["anyone", "to bob carol", "bell", "off", "default"])
         self.assertEqual(self.alice.settings.all(), shown)
 
     def test_what_calls_a_person_who_is_not_looking(self) -> None:

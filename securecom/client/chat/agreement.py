@@ -75,6 +75,11 @@ class Agreement:
         return "callee" if self.role == "caller" else "caller"
 
     @property
+    def about_peer(self) -> bytes:
+        """What tells this pair of people, at this server, from others: for files that wait."""
+        return b"\0".join((self.server, self.own.encode("ascii"), self.peer.encode("ascii")))
+
+    @property
     def safety_number(self) -> str:
         """What the two people may compare: 60 digits."""
         return safety_number((self.own, self.own_key), (self.peer, self.peer_key))

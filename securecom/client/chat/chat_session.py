@@ -28,13 +28,16 @@ from securecom.client.chat.rekeying import Rekeying
 from securecom.client.chat.stream import Stream
 from securecom.client.denials import denied
 from securecom.client.events import Delivered, Ending, Event, Message, Said, TimeLeft, Word
+from securecom.client.files.access import FileAccess
+from securecom.client.files.exchange import FEATURE as FILES
+from securecom.client.files.exchange import FileExchange
 from securecom.connection import Connection
 from securecom.control import Responders
 from securecom.errors import BadArgument, NotNow, ProofRefused, SecurecomError, TooLong, WireError
 from securecom.identity import Identity, Name
 
 #: What we say in HELLO that this client can do.
-KNOWS = [Name(WORDS), Name("introductions")]
+KNOWS = [Name(WORDS), Name("introductions"), Name(FILES)]
 
 
 class ChatOwner(Protocol):
@@ -62,10 +65,11 @@ class ChatSession(Connection, amp.CommandLocator):
     """One end of a chat.
 
     :param logs: where a log goes that both agree to; None: to no log.
+    :param access: what files need of this machine; None: none are sent or received.
     :param more: answers what is said in the chat besides.
     """
 
-    lanes: ClassVar[frozenset[int]] = frozenset({framing.CONTROL, framing.EPOCH})
+    lanes: ClassVar[frozenset[int]] = frozenset({framing.CONTROL, framing.EPOCH, framing.DATA})
     alpn: ClassVar[frozenset[bytes]] = frozenset({tls.ALPN_CHAT})
     awaits: ClassVar[str] = "the handshake of the chat"
     padding: ClassVar[int] = limits.CHAT_PADDING
@@ -78,6 +82,7 @@ class ChatSession(Connection, amp.CommandLocator):
         clock: IReactorTime,
         logs: Logs | None = None,
         more: amp.CommandLocator | None = None,
+        access: FileAccess | None = None,
     ) -> None:
         self._more = more
         self._life: ChatLife = chat_life.begin(self)
@@ -87,7 +92,17 @@ class ChatSession(Connection, amp.CommandLocator):
         self.words = WordExchange(agreement, self, owner.words_changed, os.urandom)
         #: What the peer's client can do that not every client can.
         self.peer_knows: frozenset[str] = frozenset()
-        self.may_speak = False
+        #: The files that the two send each other.
+        self.files = FileExchange(
+            agreement.peer,
+            agreement.about_peer,
+            agreement.role == "callee",
+            self,
+            clock,
+            owner.show,
+            access,
+        )
+        self.may_speak = self.has_said = self.has_heard = False
         super().__init__(clock, limits.CHAT_HANDSHAKE_DEADLINE)
         self._agreement = agreement
         self._owner = owner
@@ -147,8 +162,9 @@ class ChatSession(Connection, amp.CommandLocator):
     # --- what the peer says -----------------------------------------------------------------
 
     def responders(self) -> amp.IResponderLocator:
-        """What this class, comparing, words and the log take, and what `more` does."""
+        """What this class, comparing, words, the log and files take, and what `more` does."""
         locators: list[amp.CommandLocator] = [self, self.comparing, self.words, self.log]
+        locators.append(self.files)
         return Responders(*locators, *([] if self._more is None else [self._more]))
 
     @vocabulary.Hello.responder
@@ -250,6 +266,7 @@ class ChatSession(Connection, amp.CommandLocator):
         """The receipt says that the front-end has it."""
         self._owner.show(Message(self._agreement.peer, heard.text))
         self.log.heard(heard.text)
+        self.has_heard = True
         heard.receipt.callback({})
 
     def refuse(self, heard: Heard) -> None:
@@ -276,6 +293,7 @@ class ChatSession(Connection, amp.CommandLocator):
         self._time.stop()
         self.words.is_over = True
         self.log.end()
+        self.files.end()
         call = self.clock.callLater(limits.BYE_DEADLINE, self._life.bye_answered)
         self._bye_deadline = call
         answered = self.control.call(command, **arguments)
@@ -306,12 +324,25 @@ class ChatSession(Connection, amp.CommandLocator):
         self._rekeying.end()
         self.words.is_over = True
         self.log.end()
+        self.files.end()
 
-    # --- epochs -----------------------------------------------------------------------------
+    # --- epochs and files -------------------------------------------------------------------
 
     def frame_received(self, frame: framing.Frame) -> None:
-        """Bytes of the next epoch."""
-        self._rekeying.received(frame.body)
+        """Bytes of the next epoch, or of a file."""
+        if frame.lane == framing.DATA:
+            self.files.received(frame.body)
+        else:
+            self._rekeying.received(frame.body)
+
+    def send_frames(self, frames: list[bytes]) -> None:
+        """Write whole frames, each sealed by itself."""
+        if not self.is_closing and self.transport is not None:
+            self.transport.writeSequence(frames)
+
+    def congestion_changed(self) -> None:
+        """The standard channel is full, or has room again."""
+        self.files.congestion_changed()
 
     def _received(self, item: framing.Frame | framing.Run) -> None:
         if self._epochs.is_switching:
@@ -339,6 +370,7 @@ class ChatSession(Connection, amp.CommandLocator):
 
     def _send(self, number: int, text: str) -> None:
         self.log.said(number, text)
+        self.has_said = True
         receipt = self.control.call(vocabulary.Say, text=text)
         receipt.addCallbacks(
             lambda _: self._receipted(number), self._not_taken, errbackArgs=(vocabulary.Say,)

@@ -269,16 +269,22 @@ class Epochs(Protocol):
             self._flush_soon = self._clock.callLater(0, self._flush)
 
     def writeSequence(self, data: Iterable[bytes]) -> None:  # noqa: N802
-        """Say pieces."""
-        self.write(b"".join(data))
+        """Say pieces at once, each in a record of its own; what waited goes before."""
+        self._flush()
+        self._seal(data)
 
     def _flush(self) -> None:
         self._forget_flush()
         data = bytes(self._waiting)
         self._waiting.clear()
-        if data and not self.disconnecting:
+        if data:
+            self._seal((data,))
+
+    def _seal(self, pieces: Iterable[bytes]) -> None:
+        if not self.disconnecting:
             epoch = self._sealing
-            epoch.seal(data)
+            for piece in pieces:
+                epoch.seal(piece)
             sealed = epoch.take()
             self._count(epoch)
             self.transport.write(sealed)

@@ -18,6 +18,7 @@ from securecom.client.chat.agreed_log import Logs
 from securecom.client.chat.stream import Stream
 from securecom.client.contacts import Contacts
 from securecom.client.events import KNOWN, ListedUser, Missed, MissedCaller, Trust, problem
+from securecom.client.files.access import FileAccess
 from securecom.control import our_fault
 from securecom.errors import SecurecomError
 from securecom.identity import Identity, Name
@@ -57,8 +58,8 @@ class ServerLine(Protocol):
 @dataclass(eq=False)
 class Station:
     """`server` is the server's id (32 bytes); `name` and `line` are there while we are online;
-    `logs` is where logs go that both agreed to, if there is a place; `unix_time` says when
-    events of a chat happen.
+    `logs` is where logs go that both agreed to, if there is a place; `access` is what files need of
+    this machine; `unix_time` says when events of a chat happen.
     """
 
     identity: Identity
@@ -68,6 +69,7 @@ class Station:
     clock: IReactorTime
     unix_time: Callable[[], float]
     logs: Logs | None = None
+    access: FileAccess | None = None
     missed: MissedRequests = field(init=False)
     #: Called when somebody's key was pinned whom we had never met.
     met_somebody: Callable[[], None] = field(default=lambda: None, init=False)

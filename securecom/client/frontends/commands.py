@@ -170,11 +170,56 @@ def _words(field: str, *words: str, shape: str = "") -> Argument:
     return Argument(field, _one_of(*words), shape, required=False, words=words)
 
 
+def _number(text: str) -> int:
+    """The number of a transfer."""
+    if not text.isascii() or not text.isdigit() or len(text) > _MAX_DIGITS:
+        raise BadArgument("that has to be the number of a file", "Nothing was changed.")
+    return int(text)
+
+
+def _fetched(text: str) -> tuple[int, str | None]:
+    """The number of a transfer, alone or followed by where it is to be saved."""
+    number, _, path = text.strip().partition(" ")
+    return _number(number), message(path.strip()) or None
+
+
+def _declined(text: str) -> int | Name:
+    """The number of a file; or a name, of somebody who asks for a chat. Some names are digits, so
+    the state tells which it is.
+    """
+    return _number(text) if text.isdigit() and text.isascii() else _name(text)
+
+
+#: Digits of the number of a transfer.
+_MAX_DIGITS = 9
 _NAME = Argument("name", _name, "NAME")
 _ANY_NAME = Argument("name", _name, "NAME", required=False)
 
 
 # --- what a command does, where that is more than one call ----------------------------------
+
+
+def _cancel(api: ClientApi, number: int | None) -> Any:
+    if api.state is ClientState.CHAT:
+        return api.files.cancel(_chosen(number))
+    if number is not None:
+        raise BadArgument("there is no file: a request is withdrawn without a number")
+    return api.cancel()
+
+
+def _decline(api: ClientApi, what: int | Name | None) -> Any:
+    if api.state is not ClientState.CHAT:
+        return api.refuse(None if what is None else Name(str(what)))
+    if isinstance(what, str):
+        raise BadArgument("that has to be the number of a file", "Nothing was sent.", ("files", ""))
+    return api.files.decline(_chosen(what))
+
+
+def _chosen(number: int | None) -> int:
+    """:raises BadArgument: without a number."""
+    if number is None:
+        raise BadArgument("which file? Its number is needed", "Nothing was sent.", ("files", ""))
+    return number
 
 
 def _verify(api: ClientApi, word: str | None) -> Any:
@@ -251,10 +296,13 @@ CHAT = Command(
 CANCEL = Command(
     "cancel",
     CHATTING,
-    frozenset({ClientState.ASKING}),
-    lambda api, _: api.cancel(),
-    "withdraws your request",
+    frozenset({ClientState.ASKING, ClientState.CHAT}),
+    _cancel,
+    "withdraws your request; in a chat, with the number of a file, ends its transfer or withdraws "
+    "your offer",
     "withdraw your request",
+    Argument("number", _number, "N", required=False),
+    examples=("/cancel", "/cancel 2"),
     otherwise="you have no open request to cancel",
 )
 ACCEPT = Command(
@@ -277,8 +325,18 @@ REFUSE = Command(
     "say no; they must wait before they ask again",
     _ANY_NAME,
     examples=("/refuse", "/refuse alice"),
-    also=("deny", "decline"),
+    also=("deny",),
     otherwise="nobody is asking you",
+)
+DECLINE = Command(
+    "decline",
+    CHATTING,
+    frozenset({ClientState.ASKED, ClientState.CHAT}),
+    _decline,
+    "says no to a file that is offered to you; or to a chat request, as /refuse does",
+    argument=Argument("what", _declined, "N", required=False),
+    examples=("/decline", "/decline 1"),
+    otherwise="nobody is asking you, and no file is offered to you",
 )
 DISMISS = Command(
     "dismiss",
@@ -325,6 +383,40 @@ LOG = Command(
     "keep a log, if both agree",
     _words("word", "on", "off"),
     otherwise="there is no chat to log",
+)
+SEND = Command(
+    "send",
+    CHATTING,
+    _CHAT,
+    lambda api, file: api.files.send(file),
+    "offers FILE, or a folder as a tar file, to the person you chat with: name, size and SHA-256; "
+    "nothing of it is sent before they type /get",
+    "offer a file, or a folder as a tar file",
+    Argument("file", message, "FILE"),
+    examples=("/send plan.pdf", "/send ~/photos"),
+    otherwise="there is no chat to send a file in",
+    instead="/chat NAME asks for one.",
+)
+GET = Command(
+    "get",
+    CHATTING,
+    _CHAT,
+    lambda api, wish: api.files.get(*wish),
+    "fetches a file that is offered to you, into your folder for downloads or to PATH, which is a "
+    "folder or a file that does not exist yet; what was interrupted goes on",
+    argument=Argument("number", _fetched, "N [PATH]"),
+    examples=("/get 1", "/get 1 ~/plans/"),
+    otherwise="there is no chat, so no file is offered to you",
+    instead="Nothing was changed.",
+)
+FILES = Command(
+    "files",
+    CHATTING,
+    _CHAT,
+    lambda api, _: api.files.all(),
+    "shows the files that are on offer or under way in this chat, in both directions",
+    otherwise="there is no chat, so there are no files",
+    instead="Nothing was changed.",
 )
 STOP = Command(
     "stop",
@@ -507,7 +599,8 @@ EXIT = Command("exit", PROGRAM, _ANY, None, "leaves", "leave", also=("quit",), o
 
 #: Every command, in the order in which help lists them.
 COMMANDS = (
-    *(USERS, CHAT, CANCEL, ACCEPT, REFUSE, DISMISS, SAY, VERIFY, LOG, STOP),
+    *(USERS, CHAT, CANCEL, ACCEPT, REFUSE, DECLINE, DISMISS),
+    *(SAY, VERIFY, SEND, GET, FILES, LOG, STOP),
     *(AVAILABLE, AWAY, SET, REQUESTS, BLOCK, UNBLOCK, BLOCKED),
     *(WHOIS, FINGERPRINT, TRUST, INTRODUCE, NEWKEY),
     *(BACKUP, MY_DATA, FORGET_ME),

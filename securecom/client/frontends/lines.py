@@ -13,7 +13,6 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from securecom import limits
 from securecom.client.api import ClientApi, ClientState
 from securecom.client.events import (
     ChatOver,
@@ -319,7 +318,7 @@ class Lines(protocol.Protocol):
         elif self._finish is None or orders.progress > self._progress:
             self._stop_waiting()
             self._progress = orders.progress
-            self._finish = self._clock.callLater(limits.FINISH_DEADLINE, self._give_up, orders)
+            self._finish = self._clock.callLater(orders.patience, self._give_up, orders)
 
     def _give_up(self, orders: Orders) -> None:
         self._finish = None

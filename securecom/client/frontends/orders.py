@@ -25,12 +25,15 @@ from securecom.client.events import (
     ChatStarted,
     Delivered,
     Event,
+    FileOffered,
+    FileOver,
+    FileProgress,
     Online,
     Said,
 )
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command, do
-from securecom.errors import NotDelivered, OurFault, SecurecomError
+from securecom.errors import FileFailed, NotDelivered, OurFault, SecurecomError
 
 _log = Logger()
 
@@ -93,6 +96,8 @@ class Orders:
         self._running = 0
         self._alone = 0  # of these, those behind which no line is read
         self._undelivered: set[int] = set()
+        self._files: set[int] = set()  # transfers that were asked for
+        self._offered: set[int] = set()  # those of them that the peer has not answered
         self._was_online = False
         self._is_over = False
         self._look_is_due = False
@@ -107,7 +112,7 @@ class Orders:
     @property
     def is_done(self) -> bool:
         """Nothing waits: no order, no answer, no receipt, no log-in that was never there."""
-        if self._queue or self._running or self._undelivered:
+        if self._queue or self._running or self._undelivered or self._files:
             return False
         return self._was_online and self.role.state not in (ClientState.ASKING, ClientState.OPENING)
 
@@ -122,11 +127,34 @@ class Orders:
             self._undelivered.clear()
             if event.undelivered:
                 self._note(NotDelivered("messages got no receipt"))
+        elif isinstance(event, FileOffered | FileProgress | FileOver):
+            self._heard_of_file(event)
         elif isinstance(event, Online):
             self._was_online = True
         elif isinstance(event, ChatStarted):
             self.progress += 1
         self._look_soon()
+
+    def _heard_of_file(self, event: FileOffered | FileProgress | FileOver) -> None:
+        """A file of ours is on its way until it is over, one of theirs from its fetching on."""
+        self.progress += 1
+        if isinstance(event, FileOver):
+            was_wanted = event.number in self._files
+            self._files.discard(event.number)
+            self._offered.discard(event.number)
+            if was_wanted and event.ending != "done":
+                self._note(FileFailed(f"{event.file} did not arrive ({event.ending})"))
+        elif isinstance(event, FileProgress) or event.direction == "out":
+            self._files.add(event.number)
+            if isinstance(event, FileOffered):
+                self._offered.add(event.number)
+            else:
+                self._offered.discard(event.number)
+
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for the next step, when no more orders come."""
+        return limits.OFFER_DEADLINE if self._offered else limits.FINISH_DEADLINE
 
     # --- orders -----------------------------------------------------------------------------
 
@@ -195,7 +223,10 @@ class Orders:
     def _do(self, order: Order) -> Any:
         if order.command is commands.EXIT:
             return self._leave()
-        return do(order.command, order.argument, self.role)
+        result = do(order.command, order.argument, self.role)
+        if order.command is commands.GET:
+            self._files.add(order.argument[0])
+        return result
 
     def _note(self, error: SecurecomError) -> None:
         self.first_error = self.first_error or error

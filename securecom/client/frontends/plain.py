@@ -15,8 +15,10 @@ from typing import Any
 
 from securecom import limits
 from securecom.client.events import (
+    ChatOver,
     Delivered,
     Event,
+    FileProgress,
     Notice,
     RequestChannelState,
     SafetyCode,
@@ -237,6 +239,7 @@ class Plain:
         self._typed = Typed()
         self._has_failed = False  # the request channel
         self._last_said = 0
+        self._progress_rows: dict[int, int] = {}  # by the number of the transfer
         self._inverts = False  # the QR code that comes next
 
     def read(self, line: str) -> Order | Event | None:
@@ -288,6 +291,10 @@ class Plain:
     def _told(self, event: Event) -> list[Line]:
         if isinstance(event, RequestChannelState):
             return words(event) if self._is_news(event) else []
+        if isinstance(event, ChatOver):
+            self._progress_rows.clear()
+        if isinstance(event, FileProgress):
+            return words(event) if self._is_due(event) else []
         if not self._echoes:
             return words(event)
         if isinstance(event, Said):
@@ -301,6 +308,13 @@ class Plain:
         """It fails, or works again, or listens on a port of ours."""
         had_failed, self._has_failed = self._has_failed, not event.up
         return had_failed or not event.up or event.how == "dial"
+
+    def _is_due(self, event: FileProgress) -> bool:
+        """A row about each transfer now and then: rows stay on the screen."""
+        row = event.seconds // limits.FILE_PROGRESS_ROW
+        is_due = row > self._progress_rows.get(event.number, 0)
+        self._progress_rows[event.number] = row
+        return is_due
 
     def _rows(self, now: str, mark: str, text: str) -> list[str]:
         """Time and mark in the first row; in the others the mark again, or its room if ours."""

@@ -25,6 +25,7 @@ from securecom.client.terms import (
     Notify,
     read_ask,
     read_busy,
+    read_downloads,
     read_notify,
 )
 from securecom.errors import Mistake, ProfileProblem
@@ -56,6 +57,7 @@ class Profile:
     :param busy: whose requests are answered with "busy".
     :param notify: what calls a person who is not looking.
     :param notify_names: whether it says who it is about.
+    :param downloads: the folder for received files; empty: the usual one.
     """
 
     folder: Path
@@ -71,11 +73,12 @@ class Profile:
     busy: BusyAudience = NOBODY
     notify: Notify = "bell"
     notify_names: bool = False
+    downloads: str = ""
 
     @property
     def choices(self) -> Choices:
         """What `/set` shows."""
-        return Choices(self.ask, self.busy, self.notify, self.notify_names)
+        return Choices(self.ask, self.busy, self.notify, self.notify_names, self.downloads)
 
     @property
     def identity_path(self) -> Path:
@@ -108,9 +111,9 @@ class Profile:
     @property
     def portable(self) -> Profile:
         """What of it goes into a backup, and may come out of one: nothing that names a file of a
-        machine, be it a key or a program.
+        machine, be it a key, a program or a folder.
         """
-        return replace(self, identity=Path(IDENTITY_FILE), on_request=())
+        return replace(self, identity=Path(IDENTITY_FILE), on_request=(), downloads="")
 
     def written(self) -> bytes:
         """The file."""
@@ -158,6 +161,8 @@ busy = {_quoted(str(profile.busy))}
 # says who it is about.
 notify = {_quoted(profile.notify)}
 notify_names = {str(profile.notify_names).lower()}
+# The folder for received files, as a whole path; "": the usual one of this machine.
+downloads = {_quoted(profile.downloads)}
 """
 
 
@@ -220,10 +225,11 @@ _KEYS: dict[str, tuple[type, Callable[[Any], Any]]] = {
     "busy": (str, read_busy),
     "notify": (str, read_notify),
     "notify_names": (bool, bool),
+    "downloads": (str, read_downloads),
     "on_request": (str, _command),
 }
 #: Keys that a file may lack: an earlier version wrote it.
-_LATER = frozenset({"on_request", "ask", "busy", "notify", "notify_names"})
+_LATER = frozenset({"on_request", "ask", "busy", "notify", "notify_names", "downloads"})
 
 
 def read_profile(folder: Path) -> Profile:

@@ -11,6 +11,7 @@ from argparse import Namespace
 from collections.abc import Callable, Generator
 from typing import Any
 
+import platformdirs
 from twisted.internet.defer import Deferred, fail, inlineCallbacks
 from twisted.internet.endpoints import (
     HostnameEndpoint,
@@ -37,6 +38,7 @@ from securecom.client.channels.request_ways import ServerDials, ServerListens, W
 from securecom.client.contacts import Contacts
 from securecom.client.coordination.engagement import ASK_THE_PERSON, Consent
 from securecom.client.events import Event, Online
+from securecom.client.files.access import FileAccess
 from securecom.client.profile.log_files import LogFiles
 from securecom.client.profile.own_key import OwnKey
 from securecom.client.profile.profile import Profile, RequestMode
@@ -152,6 +154,7 @@ class ClientRun:
             back_up=self._backups(profile).make,
             attempts=self._attempts,
             logs=LogFiles(profile.folder, time.time),
+            access=FileAccess(self._elsewhere, profile.folder, platformdirs.user_downloads_path()),
             kept=KeptChoices(profile.choices, profile.keep),
         )
 

@@ -14,6 +14,7 @@ from securecom.client.chat.agreement import Agreement, Role
 from securecom.client.chat.chat_session import ChatSession
 from securecom.client.chat.stream import Stream
 from securecom.client.events import Delivered, Ending, Event, Message, Said
+from securecom.client.files.access import FileAccess
 from securecom.errors import SecurecomError
 from securecom.identity import Identity, Name
 
@@ -42,12 +43,17 @@ class End:
     """One person's end, and its notes (`chat.ChatOwner`)."""
 
     def __init__(
-        self, identity: Identity, agreement: Agreement, clock: Clock, logs: Logs | None = None
+        self,
+        identity: Identity,
+        agreement: Agreement,
+        clock: Clock,
+        logs: Logs | None = None,
+        access: FileAccess | None = None,
     ) -> None:
         self.identity, self.clock = identity, clock
         self.leg = Leg()
         self.stream = Stream(STREAM, self.leg, clock)
-        self.session = ChatSession(agreement, self, clock, logs)
+        self.session = ChatSession(agreement, self, clock, logs, access=access)
         self.events: list[Event] = []
         self.on_event: Callable[[Event], object] = lambda event: None
         self.words: list[tuple[str, list[str]]] = []

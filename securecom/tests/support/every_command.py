@@ -12,6 +12,7 @@ from securecom.succession import LINK_BYTES
 from securecom.vocabulary import (
     Fact,
     FactsArgument,
+    FileName,
     FixedBytes,
     KeyArgument,
     NameArgument,
@@ -38,6 +39,7 @@ def longest(argument: amp.Argument) -> Any:
             return max(argument.words, key=len)
     lists = max(limits.MAX_AUDIENCE, limits.MAX_BLOCKED, limits.USERS_PAGE)
     return {
+        FileName: "x" * limits.MAX_FILE_NAME,
         NameArgument: name,
         NamesArgument: [name] * lists,
         KeyArgument: Identity.generate().public_key,

@@ -26,6 +26,7 @@ from securecom.client.events import (
     SafetyCode,
     SafetyNumber,
     Setting,
+    Transfers,
     Users,
     Whois,
     WordsToCompare,
@@ -51,6 +52,7 @@ class ScriptedCore:
         self.is_held = False
         self.keys = ScriptedKeys(self)
         self.log = ScriptedLog(self)
+        self.files = ScriptedFiles(self)
         self.settings = ScriptedSettings(self)
         self.account = ScriptedAccount(self)
 
@@ -244,6 +246,30 @@ class ScriptedLog:
 
     def off(self) -> None:
         self._role._called("log", "off")
+
+
+class ScriptedFiles:
+    """A `FilesApi`, likewise."""
+
+    def __init__(self, role: ScriptedCore) -> None:
+        self._role = role
+
+    def send(self, file: str | int) -> Deferred[int]:
+        self._role._called("send", file)
+        return self._role._later("send")
+
+    def get(self, number: int, path: str | None = None) -> None:
+        self._role._called("get", number, path)
+
+    def decline(self, number: int) -> None:
+        self._role._called("decline", number)
+
+    def cancel(self, number: int) -> None:
+        self._role._called("cancel_file", number)
+
+    def all(self) -> Transfers:
+        self._role._called("files")
+        return Transfers([])
 
 
 class ScriptedSettings:

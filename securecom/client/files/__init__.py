@@ -1,0 +1,1 @@
+"""Files in a chat: offered, fetched, resumed, checked, saved."""
