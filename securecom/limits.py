@@ -438,6 +438,16 @@ MAX_UNSEEN = 99
 #: Seconds after which a notify-send that does not end is killed.
 NOTIFY_DEADLINE = 5.0
 
+# --- watching the people one knows ----------------------------------------------------------
+
+#: Seconds between two looks at the server's list, and between two pages of one look. With 200 names
+#: a page, a client asks for 2 pages a minute at most servers, and for 12 at the largest, a tenth of
+#: LISTS_BY_ASKER; a server with MAX_SESSIONS clients that all watch spends 3 % of a core on it.
+WATCH_INTERVAL = 30.0
+WATCH_PAGE_INTERVAL = 5.0
+#: Pages of one look: as many names as /users shows.
+MAX_WATCH_PAGES = MAX_USERS_SHOWN // USERS_PAGE
+
 # --- client ---------------------------------------------------------------------------------
 
 #: Back-off between attempts to reconnect: first, factor, last.

@@ -172,6 +172,13 @@ class ClientApi(Protocol):
         :raises NotNow: it is reached already.
         """
 
+    def watch_people(self, wanted: bool) -> None:
+        """Show `PeopleNow` now and whenever it changes, or no more.
+
+        For a front-end that draws a list of people: while it is wanted the client asks the server
+        for its list again and again.
+        """
+
     def users(self, text: str = "") -> Deferred[Users]:
         """Who is available now, with how far we trust their keys; `text` is part of the name."""
 

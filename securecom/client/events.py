@@ -28,6 +28,9 @@ IntroductionStage = Literal[
 LogState = Literal["off", "asked-by-me", "asked-by-peer", "on"]
 #: What a client is doing: the members of `api.ClientState`, as words.
 StateWord = Literal["offline", "idle", "asked", "asking", "opening", "chat"]
+#: Whether somebody can be asked for a chat, by what the server shows us: yes; yes, and they let us
+#: see that they are busy; or no, which looks the same whatever the reason is.
+Presence = Literal["available", "busy", "silent"]
 #: How a chat came to its end: one of us said so inside it, the time that both had agreed to was
 #: over, or it just stopped.
 Ending = Literal["by-me", "by-peer", "time-up", "cut-off"]
@@ -133,6 +136,24 @@ class Users(Event):
     text: str
     more: bool
     busy: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonNow(Event):
+    """In a list: somebody whose key we know."""
+
+    kind: ClassVar[str] = "person"
+    name: str
+    trust: Trust
+    presence: Presence
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleNow(Event):
+    """Everybody whose key we know, in order; comes whenever it is another than before."""
+
+    kind: ClassVar[str] = "people"
+    people: list[PersonNow]
 
 
 # --- Chat requests, ours and other people's; blocks -------------------------------------------

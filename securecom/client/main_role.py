@@ -37,6 +37,7 @@ from securecom.client.presence import Presence
 from securecom.client.rotation import Rotation
 from securecom.client.settings import Settings
 from securecom.client.terms import AvailabilityTerms, KeptChoices, Pause, shown_time
+from securecom.client.watching import PeopleWatch
 from securecom.errors import BadArgument, NotNow, WireError
 from securecom.identity import Name, server_fingerprint
 
@@ -79,6 +80,7 @@ class MainRole:
         self._presence = Presence(station, coordinator, available, kept.choices, wall)
         self._leave, self._reconnect, self._back_up = leave, reconnect, back_up
         self._holds = False
+        self._watch = PeopleWatch(station, self._page_after)
         #: What the person asks and says about keys.
         self.keys = Keys(station, coordinator, rotation)
         #: What there is to ask and say about what the server holds.
@@ -144,6 +146,13 @@ class MainRole:
     def users(self, text: str = "") -> Deferred[Users]:
         """Who is available, `text` in the name."""
         return available(self._station, self._ask, text)
+
+    def watch_people(self, wanted: bool) -> None:
+        """Show `PeopleNow` now, and whenever it changes; or no more."""
+        self._watch.watch(wanted)
+
+    def _page_after(self, after: str) -> Deferred[dict[str, Any]]:
+        return self._ask(vocabulary.ListAvailable, after=after.encode("ascii"), text=b"")
 
     def request_chat(self, name: Name, chat_seconds: int | None = None) -> Deferred[None]:
         """Ask for a chat, perhaps with an end; fires when it stands. If they ask us already, it is
@@ -257,10 +266,16 @@ class MainRole:
         if self._holds:
             self.hold_incoming()
         self._presence.announce(again)
+        self._watch.came_online()
+
+    def went_offline(self) -> None:
+        """The line is lost."""
+        self._watch.went_offline()
 
     def end(self) -> None:
         """The client is over: nothing is due any more."""
         self._presence.end()
+        self._watch.end()
 
     def _downloads(self) -> Path:
         """Where received files go."""

@@ -269,6 +269,7 @@ class Client:
             self._trouble = farewell(channel.goodbye, channel.reason)
             self._station.leave()
             self._coordinator.line_lost()
+            self.main.went_offline()
             self._daemon.stop()
 
     # --- what next --------------------------------------------------------------------------

@@ -89,6 +89,7 @@ class OpenChat:
             self.show(KeyFollowed(self.peer, old, new, trust))
         if self._grant.trust == "new":
             self._station.met_somebody()
+        self._station.people_changed()
 
     def chat_stands(self) -> None:
         """Both have proved who they are."""
@@ -180,6 +181,7 @@ class OpenChat:
         self._station.word_tries.pop(self.peer, None)
         self.session.agree()
         self.show(ComparisonResult(self.peer, "me", "yes"))
+        self._station.people_changed()
 
     def different(self) -> None:
         """The user found that they are different: the key is no longer verified, if it was.
@@ -188,6 +190,7 @@ class OpenChat:
         """
         self.show(ComparisonResult(self.peer, "me", "no"))
         self._station.contacts.compared(self.peer, self._agreement.peer_key, same=False)
+        self._station.people_changed()
 
 
 class ChatSide:

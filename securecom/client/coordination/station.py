@@ -73,6 +73,8 @@ class Station:
     missed: MissedRequests = field(init=False)
     #: Called when somebody's key was pinned whom we had never met.
     met_somebody: Callable[[], None] = field(default=lambda: None, init=False)
+    #: Called when somebody was met, or is trusted more or less than before.
+    people_changed: Callable[[], None] = field(default=lambda: None, init=False)
     #: How often we have asked each person for words to compare, and not confirmed them.
     word_tries: Counter[Name] = field(default_factory=Counter, init=False)
     #: The person, or a signal, has said that it is time to go: what ends now was not lost.

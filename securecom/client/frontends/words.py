@@ -43,6 +43,8 @@ USER = {
     "followed-verified": "NEW KEY, signed by the verified one",
     "changed": "KEY CHANGED",
 }
+#: Whether somebody can be asked for a chat.
+PRESENCE = {"available": "available", "busy": "busy", "silent": "not available"}
 
 
 @singledispatch
@@ -148,6 +150,14 @@ def _(event: e.Offline) -> list[Line]:
 @words.register
 def _(event: e.StateChanged) -> list[Line]:
     return []  # the events before it say what happened
+
+
+@words.register
+def _(event: e.PeopleNow) -> list[Line]:
+    told = ", ".join(
+        f"{one.name} ({USER[one.trust]}, {PRESENCE[one.presence]})" for one in event.people
+    )
+    return [(FACT, f"people you know: {told}" if told else "you know nobody yet")]
 
 
 @words.register

@@ -84,6 +84,9 @@ class ScriptedCore:
     def reconnect(self) -> None:
         self._called("reconnect")
 
+    def watch_people(self, wanted: bool) -> None:
+        self._called("watch_people", wanted)
+
     def users(self, text: str = "") -> Deferred[Users]:
         self._called("users", text)
         return self._later("users")
