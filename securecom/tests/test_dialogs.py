@@ -11,7 +11,7 @@ class Keys(PilotCase):
             await seen.type("/chat bob")
             seen.core.fail_request(changed)
             await seen.settle()
-            self.assertIn("STOP: bob's key is not the one you know", seen.text)
+            self.assertIn("STOP: bob's key has changed", seen.text)
             self.assertIn(KEY, seen.text)
             await seen.press("enter", "space", "y", "enter")
             self.assertIn("STOP", seen.text)
@@ -20,6 +20,20 @@ class Keys(PilotCase):
             self.assertIn(("take", "bob", KEY), seen.calls)
 
         self.drive(scenario)
+
+    def test_on_the_smallest_screen_both_keys_are_whole_and_the_answer_has_room(self) -> None:
+        async def scenario(seen: Seen) -> None:
+            await seen.online()
+            known = e.Whois("bob", "met", OTHER_KEY, 7, [])
+            seen.core.keys.whois = lambda name: known  # type: ignore[method-assign]
+            seen.core.error = PeerKeyChanged("changed", None, ("trust", f"bob {KEY}"))
+            await seen.type("/chat bob")
+            squeezed = "".join("".join(seen.rows).split())
+            self.assertIn(KEY, squeezed)
+            self.assertIn(OTHER_KEY, squeezed)
+            self.assertIn("trust or no >", seen.text)
+
+        self.drive(scenario, (40, 10))
 
     def test_escape_leaves_a_changed_key_alone(self) -> None:
         async def scenario(seen: Seen) -> None:

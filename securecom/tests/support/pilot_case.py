@@ -8,6 +8,7 @@ import time
 from argparse import Namespace
 from collections.abc import Awaitable, Callable
 from typing import Any
+from unittest.mock import patch
 
 from textual.pilot import Pilot
 from twisted.internet.task import Clock
@@ -119,10 +120,17 @@ class PilotCase(SynchronousTestCase):
         time.tzset()
 
     def drive(
-        self, scenario: Callable[[Seen], Awaitable[None]], size: tuple[int, int] = (80, 24)
+        self,
+        scenario: Callable[[Seen], Awaitable[None]],
+        size: tuple[int, int] = (80, 24),
+        *,
+        has_colours: bool = True,
     ) -> Seen:
         """Run a scenario on a screen of this size."""
-        seen = Seen(size)
+        colours = {} if has_colours else {"NO_COLOR": "1"}
+        kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+        with patch.dict(os.environ, {**kept, **colours}, clear=True):
+            seen = Seen(size)
 
         async def run() -> None:
             async with seen.app.run_test(size=size) as pilot:

@@ -107,7 +107,8 @@ class ChatApp(App[None]):
         leave: Callable[[], None],
         moved: Callable[[], None],
     ) -> None:
-        super().__init__()
+        # The terminal's own colours. Said here, so that NO_COLOR finds the right filter.
+        super().__init__(ansi_color=True)
         self.situation = situation
         self._wall, self._take, self._leave, self._moved = wall, take, leave, moved
         self.conversations = {HOME: Conversation(HOME)}

@@ -20,6 +20,8 @@ from securecom.safety_number import in_rows
 _DIGITS = 26
 #: Rows and columns that a dialog needs for itself.
 _FRAME_COLUMNS, _FRAME_ROWS = 4, 3
+#: What stands in front of a key.
+_INDENT = " " * 9
 #: A lower screen has no room for frames.
 _FRAMED_FROM = 20
 
@@ -117,10 +119,10 @@ class KeyChanged(WordDialog):
     def changed(cls, name: str, known: str, received: str, trust: Callable[[], None]) -> KeyChanged:
         """A key that nobody signed."""
         return cls(
-            f"STOP: {name}'s key is not the one you know",
+            f"STOP: {name}'s key has changed",
             [("known", known), ("received", received)],
-            f"Nothing was sent. Somebody else may be posing as {name}. Call them, and have them "
-            "read the new key to you. Only if it is the one above, type trust.",
+            f"Nothing was sent. Call {name}. Type trust only if they read to you the key that was "
+            "received.",
             trust=trust,
             no=_nothing,
         )
@@ -139,10 +141,10 @@ class KeyChanged(WordDialog):
     def body(self) -> ComposeResult:
         """Title, keys, advice."""
         yield Static(Text(self._title, style="bold"), classes="alarm", markup=False)
-        room = max(self.app.size.width - _FRAME_COLUMNS - 10, 20)
+        room = max(self.app.size.width - _FRAME_COLUMNS - len(_INDENT), 20)
         for what, key in self._keys:
             rows = [piece for piece, _, _ in pieces(key, room)]
-            text = f"{what:>8}  " + "\n          ".join(rows)
+            text = f"{what:8} " + f"\n{_INDENT}".join(rows)
             yield Static(text, classes="key", markup=False)
         yield Static(self._advice, classes="advice", markup=False)
 

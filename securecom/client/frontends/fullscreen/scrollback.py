@@ -156,7 +156,7 @@ class Scrollback(Widget, can_focus=False):
         if len(self._rows) < self._height:
             index = y  # the first rows of a day stand at the top
         if not 0 <= index < len(self._rows):
-            return Strip.blank(width)
+            return Strip.blank(width, _TEXT)
         number = self._first + index
         row = self._rows[index]
         selection = self.text_selection
@@ -187,13 +187,13 @@ class Scrollback(Widget, can_focus=False):
         segments += _marked(row.piece, style, self._matches(row), _FOUND)
         if selected is not None:
             segments = _select(segments, *selected)
-        return Strip(segments).adjust_cell_length(width)
+        return Strip(segments).adjust_cell_length(width, _TEXT)
 
     def _line_across(self, row: Row, width: int) -> Strip:
         text = row.piece or "new"
         style = _DIM if row.piece else _DIVIDER
         line = f" {text} ".center(max(width - 2, len(text) + 2), "-")
-        return Strip([Segment(line, style)]).adjust_cell_length(width)
+        return Strip([Segment(line, style)]).adjust_cell_length(width, _TEXT)
 
     def _matches(self, row: Row) -> list[tuple[int, int]]:
         """Where the text that is looked for stands in this row's piece."""
