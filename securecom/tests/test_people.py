@@ -1,4 +1,7 @@
+from typing import get_args
+
 from securecom.client import events as e
+from securecom.client.frontends.fullscreen.people import TRUST_MARKS
 from securecom.tests.support.pilot_case import PilotCase, Seen
 
 
@@ -29,3 +32,21 @@ class Listed(PilotCase):
             self.assertEqual(seen.app.viewed, "bob")
 
         self.drive(scenario)
+
+    def test_presence_comes_with_the_list_that_the_client_keeps(self) -> None:
+        async def scenario(seen: Seen) -> None:
+            await seen.online()
+            seen.core.people = [e.ListedUser("carol", "introduced")]  # type: ignore[misc]
+            people = [
+                e.PersonNow("bob", "verified", "available"),
+                e.PersonNow("carol", "introduced", "busy"),
+            ]
+            await seen.happens(e.PeopleNow(people))
+            self.assertIn("+ bob         here", seen.text)
+            self.assertIn("= carol       busy", seen.text)
+            self.assertIn(("watch_people", True), seen.core.calls)
+
+        self.drive(scenario)
+
+    def test_every_trust_has_a_mark(self) -> None:
+        self.assertEqual(set(TRUST_MARKS), set(get_args(e.Trust)))

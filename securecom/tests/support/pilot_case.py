@@ -82,8 +82,8 @@ class Seen:
 
     @property
     def calls(self) -> list[Any]:
-        """What the core was asked for."""
-        return self.core.calls
+        """What the core was asked for by the user."""
+        return [call for call in self.core.calls if call[0] != "watch_people"]
 
     @property
     def rows(self) -> list[str]:

@@ -127,6 +127,15 @@ async def settings(seen: Seen) -> None:
     await seen.press("f5")
 
 
+async def files(seen: Seen) -> None:
+    """A file on its way, and another one on offer."""
+    await _talk(seen)
+    await seen.happens(
+        e.FileProgress("bob", 1, "out", "plan.pdf", 1_207_959, 1_887_436, 317_440, 2, 4),
+        e.FileOffered("bob", 2, "in", "tickets.zip", 48_213, "9f86d081" * 8),
+    )
+
+
 #: Every picture by its name.
 SCENES = {
     "chat": Scene(chat),
@@ -144,6 +153,7 @@ SCENES = {
     "changed-key-40x10": Scene(changed_key, (40, 10)),
     "help": Scene(searched_help),
     "search": Scene(found),
+    "files": Scene(files),
     "several-lines": Scene(several_lines),
     "settings": Scene(settings),
 }

@@ -41,6 +41,7 @@ from securecom.client.frontends.fullscreen.conversations import (
     Progress,
 )
 from securecom.client.frontends.fullscreen.dialogs import KeyChanged, Secret, Verification
+from securecom.client.frontends.fullscreen.files_pane import FilesPane
 from securecom.client.frontends.fullscreen.help_screen import HelpScreen
 from securecom.client.frontends.fullscreen.people import People
 from securecom.client.frontends.fullscreen.scrollback import Scrollback
@@ -59,7 +60,9 @@ _PEOPLE_FROM = 60
 _WIDE_PEOPLE = 120
 
 #: Events of one chat: they are shown in its conversation alone.
-_OF_THE_CHAT = (e.Message, e.Said, e.Delivered, e.ChatLogState, e.TimeLeft)
+_OF_THE_CHAT = (e.Message, e.Said, e.ChatLogState, e.TimeLeft, e.FileOffered, e.FileOver)
+#: Events that bars, marks and lists show.
+_IN_BARS = (e.Delivered, e.FileProgress, e.PeopleNow)
 #: Events that begin a conversation with somebody.
 _BEGINNINGS = (e.Asking, e.ChatOpening, e.ChatStarted, e.Message)
 
@@ -87,6 +90,7 @@ class ChatApp(App[None]):
         Binding("f1", "help", priority=True),
         Binding("f2", "people", priority=True),
         Binding("f3,ctrl+f", "search", priority=True),
+        Binding("f4", "files", priority=True),
         Binding("f5", "settings", priority=True),
         Binding("f6", "verify", priority=True),
         Binding("pageup", "page(1)", priority=True),
@@ -133,6 +137,7 @@ class ChatApp(App[None]):
         with Horizontal(id="body"):
             yield People()
             yield Scrollback(self.conversations[HOME], "scrollback")
+        yield FilesPane()
         yield SearchBar()
         yield RequestBar(self.situation)
         yield StatusBar(self.situation)
@@ -146,6 +151,7 @@ class ChatApp(App[None]):
         self.scrollback = self.query_one(Scrollback)
         self.composer = self.query_one(Composer)
         self.status = self.query_one(StatusBar)
+        self.files = self.query_one(FilesPane)
         self.composer.focus()
         self.set_interval(1, self.tick)
         self._arrange(self.size.width)
@@ -224,8 +230,10 @@ class ChatApp(App[None]):
 
     def _shown(self, at: float, event: Event) -> bool:
         """Put an event where it belongs; True if that is on the screen."""
+        self.files.heard(event)
         if isinstance(event, e.Delivered):
             self._progress(event.name, event.number, "delivered")
+        if isinstance(event, _IN_BARS):
             return False
         if isinstance(event, e.ChatStarted):
             self.conversation(event.name).chat_begins()
@@ -479,6 +487,10 @@ class ChatApp(App[None]):
     def _picked(self, command: str | None) -> None:
         if command and not self.composer.text:
             self.composer.replace_text(f"{command} ")
+
+    def action_files(self) -> None:
+        """More files, or fewer."""
+        self.files.toggle()
 
     def action_settings(self) -> None:
         """What is chosen for good."""

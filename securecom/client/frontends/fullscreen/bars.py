@@ -11,7 +11,7 @@ from textual.widget import Widget
 from securecom.client.api import ClientState
 from securecom.client.frontends.fullscreen.rows import pieces
 from securecom.client.frontends.fullscreen.situation import OpenRequest, Situation
-from securecom.client.frontends.words import TRUST, lasts
+from securecom.client.frontends.words import TRUST, lasts, vouched
 
 _ROOMY = 13  # rows of a screen that has room for a fingerprint
 _WIDE = 60
@@ -131,7 +131,10 @@ class RequestBar(Widget, can_focus=False):
         what = f" {asked.name} asks to chat{lasts(asked.chat_seconds)}"
         room = width - len(what) - len(left) - 12
         first = f"{what}{left:>{room + len(left)}} to answer " if room > 0 else f"{what}, {left}"
-        key, keys = f" key: {TRUST[asked.trust]}", " Alt+Y accept  Alt+N refuse  /dismiss  /block"
+        key, keys = (
+            f" key: {vouched(TRUST[asked.trust], asked.introduced_by)}",
+            " Alt+Y accept  Alt+N refuse  /dismiss  /block",
+        )
         if width < _WIDE:
             keys = " Alt+Y yes  Alt+N no  /dismiss"
         if asked.trust == "changed":

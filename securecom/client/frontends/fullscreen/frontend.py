@@ -79,6 +79,7 @@ class FullScreen:
         self._orders = Orders(
             api, self._report, self._launch.leave, clock, lambda: None, patient=False
         )
+        api.watch_people(True)
         for order in orders_of(self._launch):
             self._orders.take(order)
         self.app.wake()

@@ -21,7 +21,7 @@ KEYS = (
     ("Alt+C, Alt+A", "the chat that is open; the next unread conversation"),
     ("Page Up, Page Down", "scroll; Ctrl+Home and Ctrl+End go to the first and last row"),
     ("Ctrl+F or F3", "find text in this conversation"),
-    ("F2, F5, F6", "people; settings; compare keys"),
+    ("F2, F4, F5, F6", "people; more files; settings; compare keys"),
     ("Tab", "complete commands, names and files"),
     ("Up, Down", "what you typed before"),
     ("mouse, then Ctrl+C", "copy; with Shift held, the terminal itself selects"),
@@ -31,7 +31,7 @@ KEYS = (
 )
 MARKS = (
     ("> .. ok !!", "your message: sent, waiting, delivered, failed"),
-    ("+ . ? !", "a key: verified, met, never met, CHANGED"),
+    ("+ = . ? !", "a key: verified, introduced, met, never met, CHANGED"),
     ("~", "a new key, signed by the old one"),
 )
 

@@ -17,6 +17,7 @@ from securecom.client.frontends.fullscreen.situation import Known
 TRUST_MARKS: dict[Trust, str] = {
     "new": "?",
     "met": ".",
+    "introduced": "=",
     "verified": "+",
     "followed": "~",
     "followed-verified": "~",

@@ -134,6 +134,10 @@ class Situation:
                 self.available = {user.name for user in users} - set(busy)
                 self.busy = set(busy)
                 self.trust |= {user.name: user.trust for user in users}
+            case e.PeopleNow(people=people):
+                self.available = {one.name for one in people if one.presence == "available"}
+                self.busy = {one.name for one in people if one.presence == "busy"}
+                self.trust |= {one.name: one.trust for one in people}
             case e.Requests(missed=missed):
                 self.missed = len(missed)
 
