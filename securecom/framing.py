@@ -67,6 +67,8 @@ def encode_data(transfer: int, piece: bytes) -> bytes:
 def chat_bytes(run: Run) -> bytes:
     """Return the opaque bytes of a run, without headers and stream numbers."""
     raw, parts, at = run.raw, [], 0
+    if _HEADER + int.from_bytes(raw[1:_HEADER], "big") == len(raw):  # one frame, as it mostly is
+        return raw[_HEADER + _STREAM :]
     while at < len(raw):
         end = at + _HEADER + int.from_bytes(raw[at + 1 : at + 4], "big")
         parts.append(raw[at + _HEADER + _STREAM : end])

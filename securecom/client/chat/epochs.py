@@ -44,7 +44,11 @@ class Records:
 
         :raises WireError: at the first that is too long; the records before it are given.
         """
-        data, self._rest = self._rest + data, b""
+        if self._rest:
+            data, self._rest = self._rest + data, b""
+        elif _end(data, 0) == len(data):  # as it mostly is
+            yield data
+            return
         at = 0
         while (end := _end(data, at)) <= len(data):
             yield data[at:end]
@@ -96,13 +100,14 @@ class Epoch:
         self._read()
 
     def feed(self, data: bytes) -> bytes:
-        """The peer's bytes; what they say, which is nothing until the epoch is open.
+        """The peer's bytes, one record if the epoch is open; what they say, which is nothing
+        before that.
 
         :raises EpochOver: if TLS cannot go on; there may be an alert to `take`.
         """
         self.received += len(data)
         self.tls.bio_write(data)
-        return self._read()
+        return self._read_one() if self.is_open else self._read()
 
     def seal(self, data: bytes) -> None:
         """Something to say, to `take` in sealed form."""
@@ -127,6 +132,15 @@ class Epoch:
                 yield self.tls.bio_read(_READ)
         except SSL.WantReadError:
             return
+
+    def _read_one(self) -> bytes:
+        """What one record says. To ask for more would cost as much again, and give nothing."""
+        try:
+            return self.tls.recv(_MAX_BODY)
+        except SSL.WantReadError:
+            return b""
+        except SSL.Error:
+            raise EpochOver from None
 
     def _read(self) -> bytes:
         parts: list[bytes] = []
@@ -200,6 +214,7 @@ class Epochs(Protocol):
     def open_in(self, epoch: Epoch) -> None:
         """The record at hand is the present epoch's last; those that follow are of this one."""
         self.is_switching = True
+        self.transport.write(self._opening.take())
         self._opening = epoch
 
     # --- the stream's protocol --------------------------------------------------------------
@@ -215,6 +230,7 @@ class Epochs(Protocol):
                 self._receive(record)
                 if self.disconnecting:
                     return
+            self.transport.write(self._opening.take())
         except WireError as error:
             self._session.fault(error)
 
@@ -232,8 +248,9 @@ class Epochs(Protocol):
             self.transport.write(epoch.take())
             self.transport.loseConnection()
             return
-        self.transport.write(epoch.take())
         self._count(epoch)
+        if not was_open:
+            self.transport.write(epoch.take())
         if epoch.is_open and not was_open:
             self._session.handshakeCompleted()
         if said:
