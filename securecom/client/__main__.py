@@ -57,6 +57,13 @@ def _check(arguments: Namespace, arguments_parser: ArgumentParser) -> None:
         arguments_parser.error("--demo needs no link: it has a server of its own")
     if arguments.restore is not None and (arguments.demo or arguments.link is not None):
         arguments_parser.error("--restore brings a profile: leave the link, or --demo, away")
+    if arguments.send is not None and arguments.chat is None:
+        arguments_parser.error("--send needs somebody to send to: --chat NAME")
+    if arguments.send == STANDARD_INPUT:
+        if arguments.link == STANDARD_INPUT:
+            arguments_parser.error("standard input is either the link or the file, not both")
+        if os.isatty(standard_io.INPUT):
+            arguments_parser.error("--send - reads a file or a pipe, and this is a terminal")
 
 
 def _chosen(arguments: Namespace) -> Callable[[], int]:
@@ -65,6 +72,8 @@ def _chosen(arguments: Namespace) -> Callable[[], int]:
 
     tls.check_openssl()
     choice = choosing.choose(arguments)
+    if arguments.send == STANDARD_INPUT:
+        arguments.send = standard_io.input_moved()
     if arguments.demo:
         return _demo(arguments, choice)
     profiles = who.profiles_of(arguments, os.environ)

@@ -72,6 +72,7 @@ class Launch:
     :param leave: call it when the user wants to leave; `close` follows when the client has left.
     :param chat: the person to ask for a chat as soon as we are online (`--chat`).
     :param message: what to send them first, for the demo without a terminal.
+    :param file: what to offer them (`--send`): a path, or an open descriptor.
     """
 
     arguments: Namespace
@@ -79,6 +80,7 @@ class Launch:
     leave: Callable[[], None]
     chat: Name | None = None
     message: str | None = None
+    file: str | int | None = None
 
 
 class UserFrontend(Frontend, Protocol):

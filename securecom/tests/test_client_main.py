@@ -119,6 +119,12 @@ class MainTests(StartCase):
     def test_options_that_need_each_other(self) -> None:
         self.assertEqual(self.main("--identity", "x")[0], 2)
         self.assertEqual(self.main("--demo", INVITATION.link())[0], 2)
+        self.assertEqual(self.main("--send", "x")[0], 2)
+        self.assertEqual(self.main("-", "--chat", "bob", "--send", "-")[0], 2)
+        self.patch(os, "isatty", lambda number: True)
+        code, _, stderr = self.main("--chat", "bob", "--send", "-")
+        self.assertEqual(code, 2)
+        self.assertIn("this is a terminal", stderr)
 
     def test_a_pass_phrase_that_nobody_can_give(self) -> None:
         self.patch(os, "isatty", lambda number: False)

@@ -304,6 +304,7 @@ class FlowTests(FileCase):
         self.pair.pump()
         self.check_saved({"plan.pdf": LARGE})
 
+    # Promise C125
     def test_a_full_disk_loses_nothing(self) -> None:
         self.offer(LARGE)
         real, left = os.write, [1024 * 1024]
@@ -360,6 +361,7 @@ class FlowTests(FileCase):
         self.assertGreater(over.done, 100_000)
         return over.done
 
+    # Promise C125
     def test_it_goes_on_in_a_new_chat_of_the_two(self) -> None:
         kept = self.cut_off()
         self.begin()

@@ -14,6 +14,10 @@ from securecom.client.events import (
     ChatOver,
     DataHeld,
     Delivered,
+    Direction,
+    FileOffered,
+    FileOver,
+    FileProgress,
     Fingerprints,
     ForgetMeMeans,
     Forgotten,
@@ -23,6 +27,7 @@ from securecom.client.events import (
     SafetyCode,
     SafetyNumber,
     Said,
+    TransferEnding,
     Users,
     Whois,
 )
@@ -30,7 +35,7 @@ from securecom.client.frontends import commands
 from securecom.client.frontends.commands import COMMANDS, Command
 from securecom.client.frontends.orders import Order, Orders
 from securecom.client.terms import AvailabilityTerms, Pause
-from securecom.errors import NotDelivered, NotNow, OurFault, SecurecomError
+from securecom.errors import FileFailed, NotDelivered, NotNow, OurFault, SecurecomError
 from securecom.identity import Name
 from securecom.tests.support.scripted_core import Failing, ScriptedCore
 
@@ -94,6 +99,62 @@ class StateTests(OrdersCase):
         self.assertIs(self.role.state, ClientState.CHAT)
         role.is_online = False
         self.assertIs(self.role.state, ClientState.OFFLINE)
+
+
+class FileTests(OrdersCase):
+    """A script stays for files that it was asked to send or to fetch."""
+
+    patient = True
+
+    def begin(self) -> None:
+        """In a chat."""
+        self.orders.heard(Online("alice", "K7QD", False))
+        self.role.peer = Name("bob")
+
+    def offered(self, number: int, direction: Direction) -> None:
+        self.orders.heard(FileOffered("bob", number, direction, "plan.pdf", 7, "00"))
+
+    def over(self, number: int, direction: Direction, ending: TransferEnding) -> None:
+        self.orders.heard(FileOver("bob", number, direction, "plan.pdf", ending, 7, 7))
+
+    def test_until_a_file_of_ours_is_over(self) -> None:
+        self.begin()
+        self.offered(1, "out")
+        self.assertFalse(self.orders.is_done)
+        self.assertEqual(self.orders.patience, limits.OFFER_DEADLINE)
+        self.orders.heard(FileProgress("bob", 1, "out", "plan.pdf", 1, 7, 1, 6, 1))
+        self.assertEqual(self.orders.patience, limits.FINISH_DEADLINE)
+        self.over(1, "out", "done")
+        self.assertTrue(self.orders.is_done)
+        self.assertIsNone(self.orders.first_error)
+
+    def test_one_of_theirs_counts_from_when_it_is_fetched(self) -> None:
+        self.begin()
+        self.offered(1, "in")
+        self.assertTrue(self.orders.is_done)
+        self.take(commands.GET, "1")
+        self.assertFalse(self.orders.is_done)
+        self.over(1, "in", "done")
+        self.assertTrue(self.orders.is_done)
+
+    def test_what_did_not_arrive_is_an_error(self) -> None:
+        self.begin()
+        self.offered(1, "out")
+        self.over(1, "out", "declined")
+        self.assertIsInstance(self.orders.first_error, FileFailed)
+
+    def test_what_was_never_fetched_is_none(self) -> None:
+        self.begin()
+        self.offered(1, "in")
+        self.over(1, "in", "cancelled-by-peer")
+        self.assertIsNone(self.orders.first_error)
+
+    def test_a_file_that_is_being_prepared_has_its_time(self) -> None:
+        self.begin()
+        self.take(commands.SEND, "/tmp/x")
+        self.assertEqual(self.orders.patience, limits.OFFER_DEADLINE)
+        self.role.waiting.pop("send").callback(1)
+        self.assertEqual(self.orders.patience, limits.FINISH_DEADLINE)
 
 
 class AtOnceTests(OrdersCase):

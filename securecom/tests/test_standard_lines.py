@@ -42,6 +42,8 @@ class StandardLinesTests(SynchronousTestCase):
         self.assertEqual([order.command.word for order in lines._first], ["chat", "say"])
         self.assertEqual(lines._first[0].argument, (Name("bob"), None))
         self.assertTrue(all(order.essential for order in lines._first))
+        lines = StandardLines(self.launch(chat=Name("bob"), file="plan.pdf"))
+        self.assertEqual([order.command.word for order in lines._first], ["chat", "send"])
 
     def test_it_opens_when_it_starts(self) -> None:
         opened: list[Any] = []

@@ -56,6 +56,8 @@ def orders_of(launch: Launch) -> list[Order]:
     orders = [Order(commands.CHAT, (launch.chat, None), essential=True)]
     if launch.message is not None:
         orders.append(Order(commands.SAY, launch.message, essential=True))
+    if launch.file is not None:
+        orders.append(Order(commands.SEND, launch.file, essential=True))
     return orders
 
 
@@ -94,6 +96,7 @@ class Orders:
         self._changed = changed
         self._queue: deque[Order] = deque()
         self._running = 0
+        self._preparing = 0  # of these, files that are not offered yet
         self._alone = 0  # of these, those behind which no line is read
         self._undelivered: set[int] = set()
         self._files: set[int] = set()  # transfers that were asked for
@@ -154,7 +157,8 @@ class Orders:
     @property
     def patience(self) -> float:
         """Seconds to wait for the next step, when no more orders come."""
-        return limits.OFFER_DEADLINE if self._offered else limits.FINISH_DEADLINE
+        is_slow = self._offered or self._preparing
+        return limits.OFFER_DEADLINE if is_slow else limits.FINISH_DEADLINE
 
     # --- orders -----------------------------------------------------------------------------
 
@@ -204,6 +208,7 @@ class Orders:
 
     def _carry_out(self, order: Order) -> None:
         self._running += 1
+        self._preparing += order.command is commands.SEND
         self._alone += order.command.asks
         d: Deferred[Any] = maybeDeferred(self._do, order)
         d.addCallbacks(lambda result: (result, None), lambda failure: (None, readable(failure)))
@@ -212,6 +217,7 @@ class Orders:
 
     def _finished(self, outcome: tuple[Any, SecurecomError | None], order: Order) -> None:
         self._running -= 1
+        self._preparing -= order.command is commands.SEND
         self._alone -= order.command.asks
         self.progress += 1
         result, error = outcome

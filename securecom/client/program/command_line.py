@@ -179,6 +179,12 @@ def _add_session(group: argparse._ArgumentGroup) -> None:
         "--chat", type=_typed(_name, "name"), metavar="NAME", help="ask NAME for a chat at once"
     )
     group.add_argument(
+        "--send",
+        metavar="FILE",
+        help="with --chat: offer this file or folder once the chat has begun; - offers what "
+        "standard input holds. A script leaves when the other person has it",
+    )
+    group.add_argument(
         "--attempts",
         type=_count,
         metavar="N",

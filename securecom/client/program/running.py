@@ -88,7 +88,9 @@ class ClientRun:
         self.is_terminal = os.isatty(standard_io.INPUT)
         self._attempts = _attempts(arguments, self.is_terminal)
         self.visit = Visit(reactor, join=self._join, core=self._core)
-        self.frontend = choice.make(Launch(arguments, reactor, self.wants_to_leave, chat, message))
+        self.frontend = choice.make(
+            Launch(arguments, reactor, self.wants_to_leave, chat, message, arguments.send)
+        )
 
     def until_over(self, someone: Member | Newcomer | None) -> int:
         """Run the reactor; the exit code."""

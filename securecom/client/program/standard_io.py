@@ -46,6 +46,18 @@ def fill_missing() -> None:
             _open_null(number)
 
 
+def input_moved() -> int:
+    """The descriptor of what is standard input, which holds nothing from now on."""
+    moved = os.dup(INPUT)
+    _open_null_over(INPUT)
+    return moved
+
+
+def _open_null_over(number: int) -> None:
+    os.close(number)
+    _open_null(number)
+
+
 def _open_null(number: int) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     if null != number:

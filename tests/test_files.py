@@ -1,0 +1,235 @@
+"""Files between real clients: sent, fetched, cancelled, resumed, from pipes, onto full disks."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tarfile
+from pathlib import Path
+from random import Random
+
+from tests.support.processes import Process, environment
+from tests.support.programs import CLIENT, Client
+from tests.support.system_case import SystemCase
+
+DATA = Random(2).randbytes(1024 * 1024)
+#: What a client runs that may not write more than so many bytes into one file.
+_SMALL_FILES = """
+import resource, runpy, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))
+runpy.run_module("securecom.client", run_name="__main__", alter_sys=True)
+"""
+
+
+def written(path: Path, size: int) -> Path:
+    """A file of so many MiB."""
+    with path.open("wb") as file:
+        for number in range(size):
+            file.write(number.to_bytes(8, "big") + DATA[8:])
+    return path
+
+
+def digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class FilesCase(SystemCase):
+    async def prepare(self) -> None:
+        await super().prepare()
+        self.running = await self.server()
+        self.alice, self.bob = await self.clients(self.running, "alice", "bob")
+        self.downloads = self.home / "downloads"
+        await self.bob.do("set", setting=f"downloads {self.downloads}")
+        await self.begin()
+
+    async def begin(self) -> None:
+        await self.chat(self.alice, self.bob, "bob", "alice")
+        await self.say(self.alice, self.bob, "here it comes")
+
+    async def offer(self, path: Path) -> str:
+        """Alice offers it; bob's number."""
+        sent = self.alice.send("send", file=str(path))
+        result = await self.alice.answer(sent)
+        self.assertTrue(result["ok"], result)
+        told = await self.bob.event("file-offered")
+        if path.is_file():
+            self.assertEqual(told["sha256"], digest(path))
+        return str(told["number"])
+
+
+class TransferTests(FilesCase):
+    # Promise C120
+    async def test_there_and_back_with_a_chat_meanwhile(self) -> None:
+        large = written(self.home / "large.bin", 64)
+        number = await self.offer(large)
+        self.assertFalse(self.downloads.exists())
+        await self.bob.do("get", number=number)
+        await self.bob.event("file-progress")
+        await self.alice.event("file-progress")
+        await self.say(self.alice, self.bob, "are you there?")
+        await self.say(self.bob, self.alice, "yes")
+        over = await self.bob.event("file-over")
+        self.assertEqual(over["ending"], "done")
+        self.assertEqual(over["path"], str(self.downloads / "large.bin"))
+        self.assertEqual(digest(self.downloads / "large.bin"), digest(large))
+        await self.alice.event("file-over", ending="done")
+        sent = self.bob.send("send", file=str(large))
+        self.assertTrue((await self.bob.answer(sent))["ok"])
+        told = await self.alice.event("file-offered", direction="in")
+        await self.alice.do("get", number=f"{told['number']} {self.home}/back.bin")
+        await self.alice.event("file-over", direction="in", ending="done")
+        self.assertEqual(digest(self.home / "back.bin"), digest(large))
+
+    # Promise C123
+    async def test_either_cancels(self) -> None:
+        large = written(self.home / "large.bin", 128)
+        for who, other in ((self.alice, self.bob), (self.bob, self.alice)):
+            number = await self.offer(large)
+            await self.bob.do("get", number=number)
+            await self.bob.event("file-progress")
+            await who.do("cancel", number=number)
+            await who.event("file-over", ending="cancelled-by-me")
+            await other.event("file-over", ending="cancelled-by-peer")
+            await self.say(self.alice, self.bob, "all the same")
+        self.assertFalse((self.downloads / "large.bin").exists())
+
+    # Promise C125
+    async def test_it_goes_on_after_a_client_was_killed(self) -> None:
+        large = written(self.home / "large.bin", 128)
+        number = await self.offer(large)
+        await self.bob.do("get", number=number)
+        half = await self.bob.event("file-progress")
+        self.alice.kill()
+        over = await self.bob.event("file-over", ending="chat-over")
+        self.assertTrue(over["resumable"])
+        self.assertGreaterEqual(over["done"], half["done"])
+        self.alice = self.client("alice", self.running, "--available", "--takeover")
+        await self.alice.online()
+        await self.begin()
+        number = await self.offer(large)
+        await self.bob.do("get", number=number)
+        await self.bob.event("file-over", ending="done")
+        self.assertEqual(digest(self.downloads / "large.bin"), digest(large))
+        self.assertEqual(os.listdir(self.downloads), ["large.bin"])
+        for told in self.alice.told("file-progress"):
+            self.assertGreaterEqual(told["done"], over["done"])
+
+    async def test_a_folder_comes_as_a_tar_file(self) -> None:
+        folder = self.home / "photos"
+        (folder / "summer").mkdir(parents=True)
+        written(folder / "summer" / "a.jpg", 2)
+        number = await self.offer(folder)
+        await self.bob.do("get", number=number)
+        await self.bob.event("file-over", ending="done")
+        with tarfile.open(self.downloads / "photos.tar") as tar:
+            self.assertEqual(tar.getmember("photos/summer/a.jpg").size, 2 * len(DATA))
+
+
+class PipeTests(FilesCase):
+    async def begin(self) -> None:
+        self.alice.send("exit")
+        await self.alice.ended()
+
+    def script(self, words: str) -> Process:
+        """What alice types into a shell, whose input has ended otherwise."""
+        self.point("alice", self.running.standard)
+        line = " ".join((*CLIENT, *self.whose("alice"), "--chat bob", words))
+        return self.run_process("/bin/bash", "-c", line)
+
+    async def fetched(self) -> None:
+        await self.bob.event("asked", name="alice")
+        await self.bob.do("accept", name="alice")
+        told = await self.bob.event("file-offered")
+        await self.bob.do("get", number=str(told["number"]))
+
+    async def test_from_a_file_and_from_a_pipe(self) -> None:
+        large = written(self.home / "backup.tar", 8)
+        for words in (
+            f"--send - < {large}",
+            f"--send - < <(cat {large})",
+            f"--send {large} < /dev/null",
+        ):
+            script = self.script(words)
+            await self.fetched()
+            over = await self.bob.event("file-over", ending="done")
+            self.assertEqual(digest(Path(over["path"])), digest(large))
+            self.assertEqual(await script.ended(), 0, script)
+            await self.bob.event("chat-over", ending="by-peer")
+
+    async def test_what_is_declined_is_an_error_of_the_script(self) -> None:
+        small = written(self.home / "backup.tar", 1)
+        script = self.script(f"--send - < {small}")
+        await self.bob.event("asked", name="alice")
+        await self.bob.do("accept", name="alice")
+        told = await self.bob.event("file-offered")
+        await self.bob.do("decline", what=str(told["number"]))
+        self.assertEqual(await script.ended(), 1, script)
+        self.assertIn("does not want stdin", script.output)
+
+    async def test_what_makes_no_sense_is_said_at_once(self) -> None:
+        for words, said in (
+            ("--send x", "--chat NAME"),
+            ("- --chat bob --send -", "either the link or the file"),
+        ):
+            done = await self.finished(*CLIENT, *words.split())
+            self.assertEqual(done.exit_code, 2)
+            self.assertIn(said, done.errors)
+
+
+class FullDiskTests(FilesCase):
+    async def begin(self) -> None:
+        self.bob.send("exit")
+        await self.bob.ended()
+
+    # Promise C125
+    async def test_a_disk_that_fills_up_loses_nothing(self) -> None:
+        large = written(self.home / "large.bin", 16)
+        most = 5 * 1024 * 1024
+        argv = [sys.executable, "-c", _SMALL_FILES.format(most=most)]
+        argv += ["--json", *self.whose("bob"), "--available"]
+        self.bob = self.started(Client(argv, environment(self.home)))
+        await self.bob.online()
+        await super().begin()
+        number = await self.offer(large)
+        await self.bob.do("get", number=number)
+        over = await self.bob.event("file-over")
+        self.assertEqual((over["ending"], over["resumable"]), ("failed-here", True))
+        self.assertIn("file too large", over["why"])
+        await self.alice.event("file-over", ending="failed-there")
+        await self.say(self.alice, self.bob, "the chat goes on")
+        await self.stop(self.alice, self.bob)
+        self.bob.send("exit")
+        await self.bob.ended()
+        (self.bob,) = await self.clients(self.running, "bob")
+        await super().begin()
+        number = await self.offer(large)
+        await self.bob.do("get", number=number)
+        await self.bob.event("file-over", ending="done")
+        self.assertEqual(digest(self.downloads / "large.bin"), digest(large))
+
+
+class MemoryTests(FilesCase):
+    # Promise T233
+    async def test_memory_does_not_grow_with_the_file(self) -> None:
+        large = written(self.home / "large.bin", 256)
+        number = await self.offer(large)
+        processes = (self.alice, self.bob, self.running)
+        before = [peak(one) for one in processes]
+        await self.bob.do("get", number=number)
+        await self.bob.event("file-over", ending="done")
+        for one, idle in zip(processes, before, strict=True):
+            self.assertLess(peak(one, reset=False) - idle, 16 * 1024, f"KiB more\n{one}")
+
+
+def peak(process: Process, reset: bool = True) -> int:
+    """The peak of a process's memory in KiB, from the last time that it was reset."""
+    folder = Path(f"/proc/{process.pid}")
+    if reset:
+        (folder / "clear_refs").write_text("5")
+    for line in (folder / "status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1])
+    raise ValueError("no VmHWM")
