@@ -23,6 +23,8 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import FailTest
 
+from tests.support import nursery
+
 T = TypeVar("T")
 #: The tests' reactor, which is a module.
 reactor: Any = _reactor
@@ -70,15 +72,16 @@ class Process(ProcessProtocol):
         #: The exit code, or minus the signal; None as long as it runs.
         self.exit_code: int | None = None
         self._changed: list[Deferred[None]] = []
-        self._process = reactor.spawnProcess(
-            self,
-            argv[0],
-            self.argv,
-            dict(env),
-            str(folder) if folder else None,
-            childFDs=files,
-            usePTY=terminal,
-        )
+        where = str(folder) if folder else None
+        usual = environment(Path())
+        if files is None and not terminal and nursery.can_raise(self.argv, env, usual):
+            self._process: Any = nursery.Raised(
+                reactor, argv[0], self.argv, dict(env), where, self, usual=usual
+            )
+        else:
+            self._process = reactor.spawnProcess(
+                self, argv[0], self.argv, dict(env), where, childFDs=files, usePTY=terminal
+            )
         self.pid: int = self._process.pid
 
     # --- what we see ------------------------------------------------------------------------

@@ -17,10 +17,10 @@ What still waits in these tests, and why:
   before. `test_strangers` waits for a silence of 6 to 9 s, because a friend is asked meanwhile.
 - `test_bots` lets a request be dismissed, which the caller hears after 6 to 9 s, and lets a program
   use up the 5 s that it has. `test_intruders` and `test_consent` use up deadlines of 2 s.
-- Anything else is work: a server or client that starts costs about half a second of a processor,
-  nearly all of it Python's imports. A server for a whole class of tests would save little: its
-  rates and blocks outlive a test, so each test would have to enrol people of its own, and that
-  starts more processes than it saves.
+- Anything else is work: a server or client that starts costs a third of a second of a processor,
+  nearly all of it Python's imports of securecom, since `tests.support.nursery` has imported the
+  rest. A server for a whole class of tests would save little: its rates and blocks outlive a test,
+  so each test would have to enrol people of its own.
 """
 
 from __future__ import annotations
