@@ -258,7 +258,7 @@ class JsonBotTests(SystemCase):
             asking = alice.send("chat", name="bob")
             asked = await bob.event("asked", name="alice")
             told = ["event", "name", "trust", "fingerprint", "seconds", "chat_seconds"]
-            self.assertEqual(list(asked), told)
+            self.assertEqual(list(asked), [*told, "introduced_by"])
             await bob.do(word, name="alice")
             await bob.event("asked-over", name="alice", reason=reason)
             self.assertEqual((await alice.answer(asking))["what"], what)

@@ -38,7 +38,7 @@ class ChatCases(Base):
     async def test_messages_both_ways(self) -> None:
         _, alice, bob = await self.pair()
         users = await self._users(alice)
-        self.assertEqual(users, [{"name": "bob", "trust": "new"}])
+        self.assertEqual(users, [{"name": "bob", "trust": "new", "introduced_by": None}])
         await self.chat(alice, bob, "bob", "alice")
         for number in range(5):
             await self.say(
@@ -46,7 +46,7 @@ class ChatCases(Base):
             )
             await self.say(bob, alice, f"from bob, {number}")
         await self.say(alice, bob, "x" * 16_384)
-        met = [{"name": "bob", "trust": "met"}]
+        met = [{"name": "bob", "trust": "met", "introduced_by": None}]
         self.assertEqual(await self._users(alice), met)  # in a chat: which the list does not tell
         await self.stop(bob, alice)
         self.assertEqual(await self._users(alice), met)

@@ -99,6 +99,7 @@ class InputTests(ScriptCase):
         )
         await alice.do("say", text=evil)
         await alice.event("delivered")
+        await bob.text(r"\*  now")
         self.assertNotIn("\x1b", bob.output)
         self.assertNotIn("\u202e", bob.output)
         self.assertNotIn("\r", bob.output)
