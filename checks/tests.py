@@ -62,6 +62,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         "a shelf of profiles, tested with what is on it",
     ),
     "client/profile/spelling.py": ("test_identity_file", "one spelling opens one identity file"),
+    "client/program/doctor_run.py": ("test_client_main", "it runs the reactor; tests/ do the rest"),
     "client/program/exits.py": ("test_client_command_line", "exit codes are tested with options"),
     "client/program/sealing.py": ("test_backing_up", "it is the process that makes a backup"),
     "server/dialling.py": ("test_server_request_channel", "a dialled channel is like any other"),

@@ -200,7 +200,7 @@ class ProgramFailed(Mistake):
 class FileProblem(Mistake):
     """A file cannot be sent, or cannot be saved there."""
 
-    code = 217
+    code = 218
     hint = "Nothing was sent or written."
 
 
@@ -314,6 +314,10 @@ class LoginRefused(SecurecomError):
 
     code = 501
     hint = "Ask the server's admin."
+
+
+class OnlineElsewhere(LoginRefused):
+    """Another client has the one session that a key may have."""
 
 
 class InvitationRefused(LoginRefused):

@@ -438,6 +438,17 @@ MAX_UNSEEN = 99
 #: Seconds after which a notify-send that does not end is killed.
 NOTIFY_DEADLINE = 5.0
 
+# --- the doctor -----------------------------------------------------------------------------
+
+#: Seconds by which two clocks may differ without being worth a word.
+CLOCKS_APART = 60
+#: Days before its end from which a server's certificate is worth a word: the server renews it
+#: RENEW_DAYS before, so that it has missed that.
+CERTIFICATE_SOON = 14
+#: The terminal for which every screen is drawn first.
+GOOD_COLUMNS = 80
+GOOD_ROWS = 24
+
 # --- watching the people one knows ----------------------------------------------------------
 
 #: Seconds between two looks at the server's list, and between two pages of one look. With 200 names

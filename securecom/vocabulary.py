@@ -267,7 +267,8 @@ class LogIn(PacedCommand):
 
     `takeover`: end a session that this key already has, instead of being refused.
     The answer: our name; the request channel's port; the port that the server may dial
-    (0: any, for clients on its own machine; absent: it does not dial).
+    (0: any, for clients on its own machine; absent: it does not dial); the server's time (Unix
+    seconds; absent: it does not say), for people who wonder whether a clock is wrong.
     """
 
     pace = ONCE
@@ -276,6 +277,7 @@ class LogIn(PacedCommand):
         (b"name", NameArgument()),
         (b"request_port", PORT),
         (b"dial_port", Number(0, 65535, optional=True)),
+        (b"time", Number(0, 2**40, optional=True)),
     ]
     errors = by_word(NotEnrolled, Disabled, AlreadyOnline, ServerFull, ServerTrouble)
 

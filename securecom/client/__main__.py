@@ -55,6 +55,8 @@ def _check(arguments: Namespace, arguments_parser: ArgumentParser) -> None:
         arguments_parser.error("--identity is for enrolling: give the link too")
     if arguments.demo and arguments.link is not None:
         arguments_parser.error("--demo needs no link: it has a server of its own")
+    if arguments.doctor and (arguments.demo or arguments.link or arguments.restore):
+        arguments_parser.error("--doctor looks at a profile: leave link, --demo, --restore away")
     if arguments.restore is not None and (arguments.demo or arguments.link is not None):
         arguments_parser.error("--restore brings a profile: leave the link, or --demo, away")
     if arguments.send is not None and arguments.chat is None:
@@ -71,6 +73,8 @@ def _chosen(arguments: Namespace) -> Callable[[], int]:
     from securecom.client.program import choosing, who
 
     tls.check_openssl()
+    if arguments.doctor:
+        return _doctor(arguments)
     choice = choosing.choose(arguments)
     if arguments.send == STANDARD_INPUT:
         arguments.send = standard_io.input_moved()
@@ -95,6 +99,13 @@ def _chosen(arguments: Namespace) -> Callable[[], int]:
     logs.begin(arguments.log_file)
     _import_reactor(choice)
     return lambda: running.run(arguments, someone, choice)
+
+
+def _doctor(arguments: Namespace) -> Callable[[], int]:
+    from securecom.client.program import doctor_run, who
+
+    source = who.pass_phrases(arguments, is_terminal=os.isatty(standard_io.INPUT))
+    return lambda: doctor_run.run(arguments, os.environ, source)
 
 
 def _pasted_link() -> str:

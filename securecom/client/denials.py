@@ -22,6 +22,7 @@ from securecom.errors import (
     LoginRefused,
     NotAnswered,
     NotNow,
+    OnlineElsewhere,
     ProofRefused,
     SecurecomError,
     ServerInTrouble,
@@ -109,7 +110,7 @@ DENIALS: dict[tuple[type[Refusal], type[amp.Command] | None], Denial] = {
     ),
     (Disabled, vocabulary.LogIn): Denial(LoginRefused, "the server's admin has disabled you"),
     (AlreadyOnline, vocabulary.LogIn): Denial(
-        LoginRefused,
+        OnlineElsewhere,
         "you are already online, in another client",
         "End that one, or take its session over with --takeover.",
     ),

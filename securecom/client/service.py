@@ -106,6 +106,8 @@ class Client:
     ) -> None:
         #: Fires when the client is done: logged out, or failed for good with the reason.
         self.done: Deferred[None] = Deferred()
+        #: What the server's clock showed at the last log-in (Unix seconds), if it said so.
+        self.server_time: int | None = None
         self._station = Station(
             identity, server, contacts, frontend, clock, unix_time, logs, access
         )
@@ -234,7 +236,7 @@ class Client:
             self._trouble = ServerMismatch(what, hint)
             channel.close()
             return
-        self._name = session.name
+        self._name, self.server_time = session.name, session.time
         self._backoff.succeeded()
         self._trouble = None
         self._station.arrive(session.name, channel)

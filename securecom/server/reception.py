@@ -102,7 +102,7 @@ _BLOCKS = "looks at your blocks"
 class Reception:
     """What every connection of this server is given.
 
-    :param now: the wall clock, for invitations (seconds since 1970).
+    :param now: the wall clock, for invitations and for who asks (seconds since 1970).
     :param server: the server's id (32 bytes).
     """
 
@@ -195,6 +195,7 @@ class Reception:
             "name": session.name,
             "request_port": self.request_port,
             "dial_port": self.dial_port,
+            "time": int(self._now()),
         }
 
 

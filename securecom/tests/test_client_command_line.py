@@ -27,6 +27,7 @@ SPECIAL = {
     errors.ConnectionWasLost: 3,
     errors.ServerMismatch: 4,
     errors.LoginRefused: 5,
+    errors.OnlineElsewhere: 5,
     errors.InvitationRefused: 5,
     errors.NotAnswered: 6,
     errors.WasRefused: 6,

@@ -32,6 +32,18 @@ class MainTests(StartCase):
         self.assertEqual(code, 2)
         self.assertIn("SC-212", stderr)
 
+    def test_the_doctor_works_without_a_profile(self) -> None:
+        code, stdout, stderr = self.main("--doctor")
+        self.assertEqual((code, stderr), (0, ""))
+        self.assertIn("there is no profile here yet", stdout)
+        self.assertIn("nothing to put right", stdout)
+
+    def test_the_doctor_looks_at_a_profile_and_nothing_else(self) -> None:
+        for words in (("--demo",), ("--restore", "x"), (INVITATION.link(),)):
+            code, stdout, stderr = self.main("--doctor", *words)
+            self.assertEqual((code, stdout), (2, ""))
+            self.assertIn("--doctor looks at a profile", stderr)
+
     def test_a_link_from_standard_input_is_on_no_command_line(self) -> None:
         taken: list[object] = []
         self.patch(who, "newcomer", lambda arguments, *_: taken.append(arguments.link))

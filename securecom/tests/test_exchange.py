@@ -146,7 +146,7 @@ class OfferTests(FileCase):
             sent = files(self.alice).send(str(self.home / path))
             self.pair.pump()
             error = self.failureResultOf(sent, FileProblem)
-            self.assertIn("SC-217", str(error.value))
+            self.assertIn("SC-218", str(error.value))
         self.assertEqual(files(self.alice).all().transfers, [])
 
     def test_a_folder_becomes_a_tar_file(self) -> None:

@@ -30,7 +30,8 @@ class LogInTests(SynchronousTestCase):
         """A user is told their name and where the request channel is."""
         client = ManualClient(self.server, self.server.enrolled("alice"))
         self.assertEqual(
-            client.log_in(), {"name": "alice", "request_port": 4243, "dial_port": 4242}
+            client.log_in(),
+            {"name": "alice", "request_port": 4243, "dial_port": 4242, "time": int(NOW)},
         )
 
     def test_server_without_dialling(self) -> None:

@@ -27,6 +27,7 @@ class Login:
     :param ident: the session's public handle (16 bytes).
     :param key: the session key (32 bytes).
     :param dial_port: the port the server may dial, 0 for any; None: it does not dial.
+    :param time: the server's, in Unix seconds, if it said so. Nothing may depend on it.
     """
 
     name: Name
@@ -34,6 +35,7 @@ class Login:
     key: bytes
     request_port: int
     dial_port: int | None
+    time: int | None = None
 
 
 class StandardChannel(Connection, amp.CommandLocator):
@@ -84,6 +86,7 @@ class StandardChannel(Connection, amp.CommandLocator):
             peers.request_key(self.tls),
             answer["request_port"],
             answer.get("dial_port"),
+            answer.get("time"),
         )
         self.logged_in.callback(session)
 

@@ -81,6 +81,7 @@ AskPassPhrase = Callable[[Path], bytes]
 class IdentityFile:
     """An identity file's bytes, known to hold one Ed25519 key.
 
+    :param rounds: of bcrypt, which each try of its pass phrase takes; 0 without one.
     :param title: what people know it as, if that is not its path.
     """
 
@@ -88,6 +89,7 @@ class IdentityFile:
     data: bytes
     is_protected: bool
     title: str = ""
+    rounds: int = 0
 
     @property
     def called(self) -> str:
@@ -158,7 +160,9 @@ def parse_identity_file(path: Path, data: bytes) -> IdentityFile:
         what = f"it holds a key of the kind {_word(outer.kind)}"
         raise _unusable(path, what, _MAKE_ONE)
     outer.check_protection(path)
-    return IdentityFile(path, data, outer.cipher != _NO_CIPHER)
+    is_protected = outer.cipher != _NO_CIPHER
+    rounds = outer.rounds if is_protected else 0
+    return IdentityFile(path, data, is_protected, rounds=rounds)
 
 
 def make_identity_file(path: Path, pass_phrase: bytes | None) -> Identity:

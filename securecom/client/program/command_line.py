@@ -91,6 +91,12 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="try it out: a server, a partner and a chat, all on this machine",
     )
+    parser.add_argument(
+        "--doctor",
+        action="store_true",
+        help="check network, server, clock, channels, key, terminal, and say what to put right; "
+        "with --json one object for each finding",
+    )
     _add_profile(parser.add_argument_group("who you are"))
     _add_session(parser.add_argument_group("being online"))
     _add_frontend(parser.add_argument_group("what you see"))

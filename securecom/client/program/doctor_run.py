@@ -1,0 +1,49 @@
+"""One run of the doctor, on the reactor."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.python.failure import Failure
+
+from securecom.client.profile.passphrase import PassPhrases
+from securecom.client.program import doctor
+from securecom.client.program.running import Route
+from securecom.clocks import steady_reactor
+from securecom.starting import print_all
+
+
+def run(arguments: Namespace, environment: Mapping[str, str], source: PassPhrases) -> int:
+    """Examine everything and print it; the exit code."""
+    patient = doctor.examined(arguments, environment, source, time.time)
+    findings = list(patient.findings)
+    findings += _of_network(arguments, patient)
+    as_json = arguments.frontend == "json"
+    print_all("".join(f"{line}\n" for line in doctor.lines(findings, as_json=as_json)))
+    return doctor.exit_code(findings)
+
+
+def _of_network(arguments: Namespace, patient: doctor.Patient) -> list[doctor.Finding]:
+    reactor: Any = steady_reactor()
+    profile = patient.profile
+    if profile is None:
+        return []
+    route = Route(reactor, profile.host, profile.port)
+    mode = arguments.request or profile.request
+    world = doctor.World(route, route.way(mode), reactor, time.time)
+    found: list[doctor.Finding] = []
+    failed: list[Failure] = []
+
+    def begin() -> None:
+        done = doctor.of_network(patient, world)
+        done.addCallbacks(found.extend, failed.append)
+        done.addBoth(lambda _: reactor.stop())
+
+    reactor.callWhenRunning(begin)
+    reactor.run()
+    if failed:
+        failed[0].raiseException()
+    return found
