@@ -111,6 +111,10 @@ NEW_KEYS = 1
 NEW_KEY_TRIES = 10
 #: The window of these two rates.
 NEW_KEY_WINDOW = 300.0
+#: Bytes of a line with twelve words, white space and all.
+MAX_RETIREMENT_LINE = 1024
+#: The largest file of retirements that is read: a line of JSON for each person we have met.
+MAX_RETIREMENTS_FILE = 4 * 1024 * 1024
 #: The largest file of introductions that is read: all it may hold, with room.
 MAX_INTRODUCTIONS_FILE = 1024 * 1024
 #: The largest identity file that is read, in bytes.

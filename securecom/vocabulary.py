@@ -199,6 +199,7 @@ TRANSFER = Number(1, 2**32 - 1)
 #: A place in a file, or its size.
 PLACE = Number(0, limits.MAX_FILE)
 SHA256 = FixedBytes(32)
+RETIREMENT_KEY = FixedBytes(32)
 
 
 # --- paces ----------------------------------------------------------------------------------
@@ -257,6 +258,22 @@ class Enrol(PacedCommand):
     arguments = [(b"token", amp.String())]
     response = [(b"name", NameArgument())]
     errors = by_word(BadInvitation, KeyInUse, ServerTrouble)
+
+
+class Retire(PacedCommand):
+    """The keys of this name, for which this public half was registered, are retired.
+
+    `signature`: of `retirement.statement`. Whoever has it may send it, also once in place of
+    `Enrol`, with the certificate of any key.
+    """
+
+    pace = Pace(limits.NEW_KEY_COMMANDS, limits.PACE_WINDOW)
+    arguments = [
+        (b"name", NameArgument()),
+        (b"public", RETIREMENT_KEY),
+        (b"signature", SIGNATURE),
+    ]
+    errors = by_word(BadProof, ServerTrouble)
 
 
 # --- standard channel: client to server -----------------------------------------------------
@@ -401,6 +418,14 @@ class NewKey(PacedCommand):
     errors = by_word(KeyInUse, BadProof, Occupied, TooManyRequests, ServerTrouble)
 
 
+class SetRetirement(PacedCommand):
+    """Register the public half of what can retire our keys. The first one counts."""
+
+    pace = Pace(limits.NEW_KEY_COMMANDS, limits.PACE_WINDOW)
+    arguments = [(b"public", RETIREMENT_KEY)]
+    errors = by_word(KeyInUse, TooManyRequests, ServerTrouble)
+
+
 class MyData(PacedCommand):
     """All that the server holds about us, page by page.
 
@@ -528,11 +553,16 @@ class Hello(PacedCommand):
     """Proves that I know who we are and which chat this is. Must be each side's first command.
 
     In a rekey: the peer of this epoch is also the peer of the next one. `knows`: which commands my
-    client has that are not in every client of this version.
+    client has that are not in every client of this version. `retirement`: the public half of what
+    can retire my key.
     """
 
     pace = IN_CHATS
-    arguments = [(b"proof", MAC), (b"knows", NamesArgument(optional=True))]
+    arguments = [
+        (b"proof", MAC),
+        (b"knows", NamesArgument(optional=True)),
+        (b"retirement", FixedBytes(32, optional=True)),
+    ]
     errors = by_word(BadProof)
 
 

@@ -21,6 +21,7 @@ from securecom.invitation import Invitation, is_unfinished
 from securecom.starting import garbage_left, output_kept, print_all, system_errors_told
 
 if TYPE_CHECKING:
+    from securecom.client.profile.profiles import Profiles
     from securecom.client.program.choosing import Choice
     from securecom.client.program.who import Member, Newcomer
 
@@ -57,6 +58,8 @@ def _check(arguments: Namespace, arguments_parser: ArgumentParser) -> None:
         arguments_parser.error("--demo needs no link: it has a server of its own")
     if arguments.doctor and (arguments.demo or arguments.link or arguments.restore):
         arguments_parser.error("--doctor looks at a profile: leave link, --demo, --restore away")
+    if arguments.retire is not None and (arguments.demo or arguments.restore is not None):
+        arguments_parser.error("--retire does one thing: leave --demo and --restore away")
     if arguments.restore is not None and (arguments.demo or arguments.link is not None):
         arguments_parser.error("--restore brings a profile: leave the link, or --demo, away")
     if arguments.send is not None and arguments.chat is None:
@@ -86,6 +89,8 @@ def _chosen(arguments: Namespace) -> Callable[[], int]:
         return lambda: exits.OK
     if arguments.link == STANDARD_INPUT:
         arguments.link = Invitation.parse(_pasted_link())
+    if arguments.retire is not None:
+        return _retirement(arguments, profiles, choice)
     source = who.pass_phrases(arguments, is_terminal=os.isatty(standard_io.INPUT))
     if arguments.restore is not None:
         someone: Member | Newcomer = who.restored(arguments, profiles, source)
@@ -106,6 +111,16 @@ def _doctor(arguments: Namespace) -> Callable[[], int]:
 
     source = who.pass_phrases(arguments, is_terminal=os.isatty(standard_io.INPUT))
     return lambda: doctor_run.run(arguments, os.environ, source)
+
+
+def _retirement(arguments: Namespace, profiles: Profiles, choice: Choice) -> Callable[[], int]:
+    """Ask for the words; what then sends what they sign."""
+    _import_reactor(choice)
+    from securecom.client.program import logs, retire
+
+    task = retire.Errand.of(arguments, profiles)
+    logs.begin(arguments.log_file)
+    return lambda: task.run(choice.uses_asyncio)
 
 
 def _pasted_link() -> str:

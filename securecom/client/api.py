@@ -32,8 +32,10 @@ from securecom.client.events import (
     IntroductionStep,
     KeyAccepted,
     KeyRenewed,
+    KeyRetired,
     ListedUser,
     Requests,
+    RetirementMade,
     SafetyCode,
     SafetyNumber,
     StateWord,
@@ -294,6 +296,12 @@ class KeysApi(Protocol):
 
     def introductions(self) -> IntroductionList:
         """The introductions that we make and that are not done."""
+
+    def make_retirement(self) -> Deferred[RetirementMade]:
+        """Make twelve words that can retire our key, and register them."""
+
+    def retire(self, name: Name) -> Deferred[KeyRetired]:
+        """Retire somebody's stolen key by their twelve words, which are asked for."""
 
     def take(self, name: Name, fingerprint: str) -> KeyAccepted:
         """Accept a changed key: it replaces the pinned one once its owner has proved it."""

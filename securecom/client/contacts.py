@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Literal, cast
 
 from securecom import limits, whole_files
-from securecom.client.events import Trust
+from securecom.client.events import REFUSED, Trust
 from securecom.client.introductions import Introductions, Received
 from securecom.client.profile import private_files
+from securecom.client.retirements import Retirable, Retirements
 from securecom.errors import BadArgument, BadKey, BadName, PeerKeyChanged, StateBusy, StateDamaged
 from securecom.identity import Name, PublicKey
 from securecom.introduction import Person
@@ -27,6 +28,7 @@ from securecom.succession import leads
 
 #: Beside the pins, in the profile.
 INTRODUCTIONS_FILE = "introductions"
+RETIREMENTS_FILE = "retirements"
 FIRST_LINE = "securecom known_peers 1"
 
 _SERVER_HEX = 64
@@ -35,6 +37,8 @@ _WAS, _SIGNED = "was-", "signed-"
 _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 #: The year 10000, from which on a moment cannot be written as a date.
 _END_OF_TIME = 253402300800
+
+_NOT_THEIRS = "No message was sent to it: whoever shows it stole it. Ask them for their new key."
 
 #: Trust on first use, or the person compared the keys.
 PinTrust = Literal["tofu", "verified"]
@@ -82,6 +86,7 @@ class Contacts:
         self._seen: tuple[int, int, int, int] | None = None
         self._taken: dict[Name, str] = {}
         self._introductions: Introductions | None = None
+        self._retirements: Retirements | None = None
         self._refresh()
 
     @property
@@ -108,6 +113,64 @@ class Contacts:
             if file is None or not file.exists():
                 return []
         return self.introductions.received(name)
+
+    @property
+    def retirements(self) -> Retirements:
+        """What can retire keys, and which are."""
+        if self._retirements is None:
+            self._retirements = Retirements(self._retirements_file, self._server)
+        return self._retirements
+
+    @property
+    def _retirements_file(self) -> Path | None:
+        return None if self._path is None else self._path.with_name(RETIREMENTS_FILE)
+
+    @property
+    def own_retirement(self) -> bytes | None:
+        """The public half of our own words, for HELLO."""
+        if self._retirements is None:
+            file = self._retirements_file
+            if file is None or not file.exists():
+                return None
+        return self.retirements.own
+
+    def retirable(self, name: Name) -> Retirable | None:
+        """What can retire the name's pinned key, if they have told us."""
+        if self._retirements is None:
+            file = self._retirements_file
+            if file is None or not file.exists():
+                return None
+        pin = self._pins.get((self._server, name))
+        if pin is None:
+            return None
+        return self.retirements.of(name, [key.fingerprint for key in _keys(pin)])
+
+    def is_retired(self, name: Name) -> bool:
+        """The name's pinned key is retired: whoever shows it is somebody else."""
+        one = self.retirable(name)
+        return one is not None and one.is_retired
+
+    def learn_retirement(self, name: Name, key: PublicKey, public: bytes) -> bool:
+        """Their client says, in a chat with this key, what can retire it. The first word counts.
+
+        :returns: False if they had said something else before.
+        """
+        one = self.retirable(name)
+        if one is None:
+            self.retirements.learn(name, key.fingerprint, public)
+        return one is None or one.public == public.hex()
+
+    def retire(self, name: Name, public: bytes) -> bool:
+        """Who holds the words with this public half retires the name's key.
+
+        :returns: whether that is what can retire it.
+        """
+        one = self.retirable(name)
+        if one is None or one.public != public.hex():
+            return False
+        if not one.is_retired:
+            self.retirements.retire(one)
+        return True
 
     def pin(self, name: Name) -> Pin | None:
         """What we know of a name, be it from an introduction.
@@ -144,6 +207,8 @@ class Contacts:
         if pin is None:
             self._check_nobody_elses(name, key)
             return "new"
+        if self.is_retired(name):
+            return "retired" if key is None or key in _keys(pin) else "changed"
         is_verified = pin.trust == "verified"
         if key is None or key == pin.key:
             if is_verified:
@@ -159,7 +224,7 @@ class Contacts:
 
         :raises PeerKeyChanged: if it is pinned as somebody else's, and no key for this name.
         """
-        return self.trust(name, key, chain) != "changed" or self._took(name, key)
+        return self.trust(name, key, chain) not in REFUSED or self._took(name, key)
 
     def take(self, name: Name, fingerprint: str) -> None:
         """The person takes the key with this fingerprint for the name's, as soon as it is proved.
@@ -191,6 +256,8 @@ class Contacts:
         """
         with self._locked():
             pin = self.pin(name)
+            if pin is not None and self.is_retired(name) and key in _keys(pin):
+                raise PeerKeyChanged(f"{name} has retired this key", _NOT_THEIRS)
             if pin is not None and pin.key == key:
                 if (self._server, name) not in self._pins:  # we know it from an introduction
                     self._check_nobody_elses(name, key)
@@ -252,7 +319,7 @@ class Contacts:
     def _vouches(self, came: Received) -> bool:
         """The introducer still is verified, with a key that goes back to the one they had."""
         pin = self._pins.get((self._server, came.by))
-        if pin is None or pin.trust != "verified":
+        if pin is None or pin.trust != "verified" or self.is_retired(Name(came.by)):
             return False
         return came.fingerprint in [key.fingerprint for key in _keys(pin)]
 
@@ -265,6 +332,8 @@ class Contacts:
 
     def _is_followed(self, name: Name, pin: Pin, key: PublicKey, chain: bytes) -> bool:
         """The pin signed over to this key, which is nobody else's and no earlier one of theirs."""
+        if self.is_retired(name):  # a thief may have signed over
+            return False
         is_known = key in [old.key for old in pin.earlier] or self._owner_of(key, name) is not None
         return not is_known and leads(chain, self._server, name, pin.key, key)
 

@@ -160,6 +160,25 @@ DENIALS: dict[tuple[type[Refusal], type[amp.Command] | None], Denial] = {
         "the server could not do it, or not say so",
         "Whether your key is the new one, the next log-in tells.",
     ),
+    (KeyInUse, vocabulary.SetRetirement): Denial(
+        NotNow,
+        "there are words already that can retire your key",
+        "Nothing was changed. If you did not make them, ask the server's admin to reset your key.",
+    ),
+    (TooManyRequests, vocabulary.SetRetirement): Denial(
+        TooOften, "you have tried that often enough for now", _NEW_KEY_WAIT
+    ),
+    (ServerTrouble, vocabulary.SetRetirement): Denial(
+        ServerInTrouble,
+        "the server could not do it, or not say so",
+        "It may have these words all the same: write them down and keep them.",
+    ),
+    (BadProof, vocabulary.Retire): Denial(
+        NotNow, "these words retire no key of that name", "Nothing was changed."
+    ),
+    (ServerTrouble, vocabulary.Retire): Denial(
+        ServerInTrouble, "the server could not do it", "Try again with the same words."
+    ),
     (TooManyRequests, vocabulary.MyData): Denial(
         TooOften,
         "you have looked often enough for now",

@@ -9,12 +9,23 @@ from securecom.errors import SecurecomError
 
 #: What we know of a peer's key: never met, met before (pinned), introduced by somebody whom we have
 #: verified, compared; not the pinned one but one that it signed over to, while it was met or
-#: verified; or not the pinned one.
-Trust = Literal["new", "met", "introduced", "verified", "followed", "followed-verified", "changed"]
+#: verified; not the pinned one; or pinned, and retired by its owner since it was stolen.
+Trust = Literal[
+    "new",
+    "met",
+    "introduced",
+    "verified",
+    "followed",
+    "followed-verified",
+    "changed",
+    "retired",
+]
 #: How a key stands that proves somebody whom the person has met, and not a stranger.
 KNOWN: frozenset[Trust] = frozenset(
     {"met", "introduced", "verified", "followed", "followed-verified"}
 )
+#: How a key stands to which nothing is sent, unless the person accepts a changed one.
+REFUSED: frozenset[Trust] = frozenset({"changed", "retired"})
 #: What somebody found who compared the safety numbers: the same, or not.
 Word = Literal["yes", "no"]
 #: How far two people are who compare words: neither has asked for them, one of us, both; or the
@@ -569,6 +580,38 @@ class KeyRenewed(Event):
     former: str
     fingerprint: str
     kept: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RetirementMade(Event):
+    """Twelve words that can retire our key, shown this once."""
+
+    kind: ClassVar[str] = "retirement-made"
+    name: str
+    words: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRetired(Event):
+    """What became of somebody's twelve words.
+
+    `here`: the key that we know as theirs is retired; `server`: the server has retired their key.
+    """
+
+    kind: ClassVar[str] = "key-retired"
+    name: str
+    here: bool
+    server: bool
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
+class RetirementDiffers(Event):
+    """A peer names other words than before as what can retire their key; the first ones count."""
+
+    kind: ClassVar[str] = "retirement-differs"
+    name: str
+    trust: Trust
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,9 @@ from securecom.client.events import (
     IntroductionStep,
     KeyAccepted,
     KeyRenewed,
+    KeyRetired,
     PendingIntroduction,
+    RetirementMade,
     SafetyCode,
     SafetyNumber,
     Trust,
@@ -28,6 +30,7 @@ from securecom.client.events import (
     WordsToCompare,
 )
 from securecom.client.introductions import Making
+from securecom.client.retiring import Retiring
 from securecom.client.rotation import Rotation
 from securecom.errors import BadArgument, NotNow
 from securecom.identity import Name, server_fingerprint
@@ -44,6 +47,7 @@ class Keys:
 
     def __init__(self, station: Station, coordinator: Coordinator, rotation: Rotation) -> None:
         self._station, self._coordinator, self._rotation = station, coordinator, rotation
+        self._retiring = Retiring(station, coordinator)
 
     def own(self) -> Fingerprints:
         """Our key and the server's."""
@@ -135,6 +139,16 @@ class Keys:
         """Those that we make."""
         made = self._station.contacts.introductions.making()
         return IntroductionList([_pending(one) for one in made])
+
+    # --- retirement -------------------------------------------------------------------------
+
+    def make_retirement(self) -> Deferred[RetirementMade]:
+        """Make words that can retire our key; fires when the server has their public half."""
+        return self._retiring.make()
+
+    def retire(self, name: Name) -> Deferred[KeyRetired]:
+        """Retire somebody's key by their words, here and at the server."""
+        return self._retiring.retire(name)
 
     # --- changed keys -----------------------------------------------------------------------
 

@@ -65,10 +65,24 @@ _SUCCESSIONS = (
         PRIMARY KEY (name, number)
     ) STRICT, WITHOUT ROWID""",
 )
+# `public` is of what can retire the name's keys. `retired` is the last key that was: it is never
+# anybody's again, also not its thief's under another name.
+_RETIREMENTS = (
+    """CREATE TABLE retirement_keys (
+        name TEXT PRIMARY KEY NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+        public BLOB NOT NULL CHECK (length(public) = 32)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE retirements (
+        name TEXT PRIMARY KEY NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+        public BLOB NOT NULL CHECK (length(public) = 32),
+        signature BLOB NOT NULL CHECK (length(signature) = 64),
+        retired BLOB NOT NULL UNIQUE CHECK (length(retired) = 32)
+    ) STRICT, WITHOUT ROWID""",
+)
 #: The schema, step by step; each step leads to the next version. A new table is a new step at the
 #: end, and steps that have been on a disk somewhere never change. What a table or column holds
 #: about people is declared in `personal`.
-STEPS: tuple[tuple[str, ...], ...] = (_PEOPLE, _BLOCKS, _QUARANTINE, _SUCCESSIONS)
+STEPS: tuple[tuple[str, ...], ...] = (_PEOPLE, _BLOCKS, _QUARANTINE, _SUCCESSIONS, _RETIREMENTS)
 
 
 #: Marks the file's header, so that another program's database is not taken for ours ("scom").

@@ -115,6 +115,19 @@ TABLES: Mapping[str, Table | Exempt] = {
             "new_signature": Shown("the new key's signature", bytes.hex),
         },
     ),
+    "retirement_keys": Table(
+        "retirement",
+        {"name": DataOwner(), "public": Shown("public half of your words", bytes.hex)},
+    ),
+    "retirements": Table(
+        "retired key",
+        {
+            "name": DataOwner(),
+            "retired": Shown("key", bytes.hex),
+            "public": Shown("retired by the words with the public half", bytes.hex),
+            "signature": Shown("their signature", bytes.hex),
+        },
+    ),
     "quarantine": Exempt("a name in quarantine belongs to nobody, so nobody could ask for it"),
     "sqlite_sequence": Exempt("SQLite's count of all invitations ever made"),
 }

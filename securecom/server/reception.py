@@ -16,6 +16,7 @@ from securecom.errors import NoSuchUser
 from securecom.identity import Name, PublicKey
 from securecom.server.account import LOOKS, Account
 from securecom.server.key_changes import KeyChanges
+from securecom.server.key_retirements import KeyRetirements
 from securecom.server.registry import User, as_refusal
 from securecom.server.restraints import Blocks, Rate
 from securecom.server.session import Dial, Session, no_pause
@@ -122,6 +123,8 @@ class Reception:
         self.pacer = Pacer(clock)
         self.sessions = Sessions(registry)
         self.key_changes = KeyChanges(registry, server, switchboard, clock.seconds)
+        #: Registers what can retire a key, and retires it.
+        self.retirements = KeyRetirements(registry, server, clock.seconds, self._end_session)
         #: Opens request channels towards clients; `Dialler.dial` where the operator allows it.
         self.dial: Dial = _no_dialling
         #: Draws how long the server waits before it acts on one person's request for another.
@@ -139,6 +142,7 @@ class Reception:
             _BLOCKS: Rate[Name](limits.BLOCKS_BY_PERSON, window, clock.seconds),
             "new keys": self.key_changes.rate,
             "tries for a new key": self.key_changes.tries,
+            "tries to register for a retirement": self.retirements.tries,
         }
 
     def find(self, key: PublicKey) -> Deferred[User]:
@@ -188,6 +192,12 @@ class Reception:
             rate.drop_old()
         self.pacer.drop_old()
         self.switchboard.drop_old()
+
+    def _end_session(self, name: Name) -> None:
+        """The key of this name is retired: whoever uses it is out."""
+        session = self.sessions.of(name)
+        if session is not None:
+            session.end("disabled")
 
     def welcome(self, session: Session) -> dict[str, Any]:
         """The answer to a log-in."""

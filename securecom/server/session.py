@@ -21,6 +21,7 @@ from securecom.errors import PeerSilent
 from securecom.identity import Name, PublicKey
 from securecom.server import remembered
 from securecom.server.account import Account
+from securecom.server.key_retirements import KeyRetirements
 from securecom.server.registry import as_refusal
 from securecom.server.relay import Relay, Streams
 from securecom.server.restraints import Blocks
@@ -109,6 +110,7 @@ class Session(amp.CommandLocator):
         account: Account,
         dial: Dial,
         change_key: ChangeKey,
+        retirements: KeyRetirements,
         pause: Callable[[], float],
     ) -> None:
         self.name, self.key, self.succession = name, key, succession
@@ -123,6 +125,7 @@ class Session(amp.CommandLocator):
         self._offers: dict[bytes, Deferred[Any]] = {}  # those without an answer, by chat id
         self._switchboard, self._account = switchboard, account
         self._dial, self._change_key = dial, change_key
+        self._retirements = retirements
 
     # --- the end ----------------------------------------------------------------------------
 
@@ -230,6 +233,18 @@ class Session(amp.CommandLocator):
         """Replace this person's key by one that the present key has signed."""
         link = Link(self.key, key, old_signature, new_signature)
         return self._change_key(self, link).addCallback(lambda _: {})
+
+    @vocabulary.SetRetirement.responder
+    def set_retirement(self, public: bytes) -> Deferred[dict[str, Any]]:
+        """Register what can retire this person's keys."""
+        registered = self._retirements.register(self.name, self.key, public)
+        return registered.addCallback(lambda _: {})
+
+    @vocabulary.Retire.responder
+    def retire(self, name: Name, public: bytes, signature: bytes) -> Deferred[dict[str, Any]]:
+        """Retire somebody's key, whoever sends it, perhaps this person's own."""
+        retired = self._retirements.retire(name, public, signature)
+        return retired.addCallback(lambda _: {})
 
     @vocabulary.MyData.responder
     def my_data(self, further: bool) -> Deferred[dict[str, Any]]:

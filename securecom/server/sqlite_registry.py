@@ -27,7 +27,7 @@ from securecom.errors import (
     NotInQuarantine,
 )
 from securecom.identity import Name, PublicKey
-from securecom.refusals import BadInvitation, Disabled, KeyInUse, ListFull
+from securecom.refusals import BadInvitation, BadProof, Disabled, KeyInUse, ListFull
 from securecom.server import database, personal
 from securecom.server.registry import OpenInvitation, Quarantined, User
 from securecom.succession import Link
@@ -74,6 +74,7 @@ def reset_key(cursor: Cursor, name: Name) -> None:
     cursor.execute("UPDATE users SET key = NULL WHERE name = ?", (str(name),))
     _must_have_found(cursor, name)
     cursor.execute("DELETE FROM successions WHERE name = ?", (str(name),))  # perhaps a thief's
+    cursor.execute("DELETE FROM retirement_keys WHERE name = ?", (str(name),))  # likewise
 
 
 def _one_user(cursor: Cursor, where: str, value: str | bytes) -> User | None:
@@ -184,8 +185,9 @@ def spend(cursor: Cursor, token_hash: bytes, key: PublicKey, now: float) -> Name
 def check_free(cursor: Cursor, key: PublicKey) -> None:
     """:raises refusals.KeyInUse: it is somebody's key, or was and signed over to another one."""
     cursor.execute(
-        "SELECT 1 FROM users WHERE key = ? UNION ALL SELECT 1 FROM successions WHERE old_key = ?",
-        (key.raw, key.raw),
+        "SELECT 1 FROM users WHERE key = ? UNION ALL SELECT 1 FROM successions WHERE old_key = ? "
+        "UNION ALL SELECT 1 FROM retirements WHERE retired = ?",
+        (key.raw, key.raw, key.raw),
     )
     if cursor.fetchone() is not None:
         raise KeyInUse
@@ -251,6 +253,45 @@ def succeed_key(cursor: Cursor, name: Name, link: Link) -> list[Link]:
         (str(name), number - limits.MAX_SUCCESSIONS),
     )
     return _links(cursor, name)
+
+
+# --- retirement -----------------------------------------------------------------------------
+
+
+def set_retirement(cursor: Cursor, name: Name, key: PublicKey, public: bytes) -> None:
+    """Register what can retire this user's keys, for as long as they have any.
+
+    :raises refusals.KeyInUse: another one is registered.
+    :raises errors.NoSuchUser: this is not, or no longer, the user's key.
+    """
+    someone = user(cursor, name)
+    if someone is None or someone.key != key:
+        raise NoSuchUser(f"there is no user {name} with this key")
+    cursor.execute("SELECT public FROM retirement_keys WHERE name = ?", (str(name),))
+    row = cursor.fetchone()
+    if row is None:
+        cursor.execute("INSERT INTO retirement_keys VALUES (?, ?)", (str(name), public))
+    elif row[0] != public:
+        raise KeyInUse
+
+
+def retire(cursor: Cursor, name: Name, public: bytes, signature: bytes) -> None:
+    """Take the user's key away, and its chain, at the word of who can retire it.
+
+    :param signature: checked by the caller, kept.
+    :raises refusals.BadProof: nobody has this name, or this is not what can retire their key.
+    """
+    cursor.execute(
+        "SELECT users.key FROM users JOIN retirement_keys USING (name) "
+        "WHERE name = ? AND public = ? AND users.key IS NOT NULL",
+        (str(name), public),
+    )
+    row = cursor.fetchone()
+    if row is None:
+        raise BadProof
+    reset_key(cursor, name)
+    kept = (str(name), public, signature, row[0])
+    cursor.execute("INSERT OR REPLACE INTO retirements VALUES (?, ?, ?, ?)", kept)
 
 
 # --- blocks ---------------------------------------------------------------------------------
@@ -434,6 +475,8 @@ class SQLiteRegistry:
     blocks = _reading(blocks)
     block = _writing(block)
     unblock = _writing(unblock)
+    set_retirement = _writing(set_retirement)
+    retire = _writing(retire)
     held = _reading(personal.held)
     remove = _writing(remove)
     forget = _writing(forget)

@@ -41,7 +41,7 @@ class Door(amp.CommandLocator):
 
 
 class EnrolmentPhase(amp.CommandLocator):
-    """On the ALPN for enrolment: takes `Enrol`, once."""
+    """On the ALPN for enrolment: takes `Enrol` or `Retire`, once."""
 
     def __init__(self, connection: StandardConnection) -> None:
         self._connection = connection
@@ -51,6 +51,12 @@ class EnrolmentPhase(amp.CommandLocator):
         """Spend an invitation on this connection's key."""
         self._connection.phase = Closed()
         return self._connection.enrol(token)
+
+    @vocabulary.Retire.responder
+    def retire(self, name: Name, public: bytes, signature: bytes) -> Deferred[dict[str, Any]]:
+        """Retire somebody's key, at the word of who can."""
+        self._connection.phase = Closed()
+        return self._connection.retire(name, public, signature)
 
 
 class Closed(amp.CommandLocator):
@@ -123,6 +129,7 @@ class StandardConnection(Connection):
             reception.account(user.name),
             reception.dial,
             reception.key_changes.change,
+            reception.retirements,
             reception.pause,
         )
         reception.sessions.open(session, takeover)
@@ -138,6 +145,11 @@ class StandardConnection(Connection):
         """Spend the invitation. The client then connects anew to log in."""
         name: Name = yield self._reception.spend(token_hash(token), peers.peer_key(self.tls))
         return {"name": name}
+
+    def retire(self, name: Name, public: bytes, signature: bytes) -> Deferred[dict[str, Any]]:
+        """Retire a key; the certificate of this connection need not be anybody's."""
+        retired = self._reception.retirements.retire(name, public, signature)
+        return retired.addCallback(lambda _: {})
 
     # --- the session ------------------------------------------------------------------------
 

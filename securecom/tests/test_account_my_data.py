@@ -109,6 +109,7 @@ class Marked:
         special: dict[str, Any] = {"users.key": key, "users.disabled": 0}
         special["successions.old_signature"] = b"\xb1" * 64
         special["successions.new_signature"] = b"\xb2" * 64
+        special["retirements.signature"] = b"\xb3" * 64
         self._count = 0
         #: Table and column -> the value there.
         self.markers: dict[tuple[str, str], Any] = {}
@@ -377,6 +378,7 @@ class RememberedTests(MyDataCase):
                 "looks at your blocks": "0",
                 "new keys": "0",
                 "tries for a new key": "0",
+                "tries to register for a retirement": "0",
             },
         )
         self.alice.ask(vocabulary.RequestChat, callee=BOB).addErrback(lambda _: None)

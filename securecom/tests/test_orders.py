@@ -184,6 +184,8 @@ class AtOnceTests(OrdersCase):
         self.take(commands.TRUST, "carol SHA256:x")
         for text in ("bob to carol", "cancel bob to carol", "yes carol", "no carol", None):
             self.take(commands.INTRODUCE, text)
+        self.take(commands.RETIREMENT)
+        self.take(commands.RETIRE, "bob")
         self.take(commands.SET)
         self.take(commands.SET, "ask people")
         self.assertEqual(
@@ -216,6 +218,8 @@ class AtOnceTests(OrdersCase):
                 ("answer_introduction", "carol", True),
                 ("answer_introduction", "carol", False),
                 ("introductions",),
+                ("make_retirement",),
+                ("retire", "bob"),
                 ("settings",),
                 ("set", "ask people"),
             ],

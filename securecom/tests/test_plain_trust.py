@@ -39,13 +39,25 @@ BEHIND = {
     "time-left": "chat-started",
     "chat-over": "chat-started",
     "compared": "safety-number",
+    "file-offered": "chat-started",
+    "file-progress": "chat-started",
+    "file-over": "chat-started",
+    "transfer": "chat-started",
     "introduction": "both are verified, or it is dropped; whois says it",
     "pending-introduction": "both are verified, or it is dropped",
     "key-taken": "asked, and the new key is nobody's yet",
     "blocked": "a name, which need not exist; block-list says it",
 }
 #: Their name is our own, or none of a person.
-NOT_OTHERS = {"online", "fingerprints", "setting", "my-data", "forget-me-means", "forgotten"}
+NOT_OTHERS = {
+    "online",
+    "fingerprints",
+    "setting",
+    "my-data",
+    "forget-me-means",
+    "forgotten",
+    "retirement-made",
+}
 
 
 class EventTests(SynchronousTestCase):

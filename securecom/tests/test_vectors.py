@@ -17,12 +17,13 @@ from securecom import (
     introduction,
     limits,
     peers,
+    retirement,
     spoken_words,
     statements,
     vocabulary,
 )
 from securecom.client.chat.agreement import Agreement, ChatTerms, Role
-from securecom.errors import BadKey, BadLink, BadName, WireError
+from securecom.errors import BadArgument, BadKey, BadLink, BadName, WireError
 from securecom.identity import (
     SECOND_KEY_LABEL,
     Identity,
@@ -34,6 +35,7 @@ from securecom.identity import (
 )
 from securecom.introduction import Person
 from securecom.invitation import Host, Invitation, token_hash
+from securecom.retirement import RetirementSecret
 from securecom.safety_number import in_groups, safety_number
 from securecom.succession import Link, encode, leads, statement
 from securecom.tests.support.control_pair import Side
@@ -284,6 +286,20 @@ class VectorTests(SynchronousTestCase):
         ):
             self.assertTrue(statements.has_signed(key, said, _hex(signature)))
             self.assertFalse(statements.has_signed(receiver.key, said, _hex(signature)))
+
+    def test_retirements(self) -> None:
+        told = self.vectors["retirements"]
+        server, name = _hex(told["server"]), Name(told["name"])
+        for row in told["secrets"]:
+            secret = RetirementSecret(_hex(row["secret"]))
+            self.assertEqual(" ".join(secret.words), row["words"])
+            self.assertEqual(RetirementSecret.from_words(row["words"]).public, secret.public)
+            self.assertEqual(secret.public.hex(), row["public"])
+            said = retirement.statement(server, name, secret.public)
+            self.assertEqual(said.hex(), row["statement"])
+            self.assertEqual(secret.retire(server, name).hex(), row["signature"])
+        for words in told["refused"]:
+            self.assertRaises(BadArgument, RetirementSecret.from_words, words)
 
     def test_successions(self) -> None:
         one = self.vectors["successions"]

@@ -131,6 +131,32 @@ class TwoPeopleTests(VisitCase):
         self.assertIn("carol asks to chat", told := bob.seen())
         self.assertIn("their key: introduced by alice (verified), not verified by yourself", told)
 
+    # Promise C144
+    def test_two_people_who_follow_help_retire_a_stolen_key(self) -> None:
+        alice, bob = self.visitor("alice"), self.visitor("bob")
+        alice.type("/help all\n")
+        self.assertIn("/retirement", told := alice.seen())
+        self.assertIn("/retire NAME", told)
+        alice.type("/retirement\n")
+        words = re.findall(r"\d+\. ([a-z]+)", alice.seen())
+        self.assertEqual(len(words), 12)
+        bob.type("/available\n")
+        alice.type("/chat bob\n")
+        bob.type("/accept\n")
+        alice.type("/stop\n")
+        bob.type("/help retire\n")
+        self.assertIn("/retire alice", bob.seen())
+        bob.type("/retire alice\n")
+        self.assertIn("the twelve words that retire alice's key", bob.seen())
+        bob.type(f"{' '.join(words)}\n")
+        told = bob.seen()
+        self.assertIn("the key that you know as alice's is retired", told)
+        self.assertIn("the server has retired it too", told)
+        self.assertNotIn(words[0] + " " + words[1], told)
+        self.assertIn("bye", alice.seen())
+        bob.type("/whois alice\n")
+        self.assertIn("alice: RETIRED by its owner", bob.seen())
+
     def test_a_no_is_seen_by_both_and_ends_the_chat(self) -> None:
         alice, bob = self.visitor("alice"), self.visitor("bob")
         bob.type("/available\n")

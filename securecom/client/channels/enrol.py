@@ -81,6 +81,44 @@ class Enrolment(Connection, amp.CommandLocator):
             self.name.errback(self._outcome or reason)
 
 
+def retire(
+    endpoint: IStreamClientEndpoint,
+    server: bytes,
+    name: Name,
+    public: bytes,
+    signature: bytes,
+    clock: IReactorTime,
+    where: str = "the server",
+) -> Deferred[Name]:
+    """Tell the server that a name's key is retired, over a connection that is nobody's.
+
+    :param signature: of `retirement.statement`, by the owner of the public half.
+    :raises NotNow, ServerMismatch, CannotReach: through the Deferred.
+    """
+    sent = Retirement(name, public, signature, clock)
+    options = tls.enrol_client(Identity.generate(), server)
+    factory = TLSMemoryBIOFactory(options, True, _Only(sent), clock)
+    connected = endpoint.connect(factory)
+    retired: Deferred[Name] = connected.addCallback(lambda _: sent.name)
+    retired.addErrback(denied, vocabulary.Retire, where=where)
+    return retired.addErrback(lambda failure: Failure(cannot_reach(failure, where)))
+
+
+class Retirement(Enrolment):
+    """The same for a statement that retires a key."""
+
+    awaits: ClassVar[str] = "the retirement"
+
+    def __init__(self, name: Name, public: bytes, signature: bytes, clock: IReactorTime) -> None:
+        super().__init__(b"", clock)
+        self._said = {"name": name, "public": public, "signature": signature}
+
+    def secured(self, alpn: bytes) -> None:
+        """TLS stands, and it is the pinned server: say it."""
+        answer = self.control.call(vocabulary.Retire, **self._said)
+        answer.addCallbacks(lambda _: self._enrolled(self._said), self._refused)
+
+
 class _Only(Factory):
     """Gives TLS the one enrolment that it wraps."""
 

@@ -67,6 +67,7 @@ class ChatSession(Connection, amp.CommandLocator):
     :param logs: where a log goes that both agree to; None: to no log.
     :param access: what files need of this machine; None: none are sent or received.
     :param more: answers what is said in the chat besides.
+    :param retirement: the public half of what can retire our key.
     """
 
     lanes: ClassVar[frozenset[int]] = frozenset({framing.CONTROL, framing.EPOCH, framing.DATA})
@@ -83,7 +84,11 @@ class ChatSession(Connection, amp.CommandLocator):
         logs: Logs | None = None,
         more: amp.CommandLocator | None = None,
         access: FileAccess | None = None,
+        retirement: bytes | None = None,
     ) -> None:
+        self._retirement = retirement
+        #: What can retire the peer's key, as they say in HELLO.
+        self.peer_retirement: bytes | None = None
         self._more = more
         self._life: ChatLife = chat_life.begin(self)
         #: What the two say about their safety numbers, and about keeping a log.
@@ -168,7 +173,9 @@ class ChatSession(Connection, amp.CommandLocator):
         return Responders(*locators, *([] if self._more is None else [self._more]))
 
     @vocabulary.Hello.responder
-    def hello(self, proof: bytes, knows: list[Name] | None = None) -> dict[str, Any]:
+    def hello(
+        self, proof: bytes, knows: list[Name] | None = None, retirement: bytes | None = None
+    ) -> dict[str, Any]:
         """Check that the peer means this chat; pin its key. In a rekey: that it is still there."""
         try:
             if self.is_established:
@@ -176,6 +183,7 @@ class ChatSession(Connection, amp.CommandLocator):
                 return {}
             self._check_hello(proof)
             self.peer_knows = frozenset(knows or ())
+            self.peer_retirement = retirement
         except SecurecomError as error:
             self._life.misbehaved(error)
             raise refusals.BadProof() from None
@@ -235,7 +243,9 @@ class ChatSession(Connection, amp.CommandLocator):
     def send_hello(self) -> None:
         """Ours is the first command, so what else we send comes after it."""
         proof = self._agreement.hello(peers.chat_binding(self.tls), self._agreement.role)
-        said = self.control.call(vocabulary.Hello, proof=proof, knows=KNOWS)
+        said = self.control.call(
+            vocabulary.Hello, proof=proof, knows=KNOWS, retirement=self._retirement
+        )
         said.addErrback(self._not_taken, vocabulary.Hello)
 
     def stand(self) -> None:

@@ -34,6 +34,7 @@ from securecom.client.coordination.engagement import (
 from securecom.client.coordination.station import Station
 from securecom.client.denials import denied
 from securecom.client.events import (
+    REFUSED,
     AnsweredForYou,
     Asked,
     AskedOver,
@@ -165,6 +166,8 @@ class AskingSide:
             raise PeerKeyChanged(f"the server gives your own key for {callee}'s")
         trust = self._station.contacts.trust(callee, grant.key, grant.chain)
         if not self._station.contacts.may_be(callee, grant.key, grant.chain):
+            if trust == "retired":
+                raise outcomes.key_retired(callee)
             raise outcomes.key_changed(callee, grant.key)
         if grant.role == "callee" and self._station.name < callee:
             raise ChatFailed("the server mixed up who asked whom")
@@ -411,7 +414,7 @@ class DecidingSide:
         """A changed key is for the person alone; pins may have changed meanwhile."""
         if decision == "accept":
             offer.trust = self._station.contacts.trust(offer.caller, offer.key, offer.chain)
-        return "ask" if decision == "accept" and offer.trust == "changed" else decision
+        return "ask" if decision == "accept" and offer.trust in REFUSED else decision
 
     def _decided(self, decision: Decision) -> None:
         """An input that comes too late changes nothing."""

@@ -25,6 +25,7 @@ from securecom.client.events import (
     Event,
     KeyFollowed,
     RequestOver,
+    RetirementDiffers,
     Trust,
     WordsToCompare,
     problem,
@@ -56,10 +57,8 @@ class OpenChat:
         self._number = number
         #: What the two say of introductions.
         self.introducing = Introducing(station, Person(agreement.peer, agreement.peer_key))
-        more = self.introducing
-        self.session = ChatSession(
-            agreement, self, station.clock, station.logs, more, station.access
-        )
+        more = (self.introducing, station.access, station.contacts.own_retirement)
+        self.session = ChatSession(agreement, self, station.clock, station.logs, *more)
         self.introducing.line = self.session
         self._agreement, self._grant = agreement, grant
         self._station, self._life = station, life
@@ -104,8 +103,20 @@ class OpenChat:
         self.is_shown = True
         self.show(ChatStarted(self.peer, *facts, self._station.introducer(self.peer, trust)))
         self._station.missed.forget(self.peer)
+        self._learn_retirement()
         self.introducing.go_on()
         self.stands.callback(None)
+
+    def _learn_retirement(self) -> None:
+        """Keep what can retire the peer's key, if they have said it."""
+        public, contacts = self.session.peer_retirement, self._station.contacts
+        if public is None:
+            return
+        try:
+            if not contacts.learn_retirement(self.peer, self._agreement.peer_key, public):
+                self.show(RetirementDiffers(self.peer, contacts.trust(self.peer)))
+        except SecurecomError as error:  # the chat goes on
+            self.show(problem(error))
 
     def chat_over(
         self, ending: Ending | None, undelivered: list[int], error: Exception | None

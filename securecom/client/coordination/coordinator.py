@@ -150,6 +150,8 @@ class Coordinator:
             if name not in (None, offer.caller):
                 return fail(outcomes.is_not_asking(name))
             if not self._may_be(offer):
+                if offer.trust == "retired":
+                    return fail(outcomes.key_retired(offer.caller))
                 return fail(outcomes.key_changed(offer.caller, offer.key))
             if self._asked.is_altered:
                 return fail(outcomes.altered(offer.caller))

@@ -30,6 +30,14 @@ def key_changed(name: Name, key: PublicKey) -> PeerKeyChanged:
     )
 
 
+def key_retired(name: Name) -> PeerKeyChanged:
+    """The pinned key, which its owner has retired."""
+    return PeerKeyChanged(
+        f"{name} has retired this key, so whoever uses it is not {name}",
+        "No message was sent to it. Ask them, by phone or in person, for their new key.",
+    )
+
+
 def somebody_asks() -> NotNow:
     """A request that the person has not seen yet is being decided about."""
     return NotNow("somebody is just asking you", "Nothing was sent. Try again in a moment.")

@@ -541,6 +541,25 @@ NEWKEY = Command(
     "erased",
     asks=True,
 )
+RETIREMENT = Command(
+    "retirement",
+    KEYS,
+    _ONLINE,
+    lambda api, _: api.keys.make_retirement(),
+    "makes twelve words to write on paper, once: if your key is ever stolen, they retire it at "
+    "once, and can do nothing else. The people you chat with from then on can check them",
+)
+RETIRE = Command(
+    "retire",
+    KEYS,
+    _ANY,
+    lambda api, name: api.keys.retire(name),
+    "asks for the twelve words of NAME, and retires their stolen key, here and at the server: "
+    "whoever uses it from then on gets nothing from you. Also: securecom --retire NAME",
+    argument=_NAME,
+    examples=("/retire alice",),
+    asks=True,
+)
 BACKUP = Command(
     "backup",
     YOURS,
@@ -602,7 +621,7 @@ COMMANDS = (
     *(USERS, CHAT, CANCEL, ACCEPT, REFUSE, DECLINE, DISMISS),
     *(SAY, VERIFY, SEND, GET, FILES, LOG, STOP),
     *(AVAILABLE, AWAY, SET, REQUESTS, BLOCK, UNBLOCK, BLOCKED),
-    *(WHOIS, FINGERPRINT, TRUST, INTRODUCE, NEWKEY),
+    *(WHOIS, FINGERPRINT, TRUST, INTRODUCE, NEWKEY, RETIREMENT, RETIRE),
     *(BACKUP, MY_DATA, FORGET_ME),
     *(HELP, RECONNECT, CLEAR, EXIT),
 )

@@ -32,6 +32,7 @@ TRUST = {
     "followed": "a NEW one, signed by the one you know, not verified",
     "followed-verified": "a NEW one, signed by the verified one you know",
     "changed": "NOT THE ONE YOU KNOW",
+    "retired": "RETIRED by its owner: it was stolen, and this is not them",
 }
 #: The same in brackets after a name.
 USER = {
@@ -42,6 +43,7 @@ USER = {
     "followed": "NEW KEY, signed by the old one",
     "followed-verified": "NEW KEY, signed by the verified one",
     "changed": "KEY CHANGED",
+    "retired": "KEY RETIRED",
 }
 #: Whether somebody can be asked for a chat.
 PRESENCE = {"available": "available", "busy": "busy", "silent": "not available"}
@@ -306,6 +308,7 @@ _STARTED = {
     "followed": "the NEW one, signed by the one you knew",
     "followed-verified": "the NEW one, signed by the verified one",
     "changed": "the NEW one that you accepted",
+    "retired": "RETIRED by its owner",
 }
 _UNVERIFIED = (FRAME, "NOT VERIFIED. Call each other and both type /verify")
 _VERIFIED = ("verified", "followed-verified")
@@ -513,7 +516,10 @@ _COMPARE = {
     "introduced": "introduced, not verified by yourself",
     "verified": "verified before",
     "changed": "FOR ANOTHER KEY THAN THE PINNED ONE",
+    "retired": "FOR A KEY THAT ITS OWNER HAS RETIRED",
 }
+#: Of the twelve that can retire a key.
+_WORDS_IN_A_ROW = 4
 _ANSWER = (FACT, "compare all of it by phone or in person: /verify yes or /verify no")
 _COMPARED = {
     ("me", "yes"): "{name} is now verified, on your word",
@@ -601,6 +607,40 @@ def _(event: e.KeyRenewed) -> list[Line]:
 
 
 @words.register
+def _(event: e.RetirementMade) -> list[Line]:
+    lines = [(FACT, f"twelve words that can retire the key of {event.name}, and nothing else:")]
+    for at in range(0, len(event.words), _WORDS_IN_A_ROW):
+        row = enumerate(event.words[at : at + _WORDS_IN_A_ROW], at + 1)
+        lines.append((FACT, "    " + "  ".join(f"{number}. {word}" for number, word in row)))
+    return [
+        *lines,
+        (FACT, "write them on paper now: they are kept nowhere and not shown again"),
+        (FACT, f"if your key is stolen: securecom --retire {event.name}, or /retire {event.name}"),
+        (FACT, "in anybody's client on this server. Whoever finds the paper can do only that"),
+    ]
+
+
+@words.register
+def _(event: e.KeyRetired) -> list[Line]:
+    here = f"the key that you know as {event.name}'s is retired: it gets nothing from you any more"
+    if not event.here:
+        here = f"you know no key of {event.name} that these words retire"
+    server = "the server has retired it too: nobody can log in with it, and it has no session"
+    if not event.server:
+        server = "the server has not: it knows no such key, or could not be asked"
+    way = f"{event.name} needs an invitation from the server's admin to make a new key"
+    return [(FACT, here), (FACT, server), (FACT, way)]
+
+
+@words.register
+def _(event: e.RetirementDiffers) -> list[Line]:
+    what = f"{event.name} names other words than before as those that can retire their key"
+    return [
+        (FACT, f"{what}; the first ones count. If they did not mean to, somebody has their key")
+    ]
+
+
+@words.register
 def _(event: e.KeyNotRenewed) -> list[Line]:
     what = "the server never got the new key that you had begun to make: it is erased"
     return [(FACT, f"{what}, and your key is still {event.fingerprint}")]
@@ -617,6 +657,8 @@ def _(event: e.Whois) -> list[Line]:
     if event.fingerprint is None or event.first_seen is None:
         return [(FACT, f"{event.name}: never met, no key is known")]
     state = "verified" if event.trust == "verified" else "NOT VERIFIED"
+    if event.trust == "retired":
+        state = "RETIRED by its owner"
     if event.trust == "introduced":
         state = vouched("introduced, not verified by yourself", event.introduced_by)
     since = f"since {_day(event.first_seen)}"

@@ -128,6 +128,13 @@ def _add_profile(group: argparse._ArgumentGroup) -> None:
         "names it. The backup's pass phrase comes first, then the identity's, if it has one",
     )
     completion.names(backup, "file")
+    group.add_argument(
+        "--retire",
+        type=_typed(_name, "name"),
+        metavar="NAME",
+        help="retire NAME's stolen key with its twelve words (/retirement made them), and leave. "
+        "The server is that of a profile here, anybody's, or of LINK, which may be a spent one",
+    )
     source = group.add_mutually_exclusive_group()
     source.add_argument(
         "--pass-fd",

@@ -19,6 +19,7 @@ from securecom.vocabulary import (
     NamesArgument,
     Number,
     OneOf,
+    Signature,
 )
 
 COMMANDS = list(vocabulary.BY_NAME.values())
@@ -47,4 +48,5 @@ def longest(argument: amp.Argument) -> Any:
         amp.Boolean: False,
         amp.String: bytes(limits.MAX_SUCCESSIONS * LINK_BYTES),
         amp.Unicode: "x" * limits.MAX_TEXT,
+        Signature: bytes(limits.MAX_STATEMENT_SIGNATURE),
     }[type(argument)]

@@ -21,8 +21,10 @@ from securecom.client.events import (
     IntroductionStep,
     KeyAccepted,
     KeyRenewed,
+    KeyRetired,
     ListedUser,
     Requests,
+    RetirementMade,
     SafetyCode,
     SafetyNumber,
     Setting,
@@ -228,6 +230,14 @@ class ScriptedKeys:
     def introductions(self) -> IntroductionList:
         self._role._called("introductions")
         return IntroductionList([])
+
+    def make_retirement(self) -> Deferred[RetirementMade]:
+        self._role._called("make_retirement")
+        return succeed(RetirementMade("alice", ["abandon"] * 11 + ["about"]))
+
+    def retire(self, name: Name) -> Deferred[KeyRetired]:
+        self._role._called("retire", name)
+        return succeed(KeyRetired(name, True, True, "retired"))
 
     def take(self, name: Name, fingerprint: str) -> KeyAccepted:
         self._role._called("take", name, fingerprint)

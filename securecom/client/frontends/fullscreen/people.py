@@ -22,10 +22,12 @@ TRUST_MARKS: dict[Trust, str] = {
     "followed": "~",
     "followed-verified": "~",
     "changed": "!",
+    "retired": "!",
 }
 _TRUST_STYLES: dict[Trust, str] = {
     "verified": "bold green",
     "changed": "bold red",
+    "retired": "bold red",
     "followed": "bold",
     "followed-verified": "bold",
 }

@@ -1,0 +1,161 @@
+"""What can retire keys, ours and those of people we have met, and which of them are retired.
+
+It is one file of JSON in the profile, replaced as a whole. A file that we would not have written,
+or that other users of this machine may change, is refused and left as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from securecom import limits
+from securecom.client.profile import private_files
+from securecom.errors import BadName, StateDamaged
+from securecom.identity import Name
+
+VERSION = 1
+
+_PUBLIC_HEX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Retirable:
+    """Somebody's key, and what can retire it.
+
+    :param fingerprint: of the key with which they said so. It is about this key and those that it
+        signs over to.
+    :param public: the public half, in hexadecimal; the first one that they said counts.
+    """
+
+    server: str
+    name: str
+    fingerprint: str
+    public: str
+    is_retired: bool = False
+
+
+@dataclass
+class _Book:
+    own: dict[str, str] = field(default_factory=dict)  # by server id
+    people: list[Retirable] = field(default_factory=list)
+
+
+class Retirements:
+    """The retirements at one server.
+
+    :param path: the file; None keeps them in memory only.
+    :param server: the server's id (32 bytes).
+    """
+
+    def __init__(self, path: Path | None, server: bytes) -> None:
+        self._path, self._server = path, server.hex()
+        self._book = _Book()
+        self._seen: tuple[int, int, int, int] | None = None
+
+    @property
+    def own(self) -> bytes | None:
+        """The public half of our own words. :raises StateDamaged: as all of this class."""
+        public = self._read().own.get(self._server)
+        return None if public is None else bytes.fromhex(public)
+
+    def keep_own(self, public: bytes | None) -> None:
+        """The server has it; None: it has gone with the key."""
+        book = self._read()
+        own = {server: one for server, one in book.own.items() if server != self._server}
+        if public is not None:
+            own[self._server] = public.hex()
+        self._write(_Book(own, book.people))
+
+    def of(self, name: Name, fingerprints: list[str]) -> Retirable | None:
+        """What can retire this name's key, one of those with these fingerprints."""
+        for one in self._read().people:
+            if (one.server, one.name) == (self._server, name) and one.fingerprint in fingerprints:
+                return one
+        return None
+
+    def learn(self, name: Name, fingerprint: str, public: bytes) -> None:
+        """Somebody has said, with this key, what can retire it; in the place of an older key's."""
+        self._put(Retirable(self._server, name, fingerprint, public.hex()))
+
+    def retire(self, one: Retirable) -> None:
+        """It was."""
+        self._put(replace(one, is_retired=True))
+
+    def _put(self, one: Retirable) -> None:
+        book, whose = self._read(), (one.server, one.name)
+        rest = [other for other in book.people if (other.server, other.name) != whose]
+        self._write(_Book(book.own, [*rest, one]))
+
+    # --- the file ---------------------------------------------------------------------------
+
+    def _read(self) -> _Book:
+        """Read the file again if somebody has replaced it."""
+        if self._path is not None:
+            try:
+                facts = self._path.stat()
+                seen = (facts.st_ino, facts.st_mtime_ns, facts.st_size, facts.st_mode)
+                if seen != self._seen:
+                    self._book, self._seen = _load(self._path), seen
+            except FileNotFoundError:
+                self._book, self._seen = _Book(), None
+            except OSError as error:
+                raise _unusable(self._path, error) from None
+        return self._book
+
+    def _write(self, book: _Book) -> None:
+        if self._path is None:
+            self._book = book
+            return
+        self._seen = None
+        data = json.dumps({"version": VERSION, **asdict(book)}, indent=1).encode("ascii") + b"\n"
+        try:
+            if len(data) > limits.MAX_RETIREMENTS_FILE:
+                raise StateDamaged(f"{self._path} would be longer than it may be")
+            private_files.write(self._path, data)
+        except OSError as error:
+            raise _unusable(self._path, error) from None
+
+
+def _unusable(path: Path, error: OSError) -> StateDamaged:
+    return StateDamaged(f"{path} cannot be used ({error.strerror})")
+
+
+def _load(path: Path) -> _Book:
+    """:raises OSError, StateDamaged: if it is not a file of ours."""
+    data, is_open = private_files.read_plain(path, limits.MAX_RETIREMENTS_FILE)
+    if is_open:
+        what = f"others on this machine may use {path}; it was not read"
+        raise StateDamaged(what, f"Nothing was changed. Type: chmod 600 {path}")
+    try:
+        if len(data) > limits.MAX_RETIREMENTS_FILE:
+            raise ValueError("too long")
+        return _book(json.loads(data))
+    except (ValueError, TypeError, KeyError, AttributeError, BadName, RecursionError):
+        hint = "Nothing was changed. Restore it, or ask everybody for their keys anew."
+        raise StateDamaged(f"{path} does not have what this client writes there", hint) from None
+
+
+def _book(told: Any) -> _Book:
+    """:raises ValueError, TypeError, KeyError, AttributeError, BadName: if it is not ours."""
+    if told.pop("version") != VERSION:
+        raise ValueError("another version")
+    book = _Book(told.pop("own"), [Retirable(**one) for one in told.pop("people")])
+    if told:
+        raise ValueError("more than we write")
+    for server, public in book.own.items():
+        _check_hex(server, public)
+    for one in book.people:
+        _check_hex(one.server, one.public)
+        _ = Name(one.name)
+        if type(one.fingerprint) is not str or type(one.is_retired) is not bool:
+            raise TypeError("a value of another kind")
+    return book
+
+
+def _check_hex(*texts: str) -> None:
+    for text in texts:
+        if len(bytes.fromhex(text)) * 2 != _PUBLIC_HEX:
+            raise ValueError("not 32 bytes")
