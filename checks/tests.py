@@ -33,6 +33,8 @@ ALLOWED = {
     ("test_left_over.py", "socket"): "only a real socket can be left over; nothing waits",
     ("test_backup_files.py", "subprocess"): "patched, so that nothing is started",
     ("support/pilot_case.py", "asyncio"): "Textual has its own loop; it draws into memory",
+    ("test_line_editor.py", "asyncio"): "prompt_toolkit runs in it; nothing waits but for a key",
+    ("test_outside_editor.py", "asyncio"): "a double of the reactor ends the editor",
     ("test_loop_application.py", "asyncio"): "it is about tasks, in a loop that is turned by hand",
     ("test_identity_file.py", "subprocess"): "a hint is shell commands, and the shell runs them",
 }
@@ -63,6 +65,10 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     ),
     "client/profile/spelling.py": ("test_identity_file", "one spelling opens one identity file"),
     "client/program/doctor_run.py": ("test_client_main", "it runs the reactor; tests/ do the rest"),
+    "client/program/terminal_lines.py": (
+        "test_choosing",
+        "tests/test_editor.py has a terminal",
+    ),
     "client/program/exits.py": ("test_client_command_line", "exit codes are tested with options"),
     "client/program/sealing.py": ("test_backing_up", "it is the process that makes a backup"),
     "server/dialling.py": ("test_server_request_channel", "a dialled channel is like any other"),

@@ -514,6 +514,25 @@ TYPED_LINES = 200
 MAX_UNDRAWN = 500
 #: Seconds between two drawings of what happened, so that a flood leaves time for the keys.
 REDRAW = 0.04
+#: Lines that come within this time are printed above the editor in one go: the eye sees no
+#: difference, and 200 messages a second cost 50 drawings and not 200.
+ROWS_TOGETHER = 0.02
+#: After an ESC without anything behind it, it was the key: longer than a hop of ssh.
+ESCAPE_ALONE = 0.25
+#: Entries at a terminal that wait, while a pass phrase is checked or the client enrols.
+MAX_ENTRIES_WAITING = 20
+#: Commands of a profile that the line editor remembers.
+HISTORY_LINES = 500
+#: Characters of a command that it remembers; longer ones are typed once.
+HISTORY_LINE = 400
+#: Bytes of the file that are read: all that can be in it after one run of the client or more.
+HISTORY_BYTES = 2 * 1024 * 1024
+#: Ways to go on that a completion tells of; more would not fit a screen.
+MAX_CANDIDATES = 60
+#: Names of a folder that are looked at for it.
+MAX_LISTED = 10_000
+#: For an editor of the user's to end after SIGTERM, then after SIGKILL: both within CLOSE_DEADLINE.
+EDITOR_DEADLINE = 0.5
 #: For log-out, BYE and everything else when the client exits.
 EXIT_DEADLINE = 5.0
 #: After a script's input ends, for its last commands to make progress: a request may take its whole

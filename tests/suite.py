@@ -17,10 +17,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+#: Tests at a terminal that tmux draws.
+TMUX_TESTS = (
+    "tests.test_editor.VisitTests.test_from_the_invitation_to_the_end",
+    "tests.test_editor.VisitTests.test_a_signal_ends_it_wherever_one_is",
+    "tests.test_editor.VisitTests.test_the_terminal_is_closed",
+    "tests.test_editor.VisitTests.test_the_server_ends_the_session",
+    "tests.test_editor.TypingTests.test_pastes_arrive_whole",
+    "tests.test_editor.TypingTests.test_a_paste_of_lines_is_one_message_after_a_question",
+    "tests.test_editor.TypingTests.test_a_message_of_several_lines",
+    "tests.test_editor.TypingTests.test_what_looks_like_a_command_is_not_sent",
+    "tests.test_editor.TypingTests.test_too_long_a_message_stays_in_the_editor",
+    "tests.test_editor.TypingTests.test_stopped_and_back",
+    "tests.test_editor.TypingTests.test_pass_phrases_are_not_shown_nor_sent",
+    "tests.test_editor.TypingTests.test_leaving_a_chat_is_asked_about",
+    "tests.test_editor.TypingTests.test_a_resized_window",
+    "tests.test_editor.OwnEditorTests.test_what_it_writes_is_put_into_the_line",
+    "tests.test_editor.OwnEditorTests.test_its_file_is_private_and_goes_when_a_signal_ends_us",
+)
 #: Tests that may be skipped on some machines, with the reason they give.
 KNOWN_SKIPS = {
     # It makes a key in OpenSSH's own format, with OpenSSH; a minimal Debian has none.
     "tests.test_enrolment.EnrolmentTests.test_an_identity_of_ones_own": "there is no ssh-keygen",
+    # They need a real terminal, which tmux draws; a minimal Debian has none.
+    **dict.fromkeys(TMUX_TESTS, "there is no tmux"),
 }
 
 #: With two, a processor has work while one of its tests waits for a request to run out.

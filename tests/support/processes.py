@@ -210,7 +210,7 @@ class Process(ProcessProtocol):
         self.came(childFD, data)
         self._tell()
 
-    def processEnded(self, reason: Failure) -> None:  # noqa: N802
+    def processEnded(self, reason: Failure) -> None:
         how = reason.value
         self.exit_code = 0
         if isinstance(how, ProcessTerminated):

@@ -113,6 +113,8 @@ class SystemCase(TestCase):
     def run_process(self, *argv: str, **named: Any) -> Process:
         """Any process."""
         env = named.pop("env", None) or environment(self.home)
+        if named.get("terminal"):  # one that can do nothing: the kernel puts lines together
+            env["TERM"] = "dumb"
         process: Process = self.started(Process(argv, env, **named))
         return process
 

@@ -285,7 +285,7 @@ class Epochs(Protocol):
         elif self._flush_soon is None:
             self._flush_soon = self._clock.callLater(0, self._flush)
 
-    def writeSequence(self, data: Iterable[bytes]) -> None:  # noqa: N802
+    def writeSequence(self, data: Iterable[bytes]) -> None:
         """Say pieces at once, each in a record of its own; what waited goes before."""
         self._flush()
         self._seal(data)

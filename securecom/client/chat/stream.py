@@ -102,7 +102,7 @@ class Stream:
         if not self.disconnecting and data:
             self._carrier.send(framing.encode_chat(self.number, data))
 
-    def writeSequence(self, data: Iterable[bytes]) -> None:  # noqa: N802
+    def writeSequence(self, data: Iterable[bytes]) -> None:
         """Send pieces."""
         self.write(b"".join(data))
 

@@ -279,6 +279,10 @@ class Plain:
             rows[0] = _CLEAR + rows[0]
         return rows
 
+    def own_rows(self, mark: str, text: str) -> list[str]:
+        """What the user has just entered, under a mark that no peer can have."""
+        return self._rows(self._now(), mark, text)
+
     def _code(self, now: str, digits: str, others: list[Line]) -> list[str]:
         """The QR code, without a gutter: what is in it is ours. Or why there is none."""
         drawn = qr_rows(digits, self._screen(), inverted=self._inverts)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 LINES, JSON, FULL_SCREEN = "lines", "json", "fullscreen"
+#: What `lines` is where there is a terminal for its editor.
+_EDITED = "securecom.client.program.terminal_lines:TerminalFrontend"
 #: The group of entry points.
 GROUP = "securecom.frontends"
 
@@ -74,7 +76,8 @@ def _default() -> str:
 
 
 def _ours(name: str) -> Callable[[Launch], UserFrontend]:
-    module, _, maker = _OURS[name].partition(":")
+    where = _EDITED if name == LINES and is_screen() else _OURS[name]
+    module, _, maker = where.partition(":")
     return cast(Callable[[Launch], UserFrontend], getattr(importlib.import_module(module), maker))
 
 

@@ -206,7 +206,7 @@ class ProgramRun(ProcessProtocol):
         if len(self._said) > limits.MAX_PROGRAM_ANSWER:
             self._settle()
 
-    def processEnded(self, reason: Failure) -> None:  # noqa: N802
+    def processEnded(self, reason: Failure) -> None:
         self._pid = None
         self._stop_waiting()
         self._over(self)

@@ -68,7 +68,7 @@ class _Run(ProcessProtocol):
         """Kill it after the deadline."""
         self._deadline = self._reactor.callLater(limits.NOTIFY_DEADLINE, self._kill, process)
 
-    def processEnded(self, reason: Failure) -> None:  # noqa: N802
+    def processEnded(self, reason: Failure) -> None:
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
         self._ended()

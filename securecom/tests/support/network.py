@@ -72,7 +72,7 @@ class MemoryTransport:
             self.producer_paused = True
             self.producer.pauseProducing()
 
-    def writeSequence(self, data: Iterable[bytes]) -> None:  # noqa: N802
+    def writeSequence(self, data: Iterable[bytes]) -> None:
         self.write(b"".join(data))
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:

@@ -1,0 +1,148 @@
+"""How a half-typed command may go on: the same for every front-end that people type into.
+
+What can be completed is data: commands and their arguments come from the table of commands, names
+from the people whose keys we know, files from the folder that is named. Nothing is asked of the
+server, which would learn of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from securecom import limits
+from securecom.client.api import ClientApi
+from securecom.client.frontends import commands
+from securecom.client.frontends.commands import Command
+from securecom.errors import UnknownCommand
+
+#: What the fields of arguments stand for.
+_NAMES = ("name", "pin")
+_FILES = ("file", "path", "files")
+#: What stands behind `/set`, `/available` and `/away`.
+_SETTINGS = {
+    "ask": ("anyone", "people", "nobody"),
+    "busy": ("nobody", "people", "to"),
+}
+_TERMS = ("people", "anyone", "to", "until")
+_PAUSES = ("until",)
+#: Commands whose argument has more words that can be completed than one.
+_SEVERAL = (commands.SET, commands.AVAILABLE, commands.AWAY)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to go on: the whole last word, and what a front-end may show beside it."""
+
+    text: str
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What a text becomes, as far as there is no choice, and the choices.
+
+    :param text: the text, with as much more as all candidates have in common.
+    :param start: where the last word begins.
+    """
+
+    text: str
+    start: int
+    candidates: tuple[Candidate, ...] = ()
+
+
+#: Names of what is in a folder, those of folders with a slash at their end.
+Lister = Callable[[str], Iterable[str]]
+
+
+def complete(text: str, api: ClientApi | None, files: Lister | None = None) -> Completion:
+    """How the text before the cursor may go on.
+
+    :param files: lists a folder; by default the file system does.
+    """
+    word, blank, rest = text.partition(" ")
+    if not text.startswith("/") or text.startswith("//") or "\n" in text:
+        return Completion(text, len(text))
+    if not blank:
+        return _finished(text, 0, _commands(word, api))
+    try:
+        command = commands.typed(word)
+    except UnknownCommand:
+        return Completion(text, len(text))
+    if command.argument is not None and command.argument.field in _FILES:
+        return _finished(text, len(word) + 1, _files(rest.lstrip(), files or listed))
+    start = len(text) - len(text.rsplit(" ", 1)[-1])
+    return _finished(text, start, _words(command, rest, api))
+
+
+def _finished(text: str, start: int, found: list[Candidate]) -> Completion:
+    last = text[start:].lstrip()
+    fitting = [one for one in found if one.text.startswith(last)]
+    if not fitting:
+        return Completion(text, start)
+    common = _common([one.text for one in fitting])
+    if len(fitting) == 1 and not common.endswith("/"):
+        common += " "
+    return Completion(text[:start] + common, start, tuple(fitting[: limits.MAX_CANDIDATES]))
+
+
+def _common(words: list[str]) -> str:
+    """What all of them begin with."""
+    first, last = min(words), max(words)
+    size = next((i for i, c in enumerate(first) if not last.startswith(c, i)), len(first))
+    return first[:size]
+
+
+def _commands(word: str, api: ClientApi | None) -> list[Candidate]:
+    """Commands, those that make sense now first; other words for them only if no first one fits."""
+    state = None if api is None else api.state
+    rows = sorted(commands.TYPED, key=lambda command: state not in command.states)
+    found = [Candidate(f"/{row.word}", row.brief or row.about) for row in rows]
+    if any(one.text.startswith(word) for one in found):
+        return found
+    return [Candidate(f"/{also}", row.about) for row in rows for also in row.also]
+
+
+def _words(command: Command, rest: str, api: ClientApi | None) -> list[Candidate]:
+    """What the last word of an argument may be."""
+    argument = command.argument
+    before = rest.split(" ")[:-1]
+    if argument is None or (before and command not in _SEVERAL):
+        return []
+    if command in (commands.SET, commands.AVAILABLE) and "to" in before:
+        return _people(api)
+    if command is commands.SET:
+        words = tuple(_SETTINGS) if not before else _SETTINGS.get(before[0], ())
+        return [Candidate(word) for word in words] if len(before) < len(("ask", "anyone")) else []
+    if command is commands.AVAILABLE:
+        return [Candidate(word) for word in _TERMS]
+    if command is commands.AWAY:
+        return [Candidate(word) for word in _PAUSES]
+    if command is commands.HELP:
+        return [Candidate(row.word, row.about) for row in commands.TYPED] + [Candidate("all")]
+    if argument.field in _NAMES:
+        return _people(api)
+    return [Candidate(word) for word in dict.fromkeys(w.split()[0] for w in argument.words)]
+
+
+def _people(api: ClientApi | None) -> list[Candidate]:
+    return [] if api is None else [Candidate(one.name, one.trust) for one in api.people]
+
+
+def _files(path: str, files: Lister) -> list[Candidate]:
+    folder, slash, begun = path.rpartition("/")
+    names = sorted(files(folder + slash))[: limits.MAX_LISTED]
+    if not begun.startswith("."):
+        names = [name for name in names if not name.startswith(".")]
+    return [Candidate(f"{folder}{slash}{name}") for name in names]
+
+
+def listed(folder: str) -> list[str]:
+    """What is in a folder, as far as it can be read and written on one line."""
+    try:
+        with os.scandir(os.path.expanduser(folder) or ".") as found:
+            names = [one.name + "/" * one.is_dir() for one in found]
+    except (OSError, ValueError):
+        return []
+    return [name for name in names if name.isprintable()]

@@ -1,0 +1,124 @@
+"""A real terminal for a test: a window of a tmux server of the test's own, with a shell in it.
+
+tmux draws what a terminal would show, and its keys and pastes arrive as a person's do. A test that
+needs it is skipped where there is none; `tests.suite` knows which ones.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import FailTest, SkipTest
+
+from tests.support.processes import DEADLINE, environment, reactor
+
+#: Why tests are skipped, for `tests.suite`.
+NO_TMUX = "there is no tmux"
+#: Between two looks at a screen, in seconds.
+_LOOK = 0.05
+#: What the shell says when it waits for a command.
+PROMPT = "shell:"
+
+
+class Tmux:
+    """A tmux server with a socket of its own. `close` ends it, and all that runs in it."""
+
+    def __init__(self, home: Path) -> None:
+        if shutil.which("tmux") is None:
+            raise SkipTest(NO_TMUX)
+        self._folder = tempfile.mkdtemp(prefix="tmux-")  # short: a socket's path has 107 bytes
+        self._env = environment(home, PS1=PROMPT, ENV="", TERM="xterm-256color", SHELL="/bin/sh")
+        self._names = 0
+
+    def do(self, *words: str, text: str | None = None) -> str:
+        """Give tmux a command; what it says."""
+        argv = ["tmux", "-S", f"{self._folder}/socket", "-f", "/dev/null", *words]
+        done = subprocess.run(
+            argv, env=self._env, input=text, capture_output=True, text=True, check=False
+        )
+        return done.stdout
+
+    def window(self, columns: int = 80, rows: int = 24) -> Window:
+        """A new window with a shell."""
+        self._names += 1
+        name = f"w{self._names}"
+        size = ("-x", str(columns), "-y", str(rows))
+        self.do("new-session", "-d", "-s", name, *size, "/bin/sh")
+        self.do("set-option", "-g", "escape-time", "0")
+        return Window(self, name)
+
+    def close(self) -> None:
+        """End it."""
+        self.do("kill-server")
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class Window:
+    """One window and what a person does there."""
+
+    def __init__(self, tmux: Tmux, name: str) -> None:
+        self._tmux, self.name = tmux, name
+
+    def key(self, *keys: str) -> None:
+        """Press keys, by tmux's names: Enter, C-c, M-Enter."""
+        self._tmux.do("send-keys", "-t", self.name, *keys)
+
+    def type(self, text: str) -> None:
+        """Type a text."""
+        self._tmux.do("send-keys", "-t", self.name, "-l", text)
+
+    def enter(self, text: str) -> None:
+        """Type a line, and Enter."""
+        self.type(text)
+        self.key("Enter")
+
+    def paste(self, text: str) -> None:
+        """Paste, as a terminal does: in brackets if the program wants them."""
+        self._tmux.do("load-buffer", "-b", self.name, "-", text=text)
+        self._tmux.do("paste-buffer", "-p", "-b", self.name, "-t", self.name)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Change the window's size."""
+        self._tmux.do("resize-window", "-t", self.name, "-x", str(columns), "-y", str(rows))
+
+    def close(self) -> None:
+        """The terminal is closed under the program."""
+        self._tmux.do("kill-session", "-t", self.name)
+
+    @property
+    def screen(self) -> str:
+        """What is on the screen now, wrapped lines in one."""
+        return self._tmux.do("capture-pane", "-p", "-J", "-t", self.name)
+
+    @property
+    def all(self) -> str:
+        """Also what has scrolled off."""
+        return self._tmux.do("capture-pane", "-p", "-J", "-S", "-", "-t", self.name)
+
+    @property
+    def modes(self) -> str:
+        """The terminal's own modes that a program may leave on: alternate screen, mouse, paste."""
+        what = "#{alternate_on} #{mouse_any_flag} #{cursor_flag} #{keypad_flag}"
+        return self._tmux.do("display-message", "-p", "-t", self.name, what).strip()
+
+    async def text(self, pattern: str) -> re.Match[str]:
+        """Wait for something on the screen, or in what has scrolled off it."""
+        compiled = re.compile(pattern, re.MULTILINE)
+        end = reactor.seconds() + DEADLINE
+        while (found := compiled.search(self.all)) is None:
+            if reactor.seconds() > end:
+                raise FailTest(f"no {pattern!r} within {DEADLINE:g} s\n{self.all}")
+            await deferLater(reactor, _LOOK)
+        return found
+
+    async def run(self, argv: Iterable[str]) -> None:
+        """Start a program from the shell; its exit code is shown when it ends."""
+        await self.text(PROMPT)
+        self.enter(f"clear; {shlex.join(argv)}; echo [exit $?]")
