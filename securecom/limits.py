@@ -512,6 +512,14 @@ LINE_COST = 80
 TYPED_LINES = 200
 #: Events that wait for the full screen before the client pauses reading from the server.
 MAX_UNDRAWN = 500
+#: Seconds without a key or an event before the full screen looks for garbage.
+QUIET_TICKS = 2
+#: Python's third threshold meanwhile: a whole search after so many smaller ones, in case it is
+#: never quiet. At 200 messages a second that is once in some minutes.
+RARE_COLLECTION = 1000
+#: Rows of a conversation whose drawing is kept: some screenfuls, which a search for garbage does
+#: not notice.
+ROWS_DRAWN = 150
 #: Seconds between two drawings of what happened, so that a flood leaves time for the keys.
 REDRAW = 0.04
 #: Lines that come within this time are printed above the editor in one go: the eye sees no

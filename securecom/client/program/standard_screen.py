@@ -54,10 +54,12 @@ class StandardScreen(FullScreen):
 
     def start(self) -> Deferred[None]:
         """UserFrontend."""
+        self.app.garbage.begin()
         return super().start().addBoth(self._said_last)
 
     def _said_last(self, result: object) -> object:
         """Say what ended it where it stays: the screen is gone."""
+        self.app.garbage.end()
         plain = Plain(lambda: time.strftime("%H:%M"), lambda: standard_io.screen(1))
         rows = [row for event in self.last_words for row in plain.lines(event)]
         with suppress(OSError):  # the terminal may have gone

@@ -42,6 +42,7 @@ from securecom.client.frontends.fullscreen.conversations import (
 )
 from securecom.client.frontends.fullscreen.dialogs import KeyChanged, Secret, Verification
 from securecom.client.frontends.fullscreen.files_pane import FilesPane
+from securecom.client.frontends.fullscreen.garbage import GarbageCollection
 from securecom.client.frontends.fullscreen.help_screen import HelpScreen
 from securecom.client.frontends.fullscreen.people import People
 from securecom.client.frontends.fullscreen.scrollback import Scrollback
@@ -63,6 +64,8 @@ _WIDE_PEOPLE = 120
 _OF_THE_CHAT = (e.Message, e.Said, e.ChatLogState, e.TimeLeft, e.FileOffered, e.FileOver)
 #: Events that bars, marks and lists show.
 _IN_BARS = (e.Delivered, e.FileProgress, e.PeopleNow)
+#: Events that change nothing but a conversation.
+_LINES = (e.Message, e.Said, e.Delivered)
 #: Events that begin a conversation with somebody.
 _BEGINNINGS = (e.Asking, e.ChatOpening, e.ChatStarted, e.Message)
 
@@ -121,10 +124,12 @@ class ChatApp(App[None]):
         self.undrawn: deque[tuple[float, Event]] = deque()
         #: The class of an error that ended the application.
         self.fault: str | None = None
+        self.garbage = GarbageCollection()
         #: Called when the user types, and when the terminal gets or loses the focus.
         self.looked: Callable[[bool | None], None] = lambda focus: None
         self._typed = Typed()
         self._is_due = False
+        self.garbage.busy()
         self._drawn_at = 0.0
         self._has_focus = True
         self._wants_people: bool | None = None
@@ -154,6 +159,7 @@ class ChatApp(App[None]):
         self.files = self.query_one(FilesPane)
         self.composer.focus()
         self.set_interval(1, self.tick)
+        self.set_interval(1, self.garbage.tick)
         self._arrange(self.size.width)
         self.tick()
         self.wake()
@@ -177,9 +183,9 @@ class ChatApp(App[None]):
         others = [name for name in self.conversations if name]
         people.update(self.situation.people(others), unread, self.viewed)
         self.status.below, self.status.viewed = self.scrollback.below, self.viewed
-        main.query_one(TopBar).refresh()
+        main.query_one(TopBar).update()
         main.query_one(RequestBar).update()
-        self.status.refresh()
+        self.status.update()
 
     @property
     def _main(self) -> Screen[Any]:
@@ -217,15 +223,18 @@ class ChatApp(App[None]):
 
     def _draw(self) -> None:
         self._is_due = False
+        self.garbage.busy()
         self._drawn_at = self.situation.seconds()
-        changed = False
+        changed = has_news = False
         while self.undrawn:
             at, event = self.undrawn.popleft()
             self.situation.heard(event)
             changed |= self._shown(at, event)
+            has_news |= not isinstance(event, _LINES) or event.name != self.viewed
         if changed:
             self.scrollback.grown()
-        self.tick()
+        if has_news or not self._has_focus or not self.scrollback.is_at_end:
+            self.tick()
         self._moved()
 
     def _shown(self, at: float, event: Event) -> bool:
@@ -359,6 +368,7 @@ class ChatApp(App[None]):
     def on_text_area_changed(self) -> None:
         """Whoever goes on typing has answered no."""
         self.looked(None)
+        self.garbage.busy()
         self._main.query_one(QuestionBar).ask(None)
 
     def _read(self, text: str) -> None:

@@ -23,15 +23,27 @@ class TopBar(Widget, can_focus=False):
     def __init__(self, situation: Situation) -> None:
         super().__init__(id="top")
         self._situation = situation
+        self._shown = ""
+
+    def update(self) -> None:
+        """Draw it again if it would look different."""
+        text = self._text()
+        if text != self._shown:
+            self._shown = text
+            self.refresh()
 
     def render(self) -> Text:
+        self._shown = self._text()
+        return Text(self._shown, no_wrap=True)
+
+    def _text(self) -> str:
         now, width = self._situation, self.size.width
         who = now.name or "securecom"
         left = f" {who} @ {now.host}" if now.host else f" {who}"
         right = f"{_availability(now)}  F1 help "
         room = max(width - len(right), 0)
         left = left if len(left) <= room else left[: max(room - 1, 0)] + "~" * (room > 0)
-        return Text(f"{left:{room}}{right}"[:width], no_wrap=True)
+        return f"{left:{room}}{right}"[:width]
 
 
 def _availability(now: Situation) -> str:
@@ -61,15 +73,27 @@ class StatusBar(Widget, can_focus=False):
         self.below = 0
         self.viewed = ""
         self.note = ""
+        self._shown = ""
+
+    def update(self) -> None:
+        """Draw it again if it would look different."""
+        text = self._text()
+        if text != self._shown:
+            self._shown = text
+            self.refresh()
 
     def render(self) -> Text:
+        self._shown = self._text()
+        return Text(self._shown, no_wrap=True)
+
+    def _text(self) -> str:
         parts = [*self._going_on(), *self._aside()]
         width = self.size.width
         text = " " + " | ".join(part for part in parts if part)
         while len(text) > width and len(parts) > 1:
             parts.pop()
             text = " " + " | ".join(part for part in parts if part)
-        return Text(f"{text:{width}}"[:width], no_wrap=True)
+        return f"{text:{width}}"[:width]
 
     def _going_on(self) -> list[str]:
         now = self._situation

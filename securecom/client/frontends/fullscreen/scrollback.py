@@ -127,7 +127,7 @@ class Scrollback(Widget, can_focus=False):
         if count > 1:  # the day's line stays
             del self._rows[:count]
             self._first += count
-            if len(self._strips) > limits.SCROLLBACK_SLACK:
+            if len(self._strips) > limits.ROWS_DRAWN:
                 self._strips.clear()
 
     def _add_rows(self) -> None:
@@ -167,7 +167,7 @@ class Scrollback(Widget, can_focus=False):
             key = (number, "" if row.entry is None else row.entry.progress)
             cached = self._strips.get(key)
             if cached is None:
-                if len(self._strips) > limits.SCROLLBACK_SLACK:
+                if len(self._strips) > limits.ROWS_DRAWN:
                     self._strips.clear()
                 cached = self._strips[key] = self._strip(row, None)
             strip = cached
