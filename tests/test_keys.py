@@ -9,7 +9,7 @@ from tests.support.processes import environment
 from tests.support.programs import CLIENT, Client
 from tests.support.system_case import SystemCase
 
-KEY_CHANGED, WRONG_PASS_PHRASE = 701, 213
+KEY_CHANGED, WRONG_PASS_PHRASE, LOGIN_REFUSED = 701, 213, 5
 
 
 class KeysTests(SystemCase):
@@ -66,6 +66,26 @@ class KeysTests(SystemCase):
         whois = alice.told("whois")[-1]
         self.assertEqual((whois["trust"], len(whois["earlier"])), ("met", 1))
         self.assertEqual(whois["fingerprint"], pin.split()[1])
+
+    # Promise C140, C141
+    async def test_a_stolen_key_is_retired_from_another_machine(self) -> None:
+        server = await self.server()
+        alice, bob = await self.clients(server, "alice", "bob")
+        await alice.do("retirement")
+        words = " ".join(alice.told("retirement-made")[0]["words"])
+        await self.chat(alice, bob, "bob", "alice")
+        owner = self.run_process(*CLIENT, "--retire", "alice", *self.whose("bob"))
+        owner.type(f"{words}\n")
+        self.assertEqual(await owner.ended(), 0)
+        self.assertEqual(await alice.ended(), LOGIN_REFUSED)
+        await bob.event("chat-over", ending="cut-off")
+        asking = bob.send("retire", name="alice")
+        await bob.event("secret-wanted")
+        bob.type(json.dumps({"secret": words}) + "\n")
+        self.assertTrue((await bob.answer(asking))["ok"])
+        self.assertEqual(await self._trust(bob, "alice"), "retired")
+        again = self.client("alice", server)
+        self.assertEqual(await again.ended(), LOGIN_REFUSED)
 
     # Promise C13, C16
     async def test_a_new_key_is_followed_and_a_reset_one_is_not(self) -> None:

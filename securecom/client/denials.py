@@ -87,7 +87,8 @@ _TOO_MANY_BLOCKED = Denial(
 )
 _ENGAGED = "somebody is just asking you, or your last chat is not over yet"
 _UNKNOWN_KEY = (
-    "You were removed, or have another key now: one from a backup may be older than that. "
+    "You were removed, have retired it, or have another key now: one from a backup may be older "
+    "than that. "
     "Ask the server's admin."
 )
 _NEW_KEY_WAIT = f"Nothing was changed. Wait {duration(int(limits.NEW_KEY_WINDOW))}."

@@ -7,7 +7,6 @@ session that it has.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 
@@ -46,12 +45,14 @@ class KeyRetirements:
     def retire(self, name: Name, public: bytes, signature: bytes) -> Deferred[None]:
         """Retire the name's key, and end its session. Fails with a refusal.
 
-        Who does not have the words gets the same refusal whether or not the name is anybody's.
+        Saying it again changes nothing, also when the name has another key by then. Who does not
+        have the words gets the same refusal whether or not the name is anybody's.
         """
         if not retirement.is_retired(self._server, name, public, signature):
             return fail(refusals.BadProof())
         retired = self._registry.retire(name, public, signature).addErrback(as_refusal)
         return retired.addCallback(self._retired, name)
 
-    def _retired(self, result: Any, name: Name) -> None:
-        self._end_session(name)
+    def _retired(self, is_new: bool, name: Name) -> None:
+        if is_new:  # else the session, if there is one, is of a key that came later
+            self._end_session(name)

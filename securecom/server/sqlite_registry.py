@@ -275,8 +275,11 @@ def set_retirement(cursor: Cursor, name: Name, key: PublicKey, public: bytes) ->
         raise KeyInUse
 
 
-def retire(cursor: Cursor, name: Name, public: bytes, signature: bytes) -> None:
+def retire(cursor: Cursor, name: Name, public: bytes, signature: bytes) -> bool:
     """Take the user's key away, and its chain, at the word of who can retire it.
+
+    Returns False if that has been done before. Then nothing changes: a key that the name has got
+    since is another one.
 
     :param signature: checked by the caller, kept.
     :raises refusals.BadProof: nobody has this name, or this is not what can retire their key.
@@ -288,10 +291,16 @@ def retire(cursor: Cursor, name: Name, public: bytes, signature: bytes) -> None:
     )
     row = cursor.fetchone()
     if row is None:
-        raise BadProof
+        cursor.execute(
+            "SELECT 1 FROM retirements WHERE name = ? AND public = ?", (str(name), public)
+        )
+        if cursor.fetchone() is None:
+            raise BadProof
+        return False
     reset_key(cursor, name)
     kept = (str(name), public, signature, row[0])
     cursor.execute("INSERT OR REPLACE INTO retirements VALUES (?, ?, ?, ?)", kept)
+    return True
 
 
 # --- blocks ---------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from securecom.errors import (
     ConnectionWasLost,
     LoginRefused,
     NotNow,
+    OnlineElsewhere,
     OurFault,
     PortTaken,
     ServerMismatch,
@@ -167,7 +168,9 @@ class ReachingTests(SynchronousTestCase):
         reasons = set()
         for refusal in known:
             self.server.refusal = refusal
-            reasons.add(self.check_final(self.person(), LoginRefused).what)
+            elsewhere = isinstance(refusal, refusals.AlreadyOnline)
+            kind = OnlineElsewhere if elsewhere else LoginRefused
+            reasons.add(self.check_final(self.person(), kind).what)
         self.assertEqual(len(reasons), len(known))
 
     def test_a_server_in_trouble_is_tried_again(self) -> None:
@@ -382,8 +385,8 @@ class StayingTests(AliceTestCase):
     def test_words_for_who_has_no_access_any_more_fit_every_case(self) -> None:
         self.goodbye("disabled")
         error = self.fails(self.person.done, LoginRefused)
-        self.assertEqual(error.what, "the admin has ended your access here")
-        for case in ("disabled", "removed", "reset"):
+        self.assertEqual(error.what, "your access here has ended")
+        for case in ("disabled", "removed", "reset", "retired"):
             self.assertIn(case, error.hint)
 
     def test_a_server_that_breaks_the_rules_is_left_and_the_reason_told(self) -> None:

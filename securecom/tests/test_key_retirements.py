@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from securecom import refusals, vocabulary
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+
+from securecom import refusals
 from securecom.client.channels.enrol import retire
 from securecom.client.events import (
     ChatOver,
@@ -15,11 +19,21 @@ from securecom.errors import (
 )
 from securecom.identity import Identity, Name
 from securecom.retirement import RetirementSecret
+from securecom.server.standard_channel import Closed, EnrolmentPhase
 from securecom.succession import Link
 from securecom.tests.support.memory_server import STANDARD
 from securecom.tests.support.scripted_server import outcome
 from securecom.tests.support.scripted_server_case import ALICE, BOB
 from securecom.tests.support.stolen_case import StolenCase
+
+
+class FakeConnection:
+    """What a phase needs of its connection."""
+
+    phase: object = None
+
+    def retire(self, name: Name, public: bytes, signature: bytes) -> Deferred[dict[str, Any]]:
+        return succeed({})
 
 
 class ServerTests(StolenCase):
@@ -98,8 +112,9 @@ class ServerTests(StolenCase):
         registry, new = self.server.registry, Identity.generate()
         outcome(registry.invite(ALICE, b"h" * 32, 10.0**10))
         self.assertEqual(outcome(registry.spend(b"h" * 32, new.public_key, 0.0)), [ALICE])
-        self.assertEqual([type(one) for one in self.retire_without_a_client()], [NotNow])
         alice = self.person(new)
+        self.assertEqual(self.retire_without_a_client(), [ALICE])  # of the old key: nothing changes
+        self.assertTrue(alice.main.is_online)
         (made,) = self.told(alice.main.keys.make_retirement())
         self.assertEqual(self.retire_without_a_client(" ".join(made.words)), [ALICE])
 
@@ -109,7 +124,14 @@ class ServerTests(StolenCase):
         self.assertEqual([type(one) for one in came], [NotNow])
 
     def test_it_takes_the_place_of_enrolling_once(self) -> None:
-        """One statement a connection; T9 is the same for guesses at invitations."""
-        self.assertIn(b"Retire", vocabulary.BY_NAME)
-        self.assertEqual(self.retire_without_a_client(), [ALICE])
-        self.assertEqual([type(one) for one in self.retire_without_a_client()], [NotNow])
+        """One statement a connection, as one guess at an invitation."""
+        phase = EnrolmentPhase(FakeConnection())  # type: ignore[arg-type]
+        secret = RetirementSecret(bytes(16))
+        phase.retire(ALICE, secret.public, secret.retire(self.server.pin, ALICE))
+        self.assertIsInstance(phase._connection.phase, Closed)
+
+    # Promise T284
+    def test_said_again_it_changes_nothing(self) -> None:
+        for _ in range(3):
+            self.assertEqual(self.retire_without_a_client(), [ALICE])
+        self.assertEqual([type(one) for one in self.log_in(self.key)], [LoginRefused])

@@ -103,8 +103,9 @@ def farewell(reason: str | None, cut: Exception | None) -> SecurecomError:
             return LoginRefused("another client took this session over", "You are online there.")
         case "disabled":  # or removed, or another key is to come
             return LoginRefused(
-                "the admin has ended your access here",
-                "You are disabled or removed, or your key was reset. Ask the server's admin.",
+                "your access here has ended",
+                "You are disabled or removed, or your key was reset or retired. "
+                "Ask the server's admin.",
             )
         case "forgotten":
             return LoginRefused("the server has forgotten you", "You asked it to.")
