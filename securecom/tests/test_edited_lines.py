@@ -14,6 +14,7 @@ from securecom import limits
 from securecom.client.api import ClientState, Launch
 from securecom.client.events import Asked, ChatStarted, ListedUser, Notice
 from securecom.client.frontends import commands, edited_lines
+from securecom.client.frontends.attention import Attention, Means
 from securecom.client.frontends.command_history import FILE
 from securecom.client.frontends.edited_lines import EditedLines, Entries, check, is_command
 from securecom.client.frontends.orders import Order
@@ -231,6 +232,18 @@ class EditedLinesTests(SynchronousTestCase):
         self.editor.is_full = False
         self.editor.printed()
         self.assertFalse(self.core.is_held)
+
+    def test_somebody_who_does_not_look_is_called(self) -> None:
+        self.begin()
+        written: list[str] = []
+        self.patch(self.lines._writer, "write", lambda data: written.append(data.decode()))
+        means, clock = Means.of({"TERM": "linux"}), self.reactor.seconds
+        self.lines.heed(Attention(self.lines.control, means, self.lines.choices, clock))
+        self.core.offer = object()
+        self.lines.show(Asked("bob", "new", "SHA256:x", 40))
+        self.assertEqual(written, ["\a"])
+        self.editor.looked()
+        self.lines._ticks.stop()
 
     def test_entries_are_whole(self) -> None:
         entries = Entries()

@@ -19,6 +19,7 @@ from securecom import limits
 from securecom.client.api import ClientApi, ClientState, Launch
 from securecom.client.events import Asked, ChatStarted, Event, Notice, problem
 from securecom.client.frontends import commands, outside_editor
+from securecom.client.frontends.attention import Attention
 from securecom.client.frontends.command_history import CommandHistory
 from securecom.client.frontends.commands import encoded
 from securecom.client.frontends.line_editor import LineEditor
@@ -213,6 +214,15 @@ class EditedLines(Lines):
             self._ticks.stop()
         self.connectionLost(Failure(SecurecomError("the terminal was closed")))
         return result
+
+    def control(self, text: str) -> None:
+        """Write control characters, which move nothing on the screen."""
+        self._writer.write(text.encode("ascii", "ignore"))
+
+    def heed(self, attention: Attention) -> None:
+        """Have somebody who does not look called; a key says that they look."""
+        self.attention = attention
+        self._editor.looked = attention.looked
 
     def continued(self) -> None:
         """We go on after a stop."""

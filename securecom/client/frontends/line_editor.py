@@ -142,6 +142,8 @@ class LineEditor:
         self._is_ready = self._is_over = self._was_stopped = False
         #: Called after lines were printed, or can be printed again.
         self.printed: Callable[[], None] = lambda: None
+        #: Called at every key.
+        self.looked: Callable[[], None] = lambda: None
         self.buffer = Buffer(history=InMemoryHistory(), multiline=True)
         self.secret = Buffer(multiline=False)
         self._output = _Output(
@@ -159,6 +161,7 @@ class LineEditor:
             output=self._output,
         )
         self._app.ttimeoutlen = limits.ESCAPE_ALONE
+        self._app.key_processor.before_key_press += lambda _: self.looked()
 
     # --- running ----------------------------------------------------------------------------
 

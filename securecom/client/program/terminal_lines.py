@@ -11,11 +11,13 @@ from twisted.internet.defer import Deferred
 from securecom import __version__
 from securecom.client.api import Launch
 from securecom.client.events import Welcome
+from securecom.client.frontends.attention import Attention, Means
 from securecom.client.frontends.edited_lines import EditedLines
 from securecom.client.frontends.jsonl import INTERFACE
 from securecom.client.frontends.plain import Plain
 from securecom.client.frontends.terminal_writer import opened
 from securecom.client.program import standard_io
+from securecom.client.program.desktop import desktop_of
 from securecom.signals import on_signal
 
 #: Where a terminal does not tell its size.
@@ -29,6 +31,9 @@ class TerminalFrontend(EditedLines):
         self._reactor = launch.reactor
         plain = Plain(_now, lambda: standard_io.screen(standard_io.OUTPUT), echoes=True)
         super().__init__(launch, plain, _now, opened(standard_io.OUTPUT), _size)
+        means, desktop = Means.of(os.environ), desktop_of(launch.reactor)
+        clock = launch.reactor.seconds
+        self.heed(Attention(self.control, means, self.choices, clock, desktop))
 
     def start(self) -> Deferred[None]:
         """UserFrontend."""
