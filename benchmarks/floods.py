@@ -61,7 +61,7 @@ class Flooder:
         try:
             self._visit = visit = Visit(self._loop, self._server, self._person)
             await visit.standard.handshake()
-            await visit.standard.call(vocabulary.LogIn, takeover=True)
+            await visit.standard.call(vocabulary.LogIn, **visit.login(takeover=True))
             await visit.prove()
         except _GONE:
             self.close()

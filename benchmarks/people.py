@@ -18,7 +18,7 @@ from benchmarks.channel import Channel, context
 from benchmarks.loop import Loop
 from benchmarks.process import Server
 from securecom import peers, tls, vocabulary
-from securecom.identity import Identity, Name
+from securecom.identity import Identity, Name, server_id
 from securecom.invitation import token_hash
 from securecom.server import database
 from securecom.server.sqlite_registry import SQLiteRegistry
@@ -94,7 +94,17 @@ class Visit:
     async def log_in(self) -> None:
         """Handshake and LogIn."""
         await self.standard.handshake()
-        await self.standard.call(vocabulary.LogIn, takeover=False)
+        await self.standard.call(vocabulary.LogIn, **self.login())
+
+    def login(self, takeover: bool = False) -> dict[str, Any]:
+        """What `LogIn` takes on this connection."""
+        tls_end = self.standard.tls
+        _, ca = tls_end.get_peer_cert_chain(as_cryptography=True) or (None, None)
+        if ca is None:
+            raise RuntimeError("the server showed no CA")
+        server, identity = server_id(ca), self.person.identity
+        proof = peers.signed_for_server(tls_end, server, identity, peers.LOG_IN)
+        return {"takeover": takeover, **proof}
 
     async def prove(self) -> None:
         """Open the request channel with the session's key."""

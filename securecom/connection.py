@@ -67,6 +67,9 @@ class Connection(Protocol):
     lanes: ClassVar[frozenset[int]] = frozenset({framing.CONTROL})
     alpn: ClassVar[frozenset[bytes]] = frozenset()
     padding: ClassVar[int] = 0
+    #: Bytes of a frame's body that the peer may send, and that we may.
+    most_read: ClassVar[int] = limits.MAX_BODY
+    most_sent: ClassVar[int] = limits.MAX_BODY
     #: What has to happen before the deadline; subject of "was not finished within 10 s".
     awaits: ClassVar[str] = "the log-in"
     #: Shares our time with other connections; None: there is nobody to share it with.
@@ -91,7 +94,7 @@ class Connection(Protocol):
         self._patience_left = self.patience
         self._answers_before = 0
         self._holders: set[str] = set()
-        self._decoder = framing.Decoder(self.lanes)
+        self._decoder = framing.Decoder(self.lanes, self.most_read)
         self._unread: deque[bytes] = deque()
         self._items: Iterator[framing.Frame | framing.Run] | None = None
         self._item: framing.Frame | framing.Run | None = None
@@ -101,7 +104,7 @@ class Connection(Protocol):
         self.pace: Callable[[Hashable, vocabulary.Pace], float] | None = None
         self._paced: IDelayedCall | None = None
         self._pass = self._relayed = 0  # chat frames in that pass of the reactor
-        self.control = ControlLane(self, self.responders(), self.padding)
+        self.control = ControlLane(self, self.responders(), self.padding, self.most_sent)
 
     # --- for subclasses ---------------------------------------------------------------------
 

@@ -45,12 +45,17 @@ class ControlLane:
 
     :param responders: answer the peer's commands; no others can come here.
     :param pad_to: if not 0, the length of every frame, of either side, is a multiple of it.
+    :param most: bytes of a frame's body that we may send.
     """
 
     def __init__(
-        self, owner: LaneOwner, responders: amp.IResponderLocator, pad_to: int = 0
+        self,
+        owner: LaneOwner,
+        responders: amp.IResponderLocator,
+        pad_to: int = 0,
+        most: int = limits.MAX_BODY,
     ) -> None:
-        self._owner = owner
+        self._owner, self._most = owner, most
         self._pad_to = pad_to
         self._last_tag = b""
         self._given_up: OrderedDict[bytes | None, bool] = OrderedDict()
@@ -112,7 +117,7 @@ class ControlLane:
         self._last_tag = box.get(amp.ASK, b"")
         if self._pad_to:
             box[PAD] = bytes(self._padding(len(box.serialize())))
-        frame = framing.encode(framing.CONTROL, box.serialize())
+        frame = framing.encode(framing.CONTROL, box.serialize(), self._most)
         if amp.COMMAND not in box:
             self.answer_bytes += len(frame)
         self._owner.send(frame)

@@ -44,9 +44,9 @@ class Run:
     frames: int = field(default=1, compare=False)
 
 
-def encode(lane: int, body: bytes) -> bytes:
-    """Encode one frame."""
-    if len(body) > limits.MAX_BODY:
+def encode(lane: int, body: bytes, most: int = limits.MAX_BODY) -> bytes:
+    """Encode one frame, whose body has at most so many bytes."""
+    if len(body) > most:
         raise ValueError(f"a frame of {len(body)} bytes was about to be sent")
     return bytes((lane,)) + len(body).to_bytes(3, "big") + body
 
@@ -80,10 +80,11 @@ class Decoder:
     """Collects bytes and returns whole frames; holds at most one unfinished frame.
 
     :param lanes: the lanes that are allowed here; any other lane byte is a `WireError`.
+    :param most: bytes of a body; more are a `WireError`.
     """
 
-    def __init__(self, lanes: frozenset[int]) -> None:
-        self._lanes = lanes
+    def __init__(self, lanes: frozenset[int], most: int = limits.MAX_BODY) -> None:
+        self._lanes, self._most = lanes, most
         self._rest = b""
 
     def feed(self, data: bytes) -> Iterator[Frame | Run]:
@@ -121,7 +122,7 @@ class Decoder:
         if len(data) - at < _HEADER:
             return None
         end = at + _HEADER + int.from_bytes(data[at + 1 : at + 4], "big")
-        if data[at] not in self._lanes or end - at - _HEADER > limits.MAX_BODY:
+        if data[at] not in self._lanes or end - at - _HEADER > self._most:
             return None
         return end if end <= len(data) else None
 
@@ -138,5 +139,5 @@ class Decoder:
             raise WireError(f"a frame on lane {data[at]}, which does not exist here")
         if len(data) - at >= _HEADER:
             length = int.from_bytes(data[at + 1 : at + _HEADER], "big")
-            if length > limits.MAX_BODY:
+            if length > self._most:
                 raise WireError(f"a frame of {length} bytes")

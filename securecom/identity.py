@@ -43,9 +43,12 @@ _SSH_HEAD = b"\0\0\0\x0bssh-ed25519\0\0\0\x20"
 SECOND_KEY_BYTES = 1952
 SECOND_SIGNATURE_BYTES = 3309
 DIGEST_BYTES = 32
+#: An Ed25519 key and the digest of an ML-DSA-65 key.
+BOTH_BYTES = 64
 #: What HKDF derives the second key's seed for. Another purpose has another label.
 SECOND_KEY_LABEL = b"SecureCom/2 ML-DSA-65 identity"
 _SEED_BYTES = 32
+_FINGERPRINT_LABEL = b"SecureCom/2 fingerprint"
 
 # Points of small order, in every encoding that a lenient decoder accepts (y or y + p, either
 # sign): such a key verifies signatures that nobody made.
@@ -53,6 +56,11 @@ _SEED_BYTES = 32
 _P = 2**255 - 19
 _ORDER_8_Y = 2707385501144840649318225287225658788936804267575313519463743609750303402022
 _SMALL_Y = frozenset({0, 1, _P - 1, _P, _P + 1, _ORDER_8_Y, _P - _ORDER_8_Y})
+
+
+def framed(*parts: bytes) -> bytes:
+    """The parts, each preceded by its length in 4 bytes: what is signed or hashed as one."""
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
 class Name(str):
@@ -69,15 +77,51 @@ class Name(str):
 
 @dataclass(frozen=True)
 class PublicKey:
-    """An Ed25519 public key (32 bytes, RFC 8032), known not to be of small order."""
+    """What a person is known by: both their keys. Two are equal only if both halves are.
+
+    :param raw: the Ed25519 key (32 bytes, RFC 8032), known not to be of small order.
+    :param second: the digest of the ML-DSA-65 key (`SecondKey.digest`). None in a certificate,
+        which does not name it, and in pins and registries from before there were second keys.
+    """
 
     raw: bytes
+    second: bytes | None = None
 
     def __post_init__(self) -> None:
         if len(self.raw) != _KEY_BYTES:
             raise BadKey(f"an Ed25519 key has {_KEY_BYTES} bytes, not {len(self.raw)}")
         if int.from_bytes(self.raw, "little") & (2**255 - 1) in _SMALL_Y:
             raise BadKey("this Ed25519 key is of small order and proves nothing")
+        if self.second is not None and len(self.second) != DIGEST_BYTES:
+            raise BadKey(f"a second key's digest has {DIGEST_BYTES} bytes, not {len(self.second)}")
+
+    @classmethod
+    def of_both(cls, encoded: bytes) -> PublicKey:
+        """Read what `encoded` gives for a person with both keys.
+
+        :raises BadKey: if it is anything else, one key alone for instance.
+        """
+        if len(encoded) != BOTH_BYTES:
+            raise BadKey(f"both keys take {BOTH_BYTES} bytes, not {len(encoded)}")
+        return cls(encoded[:_KEY_BYTES], encoded[_KEY_BYTES:])
+
+    @property
+    def encoded(self) -> bytes:
+        """The first key and, if it is known, the second one's digest: 64 bytes, or 32."""
+        return self.raw + (self.second or b"")
+
+    @property
+    def first(self) -> PublicKey:
+        """The Ed25519 key alone."""
+        return PublicKey(self.raw)
+
+    def completes(self, known: PublicKey) -> bool:
+        """Whether this is a key that was known alone, now with a second one beside it."""
+        return known.second is None and self.second is not None and known.raw == self.raw
+
+    def shares(self, other: PublicKey) -> bool:
+        """Whether one of its halves is one of the other's: then both claim to be one person."""
+        return self.raw == other.raw or (self.second is not None and self.second == other.second)
 
     @classmethod
     def from_openssh(cls, line: str) -> PublicKey:
@@ -105,8 +149,14 @@ class PublicKey:
 
     @property
     def fingerprint(self) -> str:
-        """The fingerprint as `ssh-keygen -l` prints it: `SHA256:` and 43 characters."""
-        digest = base64.b64encode(hashlib.sha256(_SSH_HEAD + self.raw).digest())
+        """`SHA256:` and 43 characters that stand for both keys.
+
+        Of a first key that is known alone it is what `ssh-keygen -l` prints.
+        """
+        said = _SSH_HEAD + self.raw
+        if self.second is not None:
+            said = framed(_FINGERPRINT_LABEL, self.raw, self.second)
+        digest = base64.b64encode(hashlib.sha256(said).digest())
         return "SHA256:" + digest.decode("ascii").rstrip("=")
 
 
@@ -145,17 +195,16 @@ def derived_key(key: Ed25519PrivateKey, label: bytes) -> MLDSA65PrivateKey:
     return MLDSA65PrivateKey.from_seed_bytes(seed)
 
 
-def framed(*parts: bytes) -> bytes:
-    """The parts, each preceded by its length in 4 bytes: what is signed or hashed as one."""
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
-
-
 class Identity:
     """A private key, the second key derived from it, and the certificate of its public half."""
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
         self.private_key = key
-        self.public_key = PublicKey(key.public_key().public_bytes_raw())
+
+    @cached_property
+    def public_key(self) -> PublicKey:
+        """Both public keys."""
+        return PublicKey(self.private_key.public_key().public_bytes_raw(), self.second_key.digest)
 
     @cached_property
     def _second_private_key(self) -> MLDSA65PrivateKey:
@@ -198,7 +247,7 @@ class Identity:
 
 
 def certified_key(certificate: x509.Certificate) -> PublicKey:
-    """Check a self-signed Ed25519 certificate's signature and return its key; ignore its names.
+    """Check a self-signed certificate's signature and return its first key; ignore its names.
 
     :raises WireError: if the certificate is anything else.
     """

@@ -9,6 +9,9 @@ Sizes are bytes, waits are seconds, unless a name says otherwise.
 FRAME_HEADER = 4
 #: The longest body of a frame: a 16 KiB message, its AMP keys, its padding.
 MAX_BODY = 18 * 1024
+#: The same from the server to a client outside chats: a chain of MAX_SUCCESSIONS keys, 44 KiB, and
+#: what an AMP value may hold at the most.
+MAX_SERVER_BODY = 66 * 1024
 #: Opaque bytes in one frame of the chat lane: a whole TLS record fits two.
 MAX_CHAT_CHUNK = 16 * 1024
 #: Bytes of a command's tag, which our answer repeats: 64 bits in hexadecimal digits.
@@ -101,7 +104,7 @@ BCRYPT_ROUNDS = 64
 #: states its own number, and a damaged or hostile one would keep us busy for days.
 MAX_BCRYPT_ROUNDS = 4096
 #: The longest chain of keys that a server keeps for a name and a client follows. A client that has
-#: missed more than eight new keys of somebody sees a changed key. 1536 bytes in a request.
+#: missed more than eight new keys of somebody sees a changed key. 44,144 bytes in a request.
 MAX_SUCCESSIONS = 8
 #: New keys of one person in NEW_KEY_WINDOW. Each is a write to the disk and pushes an old link out
 #: of the chain.

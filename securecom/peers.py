@@ -11,6 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -18,8 +19,22 @@ from OpenSSL import SSL
 from service_identity import CertificateError, VerificationError
 from service_identity.cryptography import verify_certificate_hostname
 
-from securecom.errors import ClockIsOff, PeerKeyChanged, ServerMismatch, WireError
-from securecom.identity import PublicKey, certified_key, server_fingerprint, server_id
+from securecom.errors import (
+    ClockIsOff,
+    PeerKeyChanged,
+    ProofRefused,
+    ServerMismatch,
+    WireError,
+)
+from securecom.identity import (
+    Identity,
+    PublicKey,
+    SecondKey,
+    certified_key,
+    framed,
+    server_fingerprint,
+    server_id,
+)
 
 #: The name in every server's certificate; what tells servers apart is the CA.
 SERVER_NAME = "server.securecom.internal"
@@ -46,14 +61,17 @@ def any_identity(certificate: x509.Certificate, error: int, depth: int) -> None:
 
 
 def exactly(expected: PublicKey, own: PublicKey) -> Check:
-    """Accept only the identity certificate of this key, and never our own sent back to us."""
+    """Accept only the certificate of this first key, and never our own sent back to us.
+
+    The second key is proved above TLS, by `check_second`.
+    """
 
     def check(certificate: x509.Certificate, error: int, depth: int) -> None:
         any_identity(certificate, error, depth)
         key = certified_key(certificate)
-        if key == own:
+        if key == own.first:
             raise PeerKeyChanged("the peer showed our own key")
-        if key != expected:
+        if key != expected.first:
             raise PeerKeyChanged("the peer's key is not the one expected")
 
     return check
@@ -136,7 +154,7 @@ def _check_leaf(certificate: x509.Certificate) -> None:
 
 
 def peer_key(tls: SSL.Connection) -> PublicKey:
-    """The key that the peer has just proved to hold (its certificate passed our callback)."""
+    """The first key, which the peer has just proved to hold (its certificate passed our check)."""
     certificate = tls.get_peer_certificate(as_cryptography=True)
     if certificate is None:
         raise WireError("a peer without an identity certificate")
@@ -145,7 +163,7 @@ def peer_key(tls: SSL.Connection) -> PublicKey:
 
 # --- exporters and proofs -------------------------------------------------------------------
 
-_LABEL = b"EXPERIMENTAL-SecureCom/1 "
+_LABEL = b"EXPERIMENTAL-SecureCom/2 "
 
 
 def session_id(tls: SSL.Connection) -> bytes:
@@ -156,6 +174,11 @@ def session_id(tls: SSL.Connection) -> bytes:
 def request_key(tls: SSL.Connection) -> bytes:
     """The session key of a standard channel, which authenticates the request channel."""
     return tls.export_keying_material(_LABEL + b"request-key", 32, b"")
+
+
+def login_binding(tls: SSL.Connection) -> bytes:
+    """What ties a second key's signature to one log-in or one enrolment."""
+    return tls.export_keying_material(_LABEL + b"login-binding", 32, b"")
 
 
 def request_binding(tls: SSL.Connection) -> bytes:
@@ -175,12 +198,49 @@ def chat_rekey(tls: SSL.Connection) -> bytes:
 
 def mac(key: bytes, *parts: bytes) -> bytes:
     """HMAC-SHA256 over the parts, each preceded by its length in 4 bytes."""
-    code = hmac.new(key, digestmod=hashlib.sha256)
-    for part in parts:
-        code.update(len(part).to_bytes(4, "big") + part)
-    return code.digest()
+    return hmac.digest(key, framed(*parts), hashlib.sha256)
 
 
 def same(one: bytes, other: bytes) -> bool:
     """Whether two byte strings are equal, in constant time."""
     return hmac.compare_digest(one, other)
+
+
+# --- the second key, which is proved by a signature above TLS ---------------------------------
+
+#: What a second key signs for. A signature for one purpose is worthless for any other.
+LOG_IN = b"SecureCom/2 log-in"
+ENROL = b"SecureCom/2 enrol"
+HELLO = b"SecureCom/2 hello"
+REKEY = b"SecureCom/2 rekey"
+
+
+def said_to_server(tls: SSL.Connection, server: bytes, raw: bytes) -> bytes:
+    """What a client's second key signs, for `LOG_IN` or `ENROL`, on one connection.
+
+    :param server: the server's id (32 bytes).
+    :param raw: the client's first key, which it has shown in this handshake (32 bytes).
+    """
+    return framed(login_binding(tls), server, raw)
+
+
+def signed_for_server(
+    tls: SSL.Connection, server: bytes, identity: Identity, purpose: bytes
+) -> dict[str, Any]:
+    """The arguments of `LogIn` and `Enrol` that prove our second key."""
+    said = said_to_server(tls, server, identity.public_key.raw)
+    signature = identity.sign_second(said, purpose)
+    return {"second_key": identity.second_key, "signature": signature}
+
+
+def check_second(
+    expected: PublicKey, second_key: SecondKey, signature: bytes, said: bytes, purpose: bytes
+) -> None:
+    """Check that the peer holds the expected second key. The cheap comparison comes first.
+
+    :raises ProofRefused: if the key is another one, or has not signed this for this purpose.
+    """
+    if expected.second is None or not same(second_key.digest, expected.second):
+        raise ProofRefused("the peer's second key is not the one expected")
+    if not second_key.has_signed(signature, said, purpose):
+        raise ProofRefused("the peer does not hold its second key")

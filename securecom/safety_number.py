@@ -1,17 +1,17 @@
 """The safety number, which two people compare on the phone or in person to rule out an interceptor.
 
-Its 60 digits stand for two names and their two keys, and are the same on both sides. An interceptor
-would need two keys, one for each side, that give both people the same 60 digits: about 2^100 tries
-(docs/protocol.md, "The safety number").
+Its 60 digits stand for two names and both keys of each, and are the same on both sides. An
+interceptor would need keys, for each side others, that give both people the same 60 digits: about
+2^100 tries (docs/protocol.md, "The safety number").
 """
 
 from __future__ import annotations
 
 import hashlib
 
-from securecom.identity import Name, PublicKey
+from securecom.identity import Name, PublicKey, framed
 
-LABEL = b"SecureCom/1 safety-number"
+LABEL = b"SecureCom/2 safety-number"
 
 #: Groups of five digits, and how many of them are shown in a row.
 GROUPS = 12
@@ -22,9 +22,9 @@ _DIGITS = GROUPS * _GROUP
 
 def safety_number(one: tuple[Name, PublicKey], other: tuple[Name, PublicKey]) -> str:
     """The 60 digits for two people, given in either order."""
-    pairs = sorted((key.raw, name.encode("ascii")) for name, key in (one, other))
+    pairs = sorted((key.encoded, name.encode("ascii")) for name, key in (one, other))
     parts = (LABEL, *pairs[0], *pairs[1])
-    digest = hashlib.sha512(b"".join(len(part).to_bytes(4, "big") + part for part in parts))
+    digest = hashlib.sha512(framed(*parts))
     return f"{int.from_bytes(digest.digest(), 'big') % 10**_DIGITS:0{_DIGITS}}"
 
 

@@ -30,10 +30,10 @@ from securecom.errors import SecurecomError, TLSRefused, TLSUnusable, WireError
 from securecom.identity import Identity, PublicKey
 from securecom.peers import Check, any_identity, exactly, pinned_server
 
-ALPN_STANDARD = b"securecom-standard/1"
-ALPN_ENROL = b"securecom-enrol/1"
-ALPN_REQUEST = b"securecom-request/1"
-ALPN_CHAT = b"securecom-chat/1"
+ALPN_STANDARD = b"securecom-standard/2"
+ALPN_ENROL = b"securecom-enrol/2"
+ALPN_REQUEST = b"securecom-request/2"
+ALPN_CHAT = b"securecom-chat/2"
 
 #: The only key agreement we accept: hybrid, post-quantum.
 GROUP = "X25519MLKEM768"
@@ -52,7 +52,7 @@ def check_handshake(tls: SSL.Connection, alpn: frozenset[bytes]) -> bytes:
     """
     protocol = tls.get_alpn_proto_negotiated()
     if protocol not in alpn:
-        raise TLSRefused("the peer's TLS offers no protocol of this channel (ALPN)")
+        raise TLSRefused("the peer speaks no protocol of this version and channel (ALPN)")
     if (version := tls.get_protocol_version_name()) != VERSION:
         raise TLSRefused(f"the peer's TLS is {version}, not {VERSION}")
     if (group := tls.get_group_name()) != GROUP:

@@ -14,7 +14,7 @@ from twisted.protocols import amp
 
 from securecom import limits
 from securecom.errors import BadKey, BadName, WireError
-from securecom.identity import Name, PublicKey
+from securecom.identity import SECOND_SIGNATURE_BYTES, Name, PublicKey, SecondKey
 from securecom.refusals import (
     AlreadyOnline,
     BadInvitation,
@@ -57,15 +57,28 @@ class NameArgument(amp.Argument):
 
 
 class KeyArgument(amp.Argument):
-    """A `PublicKey`, 32 raw bytes."""
+    """A `PublicKey` with both halves, 64 bytes. One key without a second is none."""
 
     def fromString(self, inString: bytes) -> PublicKey:
         try:
-            return PublicKey(inString)
-        except BadKey:
-            raise WireError("a key that is not one") from None
+            return PublicKey.of_both(inString)
+        except BadKey as error:
+            raise WireError(f"a person's keys that are none ({error.what})") from None
 
     def toString(self, inObject: PublicKey) -> bytes:
+        return inObject.encoded
+
+
+class SecondKeyArgument(amp.Argument):
+    """A `SecondKey`, 1,952 raw bytes."""
+
+    def fromString(self, inString: bytes) -> SecondKey:
+        try:
+            return SecondKey(inString)
+        except BadKey as error:
+            raise WireError(f"a second key that is none ({error.what})") from None
+
+    def toString(self, inObject: SecondKey) -> bytes:
         return inObject.raw
 
 
@@ -194,6 +207,7 @@ CHAT_ID = FixedBytes(16)
 MAC = FixedBytes(32)
 CHAT_SECONDS = Number(limits.MIN_CHAT_SECONDS, limits.MAX_CHAT_SECONDS, optional=True)
 SIGNATURE = FixedBytes(64)
+SECOND_SIGNATURE = FixedBytes(SECOND_SIGNATURE_BYTES)
 #: A transfer, counted from 1 by the side that offers it.
 TRANSFER = Number(1, 2**32 - 1)
 #: A place in a file, or its size.
@@ -252,12 +266,19 @@ class Ping(PacedCommand):
 
 
 class Enrol(PacedCommand):
-    """Spend an invitation on the key of this connection's certificate."""
+    """Spend an invitation on the key of this connection's certificate and a second one.
+
+    `signature`: by the second key, of `peers.said_to_server`.
+    """
 
     pace = ONCE
-    arguments = [(b"token", amp.String())]
+    arguments = [
+        (b"token", amp.String()),
+        (b"second_key", SecondKeyArgument()),
+        (b"signature", SECOND_SIGNATURE),
+    ]
     response = [(b"name", NameArgument())]
-    errors = by_word(BadInvitation, KeyInUse, ServerTrouble)
+    errors = by_word(BadInvitation, BadProof, KeyInUse, ServerTrouble)
 
 
 class Retire(PacedCommand):
@@ -283,20 +304,25 @@ class LogIn(PacedCommand):
     """Open the session. Must be the first command.
 
     `takeover`: end a session that this key already has, instead of being refused.
+    `signature`: by the second key, of `peers.said_to_server`.
     The answer: our name; the request channel's port; the port that the server may dial
     (0: any, for clients on its own machine; absent: it does not dial); the server's time (Unix
     seconds; absent: it does not say), for people who wonder whether a clock is wrong.
     """
 
     pace = ONCE
-    arguments = [(b"takeover", amp.Boolean())]
+    arguments = [
+        (b"takeover", amp.Boolean()),
+        (b"second_key", SecondKeyArgument()),
+        (b"signature", SECOND_SIGNATURE),
+    ]
     response = [
         (b"name", NameArgument()),
         (b"request_port", PORT),
         (b"dial_port", Number(0, 65535, optional=True)),
         (b"time", Number(0, 2**40, optional=True)),
     ]
-    errors = by_word(NotEnrolled, Disabled, AlreadyOnline, ServerFull, ServerTrouble)
+    errors = by_word(NotEnrolled, Disabled, BadProof, AlreadyOnline, ServerFull, ServerTrouble)
 
 
 class LogOut(PacedCommand):
@@ -407,13 +433,20 @@ class ListBlocked(PacedCommand):
 
 
 class NewKey(PacedCommand):
-    """Replace our key by this one, from the answer on; both keys sign (`succession.Link`)."""
+    """Replace our keys by these, from the answer on.
+
+    The old keys and the new ones sign, both halves of each (`succession.Link`).
+    """
 
     pace = Pace(limits.NEW_KEY_COMMANDS, limits.PACE_WINDOW)
     arguments = [
         (b"key", KeyArgument()),
         (b"old_signature", SIGNATURE),
         (b"new_signature", SIGNATURE),
+        (b"old_second_key", SecondKeyArgument()),
+        (b"old_second_signature", SECOND_SIGNATURE),
+        (b"new_second_key", SecondKeyArgument()),
+        (b"new_second_signature", SECOND_SIGNATURE),
     ]
     errors = by_word(KeyInUse, BadProof, Occupied, TooManyRequests, ServerTrouble)
 
@@ -552,14 +585,17 @@ class MissedRequest(PacedCommand):
 class Hello(PacedCommand):
     """Proves that I know who we are and which chat this is. Must be each side's first command.
 
-    In a rekey: the peer of this epoch is also the peer of the next one. `knows`: which commands my
-    client has that are not in every client of this version. `retirement`: the public half of what
-    can retire my key.
+    In a rekey: the peer of this epoch is also the peer of the next one. `signature`: by my second
+    key, of `Agreement.hello_said` or `Agreement.rekey_said`. `knows`: which commands my client has
+    that are not in every client of this version. `retirement`: the public half of what can retire
+    my keys.
     """
 
     pace = IN_CHATS
     arguments = [
         (b"proof", MAC),
+        (b"second_key", SecondKeyArgument()),
+        (b"signature", SECOND_SIGNATURE),
         (b"knows", NamesArgument(optional=True)),
         (b"retirement", FixedBytes(32, optional=True)),
     ]

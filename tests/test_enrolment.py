@@ -12,7 +12,7 @@ from pathlib import Path
 from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import SkipTest
 
-from securecom import refusals, tls, vocabulary
+from securecom import peers, refusals, tls, vocabulary
 from securecom.identity import Identity
 from securecom.invitation import Invitation
 from tests.support.intermediaries import Modified, connect, soon
@@ -75,12 +75,16 @@ class EnrolmentTests(SystemCase):
         visitors = []
         for number in range(50):
             visitor = self.ends(Modified(tls.ALPN_ENROL))
-            options = tls.enrol_client(Identity.generate(), invitation.server)
+            identity = Identity.generate()
+            options = tls.enrol_client(identity, invitation.server)
             await connect(visitor, server.standard, options, f"127.0.1.{number + 1}")
-            visitors.append(visitor)
-        for visitor in visitors:
+            visitors.append((visitor, identity))
+        answers = []
+        for visitor, identity in visitors:
             await soon(visitor.ready)
-        answers = [v.control.call(vocabulary.Enrol, token=invitation.token) for v in visitors]
+            proof = peers.signed_for_server(visitor.tls, invitation.server, identity, peers.ENROL)
+            enrolled = visitor.control.call(vocabulary.Enrol, token=invitation.token, **proof)
+            answers.append(enrolled)
         outcomes = await soon(gatherResults([answer.addBoth(_outcome) for answer in answers]))
         self.assertEqual(sorted(outcomes), ["bad"] * 49 + ["dave"])
         self.assertEqual(len([u for u in await self._users() if u["name"] == "dave"]), 1)

@@ -15,6 +15,7 @@ from twisted.protocols import amp
 
 from securecom import framing, peers, refusals, tls, vocabulary
 from securecom.tests.support.joined_connections import PlainTLS
+from securecom.tests.support.second_keys import UNPROVED
 from tests.support.intermediaries import Modified, connect, soon
 from tests.support.intruder_case import IntruderCase
 from tests.support.programs import Server
@@ -27,7 +28,7 @@ def _frame(command: bytes, **fields: bytes) -> bytes:
 
 
 #: What a channel answers, the standard one with a welcome and the other with a refusal.
-_LOG_IN = _frame(b"LogIn", takeover=b"True")
+_LOG_IN = _frame(b"LogIn", takeover=b"True", second_key=bytes(1952), signature=bytes(3309))
 _PROVE = _frame(b"ProveSession", session=bytes(16), proof=bytes(32))
 
 
@@ -132,7 +133,7 @@ class ProofTests(IntruderCase):
     async def test_commands_before_the_proof(self) -> None:
         server = await self.server()
         channel = await self._channel(server)
-        login = channel.control.call(vocabulary.LogIn, takeover=False)
+        login = channel.control.call(vocabulary.LogIn, takeover=False, **UNPROVED)
         login.addErrback(lambda _: None)
         await soon(channel.gone)
         await self.check_chat(server)

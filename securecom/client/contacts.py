@@ -29,10 +29,14 @@ from securecom.succession import leads
 #: Beside the pins, in the profile.
 INTRODUCTIONS_FILE = "introductions"
 RETIREMENTS_FILE = "retirements"
-FIRST_LINE = "securecom known_peers 1"
+FIRST_LINE = "securecom known_peers 2"
+#: Of a file from before there were second keys. It is read, and written anew at the next change.
+OLD_FIRST_LINE = "securecom known_peers 1"
+#: In place of a second key's digest: we know the first key alone.
+_NO_SECOND = "-"
 
 _SERVER_HEX = 64
-_FIELDS = 6
+_FIELDS = 7
 _WAS, _SIGNED = "was-", "signed-"
 _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 #: The year 10000, from which on a moment cannot be written as a date.
@@ -208,19 +212,21 @@ class Contacts:
             self._check_nobody_elses(name, key)
             return "new"
         if self.is_retired(name):
-            return "retired" if key is None or key in _keys(pin) else "changed"
+            return "retired" if key is None or _is_among(key, pin) else "changed"
         is_verified = pin.trust == "verified"
         if key is None or key == pin.key:
             if is_verified:
                 return "verified"
             return "met" if self._standing(name, pin.key) is None else "introduced"
+        if self._is_completed(name, pin, key):
+            return "met"
         if self._is_followed(name, pin, key, chain):
-            return "followed-verified" if is_verified else "followed"
+            return "followed-verified" if _carried(pin) == "verified" else "followed"
         return "changed"
 
     def may_be(self, name: Name, key: PublicKey, chain: bytes = b"") -> bool:
-        """The key is the pin, the first one, one that the pin signed over to, or one that the
-        person took in its place.
+        """The key is the pin, the first one, one that the pin signed over to, one that the
+        person took in its place, or the pin with a second key where it has none.
 
         :raises PeerKeyChanged: if it is pinned as somebody else's, and no key for this name.
         """
@@ -242,13 +248,13 @@ class Contacts:
         self._taken[name] = fingerprint
 
     def meet(self, name: Name, key: PublicKey, chain: bytes = b"") -> Pin | None:
-        """The peer has proved to hold this key: pin it, if it is the first, was taken, or if the
-        chain leads from the pin to it.
+        """The peer has proved to hold this key: pin it, if it is the first, was taken, if the
+        chain leads from the pin to it, or if it is the pin's and adds a second key.
 
         A key that it replaces is kept as an old one. One that was taken was not compared; one that
-        a verified key signed over to is verified.
+        a verified key signed over to is verified, unless what was compared was a first key alone.
 
-        :returns: the pin that was followed to the new one, if it was.
+        :returns: the pin that was followed to the new one, or completed, if it was.
         :raises PeerKeyChanged: if another key is pinned and this one was not taken and does not
             follow, or if this one is or was pinned under another name.
         :raises StateDamaged: if the file cannot be read or written.
@@ -256,19 +262,22 @@ class Contacts:
         """
         with self._locked():
             pin = self.pin(name)
-            if pin is not None and self.is_retired(name) and key in _keys(pin):
+            if pin is not None and self.is_retired(name) and _is_among(key, pin):
                 raise PeerKeyChanged(f"{name} has retired this key", _NOT_THEIRS)
             if pin is not None and pin.key == key:
                 if (self._server, name) not in self._pins:  # we know it from an introduction
                     self._check_nobody_elses(name, key)
                     self._keep(name, replace(pin, first_seen=int(self._now())))
                 return None
+            if pin is not None and self._is_completed(name, pin, key):
+                self._keep(name, replace(pin, key=key, trust="tofu"))
+                return pin
             followed = pin if pin and self._is_followed(name, pin, key, chain) else None
             if pin is not None and followed is None and not self._took(name, key):
                 raise PeerKeyChanged(f"{name}'s key is not the one you know")
             self._check_nobody_elses(name, key)
             now = int(self._now())
-            trust: PinTrust = "tofu" if followed is None else followed.trust
+            trust: PinTrust = "tofu" if followed is None else _carried(followed)
             self._keep(name, Pin(key, now, trust, _behind(pin, now, followed is not None)))
             self._taken.pop(name, None)
             return followed
@@ -334,8 +343,13 @@ class Contacts:
         """The pin signed over to this key, which is nobody else's and no earlier one of theirs."""
         if self.is_retired(name):  # a thief may have signed over
             return False
-        is_known = key in [old.key for old in pin.earlier] or self._owner_of(key, name) is not None
+        is_earlier = any(key.shares(old.key) for old in pin.earlier)
+        is_known = is_earlier or self._owner_of(key, name) is not None
         return not is_known and leads(chain, self._server, name, pin.key, key)
+
+    def _is_completed(self, name: Name, pin: Pin, key: PublicKey) -> bool:
+        """The pin is of a first key alone, and this is it with a second, which is nobody else's."""
+        return key.completes(pin.key) and self._owner_of(key, name) is None
 
     def _check_nobody_elses(self, name: Name, key: PublicKey | None) -> None:
         """A key that we know is not new just because the name is."""
@@ -347,7 +361,7 @@ class Contacts:
     def _owner_of(self, key: PublicKey, name: Name) -> str | None:
         """Whose key it is if not `name`'s: pinned, or signed over to the pinned one."""
         for other, pin in self._pins_here():
-            if other != name and key in _keys(pin):
+            if other != name and _is_among(key, pin):
                 return other
         return None
 
@@ -444,6 +458,19 @@ def _keys(pin: Pin) -> list[PublicKey]:
     return [pin.key, *(old.key for old in pin.earlier if old.signed_over)]
 
 
+def _is_among(key: PublicKey, pin: Pin) -> bool:
+    """Whether a half of this key is one of the pinned ones, or of those that signed over."""
+    return any(key.shares(one) for one in _keys(pin))
+
+
+def _carried(pin: Pin) -> PinTrust:
+    """The trust that goes over to keys which these sign over to.
+
+    Who compared a first key alone has compared nothing that a quantum computer cannot forge.
+    """
+    return "tofu" if pin.key.second is None else pin.trust
+
+
 def _behind(pin: Pin | None, now: int, signed_over: bool) -> tuple[OldKey, ...]:
     """The old keys of a pin that is replaced now, itself the last of them."""
     if pin is None:
@@ -455,10 +482,12 @@ def _behind(pin: Pin | None, now: int, signed_over: bool) -> tuple[OldKey, ...]:
 # --- The text of the file `known_peers` -------------------------------------------------------
 # Its first line names the version; every other line is the key of somebody at some server:
 #
-#     <server id, 64 hex> <name> ssh-ed25519 <key> <first seen> tofu|verified
-#     <server id, 64 hex> <name> ssh-ed25519 <key> <first seen> was-tofu|was-verified <until>
-#     <server id, 64 hex> <name> ssh-ed25519 <key> <first seen> signed-tofu|signed-verified <until>
+#     <server id, 64 hex> <name> ssh-ed25519 <key> <second> <first seen> tofu|verified
+#     … <first seen> was-tofu|was-verified <until>
+#     … <first seen> signed-tofu|signed-verified <until>
 #
+# <second> is the digest of the second key, 64 hex, or "-" where the first is known alone. A file of
+# version 1 has no such word in its lines.
 # The first kind is the pin, one for each name. Keys that were replaced follow their pin, the oldest
 # first: "was" if the user accepted another key, "signed" if the key signed over to its successor.
 # Moments are Unix seconds.
@@ -476,14 +505,16 @@ def written(pins: Pins) -> bytes:
 def parse(data: bytes, path: Path) -> Pins:
     """:raises StateDamaged: with the file and line that is not ours."""
     lines = data.split(b"\n")
-    if lines[0] != FIRST_LINE.encode("ascii"):
+    is_old = lines[0] == OLD_FIRST_LINE.encode("ascii")
+    if not is_old and lines[0] != FIRST_LINE.encode("ascii"):
         raise StateDamaged(f"{path}, line 1: this is no list of pins of this version")
     if lines.pop():
         raise StateDamaged(f"{path}, line {len(lines) + 1}: the file ends in the middle")
     pins: Pins = {}
     for number, line in enumerate(lines[1:], 2):
         try:
-            server, name, found = _parse_line(line.decode("ascii"))
+            text = line.decode("ascii")
+            server, name, found = _parse_line(_with_no_second(text) if is_old else text)
         except (ValueError, BadName, BadKey):
             raise StateDamaged(f"{path}, line {number}: this is no pin") from None
         pin = pins.get((server, name))
@@ -500,10 +531,17 @@ def parse(data: bytes, path: Path) -> Pins:
 
 
 def _line(server: bytes, name: str, one: Pin | OldKey) -> str:
-    head = f"{server.hex()} {name} {one.key.to_openssh()} {one.first_seen}"
+    second = _NO_SECOND if one.key.second is None else one.key.second.hex()
+    head = f"{server.hex()} {name} {one.key.to_openssh()} {second} {one.first_seen}"
     if isinstance(one, OldKey):
         return f"{head} {_SIGNED if one.signed_over else _WAS}{one.trust} {one.until}"
     return f"{head} {one.trust}"
+
+
+def _with_no_second(line: str) -> str:
+    """A line of version 1 as one of this version."""
+    words = line.split(" ")
+    return " ".join((*words[:4], _NO_SECOND, *words[4:]))
 
 
 def _parse_line(line: str) -> tuple[bytes, Name, Pin | OldKey]:
@@ -513,15 +551,16 @@ def _parse_line(line: str) -> tuple[bytes, Name, Pin | OldKey]:
     if not (is_old or len(words) == _FIELDS) or len(words[0]) != _SERVER_HEX:
         raise ValueError("not the fields of a pin")
     server, name = bytes.fromhex(words[0]), Name(words[1])
-    key = PublicKey.from_openssh(f"{words[2]} {words[3]}")
-    signed_over = words[5].startswith(_SIGNED)
-    trust = words[5].removeprefix(_SIGNED if signed_over else _WAS) if is_old else words[5]
+    first = PublicKey.from_openssh(f"{words[2]} {words[3]}")
+    key = PublicKey(first.raw, None if words[4] == _NO_SECOND else bytes.fromhex(words[4]))
+    signed_over = words[6].startswith(_SIGNED)
+    trust = words[6].removeprefix(_SIGNED if signed_over else _WAS) if is_old else words[6]
     if trust not in ("tofu", "verified"):
         raise ValueError("not a kind of trust")
-    kept, seen = cast(PinTrust, trust), _moment(words[4])
+    kept, seen = cast(PinTrust, trust), _moment(words[5])
     one: Pin | OldKey = Pin(key, seen, kept)
     if is_old:
-        one = OldKey(key, seen, kept, _moment(words[6]), signed_over)
+        one = OldKey(key, seen, kept, _moment(words[7]), signed_over)
     if _line(server, name, one) != line:
         raise ValueError("not as we write it")
     return server, name, one

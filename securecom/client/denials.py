@@ -100,6 +100,11 @@ DENIALS: dict[tuple[type[Refusal], type[amp.Command] | None], Denial] = {
     (BadInvitation, vocabulary.Enrol): Denial(
         InvitationRefused, "this invitation is not good (used, expired or withdrawn)"
     ),
+    (BadProof, vocabulary.Enrol): Denial(
+        LoginRefused,
+        "the server did not accept the proof of your second key",
+        "The invitation was not used. Ask the server's admin.",
+    ),
     (KeyInUse, vocabulary.Enrol): Denial(
         LoginRefused,
         "this key is registered already",
@@ -108,6 +113,11 @@ DENIALS: dict[tuple[type[Refusal], type[amp.Command] | None], Denial] = {
     (ServerTrouble, vocabulary.Enrol): Denial(CannotReach, _IN_TROUBLE),
     (NotEnrolled, vocabulary.LogIn): Denial(
         LoginRefused, "the server does not know this key", _UNKNOWN_KEY
+    ),
+    (BadProof, vocabulary.LogIn): Denial(
+        LoginRefused,
+        "the server has another second key for you, or did not accept the proof of yours",
+        "Nobody was logged in. Ask the server's admin: somebody else may have used your first key.",
     ),
     (Disabled, vocabulary.LogIn): Denial(LoginRefused, "the server's admin has disabled you"),
     (AlreadyOnline, vocabulary.LogIn): Denial(

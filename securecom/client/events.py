@@ -558,7 +558,8 @@ class KeyAccepted(Event):
 class KeyFollowed(Event):
     """The pinned key signed over to a new one, which the peer has proved: that is the pin now.
 
-    `former`, `fingerprint`: of the old and the new key; `trust`: of the new one, as of the old.
+    `former`, `fingerprint`: of the old and the new key; `trust`: of the new one, as of the old
+    unless only a first key was compared.
     """
 
     kind: ClassVar[str] = "key-followed"
@@ -566,6 +567,22 @@ class KeyFollowed(Event):
     former: str
     fingerprint: str
     trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCompleted(Event):
+    """The peer has proved a second key beside the pinned first one: both are the pin now.
+
+    `former`, `fingerprint`: of the first key alone, and of both; `trust`: of both, "met";
+    `compared`: the first key alone was verified.
+    """
+
+    kind: ClassVar[str] = "key-completed"
+    name: str
+    former: str
+    fingerprint: str
+    trust: Trust
+    compared: bool
 
 
 @dataclass(frozen=True, slots=True)

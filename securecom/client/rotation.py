@@ -30,7 +30,7 @@ from securecom.errors import (
     SecurecomError,
 )
 from securecom.identity import Identity
-from securecom.succession import Link
+from securecom.succession import new_key_arguments
 
 _NOTHING = "Nothing was changed."
 _OPEN = "Whether your key is the new one, the next log-in tells."
@@ -105,13 +105,8 @@ class Rotation:
         station = self._station
         try:
             line = self._free_line()
-            link = Link.signed(station.server, station.name, station.identity, coming)
-            yield line.ask(
-                vocabulary.NewKey,
-                key=link.new,
-                old_signature=link.old_signature,
-                new_signature=link.new_signature,
-            )
+            signed = new_key_arguments(station.server, station.name, station.identity, coming)
+            yield line.ask(vocabulary.NewKey, **signed)
         except ConnectionWasLost as error:
             raise ConnectionWasLost(error.what, _OPEN) from None
         except refusals.Refusal as refusal:

@@ -222,7 +222,12 @@ class Client:
         # What is left of our own last session must not keep us out.
         takeover = self._takeover or self._was_online
         channel = self._channel = StandardChannel(
-            self._coordinator, takeover, self._station.clock, self._channel_lost
+            self._coordinator,
+            self._station.identity,
+            self._station.server,
+            takeover,
+            self._station.clock,
+            self._channel_lost,
         )
         channel.logged_in.addCallbacks(
             self._logged_in, self._not_logged_in, callbackArgs=(channel,)

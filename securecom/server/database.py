@@ -79,10 +79,25 @@ _RETIREMENTS = (
         retired BLOB NOT NULL UNIQUE CHECK (length(retired) = 32)
     ) STRICT, WITHOUT ROWID""",
 )
+# What a second key adds. Rows from before have none: NULL in these columns.
+_SECOND_KEYS = (
+    "ALTER TABLE users ADD COLUMN second BLOB CHECK (length(second) = 32)",
+    "ALTER TABLE successions ADD COLUMN old_second_key BLOB CHECK (length(old_second_key) = 1952)",
+    "ALTER TABLE successions ADD COLUMN old_second_signature BLOB "
+    "CHECK (length(old_second_signature) = 3309)",
+    "ALTER TABLE successions ADD COLUMN new_second BLOB CHECK (length(new_second) = 32)",
+)
 #: The schema, step by step; each step leads to the next version. A new table is a new step at the
 #: end, and steps that have been on a disk somewhere never change. What a table or column holds
 #: about people is declared in `personal`.
-STEPS: tuple[tuple[str, ...], ...] = (_PEOPLE, _BLOCKS, _QUARANTINE, _SUCCESSIONS, _RETIREMENTS)
+STEPS: tuple[tuple[str, ...], ...] = (
+    _PEOPLE,
+    _BLOCKS,
+    _QUARANTINE,
+    _SUCCESSIONS,
+    _SECOND_KEYS,
+    _RETIREMENTS,
+)
 
 
 #: Marks the file's header, so that another program's database is not taken for ours ("scom").

@@ -18,7 +18,7 @@ from securecom.server.registry import as_refusal
 from securecom.server.restraints import Rate
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.server.switchboard import Party, Switchboard
-from securecom.succession import Link, encode
+from securecom.succession import Link, NewKeyOffer, encode
 
 
 class KeyChanges:
@@ -56,12 +56,13 @@ class KeyChanges:
         return encode(links)
 
     @inlineCallbacks
-    def change(self, party: Party, link: Link) -> Generator[Deferred[Any], Any, None]:
-        """Give the party the link's new key. If this fails with a refusal, nothing has changed."""
+    def change(self, party: Party, offer: NewKeyOffer) -> Generator[Deferred[Any], Any, None]:
+        """Give the party the new keys. If this fails with a refusal, nothing has changed."""
         if not self.tries.allow(party.name):
             raise refusals.TooManyRequests()
-        if not link.holds(self._server, party.name):
+        if not offer.holds(self._server, party.name):
             raise refusals.BadProof()
+        link = offer.link
         yield self._switchboard.hold(party)
         self._under_way.add(party.name)
         try:

@@ -76,6 +76,11 @@ def _key(raw: bytes | None) -> str:
         raise never_written(error) from None
 
 
+def _hex(value: bytes | None) -> str:
+    """Bytes that were not there before second keys were."""
+    return "none" if value is None else value.hex()
+
+
 def _invitation(number: int) -> str:
     """An invitation's number as `securecom-admin` prints it."""
     return f"I{number}"
@@ -90,6 +95,7 @@ TABLES: Mapping[str, Table | Exempt] = {
         {
             "name": DataOwner(),
             "key": Shown("key", _key),
+            "second": Shown("SHA-256 of the second key", _hex),
             "disabled": Shown("disabled", yes_or_no),
             "created": Shown("since", moment),
         },
@@ -113,6 +119,9 @@ TABLES: Mapping[str, Table | Exempt] = {
             "new_key": Shown("signed over to", _key),
             "old_signature": Shown("its signature", bytes.hex),
             "new_signature": Shown("the new key's signature", bytes.hex),
+            "old_second_key": Shown("second key", _hex),
+            "old_second_signature": Shown("the second key's signature", _hex),
+            "new_second": Shown("SHA-256 of the new second key", _hex),
         },
     ),
     "retirement_keys": Table(

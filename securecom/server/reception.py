@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from weakref import WeakValueDictionary
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
@@ -115,7 +116,7 @@ class Reception:
         switchboard: Switchboard,
         server: bytes,
     ) -> None:
-        self.clock = clock
+        self.clock, self.server = clock, server
         self.switchboard = switchboard
         #: Decides whose commands are worked on next.
         self.turns = Turns(clock)
@@ -145,9 +146,20 @@ class Reception:
             "tries to register for a retirement": self.retirements.tries,
         }
 
-    def find(self, key: PublicKey) -> Deferred[User]:
-        """The user of this key. Fails with `NotEnrolled`, `Disabled` or `ServerTrouble`."""
-        return self._registry.user_by_key(key).addErrback(as_refusal).addCallback(_admitted)
+    def find(self, first: PublicKey) -> Deferred[User]:
+        """The user of this first key. Fails with `NotEnrolled`, `Disabled` or `ServerTrouble`."""
+        return self._registry.user_by_key(first).addErrback(as_refusal).addCallback(_admitted)
+
+    def complete(self, user: User, key: PublicKey) -> Deferred[User]:
+        """Put a second key, which was proved, beside the first one of a user who has none.
+
+        That is somebody who was enrolled before there were second keys. Fails with `BadProof` if
+        they have another one, and with `ServerTrouble`.
+        """
+        if user.key is not None and key.completes(user.key):
+            completed = self._registry.complete(user.name, key).addErrback(_theirs)
+            return completed.addCallback(lambda _: replace(user, key=key))
+        return succeed(user) if user.key == key else fail(refusals.BadProof())
 
     def spend(self, token_hash: bytes, key: PublicKey) -> Deferred[Name]:
         """Spend an invitation on this key. Fires with its name, or fails with a refusal."""

@@ -15,7 +15,7 @@ from twisted.internet.protocol import Factory
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
-from securecom import peers, refusals, tls, vocabulary
+from securecom import limits, peers, refusals, tls, vocabulary
 from securecom.connection import Connection, Liveness
 from securecom.errors import ProofRefused, WireError
 from securecom.server.reception import Reception
@@ -28,6 +28,7 @@ class RequestConnection(Connection, amp.CommandLocator):
     :param only: when dialling, the session whose client was dialled; no other may prove itself.
     """
 
+    most_sent = limits.MAX_SERVER_BODY
     alpn = frozenset({tls.ALPN_REQUEST})
     awaits = "the proof of the session"
 

@@ -26,15 +26,15 @@ from securecom.server.registry import as_refusal
 from securecom.server.relay import Relay, Streams
 from securecom.server.restraints import Blocks
 from securecom.server.switchboard import Answer, Lease, Opened, Page, Switchboard, Withdrawn
-from securecom.succession import Link
+from securecom.succession import NewKeyOffer
 
 GoodbyeReason = Literal[
     "taken-over", "disabled", "shutdown", "violation", "logged-out", "forgotten"
 ]
 #: Opens a request channel to this port of the session's client; fires when it is proven.
 Dial = Callable[["Session", int], Deferred[object]]
-#: Makes the link's new key the session's; fires when the registry has it.
-ChangeKey = Callable[["Session", Link], Deferred[None]]
+#: Makes the new keys the session's; fires when the registry has it.
+ChangeKey = Callable[["Session", NewKeyOffer], Deferred[None]]
 
 
 class Aside:
@@ -227,12 +227,10 @@ class Session(amp.CommandLocator):
         return listed.addCallback(lambda names: {"names": names})
 
     @vocabulary.NewKey.responder
-    def new_key(
-        self, key: PublicKey, old_signature: bytes, new_signature: bytes
-    ) -> Deferred[dict[str, Any]]:
-        """Replace this person's key by one that the present key has signed."""
-        link = Link(self.key, key, old_signature, new_signature)
-        return self._change_key(self, link).addCallback(lambda _: {})
+    def new_key(self, key: PublicKey, **signed: Any) -> Deferred[dict[str, Any]]:
+        """Replace this person's keys by ones that the present keys have signed."""
+        offer = NewKeyOffer(self.key, key, **signed)
+        return self._change_key(self, offer).addCallback(lambda _: {})
 
     @vocabulary.SetRetirement.responder
     def set_retirement(self, public: bytes) -> Deferred[dict[str, Any]]:

@@ -26,7 +26,7 @@ from securecom.errors import (
     NoSuchUser,
     NotInQuarantine,
 )
-from securecom.identity import Name, PublicKey
+from securecom.identity import Name, PublicKey, SecondKey
 from securecom.refusals import BadInvitation, BadProof, Disabled, KeyInUse, ListFull
 from securecom.server import database, personal
 from securecom.server.registry import OpenInvitation, Quarantined, User
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 # --- users ----------------------------------------------------------------------------------
 
-_USERS = "SELECT name, key, disabled, created FROM users "
+_USERS = "SELECT name, key, second, disabled, created FROM users "
 
 
 def user(cursor: Cursor, name: Name) -> User | None:
@@ -46,7 +46,7 @@ def user(cursor: Cursor, name: Name) -> User | None:
 
 
 def user_by_key(cursor: Cursor, key: PublicKey) -> User | None:
-    """The user of this key, disabled or not."""
+    """The user of this first key, disabled or not."""
     return _one_user(cursor, "WHERE key = ?", key.raw)
 
 
@@ -67,11 +67,11 @@ def enable(cursor: Cursor, name: Name) -> None:
 
 
 def reset_key(cursor: Cursor, name: Name) -> None:
-    """Take the user's key and its chain away, so that the name can be invited again.
+    """Take the user's keys and their chain away, so that the name can be invited again.
 
     :raises errors.NoSuchUser: there is none.
     """
-    cursor.execute("UPDATE users SET key = NULL WHERE name = ?", (str(name),))
+    cursor.execute("UPDATE users SET key = NULL, second = NULL WHERE name = ?", (str(name),))
     _must_have_found(cursor, name)
     cursor.execute("DELETE FROM successions WHERE name = ?", (str(name),))  # perhaps a thief's
     cursor.execute("DELETE FROM retirement_keys WHERE name = ?", (str(name),))  # likewise
@@ -83,8 +83,11 @@ def _one_user(cursor: Cursor, where: str, value: str | bytes) -> User | None:
     return None if row is None else _user_of(*row)
 
 
-def _user_of(name: str, raw: bytes | None, disabled: int, created: float) -> User:
-    return User(_name(name), None if raw is None else _key(raw), bool(disabled), created)
+def _user_of(
+    name: str, raw: bytes | None, second: bytes | None, disabled: int, created: float
+) -> User:
+    key = None if raw is None else _key(raw, second)
+    return User(_name(name), key, bool(disabled), created)
 
 
 def _set_disabled(cursor: Cursor, name: Name, disabled: bool) -> None:
@@ -104,9 +107,9 @@ def _name(text: str) -> Name:
         raise database.never_written(error) from None
 
 
-def _key(raw: bytes) -> PublicKey:
+def _key(raw: bytes, second: bytes | None) -> PublicKey:
     try:
-        return PublicKey(raw)
+        return PublicKey(raw, second)
     except BadKey as error:
         raise database.never_written(error) from None
 
@@ -172,9 +175,10 @@ def spend(cursor: Cursor, token_hash: bytes, key: PublicKey, now: float) -> Name
     if _some_quarantined(cursor, "WHERE name = ?", str(name)):  # such a name has no invitations
         raise BadInvitation
     cursor.execute(
-        "INSERT INTO users (name, key, created) VALUES (?, ?, ?) "
-        "ON CONFLICT (name) DO UPDATE SET key = excluded.key WHERE key IS NULL",
-        (str(name), key.raw, now),
+        "INSERT INTO users (name, key, second, created) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (name) DO UPDATE SET key = excluded.key, second = excluded.second "
+        "WHERE key IS NULL",
+        (str(name), key.raw, key.second, now),
     )
     if cursor.rowcount != 1:  # the name has a key, and so should have no invitations
         raise BadInvitation
@@ -202,7 +206,20 @@ def _some_invitations(
     ]
 
 
-# --- new keys -------------------------------------------------------------------------------
+# --- second keys, and new keys --------------------------------------------------------------
+
+
+def complete(cursor: Cursor, name: Name, key: PublicKey) -> None:
+    """Put a second key beside the first one of a user who has none.
+
+    :raises errors.NoSuchUser: this is not their first key, or they have a second one by now.
+    """
+    cursor.execute(
+        "UPDATE users SET second = ? WHERE name = ? AND key = ? AND second IS NULL",
+        (key.second, str(name), key.raw),
+    )
+    if cursor.rowcount != 1:
+        raise NoSuchUser(f"there is no user {name} with this first key alone")
 
 
 def successions(cursor: Cursor, name: Name, key: PublicKey) -> list[Link]:
@@ -211,7 +228,10 @@ def successions(cursor: Cursor, name: Name, key: PublicKey) -> list[Link]:
     :raises errors.NoSuchUser: this is not, or no longer, the user's key.
     :raises refusals.Disabled: the user may not log in.
     """
-    cursor.execute("SELECT disabled FROM users WHERE name = ? AND key = ?", (str(name), key.raw))
+    cursor.execute(
+        "SELECT disabled FROM users WHERE name = ? AND key = ? AND second IS ?",
+        (str(name), key.raw, key.second),
+    )
     row = cursor.fetchone()
     if row is None:
         raise NoSuchUser(f"there is no user {name} with this key")
@@ -222,11 +242,25 @@ def successions(cursor: Cursor, name: Name, key: PublicKey) -> list[Link]:
 
 def _links(cursor: Cursor, name: Name) -> list[Link]:
     cursor.execute(
-        "SELECT old_key, new_key, old_signature, new_signature "
-        "FROM successions WHERE name = ? ORDER BY number",
+        "SELECT old_key, old_second_key, new_key, new_second, old_signature, new_signature, "
+        "old_second_signature FROM successions WHERE name = ? ORDER BY number",
         (str(name),),
     )
-    return [Link(_key(row[0]), _key(row[1]), *row[2:]) for row in cursor.fetchall()]
+    return [_link(*row) for row in cursor.fetchall()]
+
+
+def _link(
+    old: bytes,
+    old_second: bytes | None,
+    new: bytes,
+    new_second: bytes | None,
+    old_signature: bytes,
+    new_signature: bytes,
+    old_second_signature: bytes | None,
+) -> Link:
+    second = None if old_second is None else SecondKey(old_second)
+    keys = _key(old, None if second is None else second.digest), _key(new, new_second)
+    return Link(*keys, old_signature, new_signature, second, old_second_signature)
 
 
 def succeed_key(cursor: Cursor, name: Name, link: Link) -> list[Link]:
@@ -239,15 +273,27 @@ def succeed_key(cursor: Cursor, name: Name, link: Link) -> list[Link]:
     """
     check_free(cursor, link.new)
     cursor.execute(
-        "UPDATE users SET key = ? WHERE name = ? AND key = ?",
-        (link.new.raw, str(name), link.old.raw),
+        "UPDATE users SET key = ?, second = ? WHERE name = ? AND key = ? AND second IS ?",
+        (link.new.raw, link.new.second, str(name), link.old.raw, link.old.second),
     )
     if cursor.rowcount != 1:
         raise NoSuchUser(f"there is no user {name} with this key")
     cursor.execute("SELECT coalesce(max(number), 0) FROM successions WHERE name = ?", (str(name),))
     number = cursor.fetchone()[0] + 1
-    row = (link.old.raw, link.new.raw, link.old_signature, link.new_signature)
-    cursor.execute("INSERT INTO successions VALUES (?, ?, ?, ?, ?, ?)", (str(name), number, *row))
+    cursor.execute(
+        "INSERT INTO successions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            str(name),
+            number,
+            link.old.raw,
+            link.new.raw,
+            link.old_signature,
+            link.new_signature,
+            None if link.old_second_key is None else link.old_second_key.raw,
+            link.old_second_signature,
+            link.new.second,
+        ),
+    )
     cursor.execute(
         "DELETE FROM successions WHERE name = ? AND number <= ?",
         (str(name), number - limits.MAX_SUCCESSIONS),
@@ -479,6 +525,7 @@ class SQLiteRegistry:
     revoke = _writing(revoke)
     spend = _writing(spend)
     successions = _reading(successions)
+    complete = _writing(complete)
     succeed = _writing(succeed_key)
     blocked = _reading(blocked)
     blocks = _reading(blocks)

@@ -16,10 +16,10 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from securecom import framing, peers, refusals, tls, vocabulary
+from securecom import framing, limits, peers, refusals, tls, vocabulary
 from securecom.connection import Connection, Liveness
-from securecom.errors import PeerFault, PeerSilent, WireError
-from securecom.identity import Name
+from securecom.errors import PeerFault, PeerSilent, ProofRefused, WireError
+from securecom.identity import Name, PublicKey, SecondKey
 from securecom.invitation import token_hash
 from securecom.server.reception import Reception
 from securecom.server.session import Session
@@ -34,10 +34,12 @@ class Door(amp.CommandLocator):
         self._connection = connection
 
     @vocabulary.LogIn.responder
-    def log_in(self, takeover: bool) -> Deferred[dict[str, Any]]:
+    def log_in(
+        self, takeover: bool, second_key: SecondKey, signature: bytes
+    ) -> Deferred[dict[str, Any]]:
         """Open the session of this connection's key, if it has a user."""
         self._connection.phase = Closed()
-        return self._connection.log_in(takeover)
+        return self._connection.log_in(takeover, second_key, signature)
 
 
 class EnrolmentPhase(amp.CommandLocator):
@@ -47,10 +49,12 @@ class EnrolmentPhase(amp.CommandLocator):
         self._connection = connection
 
     @vocabulary.Enrol.responder
-    def enrol(self, token: bytes) -> Deferred[dict[str, Any]]:
-        """Spend an invitation on this connection's key."""
+    def enrol(
+        self, token: bytes, second_key: SecondKey, signature: bytes
+    ) -> Deferred[dict[str, Any]]:
+        """Spend an invitation on this connection's key and its second one."""
         self._connection.phase = Closed()
-        return self._connection.enrol(token)
+        return self._connection.enrol(token, second_key, signature)
 
     @vocabulary.Retire.responder
     def retire(self, name: Name, public: bytes, signature: bytes) -> Deferred[dict[str, Any]]:
@@ -81,6 +85,7 @@ class StandardConnection(Connection):
     """
 
     lanes = frozenset({framing.CONTROL, framing.CHAT})
+    most_sent = limits.MAX_SERVER_BODY
     alpn = frozenset({tls.ALPN_STANDARD, tls.ALPN_ENROL})
 
     def __init__(self, reception: Reception, host: str = "") -> None:
@@ -103,12 +108,19 @@ class StandardConnection(Connection):
     # --- log-in and enrolment ---------------------------------------------------------------
 
     @inlineCallbacks
-    def log_in(self, takeover: bool) -> Any:
-        """Find the user of the client's key, and open their session."""
-        key = peers.peer_key(self.tls)
-        user = yield self._reception.find(key)
+    def log_in(self, takeover: bool, second_key: SecondKey, signature: bytes) -> Any:
+        """Find the user of the client's keys, and open their session."""
+        first = peers.peer_key(self.tls)
+        user = yield self._reception.find(first)
         if not self._reception.sessions.is_open:
             raise refusals.ServerFull()
+        if self.is_closing:
+            raise refusals.ServerTrouble("the client is gone")
+        key = PublicKey(first.raw, second_key.digest)
+        if user.key is None or not (user.key == key or key.completes(user.key)):
+            raise refusals.BadProof()
+        self._check_second(key, second_key, signature, peers.LOG_IN)
+        user = yield self._reception.complete(user, key)
         blocks = yield self._reception.blocks(user.name)
         chain = yield self._reception.chain(user, key)
         if self.is_closing:
@@ -141,15 +153,30 @@ class StandardConnection(Connection):
         return reception.welcome(session)
 
     @inlineCallbacks
-    def enrol(self, token: bytes) -> Any:
-        """Spend the invitation. The client then connects anew to log in."""
-        name: Name = yield self._reception.spend(token_hash(token), peers.peer_key(self.tls))
+    def enrol(self, token: bytes, second_key: SecondKey, signature: bytes) -> Any:
+        """Spend the invitation. The client then connects anew to log in.
+
+        Both keys are proved before it is spent.
+        """
+        key = PublicKey(peers.peer_key(self.tls).raw, second_key.digest)
+        self._check_second(key, second_key, signature, peers.ENROL)
+        name: Name = yield self._reception.spend(token_hash(token), key)
         return {"name": name}
 
     def retire(self, name: Name, public: bytes, signature: bytes) -> Deferred[dict[str, Any]]:
         """Retire a key; the certificate of this connection need not be anybody's."""
         retired = self._reception.retirements.retire(name, public, signature)
         return retired.addCallback(lambda _: {})
+
+    def _check_second(
+        self, key: PublicKey, second_key: SecondKey, signature: bytes, purpose: bytes
+    ) -> None:
+        """:raises BadProof: if the client does not hold its second key."""
+        said = peers.said_to_server(self.tls, self._reception.server, key.raw)
+        try:
+            peers.check_second(key, second_key, signature, said, purpose)
+        except ProofRefused:
+            raise refusals.BadProof() from None
 
     # --- the session ------------------------------------------------------------------------
 

@@ -163,7 +163,7 @@ class RaceTests(SynchronousTestCase):
         real_users = server.registry.users
         other = ManualClient(server, alice.identity)
         self.patch(server.registry, "successions", lambda *_: still_theirs)
-        logging_in = other.ask(vocabulary.LogIn, takeover=True)
+        logging_in = other.ask(vocabulary.LogIn, **other.login(takeover=True))
         self.patch(server.registry, "users", lambda: users.addCallback(lambda _: real_users()))
         alice.done(alice.ask(vocabulary.ForgetMe, name=Name("alice")))
         server.network.pump()

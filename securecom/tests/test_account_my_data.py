@@ -17,7 +17,7 @@ from securecom import limits, refusals, vocabulary
 from securecom.client.events import DataHeld
 from securecom.client.frontends.plain import Plain
 from securecom.errors import StateBusy
-from securecom.identity import Name, PublicKey
+from securecom.identity import SECOND_KEY_BYTES, SECOND_SIGNATURE_BYTES, Name, PublicKey
 from securecom.server import personal
 from securecom.server.database import SynchronousPool, in_memory
 from securecom.server.personal import DataOwner, Shown, Table
@@ -107,9 +107,12 @@ class Marked:
         self.server.enrolled("bob")
         key = self.identity.public_key.raw
         special: dict[str, Any] = {"users.key": key, "users.disabled": 0}
+        special["users.second"] = self.identity.public_key.second
         special["successions.old_signature"] = b"\xb1" * 64
         special["successions.new_signature"] = b"\xb2" * 64
-        special["retirements.signature"] = b"\xb3" * 64
+        special["retirements.signature"] = b"\xb5" * 64
+        special["successions.old_second_key"] = b"\xb3" * SECOND_KEY_BYTES
+        special["successions.old_second_signature"] = b"\xb4" * SECOND_SIGNATURE_BYTES
         self._count = 0
         #: Table and column -> the value there.
         self.markers: dict[tuple[str, str], Any] = {}
@@ -407,7 +410,8 @@ class SilenceTests(SynchronousTestCase):
             server.until(lambda: bool(asked))
             server.after()
         facts = server.alice.done(server.alice.ask(vocabulary.MyData, further=False))["facts"]
-        return [fact for fact in facts if fact.what not in ("handle", "key")]
+        own = ("handle", "key", "SHA-256 of the second key")
+        return [fact for fact in facts if fact.what not in own]
 
     # Promise T102, C52
     def test_while_one_waits_it_is_the_same_whatever_the_path(self) -> None:
@@ -460,7 +464,7 @@ class OrderTests(SynchronousTestCase):
         connection = in_memory()
         self.addCleanup(connection.close)
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("INSERT INTO users VALUES ('alice', NULL, 0, 1.0)")
+        connection.execute("INSERT INTO users VALUES ('alice', NULL, 0, 1.0, NULL)")
         connection.execute("CREATE TABLE notes (name TEXT REFERENCES users (name))")
         connection.execute("INSERT INTO notes VALUES ('alice')")
         tables = {**personal.TABLES, "notes": Table("notes", {"name": DataOwner()})}

@@ -283,7 +283,7 @@ class LineTests(SynchronousTestCase):
         found: Deferred[User] = Deferred()
         self.patch(self.server.reception, "find", lambda key: found)
         first, second = self.comes(), self.comes()
-        first.ask(vocabulary.LogIn, takeover=False).addErrback(lambda _: None)
+        first.ask(vocabulary.LogIn, **first.login(takeover=False)).addErrback(lambda _: None)
         self.server.network.advance(limits.LOGIN_DEADLINE - 1)
         self.assertEqual(self.begun(second), [False])
 

@@ -183,7 +183,7 @@ class LastingTests(BlockCase):
 
         self.patch(self.server.registry, "blocked", slow)
         bob = ManualClient(self.server, self.bob.identity)
-        welcome = bob.standard.control.call(vocabulary.LogIn, takeover=True)
+        welcome = bob.standard.control.call(vocabulary.LogIn, **bob.login(takeover=True))
         self.server.network.pump()
         self.bob.ask(vocabulary.Block, name=ALICE).addErrback(lambda _: None)
         for answer in waiting:
@@ -211,7 +211,7 @@ class LastingTests(BlockCase):
             return waiting.addCallback(lambda _: found)
 
         delayed = self.patch(self.server.registry, "successions", slow)
-        welcome = other.ask(vocabulary.LogIn, takeover=True)
+        welcome = other.ask(vocabulary.LogIn, **other.login(takeover=True))
         delayed.restore()
         one.log_in()
         self.block(one, "alice")

@@ -22,6 +22,7 @@ from securecom.errors import (
 from securecom.identity import Identity, Name
 from securecom.tests.support.chat_pair import End, Pair
 from securecom.tests.support.scripted_server import outcome
+from securecom.tests.support.second_keys import UNPROVED
 
 
 class StandingTests(SynchronousTestCase):
@@ -165,7 +166,7 @@ class StandingTests(SynchronousTestCase):
         for second in (self.pair.agreement("callee"), self.pair.agreement("caller")):
             pair = Pair().open()
             proof = second.hello(b"x" * 32, second.role)
-            came = outcome(pair.bob.session.control.call(vocabulary.Hello, proof=proof))
+            came = outcome(pair.bob.session.control.call(vocabulary.Hello, proof=proof, **UNPROVED))
             pair.pump()
             self.assertIsInstance(came[0], refusals.BadProof)
             self.assertEqual(pair.alice.over, [("cut-off", [])])
@@ -174,7 +175,7 @@ class StandingTests(SynchronousTestCase):
     def test_the_very_same_hello_again_ends_it_too(self) -> None:
         agreement = self.pair.agreement("callee")
         proof = agreement.hello(peers.chat_binding(self.bob.session.tls), "callee")
-        (refusal,) = self.send(self.bob, vocabulary.Hello, proof=proof)
+        (refusal,) = self.send(self.bob, vocabulary.Hello, proof=proof, **UNPROVED)
         self.assertIsInstance(refusal, refusals.BadProof)
         self.assertEqual(self.alice.over, [("cut-off", [])])
 

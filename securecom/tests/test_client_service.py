@@ -40,6 +40,7 @@ from securecom.tests.support.scripted_server import (
     outcome,
 )
 from securecom.tests.support.scripted_server_case import ALICE, BOB, STATES, AliceTestCase
+from securecom.tests.support.second_keys import UNPROVED
 from securecom.tests.support.server_certificates import Authority, bad_dates, bad_servers
 
 
@@ -390,7 +391,7 @@ class StayingTests(AliceTestCase):
             self.assertIn(case, error.hint)
 
     def test_a_server_that_breaks_the_rules_is_left_and_the_reason_told(self) -> None:
-        self.end.standard.control.call(vocabulary.Enrol, token=b"x").addErrback(str)
+        self.end.standard.control.call(vocabulary.Enrol, token=b"x", **UNPROVED).addErrback(str)
         self.pump()
         self.assertIn("may not come here", self.notes.last(Offline).why)
 

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import limits
 from securecom.client.contacts import FIRST_LINE, Contacts, OldKey, Pin
 from securecom.errors import BadArgument, PeerKeyChanged, StateBusy, StateDamaged
-from securecom.identity import Identity, Name
+from securecom.identity import Identity, Name, PublicKey
 from securecom.tests.support.contact_keys import (
     BOB,
     CAROL,
@@ -26,6 +26,15 @@ from securecom.tests.support.contact_keys import (
 
 def _waited(*_: object) -> None:
     raise TimeoutError("waited for the lock")
+
+
+def digest_of(key: PublicKey) -> str:
+    """The word for the second key in the file."""
+    return "-" if key.second is None else key.second.hex()
+
+
+#: Of Bob's pin, without the server before it and the moment and trust after it.
+LINE = f"bob {KEY.to_openssh()} {digest_of(KEY)}"
 
 
 class ContactsTests(SynchronousTestCase):
@@ -208,7 +217,7 @@ class FileTests(ContactsTests):
         self.assertNotEqual(self.path.stat().st_ino, before)
 
     def test_verified_pins_are_read_and_kept(self) -> None:
-        self.write(f"{SERVER.hex()} bob {KEY.to_openssh()} 7 verified")
+        self.write(f"{SERVER.hex()} {LINE} 7 verified")
         contacts = self.make()
         contacts.meet(CAROL, OTHER_KEY)
         self.assertEqual(self.make().trust(BOB, KEY), "verified")
@@ -268,8 +277,8 @@ class FileTests(ContactsTests):
         self.path.chmod(0o600)
 
     def test_damage_is_named_and_left_alone(self) -> None:
-        good = f"{SERVER.hex()} bob {KEY.to_openssh()} 7 tofu"
-        old = f"{SERVER.hex()} bob {OTHER_KEY.to_openssh()} 3 was-tofu"
+        good = f"{SERVER.hex()} {LINE} 7 tofu"
+        old = f"{SERVER.hex()} bob {OTHER_KEY.to_openssh()} {digest_of(OTHER_KEY)} 3 was-tofu"
         ssh = KEY.to_openssh()
         damaged = {
             "a word too many": (good + " more", 2),
@@ -281,6 +290,9 @@ class FileTests(ContactsTests):
             "bad name": (good.replace("bob", "Bob"), 2),
             "bad key": (good.replace(ssh, "ssh-ed25519 AAAA"), 2),
             "kind of key": (good.replace("ssh-ed25519", "ssh-rsa"), 2),
+            "a second key cut off": (good.replace(digest_of(KEY), digest_of(KEY)[:-2]), 2),
+            "a second key in capitals": (good.replace(digest_of(KEY), "AB" * 32), 2),
+            "no second key and no sign of that": (good.replace(f" {digest_of(KEY)}", ""), 2),
             "bad date": (good.replace(" 7 ", " seven "), 2),
             "date with a sign": (good.replace(" 7 ", " +7 "), 2),
             "bad trust": (good.replace("tofu", "blindly"), 2),
@@ -309,7 +321,7 @@ class FileTests(ContactsTests):
             self.assertEqual(self.path.read_bytes(), before, what)
 
     def test_another_version_is_refused(self) -> None:
-        self.path.write_text("securecom known_peers 2\n")
+        self.path.write_text("securecom known_peers 3\n")
         self.path.chmod(0o600)
         self.assertIn("line 1", self.assertRaises(StateDamaged, self.make).what)
 
@@ -327,7 +339,7 @@ class FileTests(ContactsTests):
             self.assertIn(f"chmod 600 {self.path}", error.hint)
 
     def test_a_file_that_is_too_long_is_not_read_to_its_end(self) -> None:
-        self.write(f"{SERVER.hex()} bob {KEY.to_openssh()} 7 tofu")
+        self.write(f"{SERVER.hex()} {LINE} 7 tofu")
         self.make()
         self.patch(limits, "MAX_KNOWN_PEERS_FILE", self.path.stat().st_size - 1)
         self.assertIn("longer", self.assertRaises(StateDamaged, self.make).what)
@@ -343,7 +355,7 @@ class FileTests(ContactsTests):
         self.assertEqual((contacts.trust(BOB), contacts.trust(CAROL)), ("met", "new"))
 
     def test_a_cut_file_is_refused(self) -> None:
-        self.write(f"{SERVER.hex()} bob {KEY.to_openssh()} 7 tofu", end="")
+        self.write(f"{SERVER.hex()} {LINE} 7 tofu", end="")
         self.assertIn("line 2: the file ends", self.assertRaises(StateDamaged, self.make).what)
 
     def test_damage_while_we_run_is_found_before_writing(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from securecom import framing
@@ -9,7 +10,7 @@ from securecom.client.api import ClientState
 from securecom.client.events import Asked, ChatStarted, Event, KeyFollowed, Said
 from securecom.errors import PeerKeyChanged
 from securecom.identity import Identity
-from securecom.succession import LINK_BYTES, Link, encode
+from securecom.succession import LINK_BYTES, OLD_KEY, Link, encode, statement
 from securecom.tests.support.following_case import FollowCase
 from securecom.tests.support.scripted_server_case import ALICE, BOB, CAROL
 
@@ -51,17 +52,30 @@ class ForgedTests(FollowCase):
         return self.replayed() + self.by_the_new_key_only(self.bob)
 
     def by_the_new_key_only(self, old: Identity | None = None) -> bytes:
+        """The right shape, and the signatures that Mallory can make."""
         old, new = old or self.old, self.mallory
         signed = Link.signed(self.server.pin, BOB, new, new)
         mine = Link.signed(self.server.pin, BOB, old, new)  # of which only one half is his
-        return encode(
-            [Link(old.public_key, new.public_key, signed.old_signature, mine.new_signature)]
-        )
+        forged = replace(mine, old_signature=signed.old_signature)
+        return encode([replace(forged, old_second_signature=signed.old_second_signature)])
+
+    def without_the_second_key(self) -> bytes:
+        """Whoever computes the first key from its public half signs with that alone."""
+        link = Link.signed(self.server.pin, BOB, self.old, self.mallory)
+        made = self.mallory.sign_second(b"anything", OLD_KEY)
+        return encode([replace(link, old_second_signature=made)])
+
+    def by_first_keys_alone(self) -> bytes:
+        """The same, as if there were no second keys."""
+        old, new = self.old.public_key.first, self.mallory.public_key.first
+        said = statement(self.server.pin, BOB, old, new)
+        signed = [one.private_key.sign(said) for one in (self.old, self.mallory)]
+        return encode([Link(old, new, signed[0], signed[1])])
 
     def by_the_old_key_only(self) -> bytes:
         """Somebody signs over to a key whose owner knows nothing of it."""
         link = Link.signed(self.server.pin, BOB, self.old, self.mallory)
-        return encode([Link(link.old, link.new, link.old_signature, bytes(64))])
+        return encode([replace(link, new_signature=bytes(64))])
 
     def truncated(self) -> bytes:
         return self.signed(self.old, self.mallory)[:-1]
@@ -119,11 +133,12 @@ class ForgedTests(FollowCase):
         self.pump()
         self.end_of_impostor = end
 
-    # Promise T31
+    # Promise T31, T131
     def test_a_hundred_forged_chains_are_caught_before_a_byte_is_sent(self) -> None:
         kinds = (
             *(self.none, self.of_another_server, self.of_another_name, self.of_another_pair),
             *(self.replayed, self.lengthened, self.by_the_new_key_only, self.by_the_old_key_only),
+            *(self.without_the_second_key, self.by_first_keys_alone),
             *(self.truncated, self.with_a_gap, self.reordered, self.backwards, self.too_long),
         )
         ways = (self.to_the_caller, self.to_the_callee, self.to_both)
@@ -134,7 +149,7 @@ class ForgedTests(FollowCase):
             kind, way = places[number % len(places)]
             self.mallory = Identity.generate()
             (error,) = way(kind())
-            self.assertIsInstance(error, PeerKeyChanged, (kind, way))
+            self.assertIsInstance(error, PeerKeyChanged, str((kind, way)))
             self.network.advance(60)
             self.assertEqual(self.sent, [], (kind, way))
             self.assertEqual(self.notes.of(ChatStarted) + self.notes.of(Said), [], (kind, way))

@@ -36,6 +36,7 @@ def kind(argument: amp.Argument) -> str:
         vocabulary.FileName: "file name",
         vocabulary.NameArgument: "name",
         vocabulary.KeyArgument: "key",
+        vocabulary.SecondKeyArgument: "second key",
         vocabulary.NamesArgument: "names",
         vocabulary.FactsArgument: "facts",
         vocabulary.Signature: "signature",

@@ -102,7 +102,7 @@ class IdentityFileTests(IdentityFileCase):
     def test_a_key_that_ssh_keygen_made(self) -> None:
         file = read_identity_file(self.write(OPENSSH_KEY))
         self.assertTrue(file.is_protected)
-        fingerprint = file.unlock(b"open sesame").public_key.fingerprint
+        fingerprint = file.unlock(b"open sesame").public_key.first.fingerprint
         self.assertEqual(fingerprint, "SHA256:EzJe3nqf8MFiCa763qS9sNoUTNd43FV39M6/P8DxiEQ")
 
     def test_where_no_key_can_be_written_none_is_made(self) -> None:
@@ -153,7 +153,7 @@ class IdentityFileTests(IdentityFileCase):
     def test_a_key_under_a_cipher_that_checks(self) -> None:
         """Its wrong pass phrase is an InvalidTag, which is no ValueError."""
         file = read_identity_file(self.write(GCM_KEY))
-        fingerprint = file.unlock(b"open sesame").public_key.fingerprint
+        fingerprint = file.unlock(b"open sesame").public_key.first.fingerprint
         self.assertEqual(fingerprint, "SHA256:QefZVIX9jA+4+78o5XcjLn8VknaCgiD4dLbMGSQN3F4")
         for wrong in (b"open Sesame", b"", None):
             self.assertRaises(PassPhraseProblem, file.unlock, wrong)

@@ -99,7 +99,7 @@ class CertificateTests(SynchronousTestCase):
 
     def test_an_identity_certifies_its_key(self) -> None:
         identity = Identity.generate()
-        self.assertEqual(certified_key(identity.certificate), identity.public_key)
+        self.assertEqual(certified_key(identity.certificate), identity.public_key.first)
         self.assertIs(identity.certificate, identity.certificate)  # made once
 
     def test_a_certificate_tells_nothing_but_the_key(self) -> None:
@@ -114,7 +114,7 @@ class CertificateTests(SynchronousTestCase):
         key = ed25519.Ed25519PrivateKey.generate()
         builder = blank((-9, -1)).subject_name(called("a\x1b")).issuer_name(called("a\x1b"))
         certificate = builder.public_key(key.public_key()).sign(key, None)
-        self.assertEqual(certified_key(certificate), Identity(key).public_key)
+        self.assertEqual(certified_key(certificate), Identity(key).public_key.first)
 
     def test_keys_of_other_kinds(self) -> None:
         for key in (rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP256R1())):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import introduction, succession
-from securecom.identity import Identity, Name
+from securecom import introduction, statements, succession
+from securecom.identity import SECOND_KEY_BYTES, Identity, Name
 from securecom.introduction import Person
 from securecom.tests.support.contact_keys import OTHER_SERVER, SERVER
+from securecom.tests.support.second_keys import QuantumThief
 
 KEYS = {name: Identity.generate() for name in ("alice", "bob", "carol", "dave")}
 
@@ -58,3 +59,17 @@ class StatementTests(SynchronousTestCase):
             )
         }
         self.assertEqual(len(labels), 3)
+
+    # Promise T131
+    def test_a_first_key_alone_agrees_to_nothing(self) -> None:
+        """Somebody who has computed Carol's first key, with a second one of their own."""
+        alice, carol = person("alice"), person("carol")
+        thief = QuantumThief(KEYS["carol"])
+        said = introduction.consent(SERVER, alice, carol, Name("bob"))
+        forged = statements.signed(thief, said)
+        right = statements.signed(KEYS["carol"], said)
+        halved = right[:64] + forged[64:]
+        swapped = forged[:64] + right[64 : 64 + SECOND_KEY_BYTES] + forged[64 + SECOND_KEY_BYTES :]
+        for signature in (forged, halved, swapped, right[:64], b"", right + b"\0"):
+            self.assertFalse(introduction.has_agreed(SERVER, alice, carol, Name("bob"), signature))
+        self.assertTrue(introduction.has_agreed(SERVER, alice, carol, Name("bob"), right))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
@@ -9,13 +10,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits, refusals, vocabulary
 from securecom.errors import StateBusy
-from securecom.identity import Identity, Name, PublicKey
+from securecom.identity import SECOND_SIGNATURE_BYTES, Identity, Name, PublicKey
 from securecom.invitation import token_hash
 from securecom.server.database import GatheringPool
 from securecom.server.restraints import Rate
-from securecom.succession import Link, encode
+from securecom.succession import Link, NewKeyOffer, encode
 from securecom.tests.support.held_thread import HeldThread
 from securecom.tests.support.memory_server import NOW, ManualClient, MemoryServer, chatting, result
+from securecom.tests.support.second_keys import new_key_of
 
 ALICE, BOB = Name("alice"), Name("bob")
 
@@ -33,13 +35,11 @@ class NewKeyCase(SynchronousTestCase):
         facts = {"server": self.server.pin, "name": ALICE, "old": self.old, **lies}
         return Link.signed(**facts, new=new or self.new)
 
-    def ask(self, link: Link, client: ManualClient | None = None) -> Deferred[Any]:
-        return (client or self.alice).ask(
-            vocabulary.NewKey,
-            key=link.new,
-            old_signature=link.old_signature,
-            new_signature=link.new_signature,
-        )
+    def ask(
+        self, link: Link, client: ManualClient | None = None, new: Identity | None = None
+    ) -> Deferred[Any]:
+        signed = new_key_of(link, new or self.new, self.server.pin, ALICE)
+        return (client or self.alice).ask(vocabulary.NewKey, **signed)
 
     def renew(self) -> Link:
         link = self.link()
@@ -67,7 +67,7 @@ class NewKeyCase(SynchronousTestCase):
 
     def log_in(self, identity: Identity, takeover: bool = True) -> Deferred[Any]:
         self.again = ManualClient(self.server, identity)
-        return self.again.ask(vocabulary.LogIn, takeover=takeover)
+        return self.again.ask(vocabulary.LogIn, **self.again.login(takeover=takeover))
 
 
 class TakenTests(NewKeyCase):
@@ -150,10 +150,19 @@ class RefusedTests(NewKeyCase):
             self.link(name=BOB),
             self.link(old=mallory),
             self.link(new=self.old),
-            Link(self.old.public_key, self.new.public_key, bytes(64), self.link().new_signature),
-            Link(self.old.public_key, self.new.public_key, self.link().old_signature, bytes(64)),
+            replace(self.link(), old_signature=bytes(64)),
+            replace(self.link(), new_signature=bytes(64)),
+            replace(self.link(), old_second_signature=bytes(SECOND_SIGNATURE_BYTES)),
+            replace(self.link(), old_second_key=mallory.second_key),
         ):
             self.refused(self.ask(link), refusals.BadProof)
+
+    # Promise T128
+    def test_the_new_second_key_has_to_be_proved_too(self) -> None:
+        self.refused(self.ask(self.link(), new=Identity.generate()), refusals.BadProof)
+        signed = new_key_of(self.link(), self.new, self.server.pin, ALICE)
+        signed["new_second_signature"] = bytes(SECOND_SIGNATURE_BYTES)
+        self.refused(self.alice.ask(vocabulary.NewKey, **signed), refusals.BadProof)
 
     # Promise T64
     def test_somebody_elses_session_proves_nothing(self) -> None:
@@ -161,21 +170,23 @@ class RefusedTests(NewKeyCase):
         self.assertEqual(self.key(), self.old.public_key)
 
     def test_a_key_that_is_taken(self) -> None:
-        self.refused(self.ask(self.link(self.bob.identity)), refusals.KeyInUse)
+        bob = self.bob.identity
+        self.refused(self.ask(self.link(bob), new=bob), refusals.KeyInUse)
 
     def test_it_uncounts_itself_and_no_earlier_one(self) -> None:
         rate = Rate[Name](2, limits.NEW_KEY_WINDOW, self.server.reception.clock.seconds)
         self.server.reception.key_changes.rate = rate
         self.renew()
         taken = self.link(self.bob.identity, old=self.new)
-        self.failureResultOf(self.ask(taken), refusals.KeyInUse)
+        asked = self.ask(taken, new=self.bob.identity)
+        self.failureResultOf(asked, refusals.KeyInUse)
         self.assertEqual(rate.count(ALICE), 1)
 
     def test_a_key_that_signed_over(self) -> None:
         self.renew()
         self.wait(limits.NEW_KEY_WINDOW)
         back = self.link(self.old, old=self.new)
-        self.failureResultOf(self.ask(back), refusals.KeyInUse)
+        self.failureResultOf(self.ask(back, new=self.old), refusals.KeyInUse)
         self.assertEqual(self.key(), self.new.public_key)
 
     def test_in_a_request_or_chat(self) -> None:
@@ -201,7 +212,8 @@ class RefusedTests(NewKeyCase):
         self.renew()
 
     def test_what_came_to_nothing_does_not_count(self) -> None:
-        self.refused(self.ask(self.link(self.bob.identity)), refusals.KeyInUse)
+        bob = self.bob.identity
+        self.refused(self.ask(self.link(bob), new=bob), refusals.KeyInUse)
         self.renew()
 
     # Promise T95
@@ -210,16 +222,17 @@ class RefusedTests(NewKeyCase):
         taken, forged = self.link(self.bob.identity), self.link(server=bytes(32))
         for number in range(limits.NEW_KEY_TRIES):
             lie, why = [(taken, refusals.KeyInUse), (forged, refusals.BadProof)][number % 2]
-            self.refused(self.ask(lie), why)
-        self.patch(Link, "holds", lambda *_: self.fail("signatures were looked at"))
+            self.refused(self.ask(lie, new=self.bob.identity), why)
+        self.patch(NewKeyOffer, "holds", lambda *_: self.fail("signatures were looked at"))
         self.refused(self.ask(self.link()), refusals.TooManyRequests)
         again = ManualClient(self.server, self.old)
         again.log_in(takeover=True)
         self.refused(self.ask(self.link(), again), refusals.TooManyRequests)
 
     def test_tries_are_forgotten_in_time(self) -> None:
+        bob = self.bob.identity
         for _ in range(limits.NEW_KEY_TRIES):
-            self.refused(self.ask(self.link(self.bob.identity)), refusals.KeyInUse)
+            self.refused(self.ask(self.link(bob), new=bob), refusals.KeyInUse)
         self.wait(limits.NEW_KEY_WINDOW)
         self.renew()
 
@@ -238,8 +251,9 @@ class RefusedTests(NewKeyCase):
         lane = self.alice.standard.control
         small = PublicKey.__new__(PublicKey)
         object.__setattr__(small, "raw", bytes(32))
-        signatures = {"old_signature": bytes(64), "new_signature": bytes(64)}
-        lane.call(vocabulary.NewKey, key=small, **signatures).addErrback(lambda _: None)
+        object.__setattr__(small, "second", bytes(32))
+        signed = {**new_key_of(self.link(), self.new, self.server.pin, ALICE), "key": small}
+        lane.call(vocabulary.NewKey, **signed).addErrback(lambda _: None)
         self.network.pump()
         self.assertEqual(self.alice.said("goodbye"), ["violation"])
 
@@ -263,7 +277,8 @@ class UnderWayTests(NewKeyCase):
         asked = self.bob.ask(vocabulary.RequestChat, callee=ALICE)
         self.assertEqual((self.alice.said("offer"), self.alice.said("missed")), ([], [BOB]))
         self.failureResultOf(self.alice.ask(vocabulary.RequestChat, callee=BOB), refusals.Occupied)
-        self.failureResultOf(self.ask(self.link(Identity.generate())), refusals.Occupied)
+        other = Identity.generate()
+        self.failureResultOf(self.ask(self.link(other), new=other), refusals.Occupied)
         self.assertNoResult(renewing)
         self.settle()
         self.assertEqual(self.successResultOf(renewing), {})
@@ -278,7 +293,7 @@ class UnderWayTests(NewKeyCase):
         self.network.pump()
         self.settle()
         again = ManualClient(self.server, self.new)
-        logged_in = again.ask(vocabulary.LogIn, takeover=False)
+        logged_in = again.ask(vocabulary.LogIn, **again.login(takeover=False))
         self.settle()
         self.assertEqual(self.successResultOf(logged_in)["name"], "alice")
         again.ask(vocabulary.RequestChat, callee=BOB)

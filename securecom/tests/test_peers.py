@@ -148,7 +148,7 @@ class IdentityTests(TLSCase):
     def test_an_identity(self) -> None:
         identity = Identity.generate()
         _, server = self.show(identity.certificate, key=identity.private_key)
-        self.assertEqual(peers.peer_key(server.tls), identity.public_key)
+        self.assertEqual(peers.peer_key(server.tls), identity.public_key.first)
 
     def test_no_certificate(self) -> None:
         client, server = Plain(), self.ours()
@@ -172,7 +172,7 @@ class IdentityTests(TLSCase):
     def test_a_certificate_that_came_along_for_nothing_is_not_looked_at(self) -> None:
         identity, ca = Identity.generate(), Authority().certificate
         _, server = self.show(identity.certificate, ca, key=identity.private_key)
-        self.assertEqual(peers.peer_key(server.tls), identity.public_key)
+        self.assertEqual(peers.peer_key(server.tls), identity.public_key.first)
 
     def test_a_bad_signature(self) -> None:
         identity = Identity.generate()

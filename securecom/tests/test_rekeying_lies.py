@@ -13,7 +13,7 @@ from securecom import framing, limits, peers, refusals, tls, vocabulary
 from securecom.client.chat.agreement import Role
 from securecom.client.chat.epochs import Epoch
 from securecom.errors import NotRekeyed, PeerKeyChanged, ProofRefused, TLSRefused, WireError
-from securecom.identity import Identity
+from securecom.identity import Identity, SecondKey
 from securecom.tests.support.chat_pair import End, Pair
 from securecom.tests.support.rekeying_pair import (
     RECORDS,
@@ -27,6 +27,7 @@ from securecom.tests.support.rekeying_pair import (
     honest,
 )
 from securecom.tests.support.scripted_server import outcome
+from securecom.tests.support.second_keys import UNPROVED
 
 APPLICATION_DATA = 23
 
@@ -368,13 +369,15 @@ class OutOfTurnTests(RekeyCase):
         self.assertIsInstance(self.bob.error, WireError)
 
     def test_a_hello_without_a_rekey(self) -> None:
-        (refusal,) = self.send(self.alice, vocabulary.Hello, proof=b"x" * 32)
+        (refusal,) = self.send(self.alice, vocabulary.Hello, proof=b"x" * 32, **UNPROVED)
         self.assertIsInstance(refusal, refusals.BadProof)
         self.check_cut(ProofRefused, self.bob)
 
     def test_a_hello_before_the_handshake_is_done(self) -> None:
         relay = self.in_the_midst(1)
-        came = outcome(self.alice.session.control.call(vocabulary.Hello, proof=b"x" * 32))
+        came = outcome(
+            self.alice.session.control.call(vocabulary.Hello, proof=b"x" * 32, **UNPROVED)
+        )
         self.finish(relay)
         self.assertIsInstance(came[0], refusals.BadProof)
         self.check_cut(ProofRefused, self.bob)
@@ -402,7 +405,7 @@ class OutOfTurnTests(RekeyCase):
         self.assertIn("nobody switched to", str(self.bob.error))
 
     def test_a_refusal_of_our_hello(self) -> None:
-        def refuse(proof: bytes) -> None:
+        def refuse(proof: bytes, second_key: SecondKey, signature: bytes) -> None:
             raise ProofRefused("a trial")
 
         self.bob.session._rekeying.hello = refuse  # type: ignore[method-assign]

@@ -18,7 +18,7 @@ import securecom.server
 from securecom import limits, refusals, vocabulary
 from securecom.identity import Identity, Name
 from securecom.server.remembered import NOT_SHOWN
-from securecom.succession import Link
+from securecom.succession import new_key_arguments
 from securecom.tests.support.held_in_memory import Holding, held, is_in
 from securecom.tests.support.memory_server import ManualClient, MemoryServer, chatting
 from securecom.tests.support.my_data_case import MyDataCase
@@ -122,6 +122,7 @@ PASSING = frozenset(
         "Aside._waiting",
         "Dialler._dialling",
         "KeyChanges._under_way",
+        "Reception.server",
         "Reception.turns",
         "ChatRequest.crossing_seconds",
         "Session._offers",
@@ -213,9 +214,10 @@ class FullServer:
         dave.done(dave.ask(vocabulary.SetAvailability, **lease))
 
     def renew(self, client: ManualClient, name: str) -> None:
-        link = Link.signed(self.server.pin, Name(name), client.identity, Identity.generate())
-        signatures = {"old_signature": link.old_signature, "new_signature": link.new_signature}
-        client.done(client.ask(vocabulary.NewKey, key=link.new, **signatures))
+        signed = new_key_arguments(
+            self.server.pin, Name(name), client.identity, Identity.generate()
+        )
+        client.done(client.ask(vocabulary.NewKey, **signed))
 
     @staticmethod
     def refuse(caller: ManualClient, callee: ManualClient, name: str) -> None:

@@ -28,7 +28,7 @@ from securecom.errors import (
     ServerInTrouble,
 )
 from securecom.server.session import Session
-from securecom.succession import Link
+from securecom.succession import NewKeyOffer
 from securecom.tests.support.memory_server import result
 from securecom.tests.support.rotation_case import ALICE, RotationCase
 
@@ -65,7 +65,7 @@ class InterruptedTests(RotationCase):
     def before_the_server(self) -> None:
         """The line is lost on the way there."""
 
-        def lose(session: Session, link: Link) -> Deferred[None]:
+        def lose(session: Session, offer: NewKeyOffer) -> Deferred[None]:
             session.leg.fault(ConnectionWasLost("cut"))
             return Deferred()
 
@@ -76,8 +76,8 @@ class InterruptedTests(RotationCase):
         """The server has the new key, and the line is lost on the way back."""
         change = self.session._change_key
 
-        def lose(session: Session, link: Link) -> Deferred[None]:
-            result(change(session, link))
+        def lose(session: Session, offer: NewKeyOffer) -> Deferred[None]:
+            result(change(session, offer))
             session.leg.fault(ConnectionWasLost("cut"))
             return Deferred()
 
@@ -88,9 +88,9 @@ class InterruptedTests(RotationCase):
         """The server's disk fails, before or after the new key was on it."""
         change = self.session._change_key
 
-        def fail(session: Session, link: Link) -> Deferred[None]:
+        def fail(session: Session, offer: NewKeyOffer) -> Deferred[None]:
             if has_it:
-                result(change(session, link))
+                result(change(session, offer))
             raise refusals.ServerTrouble
 
         self.session._change_key = fail

@@ -211,7 +211,7 @@ class StopTests(ServiceCase):
         found: Deferred[Any] = Deferred()
         self.patch(self.registry, "user_by_key", lambda _: found)
         client = ManualClient(self, identity)  # type: ignore[arg-type]
-        asked = client.ask(vocabulary.LogIn, takeover=False)
+        asked = client.ask(vocabulary.LogIn, **client.login(takeover=False))
         self.successResultOf(server.stopService())
         found.callback(user)
         self.network.pump()

@@ -9,13 +9,14 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import framing, limits, refusals, tls, vocabulary
+from securecom import framing, limits, peers, refusals, tls, vocabulary
 from securecom.errors import StateBusy
 from securecom.identity import Identity, Name, PublicKey
 from securecom.invitation import token_hash
 from securecom.server.database import in_memory
 from securecom.server.registry import User
 from securecom.tests.support.memory_server import NOW, ManualClient, ManualConnection, MemoryServer
+from securecom.tests.support.second_keys import UNPROVED
 
 TOKEN = b"t" * limits.TOKEN_BYTES
 
@@ -115,7 +116,7 @@ class LogInTests(SynchronousTestCase):
         for command, arguments in (
             (vocabulary.ListAvailable, {"after": b"", "text": b""}),
             (vocabulary.RequestChat, {"callee": Name("bob")}),
-            (vocabulary.Enrol, {"token": TOKEN}),
+            (vocabulary.Enrol, {"token": TOKEN, **UNPROVED}),
         ):
             client = ManualClient(self.server, identity)
             self.failureResultOf(client.ask(command, **arguments), ConnectionLost)
@@ -143,7 +144,7 @@ class LogInTests(SynchronousTestCase):
         found = self.successResultOf(self.server.registry.user(Name("alice")))
         slow: Deferred[Any] = Deferred()
         self.patch(self.server.registry, "user_by_key", lambda _: slow)
-        client.ask(vocabulary.LogIn, takeover=False).addErrback(lambda _: None)
+        client.ask(vocabulary.LogIn, **client.login(takeover=False)).addErrback(lambda _: None)
         client.standard_wire.cut()
         self.server.network.pump()
         slow.callback(found)
@@ -161,7 +162,9 @@ class EnrolmentTests(SynchronousTestCase):
     def enrol(self, token: bytes = TOKEN, identity: Identity | None = None) -> Any:
         """Enrol on a fresh connection."""
         self.connection = self.connect(identity or self.identity)
-        answer = self.connection.control.call(vocabulary.Enrol, token=token)
+        someone, connection = identity or self.identity, self.connection
+        proof = peers.signed_for_server(connection.tls, self.server.pin, someone, peers.ENROL)
+        answer = connection.control.call(vocabulary.Enrol, token=token, **proof)
         self.server.network.pump()
         return answer
 
@@ -194,14 +197,14 @@ class EnrolmentTests(SynchronousTestCase):
     def test_one_guess_a_connection(self) -> None:
         """Whoever guesses tokens pays a handshake for each."""
         self.failureResultOf(self.enrol(b"x"), refusals.BadInvitation)
-        second = self.connection.control.call(vocabulary.Enrol, token=TOKEN)
+        second = self.connection.control.call(vocabulary.Enrol, token=TOKEN, **UNPROVED)
         self.server.network.pump()
         self.failureResultOf(second)
 
     def test_nothing_else_on_this_alpn(self) -> None:
         """A registered key that comes to enrol cannot log in here: ALPN is a boundary."""
         connection = self.connect(self.server.enrolled("bob"))
-        answer = connection.control.call(vocabulary.LogIn, takeover=False)
+        answer = connection.control.call(vocabulary.LogIn, takeover=False, **UNPROVED)
         self.server.network.pump()
         self.failureResultOf(answer)
 
@@ -267,7 +270,7 @@ class SessionTests(SynchronousTestCase):
     def test_command_of_another_channel(self) -> None:
         """Only the phase's own commands exist."""
         client = self.server.client("alice")
-        self.failureResultOf(client.ask(vocabulary.Hello, proof=bytes(32)))
+        self.failureResultOf(client.ask(vocabulary.Hello, proof=bytes(32), **UNPROVED))
         self.assertEqual(client.said("goodbye"), ["violation"])
 
     def test_malformed_frames_end_the_session(self) -> None:

@@ -60,18 +60,21 @@ class LastDefenceTests(RegistryFileCase):
     def setUp(self) -> None:
         super().setUp()
         self.key = new_key().raw
-        self.connect().execute("INSERT INTO users VALUES ('alice', ?, 0, 1.0)", (self.key,))
+        self.connect().execute("INSERT INTO users VALUES ('alice', ?, 0, 1.0, NULL)", (self.key,))
 
     def test_a_key_twice(self) -> None:
-        self.refused("INSERT INTO users VALUES ('bob', ?, 0, 1.0)", self.key)
+        self.refused("INSERT INTO users VALUES ('bob', ?, 0, 1.0, NULL)", self.key)
 
     def test_a_name_twice(self) -> None:
-        self.refused("INSERT INTO users VALUES ('alice', ?, 0, 1.0)", new_key().raw)
+        self.refused("INSERT INTO users VALUES ('alice', ?, 0, 1.0, NULL)", new_key().raw)
 
     def test_values_of_another_shape(self) -> None:
-        self.refused("INSERT INTO users VALUES ('bob', ?, 0, 1.0)", b"short")
-        self.refused("INSERT INTO users VALUES ('bob', NULL, 2, 1.0)")
-        self.refused("INSERT INTO users VALUES ('bob', 'a text of thirty-two characters.', 0, 1.0)")
+        self.refused("INSERT INTO users VALUES ('bob', ?, 0, 1.0, NULL)", b"short")
+        self.refused("INSERT INTO users VALUES ('bob', NULL, 2, 1.0, NULL)")
+        text = "a text of thirty-two characters."
+        self.refused("INSERT INTO users VALUES ('bob', ?, 0, 1.0, NULL)", text)
+        self.refused("INSERT INTO users VALUES ('bob', NULL, 0, 1.0, ?)", text)
+        self.refused("INSERT INTO users VALUES ('bob', NULL, 0, 1.0, ?)", b"short")
         self.refused("INSERT INTO invitations VALUES (1, 'bob', ?, 1.0)", b"short")
 
     def test_a_token_twice(self) -> None:
@@ -85,7 +88,7 @@ class LastDefenceTests(RegistryFileCase):
         self.refused("INSERT INTO blocks VALUES ('alice', 'bob')")
 
     def test_a_succession_of_nobody_of_another_shape_or_twice(self) -> None:
-        insert = "INSERT INTO successions VALUES (?, ?, ?, ?, ?, ?)"
+        insert = "INSERT INTO successions VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, NULL)"
         old, new, signature = new_key().raw, new_key().raw, bytes(64)
         self.refused(insert, "nobody", 1, old, new, signature, signature)
         self.refused(insert, "alice", 1, b"short", new, signature, signature)
@@ -98,7 +101,7 @@ class LastDefenceTests(RegistryFileCase):
         self.refused(insert, "alice", 1, new_key().raw, new_key().raw, signature, signature)
 
     def test_a_link_with_an_invalid_key(self) -> None:
-        insert = "INSERT INTO successions VALUES ('alice', 1, ?, ?, ?, ?)"
+        insert = "INSERT INTO successions VALUES ('alice', 1, ?, ?, ?, ?, NULL, NULL, NULL)"
         values = (bytes(32), self.key, bytes(64), bytes(64))
         self.connect().execute(insert, values)
         found = self.open().successions(ALICE, PublicKey(self.key))
@@ -193,7 +196,7 @@ class DamagedTests(RegistryFileCase):
 
     def test_rows_that_the_tables_forbid(self) -> None:
         connection = self.connect()
-        connection.execute("INSERT INTO users VALUES ('bob', NULL, 0, 1.0)")
+        connection.execute("INSERT INTO users VALUES ('bob', NULL, 0, 1.0, NULL)")
         connection.execute("PRAGMA writable_schema = ON")
         connection.execute(
             "UPDATE sqlite_schema SET sql = replace(sql, 'IN (0, 1)', 'IN (1, 2)') "

@@ -152,7 +152,8 @@ class SharingTests(RegistryFileCase):
                 lambda: told.append(outcome(other.reset_key(ALICE))),
             )
             self.assertEqual(written, [link])
-            self.connect().execute("UPDATE users SET key = ?", (old.public_key.raw,))
+            key = old.public_key
+            self.connect().execute("UPDATE users SET key = ?, second = ?", (key.raw, key.second))
             self.connect().execute("DELETE FROM successions")
         self.assertEqual(told, [StateBusy] * (SUCCEED_STATEMENTS - 1))
 

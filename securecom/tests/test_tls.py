@@ -16,7 +16,13 @@ from securecom.tests.support.joined_connections import Plain, PlainTLS, Recorder
 from securecom.tests.support.server_certificates import Authority
 from securecom.tests.support.tls_case import TLSCase
 
-EXPORTERS = (peers.session_id, peers.request_key, peers.request_binding, peers.chat_binding)
+EXPORTERS = (
+    peers.session_id,
+    peers.request_key,
+    peers.login_binding,
+    peers.request_binding,
+    peers.chat_binding,
+)
 
 
 class GoodHandshakeTests(TLSCase):
@@ -24,14 +30,14 @@ class GoodHandshakeTests(TLSCase):
         client, server = self.ours(), self.ours()
         self.meet(client, self.client_tls(), server, self.server_tls())
         self.assertEqual((client.protocols, server.protocols), ([tls.ALPN_STANDARD],) * 2)
-        self.assertEqual(peers.peer_key(server.tls), self.identity.public_key)
+        self.assertEqual(peers.peer_key(server.tls), self.identity.public_key.first)
 
     def test_enrolment_is_the_same_port(self) -> None:
         client, server = self.ours(), self.ours()
         client_tls = tls.enrol_client(self.identity, self.pin)
         self.meet(client, client_tls, server, self.server_tls())
         self.assertEqual((client.protocols, server.protocols), ([tls.ALPN_ENROL],) * 2)
-        self.assertEqual(peers.peer_key(server.tls), self.identity.public_key)
+        self.assertEqual(peers.peer_key(server.tls), self.identity.public_key.first)
 
     def test_request_channel_needs_no_certificate_of_the_client(self) -> None:
         client, server = self.ours(), self.ours()
@@ -46,8 +52,8 @@ class GoodHandshakeTests(TLSCase):
         here_tls = tls.chat_end(caller, callee.public_key)
         self.meet(here, here_tls, there, tls.chat_end(callee, caller.public_key))
         self.assertEqual((here.protocols, there.protocols), ([tls.ALPN_CHAT],) * 2)
-        self.assertEqual(peers.peer_key(here.tls), callee.public_key)
-        self.assertEqual(peers.peer_key(there.tls), caller.public_key)
+        self.assertEqual(peers.peer_key(here.tls), callee.public_key.first)
+        self.assertEqual(peers.peer_key(there.tls), caller.public_key.first)
 
     def test_of_two_offers_the_server_prefers_its_first(self) -> None:
         offers = (tls.ALPN_ENROL, tls.ALPN_STANDARD)
@@ -72,7 +78,7 @@ class ResumptionTests(TLSCase):
             self.assertTrue(client.received)
             assert client_tls.last is not None
             self.assertFalse(session_reused(client_tls.last))
-            self.assertEqual(peers.peer_key(server.tls), own.public_key)
+            self.assertEqual(peers.peer_key(server.tls), own.public_key.first)
             client_tls.session = client_tls.last.get_session()
             self.assertIsNotNone(client_tls.session)
 
@@ -127,14 +133,14 @@ class ExporterTests(TLSCase):
 
     def test_lengths(self) -> None:
         here, _ = self.handles()
-        self.assertEqual([len(exporter(here)) for exporter in EXPORTERS], [16, 32, 32, 32])
+        self.assertEqual([len(exporter(here)) for exporter in EXPORTERS], [16, 32, 32, 32, 32])
 
     def test_labels(self) -> None:
         here, _ = self.handles()
-        prefix = b"EXPERIMENTAL-SecureCom/1 "
+        prefix = b"EXPERIMENTAL-SecureCom/2 "
         for exporter, label in zip(
             EXPORTERS,
-            (b"session-id", b"request-key", b"request-binding", b"chat-binding"),
+            (b"session-id", b"request-key", b"login-binding", b"request-binding", b"chat-binding"),
             strict=True,
         ):
             value = exporter(here)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from cryptography import x509
@@ -25,7 +26,9 @@ from securecom import (
 from securecom.client.chat.agreement import Agreement, ChatTerms, Role
 from securecom.errors import BadArgument, BadKey, BadLink, BadName, WireError
 from securecom.identity import (
+    SECOND_KEY_BYTES,
     SECOND_KEY_LABEL,
+    SECOND_SIGNATURE_BYTES,
     Identity,
     Name,
     PublicKey,
@@ -37,7 +40,16 @@ from securecom.introduction import Person
 from securecom.invitation import Host, Invitation, token_hash
 from securecom.retirement import RetirementSecret
 from securecom.safety_number import in_groups, safety_number
-from securecom.succession import Link, encode, leads, statement
+from securecom.succession import (
+    LINK_BYTES,
+    NEW_KEY,
+    OLD_KEY,
+    Link,
+    decode,
+    encode,
+    leads,
+    statement,
+)
 from securecom.tests.support.control_pair import Side
 from securecom.tests.support.document_case import DOCS
 from securecom.vocabulary import Fact, FactsArgument
@@ -86,6 +98,8 @@ class VectorTests(SynchronousTestCase):
             identity = Identity(Ed25519PrivateKey.from_private_bytes(_hex(one["seed"])))
             key = identity.public_key
             self.assertEqual(key.raw.hex(), one["public"])
+            self.assertEqual(key.encoded.hex(), one["both"])
+            self.assertEqual(key.first.fingerprint, one["first_fingerprint"])
             self.assertEqual(key.to_openssh(), one["openssh"])
             self.assertEqual(key.fingerprint, one["fingerprint"])
 
@@ -189,8 +203,8 @@ class VectorTests(SynchronousTestCase):
 
     def test_hello(self) -> None:
         one = self.vectors["hello"]
-        caller = Name(one["caller"]), PublicKey(_hex(one["caller_key"]))
-        callee = Name(one["callee"]), PublicKey(_hex(one["callee_key"]))
+        caller = Name(one["caller"]), PublicKey.of_both(_hex(one["caller_key"]))
+        callee = Name(one["callee"]), PublicKey.of_both(_hex(one["callee_key"]))
         server, chat, binding = (_hex(one[key]) for key in ("server", "chat", "chat_binding"))
         for agreement in (
             Agreement(server, chat, "caller", *caller, *callee),
@@ -198,12 +212,14 @@ class VectorTests(SynchronousTestCase):
         ):
             self.assertEqual(agreement.hello(binding, "caller").hex(), one["callers_proof"])
             self.assertEqual(agreement.hello(binding, "callee").hex(), one["callees_proof"])
+            for role in ROLES:
+                self.check_signed(one, role, agreement.hello_said(binding, role), peers.HELLO)
 
     def test_rekey_hello(self) -> None:
         """The people and the chat of `hello`."""
         one, again = self.vectors["hello"], self.vectors["rekey_hello"]
-        caller = Name(one["caller"]), PublicKey(_hex(one["caller_key"]))
-        callee = Name(one["callee"]), PublicKey(_hex(one["callee_key"]))
+        caller = Name(one["caller"]), PublicKey.of_both(_hex(one["caller_key"]))
+        callee = Name(one["callee"]), PublicKey.of_both(_hex(one["callee_key"]))
         server, chat = _hex(one["server"]), _hex(one["chat"])
         made = _hex(again["chat_rekey"]), again["epoch"], _hex(again["chat_binding"])
         for agreement in (
@@ -214,6 +230,29 @@ class VectorTests(SynchronousTestCase):
             callees = agreement.rekey_hello(*made, "callee")
             self.assertEqual(callers.hex(), again["callers_proof"])
             self.assertEqual(callees.hex(), again["callees_proof"])
+            for role in ROLES:
+                self.check_signed(again, role, agreement.rekey_said(*made[1:], role), peers.REKEY)
+
+    def check_signed(self, told: dict[str, Any], role: Role, said: bytes, purpose: bytes) -> None:
+        """What the one in this role signs with the second key, and that it is good."""
+        self.assertEqual(said.hex(), told[f"{role}s_said"])
+        self.assertEqual(purpose.decode(), told["purpose"])
+        person = "alice" if role == "caller" else "bob"
+        secret = Ed25519PrivateKey.from_private_bytes(_hex(self.vectors["keys"][person]["seed"]))
+        signature = _hex(told[f"{role}s_signature"])
+        self.assertTrue(Identity(secret).second_key.has_signed(signature, said, purpose))
+
+    def test_second_key_proofs(self) -> None:
+        """What a client signs for a server."""
+        told = self.vectors["second_key_proofs"]
+        identity = Identity(Ed25519PrivateKey.from_private_bytes(_hex(told["seed"])))
+        tls: Any = Exporting(_hex(told["login_binding"]))
+        said = peers.said_to_server(tls, _hex(told["server"]), identity.public_key.raw)
+        self.assertEqual(said.hex(), told["said"])
+        for word, purpose in (("log_in", peers.LOG_IN), ("enrol", peers.ENROL)):
+            self.assertEqual(told[word]["purpose"].encode(), purpose)
+            signature = _hex(told[word]["signature"])
+            self.assertTrue(identity.second_key.has_signed(signature, said, purpose))
 
     def test_timed_hello(self) -> None:
         self.check_span(self.vectors["timed_hello"])
@@ -224,8 +263,8 @@ class VectorTests(SynchronousTestCase):
     def check_span(self, told: dict[str, Any]) -> None:
         """The people, the chat and the bindings of the two above."""
         one, again = self.vectors["hello"], self.vectors["rekey_hello"]
-        caller = Name(one["caller"]), PublicKey(_hex(one["caller_key"]))
-        callee = Name(one["callee"]), PublicKey(_hex(one["callee_key"]))
+        caller = Name(one["caller"]), PublicKey.of_both(_hex(one["caller_key"]))
+        callee = Name(one["callee"]), PublicKey.of_both(_hex(one["callee_key"]))
         server, chat, terms = _hex(one["server"]), _hex(one["chat"]), ChatTerms(tuple(told["span"]))
         rekey = _hex(again["chat_rekey"]), again["epoch"], _hex(again["chat_binding"])
         for agreement in (
@@ -242,7 +281,7 @@ class VectorTests(SynchronousTestCase):
     def test_safety_numbers(self) -> None:
         for one in self.vectors["safety_numbers"]:
             pairs = [
-                (Name(pair["name"]), PublicKey(_hex(pair["key"])))
+                (Name(pair["name"]), PublicKey.of_both(_hex(pair["key"])))
                 for pair in (one["one"], one["other"])
             ]
             for order in (pairs, pairs[::-1]):
@@ -251,8 +290,8 @@ class VectorTests(SynchronousTestCase):
     # Promise C100
     def test_spoken_words(self) -> None:
         one, told = self.vectors["hello"], self.vectors["spoken_words"]
-        caller = Name(one["caller"]), PublicKey(_hex(one["caller_key"]))
-        callee = Name(one["callee"]), PublicKey(_hex(one["callee_key"]))
+        caller = Name(one["caller"]), PublicKey.of_both(_hex(one["caller_key"]))
+        callee = Name(one["callee"]), PublicKey.of_both(_hex(one["callee_key"]))
         server, chat, binding = (_hex(one[key]) for key in ("server", "chat", "chat_binding"))
         context = Agreement(server, chat, "caller", *caller, *callee).words_context(binding)
         self.assertEqual(context.hex(), told["context"])
@@ -285,6 +324,7 @@ class VectorTests(SynchronousTestCase):
             (introducer.key, vouching, told["vouching_signature"]),
         ):
             self.assertTrue(statements.has_signed(key, said, _hex(signature)))
+            self.assertFalse(statements.has_signed(key.first, said, _hex(signature)))
             self.assertFalse(statements.has_signed(receiver.key, said, _hex(signature)))
 
     def test_retirements(self) -> None:
@@ -301,6 +341,7 @@ class VectorTests(SynchronousTestCase):
         for words in told["refused"]:
             self.assertRaises(BadArgument, RetirementSecret.from_words, words)
 
+    # Promise T131
     def test_successions(self) -> None:
         one = self.vectors["successions"]
         server, name, links = _hex(one["server"]), Name(one["name"]), []
@@ -310,15 +351,36 @@ class VectorTests(SynchronousTestCase):
             link = Link.signed(server, name, old, new)
             said = statement(server, name, link.old, link.new)
             self.assertEqual(said.hex(), told["statement"])
-            made = link.old.raw, link.new.raw, link.old_signature, link.new_signature
+            made = link.old.encoded, link.new.encoded, link.old_signature, link.new_signature
             fields = ("old", "new", "old_signature", "new_signature")
             self.assertEqual([part.hex() for part in made], [told[field] for field in fields])
-            links.append(link)
+            signature = _hex(told["old_second_signature"])  # no two are alike
+            links.append(replace(link, old_second_signature=signature))
+            self.assertTrue(links[-1].holds(server, name))
+            both = (
+                (link.old_second_key, signature, OLD_KEY, "old"),
+                (
+                    new.second_key,
+                    _hex(told["new_second_signature"]),
+                    NEW_KEY,
+                    "new",
+                ),
+            )
+            for key, signature, purpose, whose in both:
+                assert key is not None
+                self.assertEqual(key.raw.hex(), told[f"{whose}_second_key"])
+                self.assertEqual(one["purposes"][whose].encode(), purpose)
+                self.assertTrue(key.has_signed(signature, said, purpose))
         self.assertEqual(encode(links).hex(), one["chain"])
         for good in one["leads"]:
             self.assertTrue(_leads({**one, **good}))
         for bad in one["refused"]:
             self.assertFalse(_leads(bad), bad["why"])
+        told = one["first_keys_link"]
+        (link,) = decode(_hex(told["encoded"]))
+        self.assertTrue(link.holds(server, name))
+        self.assertEqual(link.encoded().hex(), told["encoded"])
+        self.assertEqual(statement(server, name, link.old, link.new).hex(), told["statement"])
 
     def test_exporters(self) -> None:
         made = {
@@ -327,6 +389,7 @@ class VectorTests(SynchronousTestCase):
                 Exported,
                 (
                     peers.session_id,
+                    peers.login_binding,
                     peers.request_key,
                     peers.request_binding,
                     peers.chat_binding,
@@ -360,22 +423,36 @@ class VectorTests(SynchronousTestCase):
 
 
 def _leads(told: dict[str, str]) -> bool:
-    known, offered = PublicKey(_hex(told["from"])), PublicKey(_hex(told["to"]))
+    known, offered = _one_or_both(told["from"]), _one_or_both(told["to"])
     return leads(_hex(told["chain"]), _hex(told["server"]), Name(told["name"]), known, offered)
+
+
+def _one_or_both(text: str) -> PublicKey:
+    """A first key alone, or with its second one's digest."""
+    encoded = _hex(text)
+    return PublicKey(encoded[:32], encoded[32:] or None)
 
 
 def _on_the_wire(value: bool | int | str) -> bytes:
     """A JSON value as an argument's bytes: hexadecimal where it is so long."""
     text = str(value)
-    return (
-        _hex(text)
-        if len(text) in (32, 64, 128, 384) and set(text) <= set("0123456789abcdef")
-        else text.encode()
-    )
+    sizes = (16, 32, 64, SECOND_KEY_BYTES, SECOND_SIGNATURE_BYTES, LINK_BYTES)
+    is_hex = len(text) / 2 in sizes and set(text) <= set("0123456789abcdef")
+    return _hex(text) if is_hex else text.encode()
 
 
 def _quiet(call: Deferred[Any]) -> None:
     call.addErrback(lambda _: None)
+
+
+class Exporting:
+    """A TLS connection that exports this."""
+
+    def __init__(self, binding: bytes) -> None:
+        self._binding = binding
+
+    def export_keying_material(self, label: bytes, length: int, context: bytes) -> bytes:
+        return self._binding
 
 
 class Exported:

@@ -14,6 +14,8 @@ from securecom.errors import WireError
 from securecom.identity import Identity, Name
 from securecom.tests.support.every_command import COMMANDS, REFUSALS, longest
 from securecom.vocabulary import (
+    IN_CHATS,
+    SENT_BY_SERVER,
     Fact,
     FactsArgument,
     FixedBytes,
@@ -59,9 +61,10 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_keys(self) -> None:
         key = Identity.generate().public_key
-        self.assert_round_trip(KeyArgument(), key, key.raw)
+        self.assert_round_trip(KeyArgument(), key, key.encoded)
         neutral = (1).to_bytes(32, "little")
-        self.assert_refused(KeyArgument(), b"", key.raw[:-1], key.raw + b"\0", neutral, bytes(32))
+        wrong = (b"", key.raw, key.encoded[:-1], key.encoded + b"\0", neutral + key.raw, bytes(64))
+        self.assert_refused(KeyArgument(), *wrong)
 
     def test_bytes_of_one_length(self) -> None:
         self.assert_round_trip(FixedBytes(3), b"a\0b", b"a\0b")
@@ -131,9 +134,12 @@ class VocabularyTests(SynchronousTestCase):
             said[amp.COMMAND], said[amp.ASK] = command.commandName, b"f" * limits.MAX_TAG
             told = command.makeResponse(answered, None)
             told[amp.ANSWER] = b"f" * limits.MAX_TAG
-            for box in (said, told):
+            most = [limits.MAX_BODY, limits.MAX_BODY]
+            if command.pace is not IN_CHATS:
+                most[command.pace is not SENT_BY_SERVER] = limits.MAX_SERVER_BODY
+            for box, allowed in zip((said, told), most, strict=True):
                 size = len(box.serialize()) + limits.CHAT_PADDING
-                self.assertLessEqual(size, limits.MAX_BODY, command)
+                self.assertLessEqual(size, allowed, command)
 
     def test_what_wants_no_answer_has_none(self) -> None:
         for command in COMMANDS:

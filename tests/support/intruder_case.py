@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from securecom import tls, vocabulary
+from securecom import peers, tls, vocabulary
 from securecom.identity import Identity
 from tests.support.intermediaries import Modified, Stranger, connect, identity_of, soon
 from tests.support.programs import Server
@@ -28,10 +28,12 @@ class IntruderCase(SystemCase):
     async def modified(self, server: Server, name: str) -> Modified:
         """A client that is logged in and may do anything."""
         client: Modified = self.ends(Modified(tls.ALPN_STANDARD))
-        options = tls.standard_client(self.identity(name), self.pin)
+        identity = self.identity(name)
+        options = tls.standard_client(identity, self.pin)
         await connect(client, server.standard, options)
         await soon(client.ready)
-        welcome = await soon(client.control.call(vocabulary.LogIn, takeover=False))
+        proof = peers.signed_for_server(client.tls, self.pin, identity, peers.LOG_IN)
+        welcome = await soon(client.control.call(vocabulary.LogIn, takeover=False, **proof))
         self.assertEqual(welcome["name"], name)
         return client
 

@@ -12,7 +12,7 @@ from twisted.protocols import amp
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
-from securecom import limits, tls, vocabulary
+from securecom import limits, peers, tls, vocabulary
 from securecom.client.channels.reaching import cannot_reach
 from securecom.client.denials import denied
 from securecom.connection import Connection
@@ -27,13 +27,13 @@ def enrol(
     clock: IReactorTime,
     where: str = "the server",
 ) -> Deferred[Name]:
-    """Register our key under the name that the invitation is for.
+    """Register our keys under the name that the invitation is for.
 
     :param server: the server's id (32 bytes); another server gets neither key nor token.
     :param where: `host:port`, for people to read.
     :raises InvitationRefused, LoginRefused, ServerMismatch, CannotReach: through the Deferred.
     """
-    enrolment = Enrolment(token, clock)
+    enrolment = Enrolment(identity, server, token, clock)
     options = tls.enrol_client(identity, server)
     factory = TLSMemoryBIOFactory(options, True, _Only(enrolment), clock)
     connected = endpoint.connect(factory)
@@ -48,9 +48,11 @@ class Enrolment(Connection, amp.CommandLocator):
     alpn: ClassVar[frozenset[bytes]] = frozenset({tls.ALPN_ENROL})
     awaits: ClassVar[str] = "the enrolment"
 
-    def __init__(self, token: bytes, clock: IReactorTime) -> None:
+    def __init__(
+        self, identity: Identity, server: bytes, token: bytes, clock: IReactorTime
+    ) -> None:
         super().__init__(clock, limits.LOGIN_PATIENCE)
-        self._token = token
+        self._identity, self._server, self._token = identity, server, token
         #: Fires when the connection is over, with what came of it.
         self.name: Deferred[Name] = Deferred()
         self._outcome: Name | Failure | None = None
@@ -61,7 +63,8 @@ class Enrolment(Connection, amp.CommandLocator):
 
     def secured(self, alpn: bytes) -> None:
         """TLS stands, and it is the pinned server: spend the invitation."""
-        answer = self.control.call(vocabulary.Enrol, token=self._token)
+        proof = peers.signed_for_server(self.tls, self._server, self._identity, peers.ENROL)
+        answer = self.control.call(vocabulary.Enrol, token=self._token, **proof)
         answer.addCallbacks(self._enrolled, self._refused)
 
     def _enrolled(self, answer: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
-from securecom import peers, tls, vocabulary
+from securecom import limits, peers, tls, vocabulary
 from securecom.client.channels.standard_channel import Login
 from securecom.client.chat.agreement import ChatTerms
 from securecom.client.coordination.coordinator import Coordinator
@@ -31,6 +31,7 @@ class RequestChannel(Connection, amp.CommandLocator):
     :param lost: called once, when the channel is over.
     """
 
+    most_read: ClassVar[int] = limits.MAX_SERVER_BODY
     alpn: ClassVar[frozenset[bytes]] = frozenset({tls.ALPN_REQUEST})
     awaits: ClassVar[str] = "the proof of the session"
 

@@ -17,7 +17,7 @@ from securecom.client.chat.stream import Stream
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.connection import Connection, Liveness
 from securecom.errors import ConnectionWasLost, PeerSilent
-from securecom.identity import Name
+from securecom.identity import Identity, Name
 
 
 @dataclass(frozen=True)
@@ -42,24 +42,29 @@ class StandardChannel(Connection, amp.CommandLocator):
     """Our end.
 
     :param coordinator: knows whether we agreed to a chat that the server opens.
+    :param identity: ours, as the handshake shows it.
+    :param server: the server's id (32 bytes).
     :param takeover: end a session that this key already has.
     :param lost: called once, when the channel is over.
     """
 
     lanes: ClassVar[frozenset[int]] = frozenset({framing.CONTROL, framing.CHAT})
+    most_read: ClassVar[int] = limits.MAX_SERVER_BODY
     alpn: ClassVar[frozenset[bytes]] = frozenset({tls.ALPN_STANDARD})
     patience: ClassVar[float] = limits.CLIENT_PATIENCE
 
     def __init__(
         self,
         coordinator: Coordinator,
+        identity: Identity,
+        server: bytes,
         takeover: bool,
         clock: IReactorTime,
         lost: Callable[[StandardChannel], None],
     ) -> None:
         super().__init__(clock, limits.LOGIN_PATIENCE)
         self._coordinator, self._tell_lost = coordinator, lost
-        self._takeover = takeover
+        self._identity, self._server, self._takeover = identity, server, takeover
         self._liveness = Liveness(self, sends_pings=True)
         self._streams: dict[int, Stream] = {}
         self._read_since = clock.seconds()
@@ -74,7 +79,8 @@ class StandardChannel(Connection, amp.CommandLocator):
 
     def secured(self, alpn: bytes) -> None:
         """TLS stands, and it is the pinned server: log in."""
-        answer = self.control.call(vocabulary.LogIn, takeover=self._takeover)
+        proof = peers.signed_for_server(self.tls, self._server, self._identity, peers.LOG_IN)
+        answer = self.control.call(vocabulary.LogIn, takeover=self._takeover, **proof)
         answer.addCallbacks(self._welcomed, self._refused)
 
     def _welcomed(self, answer: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from securecom import peers
-from securecom.identity import Name, PublicKey
+from securecom.identity import Name, PublicKey, framed
 from securecom.safety_number import safety_number
 
 Role = Literal["caller", "callee"]
@@ -108,6 +108,14 @@ class Agreement:
         place = number.to_bytes(4, "big")
         return peers.mac(secret, b"rekey", place, binding, *self._parts(role))
 
+    def hello_said(self, binding: bytes, role: Role) -> bytes:
+        """What the second key of the one in `role` signs: what `hello` is a code of."""
+        return framed(b"hello", binding, *self._parts(role))
+
+    def rekey_said(self, number: int, binding: bytes, role: Role) -> bytes:
+        """The same for `rekey_hello`."""
+        return framed(b"rekey", number.to_bytes(4, "big"), binding, *self._parts(role))
+
     def _parts(self, role: Role) -> tuple[bytes, ...]:
         return (role.encode("ascii"), *self._meant())
 
@@ -117,9 +125,9 @@ class Agreement:
         return (
             self.server,
             caller[0].encode("ascii"),
-            caller[1].raw,
+            caller[1].encoded,
             callee[0].encode("ascii"),
-            callee[1].raw,
+            callee[1].encoded,
             self.chat,
             *self.terms.parts,
         )

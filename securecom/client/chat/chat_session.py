@@ -34,7 +34,7 @@ from securecom.client.files.exchange import FileExchange
 from securecom.connection import Connection
 from securecom.control import Responders
 from securecom.errors import BadArgument, NotNow, ProofRefused, SecurecomError, TooLong, WireError
-from securecom.identity import Identity, Name
+from securecom.identity import Identity, Name, SecondKey
 
 #: What we say in HELLO that this client can do.
 KNOWS = [Name(WORDS), Name("introductions"), Name(FILES)]
@@ -121,6 +121,7 @@ class ChatSession(Connection, amp.CommandLocator):
 
     def open(self, stream: Stream, identity: Identity) -> None:
         """Begin the handshake in a stream; the caller is TLS client."""
+        self._identity = self._rekeying.identity = identity
         self._epochs.options = tls.chat_end(identity, self._agreement.peer_key)
         stream.carry(self._epochs)
 
@@ -174,14 +175,19 @@ class ChatSession(Connection, amp.CommandLocator):
 
     @vocabulary.Hello.responder
     def hello(
-        self, proof: bytes, knows: list[Name] | None = None, retirement: bytes | None = None
+        self,
+        proof: bytes,
+        second_key: SecondKey,
+        signature: bytes,
+        knows: list[Name] | None = None,
+        retirement: bytes | None = None,
     ) -> dict[str, Any]:
         """Check that the peer means this chat; pin its key. In a rekey: that it is still there."""
         try:
             if self.is_established:
-                self._rekeying.hello(proof)
+                self._rekeying.hello(proof, second_key, signature)
                 return {}
-            self._check_hello(proof)
+            self._check_hello(proof, second_key, signature)
             self.peer_knows = frozenset(knows or ())
             self.peer_retirement = retirement
         except SecurecomError as error:
@@ -229,24 +235,32 @@ class ChatSession(Connection, amp.CommandLocator):
     def _receipts_left(self) -> None:
         self._unsent_receipts = 0
 
-    def _check_hello(self, proof: bytes) -> None:
-        agreement = self._agreement
-        if peers.peer_key(self.tls) != agreement.peer_key:
+    def _check_hello(self, proof: bytes, second_key: SecondKey, signature: bytes) -> None:
+        agreement, binding = self._agreement, peers.chat_binding(self.tls)
+        key, role = agreement.peer_key, agreement.peer_role
+        if peers.peer_key(self.tls) != key.first:
             raise ProofRefused("the peer's key is not the one of the handshake")
-        expected = agreement.hello(peers.chat_binding(self.tls), agreement.peer_role)
-        if not peers.same(proof, expected):
+        if not peers.same(proof, agreement.hello(binding, role)):
             raise ProofRefused("the peer does not mean this chat")
+        said = agreement.hello_said(binding, role)
+        peers.check_second(key, second_key, signature, said, peers.HELLO)
         self._owner.peer_proved()
 
     # --- what transitions do (ChatActions) --------------------------------------------------
 
     def send_hello(self) -> None:
         """Ours is the first command, so what else we send comes after it."""
-        proof = self._agreement.hello(peers.chat_binding(self.tls), self._agreement.role)
-        said = self.control.call(
-            vocabulary.Hello, proof=proof, knows=KNOWS, retirement=self._retirement
-        )
-        said.addErrback(self._not_taken, vocabulary.Hello)
+        agreement, identity = self._agreement, self._identity
+        binding = peers.chat_binding(self.tls)
+        said = agreement.hello_said(binding, agreement.role)
+        self.control.call(
+            vocabulary.Hello,
+            proof=agreement.hello(binding, agreement.role),
+            second_key=identity.second_key,
+            signature=identity.sign_second(said, peers.HELLO),
+            knows=KNOWS,
+            retirement=self._retirement,
+        ).addErrback(self._not_taken, vocabulary.Hello)
 
     def stand(self) -> None:
         """The deadline is lifted."""

@@ -28,6 +28,7 @@ from securecom.client.chat.epochs import Epoch, EpochOver, Epochs
 from securecom.client.denials import denied
 from securecom.connection import Connection
 from securecom.errors import NotRekeyed, ProofRefused, SecurecomError, TLSRefused, WireError
+from securecom.identity import Identity, SecondKey
 from securecom.machines import lasting
 
 
@@ -221,6 +222,8 @@ class Rekeying:
         self._agreement, self._session = agreement, session
         self._epochs, self._clock = epochs, clock
         self._life: RekeyLife = begin(self)
+        #: Ours, from when the chat's stream is open.
+        self.identity: Identity | None = None
         self._next: Epoch | None = None
         self._timers: list[IDelayedCall] = []
         self._rested = -math.inf  # since when the present epoch has served; before: never
@@ -244,15 +247,17 @@ class Rekeying:
         if self._next is not None:
             self._feed(self._next, data)
 
-    def hello(self, proof: bytes) -> None:
+    def hello(self, proof: bytes, second_key: SecondKey, signature: bytes) -> None:
         """The peer vouches for the next epoch. :raises ProofRefused: if it does not."""
         following = self._next
         if following is None or not following.is_open:
             raise ProofRefused("a HELLO for no epoch")
-        if peers.peer_key(following.tls) != self._agreement.peer_key:
+        key, role = self._agreement.peer_key, self._agreement.peer_role
+        if peers.peer_key(following.tls) != key.first:
             raise ProofRefused("the peer's key is not the one of the chat")
-        if not peers.same(proof, self._proof(following, self._agreement.peer_role)):
+        if not peers.same(proof, self._proof(following, role)):
             raise ProofRefused("the peer of the next epoch is not the one of this")
+        peers.check_second(key, second_key, signature, self._said(following, role), peers.REKEY)
         self._life.good_hello()
 
     def peer_switched(self) -> None:
@@ -276,8 +281,14 @@ class Rekeying:
 
     def vouch(self) -> None:
         """In the present epoch, about the next."""
-        proof = self._proof(self._following, self._agreement.role)
-        self._session.control.call(vocabulary.Hello, proof=proof).addErrback(self._not_taken)
+        role, identity = self._agreement.role, cast(Identity, self.identity)
+        said = self._said(self._following, role)
+        self._session.control.call(
+            vocabulary.Hello,
+            proof=self._proof(self._following, role),
+            second_key=identity.second_key,
+            signature=identity.sign_second(said, peers.REKEY),
+        ).addErrback(self._not_taken)
 
     def switch(self) -> None:
         """SWITCH is the last thing sealed in the present epoch."""
@@ -343,6 +354,10 @@ class Rekeying:
         secret = peers.chat_rekey(self._epochs.present.tls)
         binding = peers.chat_binding(following.tls)
         return self._agreement.rekey_hello(secret, following.number, binding, role)
+
+    def _said(self, following: Epoch, role: Role) -> bytes:
+        binding = peers.chat_binding(following.tls)
+        return self._agreement.rekey_said(following.number, binding, role)
 
     def _not_taken(self, failure: Failure) -> None:
         if not failure.check(ConnectionLost):

@@ -162,7 +162,7 @@ class AskingSide:
         chat would wait for ever. One that gives it where both had to ask anyway can choose no
         more than who speaks first, and HELLO binds the roles of both.
         """
-        if grant.key == self._station.identity.public_key:
+        if grant.key.shares(self._station.identity.public_key):
             raise PeerKeyChanged(f"the server gives your own key for {callee}'s")
         trust = self._station.contacts.trust(callee, grant.key, grant.chain)
         if not self._station.contacts.may_be(callee, grant.key, grant.chain):

@@ -23,6 +23,7 @@ from securecom.client.events import (
     ComparisonResult,
     Ending,
     Event,
+    KeyCompleted,
     KeyFollowed,
     RequestOver,
     RetirementDiffers,
@@ -85,7 +86,10 @@ class OpenChat:
         if former is not None:
             trust = self._station.contacts.trust(self.peer, key)
             old, new = former.key.fingerprint, key.fingerprint
-            self.show(KeyFollowed(self.peer, old, new, trust))
+            if key.completes(former.key):
+                self.show(KeyCompleted(self.peer, old, new, trust, former.trust == "verified"))
+            else:
+                self.show(KeyFollowed(self.peer, old, new, trust))
         if self._grant.trust == "new":
             self._station.met_somebody()
         self._station.people_changed()

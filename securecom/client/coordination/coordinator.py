@@ -254,7 +254,7 @@ class Coordinator:
         own_key = self._station.identity.public_key
         if not self._is_available_to(offer.caller):
             offer.reply("unavailable")
-        elif offer.key == own_key:
+        elif offer.key.shares(own_key):
             offer.reply("unavailable")
             trust = self._station.trust(offer.caller)
             self._station.show(RefusedForYou(offer.caller, trust, "own-key"))

@@ -18,6 +18,7 @@ from securecom.client.events import (
     ChatOver,
     DataHeld,
     Event,
+    KeyCompleted,
     KeyFollowed,
     Message,
     Notice,
@@ -131,7 +132,7 @@ class Secrets:
 
 #: What a slow reader misses nothing of: the peer has our receipt, or somebody waits for it, all of
 #: it; or it is told once and never again.
-_KEPT = (Message, ChatOver, Problem, SecretWanted, DataHeld, KeyFollowed)
+_KEPT = (Message, ChatOver, Problem, SecretWanted, DataHeld, KeyFollowed, KeyCompleted)
 
 
 @implementer(IHalfCloseableProtocol)

@@ -581,13 +581,21 @@ def _(event: e.KeyAccepted) -> list[Line]:
 @words.register
 def _(event: e.KeyFollowed) -> list[Line]:
     is_verified = event.trust == "verified"
-    state = (
-        "verified, as the old one was" if is_verified else "not verified, as the old one was not"
-    )
+    state = "verified, as the old one was" if is_verified else "not verified"
     return [
         (FACT, f"{event.name} has a NEW KEY, signed by the one you knew; it is {state}"),
         (FACT, f"    new: {event.fingerprint}"),
         (FACT, f"    old: {event.former}, no longer valid"),
+    ]
+
+
+@words.register
+def _(event: e.KeyCompleted) -> list[Line]:
+    again = "you compared the first key alone: /verify again" if event.compared else "not verified"
+    return [
+        (FACT, f"{event.name} now has a second key, against quantum computers; {again}"),
+        (FACT, f"    both keys: {event.fingerprint}"),
+        (FACT, f"    the first alone: {event.former}"),
     ]
 
 

@@ -29,6 +29,8 @@ _BEGIN = b"-----BEGIN OPENSSH PRIVATE KEY-----"
 _END = b"-----END OPENSSH PRIVATE KEY-----"
 _MAGIC = b"openssh-key-v1\0"
 _KIND = b"ssh-ed25519"
+#: Of a key in hardware, whose file has no seed.
+_IN_HARDWARE = b"sk-"
 _LENGTH = 4
 #: Fields before the public key: cipher, kdf, kdf options.
 _FIELDS = 3
@@ -158,6 +160,8 @@ def parse_identity_file(path: Path, data: bytes) -> IdentityFile:
     outer = _outer_part(path, data)
     if outer.kind != _KIND:
         what = f"it holds a key of the kind {_word(outer.kind)}"
+        if outer.kind.startswith(_IN_HARDWARE):
+            what = "its secret is in a security key, not in the file: no second key comes of it"
         raise _unusable(path, what, _MAKE_ONE)
     outer.check_protection(path)
     is_protected = outer.cipher != _NO_CIPHER

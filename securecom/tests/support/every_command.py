@@ -19,6 +19,7 @@ from securecom.vocabulary import (
     NamesArgument,
     Number,
     OneOf,
+    SecondKeyArgument,
     Signature,
 )
 
@@ -36,6 +37,8 @@ def longest(argument: amp.Argument) -> Any:
             return bytes(argument.length)
         case Number():
             return argument.high
+        case amp.String() if type(argument) is amp.String and not argument.optional:
+            return bytes(limits.TOKEN_BYTES)
         case OneOf():
             return max(argument.words, key=len)
     lists = max(limits.MAX_AUDIENCE, limits.MAX_BLOCKED, limits.USERS_PAGE)
@@ -45,6 +48,7 @@ def longest(argument: amp.Argument) -> Any:
         NamesArgument: [name] * lists,
         KeyArgument: Identity.generate().public_key,
         FactsArgument: [Fact("", "", "x" * (limits.MY_DATA_PAGE - 3))],
+        SecondKeyArgument: Identity.generate().second_key,
         amp.Boolean: False,
         amp.String: bytes(limits.MAX_SUCCESSIONS * LINK_BYTES),
         amp.Unicode: "x" * limits.MAX_TEXT,

@@ -207,7 +207,13 @@ class ManualClient:
         return answer
 
     def log_in(self, takeover: bool = False) -> Any:
-        return self.done(self.standard.control.call(vocabulary.LogIn, takeover=takeover))
+        return self.done(self.standard.control.call(vocabulary.LogIn, **self.login(takeover)))
+
+    def login(self, takeover: bool = False) -> dict[str, Any]:
+        """What `LogIn` takes on this client's connection."""
+        tls, pin = self.standard.tls, self.server.pin
+        proof = peers.signed_for_server(tls, pin, self.identity, peers.LOG_IN)
+        return {"takeover": takeover, **proof}
 
     def open_request_channel(self) -> ManualConnection:
         """A request channel that has proven nothing yet."""

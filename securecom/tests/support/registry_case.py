@@ -73,9 +73,14 @@ class SuccessionContract(RegistryCase):
     def setUp(self) -> None:
         super().setUp()
         self.keys = [Identity.generate() for _ in range(limits.MAX_SUCCESSIONS + 3)]
+        self.links: dict[tuple[int, int], Link] = {}
 
     def link(self, old: int, new: int) -> Link:
-        return Link.signed(b"s" * 32, ALICE, self.keys[old], self.keys[new])
+        """Signed once: no two signatures of a second key are alike."""
+        if (old, new) not in self.links:
+            link = Link.signed(b"s" * 32, ALICE, self.keys[old], self.keys[new])
+            self.links[old, new] = link
+        return self.links[old, new]
 
     def succeed(self, old: int, new: int) -> list[Link]:
         return self.done(self.registry.succeed(ALICE, self.link(old, new)))

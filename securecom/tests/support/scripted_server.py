@@ -11,7 +11,7 @@ from twisted.protocols import amp
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
-from securecom import framing, peers, refusals, tls, vocabulary
+from securecom import framing, limits, peers, refusals, tls, vocabulary
 from securecom.connection import Connection
 from securecom.identity import Identity, Name, PublicKey, server_id
 from securecom.tests.support.network import Network
@@ -172,25 +172,29 @@ class StandardEnd(Ponged):
     """The server's end of a standard channel."""
 
     lanes = frozenset({framing.CONTROL, framing.CHAT})
+    most_sent = limits.MAX_SERVER_BODY
     alpn = frozenset({tls.ALPN_STANDARD, tls.ALPN_ENROL})
 
     person: ServerEnd
 
     @vocabulary.Enrol.responder
-    def enrol(self, token: bytes) -> Any:
+    def enrol(self, token: bytes, **second: Any) -> Any:
         self._refuse()
         if self.server.instead is not None:
             return self.server.instead(self) or Deferred()
         return {"name": token.decode()}
 
     @vocabulary.LogIn.responder
-    def log_in(self, takeover: bool) -> Any:
+    def log_in(self, takeover: bool, **second: Any) -> Any:
         self.server.takeovers.append(takeover)
         self._refuse()
         if self.server.instead is not None:
             return self.server.instead(self) or Deferred()
         self.established()
-        name = self.server.names[peers.peer_key(self.tls)]
+        key = PublicKey(peers.peer_key(self.tls).raw, second["second_key"].digest)
+        said = peers.said_to_server(self.tls, self.server.pin, key.raw)
+        peers.check_second(key, **second, said=said, purpose=peers.LOG_IN)
+        name = self.server.names[key]
         self.person = self.server.people[name] = ServerEnd(name, self)
         self.server.by_session[peers.session_id(self.tls)] = self.person
         answer = {"name": name, "request_port": REQUEST}
@@ -291,6 +295,7 @@ class StandardEnd(Ponged):
 class RequestEnd(Ponged):
     """The server's end of a request channel."""
 
+    most_sent = limits.MAX_SERVER_BODY
     alpn = frozenset({tls.ALPN_REQUEST})
 
     def secured(self, alpn: bytes) -> None:

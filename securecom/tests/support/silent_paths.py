@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from securecom import limits, vocabulary
 from securecom.identity import Identity, Name
-from securecom.succession import Link
+from securecom.succession import new_key_arguments
 from securecom.tests.support.memory_server import ManualClient, MemoryServer, chatting
 
 BOB = Name("bob")
@@ -181,9 +181,8 @@ class HavingANewKeyWritten(Empty):
         super().prepare()
         self.writing: Deferred[Any] = Deferred()
         self.server.registry.succeed = lambda *_: self.writing  # type: ignore[method-assign]
-        link = Link.signed(self.server.pin, BOB, self.bob.identity, Identity.generate())
-        signatures = {"old_signature": link.old_signature, "new_signature": link.new_signature}
-        self.bob.ask(vocabulary.NewKey, key=link.new, **signatures).addErrback(lambda _: None)
+        signed = new_key_arguments(self.server.pin, BOB, self.bob.identity, Identity.generate())
+        self.bob.ask(vocabulary.NewKey, **signed).addErrback(lambda _: None)
 
 
 class OfAFriendHavingANewKeyWritten(HavingANewKeyWritten):

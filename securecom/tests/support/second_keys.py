@@ -1,0 +1,52 @@
+"""Second keys for tests: arguments that prove one, or that only have the right shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from securecom.identity import (
+    SECOND_KEY_BYTES,
+    SECOND_SIGNATURE_BYTES,
+    Identity,
+    Name,
+    SecondKey,
+)
+from securecom.succession import NEW_KEY, Link, statement
+
+#: A second key that has signed nothing, for commands that are refused for another reason.
+UNPROVED: dict[str, Any] = {
+    "second_key": SecondKey(bytes(SECOND_KEY_BYTES)),
+    "signature": bytes(SECOND_SIGNATURE_BYTES),
+}
+
+
+def new_key_of(link: Link, new: Identity, server: bytes, name: Name) -> dict[str, Any]:
+    """The arguments of `NewKey` for a link that may be a lie."""
+    said = statement(server, name, link.old, link.new)
+    return {
+        "key": link.new,
+        "old_signature": link.old_signature,
+        "new_signature": link.new_signature,
+        "old_second_key": link.old_second_key,
+        "old_second_signature": link.old_second_signature,
+        "new_second_key": new.second_key,
+        "new_second_signature": new.sign_second(said, NEW_KEY),
+    }
+
+
+class QuantumThief(Identity):
+    """Somebody who has computed another person's first key from its public half.
+
+    What they computed signs like the original. It is no seed, so the second key is their own.
+    """
+
+    def __init__(self, victim: Identity) -> None:
+        super().__init__(victim.private_key)
+        self._own = Identity.generate()
+
+    @property
+    def second_key(self) -> SecondKey:
+        return self._own.second_key
+
+    def sign_second(self, said: bytes, purpose: bytes) -> bytes:
+        return self._own.sign_second(said, purpose)
