@@ -104,7 +104,7 @@ BCRYPT_ROUNDS = 64
 #: states its own number, and a damaged or hostile one would keep us busy for days.
 MAX_BCRYPT_ROUNDS = 4096
 #: The longest chain of keys that a server keeps for a name and a client follows. A client that has
-#: missed more than eight new keys of somebody sees a changed key. 44,144 bytes in a request.
+#: missed more than eight new keys of somebody sees a changed key. 43,888 bytes in a request.
 MAX_SUCCESSIONS = 8
 #: New keys of one person in NEW_KEY_WINDOW. Each is a write to the disk and pushes an old link out
 #: of the chain.
@@ -227,7 +227,7 @@ INTRODUCTION_SECONDS = 30 * 86400
 #: Yeses to introductions that are kept, and introductions that were received; the oldest go first.
 MAX_AGREED_INTRODUCTIONS = 64
 MAX_RECEIVED_INTRODUCTIONS = 256
-#: Bytes of a signature in an introduction: both of an identity's keys, with room.
+#: Bytes of a signature in an introduction: both of an identity's keys (5,325), with room.
 MAX_STATEMENT_SIGNATURE = 8192
 #: Ended streams that a session remembers: late frames of these are dropped, frames of any other are
 #: an attack.

@@ -95,8 +95,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
     _BLOCKS,
     _QUARANTINE,
     _SUCCESSIONS,
-    _SECOND_KEYS,
     _RETIREMENTS,
+    _SECOND_KEYS,
 )
 
 

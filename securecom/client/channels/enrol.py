@@ -98,8 +98,11 @@ def retire(
     :param signature: of `retirement.statement`, by the owner of the public half.
     :raises NotNow, ServerMismatch, CannotReach: through the Deferred.
     """
-    sent = Retirement(name, public, signature, clock)
-    options = tls.enrol_client(Identity.generate(), server)
+    nobody = Identity.generate()
+    sent = Retirement(
+        nobody, server, {"name": name, "public": public, "signature": signature}, clock
+    )
+    options = tls.enrol_client(nobody, server)
     factory = TLSMemoryBIOFactory(options, True, _Only(sent), clock)
     connected = endpoint.connect(factory)
     retired: Deferred[Name] = connected.addCallback(lambda _: sent.name)
@@ -112,9 +115,11 @@ class Retirement(Enrolment):
 
     awaits: ClassVar[str] = "the retirement"
 
-    def __init__(self, name: Name, public: bytes, signature: bytes, clock: IReactorTime) -> None:
-        super().__init__(b"", clock)
-        self._said = {"name": name, "public": public, "signature": signature}
+    def __init__(
+        self, nobody: Identity, server: bytes, said: dict[str, Any], clock: IReactorTime
+    ) -> None:
+        super().__init__(nobody, server, b"", clock)
+        self._said = said
 
     def secured(self, alpn: bytes) -> None:
         """TLS stands, and it is the pinned server: say it."""
