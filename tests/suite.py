@@ -19,6 +19,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 #: Tests at a terminal that tmux draws.
 TMUX_TESTS = (
+    "tests.test_fullscreen.VisitTests.test_from_the_invitation_to_the_end",
+    "tests.test_fullscreen.VisitTests.test_the_connection_comes_back",
+    "tests.test_fullscreen.VisitTests.test_a_signal_ends_it_and_what_is_typed_meanwhile_is_gone",
+    "tests.test_fullscreen.VisitTests.test_the_terminal_is_closed",
     "tests.test_editor.VisitTests.test_from_the_invitation_to_the_end",
     "tests.test_editor.VisitTests.test_a_signal_ends_it_wherever_one_is",
     "tests.test_editor.VisitTests.test_the_terminal_is_closed",

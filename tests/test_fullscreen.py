@@ -1,0 +1,145 @@
+"""Two people at real terminals, each with the full screen: what is typed, seen, sent and left."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from twisted.internet.task import deferLater
+
+from tests.support.processes import DEADLINE, reactor
+from tests.support.programs import CLIENT
+from tests.support.system_case import SystemCase
+from tests.support.tmux import PROMPT, Tmux, Window
+
+
+class FullScreenCase(SystemCase):
+    async def prepare(self) -> None:
+        self.tmux = Tmux(self.home)
+        self.addCleanup(self.tmux.close)
+        await super().prepare()
+        self.at = await self.server()
+
+    async def sit_down(self, name: str, *options: str) -> Window:
+        """Somebody starts their client in a shell; nothing names a front-end."""
+        self.point(name, self.at.standard)
+        window = self.tmux.window()
+        await self.shell_state(window, "before")
+        await window.run([*CLIENT, *self.whose(name), *options])
+        await window.text(f"{name} @ (?s:.*)online as {name}")
+        return window
+
+    async def shell_state(self, window: Window, when: str) -> None:
+        await window.text(PROMPT)
+        window.enter(f"stty -a > {self.home}/{window.name}.{when}; echo [{when}]")
+        await window.text(rf"^\[{when}\]")
+
+    async def check_left(self, window: Window, code: int) -> None:
+        """The shell has its terminal back as it was, and nothing to run but what follows."""
+        await window.text(rf"^\[exit {code}\]")
+        await self.shell_state(window, "after")
+        before, after = (
+            (self.home / f"{window.name}.{when}").read_text() for when in ("before", "after")
+        )
+        self.assertEqual(before, after)
+        self.assertEqual(window.modes, "0 0 1 0")
+        self.assertNotIn("stray", window.all)
+
+    def client_of(self, window: Window) -> int:
+        """The process id of the client in a window."""
+        pid = self.tmux.do("display-message", "-p", "-t", window.name, "#{pane_pid}").strip()
+        while below := Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            (pid,) = below
+            if b"python" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                break
+        return int(pid)
+
+    async def in_a_chat(self, caller: Window, callee: Window) -> None:
+        caller.enter("/chat bob")
+        await callee.text("asks to chat")
+        callee.key("M-y")
+        await caller.text("chat with bob \\|")
+        await callee.text("chat with alice \\|")
+
+
+class VisitTests(FullScreenCase):
+    async def test_from_the_invitation_to_the_end(self) -> None:
+        links = await self.invite("dave", "erin")
+        dave, erin = self.tmux.window(), self.tmux.window()
+        for window, name, link in zip((dave, erin), ("dave", "erin"), links, strict=True):
+            await self.shell_state(window, "before")
+            folder = str(self.home / name)
+            await window.run([*CLIENT, "--data-dir", folder, "--no-pass", "--available", link])
+            await window.text(f"you are {name}; the invitation is spent")
+            await window.text("AVAILABLE")
+        erin.type("half typed")
+        await erin.text("> half typed")
+        dave.enter("/chat erin")
+        await erin.text("dave asks to chat .*s to answer")
+        erin.key("M-y")
+        await erin.text("Alt\\+C shows dave")
+        self.assertIn("> half typed", erin.screen)
+        erin.key("M-c")
+        await dave.text("chat with erin \\| NOT VERIFIED")
+        dave.enter("hello erin")
+        await erin.text(r"dave\| hello erin")
+        await dave.text(r"ok +me\| hello erin")
+        erin.paste("one\ntwo\nthree")
+        await erin.text("three")
+        erin.key("Enter")
+        await erin.text("Send 3 lines to dave as one message")
+        erin.key("Enter")
+        await dave.text(r"(?s)erin\| one.*erin\| two.*erin\| three")
+        dave.key("F6")
+        await dave.text("same\\? yes or no")
+        dave.enter("yes")
+        await dave.text("chat with erin \\| verified")
+        dave.key("C-d")
+        await dave.text("The chat with erin ends")
+        dave.key("C-c")
+        await self.check_left(dave, 0)
+        await erin.text("dave ended the chat")
+        erin.key("C-c")
+        await erin.text("Leave\\?")
+        erin.key("C-c")
+        await self.check_left(erin, 0)
+
+    async def test_the_connection_comes_back(self) -> None:
+        alice = await self.sit_down("alice")
+        bob = await self.sit_down("bob", "--available")
+        await self.in_a_chat(alice, bob)
+        alice.type("half typed")
+        ports = self.ports_of(self.at)
+        await self.at.stop()
+        await alice.text("OFFLINE")
+        await alice.text("cut off: the chat with bob")
+        self.assertIn("> half typed", alice.screen)
+        self.at = await self.server(*ports)
+        alice.key("C-c")
+        alice.enter("/reconnect")
+        await alice.text("online again as alice")
+        alice.enter("/exit")
+        await self.check_left(alice, 0)
+
+    async def test_a_signal_ends_it_and_what_is_typed_meanwhile_is_gone(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            alice = await self.sit_down("alice")
+            alice.type("echo str''ay")
+            os.kill(self.client_of(alice), number)
+            await self.check_left(alice, 128 + number)
+
+    async def test_the_terminal_is_closed(self) -> None:
+        alice = await self.sit_down("alice")
+        pid = self.client_of(alice)
+        alice.close()
+        end = reactor.seconds() + DEADLINE
+        while not self.is_gone(pid):
+            self.assertLess(reactor.seconds(), end)
+            await deferLater(reactor, 0.1)
+
+    def is_gone(self, pid: int) -> bool:
+        try:
+            return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+        except OSError:
+            return True
