@@ -64,10 +64,11 @@ FILE_WINDOW_FIRST = 256 * 1024
 #: Seconds that bytes of a file may wait between the two, beyond what the fastest took: from here on
 #: the window shrinks, so that a message does not wait longer either.
 FILE_QUEUE_DELAY = 0.2
-#: Bytes that a receiver keeps before it says so (less than half of FILE_WINDOW_FIRST, or a sender
-#: would wait), and how many seconds it waits with fewer.
-FILE_KEPT_EVERY = 128 * 1024
-FILE_KEPT_WAIT = 0.02
+#: Bytes that a receiver gathers before it writes them, keeps before it says so, and how many
+#: seconds it waits with fewer: each costs as much as some pieces of a file.
+FILE_WRITE = 128 * 1024
+FILE_KEPT_EVERY = 512 * 1024
+FILE_KEPT_WAIT = 0.01
 #: Bytes that are read from the disk at once, and that leave in one turn of the reactor.
 FILE_READ = 512 * 1024
 FILE_BURST = 256 * 1024

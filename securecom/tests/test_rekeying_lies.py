@@ -398,7 +398,7 @@ class OutOfTurnTests(RekeyCase):
         relay = self.in_the_midst(2)
         following = self.alice.session._rekeying._next
         assert following is not None
-        following.seal(b"too early")
+        following.tls.sendall(b"too early")
         self.alice.session._rekeying._send(following)
         self.finish(relay)
         self.check_cut(WireError, self.bob)

@@ -109,9 +109,10 @@ class Epoch:
         self.tls.bio_write(data)
         return self._read_one() if self.is_open else self._read()
 
-    def seal(self, data: bytes) -> None:
-        """Something to say, to `take` in sealed form."""
+    def sealed(self, data: bytes) -> bytes:
+        """Something to say, in sealed form."""
         self.tls.sendall(data)
+        return self.take()
 
     def close(self) -> None:
         """Tell the peer's TLS that nothing more comes."""
@@ -129,7 +130,10 @@ class Epoch:
     def _outgoing(self) -> Iterator[bytes]:
         try:
             while True:
-                yield self.tls.bio_read(_READ)
+                data = self.tls.bio_read(_READ)
+                yield data
+                if len(data) < _READ:  # that was all
+                    return
         except SSL.WantReadError:
             return
 
@@ -286,23 +290,23 @@ class Epochs(Protocol):
             self._flush_soon = self._clock.callLater(0, self._flush)
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
-        """Say pieces at once, each in a record of its own; what waited goes before."""
+        """Say pieces at once, each in a record and a chat frame of its own, so that no reader has
+        to put one together; what waited goes before.
+        """
         self._flush()
-        self._seal(data)
+        if not self.disconnecting:
+            epoch = self._sealing
+            sealed = [epoch.sealed(piece) for piece in data]
+            self._count(epoch)
+            self.transport.writeSequence(sealed)
 
     def _flush(self) -> None:
         self._forget_flush()
         data = bytes(self._waiting)
         self._waiting.clear()
-        if data:
-            self._seal((data,))
-
-    def _seal(self, pieces: Iterable[bytes]) -> None:
-        if not self.disconnecting:
+        if data and not self.disconnecting:
             epoch = self._sealing
-            for piece in pieces:
-                epoch.seal(piece)
-            sealed = epoch.take()
+            sealed = epoch.sealed(data)
             self._count(epoch)
             self.transport.write(sealed)
 

@@ -103,8 +103,10 @@ class Stream:
             self._carrier.send(framing.encode_chat(self.number, data))
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
-        """Send pieces."""
-        self.write(b"".join(data))
+        """Send pieces, in frames of their own."""
+        if not self.disconnecting:
+            frames = b"".join(framing.encode_chat(self.number, piece) for piece in data)
+            self._carrier.send(frames)
 
     def loseConnection(self) -> None:
         """End; all that was written has left already."""

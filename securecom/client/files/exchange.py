@@ -276,7 +276,7 @@ class FileExchange(amp.CommandLocator):
         """A few frames, of one transfer after the other, and what is left of the burst."""
         frames: list[bytes] = []
         total = 0
-        while total < limits.FILE_BURST // 4 and self._window.room - total >= limits.FILE_CHUNK:
+        while total < limits.FILE_BURST // 2 and self._window.room - total >= limits.FILE_CHUNK:
             transfer = self._next_with_data()
             if transfer is None:
                 break
@@ -373,7 +373,10 @@ class FileExchange(amp.CommandLocator):
         transfer.came(body[_NUMBER:])
         if sum(one.unkept for one in self._incoming.values()) > limits.FILE_WINDOW:
             raise WireError("more data of files than there was credit for")
-        self._write(transfer)
+        if transfer.is_worth_writing:
+            self._write(transfer)
+        elif self._report_soon is None:
+            self._report_soon = self._clock.callLater(limits.FILE_KEPT_WAIT, self._report_all)
 
     def _write(self, transfer: Incoming) -> None:
         part = transfer.part
@@ -401,10 +404,15 @@ class FileExchange(amp.CommandLocator):
             self._report_now()
         elif self._report_soon is None:
             self._report_soon = self._clock.callLater(limits.FILE_KEPT_WAIT, self._report_all)
-        self._write(transfer)
+        if transfer.is_worth_writing or transfer.is_whole:
+            self._write(transfer)
 
     def _report_all(self) -> None:
+        """Write what has waited, and say what is written."""
         self._report_soon = None
+        for transfer in list(self._incoming.values()):
+            if transfer.is_begun:
+                self._write(transfer)
         self._report_now()
 
     def _report_now(self) -> None:

@@ -196,6 +196,7 @@ class Incoming(FileTransfer):
         self.is_begun = False
         self.received = self.kept = self.reported = 0
         self._queue: list[bytes] = []
+        self._queued = 0
 
     @property
     def done(self) -> int:
@@ -225,6 +226,12 @@ class Incoming(FileTransfer):
             raise WireError("more bytes of a file than were offered")
         self.received += len(data)
         self._queue.append(data)
+        self._queued += len(data)
+
+    @property
+    def is_worth_writing(self) -> bool:
+        """Enough waits for the disk, or the rest of the file."""
+        return self._queued >= limits.FILE_WRITE or self.received == self.size
 
     @property
     def wants_to_write(self) -> bool:
@@ -233,7 +240,7 @@ class Incoming(FileTransfer):
 
     def take(self) -> list[bytes]:
         """All that waits."""
-        queue, self._queue = self._queue, []
+        queue, self._queue, self._queued = self._queue, [], 0
         return queue
 
     @property

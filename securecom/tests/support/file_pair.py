@@ -51,11 +51,23 @@ class FilePair(Pair):
         access = FileAccess(elsewhere, folder, folder / "downloads")
         return End(own, replace(self.agreement(role), **lies), self.clock, access=access)
 
+    def pump(self) -> None:
+        """Relay until nothing moves, also after the receiver's short waits."""
+        super().pump()
+        for _ in range(10_000):
+            before = len(self.relayed)
+            self.clock.advance(limits.FILE_KEPT_WAIT)
+            super().pump()
+            if len(self.relayed) == before:
+                return
+        raise RuntimeError("the transfer never comes to rest")
+
     def step(self) -> None:
         """Relay what is there, once."""
         self.clock.advance(0)
         self._relay(self.alice, self.bob)
         self._relay(self.bob, self.alice)
+        self.clock.advance(limits.FILE_KEPT_WAIT)
 
     def pump_some(self) -> None:
         """Relay a little: bob then has a part of the file."""
