@@ -167,7 +167,7 @@ class PipeTests(FilesCase):
         told = await self.bob.event("file-offered")
         await self.bob.do("decline", what=str(told["number"]))
         self.assertEqual(await script.ended(), 1, script)
-        self.assertIn("does not want stdin", script.output)
+        self.assertIn('does not want "stdin"', script.output)
 
     async def test_what_makes_no_sense_is_said_at_once(self) -> None:
         for words, said in (

@@ -419,27 +419,29 @@ def _(event: e.ChatLogState) -> list[Line]:
 
 
 # --- Files in words ---------------------------------------------------------------------------
+# A peer chooses the name of a file. It has no quotation marks in it (`files.names.safe_name`), so
+# between ours it cannot go on as words of ours.
 
 _KIB = 1024
 _ENDED = {
-    ("out", "done"): "{file} arrived at {name}, whole and checked ({size})",
-    ("in", "done"): "{file} is here, whole and checked ({size}): {path}",
-    ("out", "declined"): "{name} does not want {file}",
-    ("in", "declined"): "you declined {file}",
-    ("out", "cancelled-by-me"): "you cancelled {file}",
-    ("in", "cancelled-by-me"): "you cancelled {file}; what had arrived is deleted",
-    ("out", "cancelled-by-peer"): "{name} cancelled {file} at {done} of {size}",
-    ("in", "cancelled-by-peer"): "{name} cancelled {file} at {done} of {size}",
-    ("out", "chat-over"): "{file} stopped at {done} of {size}: the chat is over",
-    ("in", "chat-over"): "{file} stopped at {done} of {size}: the chat is over",
-    ("out", "changed"): "{file} changed after you offered it, so the rest was not sent",
-    ("in", "changed"): "{file} changed at {name}'s after it was offered: it is not saved",
-    ("out", "damaged"): "{file} arrived DAMAGED at {name}: it is not saved there",
-    ("in", "damaged"): "{file} arrived DAMAGED (another SHA-256 than offered): it is not saved",
-    ("out", "failed-here"): "{file} could not be read to its end and was not sent",
-    ("in", "failed-here"): "{file} could not be saved",
-    ("out", "failed-there"): "{name} could not save {file}",
-    ("in", "failed-there"): "{name} could not read {file} to its end",
+    ("out", "done"): '"{file}" arrived at {name}, whole and checked ({size})',
+    ("in", "done"): '"{file}" is here, whole and checked ({size}): {path}',
+    ("out", "declined"): '{name} does not want "{file}"',
+    ("in", "declined"): 'you declined "{file}"',
+    ("out", "cancelled-by-me"): 'you cancelled "{file}"',
+    ("in", "cancelled-by-me"): 'you cancelled "{file}"; what had arrived is deleted',
+    ("out", "cancelled-by-peer"): '{name} cancelled "{file}" at {done} of {size}',
+    ("in", "cancelled-by-peer"): '{name} cancelled "{file}" at {done} of {size}',
+    ("out", "chat-over"): '"{file}" stopped at {done} of {size}: the chat is over',
+    ("in", "chat-over"): '"{file}" stopped at {done} of {size}: the chat is over',
+    ("out", "changed"): '"{file}" changed after you offered it, so the rest was not sent',
+    ("in", "changed"): '"{file}" changed at {name}\'s after it was offered: it is not saved',
+    ("out", "damaged"): '"{file}" arrived DAMAGED at {name}: it is not saved there',
+    ("in", "damaged"): '"{file}" arrived DAMAGED (another SHA-256 than offered): it is not saved',
+    ("out", "failed-here"): '"{file}" could not be read to its end and was not sent',
+    ("in", "failed-here"): '"{file}" could not be saved',
+    ("out", "failed-there"): '{name} could not save "{file}"',
+    ("in", "failed-there"): '{name} could not read "{file}" to its end',
 }
 _STATES = {"offered": "on offer", "under-way": "under way", "checking": "being checked"}
 
@@ -461,7 +463,7 @@ def _(event: e.FileOffered) -> list[Line]:
     digest = (FRAME, f"    SHA-256 {event.sha256}")
     if event.direction == "in":
         answers = f"/get {event.number} fetches it, /decline {event.number} refuses it"
-        what = f"{event.name} offers a file: {event.file} ({amount(event.size)}); {answers}"
+        what = f'{event.name} offers a file: "{event.file}" ({amount(event.size)}); {answers}'
         return [(FRAME, what), digest]
     waits = f"nothing is sent before they fetch it; /cancel {event.number} withdraws it"
     return [
@@ -476,7 +478,7 @@ def _(event: e.FileProgress) -> list[Line]:
     way = "from" if event.direction == "in" else "to"
     left = "" if event.seconds_left is None else f", {duration(event.seconds_left)} left"
     done = f"{amount(event.done)} of {amount(event.size)}, {amount(event.rate)}/s{left}"
-    return [(FRAME, f"{event.number} {event.file} {way} {event.name}: {share} % ({done})")]
+    return [(FRAME, f'{event.number} "{event.file}" {way} {event.name}: {share} % ({done})')]
 
 
 @words.register
@@ -505,7 +507,7 @@ def _(event: e.Transfer) -> list[Line]:
     way = "from" if event.direction == "in" else "to"
     done = f"{amount(event.done)} of {amount(event.size)}"
     state = _STATES[event.state]
-    return [(FACT, f"{event.number} {event.file} {way} {event.name}: {state}, {done}")]
+    return [(FACT, f'{event.number} "{event.file}" {way} {event.name}: {state}, {done}')]
 
 
 # --- Events about keys in words: comparisons, pins, copies ------------------------------------
