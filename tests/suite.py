@@ -23,6 +23,11 @@ TMUX_TESTS = (
     "tests.test_fullscreen.VisitTests.test_the_connection_comes_back",
     "tests.test_fullscreen.VisitTests.test_a_signal_ends_it_and_what_is_typed_meanwhile_is_gone",
     "tests.test_fullscreen.VisitTests.test_the_terminal_is_closed",
+    "tests.test_editor.TypedAheadTests"
+    ".test_what_was_typed_before_there_was_an_editor_is_carried_out",
+    "tests.test_editor.TypingTests.test_a_stop_that_nobody_could_prepare_for",
+    "tests.test_editor.TypingTests.test_commands_come_back_and_what_was_said_does_not",
+    "tests.test_set_clocks.SetClockTests.test_a_chat_with_an_end_under_the_line_editor",
     "tests.test_editor.VisitTests.test_from_the_invitation_to_the_end",
     "tests.test_editor.VisitTests.test_a_signal_ends_it_wherever_one_is",
     "tests.test_editor.VisitTests.test_the_terminal_is_closed",

@@ -153,6 +153,15 @@ class VisitTests(EditorCase):
         await self.check_left(alice, 5)
 
 
+class TypedAheadTests(EditorCase):
+    async def test_what_was_typed_before_there_was_an_editor_is_carried_out(self) -> None:
+        self.point("alice", self.at.standard)
+        window = self.tmux.window()
+        await window.run([*CLIENT, "--plain", *self.whose("alice"), "--available"])
+        window.enter("/fingerprint")
+        await window.text("(?s)> /fingerprint.*your key: SHA256")
+
+
 class TypingTests(EditorCase):
     async def prepare(self) -> None:
         await super().prepare()
@@ -237,6 +246,32 @@ class TypingTests(EditorCase):
         await self.bob.event("message", text="all done")
         self.assertEqual(self.bob.messages, ["hello", "all done"])
         self.assertNotIn("correct", self.alice.all)
+
+    async def test_a_stop_that_nobody_could_prepare_for(self) -> None:
+        self.alice.type("half ")
+        await self.alice.text("> half")
+        os.kill(self.client_of(self.alice), signal.SIGSTOP)
+        await self.alice.text(PROMPT)
+        self.alice.type("fg")
+        self.alice.key("C-j")  # the terminal is still raw: no shell could take an Enter
+        await self.alice.text(r"(?s)Stopped.*NOT VERIFIED\)> half")
+        self.alice.paste("a\nb")
+        await self.alice.text(r"^Send 2 lines")
+        self.alice.key("Enter")
+        await self.bob.event("message", text="half a\nb")
+
+    async def test_commands_come_back_and_what_was_said_does_not(self) -> None:
+        self.alice.enter("/whois bob")
+        await self.alice.text("bob: NOT VERIFIED")
+        self.alice.enter("a word")
+        await self.bob.event("message", text="a word")
+        self.alice.key("Up")
+        await self.alice.text(r"> /whois bob$\s*\Z")
+        self.alice.key("C-c", "C-d", "C-d")
+        await self.alice.text(r"^\[exit 0\]")
+        (file,) = (self.home / "alice").glob("profiles/*/history")
+        self.assertEqual(file.read_text().splitlines()[-2:], ["/chat bob", "/whois bob"])
+        self.assertEqual(file.stat().st_mode & 0o777, 0o600)
 
     async def test_leaving_a_chat_is_asked_about(self) -> None:
         self.alice.key("C-d")

@@ -10,6 +10,7 @@ from tests.support.programs import Client, Server
 from tests.support.set_clock import WallClock
 from tests.support.shortened import SILENCE
 from tests.support.system_case import SystemCase
+from tests.support.tmux import Tmux
 
 HOUR, DAY = 3600, 86_400
 
@@ -118,6 +119,30 @@ class SetClockTests(SystemCase):
             clock.set(-HOUR)
         for client in (alice, bob):
             await client.event("chat-over", ending="time-up")
+
+    # Promise R5
+    async def test_a_chat_with_an_end_under_the_line_editor(self) -> None:
+        """Which needs the reactor of asyncio: its timers too are nobody's to set."""
+        tmux = Tmux(self.home)
+        self.addCleanup(tmux.close)
+        clock, shorter = self.clock("alice"), "MIN_CHAT_SECONDS=2"
+        server = await self.set_server(self.clock("server"), shorter)
+        bob = await self.set_client(self.clock("bob"), "bob", server, shorter).online()
+        self.point("alice", server.standard)
+        window = tmux.window()
+        argv = self.clocked(clock, "client", shorter)
+        await window.run([*argv, "--plain", *self.whose("alice")])
+        await window.text("^alice>")
+        window.enter("/chat bob for 4s")
+        await window.text("asking bob")
+        await bob.event("asked", name="alice", chat_seconds=4)
+        await bob.do("accept", name="alice")
+        await window.text(r"chat with bob, NOT VERIFIED\)>")
+        clock.set(-HOUR)
+        await window.text("the time of the chat with bob is up")
+        await bob.event("chat-over", ending="time-up")
+        window.enter("/fingerprint")
+        await window.text("alice, your key: SHA256")
 
     # Promise R10
     async def test_a_server_that_was_100_days_ahead_and_is_set_right(self) -> None:

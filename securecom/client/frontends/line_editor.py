@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.input.typeahead import store_typeahead
 from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.key_binding.key_processor import KeyPress
@@ -85,7 +87,20 @@ class _Hidden(Processor):
 
 
 class _Input(Vt100Input):
-    """Notices that the terminal is gone, which would otherwise be read for ever."""
+    """Takes what was typed ahead, and notices that the terminal is gone.
+
+    Lines that were typed before there was an editor end with a line feed, which is no Enter later.
+    """
+
+    def __init__(self, stdin: TextIO) -> None:
+        super().__init__(stdin)
+        while select.select([self.fileno()], [], [], 0)[0]:
+            line = os.read(self.fileno(), limits.MAX_LINE)
+            if not line:
+                break
+            self.vt100_parser.feed(line.decode("utf-8", "replace").replace("\n", "\r"))
+        store_typeahead(self, self._buffer)
+        self._buffer = []
 
     def read_keys(self) -> list[KeyPress]:
         """Input."""
