@@ -457,6 +457,13 @@ CERTIFICATE_SOON = 14
 GOOD_COLUMNS = 80
 GOOD_ROWS = 24
 
+# --- who is writing ---------------------------------------------------------------------------
+
+#: Seconds between two notices that our person is writing, and how long one lasts at the other
+#: side: longer, so that it does not flicker while the next one is on its way.
+TYPING_INTERVAL = 5.0
+TYPING_LASTS = 8.0
+
 # --- watching the people one knows ----------------------------------------------------------
 
 #: Seconds between two looks at the server's list, and between two pages of one look. With 200 names

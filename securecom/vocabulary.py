@@ -620,6 +620,12 @@ class Compared(PacedCommand):
     arguments = [(b"word", OneOf("yes", "no"))]
 
 
+class Typing(PacedCommand):
+    """My user is writing just now. Only to a peer that wants to know."""
+
+    pace = IN_CHATS
+
+
 class CommitWords(PacedCommand):
     """My user wants to compare six words; this is what I commit to. Once in a chat."""
 

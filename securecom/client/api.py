@@ -226,6 +226,12 @@ class ClientApi(Protocol):
     def say(self, text: str) -> int:
         """Send a message, or hold it until the caller has written; returns its number."""
 
+    def typing(self) -> None:
+        """The user is writing a message: call it at every key, but not for a command.
+
+        The other person sees it only if both have `/set typing on`. Does nothing else than that.
+        """
+
     def stop(self) -> Deferred[None]:
         """End the chat; fires when its keys are gone."""
 

@@ -385,6 +385,15 @@ class Delivered(ChatEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class PeerTyping(ChatEvent):
+    """The peer is writing, or no longer. Comes only if both people have that switched on."""
+
+    kind: ClassVar[str] = "typing"
+    name: str
+    typing: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ChatOver(ChatEvent):
     """The chat is over and its keys are gone. `undelivered`: numbers without a receipt; `unsent`:
     those of them that were kept back until the end.

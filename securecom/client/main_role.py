@@ -80,6 +80,7 @@ class MainRole:
         self._presence = Presence(station, coordinator, available, kept.choices, wall)
         self._leave, self._reconnect, self._back_up = leave, reconnect, back_up
         self._holds = False
+        station.wants_typing = lambda: self.settings.choices.typing
         self._watch = PeopleWatch(station, self._page_after)
         #: What the person asks and says about keys.
         self.keys = Keys(station, coordinator, rotation)
@@ -214,6 +215,11 @@ class MainRole:
         :raises NotNow, TooLong, BadArgument: if nothing was sent.
         """
         return self._coordinator.standing.session.say(text)
+
+    def typing(self) -> None:
+        """The user is writing a message; the peer sees it if both have that switched on."""
+        if self.state is ClientState.CHAT:
+            self._coordinator.standing.session.typing.tell()
 
     def stop(self) -> Deferred[None]:
         """End the chat; fires when it is over, after `limits.BYE_DEADLINE` at the latest."""

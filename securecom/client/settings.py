@@ -19,6 +19,8 @@ _ABOUT = {
     "notify": "what calls you when you are not looking, never with a word of what was said: off, "
     "bell, terminal (bell and a notification by the terminal), desktop (bell and notify-send)",
     "notify-names": "whether a notification says who it is about: on, off",
+    "typing": "whether you and the other person of a chat see when one of you is writing, from the "
+    "next chat on, if both have it on: on, off",
     "downloads": "the folder where files are saved that you get: its whole path, or default",
 }
 
@@ -43,6 +45,7 @@ class Settings:
             "busy": str(choices.busy),
             "notify": choices.notify,
             "notify-names": switch(choices.notify_names),
+            "typing": switch(choices.typing),
             "downloads": choices.downloads or "default",
         }
         return events.AllSettings([events.Setting(n, v, _ABOUT[n]) for n, v in values.items()])

@@ -32,6 +32,7 @@ def duration(seconds: int) -> str:
 # --- settings: who may ask, who learns that one is busy, what rings, where files go -----------
 # ask anyone|people|nobody        busy nobody|people|to NAME...
 # notify off|bell|terminal|desktop        notify-names on|off        downloads FOLDER|default
+# typing on|off
 #
 # As typed behind `/set`, and as kept in the profile. `people` are those whose key is pinned. Names
 # come after `to`, so `people` can never be mistaken for one.
@@ -65,7 +66,8 @@ class Choices:
     """`ask`: who may ask, however available one is. `busy`: who is told that one is busy.
 
     `notify`: what calls a person who is not looking; `notify_names`: it says who it is about.
-    `downloads`: the folder for received files; empty: the usual one of this machine.
+    `downloads`: the folder for received files; empty: the usual one of this machine. `typing`: each
+    of a chat may see that the other is writing.
     """
 
     ask: Ask = "anyone"
@@ -73,6 +75,7 @@ class Choices:
     notify: Notify = "bell"
     notify_names: bool = False
     downloads: str = ""
+    typing: bool = False
 
     def changed(self, text: str) -> Choices:
         """These, but for the one that the text names.
@@ -89,6 +92,8 @@ class Choices:
                 return replace(self, notify=read_notify(value.strip()))
             case "notify-names":
                 return replace(self, notify_names=read_switch("notify-names", value.strip()))
+            case "typing":
+                return replace(self, typing=read_switch("typing", value.strip()))
             case "downloads":
                 return replace(self, downloads=read_downloads(value.strip()))
         raise BadArgument("there is no such setting", _HINT, ("set", ""))

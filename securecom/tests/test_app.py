@@ -58,6 +58,47 @@ class Chats(PilotCase):
 
         self.drive(scenario)
 
+    # Promise C112
+    def test_writing_a_message_is_told_and_a_command_or_a_pass_phrase_is_not(self) -> None:
+        async def scenario(seen: Seen) -> None:
+            def told() -> int:
+                return seen.core.calls.count(("typing",))
+
+            await seen.online()
+            await seen.press("h", "i")
+            self.assertEqual(told(), 0, "there is no chat")
+            await seen.press("ctrl+u")
+            await seen.chat()
+            for command in ("/users", " /x", "!help"):
+                for key in command:
+                    await seen.press(
+                        {"/": "slash", "!": "exclamation_mark", " ": "space"}.get(key, key)
+                    )
+                seen.app.composer.replace_text("")
+                await seen.settle()
+            self.assertEqual(told(), 0, "commands")
+            answer = seen.screen.ask_secret("pass phrase")
+            answer.addErrback(lambda _: None)
+            await seen.settle()
+            await seen.press("s", "e")
+            await seen.press("escape")
+            self.assertEqual(told(), 0, "a pass phrase")
+            await seen.press("h", "i")
+            self.assertEqual(told(), 2)
+
+        self.drive(scenario)
+
+    def test_the_other_one_is_seen_writing(self) -> None:
+        async def scenario(seen: Seen) -> None:
+            await seen.online()
+            await seen.chat()
+            await seen.happens(e.PeerTyping("bob", True))
+            self.assertIn("chat with bob | is writing", seen.text)
+            await seen.happens(e.PeerTyping("bob", False))
+            self.assertNotIn("is writing", seen.text)
+
+        self.drive(scenario)
+
     def test_an_unknown_command_is_not_sent_and_stays(self) -> None:
         async def scenario(seen: Seen) -> None:
             await seen.online()

@@ -94,9 +94,9 @@ class MakingTests(BackingUpCase):
 
     def test_of_every_setting_it_is_known_whether_it_goes_along(self) -> None:
         """Another machine must not take over what names a file, as `Profile.portable` says."""
-        here = {"folder", "identity", "on_request"}
+        here = {"folder", "identity", "on_request", "downloads"}
         along = {"name", "host", "port", "server", "request", "available", "ask", "busy"}
-        along |= {"notify", "notify_names"}
+        along |= {"notify", "notify_names", "typing"}
         self.assertEqual({field.name for field in dataclasses.fields(Profile)}, here | along)
 
     def test_who_has_met_nobody_has_a_backup_too(self) -> None:

@@ -34,6 +34,7 @@ BEHIND = {
     "message": "chat-started",
     "said": "chat-started",
     "delivered": "chat-started",
+    "typing": "chat-started",
     "state": "whatever led there",
     "log": "chat-started",
     "time-left": "chat-started",

@@ -135,6 +135,7 @@ class ProfileTests(ProfileCase):
                 "notify",
                 "notify_names",
                 "downloads",
+                "typing",
             ):  # which came later
                 self.assertIn(f"{key} is missing", self.refused(text.replace(line + "\n", "")))
             number = text.splitlines().index(line) + 1
@@ -146,7 +147,7 @@ class ProfileTests(ProfileCase):
         lines = [
             line
             for line in self.text().splitlines()
-            if not line.startswith(("ask", "busy", "notify"))
+            if not line.startswith(("ask", "busy", "typing", "notify"))
         ]
         (self.folder / PROFILE_FILE).write_text("\n".join(lines))
         self.assertEqual(read_profile(self.folder), self.profile())
@@ -197,7 +198,7 @@ class ProfileTests(ProfileCase):
 
     def test_a_setting_that_does_not_exist_is_named_with_its_line(self) -> None:
         self.assertIn(
-            "line 25: there is no setting colour", self.refused(self.text() + "colour=1\n")
+            "line 27: there is no setting colour", self.refused(self.text() + "colour=1\n")
         )
 
     def test_what_the_parser_breaks_over_is_refused_too(self) -> None:

@@ -56,6 +56,7 @@ class ShowingTests(SettingsCase):
                 ("busy", "nobody"),
                 ("notify", "bell"),
                 ("notify-names", "off"),
+                ("typing", "off"),
                 ("downloads", "default"),
             ],
         )
@@ -65,7 +66,7 @@ class ShowingTests(SettingsCase):
         shown = self.set("busy to bob carol")
         self.assertIsInstance(shown, events.AllSettings)
         values = [one.value for one in shown.settings]
-        self.assertEqual(values, ["anyone", "to bob carol", "bell", "off", "default"])
+        self.assertEqual(values, ["anyone", "to bob carol", "bell", "off", "off", "default"])
         self.assertEqual(self.alice.settings.all(), shown)
 
     def test_what_calls_a_person_who_is_not_looking(self) -> None:

@@ -26,6 +26,8 @@ from securecom.client.chat.comparing import WORDS, Comparing, WordExchange
 from securecom.client.chat.epochs import Epochs
 from securecom.client.chat.rekeying import Rekeying
 from securecom.client.chat.stream import Stream
+from securecom.client.chat.typing_notice import FEATURE as TYPING
+from securecom.client.chat.typing_notice import TypingNotices
 from securecom.client.denials import denied
 from securecom.client.events import Delivered, Ending, Event, Message, Said, TimeLeft, Word
 from securecom.client.files.access import FileAccess
@@ -68,6 +70,7 @@ class ChatSession(Connection, amp.CommandLocator):
     :param access: what files need of this machine; None: none are sent or received.
     :param more: answers what is said in the chat besides.
     :param retirement: the public half of what can retire our key.
+    :param wants_typing: whether our person wants each to see when the other is writing.
     """
 
     lanes: ClassVar[frozenset[int]] = frozenset({framing.CONTROL, framing.EPOCH, framing.DATA})
@@ -85,6 +88,7 @@ class ChatSession(Connection, amp.CommandLocator):
         more: amp.CommandLocator | None = None,
         access: FileAccess | None = None,
         retirement: bytes | None = None,
+        wants_typing: Callable[[], bool] = lambda: False,
     ) -> None:
         self._retirement = retirement
         #: What can retire the peer's key, as they say in HELLO.
@@ -97,6 +101,8 @@ class ChatSession(Connection, amp.CommandLocator):
         self.words = WordExchange(agreement, self, owner.words_changed, os.urandom)
         #: What the peer's client can do that not every client can.
         self.peer_knows: frozenset[str] = frozenset()
+        #: Who is writing.
+        self.typing = TypingNotices(agreement.peer, self, clock, owner.show, wants_typing)
         #: The files that the two send each other.
         self.files = FileExchange(
             agreement.peer,
@@ -170,7 +176,7 @@ class ChatSession(Connection, amp.CommandLocator):
     def responders(self) -> amp.IResponderLocator:
         """What this class, comparing, words, the log and files take, and what `more` does."""
         locators: list[amp.CommandLocator] = [self, self.comparing, self.words, self.log]
-        locators.append(self.files)
+        locators += [self.files, self.typing]
         return Responders(*locators, *([] if self._more is None else [self._more]))
 
     @vocabulary.Hello.responder
@@ -246,6 +252,14 @@ class ChatSession(Connection, amp.CommandLocator):
         peers.check_second(key, second_key, signature, said, peers.HELLO)
         self._owner.peer_proved()
 
+    @property
+    def _knows(self) -> list[Name]:
+        return [*KNOWS, Name(TYPING)] if self.typing.is_offered else KNOWS
+
+    def fault_of_peer(self, error: WireError) -> None:
+        """The peer broke a rule: the chat is cut off."""
+        self._life.misbehaved(error)
+
     # --- what transitions do (ChatActions) --------------------------------------------------
 
     def send_hello(self) -> None:
@@ -258,7 +272,7 @@ class ChatSession(Connection, amp.CommandLocator):
             proof=agreement.hello(binding, agreement.role),
             second_key=identity.second_key,
             signature=identity.sign_second(said, peers.HELLO),
-            knows=KNOWS,
+            knows=self._knows,
             retirement=self._retirement,
         ).addErrback(self._not_taken, vocabulary.Hello)
 
@@ -288,6 +302,8 @@ class ChatSession(Connection, amp.CommandLocator):
 
     def show(self, heard: Heard) -> None:
         """The receipt says that the front-end has it."""
+        if self.typing.is_shown:
+            self.typing.stopped()
         self._owner.show(Message(self._agreement.peer, heard.text))
         self.log.heard(heard.text)
         self.has_heard = True
@@ -346,6 +362,7 @@ class ChatSession(Connection, amp.CommandLocator):
     def _stop(self) -> None:
         self._cancel("_bye_deadline")
         self._rekeying.end()
+        self.typing.end()
         self.words.is_over = True
         self.log.end()
         self.files.end()

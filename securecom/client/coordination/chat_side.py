@@ -59,7 +59,9 @@ class OpenChat:
         #: What the two say of introductions.
         self.introducing = Introducing(station, Person(agreement.peer, agreement.peer_key))
         more = (self.introducing, station.access, station.contacts.own_retirement)
-        self.session = ChatSession(agreement, self, station.clock, station.logs, *more)
+        self.session = ChatSession(
+            agreement, self, station.clock, station.logs, *more, station.wants_typing
+        )
         self.introducing.line = self.session
         self._agreement, self._grant = agreement, grant
         self._station, self._life = station, life

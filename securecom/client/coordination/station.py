@@ -77,6 +77,8 @@ class Station:
     people_changed: Callable[[], None] = field(default=lambda: None, init=False)
     #: How often we have asked each person for words to compare, and not confirmed them.
     word_tries: Counter[Name] = field(default_factory=Counter, init=False)
+    #: Whether each of a chat may see that the other is writing, as far as we are concerned.
+    wants_typing: Callable[[], bool] = field(default=lambda: False, init=False)
     #: The person, or a signal, has said that it is time to go: what ends now was not lost.
     is_leaving: bool = field(default=False, init=False)
     _name: Name | None = field(default=None, init=False)

@@ -459,8 +459,8 @@ SET = Command(
     _set,
     "shows your settings, or changes one for good: who may ask you (ask anyone|people|nobody), "
     "who sees that you are busy (busy nobody|people|to NAME NAME), what calls you when you are not "
-    "looking (notify off|bell|terminal|desktop), and whether that says who it is about "
-    "(notify-names on|off)",
+    "looking (notify off|bell|terminal|desktop), whether that says who it is about (notify-names "
+    "on|off), and whether you and the other see when one is writing (typing on|off)",
     argument=Argument("setting", _setting, "SETTING VALUE", required=False),
     examples=("/set", "/set ask people", "/set busy to bob carol", "/set notify desktop"),
 )

@@ -364,6 +364,11 @@ def _(event: e.Delivered) -> list[Line]:
 
 
 @words.register
+def _(event: e.PeerTyping) -> list[Line]:
+    return []  # lines that stay are no place for what is over in a moment
+
+
+@words.register
 def _(event: e.ChatOver) -> list[Line]:
     lines = [(FRAME, _ENDINGS[event.ending].format(name=event.name))]
     sent = [number for number in event.undelivered if number not in event.unsent]

@@ -57,6 +57,7 @@ class Profile:
     :param busy: whose requests are answered with "busy".
     :param notify: what calls a person who is not looking.
     :param notify_names: whether it says who it is about.
+    :param typing: whether each of a chat sees when the other is writing.
     :param downloads: the folder for received files; empty: the usual one.
     """
 
@@ -74,11 +75,13 @@ class Profile:
     notify: Notify = "bell"
     notify_names: bool = False
     downloads: str = ""
+    typing: bool = False
 
     @property
     def choices(self) -> Choices:
         """What `/set` shows."""
-        return Choices(self.ask, self.busy, self.notify, self.notify_names, self.downloads)
+        notify = (self.notify, self.notify_names)
+        return Choices(self.ask, self.busy, *notify, self.downloads, self.typing)
 
     @property
     def identity_path(self) -> Path:
@@ -161,6 +164,8 @@ busy = {_quoted(str(profile.busy))}
 # says who it is about.
 notify = {_quoted(profile.notify)}
 notify_names = {str(profile.notify_names).lower()}
+# Whether you and the other person of a chat see when one of you is writing, if both want that.
+typing = {str(profile.typing).lower()}
 # The folder for received files, as a whole path; "": the usual one of this machine.
 downloads = {_quoted(profile.downloads)}
 """
@@ -225,11 +230,12 @@ _KEYS: dict[str, tuple[type, Callable[[Any], Any]]] = {
     "busy": (str, read_busy),
     "notify": (str, read_notify),
     "notify_names": (bool, bool),
+    "typing": (bool, bool),
     "downloads": (str, read_downloads),
     "on_request": (str, _command),
 }
 #: Keys that a file may lack: an earlier version wrote it.
-_LATER = frozenset({"on_request", "ask", "busy", "notify", "notify_names", "downloads"})
+_LATER = frozenset({"on_request", "ask", "busy", "notify", "notify_names", "downloads", "typing"})
 
 
 def read_profile(folder: Path) -> Profile:

@@ -83,7 +83,7 @@ class Seen:
     @property
     def calls(self) -> list[Any]:
         """What the core was asked for by the user."""
-        return [call for call in self.core.calls if call[0] != "watch_people"]
+        return [call for call in self.core.calls if call[0] not in ("watch_people", "typing")]
 
     @property
     def rows(self) -> list[str]:

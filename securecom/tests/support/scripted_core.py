@@ -86,6 +86,9 @@ class ScriptedCore:
     def reconnect(self) -> None:
         self._called("reconnect")
 
+    def typing(self) -> None:
+        self._called("typing")
+
     def watch_people(self, wanted: bool) -> None:
         self._called("watch_people", wanted)
 

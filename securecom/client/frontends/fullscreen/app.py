@@ -63,7 +63,7 @@ _WIDE_PEOPLE = 120
 #: Events of one chat: they are shown in its conversation alone.
 _OF_THE_CHAT = (e.Message, e.Said, e.ChatLogState, e.TimeLeft, e.FileOffered, e.FileOver)
 #: Events that bars, marks and lists show.
-_IN_BARS = (e.Delivered, e.FileProgress, e.PeopleNow)
+_IN_BARS = (e.Delivered, e.FileProgress, e.PeopleNow, e.PeerTyping)
 #: Events that change nothing but a conversation.
 _LINES = (e.Message, e.Said, e.Delivered)
 #: Events that begin a conversation with somebody.
@@ -370,6 +370,10 @@ class ChatApp(App[None]):
         self.looked(None)
         self.garbage.busy()
         self._main.query_one(QuestionBar).ask(None)
+        now, draft = self.situation, self._main.query_one(Composer).text
+        is_message = bool(draft.strip()) and not draft.lstrip().startswith(("/", "!"))
+        if now.api is not None and now.is_chatting and self.viewed == now.peer and is_message:
+            now.api.typing()
 
     def _read(self, text: str) -> None:
         try:

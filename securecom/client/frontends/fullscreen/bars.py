@@ -102,7 +102,8 @@ class StatusBar(Widget, can_focus=False):
                 verified = now.peer_trust in ("verified", "followed-verified")
                 left = "" if now.chat_until is None else f"{_clock(now.left(now.chat_until))} left"
                 trust = "verified" if verified else "NOT VERIFIED"
-                return [f"chat with {now.peer}", trust, left, f"log {now.log}"]
+                typing = "is writing" if now.is_peer_typing else ""
+                return [f"chat with {now.peer}", typing, trust, left, f"log {now.log}"]
             case ClientState.OPENING:
                 return [f"setting up the chat with {now.peer}"]
             case ClientState.ASKING if now.asking is not None:

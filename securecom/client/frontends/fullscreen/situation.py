@@ -54,6 +54,7 @@ class Situation:
         self.is_chatting = False
         self.chat_until: float | None = None
         self.log: e.LogState = "off"
+        self.is_peer_typing = False
         self.missed = 0
         self.blocked: set[str] = set()
         self.trust: dict[str, e.Trust] = {}
@@ -69,7 +70,7 @@ class Situation:
                 self._connection(event)
             case e.Asking() | e.RequestOver() | e.Asked() | e.AskedOver() | e.Missed():
                 self._requests(event)
-            case e.ChatOpening() | e.ChatStarted() | e.ChatOver() | e.TimeLeft():
+            case e.ChatOpening() | e.ChatStarted() | e.ChatOver() | e.TimeLeft() | e.PeerTyping():
                 self._chat(event)
             case _:
                 self._others(event)
@@ -113,6 +114,9 @@ class Situation:
                 self.chat_until = self._after(seconds)
             case e.ChatOver():
                 self.peer, self.is_chatting, self.chat_until = HOME, False, None
+                self.is_peer_typing = False
+            case e.PeerTyping(typing=typing):
+                self.is_peer_typing = typing
             case e.TimeLeft(seconds=seconds):
                 self.chat_until = self._after(seconds)
 
