@@ -95,3 +95,23 @@ class Lines(PilotCase):
             await seen.type("/exit")
 
         self.assertEqual(self.drive(scenario).left, [True])
+
+    def test_tab_completes_commands_and_names_by_the_common_table(self) -> None:
+        async def scenario(seen: Seen) -> None:
+            await seen.online()
+            await seen.press(*"/ch", "tab", *"ca", "tab")
+            self.assertEqual(seen.app.composer.text, "/chat carol ")
+
+        self.drive(scenario)
+
+    def test_tab_shows_the_choices_until_one_goes_on(self) -> None:
+        async def scenario(seen: Seen) -> None:
+            await seen.online()
+            await seen.press(*"/bl", "tab")
+            self.assertEqual(seen.app.composer.text, "/block")
+            await seen.press("tab")
+            self.assertIn("/block  /blocked", seen.text)
+            await seen.press("e")
+            self.assertNotIn("/block  /blocked", seen.text)
+
+        self.drive(scenario)

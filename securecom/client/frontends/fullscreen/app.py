@@ -51,9 +51,11 @@ from securecom.client.frontends.fullscreen.settings_screen import SettingsScreen
 from securecom.client.frontends.fullscreen.situation import Situation
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Typed, order
+from securecom.client.frontends.tab_completion import complete
 from securecom.client.frontends.words import FRAME, SERVER, words
 from securecom.errors import NotNow, PeerKeyChanged, SecurecomError
 from securecom.identity import Name
+from securecom.text import shown
 
 _log = Logger()
 #: A narrower screen shows people only when asked to.
@@ -364,9 +366,22 @@ class ChatApp(App[None]):
     def on_composer_wanted(self, event: Composer.Wanted) -> None:
         if event.what == "leave":
             self.action_leave()
+        else:
+            self._complete()
+
+    def _complete(self) -> None:
+        """Finish the last word before the cursor, or show how it may go on."""
+        before = self.composer.before_cursor
+        found = complete(before, self.situation.api)
+        if found.text != before:
+            self.composer.replace_before_cursor(found.text)
+        elif found.candidates:
+            self.status.note = shown("  ".join(one.text for one in found.candidates))
+            self.status.update()
 
     def on_text_area_changed(self) -> None:
         """Whoever goes on typing has answered no."""
+        self.status.note = ""
         self.looked(None)
         self.garbage.busy()
         self._main.query_one(QuestionBar).ask(None)
@@ -401,9 +416,9 @@ class ChatApp(App[None]):
         is_message = isinstance(what, Order) and what.command is commands.SAY
         peer = self.situation.peer
         if is_message and self.situation.state is ClientState.CHAT and self.viewed != peer:
-            shown = self.viewed or "the notices"
+            where = self.viewed or "the notices"
             raise NotNow(
-                f"you are looking at {shown}, and your chat is with {peer}",
+                f"you are looking at {where}, and your chat is with {peer}",
                 f"Nothing was sent. Alt+C shows the chat with {peer}.",
             )
 

@@ -87,7 +87,7 @@ class StatusBar(Widget, can_focus=False):
         return Text(self._shown, no_wrap=True)
 
     def _text(self) -> str:
-        parts = [*self._going_on(), *self._aside()]
+        parts = [self.note] if self.note else [*self._going_on(), *self._aside()]
         width = self.size.width
         text = " " + " | ".join(part for part in parts if part)
         while len(text) > width and len(parts) > 1:
@@ -120,8 +120,7 @@ class StatusBar(Widget, can_focus=False):
         now = self._situation
         elsewhere = now.is_chatting and self.viewed != now.peer
         return [
-            f"{self.below} rows below: End" if self.below else "",
-            self.note,
+            f"{self.below} rows below: Esc" if self.below else "",
             f"Alt+C shows {now.peer}" if elsewhere else "",
         ]
 

@@ -45,6 +45,15 @@ class Composer(TextArea):
         self.text = text
         self.move_cursor(self.document.end)
 
+    @property
+    def before_cursor(self) -> str:
+        """The text up to the cursor."""
+        return self.get_text_range((0, 0), self.cursor_location)
+
+    def replace_before_cursor(self, text: str) -> None:
+        """Put another text in the place of what is before the cursor."""
+        self.replace(text, (0, 0), self.cursor_location)
+
     def remember(self, text: str) -> None:
         """Keep what was typed, so that the arrow keys bring it back."""
         self._back = 0
