@@ -72,6 +72,8 @@ FILE_KEPT_WAIT = 0.01
 #: Bytes that are read from the disk at once, and that leave in one turn of the reactor.
 FILE_READ = 512 * 1024
 FILE_BURST = 256 * 1024
+#: Seconds after which a pipe that says nothing is left, if its chat has ended meanwhile.
+PIPE_LOOK = 0.2
 #: Between two events about the progress of a transfer.
 FILE_PROGRESS = 0.5
 #: Between two rows about it where rows stay on the screen for good.

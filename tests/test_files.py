@@ -169,6 +169,15 @@ class PipeTests(FilesCase):
         self.assertEqual(await script.ended(), 1, script)
         self.assertIn('does not want "stdin"', script.output)
 
+    async def test_a_pipe_that_says_nothing_keeps_nobody(self) -> None:
+        os.mkfifo(self.home / "pipe")
+        script = self.script(f"--send - <> {self.home}/pipe")
+        await self.bob.event("asked", name="alice")
+        await self.bob.do("accept", name="alice")
+        await self.bob.event("chat-started")
+        await self.bob.do("stop")
+        self.assertEqual(await script.ended(), 1, script)
+
     async def test_what_makes_no_sense_is_said_at_once(self) -> None:
         for words, said in (
             ("--send x", "--chat NAME"),

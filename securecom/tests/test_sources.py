@@ -131,6 +131,14 @@ class PipeTests(SourceCase):
         self.assertEqual(source.size, 11)
         self.assertEqual(os.listdir(self.home), ["plan.pdf"])
 
+    def test_one_that_says_nothing_is_left_when_it_is_not_wanted(self) -> None:
+        self.patch(limits, "PIPE_LOOK", 0.001)
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, writing)
+        answers = [True, True, False]
+        self.assertRaises(FileProblem, piped, reading, self.home, lambda: answers.pop(0))
+        self.assertEqual(answers, [])
+
     def test_one_that_is_not_wanted_any_more(self) -> None:
         reading, writing = os.pipe()
         os.write(writing, b"from a pipe")

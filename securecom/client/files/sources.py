@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import select
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -133,10 +134,7 @@ def piped(descriptor: int, spool: Path, is_wanted: Callable[[], bool]) -> Source
             return _examined(os.dup(descriptor), PIPE, is_wanted)
         number = _nameless(spool)
         try:
-            os.set_blocking(descriptor, True)
-            while block := os.read(descriptor, limits.FILE_READ):
-                if not is_wanted():
-                    raise FileProblem("the chat ended before the input did")
+            while block := _next(descriptor, is_wanted):
                 _write_all(number, block)
         except BaseException:
             os.close(number)
@@ -146,6 +144,16 @@ def piped(descriptor: int, spool: Path, is_wanted: Callable[[], bool]) -> Source
     finally:
         os.close(descriptor)
     return _examined(number, PIPE, is_wanted)
+
+
+def _next(descriptor: int, is_wanted: Callable[[], bool]) -> bytes:
+    """The next bytes of a pipe; none at its end. A pipe may say nothing for ever, and the program
+    has to end all the same.
+    """
+    while is_wanted():
+        if select.select([descriptor], [], [], limits.PIPE_LOOK)[0]:
+            return os.read(descriptor, limits.FILE_READ)
+    raise FileProblem("the chat ended before the input did")
 
 
 def _examined(number: int, name: str, is_wanted: Callable[[], bool]) -> Source:
