@@ -119,6 +119,7 @@ class PeerTests(StolenCase):
         chain = encode([Link.signed(self.server.pin, ALICE, self.key, new)])
         self.assertEqual(self.bob.contacts.trust(ALICE, new.public_key, chain), "changed")
         self.assertFalse(self.bob.contacts.may_be(ALICE, new.public_key, chain))
+        self.assertRaises(PeerKeyChanged, self.bob.contacts.meet, ALICE, new.public_key, chain)
 
     # Promise T285
     def test_a_key_that_was_followed_before_is_retired_too(self) -> None:
