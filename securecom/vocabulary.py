@@ -650,7 +650,7 @@ class Introduce(PacedCommand):
 class AgreeIntroduction(PacedCommand):
     """My user wants to be introduced to `other`, or does not.
 
-    `consent`: my signature of `introduction.consent`, empty for a no.
+    `consent`: my signature of `introduction.consent`; for a no, as many zero bytes.
     """
 
     pace = IN_CHATS

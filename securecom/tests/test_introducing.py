@@ -20,6 +20,7 @@ from securecom.client.events import (
     IntroductionStep,
     Problem,
 )
+from securecom.client.introductions import Book
 from securecom.errors import BadArgument, NotNow, PeerKeyChanged
 from securecom.identity import Identity, Name, PublicKey
 from securecom.introduction import Person
@@ -472,6 +473,23 @@ class LieTests(ThreePeopleCase):
             self.send(BOB, vocabulary.AgreeIntroduction, **answer)
         self.assertEqual(self.steps(), [])
         self.assertEqual(self.alice.notes.of(ChatOver), [])
+
+    # Promise T227
+    def test_a_no_is_as_long_as_a_yes(self) -> None:
+        sizes = set()
+        whole = ChatSession.send
+
+        def send(session: ChatSession, frame: bytes) -> None:
+            if b"AgreeIntroduction" in frame:
+                sizes.add(len(frame))
+            whole(session, frame)
+
+        self.patch(ChatSession, "send", send)
+        for agrees in (True, False):
+            self.alice.main.keys.introduce(BOB, CAROL)
+            self.agree(BOB, CAROL, agrees)
+            self.assertEqual(len(sizes), 1)
+            self.alice.contacts.introductions._book = Book()
 
     # Promise T227
     def test_the_server_sees_frames_as_of_messages_and_no_name(self) -> None:

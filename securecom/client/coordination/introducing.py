@@ -172,7 +172,8 @@ class Introducing(amp.CommandLocator):
         return IntroductionStep(self._peer.name, other, "i-agreed" if agrees else "i-declined")
 
     def _send_answer(self, other: Name, agrees: bool) -> None:
-        station, consent = self._station, b""
+        station = self._station
+        consent = bytes(statements.SIGNATURE_BYTES)  # a no is as long as a yes on the wire
         if agrees:
             own = (station.identity, station.name)
             consent = introduction.agree(station.server, self._peer, *own, other)
