@@ -146,7 +146,7 @@ def rekeyed(people: Sequence[Person], count: int) -> list[Reading]:
     ends = []
     for _ in range(count):
         caller, callee = _set_up(people[0], people[1])
-        callee.later(0)
+        callee.later(limits.REKEY_AFTER)
         if not (begun := caller.later(limits.REKEY_AFTER)):
             fail("a rekey that did not begin")
         _relay([(callee, begun)], caller, callee)

@@ -30,6 +30,7 @@ from securecom.identity import (
     Identity,
     PublicKey,
     SecondKey,
+    carried_key,
     certified_key,
     framed,
     server_fingerprint,
@@ -158,7 +159,7 @@ def peer_key(tls: SSL.Connection) -> PublicKey:
     certificate = tls.get_peer_certificate(as_cryptography=True)
     if certificate is None:
         raise WireError("a peer without an identity certificate")
-    return certified_key(certificate)
+    return carried_key(certificate)
 
 
 # --- exporters and proofs -------------------------------------------------------------------

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SkipTest
 from securecom import peers, refusals, tls, vocabulary
 from securecom.identity import Identity
 from securecom.invitation import Invitation
-from tests.support.intermediaries import Modified, connect, soon
+from tests.support.intermediaries import Modified, connect, identity_of, soon
 from tests.support.processes import environment
 from tests.support.programs import CLIENT, Client
 from tests.support.system_case import SystemCase
@@ -113,7 +113,9 @@ class EnrolmentTests(SystemCase):
         dave = await self.enrolling(link, "dave", *options).online()
         alice = await self.client("alice", server).online()
         await self.chat(alice, dave, "dave", "alice")
-        self.assertEqual(alice.told("chat-started")[0]["fingerprint"], shown)
+        own = identity_of(path.read_bytes(), b"sesame").public_key
+        self.assertEqual(own.first.fingerprint, shown)
+        self.assertEqual(alice.told("chat-started")[0]["fingerprint"], own.fingerprint)
         self.assertEqual(path.read_bytes(), before)
         self.assertEqual(list((self.home / "dave").rglob("identity")), [])
 

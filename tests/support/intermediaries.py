@@ -274,7 +274,7 @@ class TLSServer:
         return b"".join(peer.received for peer in self.peers)
 
 
-def identity_of(pem: bytes) -> Identity:
-    """An identity file without a pass phrase."""
-    key: Any = serialization.load_ssh_private_key(pem, None)
+def identity_of(pem: bytes, pass_phrase: bytes | None = None) -> Identity:
+    """The identity of a file, usually one without a pass phrase."""
+    key: Any = serialization.load_ssh_private_key(pem, pass_phrase)
     return Identity(key)
