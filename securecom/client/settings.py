@@ -19,8 +19,8 @@ _ABOUT = {
     "notify": "what calls you when you are not looking, never with a word of what was said: off, "
     "bell, terminal (bell and a notification by the terminal), desktop (bell and notify-send)",
     "notify-names": "whether a notification says who it is about: on, off",
-    "typing": "whether you and the other person of a chat see when one of you is writing, from the "
-    "next chat on, if both have it on: on, off",
+    "typing": "whether you and the other person of a chat see, in the full screen, when one of "
+    "you is writing; from the next chat on, and only if both have it on: on, off",
     "downloads": "the folder where files are saved that you get: its whole path, or default",
 }
 
