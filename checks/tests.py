@@ -32,6 +32,7 @@ ALLOWED = {
     ("test_presence.py", "time.time"): "the time shown to people is the machine's own",
     ("test_left_over.py", "socket"): "only a real socket can be left over; nothing waits",
     ("test_backup_files.py", "subprocess"): "patched, so that nothing is started",
+    ("test_arrival.py", "asyncio"): "the same: its screen runs before there is a client",
     ("support/pilot_case.py", "asyncio"): "Textual has its own loop; it draws into memory",
     ("test_line_editor.py", "asyncio"): "prompt_toolkit runs in it; nothing waits but for a key",
     ("test_outside_editor.py", "asyncio"): "a double of the reactor ends the editor",
@@ -54,6 +55,10 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "client/files/access.py": ("test_exchange", "it only passes on what files need"),
     "client/files/desk.py": ("test_main_role", "it passes on what the main role is asked"),
     "client/files/transfer.py": ("test_exchange", "a transfer shows in what the two ends do"),
+    "client/frontends/fullscreen/enrolment.py": (
+        "test_arrival",
+        "its screen is tested there",
+    ),
     "client/events.py": ("test_plain", "they are data; front-ends and docs/json.md are tested"),
     "client/frontends/qr.py": ("test_plain", "a code is tested as a terminal shows it"),
     "client/profile/age_reader.py": ("test_backup_files", "both readers must agree on each file"),

@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TMUX_TESTS = (
     "tests.test_fullscreen.VisitTests.test_from_the_invitation_to_the_end",
     "tests.test_fullscreen.VisitTests.test_the_connection_comes_back",
+    "tests.test_fullscreen.VisitTests.test_somebody_new_gives_link_and_pass_phrase_on_the_screen",
+    "tests.test_fullscreen.VisitTests.test_a_signal_at_the_first_screen",
     "tests.test_fullscreen.VisitTests.test_a_signal_ends_it_and_what_is_typed_meanwhile_is_gone",
     "tests.test_fullscreen.VisitTests.test_the_terminal_is_closed",
     "tests.test_editor.TypedAheadTests"

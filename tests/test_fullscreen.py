@@ -105,6 +105,34 @@ class VisitTests(FullScreenCase):
         erin.key("C-c")
         await self.check_left(erin, 0)
 
+    async def test_somebody_new_gives_link_and_pass_phrase_on_the_screen(self) -> None:
+        (link,) = await self.invite("dave")
+        dave = self.tmux.window()
+        await self.shell_state(dave, "before")
+        await dave.run([*CLIENT, "--data-dir", str(self.home / "dave")])
+        await dave.text("Paste it here")
+        dave.enter("securecom://nonsense")
+        await dave.text("SC-\\d+")
+        dave.key("C-u")
+        dave.paste(link)
+        dave.key("Enter")
+        for asked in ("A pass phrase for your new", "The same again"):
+            await dave.text(asked)
+            dave.enter("correct-horse")
+        await dave.text("online as dave")
+        self.assertNotIn("correct-horse", dave.all)
+        dave.enter("/exit")
+        await self.check_left(dave, 0)
+
+    async def test_a_signal_at_the_first_screen(self) -> None:
+        dave = self.tmux.window()
+        await self.shell_state(dave, "before")
+        await dave.run([*CLIENT, "--data-dir", str(self.home / "dave")])
+        await dave.text("Paste it here")
+        dave.type("echo str''ay")
+        os.kill(self.client_of(dave), signal.SIGTERM)
+        await self.check_left(dave, 128 + signal.SIGTERM)
+
     async def test_the_connection_comes_back(self) -> None:
         alice = await self.sit_down("alice")
         bob = await self.sit_down("bob", "--available")

@@ -73,7 +73,7 @@ def _check(arguments: Namespace, arguments_parser: ArgumentParser) -> None:
 
 def _chosen(arguments: Namespace) -> Callable[[], int]:
     from securecom import tls
-    from securecom.client.program import choosing, who
+    from securecom.client.program import arrival, choosing, who
 
     tls.check_openssl()
     if arguments.doctor:
@@ -91,7 +91,10 @@ def _chosen(arguments: Namespace) -> Callable[[], int]:
         arguments.link = Invitation.parse(_pasted_link())
     if arguments.retire is not None:
         return _retirement(arguments, profiles, choice)
-    source = who.pass_phrases(arguments, is_terminal=os.isatty(standard_io.INPUT))
+    if arrival.is_asked(arguments, profiles, choice):
+        source = arrival.ask(arguments)
+    else:
+        source = who.pass_phrases(arguments, is_terminal=os.isatty(standard_io.INPUT))
     if arguments.restore is not None:
         someone: Member | Newcomer = who.restored(arguments, profiles, source)
     elif arguments.link is None:

@@ -23,7 +23,7 @@ class NoTerminal(SynchronousTestCase):
         screen = StandardScreen(Launch(Namespace(), Clock(), lambda: None))
         driver = screen.app.driver_class
         self.assertTrue(issubclass(driver, object))
-        self.assertEqual(driver.__name__, "_OutputDriver")
+        self.assertEqual(driver.__name__, "OutputDriver")
 
     def test_a_request_rings_while_nobody_looks(self) -> None:
         self.patch(choosing, "is_screen", lambda: True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from textual.app import App
 
 
-class _OutputDriver(LinuxDriver):
+class OutputDriver(LinuxDriver):
     """Draws on standard output, as every other front-end does, and not on standard error."""
 
     def __init__(self, app: App[object], **named: Any) -> None:
@@ -49,7 +49,7 @@ class StandardScreen(FullScreen):
     def make_app(self, situation: Situation) -> ChatApp:
         """FullScreen."""
         app = super().make_app(situation)
-        app.driver_class = _OutputDriver
+        app.driver_class = OutputDriver
         return app
 
     def start(self) -> Deferred[None]:
