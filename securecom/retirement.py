@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from mnemonic import Mnemonic
 
-from securecom.errors import BadArgument
-from securecom.identity import Name, framed
+from securecom import statements
+from securecom.errors import BadArgument, BadKey
+from securecom.identity import Identity, Name, PublicKey, framed
 
 KEY_LABEL = b"SecureCom/1 retirement-key"
 STATEMENT_LABEL = b"SecureCom/1 retirement"
@@ -26,8 +26,7 @@ STATEMENT_LABEL = b"SecureCom/1 retirement"
 #: Random bytes that the words stand for, and how many words that makes with 4 bits of check.
 SECRET_BYTES = 16
 WORDS = 12
-KEY_BYTES = 32
-SIGNATURE_BYTES = 64
+_SEED_BYTES = 32
 
 
 class RetirementSecret:
@@ -37,9 +36,9 @@ class RetirementSecret:
     """
 
     def __init__(self, secret: bytes) -> None:
-        seed = HKDF(SHA256(), KEY_BYTES, None, KEY_LABEL).derive(secret)
+        seed = HKDF(SHA256(), _SEED_BYTES, None, KEY_LABEL).derive(secret)
         self._secret = secret
-        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self._keys = Identity(Ed25519PrivateKey.from_private_bytes(seed))
 
     @classmethod
     def generate(cls, random: Callable[[int], bytes]) -> RetirementSecret:
@@ -70,12 +69,12 @@ class RetirementSecret:
 
     @property
     def public(self) -> bytes:
-        """The public half (32 bytes)."""
-        return self._key.public_key().public_bytes_raw()
+        """The public half: that of two keys, as an identity has them (64 bytes)."""
+        return self._keys.public_key.encoded
 
     def retire(self, server: bytes, name: Name) -> bytes:
         """The signature of the statement that this name's keys at this server are retired."""
-        return self._key.sign(statement(server, name, self.public))
+        return statements.signed(self._keys, statement(server, name, self.public))
 
 
 def statement(server: bytes, name: Name, public: bytes) -> bytes:
@@ -88,11 +87,10 @@ def statement(server: bytes, name: Name, public: bytes) -> bytes:
 def is_retired(server: bytes, name: Name, public: bytes, signature: bytes) -> bool:
     """Whether this is the signature of the statement by the owner of that public half."""
     try:
-        key = Ed25519PublicKey.from_public_bytes(public)
-        key.verify(signature, statement(server, name, public))
-    except (InvalidSignature, ValueError):
+        keys = PublicKey.of_both(public)
+    except BadKey:
         return False
-    return True
+    return statements.has_signed(keys, statement(server, name, public), signature)
 
 
 @cache

@@ -213,7 +213,7 @@ TRANSFER = Number(1, 2**32 - 1)
 #: A place in a file, or its size.
 PLACE = Number(0, limits.MAX_FILE)
 SHA256 = FixedBytes(32)
-RETIREMENT_KEY = FixedBytes(32)
+RETIREMENT_KEY = FixedBytes(64)
 
 
 # --- paces ----------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ class Retire(PacedCommand):
     arguments = [
         (b"name", NameArgument()),
         (b"public", RETIREMENT_KEY),
-        (b"signature", SIGNATURE),
+        (b"signature", Signature()),
     ]
     errors = by_word(BadProof, ServerTrouble)
 
@@ -597,7 +597,7 @@ class Hello(PacedCommand):
         (b"second_key", SecondKeyArgument()),
         (b"signature", SECOND_SIGNATURE),
         (b"knows", NamesArgument(optional=True)),
-        (b"retirement", FixedBytes(32, optional=True)),
+        (b"retirement", FixedBytes(64, optional=True)),
     ]
     errors = by_word(BadProof)
 

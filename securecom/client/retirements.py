@@ -18,7 +18,7 @@ from securecom.identity import Name
 
 VERSION = 1
 
-_PUBLIC_HEX = 64
+_SERVER_HEX, _PUBLIC_HEX = 64, 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +146,17 @@ def _book(told: Any) -> _Book:
     if told:
         raise ValueError("more than we write")
     for server, public in book.own.items():
-        _check_hex(server, public)
+        _check_hex(server, _SERVER_HEX)
+        _check_hex(public, _PUBLIC_HEX)
     for one in book.people:
-        _check_hex(one.server, one.public)
+        _check_hex(one.server, _SERVER_HEX)
+        _check_hex(one.public, _PUBLIC_HEX)
         _ = Name(one.name)
         if type(one.fingerprint) is not str or type(one.is_retired) is not bool:
             raise TypeError("a value of another kind")
     return book
 
 
-def _check_hex(*texts: str) -> None:
-    for text in texts:
-        if len(bytes.fromhex(text)) * 2 != _PUBLIC_HEX:
-            raise ValueError("not 32 bytes")
+def _check_hex(text: str, length: int) -> None:
+    if len(bytes.fromhex(text)) * 2 != length:
+        raise ValueError("not as many bytes")

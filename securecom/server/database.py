@@ -70,12 +70,12 @@ _SUCCESSIONS = (
 _RETIREMENTS = (
     """CREATE TABLE retirement_keys (
         name TEXT PRIMARY KEY NOT NULL REFERENCES users (name) ON DELETE CASCADE,
-        public BLOB NOT NULL CHECK (length(public) = 32)
+        public BLOB NOT NULL CHECK (length(public) = 64)
     ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE retirements (
         name TEXT PRIMARY KEY NOT NULL REFERENCES users (name) ON DELETE CASCADE,
-        public BLOB NOT NULL CHECK (length(public) = 32),
-        signature BLOB NOT NULL CHECK (length(signature) = 64),
+        public BLOB NOT NULL CHECK (length(public) = 64),
+        signature BLOB NOT NULL CHECK (length(signature) = 5325),
         retired BLOB NOT NULL UNIQUE CHECK (length(retired) = 32)
     ) STRICT, WITHOUT ROWID""",
 )

@@ -13,7 +13,7 @@ from typing import Any
 from twisted.internet.defer import fail
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import limits, refusals, vocabulary
+from securecom import limits, refusals, statements, vocabulary
 from securecom.client.events import DataHeld
 from securecom.client.frontends.plain import Plain
 from securecom.errors import StateBusy
@@ -110,7 +110,9 @@ class Marked:
         special["users.second"] = self.identity.public_key.second
         special["successions.old_signature"] = b"\xb1" * 64
         special["successions.new_signature"] = b"\xb2" * 64
-        special["retirements.signature"] = b"\xb5" * 64
+        special["retirements.signature"] = b"\xb5" * statements.SIGNATURE_BYTES
+        special["retirements.public"] = b"\xb6" * 64
+        special["retirement_keys.public"] = b"\xb7" * 64
         special["successions.old_second_key"] = b"\xb3" * SECOND_KEY_BYTES
         special["successions.old_second_signature"] = b"\xb4" * SECOND_SIGNATURE_BYTES
         self._count = 0

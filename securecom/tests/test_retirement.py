@@ -55,7 +55,16 @@ class StatementTests(SynchronousTestCase):
             self.assertFalse(is_retired(server, name, public, signature))
         for junk in (b"", bytes(64), signature[:-1], bytes([signature[0] ^ 1]) + signature[1:]):
             self.assertFalse(is_retired(SERVER, BOB, SECRET.public, junk))
-        self.assertFalse(is_retired(SERVER, BOB, b"p" * 31, signature))
+        for public in (b"p" * 31, SECRET.public[:32], bytes(64), SECRET.public[:32] + bytes(32)):
+            self.assertFalse(is_retired(SERVER, BOB, public, signature))
+
+    # Promise T280
+    def test_both_keys_have_to_sign(self) -> None:
+        signature = SECRET.retire(SERVER, BOB)
+        for at in (0, 64, len(signature) - 1):  # the first signature, the second key, its signature
+            bad = bytearray(signature)
+            bad[at] ^= 1
+            self.assertFalse(is_retired(SERVER, BOB, SECRET.public, bytes(bad)))
 
     # Promise T281
     def test_the_words_give_no_key_that_anything_else_takes(self) -> None:

@@ -14,7 +14,7 @@ from securecom.client.retirements import Retirements
 from securecom.errors import StateDamaged
 from securecom.tests.support.contact_keys import BOB, CAROL, KEY, OTHER_KEY, OTHER_SERVER, SERVER
 
-PUBLIC, OTHER = b"\x01" * 32, b"\x02" * 32
+PUBLIC, OTHER = b"\x01" * 64, b"\x02" * 64
 PRINT = KEY.fingerprint
 
 
