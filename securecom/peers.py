@@ -69,7 +69,7 @@ def exactly(expected: PublicKey, own: PublicKey) -> Check:
 
     def check(certificate: x509.Certificate, error: int, depth: int) -> None:
         any_identity(certificate, error, depth)
-        key = certified_key(certificate)
+        key = carried_key(certificate)
         if key == own.first:
             raise PeerKeyChanged("the peer showed our own key")
         if key != expected.first:
