@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.protocols import amp
@@ -170,6 +171,27 @@ class WayTests(ThreePeopleCase):
         self.assertEqual(self.steps()[-1], ("bob", "carol", "no"))
         self.begin(ALICE, CAROL)
         self.assertEqual(self.carol.notes.of(IntroductionOffered), [])
+
+    def test_a_yes_to_a_key_that_the_introducer_has_replaced_is_asked_for_again(self) -> None:
+        self.alice.main.keys.introduce(BOB, CAROL)
+        self.agree(BOB, CAROL)
+        (made,) = self.alice.contacts.introductions.making()
+        side, _ = made.sides(BOB)
+        before = Person(ALICE, Identity.generate().public_key)
+        server, bob = self.server.pin, self.people[BOB].identity
+        old = introduction.agree(server, before, bob, BOB, CAROL).hex()
+        self.alice.contacts.introductions.put(made.with_side(replace(side, consent=old)))
+        self.bob.contacts.introductions.disagree(self.who(ALICE), CAROL)
+
+        self.agree(CAROL, BOB)
+        self.assertEqual(self.carol.notes.last(ChatOver).ending, "by-peer")
+        self.assertEqual(self.trust(CAROL, BOB), "new")
+        self.agree(BOB, CAROL)
+        self.assertEqual(len(self.bob.notes.of(IntroductionOffered)), 2)
+        self.begin(ALICE, CAROL)
+        self.assertEqual(self.trust(CAROL, BOB), "introduced")
+        self.assertEqual(self.trust(BOB, CAROL), "introduced")
+        self.assertEqual(self.alice.main.keys.introductions().pending, [])
 
     # Promise C105
     def test_the_introducer_takes_it_back(self) -> None:
@@ -411,6 +433,14 @@ class LieTests(ThreePeopleCase):
         self.vouch(key=self.mallory.public_key, agreeing=self.mallory)
         self.assertIn("another key of carol", self.bob.notes.last(Problem).what)
         self.assertEqual(self.bob.contacts.trust(CAROL, self.key(CAROL)), "met")
+
+    # Promise T226
+    def test_a_key_that_was_not_taken_is_looked_at_once_a_chat(self) -> None:
+        self.bob.contacts.meet(CAROL, self.key(CAROL))
+        self.bob_agreed()
+        for _ in range(3):
+            self.vouch(key=self.mallory.public_key, agreeing=self.mallory)
+        self.assertEqual(len(self.bob.notes.of(Problem)), 1)
 
     # Promise T225
     def test_a_key_that_is_somebody_elses_changes_nothing(self) -> None:

@@ -89,6 +89,14 @@ class BothTests(TypingCase):
         self.network.advance(limits.TYPING_LASTS)
         self.assertEqual(self.seen(self.bob), [True])
 
+    def test_one_that_crosses_our_goodbye_is_no_fault(self) -> None:
+        self.alice.main.typing()
+        self.bob.main.stop()
+        self.network.pump()
+        self.assertEqual(self.bob.notes.last(ChatOver).ending, "by-me")
+        self.assertEqual(self.alice.notes.last(ChatOver).ending, "by-peer")
+        self.assertEqual(self.seen(self.bob), [])
+
     def test_outside_a_chat_it_is_nothing(self) -> None:
         self.alice.main.stop()
         self.network.pump()

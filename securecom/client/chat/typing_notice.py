@@ -27,6 +27,7 @@ class TypingSession(Protocol):
     """What a notice needs of the chat."""
 
     control: ControlLane
+    is_established: bool
     may_speak: bool
     peer_knows: frozenset[str]
 
@@ -68,10 +69,13 @@ class TypingNotices(amp.CommandLocator):
 
     @vocabulary.Typing.responder
     def peer_types(self) -> dict[str, Any]:
-        """:raises WireError: if we never said that we want to know."""
-        if not self.is_offered or not self._session.may_speak:
+        """What crosses our goodbye is not shown.
+
+        :raises WireError: before HELLO, or if we never said that we want to know.
+        """
+        if not self.is_offered or not self._session.is_established:
             raise WireError("a notice that nobody wanted")
-        if self._wanted():
+        if self._wanted() and self._session.may_speak:
             if not self.is_shown:
                 self.is_shown = True
                 self._show(PeerTyping(self._peer, True))

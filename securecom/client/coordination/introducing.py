@@ -23,7 +23,7 @@ from securecom.client.events import (
     Word,
     problem,
 )
-from securecom.client.introductions import Making
+from securecom.client.introductions import Making, Side
 from securecom.errors import NotNow, PeerKeyChanged, SecurecomError, WireError
 from securecom.identity import Name, PublicKey
 from securecom.introduction import Person
@@ -62,6 +62,7 @@ class Introducing(amp.CommandLocator):
         self._kept = station.contacts.introductions
         self._asked: set[str] = set()  # the other names about which we asked the peer
         self._offered: set[Name] = set()  # to whom the peer offers to introduce us
+        self._refused: set[Name] = set()  # whose key, as the peer told it, we did not take
         self._count = 0
         self.line: ChatLine
 
@@ -83,10 +84,10 @@ class Introducing(amp.CommandLocator):
         if not all(is_verified(self._station, side.person) for side in (own, other)):
             self._kept.drop(made)
             self._step("dropped", other.name)
-        elif own.consent and other.consent:
+        elif self._agrees(own, other) and self._agrees(other, own):
             if not own.is_done:
                 self._vouch(made)
-        elif not own.consent and other.name not in self._asked:
+        elif not self._agrees(own, other) and other.name not in self._asked:
             self._asked.add(other.name)
             self.line.ask(vocabulary.Introduce, other=Name(other.name)).addErrback(_cut)
             self._step("asked", other.name)
@@ -126,9 +127,10 @@ class Introducing(amp.CommandLocator):
         if word == "no":
             self._kept.drop(made)
             self._step("no", other)
-        elif other in self._asked and not own.consent:
-            self._check_consent(other, consent)
+        elif other in self._asked and not self._agrees(*made.sides(self._peer.name)):
             agreed = made.with_side(replace(own, consent=consent.hex()))
+            if not self._agrees(*agreed.sides(self._peer.name)):
+                raise WireError("a yes to an introduction that is not signed")
             self._kept.put(agreed)
             self._step("yes", other)
             self._advance(agreed)
@@ -141,11 +143,15 @@ class Introducing(amp.CommandLocator):
                 return made
         return None
 
-    def _check_consent(self, other: Name, consent: bytes) -> None:
-        station = self._station
+    def _agrees(self, side: Side, other: Side) -> bool:
+        """This side has said yes, to the key that we have now: a yes to a former one of ours is
+        worth nothing to the other side.
+        """
+        station, consent = self._station, bytes.fromhex(side.consent)
         me = Person(station.name, station.identity.public_key)
-        if not introduction.has_agreed(station.server, me, self._peer, other, consent):
-            raise WireError("a yes to an introduction that is not signed")
+        return bool(consent) and introduction.has_agreed(
+            station.server, me, side.person, Name(other.name), consent
+        )
 
     # --- as one of the two ------------------------------------------------------------------
 
@@ -212,7 +218,7 @@ class Introducing(amp.CommandLocator):
         :raises WireError: if the peer did not sign that for us, or `other` did not agree to it.
         """
         self._check_begun()
-        if not self._kept.has_agreed(self._peer, other):
+        if other in self._refused or not self._kept.has_agreed(self._peer, other):
             return {}
         station, introduced = self._station, Person(other, key)
         me = Person(station.name, station.identity.public_key)
@@ -226,6 +232,7 @@ class Introducing(amp.CommandLocator):
         try:
             self._take(introduced)
         except SecurecomError as error:  # nothing was kept, and the chat goes on
+            self._refused.add(other)
             station.show(problem(error))
         return {}
 
