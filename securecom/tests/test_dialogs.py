@@ -73,6 +73,16 @@ class Keys(PilotCase):
 
         self.drive(scenario)
 
+    def test_without_colours_the_code_is_drawn_with_characters(self) -> None:
+        async def scenario(seen: Seen) -> None:
+            await seen.online()
+            await seen.chat()
+            await seen.type("/verify")
+            self.assertGreater(seen.text.count("\u2588"), 100)
+            self.assertGreater(seen.text.count("\u2580"), 20)
+
+        self.drive(scenario, has_colours=False)
+
     def test_a_pass_phrase_is_asked_for_and_never_shown(self) -> None:
         async def scenario(seen: Seen) -> None:
             await seen.online()
