@@ -300,7 +300,7 @@ CANCEL = Command(
     _cancel,
     "withdraws your request; in a chat, with the number of a file, ends its transfer or withdraws "
     "your offer",
-    "withdraw your request",
+    "withdraw your request, or a file",
     Argument("number", _number, "N", required=False),
     examples=("/cancel", "/cancel 2"),
     otherwise="you have no open request to cancel",

@@ -836,6 +836,7 @@ def _short(lines: list[e.HelpLine]) -> list[Line]:
     far = [line for line in lines if line not in near and line.usage.startswith("/")]
     room = max(len(line.usage) for line in near)
     told = [(FACT, f"{line.usage:{room}}  {line.brief}") for line in near]
+    room = max((len(line.group) for line in far), default=0) + 1
     for group, those in groupby(far, lambda line: line.group):
         names = " ".join(line.usage.split()[0] for line in those)
         told.append((FACT, f"{f'{group}:':{room}}  {names}"))
