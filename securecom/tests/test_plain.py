@@ -280,7 +280,7 @@ class PlainTests(SynchronousTestCase):
 
     def test_only_these_events_say_nothing_by_themselves(self) -> None:
         kinds = {kind for kind in vars(e).values() if getattr(kind, "kind", "")}
-        inside = {e.MissedCaller, e.ListedUser, e.Suggestion}
+        inside = {e.MissedCaller, e.ListedUser, e.PersonNow, e.Suggestion}
         self.assertEqual(kinds - set(words.registry), {e.RequestOver, *inside})
 
     # --- keys -------------------------------------------------------------------------------
