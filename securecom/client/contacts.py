@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal, cast
 
@@ -147,34 +148,48 @@ class Contacts:
         pin = self._pins.get((self._server, name))
         if pin is None:
             return None
-        return self.retirements.of(name, [key.fingerprint for key in _keys(pin)])
+        return self.retirements.of(name, [key.fingerprint for key in _line_of(pin)])
 
     def is_retired(self, name: Name) -> bool:
         """The name's pinned key is retired: whoever shows it is somebody else."""
-        one = self.retirable(name)
-        return one is not None and one.is_retired
+        pin = self._pins.get((self._server, name))
+        return pin is not None and self._who_retired(pin.key) is not None
+
+    def _retired(self) -> list[tuple[str, PublicKey]]:
+        """Whose keys are retired, and which. Most people never know of any."""
+        if self._retirements is None:
+            file = self._retirements_file
+            if file is None or not file.exists():
+                return []
+        return self.retirements.retired()
+
+    def _who_retired(self, key: PublicKey) -> str | None:
+        """Whose key it was, if a half of it is retired."""
+        return next((name for name, gone in self._retired() if key.shares(gone)), None)
 
     def learn_retirement(self, name: Name, key: PublicKey, public: bytes) -> bool:
         """Their client says, in a chat with this key, what can retire it. The first word counts.
 
         :returns: False if they had said something else before.
         """
-        one = self.retirable(name)
-        if one is None:
-            self.retirements.learn(name, key.fingerprint, public)
-        return one is None or one.public == public.hex()
+        with self._locked():
+            one = self.retirable(name)
+            if one is None:
+                self.retirements.learn(name, key.fingerprint, public)
+            return one is None or one.public == public.hex()
 
     def retire(self, name: Name, public: bytes) -> bool:
-        """Who holds the words with this public half retires the name's key.
+        """Who holds the words with this public half retires the name's key, for good.
 
         :returns: whether that is what can retire it.
         """
-        one = self.retirable(name)
-        if one is None or one.public != public.hex():
-            return False
-        if not one.is_retired:
-            self.retirements.retire(one)
-        return True
+        with self._locked():
+            self._refresh()
+            one, pin = self.retirable(name), self._pins.get((self._server, name))
+            if one is None or pin is None or one.public != public.hex():
+                return False
+            self.retirements.retire(name, _line_of(pin))
+            return True
 
     def pin(self, name: Name) -> Pin | None:
         """What we know of a name, be it from an introduction.
@@ -211,8 +226,11 @@ class Contacts:
         if pin is None:
             self._check_nobody_elses(name, key)
             return "new"
+        shown = pin.key if key is None else key
+        if self._who_retired(shown) == name:
+            return "retired"
         if self.is_retired(name):
-            return "retired" if key is None or _is_among(key, pin) else "changed"
+            return "changed"
         is_verified = pin.trust == "verified"
         if key is None or key == pin.key:
             if is_verified:
@@ -230,7 +248,8 @@ class Contacts:
 
         :raises PeerKeyChanged: if it is pinned as somebody else's, and no key for this name.
         """
-        return self.trust(name, key, chain) not in REFUSED or self._took(name, key)
+        trust = self.trust(name, key, chain)
+        return trust not in REFUSED or (trust != "retired" and self._took(name, key))
 
     def take(self, name: Name, fingerprint: str) -> None:
         """The person takes the key with this fingerprint for the name's, as soon as it is proved.
@@ -245,6 +264,8 @@ class Contacts:
             keys = [pin.key] if other == name else _keys(pin)
             if fingerprint in [key.fingerprint for key in keys]:
                 raise BadArgument(f"that is the key of {other}, and known to you as theirs")
+        if any(fingerprint == key.fingerprint for _, key in self._retired()):
+            raise BadArgument("that key is retired by its owner: whoever shows it stole it")
         self._taken[name] = fingerprint
 
     def meet(self, name: Name, key: PublicKey, chain: bytes = b"") -> Pin | None:
@@ -262,7 +283,7 @@ class Contacts:
         """
         with self._locked():
             pin = self.pin(name)
-            if pin is not None and self.is_retired(name) and _is_among(key, pin):
+            if pin is not None and self._who_retired(key) == name:
                 raise PeerKeyChanged(f"{name} has retired this key", _NOT_THEIRS)
             if pin is not None and pin.key == key:
                 if (self._server, name) not in self._pins:  # we know it from an introduction
@@ -270,7 +291,7 @@ class Contacts:
                     self._keep(name, replace(pin, first_seen=int(self._now())))
                 return None
             if pin is not None and self._is_completed(name, pin, key):
-                self._keep(name, replace(pin, key=key, trust="tofu"))
+                self._keep_followed(name, replace(pin, key=key, trust="tofu"))
                 return pin
             followed = pin if pin and self._is_followed(name, pin, key, chain) else None
             if pin is not None and followed is None and not self._took(name, key):
@@ -278,7 +299,9 @@ class Contacts:
             self._check_nobody_elses(name, key)
             now = int(self._now())
             trust: PinTrust = "tofu" if followed is None else _carried(followed)
-            self._keep(name, Pin(key, now, trust, _behind(pin, now, followed is not None)))
+            new = Pin(key, now, trust, _behind(pin, now, followed is not None))
+            keep = self._keep if followed is None else self._keep_followed
+            keep(name, new)
             self._taken.pop(name, None)
             return followed
 
@@ -330,7 +353,7 @@ class Contacts:
         pin = self._pins.get((self._server, came.by))
         if pin is None or pin.trust != "verified" or self.is_retired(Name(came.by)):
             return False
-        return came.fingerprint in [key.fingerprint for key in _keys(pin)]
+        return came.fingerprint in [key.fingerprint for key in _line_of(pin)]
 
     def _took(self, name: Name, key: PublicKey) -> bool:
         return self._taken.get(name) == key.fingerprint
@@ -338,6 +361,13 @@ class Contacts:
     def _keep(self, name: Name, pin: Pin) -> None:
         self._pins[(self._server, name)] = pin
         self._write()
+
+    def _keep_followed(self, name: Name, pin: Pin) -> None:
+        """What can retire the key before can retire this one, however many come after it."""
+        one = self.retirable(name)
+        self._keep(name, pin)
+        if one is not None:
+            self.retirements.learn(name, pin.key.fingerprint, bytes.fromhex(one.public))
 
     def _is_followed(self, name: Name, pin: Pin, key: PublicKey, chain: bytes) -> bool:
         """The pin signed over to this key, which is nobody else's and no earlier one of theirs."""
@@ -359,11 +389,12 @@ class Contacts:
             raise PeerKeyChanged(what, hint)
 
     def _owner_of(self, key: PublicKey, name: Name) -> str | None:
-        """Whose key it is if not `name`'s: pinned, or signed over to the pinned one."""
+        """Whose key it is if not `name`'s: pinned, or one that signed over, or retired."""
         for other, pin in self._pins_here():
             if other != name and _is_among(key, pin):
                 return other
-        return None
+        gone = self._who_retired(key)
+        return None if gone == name else gone
 
     def _pins_here(self) -> list[tuple[str, Pin]]:
         return [(name, pin) for (server, name), pin in self._pins.items() if server == self._server]
@@ -454,8 +485,17 @@ def _bounded(data: bytes, path: Path) -> bytes:
 
 
 def _keys(pin: Pin) -> list[PublicKey]:
-    """The pinned key, and those that signed over until it was there."""
+    """The pinned key, and all that have signed over."""
     return [pin.key, *(old.key for old in pin.earlier if old.signed_over)]
+
+
+def _line_of(pin: Pin) -> list[PublicKey]:
+    """The pinned key, and those that signed over until it was there.
+
+    What came before a key that the person took in another's place has no say about it.
+    """
+    signed = takewhile(lambda old: old.signed_over, reversed(pin.earlier))
+    return [pin.key, *(old.key for old in signed)]
 
 
 def _is_among(key: PublicKey, pin: Pin) -> bool:

@@ -7,14 +7,15 @@ or that other users of this machine may change, is refused and left as it is.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from securecom import limits
 from securecom.client.profile import private_files
-from securecom.errors import BadName, StateDamaged
-from securecom.identity import Name
+from securecom.errors import BadKey, BadName, StateDamaged
+from securecom.identity import BOTH_BYTES, Name, PublicKey
 
 VERSION = 1
 
@@ -34,13 +35,30 @@ class Retirable:
     name: str
     fingerprint: str
     public: str
-    is_retired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """A key that its owner retired. It stays so, whatever key its owner has since.
+
+    :param key: all that is known of it, in hexadecimal.
+    """
+
+    server: str
+    name: str
+    key: str
+
+    @property
+    def public_key(self) -> PublicKey:
+        """:raises BadKey, ValueError: if it is none."""
+        return _key(bytes.fromhex(self.key))
 
 
 @dataclass
 class _Book:
     own: dict[str, str] = field(default_factory=dict)  # by server id
     people: list[Retirable] = field(default_factory=list)
+    retired: list[Retired] = field(default_factory=list)
 
 
 class Retirements:
@@ -67,7 +85,7 @@ class Retirements:
         own = {server: one for server, one in book.own.items() if server != self._server}
         if public is not None:
             own[self._server] = public.hex()
-        self._write(_Book(own, book.people))
+        self._write(_Book(own, book.people, book.retired))
 
     def of(self, name: Name, fingerprints: list[str]) -> Retirable | None:
         """What can retire this name's key, one of those with these fingerprints."""
@@ -78,16 +96,23 @@ class Retirements:
 
     def learn(self, name: Name, fingerprint: str, public: bytes) -> None:
         """Somebody has said, with this key, what can retire it; in the place of an older key's."""
-        self._put(Retirable(self._server, name, fingerprint, public.hex()))
-
-    def retire(self, one: Retirable) -> None:
-        """It was."""
-        self._put(replace(one, is_retired=True))
-
-    def _put(self, one: Retirable) -> None:
-        book, whose = self._read(), (one.server, one.name)
+        book, whose = self._read(), (self._server, name)
         rest = [other for other in book.people if (other.server, other.name) != whose]
-        self._write(_Book(book.own, [*rest, one]))
+        one = Retirable(*whose, fingerprint, public.hex())
+        self._write(_Book(book.own, [*rest, one], book.retired))
+
+    def retire(self, name: Name, keys: Sequence[PublicKey]) -> None:
+        """These keys of the name's are retired, for good."""
+        book = self._read()
+        new = [Retired(self._server, name, key.encoded.hex()) for key in keys]
+        retired = [*book.retired, *(one for one in new if one not in book.retired)]
+        if retired != book.retired:
+            self._write(_Book(book.own, book.people, retired))
+
+    def retired(self) -> list[tuple[str, PublicKey]]:
+        """Whose keys are retired, and which."""
+        here = [one for one in self._read().retired if one.server == self._server]
+        return [(one.name, one.public_key) for one in here]
 
     # --- the file ---------------------------------------------------------------------------
 
@@ -133,16 +158,19 @@ def _load(path: Path) -> _Book:
         if len(data) > limits.MAX_RETIREMENTS_FILE:
             raise ValueError("too long")
         return _book(json.loads(data))
-    except (ValueError, TypeError, KeyError, AttributeError, BadName, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, BadName, BadKey, RecursionError):
         hint = "Nothing was changed. Restore it, or ask everybody for their keys anew."
         raise StateDamaged(f"{path} does not have what this client writes there", hint) from None
 
 
 def _book(told: Any) -> _Book:
-    """:raises ValueError, TypeError, KeyError, AttributeError, BadName: if it is not ours."""
+    """:raises ValueError, TypeError, KeyError, AttributeError, BadName, BadKey: if it is not
+    ours.
+    """
     if told.pop("version") != VERSION:
         raise ValueError("another version")
-    book = _Book(told.pop("own"), [Retirable(**one) for one in told.pop("people")])
+    people = [Retirable(**one) for one in told.pop("people")]
+    book = _Book(told.pop("own"), people, [Retired(**one) for one in told.pop("retired")])
     if told:
         raise ValueError("more than we write")
     for server, public in book.own.items():
@@ -152,9 +180,16 @@ def _book(told: Any) -> _Book:
         _check_hex(one.server, _SERVER_HEX)
         _check_hex(one.public, _PUBLIC_HEX)
         _ = Name(one.name)
-        if type(one.fingerprint) is not str or type(one.is_retired) is not bool:
+        if type(one.fingerprint) is not str:
             raise TypeError("a value of another kind")
+    for gone in book.retired:
+        _check_hex(gone.server, _SERVER_HEX)
+        _ = Name(gone.name), gone.public_key
     return book
+
+
+def _key(data: bytes) -> PublicKey:
+    return PublicKey.of_both(data) if len(data) == BOTH_BYTES else PublicKey(data)
 
 
 def _check_hex(text: str, length: int) -> None:

@@ -65,19 +65,20 @@ _SUCCESSIONS = (
         PRIMARY KEY (name, number)
     ) STRICT, WITHOUT ROWID""",
 )
-# `public` is of what can retire the name's keys. `retired` is the last key that was: it is never
-# anybody's again, also not its thief's under another name.
+# `public` is of what can retire the name's keys. Of a chain that was retired every key is kept:
+# none is ever anybody's again, also not its thief's under another name.
 _RETIREMENTS = (
     """CREATE TABLE retirement_keys (
         name TEXT PRIMARY KEY NOT NULL REFERENCES users (name) ON DELETE CASCADE,
         public BLOB NOT NULL CHECK (length(public) = 64)
     ) STRICT, WITHOUT ROWID""",
-    """CREATE TABLE retirements (
-        name TEXT PRIMARY KEY NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    """CREATE TABLE retired_keys (
+        retired BLOB PRIMARY KEY NOT NULL CHECK (length(retired) = 32),
+        name TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
         public BLOB NOT NULL CHECK (length(public) = 64),
-        signature BLOB NOT NULL CHECK (length(signature) = 5325),
-        retired BLOB NOT NULL UNIQUE CHECK (length(retired) = 32)
+        signature BLOB NOT NULL CHECK (length(signature) = 5325)
     ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX retired_keys_by_name ON retired_keys (name)",
 )
 # What a second key adds. Rows from before have none: NULL in these columns.
 _SECOND_KEYS = (

@@ -128,7 +128,7 @@ TABLES: Mapping[str, Table | Exempt] = {
         "retirement",
         {"name": DataOwner(), "public": Shown("public half of your words", bytes.hex)},
     ),
-    "retirements": Table(
+    "retired_keys": Table(
         "retired key",
         {
             "name": DataOwner(),

@@ -187,10 +187,12 @@ def spend(cursor: Cursor, token_hash: bytes, key: PublicKey, now: float) -> Name
 
 
 def check_free(cursor: Cursor, key: PublicKey) -> None:
-    """:raises refusals.KeyInUse: it is somebody's key, or was and signed over to another one."""
+    """:raises refusals.KeyInUse: it is somebody's key, or was and signed over to another one, or
+    was retired.
+    """
     cursor.execute(
         "SELECT 1 FROM users WHERE key = ? UNION ALL SELECT 1 FROM successions WHERE old_key = ? "
-        "UNION ALL SELECT 1 FROM retirements WHERE retired = ?",
+        "UNION ALL SELECT 1 FROM retired_keys WHERE retired = ?",
         (key.raw, key.raw, key.raw),
     )
     if cursor.fetchone() is not None:
@@ -324,8 +326,8 @@ def set_retirement(cursor: Cursor, name: Name, key: PublicKey, public: bytes) ->
 def retire(cursor: Cursor, name: Name, public: bytes, signature: bytes) -> bool:
     """Take the user's key away, and its chain, at the word of who can retire it.
 
-    Returns False if that has been done before. Then nothing changes: a key that the name has got
-    since is another one.
+    No key of that chain is ever anybody's again: one of them was stolen. Returns False if that has
+    been done before. Then nothing changes: a key that the name has got since is another one.
 
     :param signature: checked by the caller, kept.
     :raises refusals.BadProof: nobody has this name, or this is not what can retire their key.
@@ -338,14 +340,18 @@ def retire(cursor: Cursor, name: Name, public: bytes, signature: bytes) -> bool:
     row = cursor.fetchone()
     if row is None:
         cursor.execute(
-            "SELECT 1 FROM retirements WHERE name = ? AND public = ?", (str(name), public)
+            "SELECT 1 FROM retired_keys WHERE name = ? AND public = ?", (str(name), public)
         )
         if cursor.fetchone() is None:
             raise BadProof
         return False
+    cursor.execute("SELECT old_key FROM successions WHERE name = ?", (str(name),))
+    keys = [row[0], *(one for (one,) in cursor.fetchall())]
     reset_key(cursor, name)
-    kept = (str(name), public, signature, row[0])
-    cursor.execute("INSERT OR REPLACE INTO retirements VALUES (?, ?, ?, ?)", kept)
+    cursor.executemany(
+        "INSERT INTO retired_keys VALUES (?, ?, ?, ?)",
+        [(key, str(name), public, signature) for key in keys],
+    )
     return True
 
 

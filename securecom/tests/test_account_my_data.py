@@ -110,8 +110,8 @@ class Marked:
         special["users.second"] = self.identity.public_key.second
         special["successions.old_signature"] = b"\xb1" * 64
         special["successions.new_signature"] = b"\xb2" * 64
-        special["retirements.signature"] = b"\xb5" * statements.SIGNATURE_BYTES
-        special["retirements.public"] = b"\xb6" * 64
+        special["retired_keys.signature"] = b"\xb5" * statements.SIGNATURE_BYTES
+        special["retired_keys.public"] = b"\xb6" * 64
         special["retirement_keys.public"] = b"\xb7" * 64
         special["successions.old_second_key"] = b"\xb3" * SECOND_KEY_BYTES
         special["successions.old_second_signature"] = b"\xb4" * SECOND_SIGNATURE_BYTES

@@ -106,6 +106,23 @@ class ServerTests(StolenCase):
         came = outcome(registry.spend(b"h" * 32, self.key.public_key, 0.0))
         self.assertEqual([type(one) for one in came], [refusals.KeyInUse])
 
+    # Promise T287
+    def test_no_key_of_the_chain_is_anybodys_again_whatever_comes_later(self) -> None:
+        """The thief signed over, and a second key was retired since: the first is still gone."""
+        registry, thiefs, new = self.server.registry, Identity.generate(), Identity.generate()
+        outcome(registry.succeed(ALICE, Link.signed(self.server.pin, ALICE, self.key, thiefs)))
+        self.assertEqual(self.retire_without_a_client(), [ALICE])
+        outcome(registry.invite(ALICE, b"h" * 32, 10.0**10))
+        outcome(registry.spend(b"h" * 32, new.public_key, 0.0))
+        other = RetirementSecret(bytes(16))
+        outcome(registry.set_retirement(ALICE, new.public_key, other.public))
+        self.assertEqual(self.retire_without_a_client(" ".join(other.words)), [ALICE])
+        self.assertEqual(self.retire_without_a_client(), [ALICE])  # said again: as before
+        outcome(registry.invite(Name("dave"), b"d" * 32, 10.0**10))
+        for identity in (self.key, thiefs, new):
+            came = outcome(registry.spend(b"d" * 32, identity.public_key, 0.0))
+            self.assertEqual([type(one) for one in came], [refusals.KeyInUse])
+
     # Promise C142
     def test_the_admin_invites_again_and_the_new_key_has_words_of_its_own(self) -> None:
         self.retire_without_a_client()

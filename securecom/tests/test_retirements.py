@@ -38,10 +38,14 @@ class FileTests(SynchronousTestCase):
         self.assertEqual(again.own, PUBLIC)
         bob = again.of(BOB, [PRINT])
         assert bob is not None
-        self.assertEqual((bob.public, bob.is_retired), (OTHER.hex(), False))
-        again.retire(bob)
-        found = self.kept.of(BOB, [PRINT])
-        self.assertTrue(found is not None and found.is_retired)
+        self.assertEqual((bob.public, again.retired()), (OTHER.hex(), []))
+        again.retire(BOB, [KEY])
+        again.retire(BOB, [KEY, OTHER_KEY.first])
+        self.assertEqual(self.kept.retired(), [(BOB, KEY), (BOB, OTHER_KEY.first)])
+        self.assertEqual(self.make(OTHER_SERVER).retired(), [])
+        again.keep_own(None)
+        again.learn(BOB, OTHER_KEY.fingerprint, PUBLIC)
+        self.assertEqual(len(self.make().retired()), 2)
         self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
 
     def test_another_server_name_or_key_has_its_own(self) -> None:
@@ -72,6 +76,7 @@ class FileTests(SynchronousTestCase):
 
     def test_a_file_that_is_not_ours_is_refused_and_left(self) -> None:
         self.fill()
+        self.kept.retire(BOB, [KEY])
         good = json.loads(self.path.read_bytes())
 
         def spoilt(change: Any) -> bytes:
@@ -92,7 +97,13 @@ class FileTests(SynchronousTestCase):
             spoilt(lambda told: told["people"][0].update(public="00")),
             spoilt(lambda told: told["people"][0].update(server="00")),
             spoilt(lambda told: told["people"][0].update(fingerprint=7)),
-            spoilt(lambda told: told["people"][0].update(is_retired=1)),
+            spoilt(lambda told: told.pop("retired")),
+            spoilt(lambda told: told["retired"][0].update(server="00")),
+            spoilt(lambda told: told["retired"][0].update(name="Bob!")),
+            spoilt(lambda told: told["retired"][0].update(key="00")),
+            spoilt(lambda told: told["retired"][0].update(key=7)),
+            spoilt(lambda told: told["retired"][0].update(key="01" + 31 * "00")),  # small order
+            spoilt(lambda told: told["retired"][0].update(more=1)),
             spoilt(lambda told: told["people"][0].update(more=1)),
         ]
         for data in cases:

@@ -185,6 +185,23 @@ class PeerTests(StolenCase):
         self.retire(self.bob)
         self.assertEqual(contacts.trust(dave.name), "new")
 
+    # Promise T288
+    def test_who_retires_a_key_while_it_asks_is_not_offered_to_take_it(self) -> None:
+        """The server helps the thief, so the request goes on."""
+
+        def refuse(*_: object) -> None:
+            raise refusals.BadProof()
+
+        self.patch(self.server.reception.retirements, "retire", refuse)
+        self.bob.notes.on_event = lambda event: None
+        self.thief.main.request_chat(BOB)
+        self.network.pump()
+        self.assertEqual(self.bob.notes.last(Asked).trust, "met")
+        self.retire(self.bob)
+        (error,) = self.told(self.bob.main.accept())
+        self.assertIsInstance(error, PeerKeyChanged)
+        self.assertEqual(error.suggested, ())
+
     def test_a_program_cannot_accept_it(self) -> None:
         self.retire(self.bob)
         self.assertNotIn("retired", KNOWN)

@@ -150,7 +150,8 @@ class Coordinator:
             if name not in (None, offer.caller):
                 return fail(outcomes.is_not_asking(name))
             if not self._may_be(offer):
-                if offer.trust == "retired":
+                contacts = self._station.contacts  # the key may have been retired meanwhile
+                if contacts.trust(offer.caller, offer.key, offer.chain) == "retired":
                     return fail(outcomes.key_retired(offer.caller))
                 return fail(outcomes.key_changed(offer.caller, offer.key))
             if self._asked.is_altered:
