@@ -27,7 +27,7 @@ class Transfers(PilotCase):
                 e.FileOver("bob", 1, "in", "plan.pdf", "done", 9, 9, "/tmp/plan.pdf")
             )
             self.assertNotIn("####", seen.text)
-            self.assertIn("plan.pdf is here, whole and checked", seen.said)
+            self.assertIn("is here, whole and checked", seen.said)
 
         self.drive(scenario)
 
