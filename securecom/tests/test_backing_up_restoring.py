@@ -300,7 +300,7 @@ class CommandLineTests(RestoringCase):
         private_files.write(path, b"right\n")
         ran: list[who.Member] = []
 
-        def run(_: Namespace, someone: who.Member) -> int:
+        def run(_: Namespace, someone: who.Member, choice: object) -> int:
             ran.append(someone)
             return 0
 
