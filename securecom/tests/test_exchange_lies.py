@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import tracemalloc
 from typing import Any
+from unittest.mock import Mock
 
 from securecom import framing, limits, vocabulary
 from securecom.client.events import FileOffered
+from securecom.client.files.access import FileAccess
+from securecom.client.files.transfer import Incoming
 from securecom.tests.support.chat_pair import End
 from securecom.tests.support.file_pair import FileCase, FilePair, files
 
@@ -90,6 +95,19 @@ class SenderTests(LieCase):
         self.assertEqual(self.bob.over, [])
         self.data(self.alice, 1, bytes(2 * limits.FILE_CHUNK))
         self.check_cut(self.bob, "credit")
+
+    # Promise T233
+    def test_tiny_pieces_cost_no_more_memory_than_large_ones(self) -> None:
+        transfer = Incoming(
+            1, 1, "alice", FileAccess(Mock(), self.home, self.home), ("x", 10**6, b"")
+        )
+        transfer.asked, frame = 0, b"0123ab"
+        transfer.begin(0)
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        for _ in range(50_000):
+            transfer.came(frame[4:])
+        self.assertLess(tracemalloc.get_traced_memory()[0], 2 * transfer.unkept)
 
     # Promise T233
     def test_too_many_offers(self) -> None:
@@ -228,6 +246,22 @@ class ReceiverTests(LieCase):
         self.say(vocabulary.GetFile, offset=0, sha256=NOTHING)
         self.say(vocabulary.KeptFile, offset=len(DATA) + 1)
         self.check_cut(self.alice, "not sent")
+
+    # Promise T237
+    def test_a_long_look_at_our_file_ends_with_the_transfer(self) -> None:
+        self.pair.held = ["alice"]
+        self.say(vocabulary.GetFile, offset=len(DATA), sha256=NOTHING)
+        looked: list[int] = []
+        read = os.pread
+
+        def pread(number: int, size: int, at: int) -> bytes:
+            looked.append(size)
+            return read(number, size, at)
+
+        self.patch(os, "pread", pread)
+        files(self.alice).cancel(1)
+        self.pair.let_go()
+        self.assertEqual(looked, [])
 
     def test_receipts_that_go_back(self) -> None:
         self.drop_data()

@@ -55,6 +55,17 @@ class Transfers(PilotCase):
 
         self.drive(scenario)
 
+    def test_a_wide_name_leaves_room_for_what_can_be_done(self) -> None:
+        async def scenario(seen: Seen) -> None:
+            await seen.online()
+            await seen.chat()
+            for number, name in enumerate(("\u6f22" * 60, "a" + "\u0301" * 90, "\u6f22.pdf"), 1):
+                await seen.happens(offered(number, name))
+                (row,) = [row for row in seen.rows if f"< {number}" in row]
+                self.assertIn(f"1.8 MiB  /get {number}  /decline {number}", row)
+
+        self.drive(scenario)
+
     def test_with_the_chat_they_go(self) -> None:
         async def scenario(seen: Seen) -> None:
             await seen.online()

@@ -149,6 +149,21 @@ class FileTests(OrdersCase):
         self.over(1, "in", "cancelled-by-peer")
         self.assertIsNone(self.orders.first_error)
 
+    # Promise T236
+    def test_time_and_offers_of_theirs_are_no_progress(self) -> None:
+        self.begin()
+        self.offered(1, "out")
+        for done, moved in ((0, False), (1, True), (1, False), (2, True)):
+            before = self.orders.progress
+            self.orders.heard(FileProgress("bob", 1, "out", "plan.pdf", done, 7, 1, 6, 1))
+            self.assertEqual(self.orders.progress > before, moved)
+        before = self.orders.progress
+        self.offered(2, "in")
+        self.over(2, "in", "cancelled-by-peer")
+        self.assertEqual(self.orders.progress, before)
+        self.over(1, "out", "done")
+        self.assertEqual(self.orders.progress, before + 1)
+
     def test_a_file_that_is_being_prepared_has_its_time(self) -> None:
         self.begin()
         self.take(commands.SEND, "/tmp/x")

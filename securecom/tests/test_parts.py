@@ -34,7 +34,7 @@ class PartCase(SynchronousTestCase):
     def begun(self, data: bytes = b"") -> Part:
         part = self.part()
         part.open(wanted)
-        part.write([data])
+        part.write(data)
         return part
 
     def names(self) -> list[str]:
@@ -51,7 +51,7 @@ class WholeTests(PartCase):
         self.assertTrue(name.startswith(".securecom-") and name.endswith(".part"))
         self.assertEqual(stat.S_IMODE((self.folder / name).stat().st_mode), 0o600)
         self.assertEqual(stat.S_IMODE(self.folder.stat().st_mode), 0o700)
-        part.write([DATA[500:]])
+        part.write(DATA[500:])
         self.assertEqual(part.finish(), str(self.folder / "plan.pdf"))
         self.assertEqual(self.names(), ["plan.pdf"])
         self.assertEqual((self.folder / "plan.pdf").read_bytes(), DATA)
@@ -91,7 +91,7 @@ class AgainTests(PartCase):
         part = self.part()
         self.assertEqual(part.open(wanted), hashlib.sha256(DATA[:300]).digest())
         self.assertEqual(part.at, 300)
-        part.write([DATA[300:]])
+        part.write(DATA[300:])
         self.assertIsNotNone(part.finish())
 
     def test_it_begins_anew(self) -> None:
@@ -99,7 +99,7 @@ class AgainTests(PartCase):
         part = self.part()
         part.open(wanted)
         part.restart()
-        part.write([DATA])
+        part.write(DATA)
         self.assertIsNotNone(part.finish())
 
     def test_one_that_is_longer_than_the_file_begins_anew(self) -> None:
@@ -107,6 +107,26 @@ class AgainTests(PartCase):
         part = self.part()
         self.assertEqual(part.open(wanted), hashlib.sha256().digest())
         self.assertEqual(part.at, 0)
+
+    # Promise C122
+    def test_one_that_was_finished_meanwhile_is_left_alone(self) -> None:
+        first, second, lock = self.begun(DATA), self.part(), fcntl.flock
+
+        def late(number: int, operation: int) -> None:
+            self.patch(fcntl, "flock", lock)
+            first.finish()
+            lock(number, operation)
+
+        def no_links(*_: object, **__: object) -> None:
+            raise OSError(1, "Operation not permitted")
+
+        for link in (os.link, no_links):
+            self.patch(fcntl, "flock", late)
+            self.patch(os, "link", link)
+            self.assertIn("received already", self.refused(second))
+            first, second = self.begun(DATA), self.part()
+        saved = [self.folder / name for name in self.names() if name.startswith("plan")]
+        self.assertEqual([path.read_bytes() for path in saved], [DATA, DATA])
 
     def test_nothing_is_left_of_one_without_bytes(self) -> None:
         self.assertFalse(self.begun().leave())
@@ -158,7 +178,7 @@ class SweepTests(PartCase):
         for number in range(limits.MAX_PARTS + 3):
             part = self.part(b"%d" % number)
             part.open(wanted)
-            part.write([b"x"])
+            part.write(b"x")
             part.leave()
         self.assertLessEqual(len(self.names()), limits.MAX_PARTS)
         for name in self.names():
@@ -200,6 +220,12 @@ class PlaceTests(PartCase):
         (self.folder / "link").symlink_to("nowhere")
         for path in ("link", "no/such/file", "new/", "\0"):
             self.assertRaises(FileProblem, place_for, "x", self.folder, f"{self.folder}/{path}")
+
+    def test_a_home_that_is_not_there(self) -> None:
+        error = self.assertRaises(
+            FileProblem, place_for, "x", self.folder, "~nobody-has-this-name/x"
+        )
+        self.assertIn("no such home folder", str(error))
 
     def test_a_folder_that_cannot_be_made(self) -> None:
         self.folder.write_bytes(b"a file")

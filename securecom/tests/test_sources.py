@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tarfile
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -15,6 +16,10 @@ from securecom.errors import FileFailed, FileProblem
 
 DATA = bytes(range(256)) * 40
 NOTHING = hashlib.sha256().digest()
+
+
+def wanted() -> bool:
+    return True
 
 
 class SourceCase(SynchronousTestCase):
@@ -41,24 +46,31 @@ class ReadingTests(SourceCase):
 
     def test_from_the_beginning_to_the_end(self) -> None:
         source = self.open()
-        self.assertEqual(source.begin(0, NOTHING), 0)
+        self.assertEqual(source.begin(0, NOTHING, wanted), 0)
         self.assertEqual(source.read(10_000) + source.read(10_000), DATA)
         self.assertEqual(source.read(), b"")
 
     def test_from_where_somebody_is(self) -> None:
         source = self.open()
-        self.assertEqual(source.begin(5000, hashlib.sha256(DATA[:5000]).digest()), 5000)
+        self.assertEqual(source.begin(5000, hashlib.sha256(DATA[:5000]).digest(), wanted), 5000)
         self.assertEqual(source.read(), DATA[5000:])
 
     def test_what_somebody_has_is_not_its_beginning(self) -> None:
         source = self.open()
         for offset in (5000, len(DATA), len(DATA) + 1):
-            self.assertEqual(source.begin(offset, NOTHING), 0)
+            self.assertEqual(source.begin(offset, NOTHING, wanted), 0)
         self.assertEqual(source.read(), DATA)
+
+    # Promise T237
+    def test_looking_for_where_somebody_is_ends_when_it_is_not_wanted(self) -> None:
+        self.patch(limits, "FILE_READ", 100)
+        source, answers = self.open(), [True, True, False]
+        self.assertRaises(FileFailed, source.begin, 5000, NOTHING, lambda: answers.pop(0))
+        self.assertEqual(answers, [])
 
     def test_a_change_is_noticed_before_the_last_bytes_are_given(self) -> None:
         source = self.open()
-        source.begin(0, NOTHING)
+        source.begin(0, NOTHING, wanted)
         self.path.write_bytes(DATA[:-1] + b"x")
         source.read(len(DATA) - 1)
         self.assertRaises(FileChanged, source.read)
@@ -67,7 +79,7 @@ class ReadingTests(SourceCase):
         source = self.open()
         with self.path.open("ab") as file:
             file.write(b"more")
-        self.assertEqual(source.begin(0, NOTHING), 0)
+        self.assertEqual(source.begin(0, NOTHING, wanted), 0)
         self.assertEqual(source.read(), DATA)
 
     def test_a_disk_that_cannot_be_read(self) -> None:
@@ -102,6 +114,26 @@ class FoldersTests(SourceCase):
 
         self.patch(sources, "_nameless", nowhere)
         self.assertIn("the disk is full", self.refused(str(self.home)))
+
+    # Promise T237
+    def test_a_large_file_in_it_is_not_read_on_when_it_is_not_wanted(self) -> None:
+        with (self.home / "large").open("wb") as file:
+            file.truncate(2**25)
+        answers = [*[True] * 20, False]
+        self.patch(sources, "_examined", None)  # it does not come so far
+        call = (opened, str(self.home), self.home, lambda: answers.pop(0))
+        self.assertRaises(FileProblem, *call)
+        self.assertEqual(answers, [])
+
+    def test_one_that_is_nested_too_deeply(self) -> None:
+        def add(*_: object, **__: object) -> None:
+            raise RecursionError
+
+        self.patch(tarfile.TarFile, "add", add)
+        self.assertIn("nested too deeply", self.refused(str(self.home)))
+
+    def test_a_home_that_is_not_there(self) -> None:
+        self.assertIn("no such home folder", self.refused("~nobody-has-this-name/x"))
 
     def test_its_name_is_that_of_the_folder_however_it_is_written(self) -> None:
         folder = self.home / "photos"

@@ -229,7 +229,7 @@ class FileExchange(amp.CommandLocator):
         transfer.was_fetched = True
         transfer.state = "under-way"
         transfer.work(
-            lambda: transfer.source.begin(offset, sha256),
+            lambda: transfer.source.begin(offset, sha256, lambda: not transfer.is_over),
             lambda start: self._begin(transfer, start),
             lambda failure: self._failed_here(transfer, failure),
         )
@@ -383,9 +383,9 @@ class FileExchange(amp.CommandLocator):
         if part is None:
             return
         if transfer.wants_to_write:
-            blocks = transfer.take()
+            data = transfer.take()
             transfer.work(
-                lambda: part.write(blocks),
+                lambda: part.write(data),
                 lambda _: self._wrote(transfer, part),
                 lambda failure: self._failed_here(transfer, failure),
             )

@@ -57,8 +57,8 @@ def place_for(name: str, downloads: Path, path: str | None) -> Place:
     """
     if path is None:
         return Place(downloads, name, is_default=True, is_exact=False)
-    chosen = Path(path).expanduser()
     try:
+        chosen = Path(path).expanduser()
         if chosen.is_dir():
             return Place(chosen, name, is_default=False, is_exact=False)
         if path.endswith("/") or not chosen.parent.is_dir():
@@ -67,7 +67,7 @@ def place_for(name: str, downloads: Path, path: str | None) -> Place:
             raise FileProblem(f"{shown(path)} is no path")
         if os.path.lexists(chosen):
             raise FileProblem(f"{shown(path)} exists already, and nothing is overwritten")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise FileProblem(f"{shown(path)} cannot be used ({reason(error)})") from None
     return Place(chosen.parent, chosen.name, is_default=False, is_exact=True)
 
@@ -108,17 +108,21 @@ class Part:
         self._folder = os.open(self._place.folder, _FOLDER)
         self._sweep()
         self._number = os.open(self._name, _PART, FILE_MODE, dir_fd=self._folder)
-        facts = os.fstat(self._number)
-        if (
-            not stat.S_ISREG(facts.st_mode)
-            or facts.st_uid != os.geteuid()
-            or facts.st_nlink != 1
-            or facts.st_mode & 0o077
-        ):
-            raise FileProblem(f"{self._where} holds a file that is not our own: {self._name}")
         try:
             fcntl.flock(self._number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            facts = os.fstat(self._number)
+            if (
+                not stat.S_ISREG(facts.st_mode)
+                or facts.st_uid != os.geteuid()
+                or facts.st_nlink > 1
+                or facts.st_mode & 0o077
+            ):
+                raise FileProblem(f"{self._where} holds a file that is not our own: {self._name}")
+            # Who held it until now may have finished it: then it has another name by now.
+            named = os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
+            if not os.path.samestat(facts, named):
+                raise BlockingIOError
+        except (BlockingIOError, FileNotFoundError):
             raise FileProblem("this file is being received already") from None
         self._go_on(facts.st_size, is_wanted)
         self._check_room()
@@ -154,18 +158,17 @@ class Part:
         except OSError as error:
             raise FileFailed(f"{self._where}: {reason(error)}") from None
 
-    def write(self, blocks: list[bytes]) -> None:
+    def write(self, data: bytes | bytearray) -> None:
         """:raises FileFailed: if it cannot be written; what was written before is kept."""
-        for block in blocks:
-            rest = memoryview(block)
-            try:
-                while rest:
-                    written = os.write(self._number, rest)
-                    self._running.update(rest[:written])
-                    self.at += written
-                    rest = rest[written:]
-            except OSError as error:
-                raise FileFailed(f"{self._where}: {reason(error)}") from None
+        rest = memoryview(data)
+        try:
+            while rest:
+                written = os.write(self._number, rest)
+                self._running.update(rest[:written])
+                self.at += written
+                rest = rest[written:]
+        except OSError as error:
+            raise FileFailed(f"{self._where}: {reason(error)}") from None
 
     def finish(self) -> str | None:
         """Give the file its name; the whole path. None, and no file, if it is damaged.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import select
 import stat
@@ -23,6 +24,8 @@ from securecom.text import shown
 
 if TYPE_CHECKING:
     import tarfile
+
+    from typing_extensions import Buffer
 
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 #: What a pipe is called at the other end.
@@ -57,13 +60,15 @@ class Source:
             at += len(block)
         self.sha256 = whole.digest()
 
-    def begin(self, offset: int, sha256: bytes) -> int:
+    def begin(self, offset: int, sha256: bytes, is_wanted: Callable[[], bool]) -> int:
         """Where to begin for somebody who has so many bytes with this SHA-256.
 
-        :raises FileFailed: if the file cannot be read.
+        :raises FileFailed: if the file cannot be read, or is not wanted any more.
         """
         self._running, self._at = hashlib.sha256(), 0
         while 0 < offset <= self.size and self._at < offset:
+            if not is_wanted():
+                raise FileFailed(f"{shown(self.name)} is not wanted any more")
             self.read(min(limits.FILE_READ, offset - self._at))
         if self._at != offset or self._running.digest() != sha256:
             self._running, self._at = hashlib.sha256(), 0
@@ -112,10 +117,10 @@ def opened(path: str, spool: Path, is_wanted: Callable[[], bool]) -> Source:
     :param spool: a folder of our own, for files without a name.
     :param is_wanted: asked again and again; when it says no, the work ends.
     """
-    place = Path(path).expanduser()
     try:
+        place = Path(path).expanduser()
         number = os.open(place, _OPEN)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise FileProblem(f"{shown(path)} cannot be opened ({_reason(error)})") from None
     mode = os.fstat(number).st_mode
     name = safe_name(os.path.basename(os.path.abspath(place)))
@@ -194,11 +199,15 @@ def _packed(folder: Path, name: str, spool: Path, is_wanted: Callable[[], bool])
 
     count = 0
 
+    def check() -> None:
+        if not is_wanted():
+            raise FileProblem("the chat ended before the folder was offered")
+
     def plain(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
         nonlocal count
         count += 1
-        if not is_wanted():
-            raise FileProblem("the chat ended before the folder was offered")
+        check()
+        tar.getmembers().clear()  # all of it would be kept until the end
         if count > limits.MAX_FOLDER_ENTRIES:
             most = limits.MAX_FOLDER_ENTRIES
             raise FileProblem(f"{shown(name)} has more than {most} files", "Nothing was sent.")
@@ -212,16 +221,29 @@ def _packed(folder: Path, name: str, spool: Path, is_wanted: Callable[[], bool])
         number = _nameless(spool)
         try:
             with (
-                os.fdopen(os.dup(number), "wb") as file,
+                _Checked(os.dup(number), check) as file,
                 tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar,
             ):
                 tar.add(folder, arcname=name, filter=plain)
         except BaseException:
             os.close(number)
             raise
-    except (OSError, ValueError, tarfile.TarError) as error:
+    except (OSError, ValueError, RecursionError, tarfile.TarError) as error:
         raise FileProblem(f"{shown(name)} cannot be packed ({_reason(error)})") from None
     return number
+
+
+class _Checked(io.BufferedWriter):
+    """What a tar file is written into; `check` is asked before every piece, and may raise."""
+
+    def __init__(self, number: int, check: Callable[[], None]) -> None:
+        super().__init__(io.FileIO(number, "wb"))
+        self._check = check
+
+    def write(self, data: Buffer) -> int:
+        """Write all of it."""
+        self._check()
+        return super().write(data)
 
 
 def _reason(error: Exception) -> str:
@@ -230,6 +252,10 @@ def _reason(error: Exception) -> str:
         if error.errno == errno.ENOSPC:
             return "the disk is full"
         return (error.strerror or str(error)).lower()
+    if isinstance(error, RecursionError):
+        return "its folders are nested too deeply"
+    if isinstance(error, RuntimeError):  # pathlib raises it
+        return "there is no such home folder"
     return "that is no path" if isinstance(error, ValueError) else type(error).__name__
 
 

@@ -195,8 +195,7 @@ class Incoming(FileTransfer):
         self.asked: int | None = None  # from where we asked for data; None: we have not
         self.is_begun = False
         self.received = self.kept = self.reported = 0
-        self._queue: list[bytes] = []
-        self._queued = 0
+        self._queue = bytearray()  # pieces of their own would cost much more than small ones hold
 
     @property
     def done(self) -> int:
@@ -225,22 +224,21 @@ class Incoming(FileTransfer):
         if self.received + len(data) > self.size:
             raise WireError("more bytes of a file than were offered")
         self.received += len(data)
-        self._queue.append(data)
-        self._queued += len(data)
+        self._queue += data
 
     @property
     def is_worth_writing(self) -> bool:
         """Enough waits for the disk, or the rest of the file."""
-        return self._queued >= limits.FILE_WRITE or self.received == self.size
+        return len(self._queue) >= limits.FILE_WRITE or self.received == self.size
 
     @property
     def wants_to_write(self) -> bool:
         """Something waits for the disk."""
         return bool(self._queue) and not self._is_working
 
-    def take(self) -> list[bytes]:
+    def take(self) -> bytearray:
         """All that waits."""
-        queue, self._queue, self._queued = self._queue, [], 0
+        queue, self._queue = self._queue, bytearray()
         return queue
 
     @property

@@ -99,7 +99,7 @@ class Orders:
         self._preparing = 0  # of these, files that are not offered yet
         self._alone = 0  # of these, those behind which no line is read
         self._undelivered: set[int] = set()
-        self._files: set[int] = set()  # transfers that were asked for
+        self._files: dict[int, int] = {}  # transfers that were asked for: bytes that are there
         self._offered: set[int] = set()  # those of them that the peer has not answered
         self._was_online = False
         self._is_over = False
@@ -140,19 +140,22 @@ class Orders:
 
     def _heard_of_file(self, event: FileOffered | FileProgress | FileOver) -> None:
         """A file of ours is on its way until it is over, one of theirs from its fetching on."""
-        self.progress += 1
+        number = event.number
         if isinstance(event, FileOver):
-            was_wanted = event.number in self._files
-            self._files.discard(event.number)
-            self._offered.discard(event.number)
+            was_wanted = number in self._files
+            self._files.pop(number, None)
+            self._offered.discard(number)
+            self.progress += was_wanted
             if was_wanted and event.ending != "done":
                 self._note(FileFailed(f"{event.file} did not arrive ({event.ending})"))
-        elif isinstance(event, FileProgress) or event.direction == "out":
-            self._files.add(event.number)
-            if isinstance(event, FileOffered):
-                self._offered.add(event.number)
-            else:
-                self._offered.discard(event.number)
+        elif isinstance(event, FileProgress):
+            self._offered.discard(number)
+            self.progress += event.done > self._files.get(number, -1)  # time alone is none
+            self._files[number] = event.done
+        elif event.direction == "out":  # what they offer is nothing that we were asked for
+            self._offered.add(number)
+            self.progress += 1
+            self._files[number] = 0
 
     @property
     def patience(self) -> float:
@@ -231,7 +234,7 @@ class Orders:
             return self._leave()
         result = do(order.command, order.argument, self.role)
         if order.command is commands.GET:
-            self._files.add(order.argument[0])
+            self._files.setdefault(order.argument[0], -1)
         return result
 
     def _note(self, error: SecurecomError) -> None:

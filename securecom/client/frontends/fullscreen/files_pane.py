@@ -6,6 +6,7 @@ from rich.text import Text
 from textual.widget import Widget
 
 from securecom.client import events as e
+from securecom.client.frontends.plain import cells
 from securecom.client.frontends.words import amount
 from securecom.client.terms import duration
 from securecom.text import shown
@@ -77,6 +78,13 @@ class FilesPane(Widget, can_focus=False):
         """The name of the file in what room is left."""
         room = max(self.size.width - len(head) - len(tail), 4)
         name = shown(file)
-        if len(name) > room:
-            name = f"{name[: room - 1]}~"
-        return f"{head}{name:{room}}{tail}"
+        if _cells(name) > room:
+            while _cells(name) >= room:
+                name = name[:-1]
+            name += "~"
+        return f"{head}{name}{' ' * (room - _cells(name))}{tail}"
+
+
+def _cells(name: str) -> int:
+    """At least one for each character: a name of marks alone would push the rest off the row."""
+    return sum(max(cells(c), 1) for c in name)
