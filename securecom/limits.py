@@ -563,9 +563,9 @@ FINISH_DEADLINE = REQUEST_EXPIRES + CHAT_HANDSHAKE_DEADLINE
 MAX_PROFILE_FILE = 16 * 1024
 #: The largest file of pins that a profile reads or writes, in bytes: some twenty thousand people.
 MAX_KNOWN_PEERS_FILE = 4 * 1024 * 1024
-#: The largest backup that is opened, in bytes: the longest pins, and room for everything around
-#: them.
-MAX_BACKUP_FILE = MAX_KNOWN_PEERS_FILE + 256 * 1024
+#: The largest backup that is opened, in bytes: the longest pins and retirements, and room for
+#: everything around them.
+MAX_BACKUP_FILE = MAX_KNOWN_PEERS_FILE + MAX_RETIREMENTS_FILE + 256 * 1024
 #: Bytes of a backup file in age's armour: base64 in lines of 64 letters with CRLF, the two lines
 #: around it, and room for blanks.
 MAX_BACKUP_TEXT = MAX_BACKUP_FILE * 3 // 2

@@ -21,6 +21,7 @@ from securecom import limits, whole_files
 from securecom.client.events import REFUSED, Trust
 from securecom.client.introductions import Introductions, Received
 from securecom.client.profile import private_files
+from securecom.client.profile.profile import RETIREMENTS_FILE
 from securecom.client.retirements import Retirable, Retirements
 from securecom.errors import BadArgument, BadKey, BadName, PeerKeyChanged, StateBusy, StateDamaged
 from securecom.identity import Name, PublicKey
@@ -29,7 +30,6 @@ from securecom.succession import leads
 
 #: Beside the pins, in the profile.
 INTRODUCTIONS_FILE = "introductions"
-RETIREMENTS_FILE = "retirements"
 FIRST_LINE = "securecom known_peers 2"
 #: Of a file from before there were second keys. It is read, and written anew at the next change.
 OLD_FIRST_LINE = "securecom known_peers 1"

@@ -117,7 +117,8 @@ class Keys:
 
     def _verified(self, name: Name) -> Person:
         pin = self._station.contacts.pin(name)
-        if pin is None or pin.trust != "verified":
+        is_retired = self._station.contacts.is_retired(name)
+        if pin is None or pin.trust != "verified" or is_retired:
             hint = "Nothing was kept. Compare with them in a chat first."
             raise NotNow(f"you have not verified {name}", hint)
         return Person(name, pin.key)

@@ -6,6 +6,7 @@ or that other users of this machine may change, is refused and left as it is.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 
 from securecom import limits
 from securecom.client.profile import private_files
+from securecom.client.profile.profile import RETIREMENTS_FILE
 from securecom.errors import BadKey, BadName, StateDamaged
 from securecom.identity import BOTH_BYTES, Name, PublicKey
 
@@ -135,7 +137,7 @@ class Retirements:
             self._book = book
             return
         self._seen = None
-        data = json.dumps({"version": VERSION, **asdict(book)}, indent=1).encode("ascii") + b"\n"
+        data = _written(book)
         try:
             if len(data) > limits.MAX_RETIREMENTS_FILE:
                 raise StateDamaged(f"{self._path} would be longer than it may be")
@@ -154,6 +156,11 @@ def _load(path: Path) -> _Book:
     if is_open:
         what = f"others on this machine may use {path}; it was not read"
         raise StateDamaged(what, f"Nothing was changed. Type: chmod 600 {path}")
+    return parse(data, path)
+
+
+def parse(data: bytes, path: Path) -> _Book:
+    """:raises StateDamaged: if it is not what we write."""
     try:
         if len(data) > limits.MAX_RETIREMENTS_FILE:
             raise ValueError("too long")
@@ -161,6 +168,28 @@ def _load(path: Path) -> _Book:
     except (ValueError, TypeError, KeyError, AttributeError, BadName, BadKey, RecursionError):
         hint = "Nothing was changed. Restore it, or ask everybody for their keys anew."
         raise StateDamaged(f"{path} does not have what this client writes there", hint) from None
+
+
+def carry_over(former: Path, folder: Path) -> None:
+    """What we know of other people's keys goes on with a new profile of ours, in these folders.
+
+    Our own words do not: they were for the former key. A file that is damaged goes on as it is, so
+    that nobody is trusted again because of it.
+
+    :raises OSError: if it cannot be read or written.
+    """
+    old, new = former / RETIREMENTS_FILE, folder / RETIREMENTS_FILE
+    if not old.exists() or new.exists():
+        return
+    data = old.read_bytes()
+    with contextlib.suppress(StateDamaged):
+        book = parse(data, old)
+        data = _written(_Book({}, book.people, book.retired))
+    private_files.write(new, data)
+
+
+def _written(book: _Book) -> bytes:
+    return json.dumps({"version": VERSION, **asdict(book)}, indent=1).encode("ascii") + b"\n"
 
 
 def _book(told: Any) -> _Book:

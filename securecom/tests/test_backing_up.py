@@ -26,6 +26,7 @@ from securecom.client.profile.identity_file import make_identity_file
 from securecom.client.profile.own_key import NEXT_FILE
 from securecom.client.profile.profile import Profile, read_profile
 from securecom.client.program.sealing import seal_in_a_process
+from securecom.client.retirements import Retirements
 from securecom.errors import (
     BackupProblem,
     IdentityProblem,
@@ -34,9 +35,9 @@ from securecom.errors import (
     ProfileProblem,
     StateDamaged,
 )
-from securecom.identity import Identity
+from securecom.identity import Identity, Name
 from securecom.tests.support.backing_up_case import PHRASE, BackingUpCase
-from securecom.tests.support.backups import PINS, backup_of
+from securecom.tests.support.backups import PEER, PINS, SERVER, backup_of
 from securecom.tests.support.memory_client import MemoryClient
 from securecom.tests.support.network import Network
 from securecom.tests.support.scripted_core import ScriptedCore
@@ -50,6 +51,22 @@ class MakingTests(BackingUpCase):
         data = read_sealed_file(self.file).unseal(PHRASE.encode())
         self.assertEqual(unpacked(self.file, data), backup_of(self.profile))
         self.assertEqual(backup_of(self.profile).known_peers, PINS)
+
+    # Promise T290
+    def test_a_backup_holds_which_keys_are_retired(self) -> None:
+        path = self.profile.folder / "retirements"
+        Retirements(path, SERVER).retire(Name("bob"), [PEER])
+        self.successResultOf(self.make())
+        data = read_sealed_file(self.file).unseal(PHRASE.encode())
+        self.assertEqual(unpacked(self.file, data).retirements, path.read_bytes())
+
+    def test_no_backup_that_would_trust_them_again(self) -> None:
+        path = self.profile.folder / "retirements"
+        path.write_bytes(b"rubbish")
+        self.refused(StateDamaged)
+        path.unlink()
+        path.mkdir()
+        self.refused(StateDamaged)
 
     # Promise T109
     def test_nothing_of_it_is_to_be_seen_in_the_file(self) -> None:

@@ -31,6 +31,7 @@ from securecom.client.profile.profile import Profile, read_profile
 from securecom.client.profile.profiles import Profiles
 from securecom.client.program import logs, running, who
 from securecom.client.program.command_line import parser
+from securecom.client.retirements import Retirements
 from securecom.errors import (
     BackupProblem,
     PassPhraseProblem,
@@ -38,6 +39,7 @@ from securecom.errors import (
     SecurecomError,
     StateDamaged,
 )
+from securecom.identity import Name
 from securecom.tests.support.age_files import age_file, asking_for_work
 from securecom.tests.support.backups import PEER, PINS, SERVER, backup_of, profile_of
 
@@ -333,3 +335,15 @@ class PinsTests(RestoringCase):
         pins = contacts.parse(profile.known_peers.read_bytes(), profile.known_peers)
         self.assertEqual(pins, {(SERVER, "bob"): Pin(PEER, 7, "verified")})
         self.assertRaises(StateDamaged, contacts.parse, b"", profile.known_peers)
+
+    # Promise T290
+    def test_a_retired_key_stays_retired(self) -> None:
+        kept = Retirements(self.home / "retirements", SERVER)
+        kept.retire(Name("bob"), [PEER])
+        self.keep(replace(self.backup, retirements=(self.home / "retirements").read_bytes()))
+        known = contacts.Contacts(self.restore().profile.known_peers, SERVER, lambda: 1.0)
+        self.assertEqual(known.trust(Name("bob")), "retired")
+
+    def test_a_list_of_retired_keys_that_is_damaged(self) -> None:
+        self.keep(replace(self.backup, retirements=b"{}"))
+        self.assertIn("retirements", self.refused(BackupProblem).what)

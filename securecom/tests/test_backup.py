@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -17,12 +18,13 @@ from securecom.errors import BackupProblem, PassPhraseProblem
 from securecom.tests.support.age_files import age_file, asking_for_work
 
 PATH = Path("kept.age")
-BACKUP = Backup(b"a profile", b"an identity", b"pins")
+BACKUP = Backup(b"a profile", b"an identity", b"pins", b"retired")
 FILES = {
     "securecom-backup": b"securecom backup 1\n",
     "profile.toml": b"a profile",
     "identity": b"an identity",
     "known_peers": b"pins",
+    "retirements": b"retired",
 }
 
 
@@ -64,6 +66,7 @@ class PackingTests(SynchronousTestCase):
             bytes(limits.MAX_PROFILE_FILE),
             bytes(limits.MAX_IDENTITY_FILE),
             bytes(limits.MAX_KNOWN_PEERS_FILE),
+            bytes(limits.MAX_RETIREMENTS_FILE),
         )
         self.assertEqual(unpacked(PATH, longest.packed()), longest)
         self.assertLess(len(age_file(longest.packed(), "x")), limits.MAX_BACKUP_FILE)
@@ -89,7 +92,10 @@ class StrangeTarTests(SynchronousTestCase):
     def test_each_file_has_to_be_there(self) -> None:
         for name in list(FILES)[1:]:
             some = [member(*one) for one in FILES.items() if one[0] != name]
-            self.refused(tar_of(some), f"{name} is not in it")
+            if name == "retirements":  # nobody has to have met anybody who retired a key
+                self.assertEqual(unpacked(PATH, tar_of(some)), replace(BACKUP, retirements=None))
+            else:
+                self.refused(tar_of(some), f"{name} is not in it")
         self.refused(tar_of([]), "securecom-backup is not in it")
 
     def test_the_version_comes_first(self) -> None:

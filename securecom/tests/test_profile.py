@@ -14,10 +14,12 @@ from securecom.client.profile import private_files
 from securecom.client.profile.identity_file import make_identity_file
 from securecom.client.profile.profile import IDENTITY_FILE, PROFILE_FILE, Profile, read_profile
 from securecom.client.profile.profiles import Profiles
+from securecom.client.retirements import Retirements, carry_over
 from securecom.client.terms import BusyAudience, Choices
 from securecom.errors import ProfileProblem, WhichProfile
 from securecom.identity import Name
 from securecom.invitation import Host, Invitation
+from securecom.tests.support.contact_keys import KEY
 
 SERVER = bytes(range(32))
 INVITATION = Invitation(Host("chat.example.org"), 4241, SERVER, bytes(limits.TOKEN_BYTES))
@@ -296,20 +298,27 @@ class ProfilesTests(ProfileCase):
         usual = "alice@chat.example.org"
         self.assertEqual(names, [usual, f"{usual}-2", f"{usual}-3"])
 
+    # Promise T290
     def test_a_new_key_takes_the_place_of_the_old_one_and_keeps_the_pins(self) -> None:
         for number in range(2):
             new = self.profile(self.profiles.pending(INVITATION))
-            self.profiles.set_aside(new)
+            self.profiles.set_aside(new, carry_over)
             new = self.profiles.add(new, None)
             if number == 0:
                 private_files.write(new.known_peers, b"pins")
+                Retirements(new.folder / "retirements", SERVER).keep_own(bytes(64))
+                Retirements(new.folder / "retirements", SERVER).retire(Name("bob"), [KEY])
         again = self.profile(self.profiles.pending(INVITATION))
-        [former] = self.profiles.set_aside(again)
+        [former] = self.profiles.set_aside(again, carry_over)
         self.assertEqual(former, self.folder / "former" / "alice@chat.example.org-1")
         self.assertEqual(read_profile(former).name, "alice")
         self.profiles.add(again, None)
         self.assertEqual(self.profiles.names(), ["alice@chat.example.org"])
-        self.assertEqual(self.profiles.load(None).known_peers.read_bytes(), b"pins")
+        profile = self.profiles.load(None)
+        self.assertEqual(profile.known_peers.read_bytes(), b"pins")
+        kept = Retirements(profile.folder / "retirements", SERVER)
+        self.assertEqual(kept.retired(), [("bob", KEY)])
+        self.assertIsNone(kept.own)  # its words are for the former key
 
     def test_what_is_not_of_the_same_person_and_key_stays(self) -> None:
         profile = self.enrol()
@@ -321,14 +330,23 @@ class ProfilesTests(ProfileCase):
             replace(new, server=bytes(32)),
             replace(new, identity=profile.identity_path.absolute()),
         ):
-            self.assertEqual(self.profiles.set_aside(other), [])
+            self.assertEqual(self.profiles.set_aside(other, carry_over), [])
         self.assertEqual(len(self.profiles.names()), 2)
+
+    # Promise T290
+    def test_retirements_that_are_damaged_go_on_as_they_are(self) -> None:
+        """The new profile says so, as the old one did; nobody is trusted again."""
+        old = self.profiles.add(self.profile(self.profiles.pending(INVITATION)), None)
+        private_files.write(old.folder / "retirements", b"rubbish")
+        new = self.profile(self.profiles.pending(INVITATION))
+        self.profiles.set_aside(new, carry_over)
+        self.assertEqual((new.folder / "retirements").read_bytes(), b"rubbish")
 
     def test_a_former_profile_that_cannot_be_moved_is_told(self) -> None:
         self.enrol()
         (self.folder / "former").write_bytes(b"")
         new = self.profile(self.profiles.pending(INVITATION))
-        self.assertRaises(ProfileProblem, self.profiles.set_aside, new)
+        self.assertRaises(ProfileProblem, self.profiles.set_aside, new, carry_over)
 
     def test_names_of_new_profiles(self) -> None:
         for good in ("work", "a.b-c_d@e", "9"):

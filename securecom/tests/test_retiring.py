@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from securecom import refusals
+from securecom.client.coordination.introducing import is_verified
 from securecom.client.events import (
     KNOWN,
     REFUSED,
@@ -201,6 +202,20 @@ class PeerTests(StolenCase):
         (error,) = self.told(self.bob.main.accept())
         self.assertIsInstance(error, PeerKeyChanged)
         self.assertEqual(error.suggested, ())
+
+    # Promise T289
+    def test_nobody_is_introduced_with_a_retired_key(self) -> None:
+        """Bob began to introduce her before he heard of the theft."""
+        contacts, dave = self.bob.contacts, Identity.generate().public_key
+        contacts.compared(ALICE, self.key.public_key, same=True)
+        contacts.meet(Name("dave"), dave)
+        contacts.compared(Name("dave"), dave, same=True)
+        self.bob.main.keys.introduce(ALICE, Name("dave"))
+        person = Person(ALICE, self.key.public_key)
+        self.assertTrue(is_verified(self.bob.main._station, person))
+        self.retire(self.bob)
+        self.assertFalse(is_verified(self.bob.main._station, person))
+        self.assertRaises(NotNow, self.bob.main.keys.introduce, ALICE, Name("dave"))
 
     def test_a_program_cannot_accept_it(self) -> None:
         self.retire(self.bob)

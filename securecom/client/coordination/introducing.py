@@ -259,9 +259,11 @@ class Introducing(amp.CommandLocator):
 
 
 def is_verified(station: Station, person: Person) -> bool:
-    """We have verified this person, with this key."""
-    pin = station.contacts.pin(person.name)
-    return pin is not None and (pin.key, pin.trust) == (person.key, "verified")
+    """We have verified this person, with this key, which is not retired."""
+    contacts = station.contacts
+    pin = contacts.pin(person.name)
+    is_that = pin is not None and (pin.key, pin.trust) == (person.key, "verified")
+    return is_that and not contacts.is_retired(person.name)
 
 
 def _cut(_: object) -> None:

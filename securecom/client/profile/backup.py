@@ -1,4 +1,4 @@
-"""A backup: a tar file of four files, encrypted under a pass phrase as an age file.
+"""A backup: a tar file of four or five files, encrypted under a pass phrase as an age file.
 
 The tool `age` (https://age-encryption.org) opens it without us. The file says what it costs to try
 a pass phrase, in time and memory, and that is checked before anything is tried.
@@ -20,7 +20,12 @@ import pyrage
 
 from securecom import limits
 from securecom.client.profile import age_reader, private_files
-from securecom.client.profile.profile import IDENTITY_FILE, KNOWN_PEERS_FILE, PROFILE_FILE
+from securecom.client.profile.profile import (
+    IDENTITY_FILE,
+    KNOWN_PEERS_FILE,
+    PROFILE_FILE,
+    RETIREMENTS_FILE,
+)
 from securecom.client.profile.spelling import composed, spelt
 from securecom.errors import BackupProblem, PassPhraseProblem
 from securecom.text import shown
@@ -193,10 +198,10 @@ def damaged(path: Path, why: str) -> BackupProblem:
 
 
 # --- The tar file inside ----------------------------------------------------------------------
-# Four files, in this order: `securecom-backup` (the version), `profile.toml`, `identity` (as it
-# is on the disk, so that its own pass phrase stays on it), `known_peers`. No folders, no links,
-# no owners, no times. What is read is a tar file of exactly that kind; it is never unpacked onto
-# a disk.
+# In this order: `securecom-backup` (the version), `profile.toml`, `identity` (as it is on the disk,
+# so that its own pass phrase stays on it), `known_peers`, and `retirements` if there is one. No
+# folders, no links, no owners, no times. What is read is a tar file of exactly that kind; it is
+# never unpacked onto a disk.
 
 VERSION = 1
 VERSION_FILE = "securecom-backup"
@@ -209,6 +214,7 @@ _FILES = {
     PROFILE_FILE: limits.MAX_PROFILE_FILE,
     IDENTITY_FILE: limits.MAX_IDENTITY_FILE,
     KNOWN_PEERS_FILE: limits.MAX_KNOWN_PEERS_FILE,
+    RETIREMENTS_FILE: limits.MAX_RETIREMENTS_FILE,
 }
 _PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE)
 _SHOWN = 40
@@ -216,19 +222,26 @@ _SHOWN = 40
 
 @dataclass(frozen=True)
 class Backup:
-    """The files of a backup, apart from its version."""
+    """The files of a backup, apart from its version.
+
+    :param retirements: None if there is no such file, as in backups from before there were any.
+    """
 
     profile: bytes
     identity: bytes
     known_peers: bytes
+    retirements: bytes | None = None
 
     def packed(self) -> bytes:
         """The tar file: the same bytes for the same files, whenever and by whomever."""
         version = f"{_VERSION_TEXT} {VERSION}\n".encode("ascii")
-        contents = (version, self.profile, self.identity, self.known_peers)
+        files = (version, self.profile, self.identity, self.known_peers, self.retirements)
+        contents = [
+            (name, data) for name, data in zip(_FILES, files, strict=True) if data is not None
+        ]
         whole = io.BytesIO()
         with tarfile.open(fileobj=whole, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-            for name, data in zip(_FILES, contents, strict=True):
+            for name, data in contents:
                 member = tarfile.TarInfo(name)
                 member.mode, member.size = FILE_MODE, len(data)
                 tar.addfile(member, io.BytesIO(data))
@@ -249,9 +262,10 @@ def unpacked(path: Path, data: bytes) -> Backup:
             raise damaged(path, f"{name} is in it twice")
         files[name] = content
     for name in _FILES:
-        if name not in files:
+        if name not in files and name != RETIREMENTS_FILE:
             raise damaged(path, f"{name} is not in it")
-    return Backup(files[PROFILE_FILE], files[IDENTITY_FILE], files[KNOWN_PEERS_FILE])
+    needed = (files[PROFILE_FILE], files[IDENTITY_FILE], files[KNOWN_PEERS_FILE])
+    return Backup(*needed, files.get(RETIREMENTS_FILE))
 
 
 def _check_version(path: Path, name: str, content: bytes) -> None:

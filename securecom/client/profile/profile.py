@@ -37,6 +37,8 @@ VERSION = 1
 PROFILE_FILE = "profile.toml"
 IDENTITY_FILE = "identity"
 KNOWN_PEERS_FILE = "known_peers"
+#: What can retire keys, and which are retired (`client.retirements`); there need not be one.
+RETIREMENTS_FILE = "retirements"
 
 _SERVER_HEX = re.compile(r"[0-9a-f]{64}")
 _MAX_PORT = 65535

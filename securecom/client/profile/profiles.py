@@ -12,6 +12,7 @@ import hashlib
 import re
 import secrets
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -31,6 +32,10 @@ from securecom.text import shown
 _PENDING_NAME = 32  # hexadecimal digits
 _INSTEAD_OF_A_LINK = "Leave the link away to use it, or name another one."
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._:-]{0,199}")
+
+
+#: Takes the former folder and the new one.
+CarryOver = Callable[[Path, Path], None]
 
 
 class Profiles:
@@ -132,15 +137,16 @@ class Profiles:
         finally:
             shutil.rmtree(folder, ignore_errors=True)  # not there any more if all went well
 
-    def set_aside(self, new: Profile) -> list[Path]:
+    def set_aside(self, new: Profile, carry_over: CarryOver) -> list[Path]:
         """Take profiles of the same person at the same server off the shelf: the server knows one
         key of each. Their pins stay good, so the new profile has them too. Where they are now.
 
+        :param carry_over: gives the new folder what else stays good in the former one.
         :raises ProfileProblem: if that cannot be done.
         """
         key = new.identity_path.absolute()
         old = [one for one in self._same_person(new) if one.identity_path.absolute() != key]
-        return [self._retire(one, new) for one in old]
+        return [self._retire(one, new, carry_over) for one in old]
 
     def _same_person(self, new: Profile) -> list[Profile]:
         found = []
@@ -153,7 +159,7 @@ class Profiles:
                 found.append(old)
         return found
 
-    def _retire(self, old: Profile, new: Profile) -> Path:
+    def _retire(self, old: Profile, new: Profile, carry_over: CarryOver) -> Path:
         shelf = self._folder / "former"
         name = old.folder.name
         places = (shelf / (f"{name}-{number}" if number else name) for number in count())
@@ -163,6 +169,7 @@ class Profiles:
             private_files.make_folder(shelf)
             if old.known_peers.exists() and not new.known_peers.exists():
                 private_files.write(new.known_peers, old.known_peers.read_bytes())
+            carry_over(old.folder, new.folder)
             old.folder.rename(place)
             whole_files.sync_folder(shelf)
         except OSError as error:

@@ -14,7 +14,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, inlineCallbacks
 
 from securecom import limits
-from securecom.client import contacts
+from securecom.client import contacts, retirements
 from securecom.client.contacts import Pins
 from securecom.client.events import BackedUp
 from securecom.client.profile import private_files
@@ -31,6 +31,7 @@ from securecom.client.profile.passphrase import AskSecret, Elsewhere, PassPhrase
 from securecom.client.profile.profile import (
     IDENTITY_FILE,
     KNOWN_PEERS_FILE,
+    RETIREMENTS_FILE,
     Profile,
     parse_profile,
     read_profile,
@@ -58,6 +59,8 @@ def restore(path: Path, name: str | None, profiles: Profiles, source: PassPhrase
         profiles.check_new(name, _INSTEAD)
     profile, backup = looked_at(path, source.unseal(read_sealed_file(path)))
     files = {IDENTITY_FILE: backup.identity, KNOWN_PEERS_FILE: backup.known_peers}
+    if backup.retirements is not None:
+        files[RETIREMENTS_FILE] = backup.retirements
     return profiles.restore(profile, files, name)
 
 
@@ -71,6 +74,8 @@ def looked_at(path: Path, data: bytes) -> tuple[Profile, Backup]:
         profile = parse_profile(path, backup.profile)
         parse_identity_file(path / IDENTITY_FILE, backup.identity)
         contacts.parse(backup.known_peers, path / KNOWN_PEERS_FILE)
+        if backup.retirements is not None:
+            retirements.parse(backup.retirements, path / RETIREMENTS_FILE)
     except SecurecomError as error:
         raise damaged(path, error.what) from None
     if profile != profile.portable:
@@ -197,7 +202,20 @@ def _collected(profile: Profile) -> tuple[Backup, Pins]:
     except OSError as error:
         raise StateDamaged(f"{profile.known_peers} cannot be used ({error.strerror})") from None
     pins = contacts.parse(data, profile.known_peers)
-    return Backup(profile.portable.written(), identity.data, data), pins
+    return Backup(profile.portable.written(), identity.data, data, _retirements(profile)), pins
+
+
+def _retirements(profile: Profile) -> bytes | None:
+    """Which keys are retired: a backup without them would trust these again."""
+    path = profile.folder / RETIREMENTS_FILE
+    try:
+        data, _ = private_files.read_plain(path, limits.MAX_RETIREMENTS_FILE)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateDamaged(f"{path} cannot be used ({error.strerror})") from None
+    retirements.parse(data, path)
+    return data
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -25,6 +25,7 @@ from securecom.client.profile.profile import IDENTITY_FILE, Profile
 from securecom.client.profile.profiles import Profiles
 from securecom.client.program import deciding, standard_io
 from securecom.client.program.backing_up import restore
+from securecom.client.retirements import carry_over
 from securecom.errors import IdentityProblem, SecurecomError
 from securecom.identity import Identity, Name
 from securecom.invitation import Host, Invitation
@@ -77,7 +78,7 @@ class Newcomer:
             invitation.server,
             self.identity_file,
         )
-        former = self.profiles.set_aside(profile)
+        former = self.profiles.set_aside(profile, carry_over)
         profile = self.profiles.add(profile, self.profile_name)
         notices = [f"the profile with your former key is kept in {path}" for path in former]
         notices.append(f"next time: {self.profiles.start(profile)}")
