@@ -20,6 +20,8 @@ _INVISIBLE = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
     "\U00013441\U00013442\U0001d159"
 ) | frozenset(map(chr, [*range(0xFE00, 0xFE0E), *range(0xE0100, 0xE01F0)]))
+#: Between text and emoji; shows nothing itself.
+_EMOJI_FORM = frozenset("\ufe0e\ufe0f")
 _HIDDEN_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 # U+2400 and the next 31 are pictures of the control characters; U+2421 is the picture of DEL.
 _CONTROL_PICTURES = 0x2400
@@ -39,6 +41,11 @@ _UNSEEN_CATEGORIES = _HIDDEN_CATEGORIES | {"Zs", "Mn", "Me"}
 def is_unseen(c: str) -> bool:
     """Whether this character, at the start of a line, leaves no visible mark."""
     return unicodedata.category(c) in _UNSEEN_CATEGORIES or c in _INVISIBLE
+
+
+def is_mark(c: str) -> bool:
+    """Whether this is an accent, or another mark that shows on the character before it."""
+    return unicodedata.category(c) in ("Mn", "Me") and not (c in _INVISIBLE or c in _EMOJI_FORM)
 
 
 def before_seen(text: str) -> int:

@@ -74,6 +74,14 @@ class OfferTests(FileCase):
         self.pair.pump()
         self.check_saved({"plan.pdf": b"mine", "plan (1).pdf": b"theirs"})
 
+    def test_a_file_is_fetched_once(self) -> None:
+        self.offer(b"theirs")
+        self.get()
+        self.assertRaises(NotNow, self.get)
+        self.pair.pump()
+        self.assertRaises(NotNow, self.get)
+        self.check_saved({"plan.pdf": b"theirs"})
+
     def test_a_chosen_file_must_be_new(self) -> None:
         there = self.home / "there"
         there.write_bytes(b"mine")

@@ -9,7 +9,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import limits
 from securecom.client.files.names import NAMELESS, numbered, safe_name
 from securecom.tests.support.hostile_text import HOSTILE
-from securecom.text import shown
+from securecom.text import is_mark, shown
+
+#: Marks that show nothing, each in a range of its own.
+INVISIBLE = ("\u034f", "\u180b", "\ufe00", "\ufe0e", "\ufe0f", "\U000e0100")
 
 
 class SafeNameTests(SynchronousTestCase):
@@ -45,6 +48,13 @@ class SafeNameTests(SynchronousTestCase):
             "\u00e4\u00f6\u00fc \u4e2d\u6587.txt": "\u00e4\u00f6\u00fc \u4e2d\u6587.txt",
             "A\u0308.txt": "\u00c4.txt",
             "lone\ud800.txt": "lone_.txt",
+            "plan\u034f.pdf": "plan_.pdf",
+            "plan\ufe01.pdf": "plan_.pdf",
+            "plan\ufe0f.pdf": "plan_.pdf",
+            "plan\U000e0101.pdf": "plan_.pdf",
+            "\u0301\u0301": NAMELESS,
+            "\u0301.\u0308-bashrc": "bashrc",
+            "x\u0323\u0301.txt": "x\u0323\u0301.txt",
         }.items():
             self.assertEqual(safe_name(told), safe, told.encode("unicode_escape"))
 
@@ -56,13 +66,28 @@ class SafeNameTests(SynchronousTestCase):
 
     def test_whatever_comes_is_one_safe_name(self) -> None:
         random = Random(5)
-        parts = [*HOSTILE, "/", "..", "\\", ".", "-", " ", "a", "~", "CON", "\u0301", "\x00"]
+        parts = [
+            *HOSTILE,
+            "/",
+            "..",
+            "\\",
+            ".",
+            "-",
+            " ",
+            "a",
+            "~",
+            "CON",
+            "\u0301",
+            "\x00",
+            *INVISIBLE,
+        ]
         for _ in range(3000):
             name = safe_name("".join(random.choices(parts, k=random.randint(0, 6))))
             self.assertEqual(shown(name), name)
             self.assertTrue(name)
             self.assertFalse(set("/\\\0") & set(name))
             self.assertNotIn(name[0], ".-~ ")
+            self.assertFalse(is_mark(name[0]) or any(c in INVISIBLE for c in name), ascii(name))
             self.assertNotIn(name[-1], ". ")
             self.assertLessEqual(len(name.encode()), limits.MAX_SAVED_NAME)
             self.assertEqual(safe_name(name), name)

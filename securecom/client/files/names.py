@@ -10,7 +10,7 @@ import re
 import unicodedata
 
 from securecom import limits
-from securecom.text import is_unseen
+from securecom.text import is_mark, is_unseen
 
 #: What a file is called whose name has nothing left.
 NAMELESS = "file"
@@ -25,7 +25,9 @@ def safe_name(told: str) -> str:
     """A name for a file in the folder of downloads, whatever a peer calls it."""
     base = re.split(r"[/\\]", told)[-1]
     name = "".join(map(_safe_character, unicodedata.normalize("NFC", base)))
-    name = " ".join(name.split()).strip(" .-~")
+    name = unicodedata.normalize("NFC", " ".join(name.split())).rstrip(" .-~")
+    while name and (name[0] in " .-~" or is_mark(name[0])):  # a mark would show on the quotation
+        name = name[1:]
     name = _shortened(name, limits.MAX_SAVED_NAME).strip(" .")
     if not name.strip("_"):
         return NAMELESS
@@ -45,7 +47,7 @@ def numbered(name: str, number: int) -> str:
 def _safe_character(c: str) -> str:
     if c == " " or c.isspace():
         return " "
-    if unicodedata.category(c) in ("Mn", "Me"):  # accents that no single character has
+    if is_mark(c):  # accents that no single character has
         return c
     return "_" if _SPECIAL.match(c) or is_unseen(c) else c
 
