@@ -530,6 +530,10 @@ QUIET_TICKS = 2
 #: Python's third threshold meanwhile: a whole search after so many smaller ones, in case it is
 #: never quiet. At 200 messages a second that is once in some minutes.
 RARE_COLLECTION = 1000
+#: Bytes drawn that wait for the terminal, some screenfuls, before what is drawn is left out.
+MAX_UNDRAWN_OUTPUT = 1 << 16
+#: Seconds that the end waits for a terminal to take what gives it back.
+TERMINAL_DEADLINE = 1.0
 #: Rows of a conversation whose drawing is kept: some screenfuls, which a search for garbage does
 #: not notice.
 ROWS_DRAWN = 150

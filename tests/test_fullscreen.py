@@ -166,6 +166,41 @@ class VisitTests(FullScreenCase):
             self.assertLess(reactor.seconds(), end)
             await deferLater(reactor, 0.1)
 
+    # Promise R129
+    async def test_a_terminal_that_stands_still_keeps_nobody_waiting(self) -> None:
+        alice = await self.sit_down("alice")
+        bob = await self.client("bob", self.at, "--available").online()
+        alice.enter("/chat bob")
+        await bob.event("asked", name="alice")
+        await bob.do("accept")
+        await alice.text("chat with bob \\|")
+        alice.enter("hello")
+        await bob.event("message", text="hello")
+        pid = self.client_of(alice)
+        terminal = int(self.tmux.do("display-message", "-p", "#{pid}"))
+        os.kill(terminal, signal.SIGSTOP)
+        try:
+            for number in range(100):  # twenty screens, which no terminal holds by itself
+                await bob.do("say", text=f"{number}: " + "many words " * 60)
+                await bob.event("delivered", number=number + 1)
+        finally:
+            os.kill(terminal, signal.SIGCONT)
+        await alice.text(r"99: many words")
+        alice.enter("it goes on")
+        await bob.event("message", text="it goes on")
+        os.kill(terminal, signal.SIGSTOP)
+        try:
+            for number in range(100, 150):
+                await bob.do("say", text=f"{number}: " + "many words " * 60)
+            os.kill(pid, signal.SIGTERM)
+            end = reactor.seconds() + DEADLINE
+            while not self.is_gone(pid):
+                self.assertLess(reactor.seconds(), end)
+                await deferLater(reactor, 0.1)
+        finally:
+            os.kill(terminal, signal.SIGCONT)
+        await self.check_left(alice, 128 + signal.SIGTERM)
+
     def is_gone(self, pid: int) -> bool:
         try:
             return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
