@@ -25,6 +25,9 @@ ARGUMENTS = {
     commands.TRUST: "bob SHA256:x",
     commands.AVAILABLE: "45m people",
     commands.AWAY: "until 15:00",
+    commands.GET: "1",
+    commands.DECLINE: "1",
+    commands.CANCEL: "1",
 }
 
 

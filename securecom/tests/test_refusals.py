@@ -19,6 +19,8 @@ ELSEWHERE = {
     vocabulary.LogIn: "test_client_service",
     vocabulary.Enrol: "test_enrol",
     vocabulary.NewKey: "test_rotation",
+    vocabulary.SetRetirement: "test_retiring",
+    vocabulary.Retire: "likewise",
     vocabulary.DialMe: "test_daemon_role",
     vocabulary.ProveSession: "test_request_channel",
     vocabulary.CancelRequest: "what it is about ends by itself",

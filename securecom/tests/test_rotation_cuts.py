@@ -24,6 +24,7 @@ from securecom.errors import (
     IdentityProblem,
     LoginRefused,
     NotNow,
+    OnlineElsewhere,
     ProfileProblem,
     ServerInTrouble,
 )
@@ -176,7 +177,7 @@ class InterruptedTests(RotationCase):
         """Somebody who is online stays online, with either key."""
         make_identity_file(self.coming, None)
         again = self.start(takeover=False)
-        self.assertIn("already online", str(self.fails(again.done, LoginRefused)))
+        self.assertIn("already online", str(self.fails(again.done, OnlineElsewhere)))
         self.assertEqual(len(again.notes.of(Connecting)), 1)
         self.assertTrue(self.coming.exists())
 

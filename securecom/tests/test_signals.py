@@ -21,6 +21,9 @@ ROOT = Path(securecom.__file__).parent.parent
 EXEMPT = {
     "securecom/signals.py": "the one place",
     "securecom/client/program/standard_io.py": "before the reactor runs: ends us, by an exception",
+    "securecom/client/frontends/line_editor.py": "the default, for a stop, and ours again",
+    "securecom/client/frontends/fullscreen/enrolment.py": "before Twisted's reactor: asyncio's",
+    "tests/support/nursery.py": "what a fresh process has",
     "securecom/tests/test_standard_io.py": "sets the default, and what was there again",
     "securecom/tests/test_contacts.py": "SIGALRM ends a test that hangs, by an exception",
     "benchmarks/sampling.py": "looks at the stack that it interrupts, and writes nothing",

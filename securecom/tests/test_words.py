@@ -19,8 +19,14 @@ from securecom.errors import SecurecomError
 
 _CLIENT = Path(securecom.client.__file__).parent
 #: Where people are spoken to: the front-ends, and the command line.
-_SPOKEN = ("frontends", "program")
+_SPOKEN = ("frontends", "fullscreen", "program")
 _COMMAND = re.compile(rf"(?<![\w/.:`])/({'|'.join(c.word for c in commands.TYPED)})\b")
+
+
+def _makes_an_error(call: ast.Call) -> bool:
+    name = getattr(call.func, "id", "")
+    kind = getattr(errors, name, None)
+    return name == "Denial" or (isinstance(kind, type) and issubclass(kind, SecurecomError))
 
 
 def all_errors() -> list[type[SecurecomError]]:
@@ -83,7 +89,8 @@ class WordsTests(SynchronousTestCase):
         for path in _CLIENT.rglob("*.py"):
             tree = ast.parse(path.read_text("utf-8"))
             calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-            pairs = [arg for call in calls for arg in call.args if isinstance(arg, ast.Tuple)]
+            told = [call for call in calls if _makes_an_error(call)]
+            pairs = [arg for call in told for arg in call.args if isinstance(arg, ast.Tuple)]
             for pair in pairs:
                 match pair.elts:
                     case [

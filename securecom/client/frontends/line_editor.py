@@ -45,6 +45,7 @@ from prompt_toolkit.styles import DummyStyle
 from securecom import limits
 from securecom.client.frontends.tab_completion import Completion
 from securecom.client.frontends.terminal_writer import TerminalWriter, hung_up
+from securecom.signals import on_signal
 from securecom.text import shown
 
 _PASTE_ON, _PASTE_OFF = "\x1b[?2004h", "\x1b[?2004l"
@@ -224,10 +225,8 @@ class LineEditor:
         self._is_ready = True
         asyncio.get_running_loop().remove_signal_handler(signal.SIGWINCH)
         signal.set_wakeup_fd(handled)
-        signal.signal(signal.SIGWINCH, lambda *_: self._reactor.callFromThread(self._resized))
-        signal.signal(
-            signal.SIGTSTP, lambda *_: self._reactor.callFromThread(self.suspend, os.getpid())
-        )
+        on_signal(self._reactor, signal.SIGWINCH, self._resized)
+        on_signal(self._reactor, signal.SIGTSTP, self.suspend, os.getpid())
         self._print()
 
     def _resized(self) -> None:
