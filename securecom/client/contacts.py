@@ -223,12 +223,12 @@ class Contacts:
         :raises PeerKeyChanged: if the key is pinned, but as somebody else's.
         """
         pin = self.pin(name)
+        shown = key if key is not None or pin is None else pin.key
+        if shown is not None and self._who_retired(shown) == name:
+            return "retired"
         if pin is None:
             self._check_nobody_elses(name, key)
             return "new"
-        shown = pin.key if key is None else key
-        if self._who_retired(shown) == name:
-            return "retired"
         if self.is_retired(name):
             return "changed"
         is_verified = pin.trust == "verified"
@@ -283,7 +283,7 @@ class Contacts:
         """
         with self._locked():
             pin = self.pin(name)
-            if pin is not None and self._who_retired(key) == name:
+            if self._who_retired(key) == name:
                 raise PeerKeyChanged(f"{name} has retired this key", _NOT_THEIRS)
             if pin is not None and pin.key == key:
                 if (self._server, name) not in self._pins:  # we know it from an introduction
@@ -337,6 +337,10 @@ class Contacts:
             what = f"{by.name} vouches for another key of {name} than the one you know"
             hint = f"Nothing was changed. Theirs is {key.fingerprint}. Ask both which one is right."
             raise PeerKeyChanged(what, hint)
+        if self._who_retired(key) == name:
+            raise PeerKeyChanged(
+                f"{by.name} vouches for a key that {name} has retired", _NOT_THEIRS
+            )
         self._check_nobody_elses(name, key)
         self.introductions.receive(introduced, by)
         return self.trust(name, key)

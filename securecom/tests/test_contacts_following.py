@@ -64,6 +64,16 @@ class ContactsTests(SynchronousTestCase):
         assert pin is not None
         self.assertEqual((pin.trust, pin.earlier[0].trust), ("verified", "verified"))
 
+    # Promise T130
+    def test_but_not_if_it_was_a_first_key_alone_that_was_compared(self) -> None:
+        contacts = Contacts(None, SERVER, lambda: NOW)
+        contacts.meet(BOB, self.old.public_key.first)
+        contacts.compared(BOB, self.old.public_key.first, same=True)
+        new, signed = self.new.public_key, chain(self.old, self.new)
+        self.assertEqual(contacts.trust(BOB, new, signed), "followed")
+        contacts.meet(BOB, new, signed)
+        self.assertEqual(contacts.trust(BOB, new), "met")
+
     # Promise C15
     def test_and_what_was_not_is_not(self) -> None:
         self.follow(self.new, self.old, self.new)

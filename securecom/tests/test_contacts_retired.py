@@ -87,6 +87,18 @@ class RetiredTests(SynchronousTestCase):
         self.assertRaises(PeerKeyChanged, self.contacts.trust, CAROL, STOLEN)
         self.assertRaises(PeerKeyChanged, self.contacts.meet, CAROL, STOLEN)
 
+    # Promise T288
+    def test_it_is_retired_also_if_the_pin_is_gone(self) -> None:
+        self.contacts.compared(BOB, STOLEN, same=True)
+        self.contacts.retire(BOB, WORDS)
+        self.path.unlink()
+        contacts = self.open()
+        self.assertEqual(contacts.trust(BOB), "new")
+        self.assertEqual(contacts.trust(BOB, STOLEN), "retired")
+        self.assertRaises(PeerKeyChanged, contacts.meet, BOB, STOLEN)
+        carol = Person(CAROL, Identity.generate().public_key)
+        self.assertRaises(PeerKeyChanged, contacts.introduce, Person(BOB, STOLEN), carol)
+
     # Promise T223
     def test_who_was_accepted_anew_does_not_stand_by_what_older_keys_vouched_for(self) -> None:
         self.contacts.compared(BOB, STOLEN, same=True)

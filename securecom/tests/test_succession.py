@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import limits
 from securecom.errors import WireError
 from securecom.identity import SECOND_KEY_BYTES, Identity, Name
-from securecom.succession import LABEL, LINK_BYTES, Link, decode, encode, leads, statement
+from securecom.succession import LABEL, LINK_BYTES, OLD_KEY, Link, decode, encode, leads, statement
 
 SERVER, OTHER_SERVER = b"\x01" * 32, b"\x02" * 32
 BOB, CAROL = Name("bob"), Name("carol")
@@ -55,6 +55,15 @@ class LinkTests(SynchronousTestCase):
         forged = Link.signed(SERVER, BOB, self.old, Identity.generate())
         self.check_not(replace(self.link, new_signature=forged.new_signature))
         self.check_not(replace(self.link, new_signature=self.link.old_signature))
+
+    # Promise T131
+    def test_no_second_key_is_left_behind(self) -> None:
+        """Not even if all keys that there are say so."""
+        old, alone = self.old, self.new.public_key.first
+        said = statement(SERVER, BOB, old.public_key, alone)
+        signed = (old.private_key.sign(said), self.new.private_key.sign(said))
+        second = (old.second_key, old.sign_second(said, OLD_KEY))
+        self.check_not(Link(old.public_key, alone, *signed, *second))
 
     def test_the_two_may_not_change_places(self) -> None:
         link = self.link
