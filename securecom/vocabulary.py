@@ -687,7 +687,8 @@ class Log(PacedCommand):
 
 
 class OfferFile(PacedCommand):
-    """My user offers a file. Nothing of it is sent before `GetFile`. Wants no answer.
+    """My user offers a file. Nothing of it is sent before `GetFile`. The answer only confirms
+    receipt, as that to a message does.
 
     `number`: one more than that of my last offer in this chat.
     """
@@ -699,7 +700,6 @@ class OfferFile(PacedCommand):
         (b"size", PLACE),
         (b"sha256", SHA256),
     ]
-    requiresAnswer = False
 
 
 class GetFile(PacedCommand):
@@ -733,7 +733,7 @@ class KeptFile(PacedCommand):
 
 
 class CloseFile(PacedCommand):
-    """A transfer is over, or never begins. Wants no answer.
+    """A transfer is over, or never begins. The answer only confirms receipt.
 
     `owner`: whose offer it was, as the sender of this command sees it.
     `why`: the receiver says `done`, `declined`, `cancelled`, `failed` (it cannot write the file)
@@ -747,7 +747,6 @@ class CloseFile(PacedCommand):
         (b"owner", OneOf("mine", "yours")),
         (b"why", OneOf("done", "declined", "cancelled", "failed", "damaged", "changed")),
     ]
-    requiresAnswer = False
 
 
 class Switch(PacedCommand):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import tarfile
+from collections.abc import Callable
 from random import Random
+from typing import Any
 
 from securecom import limits
 from securecom.client.events import FileOffered, FileOver, FileProgress, Problem
 from securecom.errors import FileProblem, NotNow
+from securecom.tests.support.chat_pair import End
 from securecom.tests.support.file_pair import FileCase, files, last
 
 LARGE = Random(1).randbytes(3 * 1024 * 1024 + 17)
@@ -27,6 +30,30 @@ class OfferTests(FileCase):
         self.pair.advance(60)
         self.assertLess(len(self.pair.relayed) - before, 1000)
         self.assertFalse(self.downloads.exists())
+
+    # Promise T238
+    def test_an_offer_and_its_end_look_like_messages_with_their_receipts(self) -> None:
+        sizes: list[tuple[str, int]] = []
+
+        def tap(source: End, data: bytes) -> bytes:
+            sizes.append((source.session._agreement.role, len(data)))
+            return data
+
+        def seen(act: Callable[[], Any]) -> list[tuple[str, int]]:
+            sizes.clear()
+            act()
+            self.pair.pump()
+            return list(sizes)
+
+        path = str(self.file(b"theirs"))
+        self.pair.tap = tap
+        message = seen(lambda: self.alice.session.say("x"))
+        self.assertEqual([who for who, _ in message], ["caller", "callee"])
+        self.assertEqual(seen(lambda: files(self.alice).send(path)), message)
+        self.assertEqual(seen(lambda: files(self.alice).cancel(1)), message)
+        self.assertEqual(seen(lambda: files(self.alice).send(path)), message)
+        message = seen(lambda: self.bob.session.say("x"))
+        self.assertEqual(seen(lambda: files(self.bob).decline(2)), message)
 
     def test_a_fetched_file_arrives_whole(self) -> None:
         self.offer(LARGE)

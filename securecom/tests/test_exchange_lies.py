@@ -13,7 +13,7 @@ from securecom.client.events import FileOffered
 from securecom.client.files.access import FileAccess
 from securecom.client.files.transfer import Incoming
 from securecom.tests.support.chat_pair import End
-from securecom.tests.support.file_pair import FileCase, FilePair, files
+from securecom.tests.support.file_pair import FileCase, FilePair, files, say
 
 NOTHING = hashlib.sha256().digest()
 DATA = bytes(range(256)) * 4096
@@ -313,7 +313,7 @@ class EarlyTests(FileCase):
         self.assertIn("before HELLO", str(self.bob.error))
 
     def early(self, command: Any, arguments: dict[str, Any]) -> None:
-        self.alice.session.control.tell(command, number=1, **arguments)
+        say(self.alice, command, number=1, **arguments)
 
     def hasten(self, end: End, say: Any) -> None:
         """Instead of HELLO this end says something else."""

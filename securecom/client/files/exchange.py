@@ -207,7 +207,7 @@ class FileExchange(amp.CommandLocator):
         self._last_sent += 1
         transfer = Outgoing(self._last_sent, self._next_handle(), self._peer, access, source)
         self._outgoing[transfer.number] = transfer
-        self._session.control.tell(
+        self._say(
             vocabulary.OfferFile,
             number=transfer.number,
             name=transfer.name,
@@ -468,7 +468,11 @@ class FileExchange(amp.CommandLocator):
         self._tell_closed(transfer.number, owner, why)
 
     def _tell_closed(self, number: int, owner: str, why: str) -> None:
-        self._session.control.tell(vocabulary.CloseFile, number=number, owner=owner, why=why)
+        self._say(vocabulary.CloseFile, number=number, owner=owner, why=why)
+
+    def _say(self, command: type[amp.Command], **arguments: Any) -> None:
+        """Send a command that is answered, so that it looks like a message and its receipt."""
+        self._session.control.call(command, **arguments).addErrback(_cut)
 
     def _close(
         self,
@@ -581,6 +585,10 @@ class FileExchange(amp.CommandLocator):
                 )
             )
             self._start_ticking()
+
+
+def _cut(_: object) -> None:
+    """The chat is over, or was cut for what the peer answered."""
 
 
 def _leave(part: Part) -> None:

@@ -90,6 +90,14 @@ def files(end: End) -> FileExchange:
     return end.session.files
 
 
+def say(end: End, command: Any, **arguments: Any) -> None:
+    """An end says something, whatever its exchange thinks of it, and ignores the answer."""
+    if command.requiresAnswer:
+        end.session.control.call(command, **arguments).addErrback(lambda _: None)
+    else:
+        end.session.control.tell(command, **arguments)
+
+
 def last(end: End, kind: type[E]) -> E:
     """The last event of a kind that this end was shown."""
     return [event for event in end.events if isinstance(event, kind)][-1]
@@ -147,7 +155,7 @@ class FileCase(SynchronousTestCase):
 
     def tell(self, end: End, command: Any, **arguments: Any) -> None:
         """An end says something that its exchange would not say."""
-        end.session.control.tell(command, **arguments)
+        say(end, command, **arguments)
         self.pair.pump()
 
     def data(self, end: End, number: int, data: bytes) -> None:
