@@ -325,6 +325,23 @@ class OwnEditorTests(EditorCase):
         self.alice.key("Enter")
         await bob.event("message", text="two\nlines")
 
+    async def test_its_keys_stop_and_interrupt_it_and_do_not_end_us(self) -> None:
+        self.alice.key("C-d")
+        await self.alice.text(r"^\[exit 0\]")
+        alice = await self.start("trap 'echo interrupted' INT; cat; cat; echo done > \"$1\"")
+        alice.key("C-x", "C-e")
+        await alice.text("at work")
+        alice.key("C-z")
+        await alice.text(r"\[exit \d+\]")
+        alice.enter("fg; echo [exit $?]")
+        alice.key("C-c")
+        await alice.text("interrupted")
+        alice.key("C-d")
+        await alice.text("> done")
+        alice.key("C-c")
+        alice.enter("/exit")
+        await self.check_left(alice, 0)
+
     async def test_its_file_is_private_and_goes_when_a_signal_ends_us(self) -> None:
         self.alice.key("C-d")
         await self.alice.text(r"^\[exit 0\]")

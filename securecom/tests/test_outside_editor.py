@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,6 +99,17 @@ class OutsideEditorTests(SynchronousTestCase):
 
     def test_it_fails(self) -> None:
         self.fails(ProgramFailed, lambda _: None, reason=ProcessTerminated(1))
+
+    def test_it_cannot_be_started(self) -> None:
+        def no_process(_: Path) -> None:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+        self.fails(ProgramFailed, no_process)
+        (self.folder / "none").write_text("a file")
+        self.patch(tempfile, "mkdtemp", lambda **_: str(self.folder / "none"))
+        with self.assertRaises(ProgramFailed) as caught:
+            self.edit(lambda _: None)
+        self.assertIn("Nothing was sent", caught.exception.hint)
 
     def test_what_it_writes_is_no_message(self) -> None:
         self.fails(TooLong, lambda file: file.write_text("x" * (limits.MAX_LINE + 1)))

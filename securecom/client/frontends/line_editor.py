@@ -48,6 +48,7 @@ from securecom.client.frontends.terminal_writer import TerminalWriter, hung_up
 from securecom.signals import on_signal
 from securecom.text import shown
 
+_KEYS = (signal.SIGINT, signal.SIGQUIT)
 _PASTE_ON, _PASTE_OFF = "\x1b[?2004h", "\x1b[?2004l"
 
 
@@ -250,9 +251,15 @@ class LineEditor:
 
         :param whom: our process alone, or 0: everything that runs in the foreground.
         """
-        self._away(self._stop(whom))
+        if self._is_elsewhere:  # whoever has the terminal was told to stop too
+            self._stop(os.getpid())
+        else:
+            self._away(self._stopped(whom))
 
-    async def _stop(self, whom: int) -> None:
+    async def _stopped(self, whom: int) -> None:
+        self._stop(whom)
+
+    def _stop(self, whom: int) -> None:
         self._was_stopped = True
         ours = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(whom, signal.SIGTSTP)
@@ -466,7 +473,13 @@ class LineEditor:
             self._ask(f"Leave the chat with {whom}, and securecom? Enter / Esc", self._user.leave)
 
     async def _elsewhere(self) -> None:
-        text = await self._user.write_elsewhere(self.buffer.text)
+        # Keys that send signals are the other program's now, though the terminal tells us too.
+        handlers = {number: signal.signal(number, _not_ours) for number in _KEYS}
+        try:
+            text = await self._user.write_elsewhere(self.buffer.text)
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
         if text is not None:
             self.buffer.document = Document(text)
             self._is_pasted = False
@@ -493,6 +506,10 @@ class LineEditor:
         """Somebody types on: that is no answer, and no key is lost."""
         self._question = None
         event.app.key_processor.feed_multiple(event.key_sequence, first=True)
+
+
+def _not_ours(*_: object) -> None:
+    """A signal's handler; a program that we start does not inherit it, as it would SIG_IGN."""
 
 
 def _is_in_background() -> bool:

@@ -60,15 +60,19 @@ async def edited(text: str, reactor: Any, environment: Mapping[str, str]) -> str
     :raises SecurecomError: if there is no editor, it fails, or what it leaves is no message.
     """
     argv = command(environment)
-    folder = Path(tempfile.mkdtemp(prefix="securecom-", dir=_memory(environment)))
     try:
-        file = folder / "message.txt"
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(text.encode("utf-8", "replace"))
-        await _run([*argv, str(file)], reactor, environment)
-        return _read(file)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix="securecom-", dir=_memory(environment)))
+        try:
+            file = folder / "message.txt"
+            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+                out.write(text.encode("utf-8", "replace"))
+            await _run([*argv, str(file)], reactor, environment)
+            return _read(file)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:  # no room for the file, no process to be had
+        reason = (error.strerror or type(error).__name__).lower()
+        raise ProgramFailed(f"the editor cannot be started ({reason})", _NOTHING) from None
 
 
 async def _run(argv: list[str], reactor: Any, environment: Mapping[str, str]) -> None:
