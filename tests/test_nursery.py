@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from unittest import SkipTest
 
 from twisted.trial.unittest import TestCase
 
@@ -40,6 +41,8 @@ class RaisedTests(SystemCase):
         alice = await self.client("alice", await self.server()).online()
         self.assertIsInstance(alice._process, nursery.Raised)
         open_files = Path(f"/proc/{alice.pid}/fd")
+        if not os.access(open_files, os.R_OK):
+            raise SkipTest("only root can look into a process that lets nobody read its memory")
         sockets = [os.readlink(one) for one in open_files.iterdir() if int(one.name) < 3]
         self.assertTrue(all(where.startswith("pipe:") for where in sockets), sockets)
         ours = {os.readlink(one) for one in Path("/proc/self/fd").iterdir() if one.exists()}
