@@ -75,6 +75,16 @@ class Screens(SynchronousTestCase):
 
         self.assertEqual(self.drive(scenario), Entered(INVITATION, b"horse"))
 
+    def test_keys_of_a_pass_phrase_count_in_their_order(self) -> None:
+        async def scenario(app: FirstScreen, pilot: Pilot[Entered]) -> None:
+            for _ in range(2):
+                for key in (*"abd", "backspace", "c", "enter"):
+                    app.post_message(events.Key(key, key if len(key) == 1 else None))
+                await pilot.pause()
+                await pilot.pause()
+
+        self.assertEqual(self.drive(scenario, INVITATION), Entered(INVITATION, b"abc"))
+
     def test_what_is_no_link_is_said_in_words(self) -> None:
         async def scenario(app: FirstScreen, pilot: Pilot[Entered]) -> None:
             await pilot.press(*"nonsense", "enter")

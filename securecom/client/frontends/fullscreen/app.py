@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from textual import events
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.screen import ModalScreen, Screen
@@ -44,6 +44,7 @@ from securecom.client.frontends.fullscreen.dialogs import KeyChanged, Secret, Ve
 from securecom.client.frontends.fullscreen.files_pane import FilesPane
 from securecom.client.frontends.fullscreen.garbage import GarbageCollection
 from securecom.client.frontends.fullscreen.help_screen import HelpScreen
+from securecom.client.frontends.fullscreen.keys_in_order import KeysInOrder
 from securecom.client.frontends.fullscreen.people import People
 from securecom.client.frontends.fullscreen.scrollback import Scrollback
 from securecom.client.frontends.fullscreen.search_bar import SearchBar
@@ -72,7 +73,7 @@ _LINES = (e.Message, e.Said, e.Delivered)
 _BEGINNINGS = (e.Asking, e.ChatOpening, e.ChatStarted, e.Message)
 
 
-class ChatApp(App[None]):
+class ChatApp(KeysInOrder[None]):
     """The full screen.
 
     :param situation: what is so now.
@@ -135,6 +136,8 @@ class ChatApp(App[None]):
         self._drawn_at = 0.0
         self._has_focus = True
         self._wants_people: bool | None = None
+        #: What was typed when a question was asked, or a note about it shown.
+        self._text_then = ""
         self._warned: set[tuple[str, str]] = set()
 
     # --- the screen -------------------------------------------------------------------------
@@ -151,7 +154,7 @@ class ChatApp(App[None]):
         yield QuestionBar()
         with Horizontal(id="line"):
             yield Static(">", id="prompt", markup=False)
-            yield Composer()
+            yield Composer(self._entered, self._complete, self.action_leave)
 
     def on_mount(self) -> None:
         self.theme = "ansi-dark"
@@ -354,20 +357,14 @@ class ChatApp(App[None]):
 
     # --- what is typed ----------------------------------------------------------------------
 
-    def on_composer_sent(self, event: Composer.Sent) -> None:
+    def _entered(self) -> None:
         question = self._main.query_one(QuestionBar)
         if question.question is not None and "enter" in question.question.keys:
             asked = question.question
             question.ask(None)
             asked.yes()
             return
-        self._read(event.text)
-
-    def on_composer_wanted(self, event: Composer.Wanted) -> None:
-        if event.what == "leave":
-            self.action_leave()
-        else:
-            self._complete()
+        self._read(self.composer.text)
 
     def _complete(self) -> None:
         """Finish the last word before the cursor, or show how it may go on."""
@@ -376,15 +373,17 @@ class ChatApp(App[None]):
         if found.text != before:
             self.composer.replace_before_cursor(found.text)
         elif found.candidates:
+            self._text_then = self.composer.text
             self.status.note = shown("  ".join(one.text for one in found.candidates))
             self.status.update()
 
     def on_text_area_changed(self) -> None:
         """Whoever goes on typing has answered no."""
-        self.status.note = ""
         self.looked(None)
         self.garbage.busy()
-        self._main.query_one(QuestionBar).ask(None)
+        if self.composer.text != self._text_then:
+            self.status.note = ""
+            self._main.query_one(QuestionBar).ask(None)
         now, draft = self.situation, self._main.query_one(Composer).text
         is_message = bool(draft.strip()) and not draft.lstrip().startswith(("/", "!"))
         if now.api is not None and now.is_chatting and self.viewed == now.peer and is_message:
@@ -401,15 +400,17 @@ class ChatApp(App[None]):
             lines = text.strip().count("\n") + 1
             whom = self.situation.peer or "nobody"
             ask = f"Send {lines} lines to {whom} as one message? Enter sends, Esc goes back"
-            self._main.query_one(QuestionBar).ask(
-                Question(ask, ("enter",), lambda: self._send(what))
-            )
+            self._ask(Question(ask, ("enter",), lambda: self._send(what)))
             return
         if isinstance(what, Order):
             self._send(what)
         elif what is not None:
             self.composer.text = ""
             self.note(e.Notice(what))
+
+    def _ask(self, question: Question) -> None:
+        self._text_then = self.composer.text
+        self._main.query_one(QuestionBar).ask(question)
 
     def _check_place(self, what: object) -> None:
         """A message goes to the person on the screen, or to nobody."""
@@ -612,4 +613,4 @@ class ChatApp(App[None]):
         peer = self.situation.peer if self.situation.is_chatting else ""
         ends = f" The chat with {peer} ends." if peer else ""
         text = f"Leave?{ends} Enter or Ctrl+C leaves, Esc stays"
-        bar.ask(Question(text, ("enter", "ctrl+c"), self._leave))
+        self._ask(Question(text, ("enter", "ctrl+c"), self._leave))

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from textual import events
 from textual.binding import Binding
-from textual.message import Message
 from textual.widgets import TextArea
 
 from securecom import limits
 
 
 class Composer(TextArea):
-    """What is being typed. Enter sends it; Alt+Enter and Ctrl+J begin another line."""
+    """What is being typed. Enter sends it; Alt+Enter and Ctrl+J begin another line.
+
+    :param entered: Enter was pressed.
+    :param completed: Tab was.
+    :param left: Ctrl+D was, on an empty line.
+    """
 
     BINDINGS = [
         Binding("ctrl+j,shift+enter,alt+enter", "newline", show=False, priority=True),
         Binding("tab", "complete", show=False, priority=True),
     ]
 
-    @dataclass
-    class Sent(Message):
-        """Enter was pressed."""
-
-        text: str
-
-    @dataclass
-    class Wanted(Message):
-        """A key that is for somebody else: `leave` (Ctrl+D on an empty line), `complete`."""
-
-        what: str
-
-    def __init__(self) -> None:
+    def __init__(
+        self, entered: Callable[[], None], completed: Callable[[], None], left: Callable[[], None]
+    ) -> None:
         super().__init__(id="composer", soft_wrap=True, show_line_numbers=False)
+        # Called at once, and not by messages: the next key may already be waiting.
+        self._entered, self._completed, self._left = entered, completed, left
         self.cursor_blink = False
         self.highlight_cursor_line = False
         self._typed: list[str] = []
@@ -67,21 +63,23 @@ class Composer(TextArea):
 
     def action_complete(self) -> None:
         """Finish the word."""
-        self.post_message(self.Wanted("complete"))
+        self._completed()
 
     async def _on_key(self, event: events.Key) -> None:
+        event.prevent_default()
         if self._took(event.key):
             event.stop()
-            event.prevent_default()
+        else:
+            await super()._on_key(event)
 
     def _took(self, key: str) -> bool:
         """Do what a key means here; False if it means what it means to any text area."""
         match key:
             case "enter":
-                self.post_message(self.Sent(self.text))
+                self._entered()
                 return True
             case "ctrl+d" if not self.text:
-                self.post_message(self.Wanted("leave"))
+                self._left()
                 return True
             case "up" if self.cursor_location[0] == 0:
                 return self._recall(1)

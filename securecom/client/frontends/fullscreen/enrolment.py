@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
+from securecom.client.frontends.fullscreen.keys_in_order import KeysInOrder
 from securecom.errors import SecurecomError
 from securecom.invitation import Invitation
 
@@ -41,7 +42,7 @@ class _Link(Input):
         self.insert_text_at_cursor("".join(event.text.split()))
 
 
-class FirstScreen(App[Entered]):
+class FirstScreen(KeysInOrder[Entered]):
     """Asks for the invitation, unless there is one, and twice for a pass phrase."""
 
     CSS_PATH = "fullscreen.tcss"
