@@ -6,16 +6,32 @@ import hashlib
 import os
 import tarfile
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 
+from twisted.internet.defer import maybeDeferred
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
 from securecom import limits
 from securecom.client.events import FileOffered, FileOver, FileProgress, Problem
+from securecom.client.files.access import FileAccess
+from securecom.client.files.transfer import FileTransfer
 from securecom.errors import FileProblem, NotNow
 from securecom.tests.support.chat_pair import End
 from securecom.tests.support.file_pair import FileCase, files, last
 
 LARGE = Random(1).randbytes(3 * 1024 * 1024 + 17)
+
+
+class WorkTests(SynchronousTestCase):
+    def test_a_mistake_of_ours_with_a_result_is_told_as_a_failure(self) -> None:
+        access = FileAccess(maybeDeferred, Path(), Path())
+        failed: list[Failure] = []
+        transfer = FileTransfer(1, 1, "bob", access)
+        transfer.work(list, lambda result: result[0], failed.append)
+        self.assertEqual([failure.type for failure in failed], [IndexError])
 
 
 class OfferTests(FileCase):

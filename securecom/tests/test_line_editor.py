@@ -19,6 +19,7 @@ from securecom.client.frontends.line_editor import LineEditor
 from securecom.client.frontends.tab_completion import Candidate, Completion
 
 ENTER, ESCAPE, TAB, CTRL_C, CTRL_D, CTRL_J = "\r", "\x1b", "\t", "\x03", "\x04", "\n"
+LEFT = "\x1b[D"
 UP, ALT_ENTER, CTRL_E = "\x1b[A", "\x1b\r", "\x18\x05"
 
 
@@ -196,6 +197,15 @@ class KeyTests(EditorCase):
             self.assertEqual(editor.buffer.text, "/users")
 
         self.with_editor(scenario)
+
+    def test_the_history_comes_while_somebody_types(self) -> None:
+        async def scenario(editor: LineEditor, keys: Callable[[str], Any]) -> None:
+            await keys("half typed" + LEFT)
+            editor.remember("/users")
+            await keys("x" + ENTER)
+
+        self.with_editor(scenario)
+        self.assertEqual(self.user.lines, ["half typexd"])
 
     def test_the_users_own_editor(self) -> None:
         self.user.written = "two\nlines"

@@ -92,10 +92,8 @@ class FileTransfer:
         self._is_working = True
         done = self._access.elsewhere(call)
         done.addBoth(self._worked)
-        done.addCallbacks(
-            lambda result: None if self.is_over else then(result),
-            lambda failure: None if self.is_over else failed(failure),
-        )
+        done.addCallback(lambda result: None if self.is_over else then(result))
+        done.addErrback(lambda failure: None if self.is_over else failed(failure))
 
     def end(self, let_go: Callable[[], None]) -> None:
         """It is over; `let_go` closes the file as soon as nothing works on it."""

@@ -141,10 +141,7 @@ class _Output(Vt100_Output):
 
 
 class LineEditor:
-    """One line, or a few, at the bottom of a terminal.
-
-    :param past: commands to begin the history with, oldest first.
-    """
+    """One line, or a few, at the bottom of a terminal."""
 
     def __init__(
         self, user: EditorUser, reactor: Any, writer: TerminalWriter, size: Callable[[], Size]
@@ -339,7 +336,7 @@ class LineEditor:
     def remember(self, command: str) -> None:
         """Put a command into the history."""
         self.buffer.history.append_string(command)
-        self.buffer.reset()
+        self.buffer.reset(self.buffer.document)  # what is being typed stays
 
     def _layout(self) -> Layout:
         hidden = Condition(lambda: self._is_hidden)
