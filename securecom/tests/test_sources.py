@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import tarfile
 from pathlib import Path
@@ -140,6 +141,25 @@ class FoldersTests(SourceCase):
         folder.mkdir()
         for path in (f"{folder}/", f"{folder}/.", str(folder)):
             self.assertEqual(self.open(path).name, "photos.tar")
+
+    def test_a_link_to_a_folder_is_that_folder_and_links_in_it_stay_links(self) -> None:
+        folder, link = self.home / "folder", self.home / "photos"
+        folder.mkdir()
+        (folder / "a").write_bytes(b"here")
+        (folder / "b").symlink_to("a")
+        link.symlink_to("folder")
+        source = self.open(str(link))
+        source.begin(0, NOTHING, wanted)
+        with tarfile.open(fileobj=io.BytesIO(source.read())) as tar:
+            kinds = {one.name: (one.isdir(), one.isreg(), one.issym()) for one in tar}
+        self.assertEqual(
+            kinds,
+            {
+                "photos": (True, False, False),
+                "photos/a": (False, True, False),
+                "photos/b": (False, False, True),
+            },
+        )
 
     def test_a_larger_file_than_there_may_be(self) -> None:
         self.patch(limits, "MAX_FILE", 10)

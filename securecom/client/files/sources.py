@@ -194,7 +194,10 @@ def _write_all(number: int, data: bytes) -> None:
 
 
 def _packed(folder: Path, name: str, spool: Path, is_wanted: Callable[[], bool]) -> int:
-    """The folder's files, folders and links, without owners. :raises FileProblem:"""
+    """The folder's files, folders and links, without owners. :raises FileProblem:
+
+    :param folder: may be a link to one; links in it stay links.
+    """
     import tarfile
 
     count = 0
@@ -224,7 +227,7 @@ def _packed(folder: Path, name: str, spool: Path, is_wanted: Callable[[], bool])
                 _Checked(os.dup(number), check) as file,
                 tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar,
             ):
-                tar.add(folder, arcname=name, filter=plain)
+                tar.add(folder.resolve(), arcname=name, filter=plain)
         except BaseException:
             os.close(number)
             raise
