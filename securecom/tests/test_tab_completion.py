@@ -11,6 +11,7 @@ from securecom.client.api import ClientState
 from securecom.client.events import ListedUser
 from securecom.client.frontends import commands
 from securecom.client.frontends.tab_completion import complete, listed
+from securecom.client.terms import Choices
 from securecom.identity import Name
 from securecom.tests.support.scripted_core import ScriptedCore
 
@@ -68,6 +69,42 @@ class CompletionTests(SynchronousTestCase):
         self.assertEqual(self.after("/set busy to bobb"), "/set busy to bobby ")
         self.assertEqual(self.after("/set ask people x"), "/set ask people x")
         self.assertEqual(self.after("/set nothing x"), "/set nothing x")
+
+    def test_every_setting_and_every_word_of_one(self) -> None:
+        kept = vars(Choices())
+        self.assertEqual({one.replace("-", "_") for one in self.ways("/set ")}, set(kept))
+        for name in self.ways("/set "):
+            for word in self.ways(f"/set {name} "):
+                Choices().changed(f"{name} {word}{' bob' * (word == 'to')}")
+        for word in ("off", "bell", "terminal", "desktop"):
+            self.assertIn(word, self.ways("/set notify "))
+
+    def test_an_introduction(self) -> None:
+        self.assertEqual(self.ways("/introduce "), ["bob", "bobby", "yes", "no", "cancel"])
+        self.assertEqual(self.after("/introduce bobb"), "/introduce bobby ")
+        self.assertEqual(self.after("/introduce bobby "), "/introduce bobby to ")
+        self.assertEqual(self.after("/introduce bob to bobb"), "/introduce bob to bobby ")
+        self.assertEqual(self.after("/introduce cancel bob "), "/introduce cancel bob to ")
+        self.assertEqual(self.ways("/introduce cancel bob to b"), ["bob", "bobby"])
+        self.assertEqual(self.after("/introduce yes bobb"), "/introduce yes bobby ")
+        self.assertEqual(self.after("/introduce bob to bobby t"), "/introduce bob to bobby t")
+
+    def test_who_asks_can_be_declined_by_name(self) -> None:
+        self.assertEqual(self.after("/decline bobb"), "/decline bobb")
+        self.core.offer = object()
+        self.assertEqual(self.after("/decline bobb"), "/decline bobby ")
+
+    def test_where_a_file_is_to_be_saved(self) -> None:
+        names = ("plans/", "plan a.txt")
+        self.assertEqual(self.after("/get 1 pl", *names), "/get 1 plan")
+        self.assertEqual(self.after("/get 1 x/plans", *names), "/get 1 x/plans/")
+        self.assertEqual(self.after("/get 12 a b/plan ", *names), "/get 12 a b/plan a.txt ")
+        self.assertEqual(self.after("/get pl", *names), "/get pl")
+        self.assertEqual(self.after("/set downloads /a/pl", "plans/"), "/set downloads /a/plans/")
+
+    def test_what_fits_is_found_in_a_large_folder(self) -> None:
+        names = [f"f{n:05}" for n in range(limits.MAX_LISTED)]
+        self.assertEqual(self.after("/send z", *names, "zebra"), "/send zebra ")
 
     def test_words(self) -> None:
         self.assertEqual(self.after("/log of"), "/log off ")

@@ -8,11 +8,12 @@ server, which would learn of it.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from securecom import limits
-from securecom.client.api import ClientApi
+from securecom.client.api import ClientApi, ClientState
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command
 from securecom.errors import UnknownCommand
@@ -24,11 +25,21 @@ _FILES = ("file", "path", "files")
 _SETTINGS = {
     "ask": ("anyone", "people", "nobody"),
     "busy": ("nobody", "people", "to"),
+    "notify": ("off", "bell", "terminal", "desktop"),
+    "notify-names": ("on", "off"),
+    "typing": ("on", "off"),
+    "downloads": ("default",),
 }
-_TERMS = ("people", "anyone", "to", "until")
-_PAUSES = ("until",)
+_ANY_ORDER = {
+    commands.AVAILABLE: ("people", "anyone", "to", "until"),
+    commands.AWAY: ("until",),
+}
+#: How `/introduce` may begin, beside a name.
+_INTRODUCTIONS = ("yes", "no", "cancel")
 #: Commands whose argument has more words that can be completed than one.
-_SEVERAL = (commands.SET, commands.AVAILABLE, commands.AWAY)
+_SEVERAL = (commands.SET, commands.AVAILABLE, commands.AWAY, commands.INTRODUCE)
+#: What stands between one of these and the path behind it: the number of a file, or a setting.
+_PATH_BEHIND = {commands.GET: re.compile(r" *[0-9]+ +"), commands.SET: re.compile(r" *downloads +")}
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,11 @@ def complete(text: str, api: ClientApi | None, files: Lister | None = None) -> C
         return Completion(text, len(text))
     if command.argument is not None and command.argument.field in _FILES:
         return _finished(text, len(word) + 1, _files(rest.lstrip(), files or listed))
+    behind = _PATH_BEHIND[command].match(rest) if command in _PATH_BEHIND else None
+    if behind is not None:
+        path, start = rest[behind.end() :], len(word) + 1 + behind.end()
+        found = _files(path, files or listed)
+        return _finished(text, start, found or _words(command, rest, api))
     start = len(text) - len(text.rsplit(" ", 1)[-1])
     return _finished(text, start, _words(command, rest, api))
 
@@ -115,15 +131,28 @@ def _words(command: Command, rest: str, api: ClientApi | None) -> list[Candidate
     if command is commands.SET:
         words = tuple(_SETTINGS) if not before else _SETTINGS.get(before[0], ())
         return [Candidate(word) for word in words] if len(before) < len(("ask", "anyone")) else []
-    if command is commands.AVAILABLE:
-        return [Candidate(word) for word in _TERMS]
-    if command is commands.AWAY:
-        return [Candidate(word) for word in _PAUSES]
+    if command is commands.INTRODUCE:
+        return _introduction(before, api)
+    if command in _ANY_ORDER:
+        return [Candidate(word) for word in _ANY_ORDER[command]]
     if command is commands.HELP:
         return [Candidate(row.word, row.about) for row in commands.TYPED] + [Candidate("all")]
-    if argument.field in _NAMES:
+    is_asked = command is commands.DECLINE and api is not None and api.state is ClientState.ASKED
+    if argument.field in _NAMES or is_asked:
         return _people(api)
     return [Candidate(word) for word in dict.fromkeys(w.split()[0] for w in argument.words)]
+
+
+def _introduction(before: list[str], api: ClientApi | None) -> list[Candidate]:
+    """`bob to carol`, `cancel bob to carol`, `yes carol` or `no carol`."""
+    match before:
+        case []:
+            return [*_people(api), *(Candidate(word) for word in _INTRODUCTIONS)]
+        case ["yes" | "no" | "cancel"] | [_, "to"] | ["cancel", _, "to"]:
+            return _people(api)
+        case ["cancel", _] | [_]:
+            return [Candidate("to")]
+    return []
 
 
 def _people(api: ClientApi | None) -> list[Candidate]:
@@ -132,7 +161,8 @@ def _people(api: ClientApi | None) -> list[Candidate]:
 
 def _files(path: str, files: Lister) -> list[Candidate]:
     folder, slash, begun = path.rpartition("/")
-    names = sorted(files(folder + slash))[: limits.MAX_LISTED]
+    fitting = (name for name in files(folder + slash) if name.startswith(begun))
+    names = sorted(fitting)[: limits.MAX_LISTED]
     if not begun.startswith("."):
         names = [name for name in names if not name.startswith(".")]
     return [Candidate(f"{folder}{slash}{name}") for name in names]
