@@ -30,7 +30,8 @@ class Retiring:
     def make(self) -> Generator[Deferred[Any], Any, RetirementMade]:
         """Make the words for our own key, and register their public half. Nobody keeps the words.
 
-        Fails with `NotNow` if there are some already.
+        We say that there are words only once the person has them: if this client ends before, it
+        can make others. Fails with `NotNow` if there are some already.
         """
         station, kept = self._station, self._station.contacts.retirements
         line = station.line
@@ -38,19 +39,25 @@ class Retiring:
             raise NotNow("there are words already that can retire your key", "Nothing was changed.")
         secret = RetirementSecret.generate(os.urandom)
         made = RetirementMade(station.name, secret.words)
-        kept.keep_own(secret.public)
         try:
             yield line.ask(vocabulary.SetRetirement, public=secret.public)
         except ConnectionWasLost as error:
-            station.show(made)
+            self._hand_out(made, secret)
             raise ConnectionWasLost(error.what, _KEPT) from None
-        except refusals.ServerTrouble as refusal:
-            station.show(made)
-            raise denial(refusal, vocabulary.SetRetirement) from None
         except refusals.Refusal as refusal:
-            kept.keep_own(None)
+            if isinstance(refusal, refusals.ServerTrouble):  # it may have them all the same
+                self._hand_out(made, secret)
             raise denial(refusal, vocabulary.SetRetirement) from None
+        try:
+            kept.keep_own(secret.public)
+        except SecurecomError:
+            station.show(made)
+            raise
         return made
+
+    def _hand_out(self, made: RetirementMade, secret: RetirementSecret) -> None:
+        self._station.show(made)
+        self._station.contacts.retirements.keep_own(secret.public)
 
     @inlineCallbacks
     def retire(self, name: Name) -> Generator[Deferred[Any], Any, KeyRetired]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
+
 from securecom import refusals
 from securecom.client.coordination.introducing import is_verified
 from securecom.client.events import (
@@ -20,6 +22,7 @@ from securecom.errors import (
     NotNow,
     PeerKeyChanged,
     ServerInTrouble,
+    StateDamaged,
 )
 from securecom.identity import Identity, Name
 from securecom.introduction import Person
@@ -69,6 +72,29 @@ class MakingTests(StolenCase):
         self.patch(self.server.reception.retirements, "register", fail)
         (error,) = self.told(carol.main.keys.make_retirement())
         self.assertIsInstance(error, ServerInTrouble)
+        self.assertEqual(len(carol.notes.last(RetirementMade).words), 12)
+
+    # Promise C140
+    def test_a_client_that_ends_before_the_answer_has_not_made_any(self) -> None:
+        """Nobody has seen these words, so peers must not hear that they count."""
+        carol = self.person(self.server.enrolled("carol"))
+        patch = self.patch(self.server.reception.retirements, "register", lambda *_: Deferred())
+        carol.main.keys.make_retirement().addErrback(lambda _: None)
+        self.network.pump()
+        self.assertIsNone(carol.contacts.own_retirement)
+        patch.restore()
+        (made,) = self.told(carol.main.keys.make_retirement())
+        self.assertIsInstance(made, RetirementMade)
+
+    def test_words_that_cannot_be_noted_are_shown_all_the_same(self) -> None:
+        carol = self.person(self.server.enrolled("carol"))
+
+        def fail(*_: object) -> None:
+            raise StateDamaged("the disk is full")
+
+        self.patch(carol.contacts.retirements, "keep_own", fail)
+        (error,) = self.told(carol.main.keys.make_retirement())
+        self.assertIsInstance(error, StateDamaged)
         self.assertEqual(len(carol.notes.last(RetirementMade).words), 12)
 
     def test_only_so_many_tries(self) -> None:
