@@ -12,7 +12,7 @@ from securecom import limits
 from tests.support.processes import reactor
 from tests.support.programs import CLIENT, Client
 from tests.support.system_case import SystemCase
-from tests.support.tmux import PROMPT, Tmux, Window
+from tests.support.tmux import PROMPT, Tmux, Window, cross
 
 SCRIPTS = {
     "Latin": "The quick brown fox jumps over it, and so on. ",
@@ -107,6 +107,8 @@ class VisitTests(EditorCase):
         await erin.text(r"^erin \(chat with dave, NOT VERIFIED\)> half typed rep$")
         erin.enter("ly")
         await dave.text(r"erin\| half typed reply$")
+        sent, got = await cross(self.home, dave, erin)
+        self.assertEqual(got, sent)
         for window in (dave, erin):
             window.enter("/verify")
             await window.text(r"(\d{5} ){3}\d{5}")

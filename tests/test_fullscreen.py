@@ -11,7 +11,7 @@ from twisted.internet.task import deferLater
 from tests.support.processes import DEADLINE, reactor
 from tests.support.programs import CLIENT
 from tests.support.system_case import SystemCase
-from tests.support.tmux import PROMPT, Tmux, Window
+from tests.support.tmux import PROMPT, Tmux, Window, cross
 
 
 class FullScreenCase(SystemCase):
@@ -95,6 +95,8 @@ class VisitTests(FullScreenCase):
         await dave.text("same\\? yes or no")
         dave.enter("yes")
         await dave.text("chat with erin \\| verified")
+        sent, got = await cross(self.home, dave, erin)
+        self.assertEqual(got, sent)
         dave.key("C-d")
         await dave.text("The chat with erin ends")
         dave.key("C-c")

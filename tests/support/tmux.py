@@ -6,6 +6,8 @@ needs it is skipped where there is none; `tests.suite` knows which ones.
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import shlex
 import shutil
@@ -23,6 +25,8 @@ from tests.support.processes import DEADLINE, environment, reactor
 NO_TMUX = "there is no tmux"
 #: Between two looks at a screen, in seconds.
 _LOOK = 0.05
+#: Of the file that crosses: several pieces, and the last one not whole.
+_FILE_SIZE = 100_001
 #: What the shell says when it waits for a command.
 PROMPT = "shell:"
 
@@ -122,3 +126,21 @@ class Window:
         """Start a program from the shell; its exit code is shown when it ends."""
         await self.text(PROMPT)
         self.enter(f"clear; {shlex.join(argv)}; echo [exit $?]")
+
+
+async def cross(folder: Path, sender: Window, receiver: Window) -> tuple[str, str]:
+    """Two who chat send and get a file by what they type; the SHA-256 of it here and there.
+
+    :param folder: for both files.
+    """
+    here, there = folder / "sent.bin", folder / "got.bin"
+    here.write_bytes(os.urandom(_FILE_SIZE))
+    sender.enter(f"/send {here}")
+    await receiver.text(r'offers a file: "sent\.bin"')
+    if there.exists():
+        raise FailTest("the file was there before anybody asked for it")
+    receiver.enter(f"/get 1 {there}")
+    await receiver.text(r"is here, whole and checked")
+    await sender.text(r"whole and checked")
+    here_hash, there_hash = (hashlib.sha256(one.read_bytes()).hexdigest() for one in (here, there))
+    return here_hash, there_hash
