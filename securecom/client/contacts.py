@@ -333,7 +333,7 @@ class Contacts:
         """
         name, key = introduced.name, introduced.key
         pin = self.pin(name)
-        if pin is not None and pin.key != key:
+        if pin is not None and not (pin.key == key or key.completes(pin.key)):
             what = f"{by.name} vouches for another key of {name} than the one you know"
             hint = f"Nothing was changed. Theirs is {key.fingerprint}. Ask both which one is right."
             raise PeerKeyChanged(what, hint)

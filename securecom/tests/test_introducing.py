@@ -434,6 +434,19 @@ class LieTests(ThreePeopleCase):
         self.assertIn("another key of carol", self.bob.notes.last(Problem).what)
         self.assertEqual(self.bob.contacts.trust(CAROL, self.key(CAROL)), "met")
 
+    # Promise T130
+    def test_a_second_key_beside_a_first_one_known_alone_is_no_other_key(self) -> None:
+        """The pin has it once it is proved; only then does the introduction show."""
+        contacts, both = self.bob.contacts, self.key(CAROL)
+        contacts.meet(CAROL, both.first)
+        self.bob_agreed()
+        self.vouch()
+        self.assertEqual(self.bob.notes.of(Problem), [])
+        pin = contacts.pin(CAROL)
+        self.assertEqual(pin and pin.key, both.first)
+        contacts.meet(CAROL, both)
+        self.assertEqual(contacts.trust(CAROL, both), "introduced")
+
     # Promise T226
     def test_a_key_that_was_not_taken_is_looked_at_once_a_chat(self) -> None:
         self.bob.contacts.meet(CAROL, self.key(CAROL))

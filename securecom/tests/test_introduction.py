@@ -60,6 +60,17 @@ class StatementTests(SynchronousTestCase):
         }
         self.assertEqual(len(labels), 3)
 
+    def test_none_is_what_ssh_signs(self) -> None:
+        """That has the length of a session id, which may be 32, the session id, and then 0x32."""
+        alice, bob, carol = person("alice"), person("bob"), person("carol")
+        for said in (
+            introduction.vouching(SERVER, alice, carol, bob),
+            introduction.consent(SERVER, alice, carol, bob.name),
+        ):
+            label = int.from_bytes(said[:4], "big")
+            self.assertEqual(said[4 + label], 0)
+            self.assertTrue(said[4:].startswith(b"SecureCom/1 introduction"))
+
     # Promise T131
     def test_a_first_key_alone_agrees_to_nothing(self) -> None:
         """Somebody who has computed Carol's first key, with a second one of their own."""
