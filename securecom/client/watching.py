@@ -3,7 +3,8 @@ front-end shows it.
 
 The client asks the server for the list that `/users` shows, so the server tells nothing more than
 that, and learns no name from us (docs/decisions/0058). The list is read page by page at a slow
-pace, and no further than the last person we know can stand in it.
+pace, and to its end, whoever we know: where we stopped would tell a name to a server that chooses
+its pages for that.
 """
 
 from __future__ import annotations
@@ -78,32 +79,31 @@ class PeopleWatch:
         if not self._is_wanted or self._is_asking or not self._station.is_online:
             return
         self._found, self._pages = {}, 0
-        names = self._names()
-        if not names:
+        if not self._names():
             self._wait(limits.WATCH_INTERVAL, self._begin)
             return
-        self._ask("", names[-1])
+        self._ask("")
 
-    def _ask(self, after: str, last: Name) -> None:
+    def _ask(self, after: str) -> None:
         self._is_asking = True
         self._pages += 1
         page = self._page(after)
         page.addBoth(self._answered)
-        page.addCallback(self._turn, after, last)
+        page.addCallback(self._turn, after)
         page.addErrback(lambda _: self._wait(limits.WATCH_INTERVAL, self._begin))
 
     def _answered(self, result: Any) -> Any:
         self._is_asking = False
         return result
 
-    def _turn(self, page: dict[str, Any], after: str, last: Name) -> None:
+    def _turn(self, page: dict[str, Any], after: str) -> None:
         """Go on, or end the round."""
         names: list[Name] = page["names"]
         if any(one <= former for one, former in zip(names, [after, *names], strict=False)):
             raise ValueError  # a list out of order could go on for ever: another round, later
         busy = set(page["busy"] or ())
         self._found.update({name: name in busy for name in names})
-        is_done = not page["more"] or not names or names[-1] >= last
+        is_done = not page["more"] or not names
         if not self._is_wanted or not self._station.is_online:
             return
         if is_done or self._pages >= limits.MAX_WATCH_PAGES:
@@ -111,7 +111,7 @@ class PeopleWatch:
             self._tell()
             self._wait(limits.WATCH_INTERVAL, self._begin)
         else:
-            self._wait(limits.WATCH_PAGE_INTERVAL, self._ask, names[-1], last)
+            self._wait(limits.WATCH_PAGE_INTERVAL, self._ask, names[-1])
 
     def _wait(
         self, seconds: float | None, call: Callable[..., None] | None = None, *arguments: Any

@@ -153,11 +153,14 @@ class PaceTests(AliceTestCase):
         self.assertLess(10 * pace, 10 * limits.LISTS_BY_ASKER)
         self.assertIn("", self.asked[1:], "a new look began")
 
-    def test_no_further_than_the_last_person_we_know(self) -> None:
-        self.page = {"names": [BOB, Name("zz")], "more": True}
+    # Promise T212
+    def test_it_reads_to_the_end_whoever_we_know(self) -> None:
+        first, second = [BOB, Name("zz")], [Name("zzz")]
+        self.page = lambda after: {"names": second if after else first, "more": not after}
         self.watch()
-        self.network.advance(limits.WATCH_PAGE_INTERVAL)
-        self.assertEqual(self.asked, [""])
+        for _ in range(2):
+            self.network.advance(limits.WATCH_PAGE_INTERVAL)
+        self.assertEqual(self.asked, ["", "zz"])
         shown = self.notes.last(PeopleNow).people
         self.assertEqual(shown[0], PersonNow(BOB, "met", "available"))
 
