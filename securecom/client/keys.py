@@ -13,7 +13,9 @@ from twisted.internet.defer import Deferred
 from securecom.client.contacts import OldKey, PinTrust
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import Station
-from securecom.client.events import (
+from securecom.client.events import Trust
+from securecom.client.introductions import Making
+from securecom.client.key_events import (
     Fingerprints,
     FormerKey,
     IntroductionList,
@@ -25,11 +27,9 @@ from securecom.client.events import (
     RetirementMade,
     SafetyCode,
     SafetyNumber,
-    Trust,
     Whois,
     WordsToCompare,
 )
-from securecom.client.introductions import Making
 from securecom.client.retiring import Retiring
 from securecom.client.rotation import Rotation
 from securecom.errors import BadArgument, NotNow

@@ -12,7 +12,7 @@ from securecom import refusals, vocabulary
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import Station
 from securecom.client.denials import denial
-from securecom.client.events import KeyRetired, RetirementMade
+from securecom.client.key_events import KeyRetired, RetirementMade
 from securecom.errors import ConnectionWasLost, NotNow, SecurecomError
 from securecom.identity import Name
 from securecom.retirement import RetirementSecret

@@ -20,7 +20,8 @@ from securecom.client.api import ClientState
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import ServerLine, Station
 from securecom.client.denials import denial
-from securecom.client.events import KeyNotRenewed, KeyRenewed, problem
+from securecom.client.events import problem
+from securecom.client.key_events import KeyNotRenewed, KeyRenewed
 from securecom.client.profile.own_key import OwnKey
 from securecom.client.profile.passphrase import Elsewhere, Vault
 from securecom.errors import (

@@ -8,13 +8,10 @@ from operator import attrgetter
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits, refusals, vocabulary
-from securecom.client.events import (
-    Asked,
-    ChatOver,
-    ChatStarted,
+from securecom.client.events import Asked, ChatOver, ChatStarted, ListedUser
+from securecom.client.key_events import (
     ComparisonResult,
     Fingerprints,
-    ListedUser,
     SafetyCode,
     SafetyNumber,
     Whois,

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits, spoken_words, vocabulary
 from securecom.client.chat import chat_session
-from securecom.client.events import WordsToCompare
+from securecom.client.key_events import WordsToCompare
 from securecom.errors import NotNow, WireError
 from securecom.spoken_words import commitment
 from securecom.tests.support.chat_pair import End, Pair

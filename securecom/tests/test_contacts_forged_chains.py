@@ -7,7 +7,8 @@ from typing import Any
 
 from securecom import framing
 from securecom.client.api import ClientState
-from securecom.client.events import Asked, ChatStarted, Event, KeyFollowed, Said
+from securecom.client.events import Asked, ChatStarted, Event, Said
+from securecom.client.key_events import KeyFollowed
 from securecom.errors import PeerKeyChanged
 from securecom.identity import Identity
 from securecom.succession import LINK_BYTES, OLD_KEY, Link, encode, statement

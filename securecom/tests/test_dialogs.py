@@ -1,4 +1,4 @@
-from securecom.client import events as e
+from securecom.client import key_events
 from securecom.errors import NotNow, PeerKeyChanged
 from securecom.tests.support.pilot_case import KEY, OTHER_KEY, PilotCase, Seen
 
@@ -24,7 +24,7 @@ class Keys(PilotCase):
     def test_on_the_smallest_screen_both_keys_are_whole_and_the_answer_has_room(self) -> None:
         async def scenario(seen: Seen) -> None:
             await seen.online()
-            known = e.Whois("bob", "met", OTHER_KEY, 7, [])
+            known = key_events.Whois("bob", "met", OTHER_KEY, 7, [])
             seen.core.keys.whois = lambda name: known  # type: ignore[method-assign]
             seen.core.error = PeerKeyChanged("changed", None, ("trust", f"bob {KEY}"))
             await seen.type("/chat bob")
@@ -50,7 +50,7 @@ class Keys(PilotCase):
         async def scenario(seen: Seen) -> None:
             await seen.online()
             await seen.chat()
-            await seen.happens(e.KeyFollowed("bob", OTHER_KEY, KEY, "met"))
+            await seen.happens(key_events.KeyFollowed("bob", OTHER_KEY, KEY, "met"))
             self.assertIn(KEY, seen.text)
             self.assertIn(OTHER_KEY, seen.text)
             await seen.press("enter")

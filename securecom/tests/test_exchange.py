@@ -15,7 +15,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client.events import FileOffered, FileOver, FileProgress, Problem
+from securecom.client.events import Problem
+from securecom.client.file_events import FileOffered, FileOver, FileProgress
 from securecom.client.files.access import FileAccess
 from securecom.client.files.transfer import FileTransfer
 from securecom.errors import FileProblem, NotNow

@@ -9,7 +9,7 @@ from typing import Any
 from unittest.mock import Mock
 
 from securecom import framing, limits, vocabulary
-from securecom.client.events import FileOffered
+from securecom.client.file_events import FileOffered
 from securecom.client.files.access import FileAccess
 from securecom.client.files.transfer import Incoming
 from securecom.tests.support.chat_pair import End

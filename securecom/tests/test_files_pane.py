@@ -1,15 +1,18 @@
 from securecom.client import events as e
+from securecom.client import file_events
 from securecom.tests.support.pilot_case import PilotCase, Seen
 
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
-def offered(number: int, file: str = "plan.pdf", direction: e.Direction = "in") -> e.FileOffered:
-    return e.FileOffered("bob", number, direction, file, 1_887_436, DIGEST)
+def offered(
+    number: int, file: str = "plan.pdf", direction: file_events.Direction = "in"
+) -> file_events.FileOffered:
+    return file_events.FileOffered("bob", number, direction, file, 1_887_436, DIGEST)
 
 
-def progress(number: int, done: int) -> e.FileProgress:
-    return e.FileProgress("bob", number, "in", "plan.pdf", done, 1_887_436, 317_440, 2, 4)
+def progress(number: int, done: int) -> file_events.FileProgress:
+    return file_events.FileProgress("bob", number, "in", "plan.pdf", done, 1_887_436, 317_440, 2, 4)
 
 
 class Transfers(PilotCase):
@@ -24,7 +27,7 @@ class Transfers(PilotCase):
             await seen.happens(progress(1, 1_207_959))
             self.assertIn("[############........]  63 %  1.15 MiB of 1.8 MiB", seen.text)
             await seen.happens(
-                e.FileOver("bob", 1, "in", "plan.pdf", "done", 9, 9, "/tmp/plan.pdf")
+                file_events.FileOver("bob", 1, "in", "plan.pdf", "done", 9, 9, "/tmp/plan.pdf")
             )
             self.assertNotIn("####", seen.text)
             self.assertIn("is here, whole and checked", seen.said)

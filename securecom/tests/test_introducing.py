@@ -11,17 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import introduction, limits, statements, vocabulary
 from securecom.client.chat import chat_session
 from securecom.client.chat.chat_session import ChatSession
-from securecom.client.events import (
-    Asked,
-    ChatOver,
-    ChatStarted,
-    Event,
-    Introduced,
-    IntroductionOffered,
-    IntroductionStep,
-    Problem,
-)
+from securecom.client.events import Asked, ChatOver, ChatStarted, Event, Problem
 from securecom.client.introductions import Book
+from securecom.client.key_events import Introduced, IntroductionOffered, IntroductionStep
 from securecom.errors import BadArgument, NotNow, PeerKeyChanged
 from securecom.identity import Identity, Name, PublicKey
 from securecom.introduction import Person

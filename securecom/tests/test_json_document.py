@@ -14,12 +14,12 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import securecom
 from securecom import limits
-from securecom.client import events
 from securecom.client.coordination.engagement import Facts
 from securecom.client.frontends.commands import COMMANDS
 from securecom.client.frontends.jsonl import INTERFACE, Json, Result
 from securecom.client.program import deciding, exits
 from securecom.errors import ProgramFailed
+from securecom.tests.support.event_kinds import KINDS
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 _DOCUMENT = Path(securecom.__file__).parent.parent / "docs" / "json.md"
@@ -67,9 +67,8 @@ class DocumentTests(SynchronousTestCase):
             kind: [row[:2] for row in rows(text)]
             for kind, text in zip(parts[::2], parts[1::2], strict=True)
         }
-        kinds = [kind for kind in vars(events).values() if getattr(kind, "kind", "")]
         real = {}
-        for kind in (*kinds, Result):
+        for kind in (*KINDS, Result):
             hints = typing.get_type_hints(kind)
             fields = dataclasses.fields(kind)
             real[kind.kind] = [[f"`{f.name}`", written(hints[f.name])] for f in fields]
@@ -119,8 +118,7 @@ class DocumentTests(SynchronousTestCase):
         self.assertGreater(len(example), 15)
         fields = {
             kind.kind: {"event", *(field.name for field in dataclasses.fields(kind))}
-            for kind in vars(events).values()
-            if getattr(kind, "kind", "")
+            for kind in KINDS
         }
         for direction, line in example:
             told = json.loads(line)

@@ -14,16 +14,15 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client import events
 from securecom.client.events import DataFact, DataHeld, Event, ListedUser, Message, Said, Users
 from securecom.client.frontends import commands
 from securecom.client.frontends.jsonl import CONTINUES, Json, Result
 from securecom.client.frontends.orders import Order
 from securecom.errors import BadArgument, TooLong
+from securecom.tests.support.event_kinds import KINDS
 
 #: Characters that take the most bytes, for their own bytes, when they are escaped; and others.
 CHARACTERS = '\x7f\x00\n"\\a\u00e9\u4e00\U0001f600'
-KINDS = [kind for kind in vars(events).values() if getattr(kind, "kind", "")]
 #: Items of a list: more than any of our lists can have.
 MANY = 2000
 

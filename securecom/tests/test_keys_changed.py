@@ -8,10 +8,7 @@ from securecom.client.coordination.engagement import Offer
 from securecom.client.events import (
     Asked,
     ChatStarted,
-    ComparisonResult,
     Event,
-    FormerKey,
-    KeyAccepted,
     Message,
     RequestOver,
     Said,
@@ -20,6 +17,7 @@ from securecom.client.events import (
 )
 from securecom.client.frontends.plain import Typed
 from securecom.client.frontends.words import words
+from securecom.client.key_events import ComparisonResult, FormerKey, KeyAccepted
 from securecom.errors import BadArgument, NotAnswered, PeerKeyChanged
 from securecom.identity import Identity, PublicKey
 from securecom.invitation import token_hash

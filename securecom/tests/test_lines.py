@@ -12,7 +12,6 @@ from securecom.client.events import (
     DataFact,
     DataHeld,
     Delivered,
-    KeyFollowed,
     Message,
     Notice,
     Offline,
@@ -24,6 +23,7 @@ from securecom.client.frontends.jsonl import Json
 from securecom.client.frontends.lines import Language, Lines
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.output import TerminalLines
+from securecom.client.key_events import KeyFollowed
 from securecom.client.terms import AvailabilityTerms, Pause
 from securecom.identity import Name
 from securecom.tests.support.lines_case import LinesCase

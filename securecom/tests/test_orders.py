@@ -14,26 +14,25 @@ from securecom.client.events import (
     ChatOver,
     DataHeld,
     Delivered,
-    Direction,
-    FileOffered,
-    FileOver,
-    FileProgress,
-    Fingerprints,
     ForgetMeMeans,
     Forgotten,
     Help,
     Notice,
     Online,
-    SafetyCode,
-    SafetyNumber,
     Said,
-    TransferEnding,
     Users,
-    Whois,
+)
+from securecom.client.file_events import (
+    Direction,
+    FileOffered,
+    FileOver,
+    FileProgress,
+    TransferEnding,
 )
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import COMMANDS, Command
 from securecom.client.frontends.orders import Order, Orders
+from securecom.client.key_events import Fingerprints, SafetyCode, SafetyNumber, Whois
 from securecom.client.terms import AvailabilityTerms, Pause
 from securecom.errors import FileFailed, NotDelivered, NotNow, OurFault, SecurecomError
 from securecom.identity import Name

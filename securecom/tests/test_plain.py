@@ -13,13 +13,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
 from securecom.client import events as e
+from securecom.client import key_events
 from securecom.client.frontends import commands
 from securecom.client.frontends import plain as rows
 from securecom.client.frontends.jsonl import Json
 from securecom.client.frontends.orders import Order
+from securecom.client.frontends.people_words import TRUST
 from securecom.client.frontends.plain import Plain
 from securecom.client.frontends.qr import Screen, least_room, qr_rows
-from securecom.client.frontends.words import TRUST, words
+from securecom.client.frontends.words import words
+from securecom.tests.support.event_kinds import KINDS
 from securecom.tests.support.hostile_text import HOSTILE
 from securecom.tests.support.scripted_core import Failing
 
@@ -279,16 +282,15 @@ class PlainTests(SynchronousTestCase):
             self.assertTrue(plain().lines(e.ChatOver("bob", ending, [])))  # type: ignore[arg-type]
 
     def test_only_these_events_say_nothing_by_themselves(self) -> None:
-        kinds = {kind for kind in vars(e).values() if getattr(kind, "kind", "")}
         inside = {e.MissedCaller, e.ListedUser, e.PersonNow, e.Suggestion}
-        self.assertEqual(kinds - set(words.registry), {e.RequestOver, *inside})
+        self.assertEqual(set(KINDS) - set(words.registry), {e.RequestOver, *inside})
 
     # --- keys -------------------------------------------------------------------------------
 
     def test_a_safety_number_is_three_rows_of_four_groups(self) -> None:
         number = " ".join(f"{group:05}" for group in range(12))
         for trust, told in (("met", "not verified"), ("verified", "verified before")):
-            event = e.SafetyNumber("bob", number, trust)  # type: ignore[arg-type]
+            event = key_events.SafetyNumber("bob", number, trust)  # type: ignore[arg-type]
             first, *rows, last = plain().lines(event)
             self.assertIn(f"safety number with bob, {told}:", first)
             self.assertEqual(
@@ -304,7 +306,7 @@ class PlainTests(SynchronousTestCase):
     # Promise C1
     def test_a_qr_code_holds_the_digits_and_nothing_that_a_terminal_obeys(self) -> None:
         digits = "19055174454966026154" * 3
-        _, *drawn, last = plain(columns=80).lines(e.SafetyCode("bob", digits, "met"))
+        _, *drawn, last = plain(columns=80).lines(key_events.SafetyCode("bob", digits, "met"))
         self.assertIn("/verify yes or /verify no", last)
         self.assertTrue(all(row.isprintable() and len(row) <= 80 for row in drawn))
         self.assertEqual(modules(drawn), expected_modules(digits, 4))
@@ -343,7 +345,9 @@ class PlainTests(SynchronousTestCase):
         for columns, rows_ in ((28, 50), (200, 17)):
             self.assertEqual(qr_rows(DIGITS, Screen(columns, rows_, True)), [])
             screen = partial(Screen, columns, rows_, True)
-            lines = Plain(lambda: "08:05", screen).lines(e.SafetyCode("bob", DIGITS, "met"))
+            lines = Plain(lambda: "08:05", screen).lines(
+                key_events.SafetyCode("bob", DIGITS, "met")
+            )
             told = " ".join(" ".join(lines).split())
             self.assertIn("needs a terminal of 29 columns and 18 rows", told.replace("* ", ""))
             self.assertNotIn("\x1b", told)
@@ -351,7 +355,7 @@ class PlainTests(SynchronousTestCase):
     # Promise R48
     def test_verify_qr_invert_inverts_that_code_and_no_other(self) -> None:
         language = Plain(lambda: "08:05", lambda: Screen(80, 40, True))
-        event = e.SafetyCode("bob", DIGITS, "met")
+        event = key_events.SafetyCode("bob", DIGITS, "met")
         for word, inverted in (("qr", False), ("qr invert", True), ("qr", False)):
             order = language.read(f"/verify {word.replace(' ', '  ')}")
             assert isinstance(order, Order)
@@ -366,7 +370,7 @@ class PlainTests(SynchronousTestCase):
             ("peer", "yes", "only your own /verify yes makes their key a verified one"),
             ("peer", "no", "DIFFER"),
         ):
-            [line] = plain().lines(e.ComparisonResult("bob", by, word))  # type: ignore[arg-type]
+            [line] = plain().lines(key_events.ComparisonResult("bob", by, word))  # type: ignore[arg-type]
             self.assertIn(told, line)
 
     def test_a_changed_key_names_the_command(self) -> None:
@@ -400,14 +404,14 @@ class PlainTests(SynchronousTestCase):
             self.assertEqual("NOT VERIFIED. Call each other" in text, "verified" not in trust)
 
     def test_keys_and_pins(self) -> None:
-        [line] = plain().lines(e.KeyAccepted("bob", "SHA256:abc"))
+        [line] = plain().lines(key_events.KeyAccepted("bob", "SHA256:abc"))
         self.assertIn("once they prove that they have it, and is not verified", line)
-        own, server = plain().lines(e.Fingerprints("alice", "SHA256:abc", "K7QD"))
+        own, server = plain().lines(key_events.Fingerprints("alice", "SHA256:abc", "K7QD"))
         self.assertIn("alice, your key: SHA256:abc", own)
         self.assertIn("the server: K7QD", server)
-        own, _ = plain().lines(e.Fingerprints(None, "SHA256:abc", "K7QD"))
+        own, _ = plain().lines(key_events.Fingerprints(None, "SHA256:abc", "K7QD"))
         self.assertIn("*  your key: SHA256:abc", own)
-        [line] = plain().lines(e.Whois("bob", "new", None, None, []))
+        [line] = plain().lines(key_events.Whois("bob", "new", None, None, []))
         self.assertIn("bob: never met", line)
 
     def test_a_key_that_was_followed_is_told_with_both_fingerprints(self) -> None:
@@ -415,7 +419,7 @@ class PlainTests(SynchronousTestCase):
             ("verified", "; it is verified, as the old one was"),
             ("met", "; it is not verified"),
         ):
-            event = e.KeyFollowed("bob", "SHA256:old", "SHA256:new", trust)  # type: ignore[arg-type]
+            event = key_events.KeyFollowed("bob", "SHA256:old", "SHA256:new", trust)  # type: ignore[arg-type]
             told, new, old = plain().lines(event)
             self.assertIn("bob has a NEW KEY, signed by the one you knew", told)
             self.assertTrue(told.endswith(state), told)
@@ -423,16 +427,20 @@ class PlainTests(SynchronousTestCase):
             self.assertIn("old: SHA256:old", old)
 
     def test_a_new_key_of_ours(self) -> None:
-        told, new, old, where, keep = plain().lines(e.KeyRenewed("SHA256:old", "SHA256:new", None))
+        told, new, old, where, keep = plain().lines(
+            key_events.KeyRenewed("SHA256:old", "SHA256:new", None)
+        )
         self.assertIn("you have a NEW KEY", told)
         self.assertTrue(new.endswith("new: SHA256:new") and old.endswith("old: SHA256:old"))
         self.assertIn(
             "erased from this disk, but not from copies, snapshots, or blocks an SSD", where
         )
         self.assertIn("make a new /backup", keep)
-        *_, where, _ = plain().lines(e.KeyRenewed("SHA256:old", "SHA256:new", "/home/a/key"))
+        *_, where, _ = plain().lines(
+            key_events.KeyRenewed("SHA256:old", "SHA256:new", "/home/a/key")
+        )
         self.assertIn("the old private key is still in /home/a/key", where)
-        [line] = plain().lines(e.KeyNotRenewed("SHA256:old"))
+        [line] = plain().lines(key_events.KeyNotRenewed("SHA256:old"))
         self.assertIn("erased, and your key is still SHA256:old", line)
 
     def test_a_backup_says_what_is_in_it_and_what_is_not(self) -> None:
@@ -446,15 +454,15 @@ class PlainTests(SynchronousTestCase):
 
     def test_a_pin_with_its_history_the_latest_first(self) -> None:
         old = [
-            e.FormerKey("SHA256:one", 0, 86400, "verified"),
-            e.FormerKey("SHA256:two", 86400, 253402300799, "met", signed_over=True),
+            key_events.FormerKey("SHA256:one", 0, 86400, "verified"),
+            key_events.FormerKey("SHA256:two", 86400, 253402300799, "met", signed_over=True),
         ]
-        pin, *before = plain().lines(e.Whois("bob", "met", "SHA256:now", 1795305600, old))
+        pin, *before = plain().lines(key_events.Whois("bob", "met", "SHA256:now", 1795305600, old))
         self.assertIn("bob: NOT VERIFIED, since 2026-11-22, SHA256:now", pin)
         self.assertIn("before: not verified, 1970-01-02 to 9999-12-31, SHA256:two", before[0])
         self.assertTrue(before[0].endswith("SHA256:two, which signed the next one"))
         self.assertTrue(before[1].endswith("1970-01-01 to 1970-01-02, SHA256:one"), before[1])
-        [line] = plain().lines(e.Whois("bob", "verified", "SHA256:now", 0, []))
+        [line] = plain().lines(key_events.Whois("bob", "verified", "SHA256:now", 0, []))
         self.assertIn("bob: verified, since 1970-01-01", line)
 
     def test_answers(self) -> None:

@@ -5,17 +5,11 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client.events import (
-    ChatOver,
-    FileOffered,
-    FileOver,
-    FileProgress,
-    Transfer,
-    Transfers,
-)
+from securecom.client.events import ChatOver
+from securecom.client.file_events import FileOffered, FileOver, FileProgress, Transfer, Transfers
 from securecom.client.files.names import safe_name
+from securecom.client.frontends.file_words import amount
 from securecom.client.frontends.plain import Plain
-from securecom.client.frontends.words import amount
 
 HOSTILE = 'x" is here, whole and checked: /home/bob/x.pdf\n08:05   *  SC-401 \x1b[2J'
 

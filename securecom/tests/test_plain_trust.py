@@ -23,6 +23,7 @@ from securecom.client.events import (
 from securecom.client.frontends.plain import Plain
 from securecom.errors import StateDamaged
 from securecom.identity import Name
+from securecom.tests.support.event_kinds import KINDS
 from securecom.tests.support.scripted_server_case import BOB, CAROL, OTHER_CHAT, AliceTestCase
 
 TRUSTS: tuple[Trust, ...] = get_args(Trust)
@@ -64,8 +65,7 @@ NOT_OTHERS = {
 class EventTests(SynchronousTestCase):
     # Promise C6
     def test_every_event_with_a_name_says_it_or_stands_behind_one_that_does(self) -> None:
-        kinds = [kind for kind in vars(events).values() if getattr(kind, "kind", "")]
-        names = {kind.kind: {field.name for field in dataclasses.fields(kind)} for kind in kinds}
+        names = {kind.kind: {field.name for field in dataclasses.fields(kind)} for kind in KINDS}
         named = {kind for kind, fields in names.items() if "name" in fields}
         silent = {kind for kind in named if "trust" not in names[kind]}
         self.assertEqual(silent, BEHIND.keys() | NOT_OTHERS)

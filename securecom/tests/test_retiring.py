@@ -6,16 +6,8 @@ from twisted.internet.defer import Deferred
 
 from securecom import refusals
 from securecom.client.coordination.introducing import is_verified
-from securecom.client.events import (
-    KNOWN,
-    REFUSED,
-    Asked,
-    ChatStarted,
-    KeyRetired,
-    Offline,
-    RetirementDiffers,
-    RetirementMade,
-)
+from securecom.client.events import KNOWN, REFUSED, Asked, ChatStarted, Offline
+from securecom.client.key_events import KeyRetired, RetirementDiffers, RetirementMade
 from securecom.errors import (
     BadArgument,
     LoginRefused,

@@ -11,13 +11,8 @@ from twisted.internet.defer import Deferred, maybeDeferred
 
 from securecom import limits, refusals, vocabulary
 from securecom.client.channels.standard_channel import StandardChannel
-from securecom.client.events import (
-    Asked,
-    ChatStarted,
-    KeyFollowed,
-    KeyNotRenewed,
-    Online,
-)
+from securecom.client.events import Asked, ChatStarted, Online
+from securecom.client.key_events import KeyFollowed, KeyNotRenewed
 from securecom.client.profile import private_files
 from securecom.client.profile.identity_file import make_identity_file, read_identity_file
 from securecom.client.profile.own_key import Both

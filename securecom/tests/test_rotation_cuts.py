@@ -9,13 +9,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from securecom import refusals
-from securecom.client.events import (
-    Connecting,
-    KeyNotRenewed,
-    KeyRenewed,
-    Offline,
-    Problem,
-)
+from securecom.client.events import Connecting, Offline, Problem
+from securecom.client.key_events import KeyNotRenewed, KeyRenewed
 from securecom.client.profile import private_files
 from securecom.client.profile.identity_file import make_identity_file, read_identity_file
 from securecom.client.profile.profile import IDENTITY_FILE, Profile, read_profile

@@ -9,7 +9,8 @@ from twisted.protocols import amp
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import framing, limits, peers, refusals, tls, vocabulary
-from securecom.client.events import Asked, ChatStarted, KeyCompleted, Offline
+from securecom.client.events import Asked, ChatStarted, Offline
+from securecom.client.key_events import KeyCompleted
 from securecom.errors import LoginRefused, PeerKeyChanged, ProofRefused, WireError
 from securecom.identity import Identity, Name, PublicKey
 from securecom.invitation import token_hash

@@ -2,6 +2,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom.client import events as e
+from securecom.client import key_events
 from securecom.client.events import Event, ListedUser
 from securecom.client.frontends.fullscreen.situation import Situation
 from securecom.tests.support.pilot_case import KEY, SERVER
@@ -48,9 +49,9 @@ class Now(SynchronousTestCase):
 
     def test_verifying_marks_the_key(self) -> None:
         self.hear(e.ChatStarted("bob", "caller", "met", KEY))
-        self.hear(e.ComparisonResult("bob", "peer", "yes"))
+        self.hear(key_events.ComparisonResult("bob", "peer", "yes"))
         self.assertEqual(self.now.peer_trust, "met")
-        self.hear(e.ComparisonResult("bob", "me", "yes"))
+        self.hear(key_events.ComparisonResult("bob", "me", "yes"))
         self.assertEqual(self.now.peer_trust, "verified")
 
     def test_a_chat_that_is_over_leaves_nobody(self) -> None:

@@ -17,7 +17,8 @@ from typing import Any, Protocol
 from automat import TypeMachineBuilder
 from twisted.internet.defer import Deferred
 
-from securecom.client.events import Ending, Word
+from securecom.client.events import Ending
+from securecom.client.key_events import Word
 from securecom.errors import SecurecomError, WireError
 from securecom.machines import lasting
 

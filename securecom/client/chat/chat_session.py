@@ -29,10 +29,11 @@ from securecom.client.chat.stream import Stream
 from securecom.client.chat.typing_notice import FEATURE as TYPING
 from securecom.client.chat.typing_notice import TypingNotices
 from securecom.client.denials import denied
-from securecom.client.events import Delivered, Ending, Event, Message, Said, TimeLeft, Word
+from securecom.client.events import Delivered, Ending, Event, Message, Said, TimeLeft
 from securecom.client.files.access import FileAccess
 from securecom.client.files.exchange import FEATURE as FILES
 from securecom.client.files.exchange import FileExchange
+from securecom.client.key_events import Word
 from securecom.connection import Connection
 from securecom.control import Responders
 from securecom.errors import BadArgument, NotNow, ProofRefused, SecurecomError, TooLong, WireError

@@ -17,7 +17,8 @@ from twisted.python.failure import Failure
 from securecom import peers, spoken_words, vocabulary
 from securecom.client.chat.agreement import Agreement
 from securecom.client.chat.chat_life import ChatLife
-from securecom.client.events import ComparisonResult, Event, Word, WordsState
+from securecom.client.events import Event
+from securecom.client.key_events import ComparisonResult, Word, WordsState
 from securecom.connection import Connection
 from securecom.errors import NotNow, WireError
 

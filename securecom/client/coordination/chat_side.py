@@ -20,16 +20,18 @@ from securecom.client.events import (
     ChatOpening,
     ChatOver,
     ChatStarted,
-    ComparisonResult,
     Ending,
     Event,
+    RequestOver,
+    Trust,
+    problem,
+)
+from securecom.client.key_events import (
+    ComparisonResult,
     KeyCompleted,
     KeyFollowed,
-    RequestOver,
     RetirementDiffers,
-    Trust,
     WordsToCompare,
-    problem,
 )
 from securecom.errors import NotNow, SecurecomError, WasCancelled
 from securecom.identity import Name

@@ -15,15 +15,15 @@ from twisted.protocols import amp
 
 from securecom import introduction, limits, statements, vocabulary
 from securecom.client.coordination.station import Station
-from securecom.client.events import (
+from securecom.client.events import problem
+from securecom.client.introductions import Making, Side
+from securecom.client.key_events import (
     Introduced,
     IntroductionOffered,
     IntroductionStage,
     IntroductionStep,
     Word,
-    problem,
 )
-from securecom.client.introductions import Making, Side
 from securecom.errors import NotNow, PeerKeyChanged, SecurecomError, WireError
 from securecom.identity import Name, PublicKey
 from securecom.introduction import Person

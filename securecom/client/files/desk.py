@@ -7,7 +7,7 @@ from pathlib import Path
 
 from twisted.internet.defer import Deferred
 
-from securecom.client.events import Transfers
+from securecom.client.file_events import Transfers
 from securecom.client.files.exchange import FileExchange
 
 

@@ -19,14 +19,13 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from securecom import framing, limits, vocabulary
-from securecom.client.events import (
-    Event,
+from securecom.client.events import Event, problem
+from securecom.client.file_events import (
     FileOffered,
     FileOver,
     FileProgress,
     TransferEnding,
     Transfers,
-    problem,
 )
 from securecom.client.files.access import FileAccess
 from securecom.client.files.names import safe_name

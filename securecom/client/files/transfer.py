@@ -16,7 +16,7 @@ from typing import Any
 from twisted.python.failure import Failure
 
 from securecom import limits
-from securecom.client.events import Direction, Transfer, TransferState
+from securecom.client.file_events import Direction, Transfer, TransferState
 from securecom.client.files.access import FileAccess
 from securecom.client.files.parts import Part
 from securecom.client.files.sources import Source

@@ -18,8 +18,6 @@ from securecom.client.events import (
     ChatOver,
     DataHeld,
     Event,
-    KeyCompleted,
-    KeyFollowed,
     Message,
     Notice,
     Problem,
@@ -28,6 +26,7 @@ from securecom.client.events import (
 from securecom.client.frontends.attention import Attention
 from securecom.client.frontends.orders import Order, Orders
 from securecom.client.frontends.output import LineSource, Output, Splitter
+from securecom.client.key_events import KeyCompleted, KeyFollowed
 from securecom.client.terms import Choices
 from securecom.errors import CannotReach, NotAnswered, NotNow, SecurecomError
 

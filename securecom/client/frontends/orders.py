@@ -20,17 +20,8 @@ from twisted.python.failure import Failure
 
 from securecom import limits
 from securecom.client.api import ClientApi, ClientState, Launch
-from securecom.client.events import (
-    ChatOver,
-    ChatStarted,
-    Delivered,
-    Event,
-    FileOffered,
-    FileOver,
-    FileProgress,
-    Online,
-    Said,
-)
+from securecom.client.events import ChatOver, ChatStarted, Delivered, Event, Online, Said
+from securecom.client.file_events import FileOffered, FileOver, FileProgress
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command, do
 from securecom.errors import FileFailed, NotDelivered, OurFault, SecurecomError

@@ -18,19 +18,20 @@ from securecom.client.events import (
     ChatOver,
     Delivered,
     Event,
-    FileProgress,
     Notice,
     RequestChannelState,
-    SafetyCode,
     Said,
     ScreenCleared,
     problem,
 )
+from securecom.client.file_events import FileProgress
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command
+from securecom.client.frontends.marks import FACT, FRAME, Line
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.qr import Screen, least_room, qr_rows
-from securecom.client.frontends.words import FACT, FRAME, Line, words
+from securecom.client.frontends.words import words
+from securecom.client.key_events import SafetyCode
 from securecom.errors import BadArgument, NotNow, SecurecomError, UnknownCommand
 from securecom.text import before_seen, is_unseen, shown
 

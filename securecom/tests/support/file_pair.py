@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import framing, limits
 from securecom.client.chat.agreement import Role
-from securecom.client.events import FileOffered, FileOver, FileProgress
+from securecom.client.file_events import FileOffered, FileOver, FileProgress
 from securecom.client.files.access import FileAccess
 from securecom.client.files.exchange import FileExchange
 from securecom.identity import Identity

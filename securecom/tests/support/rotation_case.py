@@ -11,10 +11,8 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client.events import (
-    Asked,
-    KeyRenewed,
-)
+from securecom.client.events import Asked
+from securecom.client.key_events import KeyRenewed
 from securecom.client.profile.identity_file import make_identity_file, read_identity_file
 from securecom.client.profile.own_key import NEXT_FILE, OwnKey
 from securecom.client.profile.passphrase import Given

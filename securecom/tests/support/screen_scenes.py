@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from securecom.client import events as e
+from securecom.client import file_events, key_events
 from securecom.client.events import AllSettings, ListedUser, Setting
 from securecom.errors import PeerKeyChanged
 from securecom.tests.support.pilot_case import KEY, OTHER_KEY, PilotCase, Seen
@@ -73,14 +74,14 @@ async def verification(seen: Seen) -> None:
     """Digits and QR code, side by side."""
     await _talk(seen)
     number = " ".join(DIGITS[at : at + 5] for at in range(0, 60, 5))
-    seen.core.keys.safety_number = lambda: e.SafetyNumber("bob", number, "met")  # type: ignore[method-assign]
+    seen.core.keys.safety_number = lambda: key_events.SafetyNumber("bob", number, "met")  # type: ignore[method-assign]
     await seen.type("/verify")
 
 
 async def changed_key(seen: Seen) -> None:
     """A key that is not the one we know."""
     await seen.online()
-    known = e.Whois("bob", "met", OTHER_KEY, 7, [])
+    known = key_events.Whois("bob", "met", OTHER_KEY, 7, [])
     seen.core.keys.whois = lambda name: known  # type: ignore[method-assign]
     seen.core.error = PeerKeyChanged(
         "bob's key is not the one you know",
@@ -131,8 +132,8 @@ async def files(seen: Seen) -> None:
     """A file on its way, and another one on offer."""
     await _talk(seen)
     await seen.happens(
-        e.FileProgress("bob", 1, "out", "plan.pdf", 1_207_959, 1_887_436, 317_440, 2, 4),
-        e.FileOffered("bob", 2, "in", "tickets.zip", 48_213, "9f86d081" * 8),
+        file_events.FileProgress("bob", 1, "out", "plan.pdf", 1_207_959, 1_887_436, 317_440, 2, 4),
+        file_events.FileOffered("bob", 2, "in", "tickets.zip", 48_213, "9f86d081" * 8),
     )
 
 

@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 
 from securecom import limits
 from securecom.client import events as e
+from securecom.client import file_events, key_events
 from securecom.client.api import ClientState
 from securecom.client.events import Event, problem
 from securecom.client.frontends import commands
@@ -50,10 +51,11 @@ from securecom.client.frontends.fullscreen.scrollback import Scrollback
 from securecom.client.frontends.fullscreen.search_bar import SearchBar
 from securecom.client.frontends.fullscreen.settings_screen import SettingsScreen
 from securecom.client.frontends.fullscreen.situation import Situation
+from securecom.client.frontends.marks import FRAME, SERVER
 from securecom.client.frontends.orders import Order
 from securecom.client.frontends.plain import Typed, order
 from securecom.client.frontends.tab_completion import complete
-from securecom.client.frontends.words import FRAME, SERVER, words
+from securecom.client.frontends.words import words
 from securecom.errors import NotNow, PeerKeyChanged, SecurecomError
 from securecom.identity import Name
 from securecom.text import shown
@@ -64,9 +66,16 @@ _PEOPLE_FROM = 60
 _WIDE_PEOPLE = 120
 
 #: Events of one chat: they are shown in its conversation alone.
-_OF_THE_CHAT = (e.Message, e.Said, e.ChatLogState, e.TimeLeft, e.FileOffered, e.FileOver)
+_OF_THE_CHAT = (
+    e.Message,
+    e.Said,
+    e.ChatLogState,
+    e.TimeLeft,
+    file_events.FileOffered,
+    file_events.FileOver,
+)
 #: Events that bars, marks and lists show.
-_IN_BARS = (e.Delivered, e.FileProgress, e.PeopleNow, e.PeerTyping)
+_IN_BARS = (e.Delivered, file_events.FileProgress, e.PeopleNow, e.PeerTyping)
 #: Events that change nothing but a conversation.
 _LINES = (e.Message, e.Said, e.Delivered)
 #: Events that begin a conversation with somebody.
@@ -259,7 +268,7 @@ class ChatApp(KeysInOrder[None]):
             self._add(place, at, event)
         if isinstance(event, (e.ChatOpening, e.ChatStarted)):
             self._chat_begins(event.name)
-        if isinstance(event, e.KeyFollowed):
+        if isinstance(event, key_events.KeyFollowed):
             self.push_screen(KeyChanged.followed(event))
         return any(place.name == self.viewed for place in places)
 
@@ -316,7 +325,7 @@ class ChatApp(KeysInOrder[None]):
         elif isinstance(result, e.ScreenCleared):
             self.conversations[self.viewed].clear()
             self.scrollback.redrawn()
-        elif isinstance(result, (e.SafetyNumber, e.SafetyCode)):
+        elif isinstance(result, (key_events.SafetyNumber, key_events.SafetyCode)):
             inverted = str(done.argument or "").endswith("invert")
             self.push_screen(Verification(result, self._compared, inverted=inverted))
         elif isinstance(result, Event):

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from securecom.client.api import ClientState
 from securecom.client.frontends.fullscreen.rows import pieces
 from securecom.client.frontends.fullscreen.situation import OpenRequest, Situation
-from securecom.client.frontends.words import TRUST, lasts, vouched
+from securecom.client.frontends.people_words import TRUST, lasts, vouched
 
 _ROOMY = 13  # rows of a screen that has room for a fingerprint
 _WIDE = 60

@@ -10,10 +10,10 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from securecom.client.events import KeyFollowed, SafetyCode, SafetyNumber
 from securecom.client.frontends.fullscreen.rows import pieces
 from securecom.client.frontends.qr import Screen, qr_rows
 from securecom.client.frontends.words import words
+from securecom.client.key_events import KeyFollowed, SafetyCode, SafetyNumber
 from securecom.safety_number import in_rows
 
 #: Cells of the digits beside a QR code, with a gap.

@@ -6,8 +6,9 @@ from rich.text import Text
 from textual.widget import Widget
 
 from securecom.client import events as e
+from securecom.client import file_events
+from securecom.client.frontends.file_words import amount
 from securecom.client.frontends.plain import cells
-from securecom.client.frontends.words import amount
 from securecom.client.terms import duration
 from securecom.text import shown
 
@@ -26,15 +27,15 @@ class FilesPane(Widget, can_focus=False):
     def __init__(self) -> None:
         super().__init__(id="files")
         self.display = False
-        self._transfers: dict[int, e.FileOffered | e.FileProgress] = {}
+        self._transfers: dict[int, file_events.FileOffered | file_events.FileProgress] = {}
         self._shows_all = False
 
     def heard(self, event: e.Event) -> None:
         """Note what an event changes."""
         match event:
-            case e.FileOffered() | e.FileProgress():
+            case file_events.FileOffered() | file_events.FileProgress():
                 self._transfers[event.number] = event
-            case e.FileOver(number=number):
+            case file_events.FileOver(number=number):
                 self._transfers.pop(number, None)
             case e.ChatStarted() | e.ChatOver():
                 self._transfers.clear()
@@ -60,9 +61,9 @@ class FilesPane(Widget, can_focus=False):
             rows[height - 1 :] = [f" {len(rows) - height + 1} more: F4 or /files"]
         return Text("\n".join(row[: self.size.width] for row in rows), no_wrap=True)
 
-    def _row(self, one: e.FileOffered | e.FileProgress) -> str:
+    def _row(self, one: file_events.FileOffered | file_events.FileProgress) -> str:
         head = f" {_ARROWS[one.direction]} {one.number} "
-        if isinstance(one, e.FileOffered):
+        if isinstance(one, file_events.FileOffered):
             answers = f"/get {one.number}  /decline {one.number}"
             answer = answers if one.direction == "in" else "offered"
             return self._fit(head, one.file, f"  {amount(one.size)}  {answer} ")

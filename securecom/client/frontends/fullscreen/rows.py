@@ -17,8 +17,8 @@ from securecom.client.frontends.fullscreen.conversations import (
     Kind,
     Progress,
 )
+from securecom.client.frontends.marks import FACT, SERVER
 from securecom.client.frontends.plain import FEWEST, broken, cells
-from securecom.client.frontends.words import FACT, SERVER
 from securecom.text import shown
 
 #: How far our message has come, in two cells.

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from securecom.client import events as e
+from securecom.client import key_events
 from securecom.client.api import ClientApi, ClientState
 from securecom.client.frontends.fullscreen.conversations import HOME
 
@@ -124,9 +125,9 @@ class Situation:
         match event:
             case e.ChatLogState(state=state):
                 self.log = state
-            case e.ComparisonResult(name=name, by="me", word=word):
+            case key_events.ComparisonResult(name=name, by="me", word=word):
                 self.trust[name] = self.peer_trust = "verified" if word == "yes" else "met"
-            case e.KeyFollowed(name=name, trust=trust):
+            case key_events.KeyFollowed(name=name, trust=trust):
                 self.trust[name] = self.peer_trust = trust
             case e.Blocked(name=name, blocked=True):
                 self.blocked.add(name)
