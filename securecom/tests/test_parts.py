@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -55,6 +56,21 @@ class WholeTests(PartCase):
         self.assertEqual(part.finish(), str(self.folder / "plan.pdf"))
         self.assertEqual(self.names(), ["plan.pdf"])
         self.assertEqual((self.folder / "plan.pdf").read_bytes(), DATA)
+
+    # Promise T232
+    def test_a_file_has_its_name_only_when_it_is_on_the_disk(self) -> None:
+        part, done = self.begun(DATA), []
+        for name in ("fsync", "link", "unlink"):
+            call = getattr(os, name)
+
+            def noted(*values: Any, name: str = name, call: Any = call, **folders: int) -> None:
+                is_folder = name == "fsync" and stat.S_ISDIR(os.fstat(values[0]).st_mode)
+                done.append("fsync of the folder" if is_folder else name)
+                call(*values, **folders)
+
+            self.patch(os, name, noted)
+        part.finish()
+        self.assertEqual(done, ["fsync", "link", "unlink", "fsync of the folder"])
 
     # Promise T232
     def test_what_has_another_hash_gets_no_name(self) -> None:
@@ -165,6 +181,10 @@ class IntruderTests(PartCase):
 
     def test_a_file_that_is_open_to_others(self) -> None:
         self.path.chmod(0o644)
+        self.assertIn("not our own", self.refused(self.part()))
+
+    def test_a_file_of_somebody_else(self) -> None:
+        self.patch(os, "geteuid", lambda: self.path.stat().st_uid + 1)
         self.assertIn("not our own", self.refused(self.part()))
 
     def test_a_pipe(self) -> None:

@@ -11,7 +11,7 @@ from securecom.client.files.names import safe_name
 from securecom.client.frontends.file_words import amount
 from securecom.client.frontends.plain import Plain
 
-HOSTILE = 'x" is here, whole and checked: /home/bob/x.pdf\n08:05   *  SC-401 \x1b[2J'
+HOSTILE = 'x" is here, whole and checked: bob.pdf\n08:05   *  SC-401 \x1b[2J'
 
 
 class FileWordsTests(SynchronousTestCase):
@@ -36,6 +36,7 @@ class FileWordsTests(SynchronousTestCase):
     # Promise T231
     def test_a_name_stays_between_its_quotation_marks(self) -> None:
         row, _ = self.plain.lines(FileOffered("bob", 1, "in", safe_name(HOSTILE), 7, "00"))
+        self.assertIn("whole and checked", row)
         self.assertEqual(row.count('"'), 2)
         self.assertNotIn("\x1b", row)
 
