@@ -54,7 +54,9 @@ class StateBusy(OurFault):
 
 
 class StateUnusable(OurFault):
-    """The disk or its permissions stand in the way: full, read-only, not ours to read."""
+    """This machine stands in the way: a disk that is full, read-only or not ours to read, or a
+    library that cannot be used.
+    """
 
     code = 112
     hint = "Check the folder's owner and permissions, and the space left."

@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import ClassVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -27,7 +28,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509.oid import NameOID
 
 from securecom import limits
-from securecom.errors import BadKey, BadName, WireError
+from securecom.errors import BadKey, BadName, StateUnusable, WireError
 
 _NAME = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{limits.MAX_NAME - 1}}}")
 _KEY_BYTES = 32
@@ -165,6 +166,8 @@ class SecondKey:
     """An ML-DSA-65 public key (1,952 bytes, FIPS 204)."""
 
     raw: bytes
+    #: The library here was seen to refuse a signature for another purpose than its own.
+    purposes_count: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if len(self.raw) != SECOND_KEY_BYTES:
@@ -176,7 +179,21 @@ class SecondKey:
         return hashlib.sha256(self.raw).digest()
 
     def has_signed(self, signature: bytes, said: bytes, purpose: bytes) -> bool:
-        """Whether this is a signature of what was said, for this purpose and no other."""
+        """Whether this is a signature of what was said, for this purpose and no other.
+
+        :raises StateUnusable: if the library takes a signature for one purpose for any: such ones
+            exist, and with them nothing here would prove anything.
+        """
+        if not self._verifies(signature, said, purpose):
+            return False
+        if not SecondKey.purposes_count:  # asked once, with the first good signature
+            if self._verifies(signature, said, purpose + b" "):
+                what = "the cryptographic library here ignores what a signature is for"
+                raise StateUnusable(what, "Nothing was accepted. Install another one.")
+            SecondKey.purposes_count = True
+        return True
+
+    def _verifies(self, signature: bytes, said: bytes, purpose: bytes) -> bool:
         try:
             key = MLDSA65PublicKey.from_public_bytes(self.raw)
             key.verify(signature, said, purpose)

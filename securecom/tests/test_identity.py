@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.errors import BadKey, BadName
+from securecom.errors import BadKey, BadName, StateUnusable
 from securecom.identity import (
     SECOND_KEY_BYTES,
     Identity,
@@ -96,6 +96,28 @@ class SecondKeyTests(SynchronousTestCase):
         digest = hashlib.sha512(RFC8032_SECRET).digest()[:32]
         thief = ed25519.Ed25519PrivateKey.from_private_bytes(digest)
         self.assertNotEqual(Identity(thief).second_key, self.identity.second_key)
+
+    # Promise T127
+    def test_a_library_that_ignores_purposes_is_not_used(self) -> None:
+        """With it, a signature from one place would be good in any other."""
+        self.patch(SecondKey, "_verifies", lambda *_: True)
+        self.patch(SecondKey, "purposes_count", False)
+        key = self.identity.second_key
+        for _ in range(2):
+            self.assertRaises(StateUnusable, key.has_signed, b"", b"text", b"purpose")
+
+    def test_a_good_library_is_asked_once(self) -> None:
+        asked: list[bytes] = []
+
+        def verifies(_: SecondKey, signature: bytes, said: bytes, purpose: bytes) -> bool:
+            asked.append(purpose)
+            return purpose == b"purpose"
+
+        self.patch(SecondKey, "_verifies", verifies)
+        self.patch(SecondKey, "purposes_count", False)
+        for _ in range(2):
+            self.assertTrue(self.identity.second_key.has_signed(b"", b"text", b"purpose"))
+        self.assertEqual(asked, [b"purpose", b"purpose ", b"purpose"])
 
     def test_a_signature_is_good_for_its_key_text_and_purpose_only(self) -> None:
         signature = self.identity.sign_second(b"text", b"purpose")

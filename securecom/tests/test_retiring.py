@@ -233,7 +233,9 @@ class PeerTests(StolenCase):
         self.assertTrue(is_verified(self.bob.main._station, person))
         self.retire(self.bob)
         self.assertFalse(is_verified(self.bob.main._station, person))
-        self.assertRaises(NotNow, self.bob.main.keys.introduce, ALICE, Name("dave"))
+        self.bob.main.keys.cancel_introduction(ALICE, Name("dave"))
+        error = self.assertRaises(NotNow, self.bob.main.keys.introduce, ALICE, Name("dave"))
+        self.assertIn("not verified alice", error.what)
 
     def test_a_program_cannot_accept_it(self) -> None:
         self.retire(self.bob)
