@@ -168,6 +168,25 @@ class VisitTests(FullScreenCase):
             self.assertLess(reactor.seconds(), end)
             await deferLater(reactor, 0.1)
 
+    async def test_stopped_and_back(self) -> None:
+        alice = await self.sit_down("alice")
+        alice.type("half typed")
+        await alice.text("> half typed")
+        drawn = alice.screen
+        for number in (signal.SIGTSTP, None):
+            if number is None:
+                alice.key("C-z")
+            else:
+                os.kill(self.client_of(alice), number)
+            await alice.text(r"\[exit \d+\]")
+            self.assertEqual(alice.modes, "0 0 1 0")
+            alice.enter("clear; fg; echo [exit $?]")
+            await alice.text("(?s)alice @ .*> half typed")
+            self.assertEqual(alice.screen.splitlines()[-3:], drawn.splitlines()[-3:])
+        alice.key("C-c")
+        alice.enter("/exit")
+        await self.check_left(alice, 0)
+
     # Promise R129
     async def test_a_terminal_that_stands_still_keeps_nobody_waiting(self) -> None:
         alice = await self.sit_down("alice")

@@ -43,6 +43,7 @@ class OutputDriver(LinuxDriver):
         self._output: ScreenOutput | None = None
         self._thread: Thread | None = None
         self._number = -1
+        self._was_stopped = False
 
     def start_application_mode(self) -> None:
         """Driver."""
@@ -57,9 +58,12 @@ class OutputDriver(LinuxDriver):
         self._thread = Thread(target=self._output.write_all, name="screen-output", daemon=True)
         self._thread.start()
         super().start_application_mode()
+        if self._was_stopped:  # Textual draws again only what changes, or if the size is another
+            caught_up()
 
     def stop_application_mode(self) -> None:
         """Driver."""
+        self._was_stopped = True
         if self._output is not None:
             self._output.hurry()
         super().stop_application_mode()
