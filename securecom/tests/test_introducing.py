@@ -487,7 +487,7 @@ class LieTests(ThreePeopleCase):
         self.alice.main.keys.introduce(BOB, CAROL)
         self.begin(ALICE, BOB)
         long = b"s" * (limits.MAX_STATEMENT_SIGNATURE + 1)
-        answer = {"other": CAROL, "word": "yes", "consent": long}
+        answer = {"other": CAROL, "word": "no", "consent": long}
         self.send(BOB, vocabulary.AgreeIntroduction, **answer)
         self.assertEqual(self.alice.notes.last(ChatOver).ending, "cut-off")
 
