@@ -38,7 +38,7 @@ from securecom.client.rotation import Rotation
 from securecom.client.settings import Settings
 from securecom.client.terms import AvailabilityTerms, KeptChoices, Pause, shown_time
 from securecom.client.watching import PeopleWatch
-from securecom.errors import BadArgument, NotNow, WireError
+from securecom.errors import BadArgument, NotNow, SecurecomError, WireError
 from securecom.identity import Name, server_fingerprint
 
 #: Writes a backup into a new file.
@@ -115,8 +115,11 @@ class MainRole:
 
     @property
     def people(self) -> list[ListedUser]:
-        """Everybody whose key we know. :raises StateDamaged: if the pins cannot be read."""
-        return [self._station.user(name) for name in self._station.contacts.names()]
+        """Everybody whose key we know: nobody, if the pins cannot be read. A chat says why."""
+        try:
+            return [self._station.user(name) for name in self._station.contacts.names()]
+        except SecurecomError:
+            return []
 
     @property
     def asking(self) -> Name | None:

@@ -21,7 +21,7 @@ _ABOUT = {
     "notify-names": "whether a notification says who it is about: on, off",
     "typing": "whether you and the other person of a chat see, in the full screen, when one of "
     "you is writing; from the next chat on, and only if both have it on: on, off",
-    "downloads": "the folder where files are saved that you get: its whole path, or default",
+    "downloads": "the folder for the files that you get: its whole path, or default",
 }
 
 

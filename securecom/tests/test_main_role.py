@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 from twisted.internet.defer import Deferred, fail
 
 from securecom import framing, limits, refusals, vocabulary
 from securecom.client.events import Availability, ListedUser, Offline, Online, Users
-from securecom.errors import BadArgument, ConnectionWasLost, NotNow, TooOften, WireError
+from securecom.errors import (
+    BadArgument,
+    ConnectionWasLost,
+    NotNow,
+    StateDamaged,
+    TooOften,
+    WireError,
+)
 from securecom.identity import Name
 from securecom.tests.support.memory_client import MemoryClient
 from securecom.tests.support.scripted_server_case import ALICE, BOB, CAROL, AliceTestCase
@@ -37,6 +45,12 @@ class UsersTests(AliceTestCase):
             users, Users([ListedUser(BOB, "met"), ListedUser(CAROL, "new")], "O", False)
         )
         self.assertEqual(self.end.said("list"), [(b"", b"o")])
+
+    def test_pins_that_cannot_be_read_are_nobodys(self) -> None:
+        self.person.contacts.meet(BOB, self.bob.public_key)
+        self.assertEqual(self.alice.people, [ListedUser(BOB, "met")])
+        with patch.object(self.person.contacts, "names", side_effect=StateDamaged("damaged")):
+            self.assertEqual(self.alice.people, [])
 
     def test_pages_are_fetched_one_after_the_other(self) -> None:
         self.page((["alice", "bob"], True), (["carol"], False))

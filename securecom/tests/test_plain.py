@@ -367,7 +367,7 @@ class PlainTests(SynchronousTestCase):
         for by, word, told in (
             ("me", "yes", "bob is now verified, on your word"),
             ("me", "no", "NOT VERIFIED"),
-            ("peer", "yes", "only your own /verify yes makes their key a verified one"),
+            ("peer", "yes", "what counts here is your own /verify yes"),
             ("peer", "no", "DIFFER"),
         ):
             [line] = plain().lines(key_events.ComparisonResult("bob", by, word))  # type: ignore[arg-type]

@@ -27,8 +27,7 @@ _COMPARED = {
     ("me", "yes"): "{name} is now verified, on your word",
     ("me", "no"): "they differ: the chat ends, {name} is NOT VERIFIED, and somebody may be "
     "between you. Say nothing secret here; ask the server's admin",
-    ("peer", "yes"): "{name} says that they are the same; only your own /verify yes makes "
-    "their key a verified one",
+    ("peer", "yes"): "{name} says that they are the same; what counts here is your own /verify yes",
     ("peer", "no"): "{name} says that they DIFFER, which ends the chat: somebody may be "
     "between you. Say nothing secret here; ask the server's admin",
 }
