@@ -4,8 +4,24 @@ from __future__ import annotations
 
 import json
 import signal
+from typing import Any
 
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol
+
+from tests.support.processes import reactor
 from tests.support.system_case import SystemCase
+
+
+class Silent(Protocol):
+    """A server that says nothing."""
+
+    factory: Any
+
+    def connectionMade(self) -> None:
+        called, self.factory.called = self.factory.called, None
+        if called is not None:
+            called.callback(None)
 
 
 class DoctorTests(SystemCase):
@@ -38,3 +54,17 @@ class DoctorTests(SystemCase):
         self.assertIn("!!  network", doctor.output)
         self.assertIn("to put right: 1", doctor.output)
         self.assertEqual(doctor.errors, "")
+
+    async def test_interrupted_it_gives_no_verdict(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            called: Deferred[None] = Deferred()
+            silent: Any = Factory.forProtocol(Silent)
+            silent.called = called
+            port = reactor.listenTCP(0, silent, interface="127.0.0.1")
+            self.addCleanup(port.stopListening)
+            self.point("alice", port.getHost().port)
+            doctor = self.plain("alice", None, "--doctor")
+            await called
+            doctor.signal(number)
+            self.assertEqual(await doctor.ended(), 128 + number, str(doctor))
+            self.assertEqual((doctor.output, doctor.errors), ("", ""))

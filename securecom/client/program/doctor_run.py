@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from argparse import Namespace
 from collections.abc import Mapping
@@ -10,17 +11,31 @@ from typing import Any
 from twisted.python.failure import Failure
 
 from securecom.client.profile.passphrase import PassPhrases
-from securecom.client.program import doctor
+from securecom.client.program import doctor, exits
 from securecom.client.program.running import Route
 from securecom.clocks import steady_reactor
+from securecom.signals import on_signal
 from securecom.starting import print_all
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
+class _InterruptedError(Exception):
+    """A signal came before everything was examined: there is no verdict."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
 
 
 def run(arguments: Namespace, environment: Mapping[str, str], source: PassPhrases) -> int:
     """Examine everything and print it; the exit code."""
     patient = doctor.examined(arguments, environment, source, time.time)
     findings = list(patient.findings)
-    findings += _of_network(arguments, patient)
+    try:
+        findings += _of_network(arguments, patient)
+    except _InterruptedError as ending:
+        return exits.SIGNALLED + ending.number
     as_json = arguments.frontend == "json"
     print_all("".join(f"{line}\n" for line in doctor.lines(findings, as_json=as_json)))
     return doctor.exit_code(findings)
@@ -36,14 +51,24 @@ def _of_network(arguments: Namespace, patient: doctor.Patient) -> list[doctor.Fi
     world = doctor.World(route, route.way(mode), reactor, time.time)
     found: list[doctor.Finding] = []
     failed: list[Failure] = []
+    signals: list[int] = []
+
+    def interrupted(number: int) -> None:
+        if not signals:
+            reactor.stop()
+        signals.append(number)
 
     def begin() -> None:
+        for number in _SIGNALS:
+            on_signal(reactor, number, interrupted, number)
         done = doctor.of_network(patient, world)
         done.addCallbacks(found.extend, failed.append)
-        done.addBoth(lambda _: reactor.stop())
+        done.addBoth(lambda _: None if signals else reactor.stop())
 
     reactor.callWhenRunning(begin)
     reactor.run()
+    if signals:
+        raise _InterruptedError(signals[0])
     if failed:
         failed[0].raiseException()
     return found
