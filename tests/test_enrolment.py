@@ -15,12 +15,13 @@ from twisted.trial.unittest import SkipTest
 from securecom import peers, refusals, tls, vocabulary
 from securecom.identity import Identity
 from securecom.invitation import Invitation
+from securecom.tests.support.identity_file_case import key_file
 from tests.support.intermediaries import Modified, connect, identity_of, soon
 from tests.support.processes import environment
 from tests.support.programs import CLIENT, Client
 from tests.support.system_case import SystemCase
 
-INVITATION_REFUSED = 502
+IDENTITY_PROBLEM, INVITATION_REFUSED = 210, 502
 
 
 class EnrolmentTests(SystemCase):
@@ -118,6 +119,20 @@ class EnrolmentTests(SystemCase):
         self.assertEqual(alice.told("chat-started")[0]["fingerprint"], own.fingerprint)
         self.assertEqual(path.read_bytes(), before)
         self.assertEqual(list((self.home / "dave").rglob("identity")), [])
+
+    async def test_a_key_without_a_seed_is_refused_before_anything_is_spent(self) -> None:
+        await self.server()
+        (link,) = await self.invite("dave")
+        path = self.home / "id_ed25519_sk"
+        path.write_bytes(key_file(b"none", b"none", kind=b"sk-ssh-ed25519@openssh.com"))
+        path.chmod(0o600)
+        argv = [*CLIENT, link, "--data-dir", str(self.home / "dave"), "--identity", str(path)]
+        refused = await self.finished(*argv, "--plain")
+        self.assertEqual(refused.exit_code, 1, refused)
+        self.assertIn(f"SC-{IDENTITY_PROBLEM}", refused.errors)
+        self.assertIn("in a security key, not in the file: no second key", refused.errors)
+        self.assertFalse((self.home / "dave").exists())
+        await self.enrolling(link, "dave").online()
 
     def _secret(self, text: str) -> str:
         path = self.home / "word"

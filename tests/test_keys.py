@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 
-from securecom import limits
+from securecom import limits, spoken_words
 from tests.support.processes import environment
 from tests.support.programs import CLIENT, Client
 from tests.support.system_case import SystemCase
 
 KEY_CHANGED, WRONG_PASS_PHRASE, LOGIN_REFUSED = 701, 213, 5
+NOT_NOW = 203
 
 
 class KeysTests(SystemCase):
@@ -30,6 +31,31 @@ class KeysTests(SystemCase):
         for client, name in ((alice, "bob"), (bob, "alice")):
             self.assertEqual(client.told("chat-started")[-1]["trust"], "verified")
             self.assertEqual(await self._trust(client, name), "verified")
+
+    # Promise C100, C101
+    async def test_two_people_compare_six_words(self) -> None:
+        server = await self.server()
+        alice, bob = await self.clients(server, "alice", "bob")
+        await self.chat(alice, bob, "bob", "alice")
+        await alice.refused(NOT_NOW, "verify", word="yes")  # nothing was shown yet
+        await alice.do("verify", word="words")
+        await bob.event("words", name="alice", state="asked-by-peer", words=[])
+        await bob.refused(NOT_NOW, "verify", word="yes")
+        await bob.do("verify", word="words")
+        seen = [await client.event("words", state="shown") for client in (alice, bob)]
+        self.assertEqual(seen[0]["words"], seen[1]["words"])
+        self.assertEqual(len(seen[0]["words"]), spoken_words.WORDS)
+        for client in (alice, bob):
+            await client.do("verify", word="yes")
+        for client, name in ((alice, "bob"), (bob, "alice")):
+            await client.event("compared", by="peer", word="yes")
+            self.assertEqual(await self._trust(client, name), "verified")
+        await self.stop(alice, bob)
+        await self.chat(bob, alice, "alice", "bob")
+        await alice.do("verify", word="words")
+        await bob.do("verify", word="words")
+        again = await alice.event("words", state="shown")
+        self.assertNotEqual(again["words"], seen[0]["words"])
 
     async def test_a_no_ends_the_chat_and_says_why(self) -> None:
         server = await self.server()

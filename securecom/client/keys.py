@@ -121,6 +121,10 @@ class Keys:
         if pin is None or pin.trust != "verified" or is_retired:
             hint = "Nothing was kept. Compare with them in a chat first."
             raise NotNow(f"you have not verified {name}", hint)
+        if pin.key.second is None:  # a pin from before there were second keys
+            what = f"of {name} you have verified the first key only"
+            hint = "Nothing was kept. Your next chat with them adds the second one; compare then."
+            raise NotNow(what, hint)
         return Person(name, pin.key)
 
     def cancel_introduction(self, one: Name, other: Name) -> IntroductionStep:

@@ -39,7 +39,7 @@ from securecom.errors import (
     SecurecomError,
     StateDamaged,
 )
-from securecom.identity import Name
+from securecom.identity import Identity, Name
 from securecom.tests.support.age_files import age_file, asking_for_work
 from securecom.tests.support.backups import PEER, PINS, SERVER, backup_of, profile_of
 
@@ -95,10 +95,20 @@ class RestoringTests(RestoringCase):
         self.assertEqual(member.identity.public_key, self.key_of(self.old))
         self.assertEqual(self.profiles.load(None), profile)
 
+    # Promise C62
+    def test_the_second_key_is_the_same_too(self) -> None:
+        before, after = self.identity_of(self.old), self.restore().identity
+        self.assertEqual(after.second_key, before.second_key)
+        signature = after.sign_second(b"still me", b"a test")
+        self.assertTrue(before.second_key.has_signed(signature, b"still me", b"a test"))
+
     def key_of(self, profile: Profile) -> object:
+        return self.identity_of(profile).public_key
+
+    def identity_of(self, profile: Profile) -> Identity:
         arguments = parser().parse_args([])
         profiles = Profiles(profile.folder.parent.parent)
-        return who.member(arguments, profiles, NoPassPhrase()).identity.public_key
+        return who.member(arguments, profiles, NoPassPhrase()).identity
 
     def test_only_its_owner_may_read_it(self) -> None:
         folder = self.restore().profile.folder

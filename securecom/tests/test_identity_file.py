@@ -15,7 +15,7 @@ from securecom import limits
 from securecom.client.profile import identity_file
 from securecom.client.profile.identity_file import make_identity_file, read_identity_file
 from securecom.errors import IdentityProblem, PassPhraseProblem
-from securecom.tests.support.identity_file_case import IdentityFileCase
+from securecom.tests.support.identity_file_case import IdentityFileCase, key_file
 
 # Made by: ssh-keygen -q -t ed25519 -N "open sesame" -a 2 -C a@b -f key
 OPENSSH_KEY = b"""\
@@ -51,23 +51,6 @@ UNREAD = (
     b"aes128-gcm@openssh.com",
     b"chacha20-poly1305@openssh.com",
 )
-
-
-def key_file(
-    cipher: bytes = b"aes256-ctr", kdf: bytes = b"bcrypt", rounds: int = 2, body: bytes = b"x" * 96
-) -> bytes:
-    """A file in OpenSSH's form, whose outer part says this."""
-
-    def field(data: bytes) -> bytes:
-        return len(data).to_bytes(4, "big") + data
-
-    options = field(b"s" * 16) + rounds.to_bytes(4, "big")
-    key = field(b"ssh-ed25519") + field(b"k" * 32)
-    parts = (cipher, kdf, options)
-    blob = b"openssh-key-v1\0" + b"".join(map(field, parts)) + b"\0\0\0\x01" + field(key)
-    text = base64.encodebytes(blob + field(body))
-    begin, end = (b"-----%s OPENSSH PRIVATE KEY-----\n" % word for word in (b"BEGIN", b"END"))
-    return begin + text + end
 
 
 class IdentityFileTests(IdentityFileCase):
@@ -140,6 +123,15 @@ class IdentityFileTests(IdentityFileCase):
             message = self.refused(data)
             self.assertIn(kind, message)
             self.assertIn("ssh-keygen -t ed25519", message)
+
+    def test_a_key_whose_secret_is_not_in_the_file_is_refused(self) -> None:
+        """It has no seed, so no second key comes of it. Told before a pass phrase is asked for."""
+        for kind in (b"sk-ssh-ed25519@openssh.com", b"sk-ecdsa-sha2-nistp256@openssh.com"):
+            for cipher, kdf in ((b"none", b"none"), (b"aes256-ctr", b"bcrypt")):
+                told = self.refused(key_file(cipher=cipher, kdf=kdf, kind=kind))
+                self.assertIn("in a security key, not in the file: no second key", told)
+                self.assertIn("Nothing was sent", told)
+                self.assertIn("ssh-keygen -t ed25519", told)
 
     def test_another_format_is_named(self) -> None:
         data = Ed25519PrivateKey.generate().private_bytes(

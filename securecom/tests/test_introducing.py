@@ -214,6 +214,19 @@ class WayTests(ThreePeopleCase):
             self.assertRaises(BadArgument, keys.introduce, one, other)
         self.assertEqual(keys.introductions().pending, [])
 
+    # Promise C106, T130
+    def test_who_was_verified_by_the_first_key_alone_is_not_introduced(self) -> None:
+        """Their pin is from before there were second keys."""
+        dora, first = Name("dora"), Identity.generate().public_key.first
+        self.alice.contacts.meet(dora, first)
+        self.alice.contacts.compared(dora, first, same=True)
+        keys = self.alice.main.keys
+        for one, other in ((BOB, dora), (dora, BOB)):
+            error = self.assertRaises(NotNow, keys.introduce, one, other)
+            self.assertIn("of dora you have verified the first key only", error.what)
+            self.assertIn("Nothing was kept", error.hint)
+        self.assertEqual(keys.introductions().pending, [])
+
     # Promise C106
     def test_one_who_is_no_longer_verified_is_not_introduced(self) -> None:
         self.alice.main.keys.introduce(BOB, CAROL)
