@@ -270,6 +270,20 @@ class ReceiverTests(LieCase):
         self.say(vocabulary.KeptFile, offset=4999)
         self.check_cut(self.alice, "not sent")
 
+    def test_done_is_a_receipt_for_all_of_it(self) -> None:
+        data = DATA[: limits.FILE_WINDOW_FIRST // 2]
+        for number in range(2, 8):
+            files(self.bob)._last_came = number - 1
+            self.offer(data)
+            files(self.bob)._incoming.clear()
+            files(self.bob)._ended.append(number)
+            transfer = files(self.alice)._outgoing[number]
+            self.tell(self.bob, vocabulary.GetFile, number=number, offset=0, sha256=NOTHING)
+            self.assertEqual(transfer.unkept, len(data))
+            self.tell(self.bob, vocabulary.CloseFile, number=number, owner="yours", why="done")
+        self.assertEqual(self.over(self.alice).ending, "done")
+        self.assertEqual(self.alice.over, [])
+
     # Promise T235
     def test_done_before_all_was_sent(self) -> None:
         for why in ("done", "damaged"):

@@ -449,7 +449,7 @@ class FileExchange(amp.CommandLocator):
         if isinstance(transfer, Outgoing) and why in ("done", "damaged"):
             if not transfer.may_be_done():
                 raise WireError("the end of a file that was not sent")
-            transfer.kept(transfer.size)
+            self._window.kept(transfer.kept(transfer.size), self._clock.seconds())
         self._close(transfer, words[why])
         return {}
 
