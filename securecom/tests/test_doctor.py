@@ -296,6 +296,15 @@ class PrintingTests(SynchronousTestCase):
         self.assertEqual(rows[-1], "to put right: 1")
         self.assertEqual(doctor.lines(self.FINDINGS[:2], as_json=False)[-1], "nothing to put right")
 
+    def test_a_terminals_rows_break_between_words(self) -> None:
+        what, do = "one two three " * 4, "four five six " * 4
+        rows = doctor.lines([doctor.problem("text", what, do)], as_json=False, columns=60)
+        self.assertTrue(all(len(row) <= 60 for row in rows))
+        begin = len("!!  text             ")
+        self.assertEqual({row[:begin].strip() for row in rows[1:-1]}, {""})
+        told = " ".join(row[begin:].strip() for row in rows[:-1])
+        self.assertEqual(told.split(), [*what.split(), "->", *do.split()])
+
     def test_for_programs(self) -> None:
         told = [json.loads(row) for row in doctor.lines(self.FINDINGS, as_json=True)]
         wanted = {"finding": "three", "state": "problem", "what": "bad", "do": "mend it"}

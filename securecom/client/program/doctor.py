@@ -29,6 +29,7 @@ from securecom.client.channels.request_ways import Way
 from securecom.client.contacts import Contacts
 from securecom.client.events import Event, Online, RequestChannelState
 from securecom.client.frontends.attention import Means
+from securecom.client.frontends.plain import broken
 from securecom.client.frontends.qr import Screen
 from securecom.client.profile.identity_file import IdentityFile, read_identity_file
 from securecom.client.profile.passphrase import PassPhrases
@@ -53,6 +54,8 @@ from securecom.text import shown
 from securecom.whole_files import is_open_to_others
 
 State = Literal["fine", "note", "problem"]
+#: Where the text of a finding begins.
+_INDENT = len("ok  certificate      ")
 _MARKS: dict[State, str] = {"fine": "ok", "note": "--", "problem": "!!"}
 
 
@@ -449,15 +452,17 @@ def of_network(
     return found
 
 
-def lines(findings: list[Finding], *, as_json: bool) -> list[str]:
-    """The findings, for people or for programs."""
+def lines(findings: list[Finding], *, as_json: bool, columns: int | None = None) -> list[str]:
+    """The findings, for people or for programs. `columns`: of a terminal, for people."""
     if as_json:
         return [json.dumps({"finding": one.check, **_rest(one)}) for one in findings]
     rows = []
     for one in findings:
-        rows.append(f"{_MARKS[one.state]}  {one.check:<16} {one.what}")
-        if one.do:
-            rows.append(f"    {'':<16} -> {one.do}")
+        what = [one.what] + [f"-> {one.do}"] * bool(one.do)
+        width = None if columns is None else max(columns - _INDENT, _INDENT)
+        told = [row for text in what for row in broken(text, width)]
+        rows.append(f"{_MARKS[one.state]}  {one.check:<16} {told[0]}")
+        rows += [" " * _INDENT + row for row in told[1:]]
     count = sum(one.state == "problem" for one in findings)
     rows.append("nothing to put right" if not count else f"to put right: {count}")
     return rows

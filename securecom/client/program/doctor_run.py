@@ -11,7 +11,7 @@ from typing import Any
 from twisted.python.failure import Failure
 
 from securecom.client.profile.passphrase import PassPhrases
-from securecom.client.program import doctor, exits
+from securecom.client.program import doctor, exits, standard_io
 from securecom.client.program.running import Route
 from securecom.clocks import steady_reactor
 from securecom.signals import on_signal
@@ -37,7 +37,9 @@ def run(arguments: Namespace, environment: Mapping[str, str], source: PassPhrase
     except _InterruptedError as ending:
         return exits.SIGNALLED + ending.number
     as_json = arguments.frontend == "json"
-    print_all("".join(f"{line}\n" for line in doctor.lines(findings, as_json=as_json)))
+    columns = standard_io.screen(standard_io.OUTPUT).columns
+    rows = doctor.lines(findings, as_json=as_json, columns=columns)
+    print_all("".join(f"{row}\n" for row in rows))
     return doctor.exit_code(findings)
 
 
