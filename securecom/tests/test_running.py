@@ -1,12 +1,17 @@
-"""How the client reaches its server."""
+"""One run of the client: how it reaches its server, and an end that nobody decided."""
 
 from __future__ import annotations
+
+import signal
+from argparse import Namespace
+from typing import Any
 
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom.client.channels.request_ways import ServerDials, ServerListens
-from securecom.client.program.running import Route
+from securecom.client.program.choosing import Choice
+from securecom.client.program.running import ClientRun, Route
 
 
 class RouteTests(SynchronousTestCase):
@@ -23,3 +28,17 @@ class RouteTests(SynchronousTestCase):
             route.listen(4242).listen(object())  # type: ignore[arg-type]
             port, _, _, interface = reactor.tcpServers[-1]
             self.assertEqual((port, interface), (4242, address))
+
+
+class Stopped(MemoryReactorClock):
+    """It is stopped before anything is open."""
+
+    def run(self, installSignalHandlers: bool = True) -> None:  # noqa: N803
+        """IReactorCore."""
+
+
+class RunTests(SynchronousTestCase):
+    def test_a_reactor_that_somebody_else_stops(self) -> None:
+        choice = Choice("none", lambda _: Any, False)  # type: ignore[arg-type,return-value]
+        run = ClientRun(Namespace(attempts=0, send=None), Stopped(), choice)
+        self.assertEqual(run.until_over(None), 128 + signal.SIGTERM)

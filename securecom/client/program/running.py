@@ -42,7 +42,7 @@ from securecom.client.files.access import FileAccess
 from securecom.client.profile.log_files import LogFiles
 from securecom.client.profile.own_key import OwnKey
 from securecom.client.profile.profile import Profile, RequestMode
-from securecom.client.program import standard_io, who
+from securecom.client.program import exits, standard_io, who
 from securecom.client.program.backing_up import Backups
 from securecom.client.program.choosing import Choice
 from securecom.client.program.deciding import Program
@@ -102,7 +102,8 @@ class ClientRun:
             self._reactor.run()
         if self.visit.fault is not None:  # where its screen was, there is a terminal again
             print(f"securecom: {self.visit.fault}", file=sys.stderr)
-        return codes[0]
+        # Twisted's own handler stopped the reactor: the signal came before ours were there.
+        return codes[0] if codes else exits.SIGNALLED + signal.SIGTERM
 
     # --- what a run of another kind does differently ----------------------------------------
 
