@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -146,9 +147,16 @@ def _memory(pid: int, line: str) -> int:
     raise RuntimeError(f"no {line}")
 
 
-def _until(look: Callable[[], object]) -> None:
+def _until(look: Callable[[], object], *needed: subprocess.Popen[str]) -> None:
+    """Wait until something is so.
+
+    :param needed: processes whose end means that it never will be.
+    """
     until = time.monotonic() + _DEADLINE
     while not look():
+        for process in needed:
+            if process.poll() is not None:
+                raise RuntimeError(f"it ended at once: {process.args!r}; its log says why")
         if time.monotonic() > until:
             raise RuntimeError("a process does not do what it should")
         time.sleep(0.02)
@@ -222,7 +230,7 @@ def _server(run: Run, home: Path) -> Iterator[int]:
     argv += ["--standard", loopback, "--request", loopback, "--state", str(home / "state")]
     home.mkdir()
     with started(argv, run.log("server")) as process:
-        _until(lambda: _PORTS.search(run.log("server").read_text()))
+        _until(lambda: _PORTS.search(run.log("server").read_text()), process)
         yield process.pid
 
 
@@ -263,11 +271,11 @@ def wormhole(run: Run) -> Result:
         port = f"--port=tcp:{_MAILBOX}:interface=127.0.0.1"
         mailbox = ["-n", "--pidfile=", "wormhole-mailbox", port]
         mailbox += [f"--channel-db={target / 'relay.sqlite'}"]
-        held.enter_context(started([twistd, *mailbox], run.log("mailbox")))
+        box = held.enter_context(started([twistd, *mailbox], run.log("mailbox")))
         transit = ["-n", "--pidfile=", "transitrelay", f"--port=tcp:{_TRANSIT}:interface=127.0.0.1"]
         relay = held.enter_context(started([twistd, *transit], run.log("transit")))
-        _until(lambda: "starting on" in run.log("transit").read_text())
-        _until(lambda: "starting on" in run.log("mailbox").read_text())
+        _until(lambda: "starting on" in run.log("transit").read_text(), relay)
+        _until(lambda: "starting on" in run.log("mailbox").read_text(), box)
         code = f"7-benchmark-{time.monotonic_ns()}"
         sending = ["send", "--no-listen", "--hide-progress", f"--code={code}", str(run.file)]
         sender = held.enter_context(started([*common, *sending], run.log("send")))
@@ -277,7 +285,7 @@ def wormhole(run: Run) -> Result:
         receiving += ["--output-file", str(target / "large.bin"), code]
         receiver = held.enter_context(started([*common, *receiving], run.log("receive")))
         written = target / "large.bin.tmp"
-        _until(written.exists)
+        _until(written.exists, sender, receiver)
         began, used = time.monotonic(), _cpu(sender, receiver)
         ends = used
         while sender.poll() is None and receiver.poll() is None:
@@ -300,8 +308,13 @@ def _cpu(sender: subprocess.Popen[str], receiver: subprocess.Popen[str]) -> dict
         return {}
 
 
+#: Where sshd, started by root, wants an empty folder; at boot the system makes it.
+_PRIVILEGE_SEPARATION = Path("/run/sshd")
+_SSH_PORT = 4712
+
+
 def scp(run: Run) -> Result:
-    """To an sshd of our own on loopback; the time of a copy of nothing is taken off."""
+    """To an sshd of our own on loopback; a copy of nothing is taken off."""
     home = run.folder / "ssh"
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(mode=0o700)
@@ -309,31 +322,62 @@ def scp(run: Run) -> Result:
         make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(home / key)]
         subprocess.run(make, check=True)  # noqa: S603
     (home / "authorized").write_text((home / "user.pub").read_text())
+    if os.geteuid() == 0:
+        _PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
+    empty = home / "empty"
+    empty.write_bytes(b"")
+    copied = home / "out"
+    with started(_sshd_argv(run, home), run.log("sshd")) as sshd:
+        _until(lambda: "listening on" in run.log("sshd").read_text(), sshd)
+        nothing = _copied(home, sshd.pid, empty, copied)
+        result = _copied(home, sshd.pid, run.file, copied)
+        if copied.stat().st_size != run.file.stat().st_size:
+            raise RuntimeError("scp did not copy all of it")
+    shutil.rmtree(home)
+    cpu = {who: seconds - nothing.cpu[who] for who, seconds in result.cpu.items()}
+    return Result(result.seconds - nothing.seconds, cpu)
+
+
+def _sshd_argv(run: Run, home: Path) -> list[str]:
+    """It reads and writes nothing of the system's own sshd."""
     options = {
+        "ListenAddress": "127.0.0.1",
+        "PidFile": "none",
         "AuthorizedKeysFile": home / "authorized",
+        "PermitRootLogin": "prohibit-password",
         "StrictModes": "no",
         "UsePAM": "no",
         "Subsystem": "sftp internal-sftp",
     }
     argv = [str(run.sshd), "-D", "-e", "-f", "/dev/null", "-h", str(home / "host")]
-    argv += ["-p", "4712", "-o", "ListenAddress=127.0.0.1"]
-    argv += [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-    with started(argv, run.log("sshd")):
-        _until(lambda: "listening" in run.log("sshd").read_text())
-        copy = ["scp", "-q", "-P", "4712", "-i", str(home / "user")]
-        copy += ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
-        empty = home / "empty"
-        empty.write_bytes(b"")
-        nothing = _timed([*copy, str(empty), f"127.0.0.1:{home / 'out'}"])
-        seconds = _timed([*copy, str(run.file), f"127.0.0.1:{home / 'out'}"])
-    shutil.rmtree(home)
-    return Result(seconds - nothing, {})
+    argv += ["-p", str(_SSH_PORT)]
+    return argv + [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
 
 
-def _timed(argv: Sequence[str]) -> float:
+def _copied(home: Path, sshd: int, source: Path, target: Path) -> Result:
+    """One copy, and its CPU seconds: scp's with its ssh, and those of sshd's children."""
+    argv = ["scp", "-q", "-F", "/dev/null", "-P", str(_SSH_PORT), "-i", str(home / "user")]
+    argv += ["-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"]
+    argv += ["-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={os.devnull}"]
+    used, served = _of_our_children(), _of_children(sshd)
     began = time.monotonic()
-    subprocess.run(argv, check=True)  # noqa: S603
-    return time.monotonic() - began
+    subprocess.run([*argv, str(source), f"127.0.0.1:{target}"], check=True)  # noqa: S603
+    seconds = time.monotonic() - began
+    children = Path(f"/proc/{sshd}/task/{sshd}/children")
+    _until(lambda: not children.read_text())  # until they are waited for, nobody knows
+    cpu = {"sender": _of_our_children() - used, "receiver": _of_children(sshd) - served}
+    return Result(seconds, cpu)
+
+
+def _of_children(pid: int) -> float:
+    """CPU seconds of a process's children that have ended."""
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(after_name[13]) + int(after_name[14])) / _TICKS
+
+
+def _of_our_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":
