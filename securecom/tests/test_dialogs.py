@@ -1,6 +1,7 @@
 from securecom.client import key_events
 from securecom.errors import NotNow, PeerKeyChanged
 from securecom.tests.support.pilot_case import KEY, OTHER_KEY, PilotCase, Seen
+from securecom.tests.support.screen_scenes import SIX_WORDS
 
 
 class Keys(PilotCase):
@@ -70,6 +71,45 @@ class Keys(PilotCase):
             self.assertNotIn(("compared", True), seen.calls)
             await seen.press(*"yes", "enter")
             self.assertIn(("compared", True), seen.calls)
+
+        self.drive(scenario)
+
+    # Promise C100
+    def test_six_words_are_shown_when_both_asked_and_only_then_confirmed(self) -> None:
+        async def scenario(seen: Seen) -> None:
+            await seen.online()
+            await seen.chat()
+            await seen.type("/verify")
+            await seen.happens(key_events.WordsToCompare("bob", "asked-by-peer", [], 0, "met"))
+            hint = "bob wants to compare six words: type words"
+            self.assertIn(hint, " ".join(seen.text.split()))
+            await seen.press(*"words", "enter")
+            self.assertIn(("words",), seen.calls)
+            self.assertIn("they are shown when bob types", " ".join(seen.text.split()))
+            await seen.press(*"yes", "enter")
+            self.assertIn("Type digits", seen.text)
+            await seen.happens(key_events.WordsToCompare("bob", "shown", SIX_WORDS, 2, "met"))
+            for word in SIX_WORDS:
+                self.assertIn(word, seen.text)
+            self.assertIn("this is try 2", seen.text)
+            self.assertIn("same? yes or no >", seen.text)
+            self.assertNotIn(("compared", True), seen.calls)
+            await seen.press(*"yes", "enter")
+            self.assertIn(("compared", True), seen.calls)
+            self.assertEqual(len(seen.app.screen_stack), 1)
+
+        for size in ((80, 24), (40, 12)):
+            self.drive(scenario, size)
+
+    def test_from_the_words_back_to_the_digits(self) -> None:
+        async def scenario(seen: Seen) -> None:
+            await seen.online()
+            await seen.chat()
+            await seen.type("/verify words")
+            await seen.press(*"digits", "enter")
+            self.assertEqual(seen.text.count("12345"), 12)
+            await seen.press(*"no", "enter")
+            self.assertIn(("compared", False), seen.calls)
 
         self.drive(scenario)
 

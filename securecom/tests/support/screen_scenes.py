@@ -78,6 +78,16 @@ async def verification(seen: Seen) -> None:
     await seen.type("/verify")
 
 
+SIX_WORDS = ["orbit", "velvet", "canyon", "ticket", "harvest", "lemon"]
+
+
+async def six_words(seen: Seen) -> None:
+    """Six words that both asked for."""
+    await verification(seen)
+    await seen.press(*"words", "enter")
+    await seen.happens(key_events.WordsToCompare("bob", "shown", SIX_WORDS, 1, "met"))
+
+
 async def changed_key(seen: Seen) -> None:
     """A key that is not the one we know."""
     await seen.online()
@@ -150,6 +160,8 @@ SCENES = {
     "verification": Scene(verification, (100, 40)),
     "verification-80x24": Scene(verification),
     "verification-40x10": Scene(verification, (40, 10)),
+    "six-words": Scene(six_words),
+    "six-words-40x10": Scene(six_words, (40, 10)),
     "changed-key": Scene(changed_key),
     "changed-key-40x10": Scene(changed_key, (40, 10)),
     "help": Scene(searched_help),

@@ -41,7 +41,12 @@ from securecom.client.frontends.fullscreen.conversations import (
     Kind,
     Progress,
 )
-from securecom.client.frontends.fullscreen.dialogs import KeyChanged, Secret, Verification
+from securecom.client.frontends.fullscreen.dialogs import (
+    KeyChanged,
+    Secret,
+    SixWords,
+    Verification,
+)
 from securecom.client.frontends.fullscreen.files_pane import FilesPane
 from securecom.client.frontends.fullscreen.garbage import GarbageCollection
 from securecom.client.frontends.fullscreen.help_screen import HelpScreen
@@ -270,6 +275,10 @@ class ChatApp(KeysInOrder[None]):
             self._chat_begins(event.name)
         if isinstance(event, key_events.KeyFollowed):
             self.push_screen(KeyChanged.followed(event))
+        if isinstance(event, key_events.WordsToCompare) and isinstance(
+            self.screen, (Verification, SixWords)
+        ):
+            self.screen.changed(event)
         return any(place.name == self.viewed for place in places)
 
     def _progress(self, name: str, number: int, progress: Progress) -> None:
@@ -328,6 +337,8 @@ class ChatApp(KeysInOrder[None]):
         elif isinstance(result, (key_events.SafetyNumber, key_events.SafetyCode)):
             inverted = str(done.argument or "").endswith("invert")
             self.push_screen(Verification(result, self._compared, inverted=inverted))
+        elif isinstance(result, key_events.WordsToCompare):
+            self.push_screen(SixWords(result, self._compared))
         elif isinstance(result, Event):
             self.situation.heard(result)
             self.note(result)

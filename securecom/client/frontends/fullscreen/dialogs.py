@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -13,7 +14,7 @@ from textual.widgets import Input, Static
 from securecom.client.frontends.fullscreen.rows import pieces
 from securecom.client.frontends.qr import Screen, qr_rows
 from securecom.client.frontends.words import words
-from securecom.client.key_events import KeyFollowed, SafetyCode, SafetyNumber
+from securecom.client.key_events import KeyFollowed, SafetyCode, SafetyNumber, WordsToCompare
 from securecom.safety_number import in_rows
 
 #: Cells of the digits beside a QR code, with a gap.
@@ -22,6 +23,8 @@ _DIGITS = 26
 _FRAME_COLUMNS, _FRAME_ROWS = 4, 3
 #: What stands in front of a key.
 _INDENT = " " * 9
+#: The six words stand in so many columns, each as wide as the longest word and a gap.
+_WORD_COLUMNS, _WORD_WIDTH = 3, 10
 #: A lower screen has no room for frames.
 _FRAMED_FROM = 20
 
@@ -32,7 +35,7 @@ class WordDialog(ModalScreen[str]):
     :param answers: what each word does.
     """
 
-    def __init__(self, answers: dict[str, Callable[[], None]]) -> None:
+    def __init__(self, answers: Mapping[str, Callable[[], None]]) -> None:
         super().__init__()
         self._answers = answers
 
@@ -76,7 +79,7 @@ class Verification(WordDialog):
     def __init__(
         self, shown: SafetyNumber | SafetyCode, compared: Callable[[str], None], *, inverted: bool
     ) -> None:
-        super().__init__({"yes": lambda: compared("yes"), "no": lambda: compared("no")})
+        super().__init__({word: partial(compared, word) for word in ("yes", "no", "words")})
         self._shown, self._inverted = shown, inverted
         number = shown.digits if isinstance(shown, SafetyCode) else shown.number
         self.digits = number.replace(" ", "")
@@ -98,12 +101,65 @@ class Verification(WordDialog):
             if code:
                 drawn = Text("\n", no_wrap=True).join(Text.from_ansi(row) for row in code)
                 yield Static(drawn, id="code", markup=False)
-        yield Static("compare all of it, by phone or in person", markup=False)
+        yield Static("compare all of it, or type words", id="instead", markup=False)
+
+    def changed(self, shown: WordsToCompare) -> None:
+        """The peer would rather compare words."""
+        what = f"{shown.name} wants to compare six words: type words"
+        self.query_one("#instead", Static).update(what)
 
     @property
     def asks(self) -> str:
         """What to type."""
         return "same? yes or no"
+
+
+class SixWords(WordDialog):
+    """The six words of a chat, from when one has asked for them, and whether they match."""
+
+    def __init__(self, shown: WordsToCompare, compared: Callable[[str], None]) -> None:
+        super().__init__({})
+        self._compared = compared
+        self._take(shown)
+
+    def _take(self, shown: WordsToCompare) -> None:
+        self._shown = shown
+        words_there = ("yes", "no", "digits") if shown.words else ("digits",)
+        self._answers = {word: partial(self._answered, word) for word in words_there}
+
+    def _answered(self, word: str) -> None:
+        self._compared("" if word == "digits" else word)
+
+    def changed(self, shown: WordsToCompare) -> None:
+        """The peer has asked for them too."""
+        self._take(shown)
+        self.query_one("#words", Static).update(self._text)
+        self.query_one(".asks", Static).update(f"{self.asks} > ")
+        self.query_one("#refused", Static).update("")
+
+    def body(self) -> ComposeResult:
+        """The words, or whom we wait for."""
+        yield Static(self._text, id="words", markup=False)
+
+    @property
+    def _text(self) -> Text:
+        title, *rest = [text for _, text in words(self._shown)]
+        text = Text(title, style="bold" if self._shown.words else "")
+        if self._shown.words:
+            text.append("\n\n")
+            for at in range(0, len(self._shown.words), _WORD_COLUMNS):
+                row = self._shown.words[at : at + _WORD_COLUMNS]
+                text.append("".join(f"{word:{_WORD_WIDTH}}" for word in row).rstrip() + "\n")
+            text.append("\nread all six to each other, by phone or in person")
+            rest = rest[1:-1]
+        for line in rest:
+            text.append(f"\n{line}")
+        return text
+
+    @property
+    def asks(self) -> str:
+        """What to type."""
+        return "same? yes or no" if self._shown.words else "digits, or wait"
 
 
 class KeyChanged(WordDialog):
