@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from weakref import WeakValueDictionary
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, FirstError, fail, gatherResults, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
@@ -176,12 +176,20 @@ class Reception:
             blocks = self._blocks[owner] = Blocks(self._registry, owner, self._rates[_BLOCKS])
         return blocks.load().addErrback(as_refusal).addCallback(lambda _: blocks)
 
+    def at_log_in(self, user: User, key: PublicKey) -> Deferred[list[Any]]:
+        """Blocks and chain, read in one go. Fails as they do.
+
+        The chain is read last in a log-in, since that also checks whether the key is still the
+        user's, and whether the admin has disabled them meanwhile.
+        """
+        reading: list[Deferred[Any]] = [self.blocks(user.name), self.chain(user, key)]
+        return gatherResults(reading, consumeErrors=True).addErrback(_first_reason)
+
     def chain(self, user: User, key: PublicKey) -> Deferred[bytes]:
         """The chain that led this user to this key.
 
-        This comes last in a log-in, since it also checks that the key is still the user's and that
-        the admin has not disabled the user meanwhile. Fails with `NotEnrolled`, `Disabled`, or
-        `ServerTrouble`, also while the key is being changed.
+        Fails with `NotEnrolled`, `Disabled`, or `ServerTrouble`, also while the key is being
+        changed.
         """
         return self.key_changes.chain(user.name, key).addErrback(_theirs)
 
@@ -224,6 +232,11 @@ class Reception:
 def _theirs(failure: Failure) -> Failure:
     """The key was replaced, or taken away by the admin, during the log-in."""
     return Failure(refusals.NotEnrolled()) if failure.check(NoSuchUser) else as_refusal(failure)
+
+
+def _first_reason(failure: Failure) -> Failure:
+    """Why the first of several went wrong."""
+    return cast(FirstError, failure.value).subFailure
 
 
 def _no_dialling(_session: Session, _port: int) -> Deferred[object]:

@@ -121,8 +121,7 @@ class StandardConnection(Connection):
             raise refusals.BadProof()
         self._check_second(key, second_key, signature, peers.LOG_IN)
         user = yield self._reception.complete(user, key)
-        blocks = yield self._reception.blocks(user.name)
-        chain = yield self._reception.chain(user, key)
+        blocks, chain = yield self._reception.at_log_in(user, key)
         if self.is_closing:
             raise refusals.ServerTrouble("the client is gone")
         ident, request_key = peers.session_id(self.tls), peers.request_key(self.tls)

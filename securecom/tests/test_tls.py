@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import struct
 from typing import Any
 
@@ -10,7 +11,7 @@ from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import peers, tls
-from securecom.errors import ServerMismatch, WireError
+from securecom.errors import PeerKeyChanged, ServerMismatch, WireError
 from securecom.identity import Identity
 from securecom.tests.support.joined_connections import Plain, PlainTLS, Recorder
 from securecom.tests.support.server_certificates import Authority
@@ -54,6 +55,31 @@ class GoodHandshakeTests(TLSCase):
         self.assertEqual((here.protocols, there.protocols), ([tls.ALPN_CHAT],) * 2)
         self.assertEqual(peers.peer_key(here.tls), callee.public_key.first)
         self.assertEqual(peers.peer_key(there.tls), caller.public_key.first)
+
+    def test_chats_of_one_identity_share_a_context_and_no_peer(self) -> None:
+        """Whom one chat expects, another does not take."""
+        own, first, second = (Identity.generate() for _ in range(3))
+        ends = {peer: tls.chat_end(own, peer.public_key) for peer in (first, second)}
+        contexts = {end._context for end in ends.values()}
+        self.assertEqual(len(contexts), 1)
+        self.assertNotIn(tls.chat_end(first, own.public_key)._context, contexts)
+        for expected, end in ends.items():
+            for peer in (first, second):
+                here, there = self.ours(), self.ours()
+                self.meet(here, end, there, tls.chat_end(peer, own.public_key))
+                if peer is expected:
+                    self.assertEqual(here.protocols, [tls.ALPN_CHAT])
+                else:
+                    self.assert_refused(here, PeerKeyChanged)
+
+    def test_a_context_goes_with_its_identity(self) -> None:
+        before = len(tls._chat_contexts)
+        identity = Identity.generate()
+        tls.chat_end(identity, self.identity.public_key)
+        self.assertEqual(len(tls._chat_contexts), before + 1)
+        del identity
+        gc.collect()
+        self.assertEqual(len(tls._chat_contexts), before)
 
     def test_of_two_offers_the_server_prefers_its_first(self) -> None:
         offers = (tls.ALPN_ENROL, tls.ALPN_STANDARD)
