@@ -6,8 +6,8 @@ import asyncio
 import os
 import time
 from argparse import Namespace
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 from unittest.mock import patch
 
 from textual.pilot import Pilot
@@ -25,6 +25,14 @@ WHEN = 1764317100.0
 KEY = "SHA256:lP9eFAzrGsg5ntyGuRmJNQkzjpWDvo111rVlMLsMlBQ"
 OTHER_KEY = "SHA256:9Qm3XyZ0aaBcDdEeFfGgHhIiJjKkLlMmNnOoPpQqRrS"
 SERVER = "K7QD-9M2X-4TPA-ZC3E"
+
+
+_T = TypeVar("_T")
+
+
+def in_memory(screen: Coroutine[Any, Any, _T]) -> _T:
+    """What a screen gives back that runs without a client, in an event loop of its own."""
+    return asyncio.run(screen)
 
 
 class Seen:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 from securecom.client import events as e
 from securecom.client import file_events, key_events
 from securecom.client.events import AllSettings, ListedUser, Setting
+from securecom.client.frontends.fullscreen.enrolment import FirstScreen
 from securecom.errors import PeerKeyChanged
-from securecom.tests.support.pilot_case import KEY, OTHER_KEY, PilotCase, Seen
+from securecom.tests.support.invitations import INVITATION
+from securecom.tests.support.pilot_case import KEY, OTHER_KEY, PilotCase, Seen, in_memory
 from securecom.tests.support.svg_screen import drawn_rows, svg
 
 PICTURES = Path(__file__).resolve().parents[3] / "docs" / "pictures"
@@ -147,8 +151,13 @@ async def files(seen: Seen) -> None:
     )
 
 
+async def enrolment(seen: Seen) -> None:
+    """The screen before there is a client: an application of its own."""
+
+
 #: Every picture by its name.
 SCENES = {
+    "enrolment": Scene(enrolment),
     "chat": Scene(chat),
     "chat-without-colours": Scene(chat, has_colours=False),
     "chat-40x10": Scene(chat, (40, 10)),
@@ -179,9 +188,25 @@ class _Drawing(PilotCase):
         """A test case needs one."""
 
 
+def _first_screen(size: tuple[int, int]) -> str:
+    """Somebody new has given two pass phrases that differ."""
+
+    async def play() -> str:
+        app = FirstScreen(INVITATION)
+        async with app.run_test(size=size) as pilot:
+            await pilot.press(*"one", "enter", *"two", "enter")
+            return svg(drawn_rows(app), size[0])
+
+    with patch.dict(os.environ):
+        os.environ.pop("NO_COLOR", None)
+        return in_memory(play())
+
+
 def drawn(name: str) -> str:
     """The picture of a scene, drawn now."""
     scene = SCENES[name]
+    if scene.play is enrolment:
+        return _first_screen(scene.size)
     pictures: list[str] = []
 
     async def play(seen: Seen) -> None:
