@@ -52,6 +52,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "client/coordination/chat_side.py": ("test_coordinator", "the same"),
     "client/coordination/engagement_states.py": ("test_engagement", "one state machine, two files"),
     "client/coordination/outcomes.py": ("test_coordinator", "outcomes are tested where they show"),
+    "client/known_peers.py": ("test_contacts", "a file of pins is tested as it is read and kept"),
     "client/files/access.py": ("test_exchange", "it only passes on what files need"),
     "client/files/desk.py": ("test_main_role", "it passes on what the main role is asked"),
     "client/files/transfer.py": ("test_exchange", "a transfer shows in what the two ends do"),

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from securecom.client.contacts import FIRST_LINE, OLD_FIRST_LINE
+from securecom.client.known_peers import FIRST_LINE, OLD_FIRST_LINE
 from securecom.server import database
 from tests.support.programs import Client
 from tests.support.system_case import SystemCase

@@ -10,7 +10,6 @@ import re
 
 from twisted.internet.defer import Deferred
 
-from securecom.client.contacts import OldKey, PinTrust
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import Station
 from securecom.client.events import Trust
@@ -30,6 +29,7 @@ from securecom.client.key_events import (
     Whois,
     WordsToCompare,
 )
+from securecom.client.known_peers import OldKey, PinTrust
 from securecom.client.retiring import Retiring
 from securecom.client.rotation import Rotation
 from securecom.errors import BadArgument, NotNow

@@ -13,9 +13,9 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client import contacts
+from securecom.client import contacts, known_peers
 from securecom.client.__main__ import main
-from securecom.client.contacts import Pin
+from securecom.client.known_peers import Pin
 from securecom.client.profile import private_files
 from securecom.client.profile.backup import Backup
 from securecom.client.profile.passphrase import (
@@ -342,9 +342,9 @@ class PinsTests(RestoringCase):
     # Promise C63
     def test_who_was_verified_is_verified(self) -> None:
         profile = self.restore().profile
-        pins = contacts.parse(profile.known_peers.read_bytes(), profile.known_peers)
+        pins = known_peers.parse(profile.known_peers.read_bytes(), profile.known_peers)
         self.assertEqual(pins, {(SERVER, "bob"): Pin(PEER, 7, "verified")})
-        self.assertRaises(StateDamaged, contacts.parse, b"", profile.known_peers)
+        self.assertRaises(StateDamaged, known_peers.parse, b"", profile.known_peers)
 
     # Promise T290
     def test_a_retired_key_stays_retired(self) -> None:

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
 from securecom.admin.commands import done
-from securecom.client import contacts
+from securecom.client import known_peers
 from securecom.client.profile.backup import parse_sealed_file
 from securecom.client.profile.identity_file import make_identity_file, parse_identity_file
 from securecom.client.profile.profile import parse_profile
@@ -167,7 +167,7 @@ class ClientTests(FlipCase):
 
     # Promise R58
     def test_pins(self) -> None:
-        self.survive(PINS, lambda other: contacts.parse(other, PATH))
+        self.survive(PINS, lambda other: known_peers.parse(other, PATH))
 
     # Promise R58
     def test_backup(self) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client.contacts import FIRST_LINE, Contacts, OldKey, Pin
+from securecom.client.contacts import Contacts
+from securecom.client.known_peers import FIRST_LINE, OldKey, Pin
 from securecom.errors import BadArgument, PeerKeyChanged, StateBusy, StateDamaged
 from securecom.identity import Identity, Name, PublicKey
 from securecom.tests.support.contact_keys import (

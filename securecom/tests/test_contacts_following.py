@@ -8,9 +8,10 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom.client.contacts import Contacts, OldKey, Pin
+from securecom.client.contacts import Contacts
 from securecom.client.events import Asked, ChatStarted, Trust
 from securecom.client.key_events import FormerKey, KeyFollowed
+from securecom.client.known_peers import OldKey, Pin
 from securecom.errors import BadArgument, PeerKeyChanged, StateDamaged
 from securecom.identity import Identity
 from securecom.tests.support.contact_keys import NOW, OTHER_SERVER, SERVER

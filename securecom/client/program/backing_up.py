@@ -14,9 +14,9 @@ from typing import Any
 from twisted.internet.defer import Deferred, inlineCallbacks
 
 from securecom import limits
-from securecom.client import contacts, retirements
-from securecom.client.contacts import Pins
+from securecom.client import known_peers, retirements
 from securecom.client.events import BackedUp
+from securecom.client.known_peers import Pins
 from securecom.client.profile import private_files
 from securecom.client.profile.backup import (
     Backup,
@@ -73,7 +73,7 @@ def looked_at(path: Path, data: bytes) -> tuple[Profile, Backup]:
     try:
         profile = parse_profile(path, backup.profile)
         parse_identity_file(path / IDENTITY_FILE, backup.identity)
-        contacts.parse(backup.known_peers, path / KNOWN_PEERS_FILE)
+        known_peers.parse(backup.known_peers, path / KNOWN_PEERS_FILE)
         if backup.retirements is not None:
             retirements.parse(backup.retirements, path / RETIREMENTS_FILE)
     except SecurecomError as error:
@@ -198,10 +198,10 @@ def _collected(profile: Profile) -> tuple[Backup, Pins]:
     try:
         data, _ = private_files.read_plain(profile.known_peers, limits.MAX_KNOWN_PEERS_FILE)
     except FileNotFoundError:  # nobody was met yet
-        data = contacts.written({})
+        data = known_peers.written({})
     except OSError as error:
         raise StateDamaged(f"{profile.known_peers} cannot be used ({error.strerror})") from None
-    pins = contacts.parse(data, profile.known_peers)
+    pins = known_peers.parse(data, profile.known_peers)
     return Backup(profile.portable.written(), identity.data, data, _retirements(profile)), pins
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from securecom.client import contacts
-from securecom.client.contacts import Pin
+from securecom.client import known_peers
+from securecom.client.known_peers import Pin
 from securecom.client.profile import private_files
 from securecom.client.profile.backup import Backup
 from securecom.client.profile.identity_file import make_identity_file
@@ -17,7 +17,7 @@ from securecom.tests.support.age_files import age_file
 
 SERVER = bytes(range(32))
 PEER = Identity.generate().public_key
-PINS = contacts.written({(SERVER, "bob"): Pin(PEER, 7, "verified")})
+PINS = known_peers.written({(SERVER, "bob"): Pin(PEER, 7, "verified")})
 
 
 def profile_of(profiles: Profiles, staging: Path, pass_phrase: bytes | None = None) -> Profile:
