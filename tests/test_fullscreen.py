@@ -62,6 +62,12 @@ class FullScreenCase(SystemCase):
         await caller.text("chat with bob \\|")
         await callee.text("chat with alice \\|")
 
+    async def six_words(self, window: Window) -> list[str]:
+        """What the dialog says."""
+        row = r"^\|? *" + r"([a-z]+) +" * 2 + r"([a-z]+)[ |]*$"
+        found = await window.text(rf"not verified:\s*[\s|]*?{row}\n{row}[\s|]*read all six")
+        return list(found.groups())
+
 
 class VisitTests(FullScreenCase):
     async def test_from_the_invitation_to_the_end(self) -> None:
@@ -93,8 +99,15 @@ class VisitTests(FullScreenCase):
         await dave.text(r"(?s)erin\| one.*erin\| two.*erin\| three")
         dave.key("F6")
         await dave.text("same\\? yes or no")
-        dave.enter("yes")
+        dave.enter("words")
+        await dave.text("erin\\s+types")
+        await erin.text("dave wants to compare six words")
+        erin.enter("/verify words")
+        self.assertEqual(await self.six_words(dave), await self.six_words(erin))
+        for window in (dave, erin):
+            window.enter("yes")
         await dave.text("chat with erin \\| verified")
+        await erin.text("chat with dave \\| verified")
         sent, got = await cross(self.home, dave, erin)
         self.assertEqual(got, sent)
         dave.key("C-d")
