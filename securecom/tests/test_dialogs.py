@@ -1,4 +1,6 @@
+from securecom.client import events as e
 from securecom.client import key_events
+from securecom.client.frontends.fullscreen.dialogs import SixWords
 from securecom.errors import NotNow, PeerKeyChanged
 from securecom.tests.support.pilot_case import KEY, OTHER_KEY, PilotCase, Seen
 from securecom.tests.support.screen_scenes import SIX_WORDS
@@ -101,6 +103,18 @@ class Keys(PilotCase):
         for size in ((80, 24), (40, 12)):
             self.drive(scenario, size)
 
+    def test_words_that_come_while_their_dialog_opens_are_shown(self) -> None:
+        async def scenario(seen: Seen) -> None:
+            await seen.online()
+            await seen.chat()
+            dialog = SixWords(key_events.WordsToCompare("bob", "asked-by-me", [], 1, "met"), print)
+            seen.app.push_screen(dialog)
+            dialog.heard(key_events.WordsToCompare("bob", "shown", SIX_WORDS, 1, "met"))
+            await seen.settle()
+            self.assertIn(SIX_WORDS[5], seen.text)
+
+        self.drive(scenario)
+
     def test_from_the_words_back_to_the_digits(self) -> None:
         async def scenario(seen: Seen) -> None:
             await seen.online()
@@ -112,6 +126,22 @@ class Keys(PilotCase):
             self.assertIn(("compared", False), seen.calls)
 
         self.drive(scenario)
+
+    def test_a_comparison_ends_with_its_chat_and_takes_no_answer_then(self) -> None:
+        for command in ("/verify", "/verify words"):
+
+            async def scenario(seen: Seen, command: str = command) -> None:
+                await seen.online()
+                await seen.chat()
+                await seen.type(command)
+                await seen.happens(e.ChatOver("bob", "by-peer", [], []))
+                self.assertIn("The chat is over: there is nothing to compare", seen.text)
+                await seen.press(*"yes", "enter")
+                self.assertNotIn(("compared", True), seen.calls)
+                await seen.press(*"close", "enter")
+                self.assertEqual(len(seen.app.screen_stack), 1)
+
+            self.drive(scenario)
 
     def test_without_colours_the_code_is_drawn_with_characters(self) -> None:
         async def scenario(seen: Seen) -> None:

@@ -42,6 +42,7 @@ from securecom.client.frontends.fullscreen.conversations import (
     Progress,
 )
 from securecom.client.frontends.fullscreen.dialogs import (
+    Comparison,
     KeyChanged,
     Secret,
     SixWords,
@@ -275,10 +276,8 @@ class ChatApp(KeysInOrder[None]):
             self._chat_begins(event.name)
         if isinstance(event, key_events.KeyFollowed):
             self.push_screen(KeyChanged.followed(event))
-        if isinstance(event, key_events.WordsToCompare) and isinstance(
-            self.screen, (Verification, SixWords)
-        ):
-            self.screen.changed(event)
+        if isinstance(self.screen, Comparison):
+            self.screen.heard(event)
         return any(place.name == self.viewed for place in places)
 
     def _progress(self, name: str, number: int, progress: Progress) -> None:

@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from securecom.client.events import ChatOver, Event
 from securecom.client.frontends.fullscreen.rows import pieces
 from securecom.client.frontends.qr import Screen, qr_rows
 from securecom.client.frontends.words import words
@@ -73,7 +74,31 @@ class WordDialog(ModalScreen[str]):
         act()
 
 
-class Verification(WordDialog):
+class Comparison(WordDialog):
+    """What two people compare in a chat."""
+
+    def heard(self, event: Event) -> None:
+        """Take notice of what happens meanwhile."""
+        if not self.query("#word"):  # it was opened a moment ago, and is not composed
+            self.call_later(self.heard, event)
+        elif isinstance(event, WordsToCompare):
+            self.changed(event)
+        elif isinstance(event, ChatOver):
+            self._over()
+
+    def changed(self, shown: WordsToCompare) -> None:
+        """The peer did something about the six words."""
+        raise NotImplementedError
+
+    def _over(self) -> None:
+        """Nothing can be compared now. The dialog stays, so that no key meant for it strays."""
+        self._answers = {"close": _nothing}
+        self.query_one(".asks", Static).update("close > ")
+        what = "The chat is over: there is nothing to compare."
+        self.query_one("#refused", Static).update(what)
+
+
+class Verification(Comparison):
     """The digits and the QR code of a chat, side by side, and whether they match."""
 
     def __init__(
@@ -114,7 +139,7 @@ class Verification(WordDialog):
         return "same? yes or no"
 
 
-class SixWords(WordDialog):
+class SixWords(Comparison):
     """The six words of a chat, from when one has asked for them, and whether they match."""
 
     def __init__(self, shown: WordsToCompare, compared: Callable[[str], None]) -> None:
