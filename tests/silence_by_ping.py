@@ -76,7 +76,7 @@ class PingTests(IntruderCase):
         random.Random("order").shuffle(order)
         for number, state in enumerate(order):
             times[state].append(await self._ping(alice, states[state]))
-            if not number % 100:
+            if not number % 20:
                 await soon(frank.control.call(vocabulary.Ping))  # or it would be taken for gone
         self._report(times)
 
