@@ -153,7 +153,6 @@ class ChatApp(KeysInOrder[None]):
         self._wants_people: bool | None = None
         #: What was typed when a question was asked, or a note about it shown.
         self._text_then = ""
-        self._warned: set[tuple[str, str]] = set()
 
     # --- the screen -------------------------------------------------------------------------
 
