@@ -52,12 +52,19 @@ class OutcomeTests(SynchronousTestCase):
         self.assertFalse(found.good)
         self.assertEqual(len(found.problems), 2)
         self.assertIn(f"skipped: {NAME} (there is no such program here)", found.lines())
-        self.assertEqual(found.lines()[-1], "7 passed, 0 failed, 2 skipped")
+        self.assertEqual(found.lines()[-1], "7 passed, 2 failed, 2 skipped")
 
     def test_a_skip_for_a_known_reason(self) -> None:
         names = (NAME, "tests.test_keys.KeysTests.test_two")
         known = dict.fromkeys(names, "there is no such program")
         self.assertTrue(suite.outcome("tests", SKIPPED, 0, known).good)
+
+    def test_a_whole_class_may_be_skipped_for_a_known_reason(self) -> None:
+        known = {"tests.test_keys.KeysTests": "there is no such program"}
+        self.assertTrue(suite.outcome("tests", SKIPPED, 0, known).good)
+        self.assertFalse(suite.outcome("tests", SKIPPED, 0, {"tests.test_keys": "there"}).good)
+        other = {"tests.test_keys.KeysTests": "it rains"}
+        self.assertEqual(len(suite.outcome("tests", SKIPPED, 0, other).problems), 2)
 
     def test_a_known_skip_for_another_reason(self) -> None:
         known = {NAME: "there is no such", "tests.test_keys.KeysTests.test_two": "it rains"}
@@ -82,11 +89,21 @@ class OutcomeTests(SynchronousTestCase):
         self.assertEqual(found.lines()[-1], "9 passed, 1 failed, 0 skipped")
         self.assertFalse(found.good)
 
-    def test_every_known_skip_is_the_name_of_a_test(self) -> None:
+    def test_every_known_skip_is_the_name_of_a_test_or_a_class(self) -> None:
         for name in suite.KNOWN_SKIPS:
-            module, case, test = name.rsplit(".", 2)
+            package, module, case, *test = name.split(".")
+            __import__(f"{package}.{module}")
+            named = getattr(sys.modules[f"{package}.{module}"], case)
+            self.assertTrue(all(hasattr(named, one) for one in test), name)
+
+    def test_a_minimal_system_without_tmux_is_foreseen(self) -> None:
+        """Whatever is tested at a terminal now: its class is known, or the test by its name."""
+        for module in ("tests.test_editor", "tests.test_fullscreen"):
             __import__(module)
-            self.assertTrue(hasattr(getattr(sys.modules[module], case), test), name)
+            cases = [name for name in vars(sys.modules[module]) if name.endswith("Tests")]
+            self.assertTrue(cases)
+            for name in cases:
+                self.assertIn(f"{module}.{name}", suite.KNOWN_SKIPS)
 
 
 class RunTests(SystemCase):
