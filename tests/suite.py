@@ -37,6 +37,8 @@ KNOWN_SKIPS = {
     ),
 }
 
+#: It waits for many answers that come at drawn times.
+LONGEST = "tests.test_silence"
 #: With two, a processor has work while one of its tests waits for a request to run out.
 SYSTEM_TESTS_PER_PROCESSOR = 2
 
@@ -115,12 +117,13 @@ def _skips(text: str) -> dict[str, str]:
     return skipped
 
 
-def run(what: str, jobs: int, prefix: Sequence[str] = ()) -> Outcome:
+def run(what: str, jobs: int, prefix: Sequence[str] = (), modules: Sequence[str] = ()) -> Outcome:
     """Run trial and show what it writes.
 
     :param prefix: options of Python in front of `-m twisted.trial`.
+    :param modules: those of `what`, in the order in which they are to begin; none: in any.
     """
-    argv = [sys.executable, *prefix, "-m", "twisted.trial", f"--jobs={jobs}", what]
+    argv = [sys.executable, *prefix, "-m", "twisted.trial", f"--jobs={jobs}", *(modules or [what])]
     print("\n==", what, flush=True)
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as trial:
         assert trial.stdout is not None
@@ -130,6 +133,12 @@ def run(what: str, jobs: int, prefix: Sequence[str] = ()) -> Outcome:
             sys.stdout.write(lines[-1])
             sys.stdout.flush()
     return outcome(what, "".join(lines), trial.returncode, KNOWN_SKIPS)
+
+
+def system_modules() -> list[str]:
+    """All of `tests`, the one with the longest test first: begun late, it would run on alone."""
+    found = [f"tests.{path.stem}" for path in sorted((ROOT / "tests").glob("test_*.py"))]
+    return sorted(found, key=lambda name: name != LONGEST)
 
 
 def coverage(*words: str) -> int:
@@ -146,7 +155,7 @@ def main() -> int:
     coverage("combine", "--quiet")
     if coverage("report"):
         found.problems.append("too little of the code is covered")
-    found += run("tests", SYSTEM_TESTS_PER_PROCESSOR * jobs)
+    found += run("tests", SYSTEM_TESTS_PER_PROCESSOR * jobs, modules=system_modules())
     print()
     print("\n".join(found.lines()), flush=True)
     return 0 if found.good else 1

@@ -96,6 +96,12 @@ class OutcomeTests(SynchronousTestCase):
             named = getattr(sys.modules[f"{package}.{module}"], case)
             self.assertTrue(all(hasattr(named, one) for one in test), name)
 
+    def test_every_module_runs_and_the_longest_begins(self) -> None:
+        modules = suite.system_modules()
+        self.assertEqual(modules[0], suite.LONGEST)
+        files = {path.stem for path in (suite.ROOT / "tests").glob("test_*.py")}
+        self.assertEqual(sorted(modules), sorted(f"tests.{name}" for name in files))
+
     def test_a_minimal_system_without_tmux_is_foreseen(self) -> None:
         """Whatever is tested at a terminal now: its class is known, or the test by its name."""
         for module in ("tests.test_editor", "tests.test_fullscreen"):
