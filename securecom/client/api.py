@@ -128,10 +128,9 @@ class ClientState(Enum):
     OPENING = "both agreed, and the chat is being set up"
     CHAT = "in a chat"
 
-    @property
-    def word(self) -> StateWord:
-        """The state as events tell it."""
-        return cast(StateWord, self.name.lower())
+    def __init__(self, _: str) -> None:
+        #: The state as events tell it.
+        self.word = cast(StateWord, self.name.lower())
 
 
 def not_now(state: ClientState) -> NotNow:

@@ -1,36 +1,29 @@
 """The people we have met at a server: which key each of them has, and whether it was compared.
 
-The pins are in the file `known_peers`. It is replaced as a whole (temporary file, fsync, rename)
-under a lock on a file beside it, after it was read again, so that two clients of one profile never
-lose each other's pins. A file that we would not have written, or that other users of this machine
-may change, is refused and left as it is.
+The pins are in the file `known_peers`, which several clients of one profile share.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 
-from securecom import limits, whole_files
+from securecom import limits
 from securecom.client.events import REFUSED, Trust
 from securecom.client.introductions import Introductions, Received
 from securecom.client.known_peers import OldKey, Pin, Pins, PinTrust, parse, written
-from securecom.client.profile import private_files
 from securecom.client.profile.profile import RETIREMENTS_FILE
+from securecom.client.profile.shared_file import SharedFile
 from securecom.client.retirements import Retirable, Retirements
-from securecom.errors import BadArgument, PeerKeyChanged, StateBusy, StateDamaged
+from securecom.errors import BadArgument, PeerKeyChanged
 from securecom.identity import Name, PublicKey
 from securecom.introduction import Person
 from securecom.succession import leads
 
 #: Beside the pins, in the profile.
 INTRODUCTIONS_FILE = "introductions"
-_LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOT_THEIRS = "No message was sent to it: whoever shows it stole it. Ask them for their new key."
 
 
@@ -44,12 +37,11 @@ class Contacts:
 
     def __init__(self, path: Path | None, server: bytes, now: Callable[[], float]) -> None:
         self._path, self._server, self._now = path, server, now
-        self._pins: Pins = {}
-        self._seen: tuple[int, int, int, int] | None = None
+        self._file = SharedFile(path, limits.MAX_KNOWN_PEERS_FILE, parse, written, dict)
         self._taken: dict[Name, str] = {}
         self._introductions: Introductions | None = None
         self._retirements: Retirements | None = None
-        self._refresh()
+        self._file.read()
 
     @property
     def folder(self) -> Path | None:
@@ -129,7 +121,7 @@ class Contacts:
 
         :returns: False if they had said something else before.
         """
-        with self._locked():
+        with self._file.changing():
             one = self.retirable(name)
             if one is None:
                 self.retirements.learn(name, key.fingerprint, public)
@@ -140,8 +132,7 @@ class Contacts:
 
         :returns: whether that is what can retire it.
         """
-        with self._locked():
-            self._refresh()
+        with self._file.changing():
             one, pin = self.retirable(name), self._pins.get((self._server, name))
             if one is None or pin is None or one.public != public.hex():
                 return False
@@ -153,7 +144,7 @@ class Contacts:
 
         :raises StateDamaged: if the file cannot be read.
         """
-        self._refresh()
+        self._file.read()
         pin = self._pins.get((self._server, name))
         if pin is None and (came := self._standing(name)) is not None:
             return Pin(came.public_key, came.since, "tofu")
@@ -161,7 +152,7 @@ class Contacts:
 
     def names(self) -> list[Name]:
         """Everybody whose key we know, in order. :raises StateDamaged: as `pin`."""
-        self._refresh()
+        self._file.read()
         names = {name for server, name in self._pins if server == self._server}
         introduced = {one.name for one in self._received()} - names
         names |= {name for name in introduced if self._standing(Name(name)) is not None}
@@ -238,7 +229,7 @@ class Contacts:
         :raises StateDamaged: if the file cannot be read or written.
         :raises StateBusy: if another process is writing.
         """
-        with self._locked():
+        with self._file.changing():
             pin = self.pin(name)
             if self._who_retired(key) == name:
                 raise PeerKeyChanged(f"{name} has retired this key", _NOT_THEIRS)
@@ -269,7 +260,7 @@ class Contacts:
         :raises StateDamaged: if the file cannot be read or written.
         :raises StateBusy: if another process is writing.
         """
-        with self._locked():
+        with self._file.changing():
             pin = self.pin(name)
             if pin is None or pin.key != key:
                 raise PeerKeyChanged(f"{name}'s key is not the one that was compared")
@@ -320,8 +311,7 @@ class Contacts:
         return self._taken.get(name) == key.fingerprint
 
     def _keep(self, name: Name, pin: Pin) -> None:
-        self._pins[(self._server, name)] = pin
-        self._write()
+        self._file.write({**self._pins, (self._server, name): pin})
 
     def _keep_followed(self, name: Name, pin: Pin) -> None:
         """What can retire the key before can retire this one, however many come after it."""
@@ -357,92 +347,12 @@ class Contacts:
         gone = self._who_retired(key)
         return None if gone == name else gone
 
+    @property
+    def _pins(self) -> Pins:
+        return self._file.content
+
     def _pins_here(self) -> list[tuple[str, Pin]]:
         return [(name, pin) for (server, name), pin in self._pins.items() if server == self._server]
-
-    # --- the file ---------------------------------------------------------------------------
-
-    def _refresh(self) -> None:
-        """Read the file again if somebody has replaced it."""
-        if self._path is None:
-            return
-        try:
-            facts = self._path.stat()
-            seen = (facts.st_ino, facts.st_mtime_ns, facts.st_size, facts.st_mode)
-            if seen != self._seen:
-                self._pins = parse(_read(self._path), self._path)
-                self._seen = seen
-        except FileNotFoundError:
-            self._pins, self._seen = {}, None
-        except OSError as error:
-            raise _unusable(self._path, error) from None
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Keep others from writing. :raises StateBusy: if somebody is; nothing waits here."""
-        if self._path is None:
-            yield
-            return
-        try:
-            lock = os.open(
-                self._path.with_name(self._path.name + ".lock"),
-                _LOCK_FLAGS,
-                whole_files.FILE_MODE,
-            )
-        except OSError as error:
-            raise _unusable(self._path, error) from None
-        try:
-            _lock(lock, self._path)
-            yield
-        finally:
-            os.close(lock)
-
-    def _write(self) -> None:
-        if self._path is None:
-            return
-        try:
-            private_files.write(self._path, _bounded(written(self._pins), self._path))
-        except (OSError, StateDamaged) as error:
-            self._seen, self._pins = None, {}  # what is on the disk counts
-            if isinstance(error, StateDamaged):
-                raise
-            raise _unusable(self._path, error) from None
-
-
-def _unusable(path: Path, error: OSError) -> StateDamaged:
-    return StateDamaged(f"{path} cannot be used ({error.strerror})")
-
-
-def _lock(lock: int, path: Path) -> None:
-    """Take the lock now: we are in the reactor's thread, so nothing may wait for it."""
-    for _ in range(limits.LOCK_TRIES):
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        except OSError as error:
-            if error.errno not in whole_files.NO_LOCKS:
-                raise _unusable(path, error) from None
-            hint = "Nothing was pinned. Keep profiles on a local disk: --data-dir names the folder."
-            raise StateDamaged(f"{path} cannot be locked ({error.strerror})", hint) from None
-        return
-    raise StateBusy(f"another client is writing {path}; nothing was pinned")
-
-
-def _read(path: Path) -> bytes:
-    """:raises StateDamaged: if others may use it, or it is too long."""
-    data, is_open = private_files.read_plain(path, limits.MAX_KNOWN_PEERS_FILE)
-    if is_open:
-        what = f"others on this machine may use {path}; it was not read"
-        raise StateDamaged(what, f"Nothing was changed. Type: chmod 600 {path}")
-    return _bounded(data, path)
-
-
-def _bounded(data: bytes, path: Path) -> bytes:
-    """:raises StateDamaged: if it is longer than what is read."""
-    if len(data) > limits.MAX_KNOWN_PEERS_FILE:
-        raise StateDamaged(f"{path} would be longer than {limits.MAX_KNOWN_PEERS_FILE} bytes")
-    return data
 
 
 def _keys(pin: Pin) -> list[PublicKey]:

@@ -1,19 +1,19 @@
 """What a profile keeps of introductions: those we make, those we agreed to, those we received.
 
-It is one file of JSON in the profile, replaced as a whole. A file that we would not have written,
-or that other users of this machine may change, is refused and left as it is.
+It is one file of JSON, which several clients of one profile share.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from securecom import limits, statements
-from securecom.client.profile import private_files
+from securecom.client.profile.shared_file import SharedFile
 from securecom.errors import BadKey, BadName, NotNow, StateDamaged
 from securecom.identity import Name, PublicKey
 from securecom.introduction import Person
@@ -107,9 +107,8 @@ class Introductions:
     """
 
     def __init__(self, path: Path | None, server: bytes, now: Callable[[], float]) -> None:
-        self._path, self._server, self._now = path, server.hex(), now
-        self._book = Book()
-        self._seen: tuple[int, int, int, int] | None = None
+        self._server, self._now = server.hex(), now
+        self._file = SharedFile(path, limits.MAX_INTRODUCTIONS_FILE, _parse, _written, Book)
 
     # --- those we make ----------------------------------------------------------------------
 
@@ -119,32 +118,28 @@ class Introductions:
 
     def begin(self, one: Person, other: Person) -> Making:
         """Keep that our person wants to introduce these two. :raises NotNow: if it cannot be."""
-        book = self._read()
-        names = {one.name, other.name}
-        if any({made.one.name, made.other.name} == names for made in self.making()):
-            raise NotNow(f"you are introducing {one.name} and {other.name} already")
-        if len(book.making) >= limits.MAX_INTRODUCTIONS:
-            what = f"{limits.MAX_INTRODUCTIONS} introductions are open, which is the most"
-            raise NotNow(what, "Nothing was kept.", ("introduce", ""))
         made = Making(self._server, _side(one), _side(other), int(self._now()))
-        book.making.append(made)
-        self._write(book)
+        with self._changing() as book:
+            if any(_same_two(made, open_one) for open_one in book.making):
+                raise NotNow(f"you are introducing {one.name} and {other.name} already")
+            if len(book.making) >= limits.MAX_INTRODUCTIONS:
+                what = f"{limits.MAX_INTRODUCTIONS} introductions are open, which is the most"
+                raise NotNow(what, "Nothing was kept.", ("introduce", ""))
+            book.making.append(made)
         return made
 
     def put(self, made: Making) -> None:
         """Keep how far it is; one that both sides have is done, and forgotten."""
-        book = self._read()
-        rest = [one for one in book.making if not _same_two(one, made)]
-        if not (made.one.is_done and made.other.is_done):
-            rest.append(made)
-        book.making = rest
-        self._write(book)
+        with self._changing() as book:
+            rest = [one for one in book.making if not _same_two(one, made)]
+            if not (made.one.is_done and made.other.is_done):
+                rest.append(made)
+            book.making = rest
 
     def drop(self, made: Making) -> None:
         """It will not be made."""
-        book = self._read()
-        book.making = [one for one in book.making if not _same_two(one, made)]
-        self._write(book)
+        with self._changing() as book:
+            book.making = [one for one in book.making if not _same_two(one, made)]
 
     # --- those we agreed to -----------------------------------------------------------------
 
@@ -154,18 +149,16 @@ class Introductions:
 
     def agree(self, introducer: Person, other: Name) -> None:
         """Our person said yes. The oldest yes is forgotten when there are too many."""
-        self.disagree(introducer, other)
-        book = self._read()
         fingerprint = introducer.key.fingerprint
         said = Agreed(self._server, introducer.name, fingerprint, other, int(self._now()))
-        book.agreed = [*book.agreed, said][-limits.MAX_AGREED_INTRODUCTIONS :]
-        self._write(book)
+        with self._changing() as book:
+            rest = [one for one in book.agreed if not self._is_for(one, introducer, other)]
+            book.agreed = [*rest, said][-limits.MAX_AGREED_INTRODUCTIONS :]
 
     def disagree(self, introducer: Person, other: Name) -> None:
         """Our person said no, or it is done."""
-        book = self._read()
-        book.agreed = [one for one in book.agreed if not self._is_for(one, introducer, other)]
-        self._write(book)
+        with self._changing() as book:
+            book.agreed = [one for one in book.agreed if not self._is_for(one, introducer, other)]
 
     def _is_for(self, one: Agreed, introducer: Person, other: Name) -> bool:
         said = (one.server, one.introducer, one.fingerprint, one.other)
@@ -180,32 +173,29 @@ class Introductions:
 
     def receive(self, introduced: Person, by: Person) -> None:
         """Keep it, in the place of an older one by the same introducer."""
-        book = self._read()
         key = statements.key_bytes(introduced.key).hex()
         came = Received(
             self._server, introduced.name, key, by.name, by.key.fingerprint, int(self._now())
         )
         same = (came.server, came.name, came.by)
-        rest = [one for one in book.received if (one.server, one.name, one.by) != same]
-        book.received = [*rest, came][-limits.MAX_RECEIVED_INTRODUCTIONS :]
-        self._write(book)
+        with self._changing() as book:
+            rest = [one for one in book.received if (one.server, one.name, one.by) != same]
+            book.received = [*rest, came][-limits.MAX_RECEIVED_INTRODUCTIONS :]
 
     def forget(self, name: Name) -> None:
         """What others said of this name's key counts no longer."""
-        book = self._read()
-        if any((one.server, one.name) == (self._server, name) for one in book.received):
+        with self._changing() as book:
             book.received = [
                 one for one in book.received if (one.server, one.name) != (self._server, name)
             ]
-            self._write(book)
 
     # --- the file ---------------------------------------------------------------------------
 
     def _read(self) -> Book:
-        """What is kept, without what is too old."""
-        book = self._refreshed()
-        if not (book.making or book.agreed):
-            return Book(received=list(book.received))
+        return self._current(self._file.read())
+
+    def _current(self, book: Book) -> Book:
+        """A copy of what is kept, without what is too old."""
         since = self._now() - limits.INTRODUCTION_SECONDS
         return Book(
             [one for one in book.making if one.since > since],
@@ -213,30 +203,14 @@ class Introductions:
             list(book.received),
         )
 
-    def _refreshed(self) -> Book:
-        """Read the file again if somebody has replaced it."""
-        if self._path is not None:
-            try:
-                facts = self._path.stat()
-                seen = (facts.st_ino, facts.st_mtime_ns, facts.st_size, facts.st_mode)
-                if seen != self._seen:
-                    self._book, self._seen = _load(self._path), seen
-            except FileNotFoundError:
-                self._book, self._seen = Book(), None
-            except OSError as error:
-                raise _unusable(self._path, error) from None
-        return self._book
-
-    def _write(self, book: Book) -> None:
-        if self._path is None:
-            self._book = book
-            return
-        self._seen = None
-        data = json.dumps({"version": VERSION, **asdict(book)}, indent=1).encode("ascii") + b"\n"
-        try:
-            private_files.write(self._path, data)
-        except OSError as error:
-            raise _unusable(self._path, error) from None
+    @contextmanager
+    def _changing(self) -> Iterator[Book]:
+        """What is kept, to be changed; it is written when the block ends and changed anything."""
+        with self._file.changing() as kept:
+            book = self._current(kept)
+            yield book
+            if book != kept:
+                self._file.write(book)
 
 
 def _side(person: Person) -> Side:
@@ -248,19 +222,13 @@ def _same_two(one: Making, other: Making) -> bool:
     return one.server == other.server and len(set(map(frozenset, names))) == 1
 
 
-def _unusable(path: Path, error: OSError) -> StateDamaged:
-    return StateDamaged(f"{path} cannot be used ({error.strerror})")
+def _written(book: Book) -> bytes:
+    return json.dumps({"version": VERSION, **asdict(book)}, indent=1).encode("ascii") + b"\n"
 
 
-def _load(path: Path) -> Book:
-    """:raises OSError, StateDamaged: if it is not a file of ours."""
-    data, is_open = private_files.read_plain(path, limits.MAX_INTRODUCTIONS_FILE)
-    if is_open:
-        what = f"others on this machine may use {path}; it was not read"
-        raise StateDamaged(what, f"Nothing was changed. Type: chmod 600 {path}")
+def _parse(data: bytes, path: Path) -> Book:
+    """:raises StateDamaged: if it is not what we write."""
     try:
-        if len(data) > limits.MAX_INTRODUCTIONS_FILE:
-            raise ValueError("too long")
         return _book(json.loads(data))
     except (ValueError, TypeError, KeyError, AttributeError, BadKey, BadName, RecursionError):
         hint = "Nothing was changed. Move it away to begin without introductions."

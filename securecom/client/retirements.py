@@ -1,7 +1,6 @@
 """What can retire keys, ours and those of people we have met, and which of them are retired.
 
-It is one file of JSON in the profile, replaced as a whole. A file that we would not have written,
-or that other users of this machine may change, is refused and left as it is.
+It is one file of JSON, which several clients of one profile share.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from typing import Any
 from securecom import limits
 from securecom.client.profile import private_files
 from securecom.client.profile.profile import RETIREMENTS_FILE
+from securecom.client.profile.shared_file import SharedFile
 from securecom.errors import BadKey, BadName, StateDamaged
 from securecom.identity import BOTH_BYTES, Name, PublicKey
 
@@ -71,92 +71,50 @@ class Retirements:
     """
 
     def __init__(self, path: Path | None, server: bytes) -> None:
-        self._path, self._server = path, server.hex()
-        self._book = _Book()
-        self._seen: tuple[int, int, int, int] | None = None
+        self._server = server.hex()
+        self._file = SharedFile(path, limits.MAX_RETIREMENTS_FILE, parse, _written, _Book)
 
     @property
     def own(self) -> bytes | None:
         """The public half of our own words. :raises StateDamaged: as all of this class."""
-        public = self._read().own.get(self._server)
+        public = self._file.read().own.get(self._server)
         return None if public is None else bytes.fromhex(public)
 
     def keep_own(self, public: bytes | None) -> None:
         """The server has it; None: it has gone with the key."""
-        book = self._read()
-        own = {server: one for server, one in book.own.items() if server != self._server}
-        if public is not None:
-            own[self._server] = public.hex()
-        self._write(_Book(own, book.people, book.retired))
+        with self._file.changing() as book:
+            own = {server: one for server, one in book.own.items() if server != self._server}
+            if public is not None:
+                own[self._server] = public.hex()
+            self._file.write(_Book(own, book.people, book.retired))
 
     def of(self, name: Name, fingerprints: list[str]) -> Retirable | None:
         """What can retire this name's key, one of those with these fingerprints."""
-        for one in self._read().people:
+        for one in self._file.read().people:
             if (one.server, one.name) == (self._server, name) and one.fingerprint in fingerprints:
                 return one
         return None
 
     def learn(self, name: Name, fingerprint: str, public: bytes) -> None:
         """Somebody has said, with this key, what can retire it; in the place of an older key's."""
-        book, whose = self._read(), (self._server, name)
-        rest = [other for other in book.people if (other.server, other.name) != whose]
-        one = Retirable(*whose, fingerprint, public.hex())
-        self._write(_Book(book.own, [*rest, one], book.retired))
+        whose = (self._server, name)
+        with self._file.changing() as book:
+            rest = [other for other in book.people if (other.server, other.name) != whose]
+            one = Retirable(*whose, fingerprint, public.hex())
+            self._file.write(_Book(book.own, [*rest, one], book.retired))
 
     def retire(self, name: Name, keys: Sequence[PublicKey]) -> None:
         """These keys of the name's are retired, for good."""
-        book = self._read()
         new = [Retired(self._server, name, key.encoded.hex()) for key in keys]
-        retired = [*book.retired, *(one for one in new if one not in book.retired)]
-        if retired != book.retired:
-            self._write(_Book(book.own, book.people, retired))
+        with self._file.changing() as book:
+            retired = [*book.retired, *(one for one in new if one not in book.retired)]
+            if retired != book.retired:
+                self._file.write(_Book(book.own, book.people, retired))
 
     def retired(self) -> list[tuple[str, PublicKey]]:
         """Whose keys are retired, and which."""
-        here = [one for one in self._read().retired if one.server == self._server]
+        here = [one for one in self._file.read().retired if one.server == self._server]
         return [(one.name, one.public_key) for one in here]
-
-    # --- the file ---------------------------------------------------------------------------
-
-    def _read(self) -> _Book:
-        """Read the file again if somebody has replaced it."""
-        if self._path is not None:
-            try:
-                facts = self._path.stat()
-                seen = (facts.st_ino, facts.st_mtime_ns, facts.st_size, facts.st_mode)
-                if seen != self._seen:
-                    self._book, self._seen = _load(self._path), seen
-            except FileNotFoundError:
-                self._book, self._seen = _Book(), None
-            except OSError as error:
-                raise _unusable(self._path, error) from None
-        return self._book
-
-    def _write(self, book: _Book) -> None:
-        if self._path is None:
-            self._book = book
-            return
-        self._seen = None
-        data = _written(book)
-        try:
-            if len(data) > limits.MAX_RETIREMENTS_FILE:
-                raise StateDamaged(f"{self._path} would be longer than it may be")
-            private_files.write(self._path, data)
-        except OSError as error:
-            raise _unusable(self._path, error) from None
-
-
-def _unusable(path: Path, error: OSError) -> StateDamaged:
-    return StateDamaged(f"{path} cannot be used ({error.strerror})")
-
-
-def _load(path: Path) -> _Book:
-    """:raises OSError, StateDamaged: if it is not a file of ours."""
-    data, is_open = private_files.read_plain(path, limits.MAX_RETIREMENTS_FILE)
-    if is_open:
-        what = f"others on this machine may use {path}; it was not read"
-        raise StateDamaged(what, f"Nothing was changed. Type: chmod 600 {path}")
-    return parse(data, path)
 
 
 def parse(data: bytes, path: Path) -> _Book:

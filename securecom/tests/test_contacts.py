@@ -346,10 +346,10 @@ class FileTests(ContactsTests):
         self.assertIn("longer", self.assertRaises(StateDamaged, self.make).what)
 
     def test_a_pin_that_would_make_it_too_long_is_not_written(self) -> None:
-        contacts = self.make()
-        contacts.meet(BOB, KEY)
+        self.make().meet(BOB, KEY)
         before = self.path.read_bytes()
         self.patch(limits, "MAX_KNOWN_PEERS_FILE", len(before))
+        contacts = self.make()
         error = self.assertRaises(StateDamaged, contacts.meet, CAROL, OTHER_KEY)
         self.assertIn("longer", error.what)
         self.assertEqual(self.path.read_bytes(), before)

@@ -537,7 +537,7 @@ class LieTests(ThreePeopleCase):
             self.alice.main.keys.introduce(BOB, CAROL)
             self.agree(BOB, CAROL, agrees)
             self.assertEqual(len(sizes), 1)
-            self.alice.contacts.introductions._book = Book()
+            self.alice.contacts.introductions._file.content = Book()
 
     # Promise T227
     def test_the_server_sees_frames_as_of_messages_and_no_name(self) -> None:

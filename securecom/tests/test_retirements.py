@@ -130,5 +130,5 @@ class FileTests(SynchronousTestCase):
 
     def test_no_file_is_written_that_would_not_be_read(self) -> None:
         self.patch(limits, "MAX_RETIREMENTS_FILE", 10)
-        self.assertRaises(StateDamaged, self.kept.keep_own, OTHER)
+        self.assertRaises(StateDamaged, self.make().keep_own, OTHER)
         self.assertFalse(self.path.exists())

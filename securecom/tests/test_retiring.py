@@ -32,7 +32,7 @@ class MakingTests(StolenCase):
         self.assertIsInstance(error, NotNow)
         public = RetirementSecret.from_words(self.words).public
         self.assertEqual(self.alice.contacts.own_retirement, public)
-        self.assertNotIn(self.made.words[0], str(self.alice.contacts.retirements._book))
+        self.assertNotIn(self.made.words[0], str(self.alice.contacts.retirements._file.content))
 
     # Promise T283
     def test_the_first_one_counts_and_a_thief_cannot_change_it(self) -> None:
