@@ -11,8 +11,8 @@ from twisted.internet.task import deferLater
 from securecom import limits
 from tests.support.processes import reactor
 from tests.support.programs import CLIENT, Client
-from tests.support.system_case import SystemCase
-from tests.support.tmux import PROMPT, Tmux, Window, cross
+from tests.support.terminal_case import TerminalCase
+from tests.support.tmux import PROMPT, Window, cross
 
 SCRIPTS = {
     "Latin": "The quick brown fox jumps over it, and so on. ",
@@ -27,13 +27,7 @@ INVISIBLE = (
 LENGTH = 5000
 
 
-class EditorCase(SystemCase):
-    async def prepare(self) -> None:
-        self.tmux = Tmux(self.home)
-        self.addCleanup(self.tmux.close)
-        await super().prepare()
-        self.at = await self.server()
-
+class EditorCase(TerminalCase):
     async def sit_down(self, name: str, *options: str, columns: int = 80) -> Window:
         """Somebody starts their client in a shell."""
         self.point(name, self.at.standard)
@@ -42,34 +36,6 @@ class EditorCase(SystemCase):
         await window.run([*CLIENT, "--plain", *self.whose(name), *options])
         await window.text(f"(?s)online as {name}.*{name}>")
         return window
-
-    async def shell_state(self, window: Window, when: str) -> None:
-        await window.text(PROMPT)
-        window.enter(f"stty -a > {self.home}/{window.name}.{when}; echo [{when}]")
-        await window.text(rf"^\[{when}\]")
-
-    async def check_left(self, window: Window, code: int) -> None:
-        """The shell has its terminal back as it was, and nothing to run but what follows."""
-        await window.text(rf"^\[exit {code}\]")
-        await self.shell_state(window, "after")
-        before, after = (
-            (self.home / f"{window.name}.{when}").read_text() for when in ("before", "after")
-        )
-        self.assertEqual(before, after)
-        self.assertEqual(window.modes, "0 0 1 0")
-        window.paste("echo one\necho two")  # one would run by itself, were the paste mode left on
-        await window.text("two(one)?$")
-        self.assertNotIn("200~", window.screen)
-        window.key("C-c")
-
-    def client_of(self, window: Window) -> int:
-        """The process id of the client in a window."""
-        pid = self.tmux.do("display-message", "-p", "-t", window.name, "#{pane_pid}").strip()
-        while below := Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            (pid,) = below
-            if b"python" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                break
-        return int(pid)
 
     async def in_a_chat(self, window: Window, name: str, bob: Client) -> None:
         window.enter("/chat bob")

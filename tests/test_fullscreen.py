@@ -10,17 +10,11 @@ from twisted.internet.task import deferLater
 
 from tests.support.processes import DEADLINE, reactor
 from tests.support.programs import CLIENT
-from tests.support.system_case import SystemCase
-from tests.support.tmux import PROMPT, Tmux, Window, cross
+from tests.support.terminal_case import TerminalCase
+from tests.support.tmux import Window, cross
 
 
-class FullScreenCase(SystemCase):
-    async def prepare(self) -> None:
-        self.tmux = Tmux(self.home)
-        self.addCleanup(self.tmux.close)
-        await super().prepare()
-        self.at = await self.server()
-
+class FullScreenCase(TerminalCase):
     async def sit_down(self, name: str, *options: str) -> Window:
         """Somebody starts their client in a shell; nothing names a front-end."""
         self.point(name, self.at.standard)
@@ -30,30 +24,10 @@ class FullScreenCase(SystemCase):
         await window.text(f"{name} @ (?s:.*)online as {name}")
         return window
 
-    async def shell_state(self, window: Window, when: str) -> None:
-        await window.text(PROMPT)
-        window.enter(f"stty -a > {self.home}/{window.name}.{when}; echo [{when}]")
-        await window.text(rf"^\[{when}\]")
-
     async def check_left(self, window: Window, code: int) -> None:
-        """The shell has its terminal back as it was, and nothing to run but what follows."""
-        await window.text(rf"^\[exit {code}\]")
-        await self.shell_state(window, "after")
-        before, after = (
-            (self.home / f"{window.name}.{when}").read_text() for when in ("before", "after")
-        )
-        self.assertEqual(before, after)
-        self.assertEqual(window.modes, "0 0 1 0")
+        """Nor has the shell been given what was typed while the client ended."""
+        await super().check_left(window, code)
         self.assertNotIn("stray", window.all)
-
-    def client_of(self, window: Window) -> int:
-        """The process id of the client in a window."""
-        pid = self.tmux.do("display-message", "-p", "-t", window.name, "#{pane_pid}").strip()
-        while below := Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            (pid,) = below
-            if b"python" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                break
-        return int(pid)
 
     async def in_a_chat(self, caller: Window, callee: Window) -> None:
         caller.enter("/chat bob")
