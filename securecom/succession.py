@@ -147,7 +147,11 @@ class NewKeyOffer:
 
 def new_key_arguments(server: bytes, name: Name, old: Identity, new: Identity) -> dict[str, Any]:
     """The arguments of `NewKey`."""
-    link = Link.signed(server, name, old, new)
+    return link_arguments(server, name, Link.signed(server, name, old, new), new)
+
+
+def link_arguments(server: bytes, name: Name, link: Link, new: Identity) -> dict[str, Any]:
+    """The arguments of `NewKey` for this link, which leads to the key of `new`."""
     said = statement(server, name, link.old, link.new)
     return {
         "key": link.new,

@@ -14,10 +14,9 @@ from securecom.identity import SECOND_SIGNATURE_BYTES, Identity, Name, PublicKey
 from securecom.invitation import token_hash
 from securecom.server.database import GatheringPool
 from securecom.server.restraints import Rate
-from securecom.succession import Link, NewKeyOffer, encode
+from securecom.succession import Link, NewKeyOffer, encode, link_arguments
 from securecom.tests.support.held_thread import HeldThread
 from securecom.tests.support.memory_server import NOW, ManualClient, MemoryServer, chatting, result
-from securecom.tests.support.second_keys import new_key_of
 
 ALICE, BOB = Name("alice"), Name("bob")
 
@@ -38,7 +37,7 @@ class NewKeyCase(SynchronousTestCase):
     def ask(
         self, link: Link, client: ManualClient | None = None, new: Identity | None = None
     ) -> Deferred[Any]:
-        signed = new_key_of(link, new or self.new, self.server.pin, ALICE)
+        signed = link_arguments(self.server.pin, ALICE, link, new or self.new)
         return (client or self.alice).ask(vocabulary.NewKey, **signed)
 
     def renew(self) -> Link:
@@ -160,7 +159,7 @@ class RefusedTests(NewKeyCase):
     # Promise T128
     def test_the_new_second_key_has_to_be_proved_too(self) -> None:
         self.refused(self.ask(self.link(), new=Identity.generate()), refusals.BadProof)
-        signed = new_key_of(self.link(), self.new, self.server.pin, ALICE)
+        signed = link_arguments(self.server.pin, ALICE, self.link(), self.new)
         signed["new_second_signature"] = bytes(SECOND_SIGNATURE_BYTES)
         self.refused(self.alice.ask(vocabulary.NewKey, **signed), refusals.BadProof)
 
@@ -252,7 +251,7 @@ class RefusedTests(NewKeyCase):
         small = PublicKey.__new__(PublicKey)
         object.__setattr__(small, "raw", bytes(32))
         object.__setattr__(small, "second", bytes(32))
-        signed = {**new_key_of(self.link(), self.new, self.server.pin, ALICE), "key": small}
+        signed = {**link_arguments(self.server.pin, ALICE, self.link(), self.new), "key": small}
         lane.call(vocabulary.NewKey, **signed).addErrback(lambda _: None)
         self.network.pump()
         self.assertEqual(self.alice.said("goodbye"), ["violation"])

@@ -8,30 +8,14 @@ from securecom.identity import (
     SECOND_KEY_BYTES,
     SECOND_SIGNATURE_BYTES,
     Identity,
-    Name,
     SecondKey,
 )
-from securecom.succession import NEW_KEY, Link, statement
 
 #: A second key that has signed nothing, for commands that are refused for another reason.
 UNPROVED: dict[str, Any] = {
     "second_key": SecondKey(bytes(SECOND_KEY_BYTES)),
     "signature": bytes(SECOND_SIGNATURE_BYTES),
 }
-
-
-def new_key_of(link: Link, new: Identity, server: bytes, name: Name) -> dict[str, Any]:
-    """The arguments of `NewKey` for a link that may be a lie."""
-    said = statement(server, name, link.old, link.new)
-    return {
-        "key": link.new,
-        "old_signature": link.old_signature,
-        "new_signature": link.new_signature,
-        "old_second_key": link.old_second_key,
-        "old_second_signature": link.old_second_signature,
-        "new_second_key": new.second_key,
-        "new_second_signature": new.sign_second(said, NEW_KEY),
-    }
 
 
 class QuantumThief(Identity):

@@ -17,11 +17,11 @@ _ROOMY = 13  # rows of a screen that has room for a fingerprint
 _WIDE = 60
 
 
-class TopBar(Widget, can_focus=False):
-    """Our name, the server, and whether people can ask us."""
+class _Row(Widget, can_focus=False):
+    """One row of text, made of what is going on."""
 
-    def __init__(self, situation: Situation) -> None:
-        super().__init__(id="top")
+    def __init__(self, name: str, situation: Situation) -> None:
+        super().__init__(id=name)
         self._situation = situation
         self._shown = ""
 
@@ -37,6 +37,16 @@ class TopBar(Widget, can_focus=False):
         return Text(self._shown, no_wrap=True)
 
     def _text(self) -> str:
+        raise NotImplementedError
+
+
+class TopBar(_Row):
+    """Our name, the server, and whether people can ask us."""
+
+    def __init__(self, situation: Situation) -> None:
+        super().__init__("top", situation)
+
+    def _text(self) -> str:
         now, width = self._situation, self.size.width
         who = now.name or "securecom"
         left = f" {who} @ {now.host}" if now.host else f" {who}"
@@ -50,12 +60,11 @@ def _availability(now: Situation) -> str:
     if not now.is_online:
         wait = now.left(now.retry_at)
         return f"OFFLINE, trying in {wait} s" if wait else "OFFLINE"
-    if now.is_available:
-        to = "" if now.available_to is None else f" TO {len(now.available_to)}"
-        left = "" if now.available_until is None else f" {_clock(now.left(now.available_until))}"
-        return f"AVAILABLE{to}{left}"
     left = "" if now.available_until is None else f" {_clock(now.left(now.available_until))}"
-    return f"AWAY{left}"
+    if not now.is_available:
+        return f"AWAY{left}"
+    to = "" if now.available_to is None else f" TO {len(now.available_to)}"
+    return f"AVAILABLE{to}{left}"
 
 
 def _clock(seconds: int) -> str:
@@ -64,27 +73,14 @@ def _clock(seconds: int) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-class StatusBar(Widget, can_focus=False):
+class StatusBar(_Row):
     """What is going on, and what the conversation on the screen holds below its last row."""
 
     def __init__(self, situation: Situation) -> None:
-        super().__init__(id="status")
-        self._situation = situation
+        super().__init__("status", situation)
         self.below = 0
         self.viewed = ""
         self.note = ""
-        self._shown = ""
-
-    def update(self) -> None:
-        """Draw it again if it would look different."""
-        text = self._text()
-        if text != self._shown:
-            self._shown = text
-            self.refresh()
-
-    def render(self) -> Text:
-        self._shown = self._text()
-        return Text(self._shown, no_wrap=True)
 
     def _text(self) -> str:
         parts = [self.note] if self.note else [*self._going_on(), *self._aside()]
