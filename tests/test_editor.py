@@ -302,6 +302,8 @@ class OwnEditorTests(EditorCase):
         alice.key("C-z")
         await alice.text(r"\[exit \d+\]")
         alice.enter("fg; echo [exit $?]")
+        alice.enter("back")  # cat repeats it, once the terminal is its own again
+        await alice.text("(?s)^back$.*^back$")
         alice.key("C-c")
         await alice.text("interrupted")
         alice.key("C-d")
