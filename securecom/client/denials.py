@@ -168,7 +168,7 @@ DENIALS: dict[tuple[type[Refusal], type[amp.Command] | None], Denial] = {
     # The server's disk may have failed after the key was written.
     (ServerTrouble, vocabulary.NewKey): Denial(
         ServerInTrouble,
-        "the server could not do it, or not say so",
+        "the server could not do it, or its answer was lost",
         "Whether your key is the new one, the next log-in tells.",
     ),
     (KeyInUse, vocabulary.SetRetirement): Denial(
@@ -181,7 +181,7 @@ DENIALS: dict[tuple[type[Refusal], type[amp.Command] | None], Denial] = {
     ),
     (ServerTrouble, vocabulary.SetRetirement): Denial(
         ServerInTrouble,
-        "the server could not do it, or not say so",
+        "the server could not do it, or its answer was lost",
         "It may have these words all the same: write them down and keep them.",
     ),
     (BadProof, vocabulary.Retire): Denial(

@@ -28,9 +28,10 @@ _SERVER_HEX, _PUBLIC_HEX = 64, 128
 class Retirable:
     """Somebody's key, and what can retire it.
 
-    :param fingerprint: of the key with which they said so. It is about this key and those that it
-        signs over to.
-    :param public: the public half, in hexadecimal; the first one that they said counts.
+    :param fingerprint: of the key that announced it. What is announced holds for this key and
+        for the keys that it signs over to.
+    :param public: the public half of the key pair that can retire them, in hexadecimal; of
+        several announced, the first one counts.
     """
 
     server: str
