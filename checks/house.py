@@ -40,6 +40,9 @@ SAME_FILE: dict[str, str] = {
 #: The most modules that these ways may cross.
 REQUEST_MODULES = 30
 MESSAGE_MODULES = 22
+#: Not counted on them: it makes and compares values as `dataclasses` would, which nobody reads to
+#: find out where a call goes.
+_AS_IF_BUILT_IN = str(PACKAGE / "values.py")
 
 
 @dataclass
@@ -148,6 +151,8 @@ class Trail:
     def _called(self, frame: FrameType, event: str, _: Any) -> None:
         file = frame.f_code.co_filename
         if event != "call" or not file.startswith(str(PACKAGE)) or file.startswith(str(TESTS)):
+            return
+        if file == _AS_IF_BUILT_IN:
             return
         self.functions.add((file, frame.f_code.co_qualname))
         self.changes += file != self._last

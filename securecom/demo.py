@@ -13,7 +13,6 @@ import time
 from argparse import Namespace
 from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,6 +52,7 @@ from securecom.invitation import Host, Invitation, token_hash
 from securecom.server.service import Endpoints, Server, ServerContext, reactor_endpoint
 from securecom.server.state import open_registry, open_state
 from securecom.starting import system_errors_told
+from securecom.values import replace
 
 _LOOPBACK = Host("127.0.0.1")
 _YOU, _PARTNER = Name("you"), Name("robin")

@@ -8,17 +8,15 @@ introduced (docs/protocol.md, "Introductions").
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from securecom import statements
 from securecom.identity import Identity, Name, PublicKey, framed
+from securecom.values import Value
 
 CONSENT_LABEL = b"SecureCom/1 introduction-consent"
 VOUCHING_LABEL = b"SecureCom/1 introduction"
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(Value):
     """A name and the key that goes with it."""
 
     name: Name

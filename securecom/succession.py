@@ -11,7 +11,6 @@ stay good for those who know the old first key alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -30,6 +29,7 @@ from securecom.identity import (
     SecondKey,
     framed,
 )
+from securecom.values import Value
 
 LABEL = b"SecureCom/2 key-succession"
 #: Of a link that was made before there were second keys.
@@ -54,8 +54,7 @@ def statement(server: bytes, name: Name, old: PublicKey, new: PublicKey) -> byte
     return framed(label, server, name.encode("ascii"), old.encoded, new.encoded)
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Value):
     """The old keys' statement for the new ones, and the new first key's proof of agreement.
 
     That the person holds the new second key is proved elsewhere: to the server by `NewKeyOffer`,
@@ -112,8 +111,7 @@ class Link:
         return _BOTH_KEYS + keys + signatures + (self.old_second_signature or b"")
 
 
-@dataclass(frozen=True, slots=True)
-class NewKeyOffer:
+class NewKeyOffer(Value):
     """What `NewKey` says: a link, and the new second key's signature of the same statement."""
 
     old: PublicKey

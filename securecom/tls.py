@@ -12,7 +12,6 @@ Sessions are never resumed: on resumption OpenSSL would not run the verify callb
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol, cast
 from weakref import WeakKeyDictionary
 
@@ -30,6 +29,7 @@ from zope.interface import implementer
 from securecom.errors import SecurecomError, TLSRefused, TLSUnusable, WireError
 from securecom.identity import Identity, PublicKey
 from securecom.peers import Check, any_identity, exactly, pinned_server
+from securecom.values import Value
 
 ALPN_STANDARD = b"securecom-standard/2"
 ALPN_ENROL = b"securecom-enrol/2"
@@ -64,8 +64,7 @@ def check_handshake(tls: SSL.Connection, alpn: frozenset[bytes]) -> bytes:
 # --- contexts -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Credentials:
+class Credentials(Value):
     """A private key, its certificate, and the CA certificate to send along, if any."""
 
     key: Ed25519PrivateKey

@@ -7,7 +7,6 @@ are not of their type are a `WireError`. docs/protocol.md has the bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from twisted.protocols import amp
@@ -38,6 +37,7 @@ from securecom.refusals import (
     TooSoon,
     by_word,
 )
+from securecom.values import Value
 
 #: Tabs and line feeds separate facts, so they cannot be inside one.
 _PARTING = {ord("\t"): " ", ord("\n"): " "}
@@ -219,16 +219,14 @@ RETIREMENT_KEY = FixedBytes(64)
 # --- paces ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Value):
     """`count` commands of one kind at once, and after that as many in `seconds`, evenly spread."""
 
     count: int
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Unpaced:
+class Unpaced(Value):
     """Says why a command needs no pace at the server."""
 
     why: str

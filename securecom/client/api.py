@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -49,6 +48,7 @@ from securecom.client.key_events import (
 from securecom.client.terms import AvailabilityTerms, Choices, Pause
 from securecom.errors import NotNow, SecurecomError
 from securecom.identity import Name
+from securecom.values import Value
 
 
 class Frontend(Protocol):
@@ -67,8 +67,7 @@ class Frontend(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Launch:
+class Launch(Value):
     """What a front-end gets when it is made: `--frontend NAME` calls it with one of these.
 
     :param arguments: the command line.

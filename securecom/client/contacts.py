@@ -6,7 +6,6 @@ The pins are in the file `known_peers`, which several clients of one profile sha
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from securecom.errors import BadArgument, PeerKeyChanged
 from securecom.identity import Name, PublicKey
 from securecom.introduction import Person
 from securecom.succession import leads
+from securecom.values import replace
 
 #: Beside the pins, in the profile.
 INTRODUCTIONS_FILE = "introductions"

@@ -7,8 +7,6 @@ decisions that the program makes; they are never shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
@@ -56,10 +54,10 @@ from securecom.refusals import (
     TooManyRequests,
     TooSoon,
 )
+from securecom.values import Value
 
 
-@dataclass(frozen=True)
-class Denial:
+class Denial(Value):
     """One row.
 
     :param what: what happened; facts of the caller's are in braces.

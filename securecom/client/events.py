@@ -5,10 +5,10 @@ Events about files and about keys have modules of their own.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
 from securecom.errors import SecurecomError
+from securecom.values import Value, as_dict, field
 
 #: What we know of a peer's key: never met, met before (pinned), introduced by somebody whom we have
 #: verified, compared; not the pinned one but one that it signed over to, while it was met or
@@ -41,21 +41,19 @@ Presence = Literal["available", "busy", "silent"]
 Ending = Literal["by-me", "by-peer", "time-up", "cut-off"]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Value):
     """Something happened."""
 
     kind: ClassVar[str] = ""
 
     def fields(self) -> dict[str, Any]:
         """The event as JSON has it."""
-        return {"event": self.kind, **asdict(self)}
+        return {"event": self.kind, **as_dict(self)}
 
 
 # --- The connection to the server, and who may ask us over it ---------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class Connecting(Event):
     """A connection is being tried."""
 
@@ -64,7 +62,6 @@ class Connecting(Event):
     port: int
 
 
-@dataclass(frozen=True, slots=True)
 class Online(Event):
     """Logged in. `server`: the server's fingerprint, 16 characters in groups of four."""
 
@@ -74,7 +71,6 @@ class Online(Event):
     again: bool
 
 
-@dataclass(frozen=True, slots=True)
 class Offline(Event):
     """Not logged in (any more). `retry_in`: seconds until the next attempt, None: there is none."""
 
@@ -83,7 +79,6 @@ class Offline(Event):
     retry_in: float | None
 
 
-@dataclass(frozen=True, slots=True)
 class StateChanged(Event):
     """The client is doing something else than before; it comes after what led there.
 
@@ -96,7 +91,6 @@ class StateChanged(Event):
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class RequestChannelState(Event):
     """The request channel came or went. `how`: listen or dial; `port`: ours, in dial mode."""
 
@@ -106,7 +100,6 @@ class RequestChannelState(Event):
     port: int | None
 
 
-@dataclass(frozen=True, slots=True)
 class Availability(Event):
     """We are, or are no longer, available to be asked.
 
@@ -119,7 +112,6 @@ class Availability(Event):
     to: list[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class ListedUser(Event):
     """Somebody in a list."""
 
@@ -129,7 +121,6 @@ class ListedUser(Event):
     introduced_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Users(Event):
     """Who is available. `more`: the list was cut.
 
@@ -143,7 +134,6 @@ class Users(Event):
     busy: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
 class PersonNow(Event):
     """In a list: somebody whose key we know."""
 
@@ -153,7 +143,6 @@ class PersonNow(Event):
     presence: Presence
 
 
-@dataclass(frozen=True, slots=True)
 class PeopleNow(Event):
     """Everybody whose key we know, in order; comes whenever it is another than before."""
 
@@ -164,7 +153,6 @@ class PeopleNow(Event):
 # --- Chat requests, ours and other people's; blocks -------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class Asking(Event):
     """Our request is on its way; it stands for so many seconds at the most.
 
@@ -179,7 +167,6 @@ class Asking(Event):
     introduced_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class RequestOver(Event):
     """Our request came to nothing. Accepted ones end in `ChatStarted`.
 
@@ -192,7 +179,6 @@ class RequestOver(Event):
     wait: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Asked(Event):
     """Somebody asks us; `/accept` or `/refuse` answers. `seconds`: to answer; `chat_seconds`: how
     long the chat is to last, if it is to have an end.
@@ -207,7 +193,6 @@ class Asked(Event):
     introduced_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class AskedOver(Event):
     """Their request is over before we answered, or because we did."""
 
@@ -216,7 +201,6 @@ class AskedOver(Event):
     reason: Literal["accepted", "refused", "dismissed", "cancelled", "expired", "gone", "crossed"]
 
 
-@dataclass(frozen=True, slots=True)
 class AnsweredForYou(Event):
     """The program that answers requests did so; the person was not asked."""
 
@@ -227,7 +211,6 @@ class AnsweredForYou(Event):
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
 class RefusedForYou(Event):
     """The daemon role refused by itself."""
 
@@ -237,7 +220,6 @@ class RefusedForYou(Event):
     reason: Literal["busy", "own-key"]
 
 
-@dataclass(frozen=True, slots=True)
 class MissedCaller(Event):
     """In a list: somebody asked so many times in vain, last so many seconds ago."""
 
@@ -248,7 +230,6 @@ class MissedCaller(Event):
     ago: int
 
 
-@dataclass(frozen=True, slots=True)
 class Missed(Event):
     """Who asked in vain while we were away or busy, the latest first."""
 
@@ -256,7 +237,6 @@ class Missed(Event):
     missed: list[MissedCaller]
 
 
-@dataclass(frozen=True, slots=True)
 class Requests(Event):
     """All requests. `asking`: whom we ask; `asked_by`: who asks us."""
 
@@ -266,7 +246,6 @@ class Requests(Event):
     missed: list[MissedCaller]
 
 
-@dataclass(frozen=True, slots=True)
 class Blocked(Event):
     """A name is, or is no longer, blocked."""
 
@@ -275,7 +254,6 @@ class Blocked(Event):
     blocked: bool
 
 
-@dataclass(frozen=True, slots=True)
 class BlockList(Event):
     """All that we have blocked, in order."""
 
@@ -286,8 +264,7 @@ class BlockList(Event):
 # --- A chat, from both having agreed to its end -----------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChatEvent(Event):
+class ChatEvent(Event, kw_only=True):
     """Something that belongs to one chat, so that a scrollback can be kept for each person.
 
     `chat`: 1 for the first chat since the client was started, then 2, 3, …; the server and the
@@ -299,7 +276,6 @@ class ChatEvent(Event):
     at: int = field(default=0, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
 class ChatOpening(ChatEvent):
     """Both agreed; the end-to-end session is being set up."""
 
@@ -307,7 +283,6 @@ class ChatOpening(ChatEvent):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
 class ChatStarted(ChatEvent):
     """The end-to-end session stands. The caller is the first to speak.
 
@@ -323,7 +298,6 @@ class ChatStarted(ChatEvent):
     introduced_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class TimeLeft(ChatEvent):
     """The chat ends by itself in so many seconds."""
 
@@ -332,7 +306,6 @@ class TimeLeft(ChatEvent):
     seconds: int
 
 
-@dataclass(frozen=True, slots=True)
 class ChatLogState(Event):
     """How the log stands, and stood `before`. `by`: who changed it, or nobody: it was asked
     for, or the chat ended.
@@ -349,7 +322,6 @@ class ChatLogState(Event):
     since: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Message(ChatEvent):
     """The peer said something."""
 
@@ -358,7 +330,6 @@ class Message(ChatEvent):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
 class Said(ChatEvent):
     """A message of ours to `name`. `held`: it waits until the caller has spoken."""
 
@@ -369,7 +340,6 @@ class Said(ChatEvent):
     held: bool
 
 
-@dataclass(frozen=True, slots=True)
 class Delivered(ChatEvent):
     """The peer's client has shown the message with this number."""
 
@@ -378,7 +348,6 @@ class Delivered(ChatEvent):
     number: int
 
 
-@dataclass(frozen=True, slots=True)
 class PeerTyping(ChatEvent):
     """The peer is writing, or no longer. Comes only if both people have that switched on."""
 
@@ -387,7 +356,6 @@ class PeerTyping(ChatEvent):
     typing: bool
 
 
-@dataclass(frozen=True, slots=True)
 class ChatOver(ChatEvent):
     """The chat is over and its keys are gone. `undelivered`: numbers without a receipt; `unsent`:
     those of them that were kept back until the end.
@@ -403,7 +371,6 @@ class ChatOver(ChatEvent):
 # --- What the server holds about us, and its end ----------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class DataFact(Event):
     """One thing that the server holds: of what it is a part, what it is, its value. Its words."""
 
@@ -413,7 +380,6 @@ class DataFact(Event):
     value: str
 
 
-@dataclass(frozen=True, slots=True)
 class DataHeld(Event):
     """All that the server holds about us, by its own word."""
 
@@ -422,7 +388,6 @@ class DataHeld(Event):
     facts: list[DataFact]
 
 
-@dataclass(frozen=True, slots=True)
 class ForgetMeMeans(Event):
     """What being forgotten would be; nothing was done. `days`: nobody can have the name."""
 
@@ -431,7 +396,6 @@ class ForgetMeMeans(Event):
     days: int
 
 
-@dataclass(frozen=True, slots=True)
 class Forgotten(Event):
     """The server has erased us. `folder`: what is left on this machine, None: nothing."""
 
@@ -444,7 +408,6 @@ class Forgotten(Event):
 # --- What the person has chosen for good ------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class Setting(Event):
     """One of them. `value`: as it is typed behind its name; `about`: what it does."""
 
@@ -454,7 +417,6 @@ class Setting(Event):
     about: str
 
 
-@dataclass(frozen=True, slots=True)
 class AllSettings(Event):
     """All of them, as they are now."""
 
@@ -465,7 +427,6 @@ class AllSettings(Event):
 # --- The program itself: help, problems, its beginning and end --------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class Welcome(Event):
     """The first event. `interface`: the version of what docs/json.md describes."""
 
@@ -474,7 +435,6 @@ class Welcome(Event):
     version: str
 
 
-@dataclass(frozen=True, slots=True)
 class HelpLine(Event):
     """One command.
 
@@ -494,14 +454,12 @@ class HelpLine(Event):
     examples: list[str]
 
 
-@dataclass(frozen=True, slots=True)
 class ScreenCleared(Event):
     """The person wants an empty screen."""
 
     kind: ClassVar[str] = "screen-cleared"
 
 
-@dataclass(frozen=True, slots=True)
 class Help(Event):
     """What can be done, group by group. `topic`: what was asked for."""
 
@@ -510,7 +468,6 @@ class Help(Event):
     lines: list[HelpLine]
 
 
-@dataclass(frozen=True, slots=True)
 class Suggestion(Event):
     """In a problem: a command that helps. `argument`: its argument, or empty."""
 
@@ -519,7 +476,6 @@ class Suggestion(Event):
     argument: str
 
 
-@dataclass(frozen=True, slots=True)
 class Problem(Event):
     """Something could not be done. `what` and `hint` are whole sentences without the number.
 
@@ -530,7 +486,7 @@ class Problem(Event):
     code: int
     what: str
     hint: str
-    suggested: list[Suggestion] = field(default_factory=list, hash=False)
+    suggested: list[Suggestion] = field(default_factory=list)
 
 
 def problem(error: SecurecomError) -> Problem:
@@ -539,7 +495,6 @@ def problem(error: SecurecomError) -> Problem:
     return Problem(error.code, error.what, error.hint, suggested)
 
 
-@dataclass(frozen=True, slots=True)
 class SecretWanted(Event):
     """The next line of the input is the answer, a pass phrase, and is not shown."""
 
@@ -547,7 +502,6 @@ class SecretWanted(Event):
     question: str
 
 
-@dataclass(frozen=True, slots=True)
 class BackedUp(Event):
     """A backup is written, with our key and the keys of so many people."""
 
@@ -556,7 +510,6 @@ class BackedUp(Event):
     people: int
 
 
-@dataclass(frozen=True, slots=True)
 class Notice(Event):
     """A fact that asks for nothing."""
 
@@ -564,7 +517,6 @@ class Notice(Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
 class Left(Event):
     """The client is done. `exit_code`: see docs/json.md."""
 

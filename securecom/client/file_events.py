@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from securecom.client.events import ChatEvent, Event
@@ -27,7 +26,6 @@ TransferEnding = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
 class FileOffered(ChatEvent):
     """A file is on offer: theirs, which `/get` fetches, or ours. `number`: of the transfer, from 1
     in each chat; `name`: the peer; `size`: in bytes; `sha256`: in hexadecimal digits.
@@ -42,7 +40,6 @@ class FileOffered(ChatEvent):
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
 class FileProgress(ChatEvent):
     """A transfer goes on, twice a second at most. `done`: bytes that the receiver has on disk, of
     `size`; `rate`: bytes a second; `seconds_left`: None while that cannot be told; `seconds`: since
@@ -61,7 +58,6 @@ class FileProgress(ChatEvent):
     seconds: int
 
 
-@dataclass(frozen=True, slots=True)
 class FileOver(ChatEvent):
     """A transfer is over. `done`: bytes that the receiver has on disk; `path`: where we saved it,
     None unless it is "done" and came to us; `why`: what the disk said, or None; `resumable`: what
@@ -81,7 +77,6 @@ class FileOver(ChatEvent):
     resumable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class Transfer(Event):
     """In a list: a transfer that is not over."""
 
@@ -96,7 +91,6 @@ class Transfer(Event):
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
 class Transfers(Event):
     """All transfers of this chat that are not over, in the order of their numbers."""
 

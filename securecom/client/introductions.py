@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,12 @@ from securecom.client.profile.shared_file import SharedFile
 from securecom.errors import BadKey, BadName, NotNow, StateDamaged
 from securecom.identity import Name, PublicKey
 from securecom.introduction import Person
+from securecom.values import Value, as_dict, replace
 
 VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(Value):
     """One of the two whom we introduce to each other.
 
     :param key: as `statements.key_bytes` has it, in hexadecimal: the one that we had verified.
@@ -41,8 +41,7 @@ class Side:
         return Person(Name(self.name), statements.key_from(bytes.fromhex(self.key)))
 
 
-@dataclass(frozen=True, slots=True)
-class Making:
+class Making(Value):
     """An introduction that we make, from when (Unix seconds)."""
 
     server: str
@@ -61,8 +60,7 @@ class Making:
         return replace(self, other=side)
 
 
-@dataclass(frozen=True, slots=True)
-class Agreed:
+class Agreed(Value):
     """We agreed to be introduced to `other` by this introducer, who had this fingerprint."""
 
     server: str
@@ -72,8 +70,7 @@ class Agreed:
     since: int
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(Value):
     """An introduction of `name` that we took. `by`, `fingerprint`: the introducer and their key."""
 
     server: str
@@ -223,7 +220,12 @@ def _same_two(one: Making, other: Making) -> bool:
 
 
 def _written(book: Book) -> bytes:
-    return json.dumps({"version": VERSION, **asdict(book)}, indent=1).encode("ascii") + b"\n"
+    told = {
+        "making": [as_dict(one) for one in book.making],
+        "agreed": [as_dict(one) for one in book.agreed],
+        "received": [as_dict(one) for one in book.received],
+    }
+    return json.dumps({"version": VERSION, **told}, indent=1).encode("ascii") + b"\n"
 
 
 def _parse(data: bytes, path: Path) -> Book:

@@ -4,7 +4,6 @@ introduces whom.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from securecom.client.events import ChatEvent, Event, Trust
@@ -20,7 +19,6 @@ IntroductionStage = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
 class SafetyNumber(Event):
     """What the two of a chat compare. `number`: 12 groups of five digits, a blank between them."""
 
@@ -30,7 +28,6 @@ class SafetyNumber(Event):
     trust: Trust
 
 
-@dataclass(frozen=True, slots=True)
 class SafetyCode(Event):
     """The same, to be scanned. `digits`: what the QR code holds, 60 digits and nothing else."""
 
@@ -40,7 +37,6 @@ class SafetyCode(Event):
     trust: Trust
 
 
-@dataclass(frozen=True, slots=True)
 class WordsToCompare(Event):
     """The six words of this chat, once both people have asked for them.
 
@@ -56,7 +52,6 @@ class WordsToCompare(Event):
     trust: Trust
 
 
-@dataclass(frozen=True, slots=True)
 class ComparisonResult(ChatEvent):
     """One of the two said what the comparison came to. A peer's word changes no trust of ours."""
 
@@ -66,7 +61,6 @@ class ComparisonResult(ChatEvent):
     word: Word
 
 
-@dataclass(frozen=True, slots=True)
 class KeyAccepted(Event):
     """The person takes this key in place of the pinned one, once the peer has proved it."""
 
@@ -75,7 +69,6 @@ class KeyAccepted(Event):
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
 class KeyFollowed(Event):
     """The pinned key signed over to a new one, which the peer has proved: that is the pin now.
 
@@ -90,7 +83,6 @@ class KeyFollowed(Event):
     trust: Trust
 
 
-@dataclass(frozen=True, slots=True)
 class KeyCompleted(Event):
     """The peer has proved a second key beside the pinned first one: both are the pin now.
 
@@ -106,7 +98,6 @@ class KeyCompleted(Event):
     compared: bool
 
 
-@dataclass(frozen=True, slots=True)
 class KeyRenewed(Event):
     """Our own key is a new one, which the old one signed over to, and the server has it.
 
@@ -120,7 +111,6 @@ class KeyRenewed(Event):
     kept: str | None
 
 
-@dataclass(frozen=True, slots=True)
 class RetirementMade(Event):
     """Twelve words that can retire our key, shown this once."""
 
@@ -129,7 +119,6 @@ class RetirementMade(Event):
     words: list[str]
 
 
-@dataclass(frozen=True, slots=True)
 class KeyRetired(Event):
     """What became of somebody's twelve words.
 
@@ -143,7 +132,6 @@ class KeyRetired(Event):
     trust: Trust
 
 
-@dataclass(frozen=True, slots=True)
 class RetirementDiffers(Event):
     """A peer names other words than before as what can retire their key; the first ones count."""
 
@@ -152,7 +140,6 @@ class RetirementDiffers(Event):
     trust: Trust
 
 
-@dataclass(frozen=True, slots=True)
 class KeyNotRenewed(Event):
     """A new key of which the server never heard is erased. `fingerprint`: our present key's."""
 
@@ -160,7 +147,6 @@ class KeyNotRenewed(Event):
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
 class Fingerprints(Event):
     """Our own key's and the server's. `name`: None before the first log-in."""
 
@@ -170,7 +156,6 @@ class Fingerprints(Event):
     server: str
 
 
-@dataclass(frozen=True, slots=True)
 class FormerKey(Event):
     """A key that was somebody's pin. `first_seen`, `until`: Unix seconds; `signed_over`: to the
     next one, which was followed; if not, that one was taken.
@@ -184,7 +169,6 @@ class FormerKey(Event):
     signed_over: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class Whois(Event):
     """What is pinned for a name; nothing if we never met. `first_seen`: Unix seconds."""
 
@@ -197,7 +181,6 @@ class Whois(Event):
     introduced_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class IntroductionOffered(Event):
     """Somebody offers to introduce us to `other`; our answer decides. `trust`: in who offers."""
 
@@ -207,7 +190,6 @@ class IntroductionOffered(Event):
     trust: Trust
 
 
-@dataclass(frozen=True, slots=True)
 class IntroductionStep(Event):
     """How far an introduction of `name` to `other` is, or what we answered to `name`'s offer."""
 
@@ -217,7 +199,6 @@ class IntroductionStep(Event):
     stage: IntroductionStage
 
 
-@dataclass(frozen=True, slots=True)
 class Introduced(Event):
     """`by`, whom we have verified, has given us `name`'s key, to which `name` agreed.
 
@@ -231,7 +212,6 @@ class Introduced(Event):
     trust: Trust
 
 
-@dataclass(frozen=True, slots=True)
 class PendingIntroduction(Event):
     """In a list: an introduction that we make. `agreed`: who said yes; `done`: who has the key."""
 
@@ -242,7 +222,6 @@ class PendingIntroduction(Event):
     done: list[str]
 
 
-@dataclass(frozen=True, slots=True)
 class IntroductionList(Event):
     """The introductions that we make and that are not done, the oldest first."""
 

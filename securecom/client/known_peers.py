@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
 
 from securecom import limits
 from securecom.errors import BadKey, BadName, StateDamaged
 from securecom.identity import Name, PublicKey
+from securecom.values import Value, replace
 
 FIRST_LINE = "securecom known_peers 2"
 #: Of a file from before there were second keys. It is read, and written anew at the next change.
@@ -26,8 +26,7 @@ _END_OF_TIME = 253402300800
 PinTrust = Literal["tofu", "verified"]
 
 
-@dataclass(frozen=True, slots=True)
-class OldKey:
+class OldKey(Value):
     """A key that a pin has replaced, from when until when it was the pin.
 
     :param signed_over: it signed over to the one that replaced it.
@@ -40,8 +39,7 @@ class OldKey:
     signed_over: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(Value):
     """A key we have met, since when (Unix seconds), how far it is trusted, and those before it."""
 
     key: PublicKey

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,14 @@ from securecom.client.profile.profile import RETIREMENTS_FILE
 from securecom.client.profile.shared_file import SharedFile
 from securecom.errors import BadKey, BadName, StateDamaged
 from securecom.identity import BOTH_BYTES, Name, PublicKey
+from securecom.values import Value, as_dict
 
 VERSION = 1
 
 _SERVER_HEX, _PUBLIC_HEX = 64, 128
 
 
-@dataclass(frozen=True, slots=True)
-class Retirable:
+class Retirable(Value):
     """Somebody's key, and what can retire it.
 
     :param fingerprint: of the key that announced it. What is announced holds for this key and
@@ -40,8 +40,7 @@ class Retirable:
     public: str
 
 
-@dataclass(frozen=True, slots=True)
-class Retired:
+class Retired(Value):
     """A key that its owner retired. It stays so, whatever key its owner has since.
 
     :param key: all that is known of it, in hexadecimal.
@@ -148,7 +147,12 @@ def carry_over(former: Path, folder: Path) -> None:
 
 
 def _written(book: _Book) -> bytes:
-    return json.dumps({"version": VERSION, **asdict(book)}, indent=1).encode("ascii") + b"\n"
+    told = {
+        "own": book.own,
+        "people": [as_dict(one) for one in book.people],
+        "retired": [as_dict(one) for one in book.retired],
+    }
+    return json.dumps({"version": VERSION, **told}, indent=1).encode("ascii") + b"\n"
 
 
 def _book(told: Any) -> _Book:

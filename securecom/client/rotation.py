@@ -10,7 +10,6 @@ new one if the server does not know the old one any more, and what it takes is o
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks
@@ -32,13 +31,13 @@ from securecom.errors import (
 )
 from securecom.identity import Identity
 from securecom.succession import new_key_arguments
+from securecom.values import Value
 
 _NOTHING = "Nothing was changed."
 _OPEN = "Whether your key is the new one, the next log-in tells."
 
 
-@dataclass(frozen=True)
-class Keeping:
+class Keeping(Value):
     """Where our key is kept.
 
     :param elsewhere: makes a call that takes its time where nobody waits for it.

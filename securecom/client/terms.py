@@ -6,12 +6,12 @@ import os
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from securecom import limits
 from securecom.errors import BadArgument
 from securecom.identity import Name
+from securecom.values import Value, replace
 
 _MINUTE = 60
 
@@ -45,8 +45,7 @@ _NOTIFY = ("off", "bell", "terminal", "desktop")
 _HINT = "Nothing was changed."
 
 
-@dataclass(frozen=True)
-class BusyAudience:
+class BusyAudience(Value):
     """To one's people, or to those in `names`; to nobody if there are none."""
 
     people: bool = False
@@ -61,8 +60,7 @@ class BusyAudience:
 NOBODY = BusyAudience()
 
 
-@dataclass(frozen=True)
-class Choices:
+class Choices(Value):
     """`ask`: who may ask, however available one is. `busy`: who is told that one is busy.
 
     `notify`: what calls a person who is not looking; `notify_names`: it says who it is about.
@@ -158,8 +156,7 @@ def read_downloads(text: str) -> str:
     return path
 
 
-@dataclass(frozen=True)
-class KeptChoices:
+class KeptChoices(Value):
     """The choices at the start, and what keeps others; that may raise `ProfileProblem`."""
 
     choices: Choices = Choices()
@@ -179,8 +176,7 @@ DAY = 86_400
 unix_time: Callable[[], float] = time.time
 
 
-@dataclass(frozen=True)
-class AvailabilityTerms:
+class AvailabilityTerms(Value):
     """Available to everybody, to one's people, or to those in `names`; for so many seconds."""
 
     seconds: int | None = None
@@ -188,8 +184,7 @@ class AvailabilityTerms:
     names: tuple[Name, ...] = ()
 
 
-@dataclass(frozen=True)
-class Pause:
+class Pause(Value):
     """Away for so many seconds, or until a time of day (seconds since midnight), or for good."""
 
     seconds: int | None = None
@@ -266,8 +261,7 @@ def read_wish(text: str) -> tuple[Name, int | None]:
     return Name(name.lower()), seconds
 
 
-@dataclass(frozen=True)
-class IntroductionWish:
+class IntroductionWish(Value):
     """What is wanted of introductions: make one, take one back, or answer an offer.
 
     :param other: in an answer, the person one would be introduced to; `one` is empty then.

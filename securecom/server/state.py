@@ -35,6 +35,7 @@ from securecom.server import certificates, database, files
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.starting import path_named, usual_path
 from securecom.tls import Credentials
+from securecom.values import replace
 
 _WHOLE = "server"
 _UNFINISHED = ".new-"
@@ -165,7 +166,7 @@ def read_state(path: Path, now: float) -> StoredState:
     certificates.check_leaf(leaf.certificate, authority.certificate, str(leaf_file))
     settings = StoredSettings.from_json(files.read(settings_file), str(settings_file))
     database.verify(whole / _REGISTRY)
-    credentials = dataclasses.replace(leaf, ca=authority.certificate)
+    credentials = replace(leaf, ca=authority.certificate)
     return StoredState(root, authority, credentials, settings)
 
 

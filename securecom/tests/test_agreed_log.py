@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import Any
@@ -22,6 +21,7 @@ from securecom.tests.support.memory_logs import MemoryLogs
 from securecom.tests.support.rekeying_pair import Relay
 from securecom.tests.support.scripted_server import outcome
 from securecom.tests.support.scripted_server_case import ALICE, BOB, AliceTestCase
+from securecom.values import replace
 
 DAY = time.strftime("%Y-%m-%d", time.localtime(MemoryLogs().now()))
 FAILED = LogFailed.code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import json
 import os
@@ -41,6 +40,7 @@ from securecom.tests.support.backups import PEER, PINS, SERVER, backup_of
 from securecom.tests.support.memory_client import MemoryClient
 from securecom.tests.support.network import Network
 from securecom.tests.support.scripted_core import ScriptedCore
+from securecom.values import field_names
 
 
 class MakingTests(BackingUpCase):
@@ -114,7 +114,7 @@ class MakingTests(BackingUpCase):
         here = {"folder", "identity", "on_request", "downloads"}
         along = {"name", "host", "port", "server", "request", "available", "ask", "busy"}
         along |= {"notify", "notify_names", "typing"}
-        self.assertEqual({field.name for field in dataclasses.fields(Profile)}, here | along)
+        self.assertEqual(set(field_names(Profile)), here | along)
 
     def test_who_has_met_nobody_has_a_backup_too(self) -> None:
         self.profile.known_peers.unlink()

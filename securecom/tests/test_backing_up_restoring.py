@@ -7,7 +7,6 @@ import io
 import os
 from argparse import Namespace
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -42,6 +41,7 @@ from securecom.errors import (
 from securecom.identity import Identity, Name
 from securecom.tests.support.age_files import age_file, asking_for_work
 from securecom.tests.support.backups import PEER, PINS, SERVER, backup_of, profile_of
+from securecom.values import replace
 
 RIGHT = Given(lambda: b"right")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -16,6 +15,7 @@ from securecom import limits
 from securecom.client.profile.backup import Backup, SealedFile, read_sealed_file, seal, unpacked
 from securecom.errors import BackupProblem, PassPhraseProblem
 from securecom.tests.support.age_files import age_file, asking_for_work
+from securecom.values import replace
 
 PATH = Path("kept.age")
 BACKUP = Backup(b"a profile", b"an identity", b"pins", b"retired")

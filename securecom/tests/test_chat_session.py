@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gc
 import weakref
-from dataclasses import replace
 from typing import Any
 
 from twisted.protocols.amp import AmpBox
@@ -23,6 +22,7 @@ from securecom.identity import Identity, Name
 from securecom.tests.support.chat_pair import End, Pair
 from securecom.tests.support.scripted_server import outcome
 from securecom.tests.support.second_keys import UNPROVED
+from securecom.values import replace
 
 
 class StandingTests(SynchronousTestCase):

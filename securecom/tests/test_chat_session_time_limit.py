@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -19,6 +18,7 @@ from securecom.tests.support.request_case import RequestCase
 from securecom.tests.support.scripted_server import outcome
 from securecom.tests.support.scripted_server_case import ALICE, BOB, AliceTestCase
 from securecom.tests.support.two_clients_case import TwoClientsCase
+from securecom.values import replace
 
 MINUTES = 20 * 60
 

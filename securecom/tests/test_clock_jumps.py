@@ -6,7 +6,6 @@ when these are set has to be what happens when nobody touches them.
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,6 +40,7 @@ from securecom.server.state import ServerState, open_state
 from securecom.tests.support.memory_client import MemoryClient
 from securecom.tests.support.memory_server import numbered, result
 from securecom.tests.support.network import MemoryServerEndpoint, MemoryTransport, Network, Wire
+from securecom.values import as_dict
 
 NOW = time.time()
 ALICE, BOB = Name("alice"), Name("bob")
@@ -516,6 +516,6 @@ class _Mute(Factory):
 
 def _plain(event: Event) -> tuple[str, str]:
     """What a front-end shows of it, but for what is another thing in every run."""
-    fields: dict[str, Any] = dataclasses.asdict(event)
+    fields: dict[str, Any] = as_dict(event)
     told = {k: v for k, v in fields.items() if k not in ("server", "fingerprint", "safety_number")}
     return type(event).__name__, repr(told)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from securecom import framing
@@ -14,6 +13,7 @@ from securecom.identity import Identity
 from securecom.succession import LINK_BYTES, OLD_KEY, Link, encode, statement
 from securecom.tests.support.following_case import FollowCase
 from securecom.tests.support.scripted_server_case import ALICE, BOB, CAROL
+from securecom.values import replace
 
 
 class ForgedTests(FollowCase):

@@ -24,6 +24,7 @@ from securecom.client.events import (
     AskedOver,
     ChatOver,
     ChatStarted,
+    Event,
     Online,
     Problem,
     RefusedForYou,
@@ -347,7 +348,8 @@ class FaultTests(AliceTestCase):
     def break_output(self, case: OutputCase) -> None:
         self.setUp()
         waits = self.reach(case.state)
-        kept = {"chatting": ChatStarted, "considering": Asked}.get(case.state, Online)
+        kinds: dict[str, type[Event]] = {"chatting": ChatStarted, "considering": Asked}
+        kept = kinds.get(case.state, Online)
         self.notes.events[:] = self.notes.of(kept)
         with case.broken():
             came = self.put(case.word)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from twisted.protocols import amp
@@ -21,6 +20,7 @@ from securecom.tests.support.memory_client import MemoryClient
 from securecom.tests.support.memory_server import MemoryServer
 from securecom.tests.support.scripted_server import outcome
 from securecom.tests.support.scripted_server_case import ALICE, BOB, CAROL
+from securecom.values import replace
 
 
 class ThreePeopleCase(SynchronousTestCase):

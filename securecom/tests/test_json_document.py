@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import types
@@ -20,6 +19,7 @@ from securecom.client.frontends.jsonl import INTERFACE, Json, Result
 from securecom.client.program import deciding, exits
 from securecom.errors import ProgramFailed
 from securecom.tests.support.event_kinds import KINDS
+from securecom.values import Value, field_names
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 _DOCUMENT = Path(securecom.__file__).parent.parent / "docs" / "json.md"
@@ -39,7 +39,7 @@ def written(kind: Any) -> str:
         return ", ".join(f'`"{word}"`' for word in typing.get_args(kind))
     if typing.get_origin(kind) is list:
         return f"list of {written(*typing.get_args(kind))}"
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and issubclass(kind, Value):
         return f"`{getattr(kind, 'kind', '')}`"
     return _TYPES[kind]
 
@@ -70,8 +70,7 @@ class DocumentTests(SynchronousTestCase):
         real = {}
         for kind in (*KINDS, Result):
             hints = typing.get_type_hints(kind)
-            fields = dataclasses.fields(kind)
-            real[kind.kind] = [[f"`{f.name}`", written(hints[f.name])] for f in fields]
+            real[kind.kind] = [[f"`{name}`", written(hints[name])] for name in field_names(kind)]
         self.assertEqual(told, real)
 
     def test_every_field_says_what_it_means(self) -> None:
@@ -83,7 +82,7 @@ class DocumentTests(SynchronousTestCase):
         section = self.sections["A program that answers requests"]
         hints = typing.get_type_hints(Facts)
         real = [["`event`", "string"], ["`interface`", "integer"]]
-        real += [[f"`{f.name}`", written(hints[f.name])] for f in dataclasses.fields(Facts)]
+        real += [[f"`{name}`", written(hints[name])] for name in field_names(Facts)]
         self.assertEqual([row[:2] for row in rows(section)], real)
         facts = Facts("bob", "new", "SHA256:f", 45, 0, None)
         told = json.loads(deciding.question(facts))
@@ -116,10 +115,7 @@ class DocumentTests(SynchronousTestCase):
     def test_the_worked_example_is_made_of_real_commands_and_events(self) -> None:
         example = re.findall(r"^([<>]) (\{.*\})$", self.text, re.M)
         self.assertGreater(len(example), 15)
-        fields = {
-            kind.kind: {"event", *(field.name for field in dataclasses.fields(kind))}
-            for kind in KINDS
-        }
+        fields = {kind.kind: {"event", *field_names(kind)} for kind in KINDS}
         for direction, line in example:
             told = json.loads(line)
             if direction == ">":

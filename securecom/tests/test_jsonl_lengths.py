@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import types
 import typing
@@ -20,6 +19,7 @@ from securecom.client.frontends.jsonl import CONTINUES, Json, Result
 from securecom.client.frontends.orders import Order
 from securecom.errors import BadArgument, TooLong
 from securecom.tests.support.event_kinds import KINDS
+from securecom.values import Value, field_names
 
 #: Characters that take the most bytes, for their own bytes, when they are escaped; and others.
 CHARACTERS = '\x7f\x00\n"\\a\u00e9\u4e00\U0001f600'
@@ -35,7 +35,7 @@ def filled(kind: Any, text: str) -> Any:
         return max(typing.get_args(kind), key=len)
     if typing.get_origin(kind) is list:
         return [filled(typing.get_args(kind)[0], "m" * limits.MAX_NAME)] * MANY
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and issubclass(kind, Value):
         return example(kind, {}, text)
     return {str: text, int: 2**63, float: 1e300, bool: False, type(None): None}[kind]
 
@@ -44,22 +44,22 @@ def example(kind: Any, long: dict[str, Any], text: str = "short") -> Any:
     """An event with these fields; texts are short otherwise, lists empty."""
     hints = typing.get_type_hints(kind)
     values = {}
-    for field in dataclasses.fields(kind):
-        value = filled(hints[field.name], text)
-        values[field.name] = [] if isinstance(value, list) else value
+    for name in field_names(kind):
+        value = filled(hints[name], text)
+        values[name] = [] if isinstance(value, list) else value
     return kind(**{**values, **long})
 
 
 def worst(kind: type[Event]) -> Iterator[Event]:
     """An event with each of its texts and lists as long as anything can be, one at a time."""
     hints = typing.get_type_hints(kind)
-    for field in dataclasses.fields(kind):
-        value = filled(hints[field.name], "")
+    for name in field_names(kind):
+        value = filled(hints[name], "")
         if isinstance(value, list):
-            yield example(kind, {field.name: value})
+            yield example(kind, {name: value})
         for c in CHARACTERS if isinstance(value, str) else "":
             text = c * (limits.MAX_TEXT // len(c.encode()))
-            yield example(kind, {field.name: filled(hints[field.name], text)})
+            yield example(kind, {name: filled(hints[name], text)})
 
 
 def joined(lines: list[str]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
@@ -17,6 +16,7 @@ from securecom.server.restraints import Rate
 from securecom.succession import Link, NewKeyOffer, encode, link_arguments
 from securecom.tests.support.held_thread import HeldThread
 from securecom.tests.support.memory_server import NOW, ManualClient, MemoryServer, chatting, result
+from securecom.values import replace
 
 ALICE, BOB = Name("alice"), Name("bob")
 

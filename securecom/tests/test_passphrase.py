@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -25,6 +24,7 @@ from securecom.client.profile.passphrase import (
 from securecom.client.profile.spelling import spelt
 from securecom.errors import PassPhraseProblem
 from securecom.tests.support.identity_file_case import IdentityFileCase
+from securecom.values import replace
 
 
 class Person:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import get_args
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -25,6 +24,7 @@ from securecom.errors import StateDamaged
 from securecom.identity import Name
 from securecom.tests.support.event_kinds import KINDS
 from securecom.tests.support.scripted_server_case import BOB, CAROL, OTHER_CHAT, AliceTestCase
+from securecom.values import field_names
 
 TRUSTS: tuple[Trust, ...] = get_args(Trust)
 #: Their line stands behind one of the same person that says it.
@@ -65,7 +65,7 @@ NOT_OTHERS = {
 class EventTests(SynchronousTestCase):
     # Promise C6
     def test_every_event_with_a_name_says_it_or_stands_behind_one_that_does(self) -> None:
-        names = {kind.kind: {field.name for field in dataclasses.fields(kind)} for kind in KINDS}
+        names = {kind.kind: set(field_names(kind)) for kind in KINDS}
         named = {kind for kind, fields in names.items() if "name" in fields}
         silent = {kind for kind in named if "trust" not in names[kind]}
         self.assertEqual(silent, BEHIND.keys() | NOT_OTHERS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from pathlib import Path
 
 from hypothesis import given
@@ -20,6 +20,7 @@ from securecom.errors import ProfileProblem, WhichProfile
 from securecom.identity import Name
 from securecom.invitation import Host, Invitation
 from securecom.tests.support.contact_keys import KEY
+from securecom.values import replace
 
 SERVER = bytes(range(32))
 INVITATION = Invitation(Host("chat.example.org"), 4241, SERVER, bytes(limits.TOKEN_BYTES))
@@ -288,8 +289,8 @@ class ProfilesTests(ProfileCase):
 
     def test_two_enrolments_do_not_share_a_key(self) -> None:
         """Neither at two servers nor with two invitations."""
-        there = replace(INVITATION, server=bytes(32))
-        other = replace(INVITATION, token=b"y" * limits.TOKEN_BYTES)
+        there = dataclasses.replace(INVITATION, server=bytes(32))
+        other = dataclasses.replace(INVITATION, token=b"y" * limits.TOKEN_BYTES)
         ways = (INVITATION, there, other)
         self.assertEqual(len({self.profiles.pending(one) for one in ways}), 3)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -28,6 +27,7 @@ from securecom.tests.support.rekeying_pair import (
 )
 from securecom.tests.support.scripted_server import outcome
 from securecom.tests.support.second_keys import UNPROVED
+from securecom.values import replace
 
 APPLICATION_DATA = 23
 

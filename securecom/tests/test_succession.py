@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -12,6 +11,7 @@ from securecom import limits
 from securecom.errors import WireError
 from securecom.identity import SECOND_KEY_BYTES, Identity, Name
 from securecom.succession import LABEL, LINK_BYTES, OLD_KEY, Link, decode, encode, leads, statement
+from securecom.values import replace
 
 SERVER, OTHER_SERVER = b"\x01" * 32, b"\x02" * 32
 BOB, CAROL = Name("bob"), Name("carol")

@@ -14,6 +14,7 @@ from securecom.client.frontends.tab_completion import complete, listed
 from securecom.client.terms import Choices
 from securecom.identity import Name
 from securecom.tests.support.scripted_core import ScriptedCore
+from securecom.values import field_names
 
 
 class Core(ScriptedCore):
@@ -71,7 +72,7 @@ class CompletionTests(SynchronousTestCase):
         self.assertEqual(self.after("/set nothing x"), "/set nothing x")
 
     def test_every_setting_and_every_word_of_one(self) -> None:
-        kept = vars(Choices())
+        kept = field_names(Choices)
         self.assertEqual({one.replace("-", "_") for one in self.ways("/set ")}, set(kept))
         for name in self.ways("/set "):
             for word in self.ways(f"/set {name} "):

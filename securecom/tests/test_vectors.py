@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 from cryptography import x509
@@ -52,6 +51,7 @@ from securecom.succession import (
 )
 from securecom.tests.support.control_pair import Side
 from securecom.tests.support.document_case import DOCS
+from securecom.values import replace
 from securecom.vocabulary import Fact, FactsArgument
 
 _hex = bytes.fromhex

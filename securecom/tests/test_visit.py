@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 from securecom import limits
@@ -18,6 +17,7 @@ from securecom.identity import Identity, Name, server_fingerprint
 from securecom.invitation import Host, Invitation, token_hash
 from securecom.tests.support.memory_server import STANDARD, MemoryServer
 from securecom.tests.support.visitor import VisitCase, Visitor
+from securecom.values import replace
 
 TOKEN = bytes(limits.TOKEN_BYTES)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -18,10 +17,10 @@ from securecom.client.coordination.coordinator import Coordinator
 from securecom.connection import Connection, Liveness
 from securecom.errors import ConnectionWasLost, PeerSilent
 from securecom.identity import Identity, Name
+from securecom.values import Value
 
 
-@dataclass(frozen=True)
-class Login:
+class Login(Value):
     """A log-in: our name, and what the request channel needs to join it.
 
     :param ident: the session's public handle (16 bytes).

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from securecom import peers
 from securecom.identity import Name, PublicKey, framed
 from securecom.safety_number import safety_number
+from securecom.values import Value
 
 Role = Literal["caller", "callee"]
 
 
-@dataclass(frozen=True)
-class ChatTerms:
+class ChatTerms(Value):
     """How long a chat may last, as the two people asked.
 
     :param asked: in seconds. Empty if nobody asked for an end; one number if the caller asked for
@@ -51,8 +50,7 @@ class ChatTerms:
 NO_END = ChatTerms()
 
 
-@dataclass(frozen=True)
-class Agreement:
+class Agreement(Value):
     """Server (its id, 32 bytes), chat id (16 bytes), our role, and who the two are.
 
     The peer's name is from our own request or the offer we accepted; the peer's key from our pin,

@@ -11,7 +11,6 @@ input: what is late changes nothing, what is out of turn ends the chat.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from automat import TypeMachineBuilder
@@ -21,10 +20,10 @@ from securecom.client.events import Ending
 from securecom.client.key_events import Word
 from securecom.errors import SecurecomError, WireError
 from securecom.machines import lasting
+from securecom.values import Value, field
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Value):
     """The peer said something; `receipt` is its answer, still to be given."""
 
     text: str

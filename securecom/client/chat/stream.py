@@ -8,7 +8,6 @@ stops reading. So both directions are bounded by what the two TLS layers hold.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Protocol, cast
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
@@ -25,6 +24,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from securecom import framing
+from securecom.values import Value
 
 
 class Carrier(Protocol):
@@ -43,8 +43,7 @@ class Carrier(Protocol):
 
 
 @implementer(IAddress)
-@dataclass(frozen=True)
-class StreamAddress:
+class StreamAddress(Value):
     """A stream has a number and no other address."""
 
     number: int

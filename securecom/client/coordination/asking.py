@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -53,6 +52,7 @@ from securecom.errors import (
     WasCancelled,
 )
 from securecom.identity import Name
+from securecom.values import replace
 
 _log = Logger()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -36,6 +34,7 @@ from securecom.client.key_events import (
 from securecom.errors import NotNow, SecurecomError, WasCancelled
 from securecom.identity import Name
 from securecom.introduction import Person
+from securecom.values import replace
 
 
 class OpenChat:

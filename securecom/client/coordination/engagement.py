@@ -12,6 +12,7 @@ from securecom.client.chat.agreement import NO_END, ChatTerms, Role
 from securecom.client.events import KNOWN, Ending, Trust
 from securecom.errors import SecurecomError
 from securecom.identity import Name, PublicKey
+from securecom.values import Value
 
 _T = TypeVar("_T")
 
@@ -32,8 +33,7 @@ class OwnRequest:
     terms: ChatTerms = NO_END
 
 
-@dataclass(frozen=True)
-class Grant:
+class Grant(Value):
     """A chat is ours to open: id, stream, the peer's key, our role, how the key is trusted.
 
     :param succession: the chain that is said to lead to the key, if the server gave one.
@@ -125,8 +125,7 @@ Verdict = Literal["accept", "refuse", "dismiss"]
 Decision = Verdict | Literal["ask"]
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(Value):
     """What is known of a request. The names are those of docs/json.md.
 
     :param seconds: how long it stands.

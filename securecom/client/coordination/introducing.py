@@ -7,7 +7,6 @@ have verified them.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -27,6 +26,7 @@ from securecom.client.key_events import (
 from securecom.errors import NotNow, PeerKeyChanged, SecurecomError, WireError
 from securecom.identity import Name, PublicKey
 from securecom.introduction import Person
+from securecom.values import replace
 
 #: What a client says in HELLO if it can do this.
 FEATURE = "introductions"

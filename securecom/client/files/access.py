@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from securecom.values import Value
 
-@dataclass(frozen=True)
-class FileAccess:
+
+class FileAccess(Value):
     """Disks.
 
     :param elsewhere: calls something outside the reactor's thread, where it may wait for a disk.

@@ -17,7 +17,6 @@ import stat
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from securecom import limits
@@ -25,6 +24,7 @@ from securecom.client.files.names import numbered
 from securecom.client.files.sources import reason
 from securecom.errors import FileFailed, FileProblem
 from securecom.text import shown
+from securecom.values import Value
 from securecom.whole_files import FILE_MODE, FOLDER_MODE
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -36,8 +36,7 @@ _DAY = 86_400
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Value):
     """Where a file is to be saved.
 
     :param folder: made if `is_default` and it is not there.

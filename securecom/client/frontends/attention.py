@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from securecom import limits
 from securecom.client.events import Asked, Event, Message
 from securecom.client.terms import Choices
 from securecom.text import shown
+from securecom.values import Value
 
 _BELL = "\a"
 _PUSH_TITLE, _POP_TITLE = "\033[22;2t", "\033[23;2t"
@@ -32,8 +32,7 @@ _ONLY_BELL = ("linux", "vt", "cons", "ansi", "sun", "hurd")
 _OSC_777_TERMS, _OSC_777_VARIABLES = ("rxvt", "foot"), ("VTE_VERSION",)
 
 
-@dataclass(frozen=True)
-class Means:
+class Means(Value):
     """What a terminal can do for us beyond the bell.
 
     :param titles: it has a title that we may change and put back.

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from securecom import limits
@@ -28,6 +27,7 @@ from securecom.client.terms import (
 from securecom.errors import BadArgument, BadName, NotNow, TooLong, UnknownCommand
 from securecom.identity import Name
 from securecom.text import shown
+from securecom.values import Value
 
 #: States that end by themselves: a script's next line may wait for that.
 PASSING = frozenset({ClientState.OFFLINE, ClientState.ASKING, ClientState.OPENING})
@@ -38,8 +38,7 @@ _CHAT = frozenset({ClientState.CHAT})
 _ASKED = frozenset({ClientState.ASKED})
 
 
-@dataclass(frozen=True)
-class Argument:
+class Argument(Value):
     """A command's one argument.
 
     :param field: its key in JSON.
@@ -60,8 +59,7 @@ class Argument:
         return self.shape if self.required else f"[{self.shape}]"
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(Value):
     """One row.
 
     :param word: what is typed behind the slash, and the JSON command.

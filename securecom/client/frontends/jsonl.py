@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from securecom import limits
@@ -19,6 +18,7 @@ from securecom.client.frontends.commands import Command, encoded
 from securecom.client.frontends.orders import Order
 from securecom.errors import BadArgument, SecurecomError, TooLong
 from securecom.text import shown
+from securecom.values import as_dict
 
 #: The field of a part that is not the last: the name of the field that goes on.
 CONTINUES = "continues"
@@ -29,7 +29,6 @@ _SHORT_ESCAPES = frozenset('"\\\b\f\n\r\t')
 INTERFACE = 2
 
 
-@dataclass(frozen=True, slots=True)
 class Result(Event):
     """What became of a command; `id` is the command's own."""
 
@@ -47,7 +46,7 @@ class Result(Event):
         """`number` only for a message that was taken; the fields after it only for failures."""
         always = ("id", "command", "ok")
         others = ("number", "code", "what", "hint", "suggested")
-        told = asdict(self)
+        told = as_dict(self)
         facts = {name: told[name] for name in others if told[name] is not None}
         return {"event": self.kind, **{name: told[name] for name in always}, **facts}
 

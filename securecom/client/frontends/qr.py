@@ -8,8 +8,9 @@ which are for terminals without so much room; without colours they are light on 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from securecom.values import Value
 
 if TYPE_CHECKING:
     import segno
@@ -24,8 +25,7 @@ _UPPER_HALF = "\u2580"
 _AROUND = 3
 
 
-@dataclass(frozen=True)
-class Screen:
+class Screen(Value):
     """What a code is drawn on. Sizes are in cells; None: nothing breaks lines, or no end.
 
     :param has_colours: it obeys the sequences for colours; else nothing but text is written.

@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from securecom import limits
 from securecom.client.api import ClientApi, ClientState
 from securecom.client.frontends import commands
 from securecom.client.frontends.commands import Command
 from securecom.errors import UnknownCommand
+from securecom.values import Value
 
 #: What the fields of arguments stand for.
 _NAMES = ("name", "pin")
@@ -42,16 +42,14 @@ _SEVERAL = (commands.SET, commands.AVAILABLE, commands.AWAY, commands.INTRODUCE)
 _PATH_BEHIND = {commands.GET: re.compile(r" *[0-9]+ +"), commands.SET: re.compile(r" *downloads +")}
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(Value):
     """One way to go on: the whole last word, and what a front-end may show beside it."""
 
     text: str
     about: str = ""
 
 
-@dataclass(frozen=True)
-class Completion:
+class Completion(Value):
     """What a text becomes, as far as there is no choice, and the choices.
 
     :param text: the text, with as much more as all candidates have in common.

@@ -13,7 +13,6 @@ import mmap
 import re
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyrage
@@ -29,6 +28,7 @@ from securecom.client.profile.profile import (
 from securecom.client.profile.spelling import composed, spelt
 from securecom.errors import BackupProblem, PassPhraseProblem
 from securecom.text import shown
+from securecom.values import Value
 from securecom.whole_files import FILE_MODE
 
 _HEAD = re.compile(
@@ -52,8 +52,7 @@ _SCRYPT_BYTES = 1024
 _MEBIBYTE = 2**20
 
 
-@dataclass(frozen=True)
-class SealedFile:
+class SealedFile(Value):
     """A file's bytes, known to begin as ours do and to cost a bounded amount of work.
 
     :param work: what a try of a pass phrase costs, as the exponent of scrypt's N.
@@ -220,8 +219,7 @@ _PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE)
 _SHOWN = 40
 
 
-@dataclass(frozen=True)
-class Backup:
+class Backup(Value):
     """The files of a backup, apart from its version.
 
     :param retirements: None if there is no such file, as in backups from before there were any.

@@ -10,7 +10,6 @@ import base64
 import binascii
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
@@ -24,6 +23,7 @@ from securecom.client.profile.spelling import composed, spelt
 from securecom.errors import BadKey, IdentityProblem, PassPhraseProblem
 from securecom.identity import Identity
 from securecom.text import shown
+from securecom.values import Value
 
 _BEGIN = b"-----BEGIN OPENSSH PRIVATE KEY-----"
 _END = b"-----END OPENSSH PRIVATE KEY-----"
@@ -79,8 +79,7 @@ _MAX_WORD = 40
 AskPassPhrase = Callable[[Path], bytes]
 
 
-@dataclass(frozen=True)
-class IdentityFile:
+class IdentityFile(Value):
     """An identity file's bytes, known to hold one Ed25519 key.
 
     :param rounds: of bcrypt, which each try of its pass phrase takes; 0 without one.
@@ -198,8 +197,7 @@ def make_identity_file(path: Path, pass_phrase: bytes | None) -> Identity:
     return identity
 
 
-@dataclass(frozen=True)
-class _OuterPart:
+class _OuterPart(Value):
     """What the unprotected part of the format says."""
 
     cipher: bytes

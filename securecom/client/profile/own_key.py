@@ -9,7 +9,6 @@ read and never changed: then the profile names the new file instead.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from securecom import whole_files
@@ -22,6 +21,7 @@ from securecom.client.profile.identity_file import (
 from securecom.client.profile.profile import IDENTITY_FILE, Profile, read_profile, unusable
 from securecom.errors import IdentityProblem, NotNow, ProfileProblem
 from securecom.identity import Identity, PublicKey
+from securecom.values import Value, replace
 
 NEXT_FILE = "identity.next"
 
@@ -94,8 +94,7 @@ class OwnKey:
         return self.path == self._place and not self.path.is_symlink()
 
 
-@dataclass(frozen=True)
-class Both:
+class Both(Value):
     """The present key and the coming one, for one question: their pass phrase is the same."""
 
     present: IdentityFile

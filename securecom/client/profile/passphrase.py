@@ -11,7 +11,6 @@ import getpass
 import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -23,6 +22,7 @@ from securecom.client.profile.backup import SealedFile
 from securecom.client.profile.identity_file import IdentityFile, read_identity_file
 from securecom.client.profile.spelling import composed
 from securecom.errors import PassPhraseProblem
+from securecom.values import Value
 
 #: Bytes of two pass phrases with their ends of line.
 _TWO_LINES = 2 * (limits.MAX_PASS + len("\r\n"))
@@ -68,8 +68,7 @@ class PassPhrases(Protocol):
         """For a key to be made; None leaves it without. :raises PassPhraseProblem:"""
 
 
-@dataclass(frozen=True)
-class NoPassPhrase:
+class NoPassPhrase(Value):
     """`--no-pass`: files have none."""
 
     def unlock(self, file: Locked[T]) -> T:
@@ -89,8 +88,7 @@ class NoPassPhrase:
         return None
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(Value):
     """`--pass-fd` and `--pass-file`: a line of something, each time the next."""
 
     read: Callable[[], bytes]
@@ -108,8 +106,7 @@ class Given:
         return self.read()
 
 
-@dataclass(frozen=True)
-class Nowhere:
+class Nowhere(Value):
     """No terminal and no option."""
 
     def unlock(self, file: Locked[T]) -> T:
@@ -130,8 +127,7 @@ class Nowhere:
         raise PassPhraseProblem(what, f"Nothing was sent. {_OPTIONS_FOR_NEW}")
 
 
-@dataclass(frozen=True)
-class Terminal:
+class Terminal(Value):
     """The person at the terminal.
 
     :param hidden: while this is entered nothing that is typed shows.

@@ -11,7 +11,6 @@ import re
 import shlex
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -32,6 +31,7 @@ from securecom.errors import Mistake, ProfileProblem
 from securecom.identity import Name
 from securecom.invitation import Host
 from securecom.text import shown
+from securecom.values import Value, field_names, replace
 
 VERSION = 1
 PROFILE_FILE = "profile.toml"
@@ -46,8 +46,7 @@ _MAX_PORT = 65535
 RequestMode = Literal["listen", "dial"]
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(Value):
     """One profile.
 
     :param server: the server's id (32 bytes), which is what is pinned.
@@ -111,7 +110,8 @@ class Profile:
 
         :raises ProfileProblem: if it cannot be read or written; then it is as it was.
         """
-        replace(read_profile(self.folder), **vars(choices)).save()
+        chosen = {word: getattr(choices, word) for word in field_names(choices)}
+        replace(read_profile(self.folder), **chosen).save()
 
     @property
     def portable(self) -> Profile:

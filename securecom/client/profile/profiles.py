@@ -13,7 +13,6 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from securecom.client.profile.profile import (
 from securecom.errors import ProfileProblem, WhichProfile
 from securecom.invitation import Invitation
 from securecom.text import shown
+from securecom.values import replace
 
 _PENDING_NAME = 32  # hexadecimal digits
 _INSTEAD_OF_A_LINK = "Leave the link away to use it, or name another one."

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from dataclasses import dataclass
 
 from securecom.client.profile.backup import SealedFile
 from securecom.client.profile.passphrase import Locked, PassPhrases, T
 from securecom.client.profile.profiles import Profiles
 from securecom.client.program import choosing
 from securecom.errors import PassPhraseProblem
+from securecom.values import Value
 
 
-@dataclass(frozen=True)
-class Phrase:
+class Phrase(Value):
     """A pass phrase that was entered on the screen."""
 
     phrase: bytes

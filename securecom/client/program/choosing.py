@@ -12,13 +12,13 @@ import importlib
 import os
 from argparse import Namespace
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from securecom.client.api import Launch, UserFrontend
 from securecom.client.program import standard_io
 from securecom.errors import NoFrontend
 from securecom.text import shown
+from securecom.values import Value
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -36,8 +36,7 @@ _OURS = {
 }
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(Value):
     """A front-end that is going to run.
 
     :param make: makes it.

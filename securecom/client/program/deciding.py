@@ -10,7 +10,6 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Any, Final, get_args
 
 from twisted.internet.defer import Deferred, fail
@@ -23,6 +22,7 @@ from securecom import limits
 from securecom.client.coordination.engagement import Decision, Facts, Verdict
 from securecom.client.frontends.jsonl import INTERFACE
 from securecom.errors import NoProgram, ProgramFailed
+from securecom.values import as_dict
 
 #: What a program gets of our environment: where things are, and how people write here.
 _PASSED_ON = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL", "LC_CTYPE")
@@ -71,7 +71,7 @@ def program_environment(ours: Mapping[str, str]) -> dict[str, str]:
 
 def question(facts: Facts) -> bytes:
     """One line of ASCII, the only one."""
-    told = {"event": "asked", "interface": INTERFACE, **asdict(facts)}
+    told = {"event": "asked", "interface": INTERFACE, **as_dict(facts)}
     return json.dumps(told, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
 
 

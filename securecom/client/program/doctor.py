@@ -13,7 +13,6 @@ import platform
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -51,6 +50,7 @@ from securecom.errors import (
 )
 from securecom.identity import Identity
 from securecom.text import shown
+from securecom.values import Value, as_dict
 from securecom.whole_files import is_open_to_others
 
 State = Literal["fine", "note", "problem"]
@@ -59,8 +59,7 @@ _INDENT = len("ok  certificate      ")
 _MARKS: dict[State, str] = {"fine": "ok", "note": "--", "problem": "!!"}
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(Value):
     """What a check came to.
 
     :param check: which: one word.
@@ -224,8 +223,7 @@ def of_people(profile: Profile, now: Callable[[], float]) -> list[Finding]:
 # --- the server -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class World:
+class World(Value):
     """What the checks of the server stand on.
 
     :param endpoint: of its standard port.
@@ -399,8 +397,7 @@ class _Nobody:
 _NOBODY = _Nobody()
 
 
-@dataclass(frozen=True)
-class Patient:
+class Patient(Value):
     """What could be found out before the server is asked."""
 
     findings: list[Finding]
@@ -469,7 +466,7 @@ def lines(findings: list[Finding], *, as_json: bool, columns: int | None = None)
 
 
 def _rest(finding: Finding) -> dict[str, str]:
-    return {key: value for key, value in asdict(finding).items() if key != "check"}
+    return {key: value for key, value in as_dict(finding).items() if key != "check"}
 
 
 def exit_code(findings: list[Finding]) -> int:

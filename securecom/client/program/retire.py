@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from dataclasses import dataclass
 from typing import Any
 
 from twisted.python.failure import Failure
@@ -24,10 +23,10 @@ from securecom.identity import Name
 from securecom.invitation import Invitation
 from securecom.retirement import RetirementSecret
 from securecom.starting import print_all
+from securecom.values import Value
 
 
-@dataclass(frozen=True)
-class Errand:
+class Errand(Value):
     """Whose key, by which words, at which server (its id, 32 bytes)."""
 
     name: Name

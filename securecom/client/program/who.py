@@ -10,7 +10,6 @@ import shlex
 import time
 from argparse import Namespace
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from securecom.errors import IdentityProblem, SecurecomError
 from securecom.identity import Identity, Name
 from securecom.invitation import Host, Invitation
 from securecom.starting import path_named, usual_path
+from securecom.values import Value, replace
 
 _TWO_MACHINES = (
     "the same key may be on another machine now: it has one session at a time, and --takeover "
@@ -38,8 +38,7 @@ _TWO_MACHINES = (
 _RESUMED = "the key of an enrolment that was not finished"
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(Value):
     """Somebody whom the server knows.
 
     :param notices: what to tell them about a profile that is new.
@@ -52,8 +51,7 @@ class Member:
     coming: Identity | None = None
 
 
-@dataclass(frozen=True)
-class Newcomer:
+class Newcomer(Value):
     """Somebody with an invitation, and with a key that is safe on the disk already.
 
     :param identity_file: as the profile will name it.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -17,6 +16,7 @@ from securecom.client.events import Delivered, Ending, Event, Message, Said
 from securecom.client.files.access import FileAccess
 from securecom.errors import SecurecomError
 from securecom.identity import Identity, Name
+from securecom.values import replace
 
 SERVER, CHAT, STREAM = b"\x05" * 32, b"\x06" * 16, 7
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +17,7 @@ from securecom.client.files.access import FileAccess
 from securecom.client.files.exchange import FileExchange
 from securecom.identity import Identity
 from securecom.tests.support.chat_pair import End, Pair
+from securecom.values import replace
 
 E = TypeVar("E")
 #: Bytes after which a transfer counts as under way.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -15,6 +14,7 @@ from securecom.invitation import token_hash
 from securecom.refusals import KeyInUse
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.succession import Link
+from securecom.values import replace
 
 ALICE, BOB, CAROL = Name("alice"), Name("bob"), Name("carol")
 NOW, LATER = 1_000_000.25, 1_000_600.5

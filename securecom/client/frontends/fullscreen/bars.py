@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from rich.text import Text
 from textual.widget import Widget
@@ -12,6 +11,7 @@ from securecom.client.api import ClientState
 from securecom.client.frontends.fullscreen.rows import pieces
 from securecom.client.frontends.fullscreen.situation import OpenRequest, Situation
 from securecom.client.frontends.people_words import TRUST, lasts, vouched
+from securecom.values import Value
 
 _ROOMY = 13  # rows of a screen that has room for a fingerprint
 _WIDE = 60
@@ -166,8 +166,7 @@ class RequestBar(Widget, can_focus=False):
         return [first, key, *fingerprint, keys]
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(Value):
     """Something asked before it is done. `keys`: those that mean yes."""
 
     text: str

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
@@ -20,13 +19,13 @@ from textual.widgets import Input, Static
 from securecom.client.frontends.fullscreen.keys_in_order import KeysInOrder
 from securecom.errors import SecurecomError
 from securecom.invitation import Invitation
+from securecom.values import Value
 
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 _NONE = "Without one, whoever can read the file can be you. Press Enter again for none."
 
 
-@dataclass(frozen=True)
-class Entered:
+class Entered(Value):
     """What somebody new has entered. `phrase`: empty for none."""
 
     invitation: Invitation

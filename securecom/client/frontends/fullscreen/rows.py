@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from securecom import limits
 from securecom.client.frontends.fullscreen.conversations import (
@@ -20,6 +19,7 @@ from securecom.client.frontends.fullscreen.conversations import (
 from securecom.client.frontends.marks import FACT, SERVER
 from securecom.client.frontends.plain import FEWEST, broken, cells
 from securecom.text import shown
+from securecom.values import Value
 
 #: How far our message has come, in two cells.
 MARKS: dict[Progress, str] = {
@@ -36,8 +36,7 @@ _TIMES_FROM = 50
 _NAME = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Value):
     """One row. `start` is where its piece of `entry`'s text begins; no entry: a day, the divider.
 
     `joins`: how the piece hangs together with the one before: as one word, over a blank that is

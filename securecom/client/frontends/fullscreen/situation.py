@@ -6,24 +6,22 @@ Deadlines are moments on the steady clock, so that a countdown never jumps.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from securecom.client import events as e
 from securecom.client import key_events
 from securecom.client.api import ClientApi, ClientState
 from securecom.client.frontends.fullscreen.conversations import HOME
+from securecom.values import Value
 
 
-@dataclass(frozen=True)
-class OpenRequest:
+class OpenRequest(Value):
     """Somebody asks us, until `deadline`."""
 
     asked: e.Asked
     deadline: float
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(Value):
     """A line of the list of people."""
 
     name: str
