@@ -1,14 +1,17 @@
-"""The chat of the moment: set up, standing, ended."""
+"""The chat of the moment: set up, standing, ended.
+
+What a chat is made of is imported with the first one, and not while a client starts.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from securecom import limits
 from securecom.client.chat.agreement import Agreement
-from securecom.client.chat.chat_session import ChatSession
-from securecom.client.chat.comparing import WORDS
 from securecom.client.coordination import outcomes
 from securecom.client.coordination.engagement import Engagement, Grant
 from securecom.client.coordination.introducing import Introducing
@@ -36,6 +39,9 @@ from securecom.identity import Name
 from securecom.introduction import Person
 from securecom.values import replace
 
+if TYPE_CHECKING:
+    pass
+
 
 class OpenChat:
     """A chat that both agreed to, from its open stream on (a `ChatOwner`).
@@ -54,6 +60,8 @@ class OpenChat:
         life: Engagement,
         number: int,
     ) -> None:
+        from securecom.client.chat.chat_session import ChatSession
+
         self.peer = agreement.peer
         self.stands = stands
         self._number = number
@@ -161,6 +169,8 @@ class OpenChat:
 
         :raises NotNow: if there can be none; then nothing was sent.
         """
+        from securecom.client.chat.comparing import WORDS
+
         session, tries = self.session, self._station.word_tries
         if WORDS not in session.peer_knows:
             what = f"{self.peer}'s client cannot compare words"

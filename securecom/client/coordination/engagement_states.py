@@ -21,7 +21,7 @@ another one. An output that raises ends whatever is going on (`broke`), so that 
 for ever.
 """
 
-from __future__ import annotations
+# Annotations are values here: Automat would evaluate strings anew for each of some 300 transitions.
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
 from securecom.client.file_events import Transfers
-from securecom.client.files.exchange import FileExchange
+
+if TYPE_CHECKING:
+    from securecom.client.files.exchange import FileExchange
 
 
 class FileDesk:

@@ -12,17 +12,19 @@ import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, inlineCallbacks, maybeDeferred, succeed
 
 from securecom import limits
 from securecom.client.profile import private_files
-from securecom.client.profile.backup import SealedFile
 from securecom.client.profile.identity_file import IdentityFile, read_identity_file
 from securecom.client.profile.spelling import composed
 from securecom.errors import PassPhraseProblem
 from securecom.values import Value
+
+if TYPE_CHECKING:
+    from securecom.client.profile.backup import SealedFile
 
 #: Bytes of two pass phrases with their ends of line.
 _TWO_LINES = 2 * (limits.MAX_PASS + len("\r\n"))

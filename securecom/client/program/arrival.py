@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from typing import TYPE_CHECKING
 
-from securecom.client.profile.backup import SealedFile
 from securecom.client.profile.passphrase import Locked, PassPhrases, T
 from securecom.client.profile.profiles import Profiles
 from securecom.client.program import choosing
 from securecom.errors import PassPhraseProblem
 from securecom.values import Value
+
+if TYPE_CHECKING:
+    from securecom.client.profile.backup import SealedFile
 
 
 class Phrase(Value):

@@ -9,6 +9,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any
 
 import platformdirs
@@ -37,16 +38,14 @@ from securecom.client.channels.enrol import enrol
 from securecom.client.channels.request_ways import ServerDials, ServerListens, Way
 from securecom.client.contacts import Contacts
 from securecom.client.coordination.engagement import ASK_THE_PERSON, Consent
-from securecom.client.events import Event, Online
+from securecom.client.events import BackedUp, Event, Online
 from securecom.client.files.access import FileAccess
 from securecom.client.profile.log_files import LogFiles
 from securecom.client.profile.own_key import OwnKey
 from securecom.client.profile.profile import Profile, RequestMode
 from securecom.client.program import exits, standard_io, who
-from securecom.client.program.backing_up import Backups
 from securecom.client.program.choosing import Choice
 from securecom.client.program.deciding import Program
-from securecom.client.program.sealing import seal_in_a_process
 from securecom.client.program.visit import Visit
 from securecom.client.program.who import Member, Newcomer
 from securecom.client.rotation import Keeping
@@ -154,7 +153,7 @@ class ClientRun:
             consent=self._consent(profile.on_request),
             available=profile.available,
             takeover=self._arguments.takeover,
-            back_up=self._backups(profile).make,
+            back_up=partial(self._back_up, profile),
             attempts=self._attempts,
             logs=LogFiles(profile.folder, time.time),
             access=FileAccess(self._elsewhere, profile.folder, platformdirs.user_downloads_path()),
@@ -195,8 +194,12 @@ class ClientRun:
             **settings,
         )
 
-    def _backups(self, profile: Profile) -> Backups:
-        return Backups(profile.folder, self.frontend.ask_secret, self._elsewhere, seal_in_a_process)
+    def _back_up(self, profile: Profile, file: str) -> Deferred[BackedUp]:
+        from securecom.client.program.backing_up import Backups
+        from securecom.client.program.sealing import seal_in_a_process
+
+        ask = self.frontend.ask_secret
+        return Backups(profile.folder, ask, self._elsewhere, seal_in_a_process).make(file)
 
     def _elsewhere(self, call: Callable[[], Any]) -> Deferred[Any]:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), call)

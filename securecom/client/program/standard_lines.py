@@ -17,7 +17,6 @@ from securecom.client.frontends.jsonl import INTERFACE, Json
 from securecom.client.frontends.lines import Language, Lines
 from securecom.client.frontends.orders import orders_of
 from securecom.client.frontends.output import Splitter, TerminalLines
-from securecom.client.frontends.plain import Plain
 from securecom.client.program import standard_io
 from securecom.client.program.choosing import is_screen
 from securecom.client.program.desktop import desktop_of
@@ -50,7 +49,9 @@ class StandardLines(Lines):
             )
 
     def language(self, is_terminal: bool) -> Language:
-        """What is spoken here."""
+        """What is spoken here; a program needs none of the words."""
+        from securecom.client.frontends.plain import Plain
+
         return Plain(
             lambda: time.strftime("%H:%M"),
             lambda: standard_io.screen(standard_io.OUTPUT),

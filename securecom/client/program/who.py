@@ -23,7 +23,6 @@ from securecom.client.profile.passphrase import PassPhrases
 from securecom.client.profile.profile import IDENTITY_FILE, Profile
 from securecom.client.profile.profiles import Profiles
 from securecom.client.program import deciding, standard_io
-from securecom.client.program.backing_up import restore
 from securecom.client.retirements import carry_over
 from securecom.errors import IdentityProblem, SecurecomError
 from securecom.identity import Identity, Name
@@ -143,6 +142,8 @@ def restored(arguments: Namespace, profiles: Profiles, source: PassPhrases) -> M
 
     :raises SecurecomError: if it cannot be restored; or if it was, and its identity is not opened.
     """
+    from securecom.client.program.backing_up import restore
+
     file = path_named(arguments.restore, "--restore")
     profile = restore(file, arguments.profile, profiles, source)
     name, start = profile.folder.name, profiles.start(profile)
