@@ -1,0 +1,329 @@
+"""Runs generated sequences over any TLS transport, and compares what comes of it.
+
+The same sequence over two transports gives two `Outcome`s, which `differences` compares step by
+step: what the protocol has received and been called, what it was refused, what the peer has
+decrypted, and how both ended. Twisted's own transports are the reference.
+
+What may differ, and only that:
+
+- *How many bytes one `dataReceived` has.* The protocol here counts bytes, and reacts at a byte.
+- *What the protocol gets after its own abort, or after it has raised.* It ignores that.
+- *When small writes leave within a turn of the reactor, and in how many records.* Steps are
+  compared when each is over, and what the peer has when nothing is on the way to it.
+- *On a socket, when a producer is paused.* A transport that sends at once keeps fewer bytes for
+  the reactor than one that does not, so it pauses later. `Endpoint` checks what must hold anyway:
+  a pause and a resumption take turns, and whoever is paused will be resumed.
+- *On a socket, how much of the last bytes leaves before the connection breaks off*: by our abort,
+  an exception, a reset, or an end that comes while bytes wait. One peer then has what the other
+  has, and perhaps more.
+
+`python -m securecom.tests.support.tls_runs COUNT [FIRST_SEED]` runs as many as one likes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+from typing import Any
+
+from twisted.internet import reactor as global_reactor
+from twisted.internet.protocol import Factory
+from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
+
+from securecom.tests.support.tls_ends import Endpoint, Peer, options
+from securecom.tests.support.tls_sequences import Sequence, Step, sequence
+from securecom.tests.support.tls_variants import VARIANTS, Make
+from securecom.tests.support.turned_reactor import (
+    FakeSocket,
+    MemoryFloor,
+    SocketFloor,
+    TurnedReactor,
+)
+
+
+@dataclass
+class State:
+    """What there is to see when a step is over."""
+
+    events: list[Any]
+    received: bytes
+    sent: bytes
+    peer_end: str
+    raised: list[str]
+    is_broken_off: bool
+    #: Nothing is on its way to the peer.
+    is_quiet: bool
+
+
+@dataclass
+class Outcome:
+    """What came of a sequence."""
+
+    states: list[State] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+class Run:
+    """A sequence, on its way over one transport."""
+
+    def __init__(self, played: Sequence, make: Make, reactor: TurnedReactor) -> None:
+        self.played, self.reactor = played, reactor
+        self.endpoint = Endpoint(played)
+        factory = TLSMemoryBIOFactory(
+            options(played.is_client),
+            played.is_client,
+            Factory.forProtocol(lambda: self.endpoint),
+            reactor,
+        )
+        self.wire = FakeSocket(played.most_read)
+        self.peer = Peer(not played.is_client)
+        self.transport = make(factory, self.endpoint)
+        kind = SocketFloor if played.on_socket else MemoryFloor
+        self.floor: Any = kind(reactor, self.transport, self.wire)
+        self.is_cut = False
+        self._asked = self._records = 0
+        self.outcome = Outcome()
+
+    def run(self) -> Outcome:
+        """Run all of it, and then the end that every connection has."""
+        self.transport.makeConnection(self.floor)
+        self._over()
+        for step in self.played.steps:
+            self.play(step)
+            self._over()
+        self._finish()
+        return self.outcome
+
+    def play(self, step: Step) -> None:
+        """Do one step; whatever follows from it happens when the reactor turns."""
+        kind, rest = step[0], step[1:]
+        own = getattr(self, f"_play_{kind}", None)
+        if own is not None:
+            own(*rest)
+        else:
+            self.endpoint.do(step)
+
+    # what the peer does
+
+    def _play_shake(self) -> None:
+        for _ in range(4):
+            self._play_deliver("all")
+            self.reactor.turn()
+            self._play_drain("all")
+
+    def _play_send(self, sizes: tuple[int, ...], at: int, step: Step) -> None:
+        self.peer.when_shaken(lambda: self._send(sizes, at, step))
+
+    def _send(self, sizes: tuple[int, ...], at: int, step: Step) -> None:
+        if at >= 0:
+            self.endpoint.reactions.append((self._asked + at, step))
+        self._asked += sum(sizes)
+        for size in sizes:
+            self._records += 1
+            self.peer.send(size, -self._records)
+
+    def _play_close(self) -> None:
+        self.peer.when_shaken(self.peer.close)
+
+    def _play_garbage(self, data: bytes) -> None:
+        self.peer.garble(data)
+
+    def _play_tamper(self) -> None:
+        if self.peer.wire:
+            self.peer.wire[-1] ^= 1
+
+    # what the network does
+
+    def _play_deliver(self, piece: int | str) -> None:
+        waiting = len(self.peer.wire)
+        record = self.peer.records[0] if self.peer.records else 0
+        sizes = {
+            "all": waiting,
+            "all but one": max(waiting - 1, 0),
+            "record": record,
+            "record and one": record + 1,
+        }
+        data = self.peer.take(sizes[piece] if isinstance(piece, str) else piece)
+        if not self.is_cut:
+            self.wire.incoming += data
+
+    def _play_drain(self, size: int | str) -> None:
+        """The peer reads; there is room again for as much."""
+        many = len(self.wire.outgoing) if isinstance(size, str) else size
+        data = bytes(self.wire.outgoing[:many])
+        del self.wire.outgoing[:many]
+        self.wire.room += len(data)
+        self.peer.feed(data)
+
+    def _play_room(self, size: int) -> None:
+        self.wire.room = size
+
+    def _play_end(self) -> None:
+        self._cut()
+        self.wire.is_ended = True
+
+    def _play_reset(self) -> None:
+        self._cut()
+        self.wire.is_reset = True
+        self.wire.incoming.clear()
+
+    def _cut(self) -> None:
+        self.is_cut = self.endpoint.breaks_off = True
+
+    # comparing
+
+    def _over(self) -> None:
+        """A step is over: let all happen that can, and note what there is to see."""
+        self.reactor.turn()
+        endpoint = self.endpoint
+        waits = self.floor in self.reactor.writers or "handshake" not in endpoint.events
+        endpoint.check_producer(waits or self.wire.is_ended)
+        raised = [type(error).__name__ for error in self.reactor.raised]
+        self.outcome.states.append(
+            State(
+                list(endpoint.events),
+                b"".join(endpoint.received),
+                bytes(self.peer.received),
+                self.peer.end,
+                raised,
+                endpoint.breaks_off,
+                not self.wire.outgoing and self.wire.room > 0,
+            )
+        )
+
+    def _finish(self) -> None:
+        """Everything flows; then both close; then the network is gone."""
+        self.wire.room = 1 << 62
+        self.endpoint.do(("resume",))
+        for close in (None, ("unregister",), ("lose",)):
+            if close is not None:
+                self.endpoint.do(close)
+            self._flow()
+        self._play_close()
+        self._flow()
+        self._play_end()
+        self.play(("resume",))
+        self._over()
+        if not self.endpoint.is_lost:  # it may have paused; a real network gives up in the end
+            self.floor.connectionLost(Failure(TimeoutError()))
+            self._over()
+        endpoint = self.endpoint
+        self.outcome.faults = endpoint.faults
+        self.reactor.raised.clear()
+        if left := self.reactor.removeAll():
+            self.outcome.faults.append(f"{left} is still with the reactor")
+        if left := [call for call in self.reactor.getDelayedCalls() if call.active()]:
+            self.outcome.faults.append(f"{left} is still to be called")
+        if not self.wire.is_closed:
+            self.outcome.faults.append("the socket is still open")
+
+    def _flow(self) -> None:
+        for _ in range(8):
+            self._play_deliver("all")
+            self.reactor.turn()
+            self._play_drain("all")
+        self._over()
+
+
+#: One clock for all: Twisted's cooperator, which pulls from pull producers, keeps to its first.
+_REACTOR = TurnedReactor()
+
+
+def run(played: Sequence, make: Make) -> Outcome:
+    """Run a sequence over the transports that `make` makes."""
+    clock: Any = global_reactor
+    before = clock.callLater
+    clock.callLater = _REACTOR.callLater
+    try:
+        return Run(played, make, _REACTOR).run()
+    finally:
+        clock.callLater = before
+
+
+def differences(played: Sequence, reference: Outcome, other: Outcome) -> Iterator[str]:
+    """What two outcomes of one sequence have that differs beyond what may."""
+    yield from other.faults
+    for number, (old, new) in enumerate(zip_longest(reference.states, other.states)):
+        if old is None or new is None:
+            yield f"step {number}: one has more steps than the other"
+            return
+        where = f"after step {number}"
+        if old.events != new.events:
+            yield f"{where}: events {new.events}, not {old.events}"
+        if old.received != new.received:
+            yield f"{where}: received {len(new.received)} bytes, not {len(old.received)}, or others"
+        if old.raised != new.raised:
+            yield f"{where}: raised {new.raised}, not {old.raised}"
+        yield from (f"{where}: {what}" for what in _at_the_peer(played, old, new))
+
+
+def _at_the_peer(played: Sequence, old: State, new: State) -> Iterator[str]:
+    has, lacks = f"the peer has {len(new.sent)} bytes", f"{len(old.sent)}"
+    if not (new.sent.startswith(old.sent) or old.sent.startswith(new.sent)):
+        yield f"{has}, which are not those of the reference"
+    elif not (old.is_quiet and new.is_quiet):
+        return  # how bytes are cut into records decides what a peer has that reads slowly
+    elif played.on_socket and old.is_broken_off:
+        if len(new.sent) < len(old.sent):
+            yield f"{has}, fewer than {lacks}"
+    elif (old.sent, old.peer_end) != (new.sent, new.peer_end):
+        yield f"{has} and {new.peer_end!r}, not {lacks} and {old.peer_end!r}"
+
+
+#: Twisted's own, which are the reference: with and without small writes waiting for each other.
+STOCK: tuple[Make, ...] = (TLSMemoryBIOProtocol, BufferingTLSTransport)
+
+
+def check(seed: int, makes: dict[str, Make]) -> str:
+    """Run a seed over Twisted's transports and these; say what is wrong with which, or nothing.
+
+    An outcome is good if it is that of either of Twisted's own.
+    """
+    return check_sequence(sequence(seed), makes)
+
+
+def check_sequence(played: Sequence, makes: dict[str, Make]) -> str:
+    """Run a sequence over Twisted's transports and these; say what is wrong with which."""
+    references: list[Outcome] = []
+    for name, make in makes.items():
+        outcome = run(played, make)
+        found: list[str] = []
+        for position, stock in enumerate(STOCK):
+            if position == len(references):
+                references.append(run(played, stock))
+            found = list(differences(played, references[position], outcome))
+            if not found:
+                break
+        else:
+            return f"{name}: {played}\n  " + "\n  ".join(found[:4])
+    return ""
+
+
+def simplest(played: Sequence, makes: dict[str, Make]) -> str:
+    """Leave out of a sequence that fails whatever it fails without; say what is wrong then."""
+    steps, found = list(played.steps), check_sequence(played, makes)
+    for at in reversed(range(len(steps))):
+        shorter = replace(played, steps=(*steps[:at], *steps[at + 1 :]))
+        if again := check_sequence(shorter, makes):
+            del steps[at]
+            played, found = shorter, again
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """Run sequences over all variants, and print those that fail: 1 if there are any."""
+    count, first = (int(one) for one in (*arguments, "0")[:2])
+    failed = 0
+    for seed in range(first, first + count):
+        if check(seed, VARIANTS):
+            failed += 1
+            print(simplest(sequence(seed), VARIANTS), flush=True)
+    print(f"{count} sequences from {first} over {', '.join(VARIANTS)}: {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,16 @@
+"""The TLS transports that must all keep one contract, by name; Twisted's own are the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+
+Make = Callable[[TLSMemoryBIOFactory, Any], TLSMemoryBIOProtocol]
+
+#: How each makes a transport from a `TLSMemoryBIOFactory` and the protocol on it.
+VARIANTS: dict[str, Make] = {
+    "Twisted's": BufferingTLSTransport,
+    "Twisted's, unbuffered": TLSMemoryBIOProtocol,
+}

@@ -1,0 +1,42 @@
+"""Every TLS transport does with generated sequences what Twisted's own does."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securecom.tests.support import tls_runs, tls_sequences
+from securecom.tests.support.tls_variants import VARIANTS
+
+#: How many sequences each variant runs in the everyday tests.
+EVERYDAY = 150
+
+
+class GeneratedSequencesTests(SynchronousTestCase):
+    def test_all_variants_do_as_twisted_does(self) -> None:
+        for seed in range(EVERYDAY):
+            self.assertEqual(tls_runs.check(seed, VARIANTS), "")
+
+    def test_a_sequence_depends_on_its_seed_alone(self) -> None:
+        first, again = (tls_sequences.sequence(7) for _ in range(2))
+        self.assertEqual(first, again)
+        self.assertNotEqual(first, tls_sequences.sequence(8))
+
+    def test_the_sequences_meet_everything_that_the_contract_is_about(self) -> None:
+        """Counted over the everyday sequences, so that none of it is missing from them."""
+        met: set[str] = set()
+        for seed in range(EVERYDAY):
+            played = tls_sequences.sequence(seed)
+            outcome = tls_runs.run(played, VARIANTS["Twisted's"])
+            met |= {step[0] for step in played.steps}
+            for event in outcome.states[-1].events:
+                met.add(" ".join(event[:2]) if event[0] in {"lost", "producer"} else str(event))
+            met |= {f"raised {name}" for name in outcome.states[-1].raised}
+        ends = {"ConnectionDone", "ConnectionLost", "Error"}
+        wanted = {
+            *("write", "send", "deliver", "drain", "room", "lose", "abort", "pause", "resume"),
+            *("register", "unregister", "close", "end", "reset", "garbage", "tamper"),
+            *("made", "handshake", "producer pause", "producer resume", "producer stop"),
+            *(f"lost {end}" for end in ends),
+            "raised ReactionError",
+        }
+        self.assertEqual(wanted - met, set())
