@@ -361,6 +361,13 @@ MAX_RATE_KEYS = 50_000
 FORGET_INTERVAL = 60.0
 #: Between checks whether the admin changed the registry.
 REGISTRY_POLL = 0.5
+#: What is kept of the registry in memory is used for log-ins for this long after a look at it that
+#: was asked for and succeeded: so nobody whom the admin disabled logs in later than that.
+ROSTER_TRUSTED = 1.0
+#: Users who are kept in memory for log-ins, 0.6 KiB each: everybody the server can hold.
+ROSTER_USERS = MAX_SESSIONS
+#: Blocks of somebody who is kept: 60 bytes each.
+ROSTER_BLOCKED = 16
 #: The port of the daemon role that the server may dial.
 DIAL_PORT = 4242
 #: For the TCP connection of a dialled request channel.

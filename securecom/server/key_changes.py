@@ -13,7 +13,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, inlineCallbacks
 
 from securecom import limits, refusals
-from securecom.identity import Name, PublicKey
+from securecom.identity import Name
 from securecom.server.registry import as_refusal
 from securecom.server.restraints import Rate
 from securecom.server.sqlite_registry import SQLiteRegistry
@@ -42,18 +42,10 @@ class KeyChanges:
         self.tries = Rate[Name](limits.NEW_KEY_TRIES, limits.NEW_KEY_WINDOW, seconds)
         self._under_way: set[Name] = set()
 
-    def chain(self, name: Name, key: PublicKey) -> Deferred[bytes]:
-        """Read the chain that leads to this key.
-
-        Fails with `NoSuchUser` if the key is no longer theirs, and with `ServerTrouble` while a
-        change is under way.
-        """
-        return self._registry.successions(name, key).addCallback(self._settled, name)
-
-    def _settled(self, links: list[Link], name: Name) -> bytes:
+    def check_settled(self, name: Name) -> None:
+        """:raises ServerTrouble: while the key of this name is being changed."""
         if name in self._under_way:
             raise refusals.ServerTrouble("the key is being changed")
-        return encode(links)
 
     @inlineCallbacks
     def change(self, party: Party, offer: NewKeyOffer) -> Generator[Deferred[Any], Any, None]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 from weakref import WeakValueDictionary
 
-from twisted.internet.defer import Deferred, FirstError, fail, gatherResults, succeed
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
@@ -18,8 +17,9 @@ from securecom.identity import Name, PublicKey
 from securecom.server.account import LOOKS, Account
 from securecom.server.key_changes import KeyChanges
 from securecom.server.key_retirements import KeyRetirements
-from securecom.server.registry import User, as_refusal
+from securecom.server.registry import Entrant, Everybody, User, as_refusal
 from securecom.server.restraints import Blocks, Rate
+from securecom.server.roster import Roster
 from securecom.server.session import Dial, Session, no_pause
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.server.switchboard import Switchboard
@@ -28,8 +28,8 @@ from securecom.server.switchboard import Switchboard
 class Sessions:
     """Everybody who is logged in, with one session each."""
 
-    def __init__(self, registry: SQLiteRegistry) -> None:
-        self._registry = registry
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
         self._by_id: dict[bytes, Session] = {}
         self._by_name: dict[Name, Session] = {}
         #: Whether people can log in; they cannot once the server is stopping.
@@ -77,12 +77,12 @@ class Sessions:
         The sessions of people who were removed or disabled, or whose key was reset, end; block
         lists are loaded again. Fails as the registry does; then nothing was checked.
         """
-        checked = self._registry.users().addCallback(self._end_strangers)
-        return checked.addCallback(lambda _: self._registry.blocks()).addCallback(self._reload)
+        return self._roster.read().addCallback(self._follow)
 
-    def _reload(self, blocks: dict[Name, list[Name]]) -> None:
+    def _follow(self, everybody: Everybody) -> None:
+        self._end_strangers(everybody.users)
         for session in self._by_id.values():
-            session.blocks.take(blocks.get(session.name, []))
+            session.blocks.take(everybody.blocks.get(session.name, ()))
 
     def end_all(self) -> None:
         """End all sessions and open no more: the server is stopping."""
@@ -122,7 +122,9 @@ class Reception:
         self.turns = Turns(clock)
         #: Decides how soon a person's next command is worked on.
         self.pacer = Pacer(clock)
-        self.sessions = Sessions(registry)
+        #: Whom log-ins find.
+        self.roster = Roster(registry, clock.seconds)
+        self.sessions = Sessions(self.roster)
         self.key_changes = KeyChanges(registry, server, switchboard, clock.seconds)
         #: Registers what can retire a key, and retires it.
         self.retirements = KeyRetirements(registry, server, clock.seconds, self._end_session)
@@ -146,52 +148,38 @@ class Reception:
             "tries to register for a retirement": self.retirements.tries,
         }
 
-    def find(self, first: PublicKey) -> Deferred[User]:
-        """The user of this first key. Fails with `NotEnrolled`, `Disabled` or `ServerTrouble`."""
-        return self._registry.user_by_key(first).addErrback(as_refusal).addCallback(_admitted)
+    def find(self, first: PublicKey) -> Deferred[Entrant]:
+        """The user of this first key. Fails with `NotEnrolled`, `Disabled` or `ServerTrouble`.
 
-    def complete(self, user: User, key: PublicKey) -> Deferred[User]:
+        It holds in the turn in which it fires: open their session in it, or find them again.
+        """
+        return self.roster.find(first).addErrback(as_refusal).addCallback(_admitted)
+
+    def complete(self, name: Name, key: PublicKey) -> Deferred[Entrant]:
         """Put a second key, which was proved, beside the first one of a user who has none.
 
-        That is somebody who was enrolled before there were second keys. Fails with `BadProof` if
-        they have another one, and with `ServerTrouble`.
+        That is somebody who was enrolled before there were second keys. Fires with what is known of
+        them then. Fails with `NotEnrolled` if they have another one by now, and as `find` does.
         """
-        if user.key is not None and key.completes(user.key):
-            completed = self._registry.complete(user.name, key).addErrback(_theirs)
-            return completed.addCallback(lambda _: replace(user, key=key))
-        return succeed(user) if user.key == key else fail(refusals.BadProof())
+        completed = self._registry.complete(name, key).addErrback(_theirs)
+        return completed.addCallback(lambda _: self.find(key)).addCallback(_with, key)
 
     def spend(self, token_hash: bytes, key: PublicKey) -> Deferred[Name]:
         """Spend an invitation on this key. Fires with its name, or fails with a refusal."""
         return self._registry.spend(token_hash, key, self._now()).addErrback(as_refusal)
 
-    def blocks(self, owner: Name) -> Deferred[Blocks]:
-        """Whom this user has blocked. Fails with `ServerTrouble`.
+    def blocks(self, entrant: Entrant) -> Blocks:
+        """Whom this user has blocked.
 
         All sessions of a name share one list. Otherwise a block made while another session takes
         over would be missing there.
         """
+        owner = entrant.user.name
         blocks = self._blocks.get(owner)
         if blocks is None:
             blocks = self._blocks[owner] = Blocks(self._registry, owner, self._rates[_BLOCKS])
-        return blocks.load().addErrback(as_refusal).addCallback(lambda _: blocks)
-
-    def at_log_in(self, user: User, key: PublicKey) -> Deferred[list[Any]]:
-        """Blocks and chain, read in one go. Fails as they do.
-
-        The chain is read last in a log-in, since that also checks whether the key is still the
-        user's, and whether the admin has disabled them meanwhile.
-        """
-        reading: list[Deferred[Any]] = [self.blocks(user.name), self.chain(user, key)]
-        return gatherResults(reading, consumeErrors=True).addErrback(_first_reason)
-
-    def chain(self, user: User, key: PublicKey) -> Deferred[bytes]:
-        """The chain that led this user to this key.
-
-        Fails with `NotEnrolled`, `Disabled`, or `ServerTrouble`, also while the key is being
-        changed.
-        """
-        return self.key_changes.chain(user.name, key).addErrback(_theirs)
+        blocks.take(entrant.blocked)
+        return blocks
 
     def account(self, name: Name) -> Account:
         """What answers this user's `/mydata` and `/forget-me`."""
@@ -234,18 +222,20 @@ def _theirs(failure: Failure) -> Failure:
     return Failure(refusals.NotEnrolled()) if failure.check(NoSuchUser) else as_refusal(failure)
 
 
-def _first_reason(failure: Failure) -> Failure:
-    """Why the first of several went wrong."""
-    return cast(FirstError, failure.value).subFailure
+def _with(entrant: Entrant, key: PublicKey) -> Entrant:
+    """This user, if these are their keys."""
+    if entrant.user.key != key:
+        raise refusals.NotEnrolled()
+    return entrant
 
 
 def _no_dialling(_session: Session, _port: int) -> Deferred[object]:
     return fail(refusals.NotDialling())
 
 
-def _admitted(user: User | None) -> User:
-    if user is None:
+def _admitted(entrant: Entrant | None) -> Entrant:
+    if entrant is None:
         raise refusals.NotEnrolled()
-    if user.disabled:
+    if entrant.user.disabled:
         raise refusals.Disabled()
-    return user
+    return entrant

@@ -29,6 +29,32 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class Entrant:
+    """A user who wants to log in, as the registry has them at one moment.
+
+    :param blocked: whom they have blocked.
+    :param succession: the chain that led to their key (`succession.encode`).
+    """
+
+    user: User
+    blocked: tuple[Name, ...]
+    succession: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Everybody:
+    """All of a registry that the sessions of a server depend on, as it is at one moment.
+
+    :param blocks: everybody who has blocked anybody, and whom.
+    :param successors: those whose key has a chain.
+    """
+
+    users: list[User]
+    blocks: dict[Name, list[Name]]
+    successors: frozenset[Name]
+
+
+@dataclass(frozen=True, slots=True)
 class OpenInvitation:
     """An invitation that nobody has spent; it may have expired. Its number is never reused."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right, insort
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -23,6 +23,7 @@ from securecom.server.switchboard import Lease
 from securecom.vocabulary import Fact
 
 K = TypeVar("K", bound=Hashable)
+Names = TypeVar("Names", bound=Iterable[Name])
 
 
 class Rate(Generic[K]):
@@ -291,7 +292,7 @@ class Blocks:
     def _reload(self, changed: bool) -> Deferred[bool]:
         return self.load().addCallback(lambda _: changed)
 
-    def take(self, names: list[Name]) -> list[Name]:
+    def take(self, names: Names) -> Names:
         """Make this the list."""
         self._names = frozenset(names)
         return names

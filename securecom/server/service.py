@@ -245,13 +245,16 @@ class Server(MultiService):
     @inlineCallbacks
     def _look_at_registry(self) -> Generator[Deferred[Any], Any, None]:
         """See whether the admin has disabled or removed somebody who is online."""
+        asked = self.reception.roster.now()
         try:
             version = yield self._registry.version()
             if version != self._version:
+                self.reception.roster.clear()
                 yield self.reception.sessions.recheck()
                 gone = yield self._registry.quarantine()
                 yield self.reception.forget(frozenset(one.name for one in gone))
                 self._version = version
+            self.reception.roster.confirm(asked)
         except Exception as error:  # a TimerService whose function raises stops
             _tell("the registry was not looked at", error)
 

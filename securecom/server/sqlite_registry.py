@@ -27,10 +27,11 @@ from securecom.errors import (
     NotInQuarantine,
 )
 from securecom.identity import Name, PublicKey, SecondKey
-from securecom.refusals import BadInvitation, BadProof, Disabled, KeyInUse, ListFull
+from securecom.refusals import BadInvitation, BadProof, KeyInUse, ListFull
 from securecom.server import database, personal
-from securecom.server.registry import OpenInvitation, Quarantined, User
-from securecom.succession import Link
+from securecom.server.changes import Changes
+from securecom.server.registry import Entrant, Everybody, OpenInvitation, Quarantined, User
+from securecom.succession import Link, encode
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,15 +46,26 @@ def user(cursor: Cursor, name: Name) -> User | None:
     return _one_user(cursor, "WHERE name = ?", str(name))
 
 
-def user_by_key(cursor: Cursor, key: PublicKey) -> User | None:
-    """The user of this first key, disabled or not."""
-    return _one_user(cursor, "WHERE key = ?", key.raw)
-
-
 def users(cursor: Cursor) -> list[User]:
     """All users, in the order of their names."""
     cursor.execute(_USERS + "ORDER BY name")
     return [_user_of(*row) for row in cursor.fetchall()]
+
+
+def entrant(cursor: Cursor, key: PublicKey) -> Entrant | None:
+    """The user of this first key, disabled or not, and what a log-in needs besides."""
+    found = _one_user(cursor, "WHERE key = ?", key.raw)
+    if found is None:
+        return None
+    chain = encode(_links(cursor, found.name))
+    return Entrant(found, tuple(blocked(cursor, found.name)), chain)
+
+
+def everybody(cursor: Cursor) -> Everybody:
+    """All users with their blocks, and who of them has a chain."""
+    cursor.execute("SELECT DISTINCT name FROM successions")
+    successors = frozenset(_name(name) for (name,) in cursor.fetchall())
+    return Everybody(users(cursor), blocks(cursor), successors)
 
 
 def disable(cursor: Cursor, name: Name) -> None:
@@ -224,25 +236,8 @@ def complete(cursor: Cursor, name: Name, key: PublicKey) -> None:
         raise NoSuchUser(f"there is no user {name} with this first key alone")
 
 
-def successions(cursor: Cursor, name: Name, key: PublicKey) -> list[Link]:
-    """The chain that led this user to this key, the oldest link first.
-
-    :raises errors.NoSuchUser: this is not, or no longer, the user's key.
-    :raises refusals.Disabled: the user may not log in.
-    """
-    cursor.execute(
-        "SELECT disabled FROM users WHERE name = ? AND key = ? AND second IS ?",
-        (str(name), key.raw, key.second),
-    )
-    row = cursor.fetchone()
-    if row is None:
-        raise NoSuchUser(f"there is no user {name} with this key")
-    if row[0]:
-        raise Disabled()
-    return _links(cursor, name)
-
-
 def _links(cursor: Cursor, name: Name) -> list[Link]:
+    """The chain that led this user to their key, the oldest link first."""
     cursor.execute(
         "SELECT old_key, old_second_key, new_key, new_second, old_signature, new_signature, "
         "old_second_signature FROM successions WHERE name = ? ORDER BY number",
@@ -491,13 +486,17 @@ def _reading(
 
 
 def _writing(
-    function: Callable[Concatenate[Cursor, P], T],
+    function: Callable[Concatenate[Cursor, P], T], is_wide: bool = False
 ) -> Callable[Concatenate[SQLiteRegistry, P], Deferred[T]]:
-    """A method that runs the function in a transaction that holds the write lock."""
+    """A method that runs the function in a transaction that holds the write lock.
+
+    :param is_wide: whether it changes what is known about others than its first argument.
+    """
 
     @wraps(function)
     def method(registry: SQLiteRegistry, /, *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
         result: Deferred[T] = registry._pool.write(function, *args, **kwargs)
+        result.addBoth(registry._written, None if is_wide else args[0])
         return result.addErrback(_meaning)
 
     return method
@@ -517,11 +516,16 @@ class SQLiteRegistry:
     then nothing has changed.
     """
 
-    def __init__(self, pool: database.Pool) -> None:
-        self._pool = pool
+    def __init__(self, pool: database.Pool, changes: Changes | None = None) -> None:
+        self._pool, self._changes = pool, changes
+        #: Called after each write, successful or not, before its caller hears of it: with the name
+        #: whose `Entrant` may have changed, or None if anybody's may. Not called where nobody's
+        #: can: whoever spends an invitation had no key before.
+        self.on_write: Callable[[Name | None], None] = lambda _: None
 
     user = _reading(user)
-    user_by_key = _reading(user_by_key)
+    entrant = _reading(entrant)
+    everybody = _reading(everybody)
     users = _reading(users)
     disable = _writing(disable)
     enable = _writing(enable)
@@ -530,11 +534,9 @@ class SQLiteRegistry:
     invite = _writing(invite)
     revoke = _writing(revoke)
     spend = _writing(spend)
-    successions = _reading(successions)
     complete = _writing(complete)
     succeed = _writing(succeed_key)
     blocked = _reading(blocked)
-    blocks = _reading(blocks)
     block = _writing(block)
     unblock = _writing(unblock)
     set_retirement = _writing(set_retirement)
@@ -543,16 +545,30 @@ class SQLiteRegistry:
     remove = _writing(remove)
     forget = _writing(forget)
     quarantine = _reading(quarantine)
-    release = _writing(release)
+    release = _writing(release, is_wide=True)
     version = _reading(version)
     _quarantines_over = _reading(_over)
-    _end_quarantines = _writing(end_quarantines)
+    _end_quarantines = _writing(end_quarantines, is_wide=True)
 
     def end_quarantines(self, now: float) -> Deferred[list[Name]]:
         """Free the names whose time is up; the write lock is taken only if there are any."""
         over = self._quarantines_over(now)
         return over.addCallback(lambda any_: self._end_quarantines(now) if any_ else succeed([]))
 
+    def _written(self, outcome: T, whose: object) -> T:
+        if whose is None or isinstance(whose, Name):
+            self.on_write(whose)
+        return outcome
+
+    def mark(self) -> bytes | None:
+        """As long as this stays the same, nobody has changed anything; None if nobody can tell.
+
+        It asks no other thread, and waits for nobody who has locked the registry.
+        """
+        return None if self._changes is None else self._changes.mark()
+
     def close(self) -> None:
         """Close the database; no method may be called afterwards."""
         self._pool.close()
+        if self._changes is not None:
+            self._changes.close()

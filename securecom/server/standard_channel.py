@@ -22,6 +22,7 @@ from securecom.errors import PeerFault, PeerSilent, ProofRefused, WireError
 from securecom.identity import Name, PublicKey, SecondKey
 from securecom.invitation import token_hash
 from securecom.server.reception import Reception
+from securecom.server.registry import Entrant
 from securecom.server.session import Session
 
 _log = Logger()
@@ -110,46 +111,50 @@ class StandardConnection(Connection):
     @inlineCallbacks
     def log_in(self, takeover: bool, second_key: SecondKey, signature: bytes) -> Any:
         """Find the user of the client's keys, and open their session."""
-        first = peers.peer_key(self.tls)
-        user = yield self._reception.find(first)
-        if not self._reception.sessions.is_open:
+        reception, first = self._reception, peers.peer_key(self.tls)
+        entrant = yield reception.find(first)
+        if not reception.sessions.is_open:
             raise refusals.ServerFull()
         if self.is_closing:
             raise refusals.ServerTrouble("the client is gone")
-        key = PublicKey(first.raw, second_key.digest)
-        if user.key is None or not (user.key == key or key.completes(user.key)):
+        key, known = PublicKey(first.raw, second_key.digest), entrant.user.key
+        if known is None or not (known == key or key.completes(known)):
             raise refusals.BadProof()
         self._check_second(key, second_key, signature, peers.LOG_IN)
-        user = yield self._reception.complete(user, key)
-        blocks, chain = yield self._reception.at_log_in(user, key)
-        if self.is_closing:
-            raise refusals.ServerTrouble("the client is gone")
-        ident, request_key = peers.session_id(self.tls), peers.request_key(self.tls)
-        reception = self._reception
-        session = Session(
-            user.name,
+        if known != key:
+            entrant = yield reception.complete(entrant.user.name, key)
+            if self.is_closing:
+                raise refusals.ServerTrouble("the client is gone")
+        # From here to `open` nothing is waited for: what the registry said is still so.
+        session = self._new_session(entrant, key)
+        reception.sessions.open(session, takeover)
+        self._session = self.phase = session
+        self.pace = partial(reception.pacer.wait, session.name)
+        yield reception.switchboard.arrive(session)
+        self.established()
+        self._liveness.start()
+        return reception.welcome(session)
+
+    def _new_session(self, entrant: Entrant, key: PublicKey) -> Session:
+        reception, name = self._reception, entrant.user.name
+        reception.key_changes.check_settled(name)
+        return Session(
+            name,
             key,
-            chain,
-            ident,
-            request_key,
+            entrant.succession,
+            peers.session_id(self.tls),
+            peers.request_key(self.tls),
             self,
             self._host,
             self.leave,
             reception.switchboard,
-            blocks,
-            reception.account(user.name),
+            reception.blocks(entrant),
+            reception.account(name),
             reception.dial,
             reception.key_changes.change,
             reception.retirements,
             reception.pause,
         )
-        reception.sessions.open(session, takeover)
-        self._session = self.phase = session
-        self.pace = partial(reception.pacer.wait, user.name)
-        yield reception.switchboard.arrive(session)
-        self.established()
-        self._liveness.start()
-        return reception.welcome(session)
 
     @inlineCallbacks
     def enrol(self, token: bytes, second_key: SecondKey, signature: bytes) -> Any:

@@ -32,6 +32,7 @@ from securecom.errors import BadHost, NoState, StateBusy, StateDamaged, StateUnu
 from securecom.identity import server_fingerprint, server_id
 from securecom.invitation import Host
 from securecom.server import certificates, database, files
+from securecom.server.changes import Changes
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.starting import path_named, usual_path
 from securecom.tls import Credentials
@@ -273,7 +274,8 @@ def open_state(
 
 def open_registry(state: StoredState, reactor: IReactorThreads | None = None) -> SQLiteRegistry:
     """Open the registry of a state, for a process with a reactor."""
-    return SQLiteRegistry(database.threaded_pool(state.registry_path, reactor))
+    path = state.registry_path
+    return SQLiteRegistry(database.threaded_pool(path, reactor), Changes(path))
 
 
 # --- the first start ------------------------------------------------------------------------

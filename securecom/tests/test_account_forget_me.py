@@ -10,7 +10,6 @@ from securecom.errors import NameInQuarantine, StateBusy
 from securecom.identity import Name
 from securecom.invitation import token_hash
 from securecom.server.session import Session
-from securecom.succession import Link
 from securecom.tests.support.memory_server import NOW, ManualClient, MemoryServer, chatting, result
 from securecom.tests.support.request_case import RequestCase
 
@@ -72,7 +71,7 @@ class ForgottenTests(ForgetCase):
         self.alice.done(answer)
         self.server.network.pump()
         block.addErrback(lambda _: None)
-        self.assertEqual(result(self.server.registry.blocks()), {})
+        self.assertEqual(result(self.server.registry.everybody()).blocks, {})
 
 
 class EvasionTests(ForgetCase):
@@ -158,19 +157,20 @@ class RaceTests(SynchronousTestCase):
         """The registry answers in the order in which it was asked."""
         server = MemoryServer()
         alice = server.client("alice")
-        still_theirs: Deferred[list[Link]] = Deferred()
-        users: Deferred[None] = Deferred()
-        real_users = server.registry.users
+        still_theirs: Deferred[None] = Deferred()
+        found = server.registry.entrant(alice.identity.public_key)
+        looked: Deferred[None] = Deferred()
+        everybody = server.registry.everybody
         other = ManualClient(server, alice.identity)
-        self.patch(server.registry, "successions", lambda *_: still_theirs)
+        self.patch(server.registry, "entrant", lambda _: still_theirs.addCallback(lambda _: found))
         logging_in = other.ask(vocabulary.LogIn, **other.login(takeover=True))
-        self.patch(server.registry, "users", lambda: users.addCallback(lambda _: real_users()))
+        self.patch(server.registry, "everybody", lambda: looked.addCallback(lambda _: everybody()))
         alice.done(alice.ask(vocabulary.ForgetMe, name=Name("alice")))
         server.network.pump()
-        still_theirs.callback([])
+        still_theirs.callback(None)
         other.done(logging_in)
         self.assertEqual(len(server.reception.sessions), 1)
-        users.callback(None)
+        looked.callback(None)
         server.network.pump()
         self.assertEqual(other.said("goodbye"), ["disabled"])
         self.assertEqual(len(server.reception.sessions), 0)

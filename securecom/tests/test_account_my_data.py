@@ -101,7 +101,7 @@ class Marked:
         self.connection = in_memory()
         self.server.registry = SQLiteRegistry(SynchronousPool(self.connection))
         self.server.reception._registry = self.server.registry
-        self.server.reception.sessions._registry = self.server.registry
+        self.server.reception.roster._registry = self.server.registry
         self.server.reception.key_changes._registry = self.server.registry
         self.identity = self.server.enrolled("alice")
         self.server.enrolled("bob")

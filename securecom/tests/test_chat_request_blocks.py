@@ -8,7 +8,9 @@ from twisted.internet.defer import Deferred, fail
 
 from securecom import limits, refusals, vocabulary
 from securecom.errors import StateBusy
-from securecom.identity import Name, PublicKey
+from securecom.identity import Name
+from securecom.server.database import GatheringPool
+from securecom.tests.support.held_thread import HeldThread
 from securecom.tests.support.memory_server import NOW, ManualClient, chatting, result
 from securecom.tests.support.request_case import RequestCase
 
@@ -171,56 +173,20 @@ class LastingTests(BlockCase):
 
     # Promise T87
     def test_blocked_at_the_moment_when_another_session_takes_over(self) -> None:
-        """The new session has read the list, and the old one adds to it."""
-        read = self.server.registry.blocked
-        waiting: list[Deferred[Any]] = []
-
-        def slow(owner: Name) -> Deferred[Any]:
-            answer: Deferred[Any] = Deferred()
-            found = read(owner)
-            waiting.append(answer)
-            return answer.addCallback(lambda _: found)
-
-        self.patch(self.server.registry, "blocked", slow)
+        """The old session adds to the list when the new one has read it already."""
+        registry = self.server.registry
+        thread = HeldThread(registry._pool._connection)  # type: ignore[attr-defined]
+        registry._pool = GatheringPool(thread)
         bob = ManualClient(self.server, self.bob.identity)
-        welcome = bob.standard.control.call(vocabulary.LogIn, **bob.login(takeover=True))
-        self.server.network.pump()
+        welcome = bob.ask(vocabulary.LogIn, **bob.login(takeover=True))
+        thread.work()
         self.bob.ask(vocabulary.Block, name=ALICE).addErrback(lambda _: None)
-        for answer in waiting:
-            answer.callback(None)
-            self.server.network.pump()
+        thread.settle()
         bob.done(welcome)
         bob.prove()
         bob.done(bob.ask(vocabulary.SetAvailability, available=True))
         self.assert_no_answer(self.ask(self.alice, "bob"))
         self.assertEqual(bob.said("offer"), [])
-
-    # Promise T87
-    def test_two_who_log_in_at_once_have_one_list(self) -> None:
-        """The second has read it, and the first, who is in, adds to it before it is taken over."""
-        self.bob.standard_wire.cut()
-        self.server.network.pump()
-        one, other = (
-            ManualClient(self.server, self.bob.identity),
-            ManualClient(self.server, self.bob.identity),
-        )
-        read, waiting = self.server.registry.successions, Deferred[Any]()
-
-        def slow(name: Name, key: PublicKey) -> Deferred[Any]:
-            found = read(name, key)
-            return waiting.addCallback(lambda _: found)
-
-        delayed = self.patch(self.server.registry, "successions", slow)
-        welcome = other.ask(vocabulary.LogIn, **other.login(takeover=True))
-        delayed.restore()
-        one.log_in()
-        self.block(one, "alice")
-        waiting.callback(None)
-        other.done(welcome)
-        other.prove()
-        other.done(other.ask(vocabulary.SetAvailability, available=True))
-        self.assert_no_answer(self.ask(self.alice, "bob"))
-        self.assertEqual(other.said("offer"), [])
 
     def test_a_change_of_the_registry_from_outside_counts(self) -> None:
         """The quarantine of a name that was blocked is over: its next owner is somebody else."""
@@ -249,5 +215,6 @@ class LastingTests(BlockCase):
     def test_who_cannot_be_asked_for_their_blocks_is_not_logged_in(self) -> None:
         """Or a broken disk would let everybody through."""
         bob = ManualClient(self.server, self.server.enrolled("dave"))
-        self.patch(self.server.registry, "blocked", lambda *_: fail(StateBusy("busy")))
+        connection = self.server.registry._pool._connection  # type: ignore[attr-defined]
+        connection.execute("ALTER TABLE blocks RENAME TO lost")
         self.assertRaises(refusals.ServerTrouble, bob.log_in)

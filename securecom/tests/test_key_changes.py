@@ -311,17 +311,17 @@ class UnderWayTests(NewKeyCase):
         failure = self.failureResultOf(logging_in)
         self.assertTrue(failure.check(refusals.ServerTrouble, refusals.NotEnrolled), failure)
 
-    def test_a_key_that_was_replaced_while_it_logs_in_is_no_key_any_more(self) -> None:
+    def test_a_key_that_is_replaced_while_it_logs_in_is_no_key_any_more(self) -> None:
         logging_in = self.log_in(self.old)
-        self.pool.work()  # it was found, and is not asked for again yet
+        self.pool.work()  # it was found, and nobody has heard of that yet
         self.ask(self.link())
         self.settle()
-        self.failureResultOf(logging_in, refusals.NotEnrolled)
+        self.failureResultOf(logging_in, refusals.ServerTrouble)
         self.assertEqual(self.session_key(), self.new.public_key)
 
     def test_a_log_in_while_the_disk_fails_is_no_verdict(self) -> None:
         busy = fail(StateBusy("another process is writing"))
-        self.patch(self.server.registry, "successions", lambda *_: busy)
+        self.patch(self.server.registry, "entrant", lambda _: busy)
         logging_in = self.log_in(self.old)
         self.settle()
         self.failureResultOf(logging_in, refusals.ServerTrouble)

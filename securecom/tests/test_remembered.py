@@ -20,7 +20,7 @@ from securecom.identity import Identity, Name
 from securecom.server.remembered import NOT_SHOWN
 from securecom.succession import new_key_arguments
 from securecom.tests.support.held_in_memory import Holding, held, is_in
-from securecom.tests.support.memory_server import ManualClient, MemoryServer, chatting
+from securecom.tests.support.memory_server import ManualClient, MemoryServer, chatting, result
 from securecom.tests.support.my_data_case import MyDataCase
 
 #: Attribute -> the part of /mydata that shows it.
@@ -33,6 +33,9 @@ SHOWN = {
     "Chat.caller": "chat",
     "Chat.relay": "chat",
     "Cooldowns._refusals": "refusals",
+    "Entrant.blocked": "blocked by you",
+    "Entrant.succession": "earlier key",
+    "Entrant.user": "account",
     "KeyChanges.rate": "counted lately",
     "KeyChanges.tries": "counted lately",
     "KeyRetirements.tries": "counted lately",
@@ -69,6 +72,8 @@ SHOWN = {
     "Session.request_channel": "session",
     "Session.streams": "session",
     "Session.succession": "earlier key",
+    "Roster._entrants": "account",
+    "Roster._keys": "account",
     "Sessions._by_id": "session",
     "Sessions._by_name": "session",
     "StandardConnection._host": "session",
@@ -76,6 +81,10 @@ SHOWN = {
     "StandardConnection.phase": "session",
     "Streams._ended": "session",
     "Streams._open": "chat",
+    "User.created": "account",
+    "User.disabled": "account",
+    "User.key": "account",
+    "User.name": "account",
     "_No.at": "refusals",
     "_No.wait": "refusals",
     "_Running.lease": "availability",
@@ -143,16 +152,17 @@ _NOBODYS = {
     "LocalSwitchboard": "_clock _random restraints",
     "Rate": "_count _keys _seconds _window",
     "Reception": "_now _registry clock dial dial_port key_changes pause request_port retirements "
-    "sessions switchboard",
+    "roster sessions switchboard",
     "ChatRequest": "_board _clock",
     "RequestConnection": "_is_refused _liveness _reception proven turns",
     "RequestFactory": "_only _reception",
-    "SQLiteRegistry": "_pool",
+    "Roster": "_confirmed _registry _seconds",
+    "SQLiteRegistry": "_changes _pool on_write",
     "SynchronousPool": "_connection",
     "Restraints": "cooldowns",
     "Session": "_account _aside _aside_for_nobody _change_key _dial _leave _retirements "
     "_switchboard",
-    "Sessions": "_registry is_open",
+    "Sessions": "_roster is_open",
     "StandardConnection": "_liveness _reception turns",
     "StandardFactory": "_reception",
     "Streams": "_leg",
@@ -167,7 +177,9 @@ ELSEWHERE = {
     "OnHold": "the person themselves, in nothing, while their new key is being written",
     "Opened Page": "answers on their way",
     "GatheringPool Task": "questions to the registry on their way to its thread",
-    "OpenInvitation Quarantined User": "rows of the registry on their way",
+    "Everybody OpenInvitation Quarantined": "rows of the registry on their way",
+    "Changes": "the mark of the registry's file",
+    "Moment": "when the registry was looked at",
     "DataOwner Exempt Shown Table": "what is declared about the registry",
     "BoundedFile Flushed LogLines Syslog": "the log, which names nobody",
     "ListeningPort Endpoints Server ServerContext ServerState": "the program",
@@ -212,6 +224,7 @@ class FullServer:
         lease = {"available": True, "seconds": 600, "audience": [Name("alice"), Name("dave")]}
         lease["busy_to"] = [Name("alice"), Name("frank")]
         dave.done(dave.ask(vocabulary.SetAvailability, **lease))
+        result(server.reception.sessions.recheck())
 
     def renew(self, client: ManualClient, name: str) -> None:
         signed = new_key_arguments(
@@ -262,7 +275,8 @@ class DeclaredTests(SynchronousTestCase):
 
     def test_the_walk_finds_what_it_has_to_find(self) -> None:
         named = {where for where, value in self.full.holdings() if is_in(Name("mallory"), value)}
-        self.assertEqual(named, {"Blocks._names", "Account._pages"} & named)
+        lists = {"Blocks._names", "Entrant.blocked", "Account._pages"}
+        self.assertEqual(named, lists & named)
         self.assertIn("Blocks._names", named)
 
     # Promise C51
@@ -297,7 +311,8 @@ class ForgottenTests(SynchronousTestCase):
             full.server.network.advance(limits.REQUEST_EXPIRES)  # of who asked them
             gc.collect()  # what refers to itself is there until then, as in any Python program
             traces = {where for where, value in full.holdings() if is_in(Name(name), value)}
-            self.assertLessEqual(traces, {"Blocks._names", "Lease.audience", "Lease.busy_to"}, name)
+            lists = {"Blocks._names", "Entrant.blocked", "Lease.audience", "Lease.busy_to"}
+            self.assertLessEqual(traces, lists, name)
             key = client.identity.public_key
             self.assertFalse(any(is_in(key, value) for _, value in full.holdings()), name)
 

@@ -88,7 +88,7 @@ class RenewTests(RotationCase):
         self.fails(came, PeerKeyChanged)
         self.assertEqual(len(self.bob.notes.of(ChatStarted)), began)
         for former in (self.old.public_key, self.on_disk()):
-            found = result(self.server.registry.user_by_key(former))
+            found = result(self.server.registry.entrant(former))
             self.assertIsNone(found)
 
     def test_a_thief_can_sign_over_and_the_owner_notices(self) -> None:

@@ -213,9 +213,8 @@ class LogInTests(SynchronousTestCase):
         cursor = self.server.registry._pool._connection  # type: ignore[attr-defined]
         cursor.execute("UPDATE users SET second = NULL")
         thief = QuantumThief(self.alice)
-        alone = result(self.server.registry.user(ALICE))
         result(self.server.registry.complete(ALICE, self.alice.public_key))
-        late = self.server.reception.complete(alone, thief.public_key)
+        late = self.server.reception.complete(ALICE, thief.public_key)
         self.failureResultOf(late, refusals.NotEnrolled)
         self.assertEqual(self.registered(), self.alice.public_key)
 

@@ -21,9 +21,10 @@ from securecom import limits, refusals, vocabulary
 from securecom.errors import StateBusy, StateUnusable
 from securecom.identity import Identity, Name
 from securecom.invitation import token_hash
+from securecom.server.changes import Changes
 from securecom.server.database import SynchronousPool, connect
 from securecom.server.local_switchboard import LocalSwitchboard
-from securecom.server.registry import User
+from securecom.server.registry import Entrant, User
 from securecom.server.service import (
     Endpoints,
     ListeningPort,
@@ -63,7 +64,8 @@ class ServiceCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.network = Network()
         self.state = open_state(Path(self.mktemp()), [], NOW)
-        self.registry = SQLiteRegistry(SynchronousPool(connect(self.state.registry_path)))
+        path = self.state.registry_path
+        self.registry = SQLiteRegistry(SynchronousPool(connect(path)), Changes(path))
         self.opened: list[tuple[int, int, int]] = []
         self.problems: list[str] = []
         self.late_problems: list[str] = []
@@ -208,12 +210,13 @@ class StopTests(ServiceCase):
         self.network.pump()
         identity = Identity.generate()
         user = User(Name("bob"), identity.public_key, False, NOW)
+        entrant = Entrant(user, (), b"")
         found: Deferred[Any] = Deferred()
-        self.patch(self.registry, "user_by_key", lambda _: found)
+        self.patch(self.registry, "entrant", lambda _: found)
         client = ManualClient(self, identity)  # type: ignore[arg-type]
         asked = client.ask(vocabulary.LogIn, **client.login(takeover=False))
         self.successResultOf(server.stopService())
-        found.callback(user)
+        found.callback(entrant)
         self.network.pump()
         self.failureResultOf(asked, refusals.ServerFull)
         self.assertEqual(len(server.reception.sessions), 0)
@@ -246,6 +249,58 @@ class ClockTests(ServiceCase):
         self.assertEqual(alice.said("goodbye"), ["disabled"])
         self.assertEqual(bob.said("goodbye"), [])
 
+    def outside(self) -> SQLiteRegistry:
+        """The registry as another process has it."""
+        other = SQLiteRegistry(SynchronousPool(connect(self.state.registry_path)))
+        self.addCleanup(other.close)
+        return other
+
+    def test_log_ins_from_memory_follow_the_looks(self) -> None:
+        """They ask nobody while the looks succeed, and the registry once they have failed."""
+        self.start()
+        client = self.client("alice")
+        self.network.advance(limits.REGISTRY_POLL)
+        self.patch(self.registry, "entrant", lambda _: fail(StateBusy("busy")))
+        self.again(client)
+        self.patch(self.registry, "version", lambda: fail(StateBusy("busy")))
+        self.network.advance(limits.ROSTER_TRUSTED, step=limits.REGISTRY_POLL)
+        self.assertRaises(refusals.ServerTrouble, self.again, client)
+
+    def test_whoever_was_disabled_just_now_is_not_found_in_memory(self) -> None:
+        self.start()
+        client = self.client("alice")
+        self.network.advance(limits.REGISTRY_POLL)
+        self.again(client)
+        result(self.outside().disable(Name("alice")))
+        self.assertRaises(refusals.Disabled, self.again, client)
+
+    def test_nobody_is_found_in_memory_who_was_disabled_before_the_look(self) -> None:
+        """Also when the look that saw a change could not read what it was, and no mark shows it."""
+        self.patch(self.registry, "mark", lambda: b"")
+        self.start()
+        client = self.client("alice")
+        self.network.advance(limits.REGISTRY_POLL)
+        result(self.outside().disable(Name("alice")))
+        self.patch(self.registry, "everybody", lambda: fail(StateBusy("busy")))
+        self.network.advance(limits.REGISTRY_POLL)
+        self.assertEqual(client.said("goodbye"), [])
+        self.assertRaises(refusals.Disabled, self.again, client)
+
+    def test_a_slow_look_counts_from_when_it_was_asked_for(self) -> None:
+        self.start()
+        client = self.client("alice")
+        waiting: Deferred[int] = Deferred()
+        version = self.registry.version
+        self.patch(self.registry, "version", lambda: waiting.addCallback(lambda _: version()))
+        self.network.advance(limits.REGISTRY_POLL)
+        self.network.advance(limits.ROSTER_TRUSTED)
+        waiting.callback(0)
+        self.patch(self.registry, "entrant", lambda _: fail(StateBusy("busy")))
+        self.assertRaises(refusals.ServerTrouble, self.again, client)
+
+    def again(self, client: ManualClient) -> None:
+        ManualClient(self, client.identity).log_in(takeover=True)  # type: ignore[arg-type]
+
     def test_registry_trouble_passes(self) -> None:
         """A busy database ends neither sessions nor the looking, at either of its two steps."""
         self.start()
@@ -254,8 +309,8 @@ class ClockTests(ServiceCase):
         self.patch(self.registry, "version", lambda: succeed(99))
         for step, error in (
             ("version", StateBusy("busy")),
-            ("users", StateBusy("busy")),
-            ("users", ZeroDivisionError()),
+            ("everybody", StateBusy("busy")),
+            ("everybody", ZeroDivisionError()),
         ):
             trouble = self.patch(self.registry, step, lambda error=error: fail(error))
             self.network.advance(1, step=limits.REGISTRY_POLL)
@@ -266,7 +321,7 @@ class ClockTests(ServiceCase):
         self.network.advance(1, step=limits.REGISTRY_POLL)
         self.assertEqual(client.said("goodbye"), ["disabled"])
 
-    def test_a_recheck_is_three_queries(self) -> None:
+    def test_a_recheck_is_two_queries(self) -> None:
         """However many are online."""
         self.start()
         clients = [self.client(name) for name in ("a", "b", "c")]
@@ -280,7 +335,7 @@ class ClockTests(ServiceCase):
         self.patch(self.registry._pool, "read", counted)
         self.patch(self.registry, "version", lambda: succeed(99))
         self.network.advance(limits.REGISTRY_POLL)
-        self.assertEqual(len(queries), 3)  # users, blocks, names in quarantine
+        self.assertEqual(len(queries), 2)  # everybody, and the names in quarantine
         self.assertEqual([client.said("goodbye") for client in clients], [[], [], []])
 
     # Promise R127
@@ -382,7 +437,7 @@ class QuarantineTests(ServiceCase):
         self.assertEqual(len(result(self.registry.quarantine())), 1)
         self.network.advance(2 * limits.RENEW_CHECK, step=limits.RENEW_CHECK)
         self.assertEqual(result(self.registry.quarantine()), [])
-        self.assertEqual(result(self.registry.blocks()), {})
+        self.assertEqual(result(self.registry.everybody()).blocks, {})
         self.assertEqual(self.blocked(), [])
 
     def test_trouble_passes(self) -> None:

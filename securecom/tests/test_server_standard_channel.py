@@ -13,8 +13,8 @@ from securecom import framing, limits, peers, refusals, tls, vocabulary
 from securecom.errors import StateBusy
 from securecom.identity import Identity, Name, PublicKey
 from securecom.invitation import token_hash
-from securecom.server.database import in_memory
-from securecom.server.registry import User
+from securecom.server.database import GatheringPool, in_memory
+from securecom.tests.support.held_thread import HeldThread
 from securecom.tests.support.memory_server import NOW, ManualClient, ManualConnection, MemoryServer
 from securecom.tests.support.second_keys import UNPROVED
 
@@ -51,19 +51,36 @@ class LogInTests(SynchronousTestCase):
         self.assertRaises(refusals.Disabled, client.log_in)
 
     def test_disabled_during_the_log_in(self) -> None:
-        """The look at the registry that ends such sessions comes too early for this one."""
+        """The registry was read before that, so the look that comes next ends the session."""
         client = ManualClient(self.server, self.server.enrolled("alice"))
-        reception, find = self.server.reception, self.server.reception.find
-
-        def found_and_then_disabled(key: PublicKey) -> Deferred[User]:
-            found = find(key)
-            self.server.registry.disable(Name("alice"))
-            reception.sessions.recheck()
-            return found
-
-        self.patch(reception, "find", found_and_then_disabled)
-        self.assertRaises(refusals.Disabled, client.log_in)
+        registry, reception = self.server.registry, self.server.reception
+        thread = HeldThread(registry._pool._connection)  # type: ignore[attr-defined]
+        registry._pool = GatheringPool(thread)
+        asked = client.ask(vocabulary.LogIn, **client.login(takeover=False))
+        thread.work()  # it was found, and nobody has heard of that yet
+        registry.disable(Name("alice"))
+        reception.sessions.recheck()
+        thread.settle()
+        self.assertEqual(client.done(asked)["name"], "alice")
+        self.assertEqual(client.said("goodbye"), ["disabled"])
         self.assertEqual(len(reception.sessions), 0)
+
+    def test_disabled_while_a_second_key_is_added(self) -> None:
+        """The registry is asked again once that is on the disk."""
+        client = ManualClient(self.server, self.server.enrolled("alice"))
+        registry = self.server.registry
+        connection = registry._pool._connection  # type: ignore[attr-defined]
+        connection.execute("UPDATE users SET second = NULL")
+        complete = registry.complete
+
+        def completed_and_then_disabled(name: Name, key: PublicKey) -> Deferred[None]:
+            done = complete(name, key)
+            registry.disable(name)
+            return done
+
+        self.patch(registry, "complete", completed_and_then_disabled)
+        self.assertRaises(refusals.Disabled, client.log_in)
+        self.assertEqual(len(self.server.reception.sessions), 0)
 
     # Promise T124
     def test_second_session_is_refused(self) -> None:
@@ -95,7 +112,7 @@ class LogInTests(SynchronousTestCase):
     def test_database_trouble_is_no_verdict(self) -> None:
         """A broken disk is not told as "not enrolled"."""
         client = ManualClient(self.server, self.server.enrolled("alice"))
-        self.patch(self.server.registry, "user_by_key", lambda _: failed(StateBusy("busy")))
+        self.patch(self.server.registry, "entrant", lambda _: failed(StateBusy("busy")))
         self.assertRaises(refusals.ServerTrouble, client.log_in)
 
     def test_only_once(self) -> None:
@@ -141,9 +158,9 @@ class LogInTests(SynchronousTestCase):
         from twisted.internet.defer import Deferred
 
         client = ManualClient(self.server, self.server.enrolled("alice"))
-        found = self.successResultOf(self.server.registry.user(Name("alice")))
+        found = self.successResultOf(self.server.registry.entrant(client.identity.public_key))
         slow: Deferred[Any] = Deferred()
-        self.patch(self.server.registry, "user_by_key", lambda _: slow)
+        self.patch(self.server.registry, "entrant", lambda _: slow)
         client.ask(vocabulary.LogIn, **client.login(takeover=False)).addErrback(lambda _: None)
         client.standard_wire.cut()
         self.server.network.pump()

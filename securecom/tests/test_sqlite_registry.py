@@ -104,7 +104,7 @@ class LastDefenceTests(RegistryFileCase):
         insert = "INSERT INTO successions VALUES ('alice', 1, ?, ?, ?, ?, NULL, NULL, NULL)"
         values = (bytes(32), self.key, bytes(64), bytes(64))
         self.connect().execute(insert, values)
-        found = self.open().successions(ALICE, PublicKey(self.key))
+        found = self.open().entrant(PublicKey(self.key))
         self.failureResultOf(found, StateDamaged)
 
     def test_an_invitation_left_over_for_a_name_with_a_key(self) -> None:

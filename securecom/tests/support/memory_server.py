@@ -19,6 +19,7 @@ from securecom.identity import Identity, Name, server_id
 from securecom.invitation import token_hash
 from securecom.server import certificates
 from securecom.server.admission import AdmittingFactory
+from securecom.server.changes import Changes
 from securecom.server.database import SynchronousPool, in_memory
 from securecom.server.dialling import Dialler
 from securecom.server.local_switchboard import LocalSwitchboard
@@ -44,6 +45,19 @@ def numbered() -> Callable[[int], bytes]:
     return next_one
 
 
+class Unchanged(Changes):
+    """Those of a registry of which nobody can tell whether somebody else has changed it."""
+
+    def __init__(self) -> None:
+        pass
+
+    def mark(self) -> bytes:
+        return b""
+
+    def close(self) -> None:
+        pass
+
+
 class MemoryServer:
     """A server on a `Network`: its registry in memory, its two ports open.
 
@@ -58,7 +72,7 @@ class MemoryServer:
         ca = certificates.new_ca(time.time())  # OpenSSL asks the wall clock
         self.pin = server_id(ca.certificate)
         self.credentials = certificates.new_leaf(ca, [], time.time())
-        self.registry = SQLiteRegistry(SynchronousPool(in_memory()))
+        self.registry = SQLiteRegistry(SynchronousPool(in_memory()), Unchanged())
         self.switchboard = LocalSwitchboard(clock, random or numbered())
         self.reception = Reception(clock, lambda: NOW, self.registry, self.switchboard, self.pin)
         self.reception.request_port = REQUEST

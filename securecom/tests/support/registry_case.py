@@ -12,8 +12,9 @@ from securecom.errors import NoSuchUser
 from securecom.identity import Identity, Name, PublicKey
 from securecom.invitation import token_hash
 from securecom.refusals import KeyInUse
+from securecom.server.registry import User
 from securecom.server.sqlite_registry import SQLiteRegistry
-from securecom.succession import Link
+from securecom.succession import Link, decode
 from securecom.values import replace
 
 ALICE, BOB, CAROL = Name("alice"), Name("bob"), Name("carol")
@@ -48,6 +49,15 @@ class RegistryCase(_Case):
     def done(self, result: Deferred[T]) -> T:
         value: T = self.successResultOf(result)
         return value
+
+    def user_of(self, key: PublicKey) -> User | None:
+        """The user of this first key."""
+        found = self.done(self.registry.entrant(key))
+        return None if found is None else found.user
+
+    def blocks(self) -> dict[Name, list[Name]]:
+        """Everybody who has blocked anybody, and whom."""
+        return self.done(self.registry.everybody()).blocks
 
     def refused(self, result: Deferred[T], why: type[Exception]) -> None:
         self.failureResultOf(result, why)
@@ -86,17 +96,19 @@ class SuccessionContract(RegistryCase):
         return self.done(self.registry.succeed(ALICE, self.link(old, new)))
 
     def chain(self, number: int) -> list[Link]:
-        key = self.keys[number].public_key
-        return self.done(self.registry.successions(ALICE, key))
+        found = self.done(self.registry.entrant(self.keys[number].public_key))
+        if found is None:
+            raise AssertionError("nobody has this key")
+        self.assertEqual(found.user.name, ALICE)
+        return list(decode(found.succession))
 
     def test_the_new_key_is_the_users_and_the_old_key_is_unknown(self) -> None:
         self.enrol_as(ALICE, self.keys[0])
         self.assertEqual(self.chain(0), [])
         self.assertEqual(self.succeed(0, 1), [self.link(0, 1)])
-        user = self.done(self.registry.user_by_key(self.keys[1].public_key))
+        user = self.user_of(self.keys[1].public_key)
         self.assertEqual(user and user.name, ALICE)
-        self.assertIsNone(self.done(self.registry.user_by_key(self.keys[0].public_key)))
-        self.refused(self.registry.successions(ALICE, self.keys[0].public_key), NoSuchUser)
+        self.assertIsNone(self.user_of(self.keys[0].public_key))
         self.assertEqual(self.chain(1), [self.link(0, 1)])
 
     def test_a_chain_in_its_order_and_no_longer_than_may_be(self) -> None:
@@ -139,7 +151,7 @@ class SuccessionContract(RegistryCase):
         self.enrol_as(ALICE, self.keys[0])
         self.succeed(0, 1)
         self.done(self.registry.reset_key(ALICE))
-        self.refused(self.registry.successions(ALICE, self.keys[1].public_key), NoSuchUser)
+        self.assertIsNone(self.user_of(self.keys[1].public_key))
         self.enrol_as(ALICE, self.keys[2], 2)
         self.assertEqual(self.chain(2), [])
 
@@ -159,7 +171,7 @@ class SuccessionContract(RegistryCase):
         self.done(self.registry.succeed(BOB, bobs))
         self.succeed(0, 1)
         self.assertEqual(self.chain(1), [self.link(0, 1)])
-        found = self.registry.successions(BOB, self.keys[6].public_key)
-        self.assertEqual(self.done(found), [bobs])
+        found = self.done(self.registry.entrant(self.keys[6].public_key))
+        self.assertEqual(found and decode(found.succession), (bobs,))
         self.done(self.registry.reset_key(BOB))
         self.assertEqual(self.chain(1), [self.link(0, 1)])

@@ -38,7 +38,7 @@ class RegistryContract(SuccessionContract, RegistryCase):
         self.assertEqual(self.done(self.registry.users()), [])
         self.assertEqual(self.done(self.registry.invitations()), [])
         self.assertIsNone(self.done(self.registry.user(ALICE)))
-        self.assertIsNone(self.done(self.registry.user_by_key(new_key())))
+        self.assertIsNone(self.user_of(new_key()))
 
     # Promise T10
     def test_an_invitation_makes_a_user(self) -> None:
@@ -51,7 +51,7 @@ class RegistryContract(SuccessionContract, RegistryCase):
         self.assertIsInstance(name, Name)
         alice = User(ALICE, key, disabled=False, created=NOW)
         self.assertEqual(self.done(self.registry.user(ALICE)), alice)
-        self.assertEqual(self.done(self.registry.user_by_key(key)), alice)
+        self.assertEqual(self.user_of(key), alice)
         self.assertEqual(self.done(self.registry.invitations()), [])
 
     def test_it_is_spent_once(self) -> None:
@@ -151,10 +151,10 @@ class RegistryContract(SuccessionContract, RegistryCase):
         key = self.enrol(ALICE)
         self.enrol(BOB, 2)
         self.done(self.registry.disable(ALICE))
-        self.assertTrue(_is_disabled(self.done(self.registry.user_by_key(key))))
+        self.assertTrue(_is_disabled(self.user_of(key)))
         self.assertFalse(_is_disabled(self.done(self.registry.user(BOB))))
         self.done(self.registry.enable(ALICE))
-        self.assertFalse(_is_disabled(self.done(self.registry.user_by_key(key))))
+        self.assertFalse(_is_disabled(self.user_of(key)))
 
     def test_removed_with_everything(self) -> None:
         key = self.enrol(ALICE)
@@ -164,14 +164,14 @@ class RegistryContract(SuccessionContract, RegistryCase):
         self.done(self.registry.remove(ALICE, NOW))
         self.assertEqual(self.done(self.registry.users()), [])
         self.assertEqual([i.name for i in self.done(self.registry.invitations())], [BOB])
-        self.assertIsNone(self.done(self.registry.user_by_key(key)))
+        self.assertIsNone(self.user_of(key))
         self.refused(self.registry.spend(hashed(2), new_key(), NOW), BadInvitation)
 
     def test_a_reset_key_knows_nobody_and_the_name_can_be_invited_again(self) -> None:
         old = self.enrol(ALICE)
         self.done(self.registry.disable(ALICE))
         self.done(self.registry.reset_key(ALICE))
-        self.assertIsNone(self.done(self.registry.user_by_key(old)))
+        self.assertIsNone(self.user_of(old))
         self.assertEqual(
             self.done(self.registry.user(ALICE)), User(ALICE, None, disabled=True, created=NOW)
         )
@@ -211,7 +211,7 @@ class RegistryContract(SuccessionContract, RegistryCase):
             self.done(self.registry.block(ALICE, name))
         self.assertEqual(self.done(self.registry.blocked(ALICE)), [BOB, CAROL])
         self.assertEqual(self.done(self.registry.blocked(BOB)), [])
-        self.assertEqual(self.done(self.registry.blocks()), {ALICE: [BOB, CAROL]})
+        self.assertEqual(self.blocks(), {ALICE: [BOB, CAROL]})
         self.assertTrue(self.done(self.registry.unblock(ALICE, BOB)))
         self.assertFalse(self.done(self.registry.unblock(ALICE, BOB)))
         self.assertEqual(self.done(self.registry.blocked(ALICE)), [CAROL])
@@ -242,7 +242,7 @@ class RegistryContract(SuccessionContract, RegistryCase):
         """Or a harasser could be forgotten and come back."""
         self.people_with_blocks()
         self.done(self.registry.remove(BOB, NOW))
-        self.assertEqual(self.done(self.registry.blocks()), {ALICE: [BOB], CAROL: [ALICE, BOB]})
+        self.assertEqual(self.blocks(), {ALICE: [BOB], CAROL: [ALICE, BOB]})
 
     def people_with_blocks(self) -> None:
         for number, name in enumerate((ALICE, BOB, CAROL)):
@@ -269,7 +269,7 @@ class RegistryContract(SuccessionContract, RegistryCase):
         self.people_with_blocks()
         self.done(self.registry.remove(BOB, NOW))
         self.done(self.registry.end_quarantines(NOW + limits.NAME_QUARANTINE))
-        self.assertEqual(self.done(self.registry.blocks()), {CAROL: [ALICE]})
+        self.assertEqual(self.blocks(), {CAROL: [ALICE]})
         self.enrol(BOB, 9)
         self.assertEqual(self.done(self.registry.blocked(BOB)), [])
 
@@ -278,7 +278,7 @@ class RegistryContract(SuccessionContract, RegistryCase):
         self.done(self.registry.remove(BOB, NOW))
         self.done(self.registry.release(BOB))
         self.assertEqual(self.done(self.registry.quarantine()), [])
-        self.assertEqual(self.done(self.registry.blocks()), {CAROL: [ALICE]})
+        self.assertEqual(self.blocks(), {CAROL: [ALICE]})
         self.enrol(BOB, 9)
 
     def test_only_what_is_held_back_is_released(self) -> None:
@@ -299,9 +299,9 @@ class RegistryContract(SuccessionContract, RegistryCase):
         key = self.enrol(ALICE)
         self.done(self.registry.block(ALICE, CAROL))
         self.done(self.registry.forget(ALICE, key, NOW))
-        self.assertIsNone(self.done(self.registry.user_by_key(key)))
+        self.assertIsNone(self.user_of(key))
         self.assertEqual(self.done(self.registry.users()), [])
-        self.assertEqual(self.done(self.registry.blocks()), {})
+        self.assertEqual(self.blocks(), {})
         self.assertEqual([one.name for one in self.done(self.registry.quarantine())], [ALICE])
 
     def test_only_by_the_key_of_the_moment(self) -> None:
