@@ -287,17 +287,6 @@ def certified_key(certificate: x509.Certificate) -> PublicKey:
         raise WireError(error.what) from None
 
 
-def carried_key(certificate: x509.Certificate) -> PublicKey:
-    """The first key of a certificate that has passed `certified_key`, without checking it again.
-
-    :raises WireError: if there is no such key in it.
-    """
-    key = certificate.public_key()
-    if not isinstance(key, Ed25519PublicKey):
-        raise WireError("an identity certificate without an Ed25519 key")
-    return PublicKey(key.public_bytes_raw())
-
-
 def server_id(ca: x509.Certificate) -> bytes:
     """The id by which clients know a server: SHA-256 of its CA certificate (32 bytes)."""
     return hashlib.sha256(ca.public_bytes(serialization.Encoding.DER)).digest()

@@ -30,7 +30,6 @@ from securecom.identity import (
     Identity,
     PublicKey,
     SecondKey,
-    carried_key,
     certified_key,
     framed,
     server_fingerprint,
@@ -51,14 +50,22 @@ _NOT_YET_VALID, _EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CE
 _SELF_SIGNED_IN_CHAIN = 19  # X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN: the CA is not in our store
 
 #: Takes a certificate, OpenSSL's error number and the depth; raises if it is not acceptable.
-Check = Callable[[x509.Certificate, int, int], None]
+#: Returns the first key in it if it is an identity's.
+Check = Callable[[x509.Certificate, int, int], PublicKey | None]
 
 
-def any_identity(certificate: x509.Certificate, error: int, depth: int) -> None:
+class CheckedConnection(SSL.Connection):
+    """OpenSSL's connection, with what the check of the peer has found."""
+
+    #: The first key of the identity certificate that has passed the check.
+    shown_key: PublicKey | None = None
+
+
+def any_identity(certificate: x509.Certificate, error: int, depth: int) -> PublicKey:
     """Accept any single self-signed Ed25519 certificate; the registry decides later."""
     if depth:
         raise WireError("a chain where one identity certificate belongs")
-    certified_key(certificate)
+    return certified_key(certificate)
 
 
 def exactly(expected: PublicKey, own: PublicKey) -> Check:
@@ -67,13 +74,13 @@ def exactly(expected: PublicKey, own: PublicKey) -> Check:
     The second key is proved above TLS, by `check_second`.
     """
 
-    def check(certificate: x509.Certificate, error: int, depth: int) -> None:
-        any_identity(certificate, error, depth)
-        key = carried_key(certificate)
+    def check(certificate: x509.Certificate, error: int, depth: int) -> PublicKey:
+        key = any_identity(certificate, error, depth)
         if key == own.first:
             raise PeerKeyChanged("the peer showed our own key")
         if key != expected.first:
             raise PeerKeyChanged("the peer's key is not the one expected")
+        return key
 
     return check
 
@@ -156,10 +163,9 @@ def _check_leaf(certificate: x509.Certificate) -> None:
 
 def peer_key(tls: SSL.Connection) -> PublicKey:
     """The first key, which the peer has just proved to hold (its certificate passed our check)."""
-    certificate = tls.get_peer_certificate(as_cryptography=True)
-    if certificate is None:
+    if not isinstance(tls, CheckedConnection) or tls.shown_key is None:
         raise WireError("a peer without an identity certificate")
-    return carried_key(certificate)
+    return tls.shown_key
 
 
 # --- exporters and proofs -------------------------------------------------------------------

@@ -28,7 +28,7 @@ from zope.interface import implementer
 
 from securecom.errors import SecurecomError, TLSRefused, TLSUnusable, WireError
 from securecom.identity import Identity, PublicKey
-from securecom.peers import Check, any_identity, exactly, pinned_server
+from securecom.peers import Check, CheckedConnection, any_identity, exactly, pinned_server
 from securecom.values import Value
 
 ALPN_STANDARD = b"securecom-standard/2"
@@ -103,11 +103,14 @@ class TLSOptions:
     ) -> None:
         self._alpn = alpn
         self._check = check
-        self._context = _context(alpn, credentials) if context is None else context
+        self._context = self._new_context(credentials) if context is None else context
 
     def renew(self, credentials: Credentials | None) -> None:
         """Show these credentials on all connections made from now on."""
-        self._context = _context(self._alpn, credentials)
+        self._context = self._new_context(credentials)
+
+    def _new_context(self, credentials: Credentials | None) -> SSL.Context:
+        return _context(self._alpn, credentials, self._check is not None)
 
     def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802
         """IOpenSSLClientConnectionCreator."""
@@ -132,14 +135,14 @@ class TLSOptions:
         return connection
 
     def _connection(self, listener: Listener) -> SSL.Connection:
-        connection = SSL.Connection(self._context, None)
-        if self._check is not None:
-            mode = SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
-            connection.set_verify(mode, _callback(self._check, listener))
-        return connection
+        if self._check is None:
+            return SSL.Connection(self._context, None)
+        return _Connection(self._context, self._check, listener)
 
 
-def _context(alpn: tuple[bytes, ...], credentials: Credentials | None) -> SSL.Context:
+def _context(
+    alpn: tuple[bytes, ...], credentials: Credentials | None, is_checked: bool
+) -> SSL.Context:
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_min_proto_version(SSL.TLS1_3_VERSION)
     context.set_max_proto_version(SSL.TLS1_3_VERSION)  # else a configuration file may lower it
@@ -148,6 +151,8 @@ def _context(alpn: tuple[bytes, ...], credentials: Credentials | None) -> SSL.Co
     context.set_options(SSL.OP_NO_TICKET)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     context.set_alpn_select_callback(_selector(alpn))
+    if is_checked:
+        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _verify)
     if credentials is not None:
         context.use_certificate(credentials.certificate)
         context.use_privatekey(credentials.key)
@@ -183,37 +188,44 @@ def _selector(alpn: tuple[bytes, ...]) -> Any:
     return select
 
 
-def _callback(check: Check, listener: Listener) -> Any:
-    """Make the verify callback for OpenSSL.
+class _Connection(CheckedConnection):
+    """One whose peer must show certificates that satisfy this check.
 
-    OpenSSL calls it for each fault it finds in a certificate, and once more at the end without one.
-    A certificate that passed despite a fault passes that last call too, so it is not checked again.
+    Not in pyOpenSSL's app data: Twisted replaces that by its own.
     """
-    passed: set[tuple[bytes, int]] = set()
 
-    def verify(_tls: SSL.Connection, shown: crypto.X509, error: int, depth: int, _ok: int) -> bool:
-        der = crypto.dump_certificate(crypto.FILETYPE_ASN1, shown)
+    def __init__(self, context: SSL.Context, check: Check, listener: Listener) -> None:
+        super().__init__(context, None)
+        self._check, self._listener = check, listener
+        self._passed: set[tuple[bytes, int]] = set()
+
+    def passes(self, der: bytes, error: int, depth: int) -> bool:
+        """Whether this one is acceptable, with this error and at this depth.
+
+        OpenSSL asks for each fault it finds in a certificate, and once more at the end without one.
+        A certificate that passed despite a fault passes that last time too, and is not checked
+        again.
+        """
         case = (der, depth)
-        if not error and case in passed:
+        if not error and case in self._passed:
             return True
-        if not _verdict(check, listener, der, error, depth):
+        try:
+            key = self._check(x509.load_der_x509_certificate(der), error, depth)
+        except SecurecomError as why:
+            self._listener.certificate_refused(why)
             return False
-        passed.add(case)
+        except Exception:  # a hostile certificate may break any parser: refuse it
+            self._listener.certificate_refused(WireError("a certificate that cannot be read"))
+            return False
+        self._passed.add(case)
+        self.shown_key = key or self.shown_key
         return True
 
-    return verify
 
-
-def _verdict(check: Check, listener: Listener, der: bytes, error: int, depth: int) -> bool:
-    try:
-        check(x509.load_der_x509_certificate(der), error, depth)
-    except SecurecomError as why:
-        listener.certificate_refused(why)
-        return False
-    except Exception:  # a hostile certificate may break any parser: refuse it
-        listener.certificate_refused(WireError("a certificate that cannot be read"))
-        return False
-    return True
+def _verify(tls: SSL.Connection, shown: crypto.X509, error: int, depth: int, _ok: int) -> bool:
+    """OpenSSL's verify callback, one for all connections: making one costs more than calling it."""
+    der = crypto.dump_certificate(crypto.FILETYPE_ASN1, shown)
+    return isinstance(tls, _Connection) and tls.passes(der, error, depth)
 
 
 def standard_server(credentials: Credentials) -> TLSOptions:
@@ -251,5 +263,5 @@ def chat_end(identity: Identity, expected: PublicKey) -> TLSOptions:
     alpn, credentials = (ALPN_CHAT,), Credentials.of(identity)
     context = _chat_contexts.get(identity)
     if context is None:
-        context = _chat_contexts[identity] = _context(alpn, credentials)
+        context = _chat_contexts[identity] = _context(alpn, credentials, True)
     return TLSOptions(alpn, credentials, exactly(expected, identity.public_key), context)

@@ -13,9 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import peers, tls
 from securecom.errors import PeerKeyChanged, ServerMismatch, WireError
 from securecom.identity import Identity
+from securecom.tests.support.identity_certificates import tampered
 from securecom.tests.support.joined_connections import Plain, PlainTLS, Recorder
 from securecom.tests.support.server_certificates import Authority
-from securecom.tests.support.tls_case import TLSCase
+from securecom.tests.support.tls_case import TLSCase, shake_hands
 
 EXPORTERS = (
     peers.session_id,
@@ -238,6 +239,34 @@ class VerdictTests(TLSCase):
         client = self.ours()
         self.meet(client, client_tls, self.ours(), self.server_tls())
         self.assert_refused(client, WireError, "cannot be read")
+
+    def test_connections_of_one_context_have_their_own_reasons(self) -> None:
+        """They share the callback, and handshakes of several are under way at once."""
+        server_tls, good, bad = self.server_tls(), self.ours(), self.ours()
+        forged, key = tampered(self.identity.certificate), self.identity.private_key
+        self.join(Plain(), PlainTLS(chain=[forged], key=key), bad, server_tls)
+        self.join(self.ours(), self.client_tls(), good, server_tls)
+        self.network.pump()
+        self.assert_refused(bad, WireError, "bad signature")
+        self.assertRaises(WireError, peers.peer_key, bad.tls)
+        self.assertTrue(good.is_secured)
+        self.assertEqual(peers.peer_key(good.tls), self.identity.public_key.first)
+
+    def test_a_connection_that_nobody_checks_is_refused(self) -> None:
+        """One that was made of the context in another way than ours."""
+        server_tls = self.server_tls()
+        client = self.client_tls().in_memory(True, self.ours())
+        server = SSL.Connection(server_tls._context, None)
+        server.set_accept_state()
+        with self.assertRaises(SSL.Error):
+            shake_hands(client, server)
+
+    def test_the_certificate_is_looked_at_once(self) -> None:
+        """The check has found the key, and nobody reads it from there a second time."""
+        server = self.ours()
+        self.meet(self.ours(), self.client_tls(), server, self.server_tls())
+        self.patch(SSL.Connection, "get_peer_certificate", None)
+        self.assertEqual(peers.peer_key(server.tls), self.identity.public_key.first)
 
     def test_the_first_reason_stays(self) -> None:
         client = self.ours()
