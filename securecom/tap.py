@@ -345,6 +345,7 @@ class _Announcement:
         self._state, self._options, self._files = state, options, files
 
     def __call__(self, standard: int, request: int, users: int) -> None:
+        process.look_for_garbage_less_often(limits.NEW_OBJECTS)
         self._state.remember_ports(standard, request)
         for line in self.lines(standard, request, users):
             _log.info("{line}", line=line)

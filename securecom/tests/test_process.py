@@ -1,7 +1,8 @@
-"""How many files a process may open."""
+"""How many files a process may open, and when it looks for garbage."""
 
 from __future__ import annotations
 
+import gc
 import resource
 import sys
 
@@ -37,3 +38,16 @@ class FileLimitTests(SynchronousTestCase):
     def test_no_limit_at_all(self) -> None:
         self.limits = (1024, resource.RLIM_INFINITY)
         self.assertEqual(process.raise_file_limit(), sys.maxsize)
+
+
+class GarbageTests(SynchronousTestCase):
+    """This process keeps its own thresholds."""
+
+    def test_what_is_there_is_left_alone_and_new_objects_are_looked_at_less_often(self) -> None:
+        done: list[object] = []
+        self.patch(gc, "collect", lambda: done.append("collect"))
+        self.patch(gc, "freeze", lambda: done.append("freeze"))
+        self.patch(gc, "get_threshold", lambda: (700, 10, 11))
+        self.patch(gc, "set_threshold", lambda *which: done.append(which))
+        process.look_for_garbage_less_often(5000)
+        self.assertEqual(done, ["collect", "freeze", (5000, 10, 11)])

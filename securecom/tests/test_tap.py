@@ -17,7 +17,7 @@ from twisted.logger import capturedLogs
 from twisted.plugin import IPlugin, getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import limits, tap, tls
+from securecom import limits, process, tap, tls
 from securecom import tap as server_main
 from securecom.errors import TLSUnusable
 from securecom.server.service import Server
@@ -253,6 +253,10 @@ class EndingTests(SynchronousTestCase):
 class AnnouncementTests(SynchronousTestCase):
     """What the operator reads when the server is open."""
 
+    def setUp(self) -> None:
+        self.rare: list[int] = []
+        self.patch(process, "look_for_garbage_less_often", self.rare.append)
+
     def lines(self, *words: str, users: int = 3) -> str:
         options = tap.Options()
         options.parseOptions(list(words))
@@ -261,6 +265,11 @@ class AnnouncementTests(SynchronousTestCase):
         announcement = tap._Announcement(self.state, options, 65536)
         announcement(5001, 5002, users)
         return "\n".join(announcement.lines(5001, 5002, users))
+
+    def test_from_then_on_garbage_is_looked_for_less_often(self) -> None:
+        """Not before: all of the program has been imported now."""
+        self.lines()
+        self.assertEqual(self.rare, [limits.NEW_OBJECTS])
 
     def test_all_there(self) -> None:
         text = self.lines()
