@@ -54,7 +54,7 @@ class _ValueType(type):
     ) -> _ValueType:
         own: dict[str, _Field] = {}
         for word, annotation in namespace.get("__annotations__", {}).items():
-            if not annotation.startswith("ClassVar"):  # a string: see `from __future__`
+            if not str(annotation).removeprefix("typing.").startswith("ClassVar"):
                 default = namespace.pop(word, _REQUIRED)
                 own[word] = default if isinstance(default, _Field) else field(default=default)
         above = [base for base in bases if isinstance(base, _ValueType)]

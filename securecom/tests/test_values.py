@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import types
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -44,6 +45,13 @@ class ValueTests(SynchronousTestCase):
         self.assertEqual(Point(1).y, 0)
         self.assertEqual(field_names(Point), ("x", "y"))
         self.assertEqual(Point.kind, "point")
+
+    def test_annotations_may_be_types(self) -> None:
+        """As they are in a module that does not import them from the future."""
+        annotations = {"kind": ClassVar[str], "x": int}
+        body = {"__annotations__": annotations, "kind": "made"}
+        made = types.new_class("Made", (Value,), exec_body=lambda names: names.update(body))
+        self.assertEqual(vars(made)["__match_args__"], ("x",))
 
     def test_a_call_that_does_not_fit(self) -> None:
         for wrong in (
