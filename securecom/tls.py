@@ -191,7 +191,7 @@ def _selector(alpn: tuple[bytes, ...]) -> Any:
 class _Connection(CheckedConnection):
     """One whose peer must show certificates that satisfy this check.
 
-    Not in pyOpenSSL's app data: Twisted replaces that by its own.
+    Not in pyOpenSSL's app data, which Twisted replaces (`findings/twisted_replaces_app_data.sh`).
     """
 
     def __init__(self, context: SSL.Context, check: Check, listener: Listener) -> None:

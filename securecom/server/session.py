@@ -7,7 +7,6 @@ none, nobody can ask this person for a chat.
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal, cast
 
@@ -48,7 +47,7 @@ class Aside:
 
     def __init__(self, clock: IReactorTime, pause: Callable[[], float]) -> None:
         self._clock, self._pause = clock, pause
-        self._waiting: deque[Callable[[], None]] = deque()
+        self._waiting: list[Callable[[], None]] = []  # an empty deque takes 600 bytes
         self._due = 0.0
 
     def do(self, work: Callable[[], None]) -> None:
@@ -66,7 +65,7 @@ class Aside:
         self._clock.callLater(self._due - now, self._next)
 
     def _next(self) -> None:
-        self._waiting.popleft()()
+        self._waiting.pop(0)()
 
 
 def no_pause() -> float:
