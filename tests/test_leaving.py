@@ -82,6 +82,7 @@ class LeavingTests(IntruderCase):
         await alice.do("forget-me", name="alice")
         self.assertEqual(await alice.ended(), 0)
         await self.admin("release", "alice", "--yes")
+        await bob.do("blocked")  # the server reads the list now, and not half a second later
         (link,) = await self.invite("alice")
         other = await self.enrolling(link, "other", "--no-pass", "--available").online()
         other.send("chat", name="bob")
