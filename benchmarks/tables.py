@@ -64,11 +64,11 @@ def _ratios(own: dict[int, Reading], other: dict[int, Reading]) -> list[float]:
 
 
 def _spread(values: list[float]) -> str:
-    middle, low, high = (_short(one) for one in (median(values), min(values), max(values)))
+    middle, low, high = (short(one) for one in (median(values), min(values), max(values)))
     return f"{middle} ({low}-{high})"
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
     """Three digits that mean something."""
     if abs(value) >= 10**_DIGITS:
         digits = len(str(int(abs(value)))) - _DIGITS

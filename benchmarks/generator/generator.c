@@ -1,0 +1,776 @@
+/* The load generator for message relays (TLS 1.3, non-blocking, epoll, one thread).
+ *
+ * P pairs of clients A_i <-> B_i log in, then one bounded workload runs:
+ *   pingpong  one message outstanding per pair, bounced for ever
+ *   stream    A keeps --window messages outstanding, B acknowledges every --ack
+ *   idle      --conns connections log in and stay silent
+ * Prints one JSON object.  Server CPU is utime+stime(+reaped children) of the process
+ * trees named by --pid, read from /proc before and after the measured interval.
+ */
+#define _GNU_SOURCE
+#include "generator.h"
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static const struct driver *drivers[] = {&drv_plain, &drv_raw,       &drv_mqtt, &drv_xmpp,
+                                         &drv_irc,   &drv_securecom, NULL};
+static const struct driver *drv = &drv_plain;
+const char *opt_domain = "localhost", *opt_user_prefix = "";
+static const char *opt_host = "127.0.0.1", *opt_cert, *opt_key, *opt_groups, *opt_lcert, *opt_lkey,
+                  *opt_tag = "", *opt_sigalgs;
+static int opt_port, opt_pairs = 1, opt_size = 200, opt_window = 64, opt_ack = 32, opt_conns = 2000,
+                     opt_lport = 9555, opt_coalesce, opt_inflight = 32, opt_settle = 1000,
+                     opt_active;
+int opt_active_pairs, opt_request, opt_protocol = 2;
+static int opt_mixed;
+static const char *opt_people;
+static double opt_secs = 8, opt_warm = 1;
+static enum { W_PINGPONG, W_STREAM, W_IDLE, W_CHURN } work;
+static int pids[16], npids;
+
+static int ep, nready, nconns, running, measuring;
+static struct conn *conns;
+static uint64_t n_msgs, n_bytes, n_acks, n_bad, n_closed;
+static uint32_t *lat;
+static size_t nlat, caplat;
+static char tls_info[160];
+
+static uint64_t now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+void die(const char *fmt, ...) {
+    va_list a;
+    va_start(a, fmt);
+    fprintf(stderr, "generator: ");
+    vfprintf(stderr, fmt, a);
+    va_end(a);
+    fputc('\n', stderr);
+    exit(1);
+}
+
+/* ---------- buffers ---------- */
+static void reserve(struct buf *b, size_t n) {
+    if (b->off && (b->off == b->len)) b->off = b->len = 0;
+    if (b->len + n <= b->cap) return;
+    if (b->off) {
+        memmove(b->p, b->p + b->off, b->len - b->off);
+        b->len -= b->off;
+        b->off = 0;
+    }
+    if (b->len + n > b->cap) {
+        b->cap = (b->len + n) * 2;
+        b->p = realloc(b->p, b->cap);
+        if (!b->p) die("oom");
+    }
+}
+void consume(struct buf *b, size_t n) {
+    b->off += n;
+    if (b->off == b->len) b->off = b->len = 0;
+}
+
+/* ---------- server resource accounting ---------- */
+struct usage {
+    double cpu, cpu_sched;
+    long rss, pss;
+    int procs;
+};
+static int proc_pids[65536], proc_ppid[65536], nproc_;
+static double proc_cpu[65536];
+static void scan_proc(void) {
+    DIR *d = opendir("/proc");
+    struct dirent *e;
+    nproc_ = 0;
+    double hz = sysconf(_SC_CLK_TCK);
+    while ((e = readdir(d))) {
+        int pid = atoi(e->d_name);
+        if (pid <= 0) continue;
+        char fn[64], b[1024];
+        snprintf(fn, sizeof fn, "/proc/%d/stat", pid);
+        int fd = open(fn, O_RDONLY);
+        if (fd < 0) continue;
+        int n = read(fd, b, sizeof b - 1);
+        close(fd);
+        if (n <= 0) continue;
+        b[n] = 0;
+        char *p = strrchr(b, ')');
+        if (!p) continue;
+        int pp;
+        unsigned long u, s;
+        long cu, cs;
+        if (sscanf(p + 2, "%*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld", &pp, &u, &s,
+                   &cu, &cs) != 5)
+            continue;
+        if (nproc_ < 65536) {
+            proc_pids[nproc_] = pid;
+            proc_ppid[nproc_] = pp;
+            proc_cpu[nproc_] = (u + s + cu + cs) / hz;
+            nproc_++;
+        }
+    }
+    closedir(d);
+}
+static void add_mem(int pid, struct usage *u) {
+    char fn[64], l[256];
+    snprintf(fn, sizeof fn, "/proc/%d/smaps_rollup", pid);
+    FILE *f = fopen(fn, "r");
+    if (!f) return;
+    long v;
+    while (fgets(l, sizeof l, f)) {
+        if (sscanf(l, "Rss: %ld", &v) == 1)
+            u->rss += v;
+        else if (sscanf(l, "Pss: %ld", &v) == 1)
+            u->pss += v;
+    }
+    fclose(f);
+}
+static double sched_cpu(int pid) {
+    char dn[64];
+    snprintf(dn, sizeof dn, "/proc/%d/task", pid);
+    DIR *d = opendir(dn);
+    if (!d) return 0;
+    double t = 0;
+    struct dirent *e;
+    while ((e = readdir(d))) {
+        if (e->d_name[0] == '.') continue;
+        char fn[128];
+        snprintf(fn, sizeof fn, "/proc/%d/task/%.20s/schedstat", pid, e->d_name);
+        FILE *f = fopen(fn, "r");
+        if (!f) continue;
+        unsigned long long ns;
+        if (fscanf(f, "%llu", &ns) == 1) t += ns / 1e9;
+        fclose(f);
+    }
+    closedir(d);
+    return t;
+}
+static struct usage usage_now(int mem) {
+    struct usage u = {0};
+    static char mark[65536];
+    scan_proc();
+    memset(mark, 0, sizeof mark);
+    for (int i = 0; i < nproc_; i++)
+        for (int k = 0; k < npids; k++)
+            if (proc_pids[i] == pids[k]) mark[i] = 1;
+    for (int again = 1; again;) {
+        again = 0;
+        for (int i = 0; i < nproc_; i++)
+            if (!mark[i])
+                for (int j = 0; j < nproc_; j++)
+                    if (mark[j] && proc_pids[j] == proc_ppid[i]) {
+                        mark[i] = 1;
+                        again = 1;
+                        break;
+                    }
+    }
+    for (int i = 0; i < nproc_; i++)
+        if (mark[i]) {
+            u.cpu += proc_cpu[i];
+            u.cpu_sched += sched_cpu(proc_pids[i]);
+            u.procs++;
+            if (mem) add_mem(proc_pids[i], &u);
+        }
+    return u;
+}
+static double self_cpu(void) {
+    struct rusage r;
+    getrusage(RUSAGE_SELF, &r);
+    return r.ru_utime.tv_sec + r.ru_utime.tv_usec / 1e6 + r.ru_stime.tv_sec +
+           r.ru_stime.tv_usec / 1e6;
+}
+
+/* ---------- connections ---------- */
+static void arm(struct conn *c, int out) {
+    if (c->want_out == out) return;
+    struct epoll_event e = {.events = EPOLLIN | (out ? EPOLLOUT : 0), .data.ptr = c};
+    epoll_ctl(ep, EPOLL_CTL_MOD, c->fd, &e);
+    c->want_out = out;
+}
+static void conn_close(struct conn *c, const char *why) {
+    if (c->state == ST_CLOSED) return;
+    if (running || nready < nconns) {
+        n_closed++;
+        if (n_closed <= 5) fprintf(stderr, "generator: conn %s closed: %s\n", c->name, why);
+    }
+    c->state = ST_CLOSED;
+    close(c->fd);
+    SSL_free(c->ssl);
+    c->ssl = NULL;
+}
+static void flush_out(struct conn *c) {
+    while (c->out.len > c->out.off) {
+        int r = SSL_write(c->ssl, c->out.p + c->out.off, c->out.len - c->out.off);
+        if (r > 0) {
+            consume(&c->out, r);
+            continue;
+        }
+        int e = SSL_get_error(c->ssl, r);
+        if (e == SSL_ERROR_WANT_WRITE) {
+            arm(c, 1);
+            return;
+        }
+        if (e == SSL_ERROR_WANT_READ) return;
+        conn_close(c, "write error");
+        return;
+    }
+    arm(c, 0);
+}
+static void queue_bytes(struct conn *c, const void *p, size_t n) {
+    reserve(&c->out, n);
+    memcpy(c->out.p + c->out.len, p, n);
+    c->out.len += n;
+}
+void send_bytes(struct conn *c, const void *p, size_t n) {
+    if (c->state == ST_CLOSED) return;
+    if (c->out.len > c->out.off || (opt_coalesce && running)) {
+        queue_bytes(c, p, n);
+        if (!opt_coalesce) flush_out(c);
+        return;
+    }
+    const char *q = p;
+    while (n) {
+        int r = SSL_write(c->ssl, q, n);
+        if (r > 0) {
+            q += r;
+            n -= r;
+            continue;
+        }
+        int e = SSL_get_error(c->ssl, r);
+        if (e == SSL_ERROR_WANT_WRITE) {
+            queue_bytes(c, q, n);
+            arm(c, 1);
+            return;
+        }
+        if (e == SSL_ERROR_WANT_READ) {
+            queue_bytes(c, q, n);
+            return;
+        }
+        conn_close(c, "write error");
+        return;
+    }
+}
+static const char hexd[] = "0123456789abcdef";
+static void put_seq(unsigned char *o, uint64_t s) {
+    for (int i = SEQ_LEN - 1; i >= 0; i--) {
+        o[i] = hexd[s & 15];
+        s >>= 4;
+    }
+}
+static uint64_t get_seq(const unsigned char *p) {
+    uint64_t v = 0;
+    for (int i = 0; i < SEQ_LEN; i++) {
+        int c = p[i];
+        v = v << 4 | (c <= '9' ? c - '0' : c - 'a' + 10);
+    }
+    return v;
+}
+
+/* With --mixed the pairs take turns among these. */
+static const size_t mixed_sizes[] = {37, 200, 1024, 4096, 16384};
+size_t message_size(const struct conn *c) {
+    return opt_mixed ? mixed_sizes[c->pair % 5] : (size_t)opt_size;
+}
+static void make_tmpl(struct conn *c, int k, char kind, size_t n) {
+    char *pl = malloc(n + 1);
+    memset(pl, 'x', n);
+    for (size_t i = 0; i < n; i++)
+        pl[i] = 'a' + (i * 7 + c->pair) % 26;
+    pl[0] = kind;
+    unsigned char *o = malloc(n + 512);
+    size_t po;
+    memset(pl + 1, '0', SEQ_LEN);
+    c->tmpl_len[k] = drv->encode(c, pl, n, o, &po);
+    c->tmpl[k] = o;
+    c->seq_off[k] = po + 1;
+    free(pl);
+}
+void conn_ready(struct conn *c) {
+    if (c->state == ST_READY) return;
+    c->state = ST_READY;
+    nready++;
+    if (work != W_IDLE && work != W_CHURN && c->pair < opt_active_pairs) {
+        make_tmpl(c, 0, 'D', message_size(c));
+        make_tmpl(c, 1, 'A', 24);
+        c->ts = calloc(TSRING, sizeof *c->ts);
+    }
+}
+static void send_data(struct conn *c, uint64_t t) {
+    put_seq(c->tmpl[0] + c->seq_off[0], c->tx_seq);
+    c->ts[c->tx_seq % TSRING] = t;
+    c->tx_seq++;
+    send_bytes(c, c->tmpl[0], c->tmpl_len[0]);
+}
+static void refill(struct conn *c) {
+    while (running && c->state == ST_READY && c->tx_seq - c->acked < (uint64_t)opt_window)
+        send_data(c, now_ns());
+}
+void on_msg(struct conn *c, const unsigned char *p, size_t n) {
+    if (!running) return;
+    if (n < 1 + SEQ_LEN) {
+        n_bad++;
+        return;
+    }
+    uint64_t s = get_seq(p + 1);
+    if (p[0] == 'A') {
+        n_acks++;
+        c->acked = s;
+        refill(c);
+        return;
+    }
+    if (s != c->rx_seq || n != message_size(c)) {
+        if (n_bad++ < 3)
+            fprintf(stderr, "bad seq on %s: got %llu want %llu len %zu\n", c->name,
+                    (unsigned long long)s, (unsigned long long)c->rx_seq, n);
+        c->rx_seq = s;
+    }
+    c->rx_seq++;
+    uint64_t t = now_ns();
+    if (measuring) {
+        n_msgs++;
+        n_bytes += n;
+        if (nlat == caplat) {
+            caplat = caplat ? caplat * 2 : 1 << 20;
+            lat = realloc(lat, caplat * sizeof *lat);
+        }
+        if (nlat < (1u << 24)) {
+            uint64_t d = (t - c->peer->ts[s % TSRING]) / 10;
+            lat[nlat++] = d > 0xffffffffu ? 0xffffffffu : d;
+        }
+    }
+    if (work == W_PINGPONG)
+        send_data(c, t);
+    else if (++c->since_ack >= (uint64_t)opt_ack) {
+        c->since_ack = 0;
+        put_seq(c->tmpl[1] + c->seq_off[1], c->rx_seq);
+        send_bytes(c, c->tmpl[1], c->tmpl_len[1]);
+    }
+}
+void bind_raw(struct conn *c, int pair) {
+    c->pair = pair;
+    c->peer = &conns[pair];
+    conns[pair].peer = c;
+    sprintf(c->name, "b%d", pair);
+}
+static void do_handshake(struct conn *c) {
+    int r = SSL_do_handshake(c->ssl);
+    if (r == 1) {
+        if (!tls_info[0]) {
+            const char *g = "";
+#ifdef SSL_CTRL_GET_NEGOTIATED_GROUP
+            int nid = (int)SSL_get_negotiated_group(c->ssl);
+            g = OBJ_nid2sn(nid);
+            if (!g) g = (nid & 0xffff) == 0x11ec ? "X25519MLKEM768" : "?";
+            ERR_clear_error();
+#endif
+            EVP_PKEY *pk = NULL;
+            X509 *x = SSL_get0_peer_certificate(c->ssl);
+            if (x) pk = X509_get0_pubkey(x);
+            snprintf(tls_info, sizeof tls_info, "%s %s %s cert=%s", SSL_get_version(c->ssl),
+                     SSL_get_cipher(c->ssl), g, pk ? EVP_PKEY_get0_type_name(pk) : "-");
+        }
+        if (strcmp(SSL_get_version(c->ssl), "TLSv1.3"))
+            die("not TLS 1.3: %s", SSL_get_version(c->ssl));
+        c->state = ST_LOGIN;
+        arm(c, 0);
+        drv->start(c);
+        flush_out(c);
+        return;
+    }
+    int e = SSL_get_error(c->ssl, r);
+    if (e == SSL_ERROR_WANT_READ)
+        arm(c, 0);
+    else if (e == SSL_ERROR_WANT_WRITE)
+        arm(c, 1);
+    else {
+        unsigned long q = ERR_get_error();
+        conn_close(c, q ? ERR_reason_error_string(q) : "handshake failed");
+    }
+}
+static void on_readable(struct conn *c) {
+    for (;;) { /* until WANT_READ: read-ahead data gives no new event */
+        reserve(&c->in, 32768);
+        int r = SSL_read(c->ssl, c->in.p + c->in.len, 32768);
+        if (r > 0) {
+            c->in.len += r;
+            if (drv->data(c) < 0) {
+                conn_close(c, "protocol error");
+                return;
+            }
+            if (c->state == ST_CLOSED) return;
+            continue;
+        }
+        int e = SSL_get_error(c->ssl, r);
+        if (e == SSL_ERROR_WANT_READ) break;
+        if (e == SSL_ERROR_WANT_WRITE) {
+            arm(c, 1);
+            break;
+        }
+        {
+            unsigned long q = ERR_peek_last_error();
+            conn_close(c, e == SSL_ERROR_ZERO_RETURN ? "eof"
+                          : q                        ? ERR_reason_error_string(q)
+                                                     : "read error");
+            return;
+        }
+    }
+    if (c->out.len > c->out.off) flush_out(c);
+}
+static void on_event(struct conn *c, uint32_t ev) {
+    if (c->state == ST_CLOSED) return;
+    if (c->state == ST_CONNECTING) {
+        int err = 0;
+        socklen_t l = sizeof err;
+        getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &err, &l);
+        if (err) {
+            conn_close(c, strerror(err));
+            return;
+        }
+        c->state = ST_TLS;
+    }
+    if (c->state == ST_TLS) {
+        do_handshake(c);
+        if (c->state != ST_LOGIN) return;
+        ev |= EPOLLIN;
+    }
+    if (ev & EPOLLOUT) flush_out(c);
+    if (c->state != ST_CLOSED && (ev & (EPOLLIN | EPOLLHUP | EPOLLERR))) on_readable(c);
+}
+static SSL_CTX *cctx, *lctx;
+static int lfd = -1, naccepted;
+static int user_index(struct conn *c) {
+    return 2 * c->pair + c->side;
+}
+const char *user_name(struct conn *c) {
+    static char n[16];
+    snprintf(n, sizeof n, "user%05d", user_index(c));
+    return n;
+}
+void on_churn(void) {
+    if (measuring) n_msgs++;
+}
+static void open_conn(struct conn *c);
+void open_aux(struct conn *c, int port) {
+    struct conn *x = &conns[nconns + (c - conns)];
+    c->aux = x;
+    x->owner = c;
+    x->is_aux = 1;
+    x->port = port;
+    x->pair = c->pair;
+    x->side = c->side;
+    snprintf(x->name, sizeof x->name, "%.20s+", c->name);
+    open_conn(x);
+}
+static void open_conn(struct conn *c) {
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    int one = 1;
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(opt_port)};
+    inet_pton(AF_INET, opt_host, &a.sin_addr);
+    if ((ntohl(a.sin_addr.s_addr) >> 24) != 127) die("loopback only");
+    if (opt_people) { /* a loopback address for each person, as people.py counts them */
+        struct sockaddr_in me = {.sin_family = AF_INET};
+        int u = user_index(c->is_aux ? c->owner : c);
+        me.sin_addr.s_addr =
+            htonl(0x7f010000u | (unsigned)(u / 250) << 8 | (unsigned)(u % 250 + 1));
+        setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+        if (bind(c->fd, (void *)&me, sizeof me)) die("bind: %s", strerror(errno));
+    }
+    if (c->port) a.sin_port = htons(c->port);
+    if (connect(c->fd, (struct sockaddr *)&a, sizeof a) && errno != EINPROGRESS)
+        die("connect: %s", strerror(errno));
+    c->ssl = SSL_new(cctx);
+    SSL_set_fd(c->ssl, c->fd);
+    SSL_set_connect_state(c->ssl);
+    if (!opt_people) SSL_set_tlsext_host_name(c->ssl, opt_domain);
+    if (opt_people) {
+        char alpn[40];
+        int an = snprintf(alpn + 1, sizeof alpn - 1, "securecom-%s/%d",
+                          c->is_aux ? "request" : "standard", opt_protocol);
+        alpn[0] = (char)an;
+        SSL_set_alpn_protos(c->ssl, (unsigned char *)alpn, (unsigned)an + 1);
+        if (!c->is_aux) {
+            char fn[512];
+            snprintf(fn, sizeof fn, "%s/%05d.pem", opt_people, user_index(c));
+            if (SSL_use_certificate_file(c->ssl, fn, SSL_FILETYPE_PEM) != 1 ||
+                SSL_use_PrivateKey_file(c->ssl, fn, SSL_FILETYPE_PEM) != 1)
+                die("no person %s", fn);
+        }
+    }
+    c->state = ST_CONNECTING;
+    c->want_out = 1;
+    struct epoll_event e = {.events = EPOLLIN | EPOLLOUT, .data.ptr = c};
+    epoll_ctl(ep, EPOLL_CTL_ADD, c->fd, &e);
+}
+static void accept_all(void) {
+    for (;;) {
+        int fd = accept4(lfd, NULL, NULL, SOCK_NONBLOCK);
+        if (fd < 0) return;
+        if (naccepted >= nconns / 2) {
+            close(fd);
+            continue;
+        }
+        int one = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        struct conn *c = &conns[nconns / 2 + naccepted++];
+        c->fd = fd;
+        c->side = 1;
+        c->accepted = 1;
+        strcpy(c->name, "b?");
+        c->ssl = SSL_new(lctx);
+        SSL_set_fd(c->ssl, fd);
+        SSL_set_accept_state(c->ssl);
+        c->state = ST_TLS;
+        struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
+        epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e);
+    }
+}
+static void loop_once(int ms) {
+    struct epoll_event ev[256];
+    int n = epoll_wait(ep, ev, 256, ms);
+    for (int i = 0; i < n; i++)
+        if (ev[i].data.ptr == &lfd)
+            accept_all();
+        else
+            on_event(ev[i].data.ptr, ev[i].events);
+}
+static int cmp32(const void *a, const void *b) {
+    uint32_t x = *(uint32_t *)a, y = *(uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+static SSL_CTX *mk(int server) {
+    SSL_CTX *x = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
+    SSL_CTX_set_min_proto_version(x, TLS1_3_VERSION);
+    SSL_CTX_set_mode(x, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                            SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_read_ahead(x, 1);
+    SSL_CTX_set_verify(x, SSL_VERIFY_NONE, NULL);
+    SSL_CTX_set_session_cache_mode(x, SSL_SESS_CACHE_OFF);
+    return x;
+}
+static void usage(void) {
+    fprintf(stderr, "generator --driver D --port N --pid PID [--pid PID..] --work "
+                    "pingpong|stream|idle|churn [options]\n"
+                    "  --pairs P (1)  --size BYTES (200)  --window W (64)  --ack N (32)  --secs S "
+                    "(8)  --warm S (1)\n"
+                    "  --conns N (2000, idle)  --inflight N (32 logins at once)  --coalesce (a "
+                    "burst in one TLS record)\n"
+                    "  --host 127.x  --domain localhost  --groups X25519  --cert F --key F (client "
+                    "certificate)\n"
+                    "  --active P (of all pairs only the first P send; the rest stays idle)  "
+                    "--mixed (a size a pair)\n"
+                    "  securecom: --people DIR --request --protocol 1|2 (2)\n"
+                    "  raw: --listen-port N --listen-cert F --listen-key F\n  drivers:\n");
+    for (int i = 0; drivers[i]; i++)
+        fprintf(stderr, "    %-6s %s\n", drivers[i]->name, drivers[i]->help);
+    exit(2);
+}
+int main(int argc, char **argv) {
+    signal(SIGPIPE, SIG_IGN);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    for (int i = 1; i < argc; i++) {
+        const char *a = argv[i];
+        if (!strcmp(a, "--coalesce")) {
+            opt_coalesce = 1;
+            continue;
+        }
+        if (!strcmp(a, "--request")) {
+            opt_request = 1;
+            continue;
+        }
+        if (!strcmp(a, "--mixed")) {
+            opt_mixed = 1;
+            continue;
+        }
+        if (i + 1 >= argc) usage();
+        const char *v = argv[++i];
+#define S(n, var) else if (!strcmp(a, n)) var = v
+#define I(n, var) else if (!strcmp(a, n)) var = atoi(v)
+#define F(n, var) else if (!strcmp(a, n)) var = atof(v)
+        if (!strcmp(a, "--driver")) {
+            drv = NULL;
+            for (int k = 0; drivers[k]; k++)
+                if (!strcmp(drivers[k]->name, v)) drv = drivers[k];
+            if (!drv) usage();
+        } else if (!strcmp(a, "--pid")) {
+            if (npids < 16) pids[npids++] = atoi(v);
+        } else if (!strcmp(a, "--work"))
+            work = !strcmp(v, "pingpong") ? W_PINGPONG
+                   : !strcmp(v, "stream") ? W_STREAM
+                   : !strcmp(v, "idle")   ? W_IDLE
+                   : !strcmp(v, "churn")  ? W_CHURN
+                                          : (usage(), 0);
+        S("--host", opt_host);
+        S("--domain", opt_domain);
+        S("--groups", opt_groups);
+        S("--cert", opt_cert);
+        S("--key", opt_key);
+        S("--tag", opt_tag);
+        S("--sigalgs", opt_sigalgs);
+        S("--listen-cert", opt_lcert);
+        S("--listen-key", opt_lkey);
+        I("--listen-port", opt_lport);
+        S("--people", opt_people);
+        I("--active", opt_active);
+        I("--port", opt_port);
+        I("--pairs", opt_pairs);
+        I("--size", opt_size);
+        I("--window", opt_window);
+        I("--ack", opt_ack);
+        I("--conns", opt_conns);
+        I("--inflight", opt_inflight);
+        I("--protocol", opt_protocol);
+        I("--settle", opt_settle);
+        F("--secs", opt_secs);
+        F("--warm", opt_warm);
+        else usage();
+    }
+    if (!opt_port) usage();
+    if (opt_secs > 15 || opt_conns > 20000) die("bounds: secs <= 15, conns <= 20000");
+    if (opt_protocol < 1 || opt_protocol > 2) usage();
+    if ((size_t)opt_size > drv->max_payload || opt_size < 32)
+        die("size out of range for this driver");
+    if (opt_window > TSRING) die("window too large");
+    struct rlimit rl;
+    getrlimit(RLIMIT_NOFILE, &rl);
+    rl.rlim_cur = rl.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &rl);
+    alarm(120);
+    cctx = mk(0);
+    if (opt_groups && !SSL_CTX_set1_groups_list(cctx, opt_groups)) die("groups");
+    if (opt_sigalgs && !SSL_CTX_set1_sigalgs_list(cctx, opt_sigalgs)) die("sigalgs");
+    if (opt_cert && (SSL_CTX_use_certificate_chain_file(cctx, opt_cert) != 1 ||
+                     SSL_CTX_use_PrivateKey_file(cctx, opt_key, SSL_FILETYPE_PEM) != 1))
+        die("client cert");
+    ep = epoll_create1(0);
+    nconns = work == W_IDLE ? opt_conns & ~1 : opt_pairs * 2;
+    int half = nconns / 2;
+    opt_active_pairs = work == W_IDLE ? 0 : opt_active ? opt_active : half;
+    conns = calloc(2 * nconns, sizeof *conns);
+    for (int i = 0; i < nconns; i++) {
+        struct conn *c = &conns[i];
+        c->side = i >= half;
+        c->pair = i % half;
+        c->peer = &conns[(i + half) % nconns];
+        c->state = -1;
+        snprintf(c->name, sizeof c->name, "%s%c%d", opt_user_prefix, c->side ? 'b' : 'a', c->pair);
+        snprintf(c->pname, sizeof c->pname, "%s%c%d", opt_user_prefix, c->side ? 'a' : 'b',
+                 c->pair);
+    }
+    int toopen = nconns;
+    if (drv->accepts) {
+        lctx = mk(1);
+        if (!opt_lcert || SSL_CTX_use_certificate_chain_file(lctx, opt_lcert) != 1 ||
+            SSL_CTX_use_PrivateKey_file(lctx, opt_lkey, SSL_FILETYPE_PEM) != 1)
+            die("listen cert");
+        lfd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        int one = 1;
+        setsockopt(lfd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+        struct sockaddr_in a = {.sin_family = AF_INET,
+                                .sin_port = htons(opt_lport),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        if (bind(lfd, (void *)&a, sizeof a) || listen(lfd, 1024)) die("listen");
+        struct epoll_event e = {.events = EPOLLIN, .data.ptr = &lfd};
+        epoll_ctl(ep, EPOLL_CTL_ADD, lfd, &e);
+        toopen = half;
+    }
+    /* log in, --inflight at a time, interleaving A and B of a pair */
+    struct usage u0 = usage_now(1);
+    uint64_t t0 = now_ns();
+    int opened = 0;
+    double g0 = self_cpu();
+    while (nready + (int)n_closed < nconns) {
+        if (n_closed && work != W_IDLE) die("a connection was lost at log-in");
+        int mul = drv->accepts ? 2 : 1;
+        while (opened < toopen && opened * mul - nready - (int)n_closed < opt_inflight) {
+            int k = drv->accepts ? opened : (opened & 1 ? half : 0) + opened / 2;
+            open_conn(&conns[k]);
+            opened++;
+        }
+        loop_once(100);
+        if (now_ns() - t0 > 60000000000ull) die("login timeout: %d of %d ready", nready, nconns);
+    }
+    uint64_t t1 = now_ns();
+    struct usage u1 = usage_now(0);
+    int lost = n_closed;
+    double login_load = (self_cpu() - g0) * 1e9 / (double)(t1 - t0);
+    double lw = (t1 - t0) / 1e9, lcpu = u1.cpu - u0.cpu;
+    printf("{\"tag\":\"%s\",\"driver\":\"%s\",\"work\":\"%s\",\"tls\":\"%s\",\"conns\":%d,\"lost\":"
+           "%d,\"login_s\":%.3f,\"login_cpu\":%.3f,\"logins_per_cpu\":%.0f",
+           opt_tag, drv->name,
+           work == W_PINGPONG ? "pingpong"
+           : work == W_STREAM ? "stream"
+           : work == W_CHURN  ? "churn"
+                              : "idle",
+           tls_info, nconns, lost, lw, lcpu, lcpu > 0 ? nready / lcpu : 0);
+    if (work == W_IDLE) {
+        uint64_t te = now_ns() + (uint64_t)opt_settle * 1000000ull;
+        while (now_ns() < te)
+            loop_once(20);
+        struct usage u2 = usage_now(1);
+        te = now_ns() + (opt_settle ? 2000000000ull : 0);
+        while (now_ns() < te)
+            loop_once(50);
+        struct usage u3 = usage_now(1);
+        printf(",\"gen_util\":%.3f", login_load);
+        printf(",\"rss0_kb\":%ld,\"rss_kb\":%ld,\"pss0_kb\":%ld,\"pss_kb\":%ld,\"rss_per_conn_kb\":"
+               "%.2f,\"pss_per_conn_kb\":%.2f,\"idle_cpu_pct\":%.2f,\"closed\":%llu}\n",
+               u0.rss, u3.rss, u0.pss, u3.pss, (double)(u3.rss - u0.rss) / nconns,
+               (double)(u3.pss - u0.pss) / nconns, (u3.cpu - u2.cpu) / 2 * 100,
+               (unsigned long long)n_closed);
+        return 0;
+    }
+    running = 1;
+    for (int i = 0; i < opt_active_pairs; i++) {
+        if (work == W_CHURN)
+            drv->churn(&conns[i]);
+        else if (work == W_PINGPONG)
+            send_data(&conns[i], now_ns());
+        else
+            refill(&conns[i]);
+        if (conns[i].out.len) flush_out(&conns[i]);
+    }
+    uint64_t te = now_ns() + (uint64_t)(opt_warm * 1e9);
+    while (now_ns() < te)
+        loop_once(20);
+    struct usage a = usage_now(0);
+    double sc0 = self_cpu();
+    uint64_t m0 = now_ns();
+    measuring = 1;
+    te = m0 + (uint64_t)(opt_secs * 1e9);
+    while (now_ns() < te)
+        loop_once(20);
+    measuring = 0;
+    uint64_t m1 = now_ns();
+    struct usage b = usage_now(1);
+    double sc1 = self_cpu();
+    running = 0;
+    double w = (m1 - m0) / 1e9, cpu = b.cpu - a.cpu;
+    qsort(lat, nlat, sizeof *lat, cmp32);
+    printf(",\"pairs\":%d,\"size\":%d,\"coalesce\":%d,\"secs\":%.3f,\"msgs\":%llu,\"msg_s\":%.0f,"
+           "\"mb_s\":%.2f,\"cpu\":%.3f,\"cpu_sched\":%.3f,\"srv_util\":%.3f,\"gen_util\":%.3f,"
+           "\"msgs_per_cpu\":%.0f,\"mb_per_cpu\":%.2f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%."
+           "1f,\"acks\":%llu,\"bad\":%llu,\"closed\":%llu,\"rss_kb\":%ld,\"procs\":%d}\n",
+           opt_pairs, opt_size, opt_coalesce, w, (unsigned long long)n_msgs, n_msgs / w,
+           n_bytes / w / 1e6, cpu, b.cpu_sched - a.cpu_sched, cpu / w, (sc1 - sc0) / w,
+           cpu > 0 ? n_msgs / cpu : 0, cpu > 0 ? n_bytes / cpu / 1e6 : 0,
+           nlat ? lat[nlat / 2] / 100.0 : 0, nlat ? lat[(size_t)(nlat * .99)] / 100.0 : 0,
+           nlat ? lat[nlat - 1] / 100.0 : 0, (unsigned long long)n_acks, (unsigned long long)n_bad,
+           (unsigned long long)n_closed, b.rss, b.procs);
+    return 0;
+}
