@@ -104,6 +104,8 @@ class Connection(Protocol):
         self.pace: Callable[[Hashable, vocabulary.Pace], float] | None = None
         self._paced: IDelayedCall | None = None
         self._pass = self._relayed = 0  # chat frames in that pass of the reactor
+        #: The stream whose runs go straight to somebody, and who takes them.
+        self._straight: tuple[int, Callable[[bytes], None]] | None = None
         self.control = ControlLane(self, self.responders(), self.padding, self.most_sent)
 
     # --- for subclasses ---------------------------------------------------------------------
@@ -177,11 +179,32 @@ class Connection(Protocol):
         if not self.is_secured:
             self.fault(WireError("bytes before the end of the handshake"))
             return
+        if self._straight and self._items is None and not self._decoder.held:
+            data = self._pass_on(data, *self._straight)
+            if not data:
+                return
         self._unread.append(data)
         if self._is_waiting:
             self.hold(_COMMANDS)  # commands that wait already come first
         else:
             self._read_on(None)
+
+    def _pass_on(self, data: bytes, stream: int, forward: Callable[[bytes], None]) -> bytes:
+        """Forward the run that `data` begins with, if no turn is needed; return what is left.
+
+        This is the short way of nearly all that the server reads. It leaves to `_read_on`, which
+        does the same step by step, whatever else may come.
+        """
+        end, frames = framing.whole_run(data, stream, self.most_read)
+        work = self._work(frames)
+        if not frames or work > limits.CHAT_SHARE:
+            return data
+        self._relayed = work
+        try:
+            forward(data[:end])
+        except Exception as error:
+            self._failed(error)
+        return data[end:]
 
     def _read_on(self, share: int | None) -> None:
         """Work on what has come.
@@ -206,12 +229,17 @@ class Connection(Protocol):
                     share = max(0, share - _size(item))
                 self._item = None
                 self._received(item)
-        except SecurecomError as error:
-            self.fault(error)
-        except Exception:  # it must not reach what carries us: that may be another connection
-            self.fault(our_fault(Failure()))
+        except Exception as error:
+            self._failed(error)
         if _COMMANDS in self._holders:
             self.release(_COMMANDS)
+
+    def _failed(self, error: Exception) -> None:
+        """What came could not be worked on. Call it in the `except`.
+
+        No error may reach what carries us, which may be another connection.
+        """
+        self.fault(error if isinstance(error, SecurecomError) else our_fault(Failure()))
 
     def _take_turn(self) -> None:
         self._read_on(limits.COMMANDS_A_TURN)
@@ -234,12 +262,18 @@ class Connection(Protocol):
 
     def _is_much(self, item: framing.Frame | framing.Run) -> bool:
         """Count chat frames; whether they are more than this connection may send without a turn."""
-        if self.turns is None or not isinstance(item, framing.Run):
+        if not isinstance(item, framing.Run):
             return False
+        self._relayed = self._work(item.frames)
+        return self._relayed > limits.CHAT_SHARE
+
+    def _work(self, frames: int) -> int:
+        """What this connection's chat frames cost in this pass, counting a run of so many more."""
+        if self.turns is None:
+            return 0
         if self._pass != self.turns.passes:
             self._pass, self._relayed = self.turns.passes, 0
-        self._relayed += limits.RUN_WORK + item.frames
-        return self._relayed > limits.CHAT_SHARE
+        return self._relayed + limits.RUN_WORK + frames
 
     def _early(self, frame: framing.Frame) -> float:
         """How many seconds a command comes too early; if 0, it is counted now."""
@@ -270,6 +304,17 @@ class Connection(Protocol):
         """Write whole frames."""
         if not self.is_closing and self.transport is not None:
             self.transport.write(frame)
+
+    def forward_straight(self, stream: int, forward: Callable[[bytes], None]) -> None:
+        """Give the whole frames of this stream to `forward`, one run a call, as they are.
+
+        From then on they do not come to `run_received`, or only if they have to wait.
+        """
+        self._straight = stream, forward
+
+    def forward_no_more(self) -> None:
+        """Have all chat frames come to `run_received` again."""
+        self._straight = None
 
     @property
     def is_mid_frame(self) -> bool:

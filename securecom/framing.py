@@ -7,6 +7,7 @@ consecutive chat frames of one stream as one untouched run, so that a relay forw
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -22,6 +23,9 @@ EPOCH = 3
 
 _HEADER = limits.FRAME_HEADER
 _STREAM = 4
+#: The header of a chat frame as one number, but for the length; and with the stream behind it.
+_CHAT_HEADER = CHAT << 24
+_header_and_stream = struct.Struct(">II").unpack_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,24 @@ def chat_bytes(run: Run) -> bytes:
     return b"".join(parts)
 
 
+def whole_run(data: bytes, stream: int, most: int, at: int = 0) -> tuple[int, int]:
+    """Find the whole chat frames of this stream that stand at `at`, one behind the other.
+
+    :param most: bytes of a body; a frame of more is none of them.
+    :returns: where they end, and how many they are, at most `limits.FRAMES_A_RUN`.
+    """
+    frames, length = 0, len(data)
+    while frames < limits.FRAMES_A_RUN and length - at > _HEADER + _STREAM:
+        header, number = _header_and_stream(data, at)
+        body = header - _CHAT_HEADER
+        end = at + _HEADER + body
+        if number != stream or not _STREAM < body <= most or end > length:
+            break
+        at = end
+        frames += 1
+    return at, frames
+
+
 class Decoder:
     """Collects bytes and returns whole frames; holds at most one unfinished frame.
 
@@ -94,21 +116,17 @@ class Decoder:
         """
         data = self._rest + data if self._rest else data
         self._rest = b""
-        at, run_start, run_stream, frames = 0, 0, 0, 0
+        at = 0
         while (end := self._end(data, at)) is not None:
-            stream = self._stream(data, at, end) if data[at] == CHAT else 0
-            if stream != run_stream or frames == limits.FRAMES_A_RUN:
-                if run_stream:
-                    yield Run(run_stream, data[run_start:at], frames)
-                run_start, run_stream, frames = at, stream, 0
-            frames += 1
-            if data[at] != CHAT:
+            if data[at] == CHAT:
+                stream = int.from_bytes(data[at + _HEADER : at + _HEADER + _STREAM], "big")
+                end, frames = whole_run(data, stream, self._most, at)
+                if not (stream and frames):
+                    raise WireError("a chat frame without a stream or without bytes")
+                yield Run(stream, data[at:end], frames)
+            else:
                 yield Frame(data[at], data[at + _HEADER : end])
-            elif not stream:
-                raise WireError("a chat frame without a stream or without bytes")
             at = end
-        if run_stream:
-            yield Run(run_stream, data[run_start:at], frames)
         self._check_unfinished(data, at)
         self._rest = data[at:]
 
@@ -125,13 +143,6 @@ class Decoder:
         if data[at] not in self._lanes or end - at - _HEADER > self._most:
             return None
         return end if end <= len(data) else None
-
-    @staticmethod
-    def _stream(data: bytes, at: int, end: int) -> int:
-        """The stream number of the chat frame at `at`; 0 if the frame is malformed."""
-        if end - at - _HEADER <= _STREAM:
-            return 0
-        return int.from_bytes(data[at + _HEADER : at + _HEADER + _STREAM], "big")
 
     def _check_unfinished(self, data: bytes, at: int) -> None:
         """Refuse an unfinished frame as soon as its header shows that it is malformed."""

@@ -9,6 +9,8 @@ other's connection is held, so that no more waits between them than two sockets 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from securecom import limits
@@ -35,15 +37,19 @@ class Streams:
     def open(self, relay: Relay) -> None:
         """Open the relay's stream to this person."""
         self._open = relay
+        self._leg.forward_straight(relay.stream, partial(relay.forward, self._leg))
 
     def close(self, stream: int) -> None:
         """Close this stream; frames of it that are still on their way will be dropped."""
         self._ended.append(stream)
         if self._open is not None and self._open.stream == stream:
             self._open = None
+            self._leg.forward_no_more()
 
     def received(self, run: Run) -> None:
         """Forward frames from this person, or drop those of an ended stream.
+
+        Those of the open stream come here only if they did not go straight to the relay.
 
         :raises NotYourStream: this stream was never opened to them.
         """
@@ -68,6 +74,12 @@ class Leg(Protocol):
 
     def send(self, frame: bytes) -> None:
         """Write whole frames to this person."""
+
+    def forward_straight(self, stream: int, forward: Callable[[bytes], None]) -> None:
+        """Give whole frames of this stream to `forward`, and not to `Streams.received`."""
+
+    def forward_no_more(self) -> None:
+        """Give all frames to `Streams.received` again."""
 
     def hold(self, who: str) -> None:
         """Stop reading from this person."""

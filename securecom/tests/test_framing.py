@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import framing, limits
 from securecom.errors import WireError
-from securecom.framing import CHAT, CONTROL, DATA, Decoder, Frame, Run, chat_bytes
+from securecom.framing import CHAT, CONTROL, DATA, Decoder, Frame, Run, chat_bytes, whole_run
 
 LANES = frozenset({CONTROL, CHAT})
 STREAMS = st.integers(1, 2**32 - 1)
@@ -99,6 +99,50 @@ class RoundTripTests(SynchronousTestCase):
         runs = [item for item in items if isinstance(item, Run)]
         self.assertEqual([run.frames for run in runs], [limits.FRAMES_A_RUN] * 2 + [3])
         self.assertEqual(b"".join(run.raw for run in runs), (2 * limits.FRAMES_A_RUN + 3) * one)
+
+
+class WholeRunTests(SynchronousTestCase):
+    """What stands at the beginning, as the decoder finds it."""
+
+    @given(WIRE, st.binary(max_size=40), st.integers(0, 10_000), st.sampled_from([1, 2]))
+    def test_as_the_decoder(self, wire: bytes, junk: bytes, cut: int, stream: int) -> None:
+        data = wire[: cut % (len(wire) + 1)] + junk
+        items, _ = feed(Decoder(LANES, 200), data)
+        end, frames = whole_run(data, stream, 200)
+        first = items[0] if items else None
+        if isinstance(first, Run) and first.stream == stream:
+            self.assertEqual((data[:end], frames), (first.raw, first.frames))
+        else:
+            self.assertEqual((end, frames), (0, 0))
+
+    # Promise T13
+    def test_bounds(self) -> None:
+        def frame(body: bytes, lane: int = CHAT) -> bytes:
+            return framing.encode(lane, body, most=2**20)
+
+        number = b"\0\0\0\7"
+        good = frame(number + b"x")
+        bad = {
+            "another lane": frame(number + b"x", lane=CONTROL),
+            "a lane above": frame(number + b"x", lane=2),
+            "another stream": frame(b"\0\0\0\5x"),
+            "no bytes": frame(number) + b"more",
+            "no stream": frame(b"") + b"more",
+            "too long": frame(number + bytes(limits.MAX_BODY - 3)),
+            "cut": good[:-1],
+            "a header only": good[:4],
+        }
+        for what, data in bad.items():
+            self.assertEqual(whole_run(data, 7, limits.MAX_BODY), (0, 0), what)
+            self.assertEqual(whole_run(good + data, 7, limits.MAX_BODY), (len(good), 1), what)
+        longest = frame(number + bytes(limits.MAX_BODY - 4))
+        self.assertEqual(whole_run(longest, 7, limits.MAX_BODY), (len(longest), 1))
+
+    # Promise R34
+    def test_a_run_has_an_end(self) -> None:
+        one = framing.encode_chat(1, b"a")
+        end, frames = whole_run((limits.FRAMES_A_RUN + 1) * one, 1, limits.MAX_BODY)
+        self.assertEqual((end, frames), (limits.FRAMES_A_RUN * len(one), limits.FRAMES_A_RUN))
 
 
 class JunkTests(SynchronousTestCase):

@@ -17,6 +17,7 @@ from securecom.server.session import Session
 from securecom.server.standard_channel import Door, EnrolmentPhase
 from securecom.tests.support.every_command import longest
 from securecom.tests.support.memory_server import ManualClient, MemoryServer, chatting
+from securecom.tests.support.passes import Passes
 from securecom.vocabulary import IN_CHATS, ONCE, SENT_BY_SERVER, Pace
 
 #: All that the server answers.
@@ -34,21 +35,6 @@ def frame(command: type[vocabulary.PacedCommand]) -> bytes:
 
 def _noted(told: list[int], number: int, _: object) -> None:
     told.append(number)
-
-
-class Passes(Clock):
-    """A clock that does what a reactor does in one pass: what is called later waits for the next.
-
-    `task.Clock` goes on until nothing is due.
-    """
-
-    def advance(self, amount: float) -> None:
-        self.rightNow += amount
-        for call in [one for one in self.calls if one.getTime() <= self.rightNow]:
-            if call.active():
-                self.calls.remove(call)
-                call.called = 1
-                call.func(*call.args, **call.kw)
 
 
 def deaf(connection: Connection) -> None:
@@ -432,22 +418,20 @@ class ChatTests(FloodCase):
     def noted(self) -> list[int]:
         """What is worked on: frames of alice's that are sent on together, 0 for carol's command."""
         order: list[int] = []
-        alice, carol = (
-            self.server.reception.sessions.of(Name(name)) for name in ("alice", "carol")
-        )
-        assert alice is not None
+        bob, carol = (self.server.reception.sessions.of(Name(name)) for name in ("bob", "carol"))
+        assert bob is not None
         assert carol is not None
-        send_on, take = alice.leg.run_received, carol.leg.control.take
+        send, take = bob.leg.send, carol.leg.control.take
 
-        def sent_on(run: framing.Run) -> None:
-            order.append(run.frames)
-            send_on(run)
+        def sent_on(raw: bytes) -> None:
+            order.append(len(raw) // len(framing.encode_chat(1, b"x")))
+            send(raw)
 
         def taken(box: amp.AmpBox) -> None:
             order.append(0)
             take(box)
 
-        self.patch(alice.leg, "run_received", sent_on)
+        self.patch(bob.leg, "send", sent_on)
         self.patch(carol.leg.control, "take", taken)
         return order
 

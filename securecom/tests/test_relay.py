@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -65,9 +67,16 @@ class FakeLeg:
         self.written: list[bytes] = []
         self.holders: set[str] = set()
         self.is_congested = False
+        self.straight = 0
 
     def send(self, frame: bytes) -> None:
         self.written.append(frame)
+
+    def forward_straight(self, stream: int, forward: Callable[[bytes], None]) -> None:
+        self.straight = stream
+
+    def forward_no_more(self) -> None:
+        self.straight = 0
 
     def hold(self, who: str) -> None:
         self.holders.add(who)
@@ -123,6 +132,15 @@ class ConsentTests(ChatCase):
         chatting(self.alice, self.carol, "carol")
         self.alice.send(self.stream, b"old")
         self.assertEqual(self.carol.received, b"")
+
+    def test_only_the_open_stream_goes_straight(self) -> None:
+        leg = FakeLeg()
+        streams = Streams(leg)
+        streams.open(Relay(7, leg, FakeLeg()))
+        streams.close(6)
+        self.assertEqual(leg.straight, 7)
+        streams.close(7)
+        self.assertEqual(leg.straight, 0)
 
     def test_very_late_frames(self) -> None:
         """Only so many ended streams are remembered."""
