@@ -15,7 +15,7 @@ PAGE, PLOT = Path("docs/performance.md"), Path("docs/pictures/performance.svg")
 #: The generator's CPU seconds a second from which it may be the limit.
 LIMIT = 0.9
 
-_LEFT, _WIDTH, _RIGHT, _ROW, _TITLE = 190, 760, 150, 18, 30
+_LEFT, _WIDTH, _RIGHT, _ROW, _TITLE = 190, 760, 230, 18, 30
 _STYLE = """
 text { font: 12px sans-serif; fill: #24292f }
 .title { font-weight: bold }
@@ -150,5 +150,6 @@ def write(root: Path, report: Report, about: Mapping[str, str]) -> None:
     _, end, after = rest.partition(END)
     if not (mark and end):
         raise RuntimeError(f"{PAGE} has no place for the table: {BEGIN} and {END}")
-    page.write_text(f"{before}{BEGIN}\n\n{report.table(about)}\n\n{END}{after}")
+    picture = f"![Servers side by side]({PLOT.relative_to(PAGE.parent)})"
+    page.write_text(f"{before}{BEGIN}\n\n{report.table(about)}\n\n{picture}\n\n{END}{after}")
     (root / PLOT).write_text(report.plot())

@@ -67,6 +67,7 @@ GROUPS = {
     ),
     "Twisted's TLS protocol": ("twisted.protocols.",),
     "Twisted's transports, the rest": ("twisted.",),
+    "securecom: TLS transport, and the C functions it calls": ("securecom.transport.",),
     "securecom: frames": ("securecom.framing:",),
     "securecom: connection, consent, relay": ("securecom.",),
     "other": ("",),

@@ -10,7 +10,6 @@
 #define _GNU_SOURCE
 #include "generator.h"
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -40,8 +39,8 @@ int opt_active_pairs, opt_request, opt_protocol = 2;
 static int opt_mixed;
 static const char *opt_people;
 static double opt_secs = 8, opt_warm = 1;
+
 static enum { W_PINGPONG, W_STREAM, W_IDLE, W_CHURN } work;
-static int pids[16], npids;
 
 static int ep, nready, nconns, running, measuring;
 static struct conn *conns;
@@ -55,6 +54,7 @@ static uint64_t now_ns(void) {
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000ull + t.tv_nsec;
 }
+
 void die(const char *fmt, ...) {
     va_list a;
     va_start(a, fmt);
@@ -80,119 +80,10 @@ static void reserve(struct buf *b, size_t n) {
         if (!b->p) die("oom");
     }
 }
+
 void consume(struct buf *b, size_t n) {
     b->off += n;
     if (b->off == b->len) b->off = b->len = 0;
-}
-
-/* ---------- server resource accounting ---------- */
-struct usage {
-    double cpu, cpu_sched;
-    long rss, pss;
-    int procs;
-};
-static int proc_pids[65536], proc_ppid[65536], nproc_;
-static double proc_cpu[65536];
-static void scan_proc(void) {
-    DIR *d = opendir("/proc");
-    struct dirent *e;
-    nproc_ = 0;
-    double hz = sysconf(_SC_CLK_TCK);
-    while ((e = readdir(d))) {
-        int pid = atoi(e->d_name);
-        if (pid <= 0) continue;
-        char fn[64], b[1024];
-        snprintf(fn, sizeof fn, "/proc/%d/stat", pid);
-        int fd = open(fn, O_RDONLY);
-        if (fd < 0) continue;
-        int n = read(fd, b, sizeof b - 1);
-        close(fd);
-        if (n <= 0) continue;
-        b[n] = 0;
-        char *p = strrchr(b, ')');
-        if (!p) continue;
-        int pp;
-        unsigned long u, s;
-        long cu, cs;
-        if (sscanf(p + 2, "%*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld", &pp, &u, &s,
-                   &cu, &cs) != 5)
-            continue;
-        if (nproc_ < 65536) {
-            proc_pids[nproc_] = pid;
-            proc_ppid[nproc_] = pp;
-            proc_cpu[nproc_] = (u + s + cu + cs) / hz;
-            nproc_++;
-        }
-    }
-    closedir(d);
-}
-static void add_mem(int pid, struct usage *u) {
-    char fn[64], l[256];
-    snprintf(fn, sizeof fn, "/proc/%d/smaps_rollup", pid);
-    FILE *f = fopen(fn, "r");
-    if (!f) return;
-    long v;
-    while (fgets(l, sizeof l, f)) {
-        if (sscanf(l, "Rss: %ld", &v) == 1)
-            u->rss += v;
-        else if (sscanf(l, "Pss: %ld", &v) == 1)
-            u->pss += v;
-    }
-    fclose(f);
-}
-static double sched_cpu(int pid) {
-    char dn[64];
-    snprintf(dn, sizeof dn, "/proc/%d/task", pid);
-    DIR *d = opendir(dn);
-    if (!d) return 0;
-    double t = 0;
-    struct dirent *e;
-    while ((e = readdir(d))) {
-        if (e->d_name[0] == '.') continue;
-        char fn[128];
-        snprintf(fn, sizeof fn, "/proc/%d/task/%.20s/schedstat", pid, e->d_name);
-        FILE *f = fopen(fn, "r");
-        if (!f) continue;
-        unsigned long long ns;
-        if (fscanf(f, "%llu", &ns) == 1) t += ns / 1e9;
-        fclose(f);
-    }
-    closedir(d);
-    return t;
-}
-static struct usage usage_now(int mem) {
-    struct usage u = {0};
-    static char mark[65536];
-    scan_proc();
-    memset(mark, 0, sizeof mark);
-    for (int i = 0; i < nproc_; i++)
-        for (int k = 0; k < npids; k++)
-            if (proc_pids[i] == pids[k]) mark[i] = 1;
-    for (int again = 1; again;) {
-        again = 0;
-        for (int i = 0; i < nproc_; i++)
-            if (!mark[i])
-                for (int j = 0; j < nproc_; j++)
-                    if (mark[j] && proc_pids[j] == proc_ppid[i]) {
-                        mark[i] = 1;
-                        again = 1;
-                        break;
-                    }
-    }
-    for (int i = 0; i < nproc_; i++)
-        if (mark[i]) {
-            u.cpu += proc_cpu[i];
-            u.cpu_sched += sched_cpu(proc_pids[i]);
-            u.procs++;
-            if (mem) add_mem(proc_pids[i], &u);
-        }
-    return u;
-}
-static double self_cpu(void) {
-    struct rusage r;
-    getrusage(RUSAGE_SELF, &r);
-    return r.ru_utime.tv_sec + r.ru_utime.tv_usec / 1e6 + r.ru_stime.tv_sec +
-           r.ru_stime.tv_usec / 1e6;
 }
 
 /* ---------- connections ---------- */
@@ -202,6 +93,7 @@ static void arm(struct conn *c, int out) {
     epoll_ctl(ep, EPOLL_CTL_MOD, c->fd, &e);
     c->want_out = out;
 }
+
 static void conn_close(struct conn *c, const char *why) {
     if (c->state == ST_CLOSED) return;
     if (running || nready < nconns) {
@@ -213,6 +105,7 @@ static void conn_close(struct conn *c, const char *why) {
     SSL_free(c->ssl);
     c->ssl = NULL;
 }
+
 static void flush_out(struct conn *c) {
     while (c->out.len > c->out.off) {
         int r = SSL_write(c->ssl, c->out.p + c->out.off, c->out.len - c->out.off);
@@ -231,11 +124,13 @@ static void flush_out(struct conn *c) {
     }
     arm(c, 0);
 }
+
 static void queue_bytes(struct conn *c, const void *p, size_t n) {
     reserve(&c->out, n);
     memcpy(c->out.p + c->out.len, p, n);
     c->out.len += n;
 }
+
 void send_bytes(struct conn *c, const void *p, size_t n) {
     if (c->state == ST_CLOSED) return;
     if (c->out.len > c->out.off || (opt_coalesce && running)) {
@@ -265,13 +160,16 @@ void send_bytes(struct conn *c, const void *p, size_t n) {
         return;
     }
 }
+
 static const char hexd[] = "0123456789abcdef";
+
 static void put_seq(unsigned char *o, uint64_t s) {
     for (int i = SEQ_LEN - 1; i >= 0; i--) {
         o[i] = hexd[s & 15];
         s >>= 4;
     }
 }
+
 static uint64_t get_seq(const unsigned char *p) {
     uint64_t v = 0;
     for (int i = 0; i < SEQ_LEN; i++) {
@@ -283,9 +181,11 @@ static uint64_t get_seq(const unsigned char *p) {
 
 /* With --mixed the pairs take turns among these. */
 static const size_t mixed_sizes[] = {37, 200, 1024, 4096, 16384};
+
 size_t message_size(const struct conn *c) {
     return opt_mixed ? mixed_sizes[c->pair % 5] : (size_t)opt_size;
 }
+
 static void make_tmpl(struct conn *c, int k, char kind, size_t n) {
     char *pl = malloc(n + 1);
     memset(pl, 'x', n);
@@ -300,6 +200,7 @@ static void make_tmpl(struct conn *c, int k, char kind, size_t n) {
     c->seq_off[k] = po + 1;
     free(pl);
 }
+
 void conn_ready(struct conn *c) {
     if (c->state == ST_READY) return;
     c->state = ST_READY;
@@ -310,16 +211,19 @@ void conn_ready(struct conn *c) {
         c->ts = calloc(TSRING, sizeof *c->ts);
     }
 }
+
 static void send_data(struct conn *c, uint64_t t) {
     put_seq(c->tmpl[0] + c->seq_off[0], c->tx_seq);
     c->ts[c->tx_seq % TSRING] = t;
     c->tx_seq++;
     send_bytes(c, c->tmpl[0], c->tmpl_len[0]);
 }
+
 static void refill(struct conn *c) {
     while (running && c->state == ST_READY && c->tx_seq - c->acked < (uint64_t)opt_window)
         send_data(c, now_ns());
 }
+
 void on_msg(struct conn *c, const unsigned char *p, size_t n) {
     if (!running) return;
     if (n < 1 + SEQ_LEN) {
@@ -361,12 +265,14 @@ void on_msg(struct conn *c, const unsigned char *p, size_t n) {
         send_bytes(c, c->tmpl[1], c->tmpl_len[1]);
     }
 }
+
 void bind_raw(struct conn *c, int pair) {
     c->pair = pair;
     c->peer = &conns[pair];
     conns[pair].peer = c;
     sprintf(c->name, "b%d", pair);
 }
+
 static void do_handshake(struct conn *c) {
     int r = SSL_do_handshake(c->ssl);
     if (r == 1) {
@@ -402,6 +308,7 @@ static void do_handshake(struct conn *c) {
         conn_close(c, q ? ERR_reason_error_string(q) : "handshake failed");
     }
 }
+
 static void on_readable(struct conn *c) {
     for (;;) { /* until WANT_READ: read-ahead data gives no new event */
         reserve(&c->in, 32768);
@@ -431,6 +338,7 @@ static void on_readable(struct conn *c) {
     }
     if (c->out.len > c->out.off) flush_out(c);
 }
+
 static void on_event(struct conn *c, uint32_t ev) {
     if (c->state == ST_CLOSED) return;
     if (c->state == ST_CONNECTING) {
@@ -451,20 +359,26 @@ static void on_event(struct conn *c, uint32_t ev) {
     if (ev & EPOLLOUT) flush_out(c);
     if (c->state != ST_CLOSED && (ev & (EPOLLIN | EPOLLHUP | EPOLLERR))) on_readable(c);
 }
+
 static SSL_CTX *cctx, *lctx;
 static int lfd = -1, naccepted;
+
 static int user_index(struct conn *c) {
     return 2 * c->pair + c->side;
 }
+
 const char *user_name(struct conn *c) {
     static char n[16];
     snprintf(n, sizeof n, "user%05d", user_index(c));
     return n;
 }
+
 void on_churn(void) {
     if (measuring) n_msgs++;
 }
+
 static void open_conn(struct conn *c);
+
 void open_aux(struct conn *c, int port) {
     struct conn *x = &conns[nconns + (c - conns)];
     c->aux = x;
@@ -476,6 +390,7 @@ void open_aux(struct conn *c, int port) {
     snprintf(x->name, sizeof x->name, "%.20s+", c->name);
     open_conn(x);
 }
+
 static void open_conn(struct conn *c) {
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     int one = 1;
@@ -517,6 +432,7 @@ static void open_conn(struct conn *c) {
     struct epoll_event e = {.events = EPOLLIN | EPOLLOUT, .data.ptr = c};
     epoll_ctl(ep, EPOLL_CTL_ADD, c->fd, &e);
 }
+
 static void accept_all(void) {
     for (;;) {
         int fd = accept4(lfd, NULL, NULL, SOCK_NONBLOCK);
@@ -540,6 +456,7 @@ static void accept_all(void) {
         epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e);
     }
 }
+
 static void loop_once(int ms) {
     struct epoll_event ev[256];
     int n = epoll_wait(ep, ev, 256, ms);
@@ -549,10 +466,12 @@ static void loop_once(int ms) {
         else
             on_event(ev[i].data.ptr, ev[i].events);
 }
+
 static int cmp32(const void *a, const void *b) {
     uint32_t x = *(uint32_t *)a, y = *(uint32_t *)b;
     return x < y ? -1 : x > y;
 }
+
 static SSL_CTX *mk(int server) {
     SSL_CTX *x = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
     SSL_CTX_set_min_proto_version(x, TLS1_3_VERSION);
@@ -563,6 +482,7 @@ static SSL_CTX *mk(int server) {
     SSL_CTX_set_session_cache_mode(x, SSL_SESS_CACHE_OFF);
     return x;
 }
+
 static void usage(void) {
     fprintf(stderr, "generator --driver D --port N --pid PID [--pid PID..] --work "
                     "pingpong|stream|idle|churn [options]\n"
@@ -580,6 +500,7 @@ static void usage(void) {
         fprintf(stderr, "    %-6s %s\n", drivers[i]->name, drivers[i]->help);
     exit(2);
 }
+
 int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -608,7 +529,7 @@ int main(int argc, char **argv) {
                 if (!strcmp(drivers[k]->name, v)) drv = drivers[k];
             if (!drv) usage();
         } else if (!strcmp(a, "--pid")) {
-            if (npids < 16) pids[npids++] = atoi(v);
+            watch(atoi(v));
         } else if (!strcmp(a, "--work"))
             work = !strcmp(v, "pingpong") ? W_PINGPONG
                    : !strcmp(v, "stream") ? W_STREAM

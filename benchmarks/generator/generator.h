@@ -33,6 +33,7 @@ struct conn {
     size_t gathered; /* of a message in several frames */
     int rounds;      /* requests made in churn */
 };
+
 #define TSRING 4096
 #define SEQ_LEN 12
 
@@ -66,4 +67,14 @@ const char *user_name(struct conn *c);
 /* Bytes of the messages of this pair. */
 size_t message_size(const struct conn *c);
 void die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+struct usage {
+    double cpu, cpu_sched;
+    long rss, pss;
+    int procs;
+};
+/* Of the server so far; memory only if asked for, in KiB. */
+struct usage usage_now(int memory);
+double self_cpu(void);
+void watch(int pid);
 #endif

@@ -9,6 +9,7 @@ static void start(struct conn *c) {
     snprintf(s, sizeof s, "NICK %s\r\nUSER %s 0 * :x\r\n", c->name, c->name);
     send_bytes(c, s, strlen(s));
 }
+
 static int data(struct conn *c) {
     for (;;) {
         unsigned char *p = c->in.p + c->in.off;
@@ -42,6 +43,7 @@ static int data(struct conn *c) {
         consume(&c->in, full);
     }
 }
+
 static size_t encode(struct conn *c, const char *pl, size_t n, unsigned char *o, size_t *po) {
     int k = sprintf((char *)o, "PRIVMSG %s :", c->pname);
     *po = k;

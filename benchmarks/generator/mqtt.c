@@ -13,6 +13,7 @@ static size_t put_len(unsigned char *o, size_t n) {
     } while (n);
     return i;
 }
+
 static size_t put_str(unsigned char *o, const char *s) {
     size_t n = strlen(s);
     o[0] = n >> 8;
@@ -20,6 +21,7 @@ static size_t put_str(unsigned char *o, const char *s) {
     memcpy(o + 2, s, n);
     return n + 2;
 }
+
 static void start(struct conn *c) {
     unsigned char b[128], *p = b;
     size_t n = strlen(c->name);
@@ -33,6 +35,7 @@ static void start(struct conn *c) {
     p += put_str(p, c->name);
     send_bytes(c, b, p - b);
 }
+
 static int data(struct conn *c) {
     for (;;) {
         size_t have = c->in.len - c->in.off;
@@ -78,6 +81,7 @@ static int data(struct conn *c) {
         consume(&c->in, i + rl);
     }
 }
+
 static size_t encode(struct conn *c, const char *pl, size_t n, unsigned char *o, size_t *po) {
     char t[32] = "u/";
     strcat(t, c->pname);

@@ -15,11 +15,13 @@ static void frame(struct conn *c, const char *s) {
     memcpy(b + 4, s, strlen(s));
     send_bytes(c, b, 4 + strlen(s));
 }
+
 static void start(struct conn *c) {
     char s[40];
     snprintf(s, sizeof s, "hello %d", c->pair);
     frame(c, s);
 }
+
 static int data(struct conn *c) {
     for (;;) {
         size_t have = c->in.len - c->in.off;
@@ -36,6 +38,7 @@ static int data(struct conn *c) {
         consume(&c->in, 4 + n);
     }
 }
+
 static size_t encode(struct conn *c, const char *pl, size_t n, unsigned char *o, size_t *po) {
     (void)c;
     uint32_t l = htonl((uint32_t)n);
@@ -52,6 +55,7 @@ static void rstart(struct conn *c) {
         start(c);
     }
 }
+
 static int rdata(struct conn *c) {
     for (;;) {
         size_t have = c->in.len - c->in.off;

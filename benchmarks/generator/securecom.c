@@ -1,6 +1,6 @@
 /* securecom: the real server.  Every person is two TLS connections (standard, request) from a
    loopback address of their own, with their identity certificate (PEOPLE/NNNNN.pem, written by
-   benchmarks/bench_servers.py). Log-in: LogIn; [request channel: ProveSession]; B: SetAvailability;
+   benchmarks/bench_people.py). Log-in: LogIn; [request channel: ProveSession]; B: SetAvailability;
    A: RequestChat; B: accept, OpenStream. Data: opaque chat frames of the open stream.  Who is not
    in an active pair only logs in. */
 #include "generator.h"
@@ -24,14 +24,18 @@ enum {
 };
 
 static const char *tags[] = {"l", "p", "a", "r", "e"};
+
+/* Tags of our commands, by what is answered. */
 enum { T_LOGIN, T_PROVE, T_AVAIL, T_REQ, T_END };
+
 enum { L_IN = 1, L_PROVEN, L_AVAILABLE, L_ASKING, L_CHAT };
 
 struct box {
     unsigned char b[8192];
     size_t n;
 };
-static void kv(struct box *x, const char *k, const void *v, size_t vn) {
+
+static void put(struct box *x, const char *k, const void *v, size_t vn) {
     size_t kn = strlen(k);
     unsigned char *o = x->b + x->n;
     o[0] = 0;
@@ -43,12 +47,15 @@ static void kv(struct box *x, const char *k, const void *v, size_t vn) {
     memcpy(o + 2, v, vn);
     x->n += 4 + kn + vn;
 }
-static void kvs(struct box *x, const char *k, const char *v) {
-    kv(x, k, v, strlen(v));
+
+static void put_text(struct box *x, const char *k, const char *v) {
+    put(x, k, v, strlen(v));
 }
+
 static void box_begin(struct box *x) {
     x->n = 4;
 }
+
 static void box_send(struct box *x, struct conn *c) {
     x->b[x->n] = x->b[x->n + 1] = 0;
     x->n += 2;
@@ -59,11 +66,13 @@ static void box_send(struct box *x, struct conn *c) {
     x->b[3] = n;
     send_bytes(c, x->b, x->n);
 }
-static void cmd(struct box *x, const char *name, int tag) {
+
+static void begin_command(struct box *x, const char *name, int tag) {
     box_begin(x);
-    kvs(x, "_command", name);
-    kvs(x, "_ask", tags[tag]);
+    put_text(x, "_command", name);
+    put_text(x, "_ask", tags[tag]);
 }
+
 static void export(struct conn *c, const char *label, unsigned char *out, size_t n) {
     char l[64];
     snprintf(l, sizeof l, "EXPERIMENTAL-SecureCom/%d %s", opt_protocol, label);
@@ -71,6 +80,7 @@ static void export(struct conn *c, const char *label, unsigned char *out, size_t
         1)
         die("exporter");
 }
+
 static void mac(const unsigned char *key, const char *who, const unsigned char *binding,
                 unsigned char *out) {
     unsigned char m[128];
@@ -111,12 +121,14 @@ static EVP_PKEY *derive_second_key(struct conn *c) {
     EVP_PKEY_CTX_free(context);
     return key;
 }
+
 static unsigned char *put_part(unsigned char *o, const unsigned char *part, size_t n) {
     o[0] = o[1] = o[2] = 0;
     o[3] = (unsigned char)n;
     memcpy(o + 4, part, n);
     return o + 4 + n;
 }
+
 /* What a second key signs at log-in: login-binding, server id, identity key, each with its length.
  */
 static size_t said_at_log_in(struct conn *c, unsigned char *said) {
@@ -136,6 +148,7 @@ static size_t said_at_log_in(struct conn *c, unsigned char *said) {
     o = put_part(o, part, n);
     return (size_t)(o - said);
 }
+
 static void prove_second_key(struct conn *c, struct box *x) {
     unsigned char said[3 * (4 + HASH)], public_key[SECOND_KEY], signature[SIGNATURE];
     size_t said_bytes = said_at_log_in(c, said), key_bytes = sizeof public_key,
@@ -152,28 +165,30 @@ static void prove_second_key(struct conn *c, struct box *x) {
         die("ML-DSA-65 does not sign");
     EVP_MD_CTX_free(context);
     EVP_PKEY_free(key);
-    kv(x, "second_key", public_key, key_bytes);
-    kv(x, "signature", signature, bytes);
+    put(x, "second_key", public_key, key_bytes);
+    put(x, "signature", signature, bytes);
 }
+
 static void start(struct conn *c) {
     struct box x;
     if (c->is_aux) {
         unsigned char bind[32], proof[32];
         export(c, "request-binding", bind, 32);
         mac(c->owner->request_key, "daemon", bind, proof);
-        cmd(&x, "ProveSession", T_PROVE);
-        kv(&x, "session", c->owner->session_id, 16);
-        kv(&x, "proof", proof, 32);
+        begin_command(&x, "ProveSession", T_PROVE);
+        put(&x, "session", c->owner->session_id, 16);
+        put(&x, "proof", proof, 32);
         box_send(&x, c);
         return;
     }
     export(c, "session-id", c->session_id, 16);
     export(c, "request-key", c->request_key, 32);
-    cmd(&x, "LogIn", T_LOGIN);
-    kvs(&x, "takeover", "False");
+    begin_command(&x, "LogIn", T_LOGIN);
+    put_text(&x, "takeover", "False");
     if (opt_protocol == 2) prove_second_key(c, &x);
     box_send(&x, c);
 }
+
 static const unsigned char *get(const unsigned char *p, size_t n, const char *key, size_t *vn) {
     size_t at = 0, want = strlen(key);
     while (at + 2 <= n) {
@@ -193,6 +208,7 @@ static const unsigned char *get(const unsigned char *p, size_t n, const char *ke
     }
     return NULL;
 }
+
 static uint32_t number(const unsigned char *p, size_t n, const char *key) {
     size_t l;
     const unsigned char *v = get(p, n, key, &l);
@@ -202,24 +218,28 @@ static uint32_t number(const unsigned char *p, size_t n, const char *key) {
     t[l] = 0;
     return strtoul(t, NULL, 10);
 }
+
 static int is_active(struct conn *c) {
     return opt_active_pairs && c->pair < opt_active_pairs;
 }
+
 static void ask(struct conn *a) {
     struct box x;
     a->lstate = L_ASKING;
-    cmd(&x, "RequestChat", T_REQ);
-    kvs(&x, "callee", user_name(a->peer));
+    begin_command(&x, "RequestChat", T_REQ);
+    put_text(&x, "callee", user_name(a->peer));
     box_send(&x, a);
 }
+
 static void hang_up(struct conn *a) {
     struct box x;
     char s[16];
     snprintf(s, sizeof s, "%u", a->stream);
-    cmd(&x, "EndChat", T_END);
-    kvs(&x, "stream", s);
+    begin_command(&x, "EndChat", T_END);
+    put_text(&x, "stream", s);
     box_send(&x, a);
 }
+
 static void settled(struct conn *c) { /* all of its channels are there */
     struct box x;
     if (!is_active(c)) {
@@ -228,12 +248,13 @@ static void settled(struct conn *c) { /* all of its channels are there */
     }
     c->lstate = L_PROVEN;
     if (c->side) {
-        cmd(&x, "SetAvailability", T_AVAIL);
-        kvs(&x, "available", "True");
+        begin_command(&x, "SetAvailability", T_AVAIL);
+        put_text(&x, "available", "True");
         box_send(&x, c);
     } else if (c->peer->lstate == L_AVAILABLE)
         ask(c);
 }
+
 static int control(struct conn *c, const unsigned char *p, size_t n) {
     size_t l;
     const unsigned char *v;
@@ -281,15 +302,15 @@ static int control(struct conn *c, const unsigned char *p, size_t n) {
     const unsigned char *t = get(p, n, "_ask", &tn);
     if (l == 9 && !memcmp(v, "OfferChat", 9)) {
         box_begin(&x);
-        kv(&x, "_answer", t, tn);
-        kvs(&x, "answer", "accept");
+        put(&x, "_answer", t, tn);
+        put_text(&x, "answer", "accept");
         box_send(&x, c);
         return 0;
     }
     if (l == 10 && !memcmp(v, "OpenStream", 10)) {
         c->stream = number(p, n, "stream");
         box_begin(&x);
-        kv(&x, "_answer", t, tn);
+        put(&x, "_answer", t, tn);
         box_send(&x, c);
         conn_ready(c);
         return 0;
@@ -298,6 +319,7 @@ static int control(struct conn *c, const unsigned char *p, size_t n) {
     fprintf(stderr, "securecom: %s was told %.*s\n", c->name, (int)l, v);
     return -1;
 }
+
 /* Opaque bytes of one chat frame. A message of more than MAX_OPAQUE comes in several. */
 static void received(struct conn *c, const unsigned char *p, size_t n) {
     if (!c->gathered && n < MAX_OPAQUE) {
@@ -311,6 +333,7 @@ static void received(struct conn *c, const unsigned char *p, size_t n) {
     c->gathered = 0;
     on_msg(c, c->begun, n);
 }
+
 static int data(struct conn *c) {
     for (;;) {
         size_t have = c->in.len - c->in.off;
@@ -328,6 +351,7 @@ static int data(struct conn *c) {
         consume(&c->in, 4 + n);
     }
 }
+
 static size_t encode(struct conn *c, const char *pl, size_t n, unsigned char *o, size_t *po) {
     unsigned char *begin = o;
     *po = 8;

@@ -9,6 +9,7 @@
 static void str(struct conn *c, const char *s) {
     send_bytes(c, s, strlen(s));
 }
+
 static void hdr(struct conn *c) {
     char s[256];
     snprintf(s, sizeof s,
@@ -17,16 +18,20 @@ static void hdr(struct conn *c) {
              opt_domain);
     str(c, s);
 }
+
 static void start(struct conn *c) {
     c->lstate = 0;
     hdr(c);
 }
+
 static unsigned char *find(struct conn *c, const char *needle) {
     return memmem(c->in.p + c->in.off, c->in.len - c->in.off, needle, strlen(needle));
 }
+
 static void upto(struct conn *c, unsigned char *p, size_t n) {
     consume(&c->in, (p - (c->in.p + c->in.off)) + n);
 }
+
 static int data(struct conn *c) {
     unsigned char *p;
     while (c->state != ST_READY) {
@@ -87,6 +92,7 @@ static int data(struct conn *c) {
         upto(c, e, 10);
     }
 }
+
 static size_t encode(struct conn *c, const char *pl, size_t n, unsigned char *o, size_t *po) {
     int k = sprintf((char *)o, "<message type='chat' to='%s@%s/r'><body>", c->pname, opt_domain);
     *po = k;
