@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -102,7 +103,7 @@ WORKS = {
     ),
     "requests": Work(
         "request, accept, hang up",
-        ("--work", "churn", "--pairs", "500", "--inflight", "128"),
+        ("--work", "churn", "--pairs", "800", "--inflight", "128"),
         drivers=("securecom",),
     ),
 }
@@ -239,8 +240,20 @@ def _about(
         "TLS": "; ".join(f"{', '.join(servers)}: {what}" for what, servers in tls.items()),
         "certificates": "securecom: Ed25519, also of clients; the others: P-256, none of clients",
         "other servers": ", ".join(versions) or "none",
+        "OpenSSL of the others; of the generator": f"{_system_openssl()}; {_openssl(readings)}",
         "load average": f"{began:.1f} when it began, {load():.1f} when it ended",
     }
+
+
+def _openssl(readings: Sequence[dict[str, Any]]) -> str:
+    return ", ".join(sorted({str(one["openssl"]) for one in readings})) or "?"
+
+
+def _system_openssl() -> str:
+    """Which the servers of others use, as Debian packages them (ngIRCd uses GnuTLS)."""
+    words = [shutil.which("openssl") or "openssl", "version"]
+    said = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603
+    return " ".join(said.stdout.split()[1:2]) or "?"
 
 
 class Run:

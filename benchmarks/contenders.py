@@ -122,9 +122,10 @@ def earlier_tree(root: Path, revision: str, folder: Path) -> Tree:
     """
     git = shutil.which("git") or "git"
     full = _checked([git, "rev-parse", "--verify", f"{revision}^{{commit}}"], root).strip()
+    # --force: the folder of an earlier run may have been removed behind the back of git
     tree = folder / f"tree-{full[:12]}"
     if not tree.is_dir():
-        _checked([git, "worktree", "add", "--detach", str(tree), full], root)
+        _checked([git, "worktree", "add", "--force", "--detach", str(tree), full], root)
     _checked([str(tree / "dev"), "run", "true"], tree)
     protocol = 2 if "securecom-standard/2" in _sources(tree / "securecom") else 1
     return Tree(tree, tree / ".venv" / "bin" / "python", protocol)

@@ -31,7 +31,7 @@ static const struct driver *drivers[] = {&drv_plain, &drv_raw,       &drv_mqtt, 
 static const struct driver *drv = &drv_plain;
 const char *opt_domain = "localhost", *opt_user_prefix = "";
 static const char *opt_host = "127.0.0.1", *opt_cert, *opt_key, *opt_groups, *opt_lcert, *opt_lkey,
-                  *opt_tag = "", *opt_sigalgs;
+                  *opt_sigalgs;
 static int opt_port, opt_pairs = 1, opt_size = 200, opt_window = 64, opt_ack = 32, opt_conns = 2000,
                      opt_lport = 9555, opt_coalesce, opt_inflight = 32, opt_settle = 1000,
                      opt_active;
@@ -541,7 +541,6 @@ int main(int argc, char **argv) {
         S("--groups", opt_groups);
         S("--cert", opt_cert);
         S("--key", opt_key);
-        S("--tag", opt_tag);
         S("--sigalgs", opt_sigalgs);
         S("--listen-cert", opt_lcert);
         S("--listen-key", opt_lkey);
@@ -631,9 +630,10 @@ int main(int argc, char **argv) {
     int lost = n_closed;
     double login_load = (self_cpu() - g0) * 1e9 / (double)(t1 - t0);
     double lw = (t1 - t0) / 1e9, lcpu = u1.cpu - u0.cpu;
-    printf("{\"tag\":\"%s\",\"driver\":\"%s\",\"work\":\"%s\",\"tls\":\"%s\",\"conns\":%d,\"lost\":"
+    printf("{\"openssl\":\"%s\",\"driver\":\"%s\",\"work\":\"%s\",\"tls\":\"%s\",\"conns\":%d,"
+           "\"lost\":"
            "%d,\"login_s\":%.3f,\"login_cpu\":%.3f,\"logins_per_cpu\":%.0f",
-           opt_tag, drv->name,
+           OpenSSL_version(OPENSSL_VERSION_STRING), drv->name,
            work == W_PINGPONG ? "pingpong"
            : work == W_STREAM ? "stream"
            : work == W_CHURN  ? "churn"
@@ -682,7 +682,7 @@ int main(int argc, char **argv) {
     double sc1 = self_cpu();
     running = 0;
     double w = (m1 - m0) / 1e9, cpu = b.cpu - a.cpu;
-    qsort(lat, nlat, sizeof *lat, cmp32);
+    if (nlat) qsort(lat, nlat, sizeof *lat, cmp32);
     printf(",\"pairs\":%d,\"size\":%d,\"coalesce\":%d,\"secs\":%.3f,\"msgs\":%llu,\"msg_s\":%.0f,"
            "\"mb_s\":%.2f,\"cpu\":%.3f,\"cpu_sched\":%.3f,\"srv_util\":%.3f,\"gen_util\":%.3f,"
            "\"msgs_per_cpu\":%.0f,\"mb_per_cpu\":%.2f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%."

@@ -16,7 +16,7 @@
 enum {
     MAX_OPAQUE = 16384, /* bytes that a chat frame may carry */
     MAX_BODY = 67584,   /* from the server */
-    MAX_ROUNDS = 15,    /* requests of one person: the server refuses more than 20 a minute */
+    MAX_ROUNDS = 8,     /* requests of one person: the server refuses more than 20 a minute */
     SEED = 32,
     SECOND_KEY = 1952,
     SIGNATURE = 3309,
