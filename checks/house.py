@@ -38,8 +38,9 @@ SAME_FILE: dict[str, str] = {
     "service.py": "a side as a whole, as Twisted starts and stops it",
 }
 #: The most modules that these ways may cross.
-REQUEST_MODULES = 30
-MESSAGE_MODULES = 22
+#: Three of each are the TLS transport below both ends, which was Twisted's before.
+REQUEST_MODULES = 33
+MESSAGE_MODULES = 25
 #: Not counted on them: it makes and compares values as `dataclasses` would, which nobody reads to
 #: find out where a call goes.
 _AS_IF_BUILT_IN = str(PACKAGE / "values.py")

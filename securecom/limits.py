@@ -320,6 +320,17 @@ RUN_WORK = 8
 #: for a turn. A frame costs about a microsecond, and 64 KiB may hold 7000.
 CHAT_SHARE = 128
 
+# --- TLS connections ------------------------------------------------------------------------
+
+#: Bytes of one record (RFC 8446, 5.1).
+TLS_RECORD = 2**14
+#: Bytes that are read from a socket at once: what Twisted reads.
+READ_AT_ONCE = 2**16
+#: The buffers for what is decrypted and encrypted, one of each for all connections.
+TLS_BUFFER = 2**18
+#: Records that are delivered together where there is no such buffer.
+RECORDS_AT_ONCE = 16
+
 # --- the server's doors ---------------------------------------------------------------------
 
 #: All connections to one port.

@@ -37,6 +37,7 @@ from securecom.server.service import Endpoints, Server, ServerContext, reactor_e
 from securecom.server.state import ServerState, default_state_folder, open_registry, open_state
 from securecom.signals import on_signal
 from securecom.starting import path_named, print_all, system_errors_told
+from securecom.transport import choice
 
 _log = Logger()
 _HIGHEST_PORT = 65535
@@ -360,6 +361,9 @@ class _Announcement:
 
     def warnings(self) -> list[str]:
         """Problems that will come later, and what to do about them."""
+        return [*choice.warnings(choice.MISSING), *self._about_files()]
+
+    def _about_files(self) -> list[str]:
         if self.people == limits.MAX_SESSIONS:
             return []
         return [

@@ -12,7 +12,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import TimeoutError
 from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.internet.protocol import Factory
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from securecom import limits, tls
@@ -24,6 +23,7 @@ from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.station import Station
 from securecom.client.events import RequestChannelState, problem
 from securecom.errors import NotDialled, ProofRefused
+from securecom.transport.choice import TLSFactory
 
 
 class DaemonRole:
@@ -105,7 +105,7 @@ class DaemonRole:
         def taken() -> bool:
             return session is not self._session or self._channel is not None
 
-        secure = TLSMemoryBIOFactory(self._options, True, _RequestChannels(make), clock)
+        secure = TLSFactory(self._options, True, _RequestChannels(make), clock)
         only = self._station.line.peer_host if is_ours else None
         return OneAtATime(secure.buildProtocol, taken, only)
 

@@ -20,7 +20,6 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
 )
 from twisted.internet.protocol import Factory
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -51,6 +50,7 @@ from securecom.errors import (
     ServerMismatch,
 )
 from securecom.identity import Identity, Name
+from securecom.transport.choice import TLSFactory
 
 _FINAL = (ServerMismatch, LoginRefused, OurFault)
 _NOT_KEPT = KeptChoices()
@@ -137,9 +137,7 @@ class Client:
         self._was_online = self._is_leaving = self._is_finished = False
         self._is_again = False  # the next attempt is at once, and not announced
         self._waiting: list[Deferred[None]] = []
-        factory = TLSMemoryBIOFactory(
-            self._secure, True, _StandardChannels(self._new_channel), clock
-        )
+        factory = TLSFactory(self._secure, True, _StandardChannels(self._new_channel), clock)
         self._service = ClientService(self, factory, self._wait, clock)
 
     def start(self) -> None:

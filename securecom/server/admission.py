@@ -17,12 +17,13 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocolFactory
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
 from securecom import limits
 from securecom.connection import Connection
 from securecom.tls import TLSOptions
+from securecom.transport.choice import TLSFactory
 
 _log = Logger()
 
@@ -244,7 +245,7 @@ class AdmittingFactory(Factory):
     def __init__(self, options: TLSOptions, inner: IProtocolFactory, clock: IReactorTime) -> None:
         self.clock = clock
         self.line = Line(clock)
-        self._tls = TLSMemoryBIOFactory(options, False, inner, clock)
+        self._tls = TLSFactory(options, False, inner, clock)
         #: Each visitor, and whether it has logged in.
         self._visitors: dict[Visitor, bool] = {}
         #: Visitors who have not begun TLS, the one who has been silent longest first.

@@ -12,7 +12,6 @@ from typing import cast
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IProtocol, IReactorTime, IStreamClientEndpoint
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from securecom import refusals
@@ -20,6 +19,7 @@ from securecom.server.reception import Reception
 from securecom.server.request_channel import RequestConnection, RequestFactory
 from securecom.server.session import Session
 from securecom.tls import TLSOptions
+from securecom.transport.choice import TLSFactory
 
 #: Allows any port, but only for clients on the server's own machine.
 ANY_LOCAL_PORT = 0
@@ -49,7 +49,7 @@ class Dialler:
         if session in self._dialling or not self._may_dial(host, port):
             return fail(refusals.NotDialling())
         self._dialling.add(session)
-        factory = TLSMemoryBIOFactory(
+        factory = TLSFactory(
             self._options, False, RequestFactory(reception, only=session), self._clock
         )
         channel = self._endpoint(host, port).connect(factory)

@@ -9,7 +9,6 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.protocols import amp
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from securecom import limits, peers, tls, vocabulary
@@ -17,6 +16,7 @@ from securecom.client.channels.reaching import cannot_reach
 from securecom.client.denials import denied
 from securecom.connection import Connection
 from securecom.identity import Identity, Name
+from securecom.transport.choice import TLSFactory
 
 
 def enrol(
@@ -35,7 +35,7 @@ def enrol(
     """
     enrolment = Enrolment(identity, server, token, clock)
     options = tls.enrol_client(identity, server)
-    factory = TLSMemoryBIOFactory(options, True, _Only(enrolment), clock)
+    factory = TLSFactory(options, True, _Only(enrolment), clock)
     connected = endpoint.connect(factory)
     name: Deferred[Name] = connected.addCallback(lambda _: enrolment.name)
     name.addErrback(denied, vocabulary.Enrol, where=where)
@@ -103,7 +103,7 @@ def retire(
         nobody, server, {"name": name, "public": public, "signature": signature}, clock
     )
     options = tls.enrol_client(nobody, server)
-    factory = TLSMemoryBIOFactory(options, True, _Only(sent), clock)
+    factory = TLSFactory(options, True, _Only(sent), clock)
     connected = endpoint.connect(factory)
     retired: Deferred[Name] = connected.addCallback(lambda _: sent.name)
     retired.addErrback(denied, vocabulary.Retire, where=where)

@@ -19,7 +19,6 @@ from typing import Any, ClassVar, Literal
 from twisted.internet.defer import Deferred, fail, inlineCallbacks
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from securecom import __version__, limits, tls
@@ -50,6 +49,7 @@ from securecom.errors import (
 )
 from securecom.identity import Identity
 from securecom.text import shown
+from securecom.transport.choice import TLSFactory
 from securecom.values import Value, as_dict
 from securecom.whole_files import is_open_to_others
 
@@ -279,7 +279,7 @@ def of_server(world: World, server: bytes) -> Generator[Deferred[Any], Any, list
     options = tls.standard_client(Identity.generate(), server)
     began = world.clock.seconds()
     try:
-        yield world.endpoint.connect(TLSMemoryBIOFactory(options, True, factory, world.clock))
+        yield world.endpoint.connect(TLSFactory(options, True, factory, world.clock))
         took = f"{(world.clock.seconds() - began) * 1000:.0f} ms"
         until: float = yield probe.result
     except Exception:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+
 from securecom.connection import Connection
 from securecom.tests.support.memory_server import MemoryServer
 
@@ -58,7 +60,7 @@ def _inside(one: Any) -> list[Any]:
         return [one.func, *one.args]
     if hasattr(one, "__self__"):
         return [one.__self__]
-    if type(one).__module__ == "twisted.protocols.tls":
+    if isinstance(one, TLSMemoryBIOFactory | TLSMemoryBIOProtocol):
         return list(vars(one).values())
     return []
 

@@ -7,10 +7,15 @@ from typing import Any
 
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
+from securecom.transport.direct import DirectTLS
+from securecom.transport.native import NativeTLS
+
 Make = Callable[[TLSMemoryBIOFactory, Any], TLSMemoryBIOProtocol]
 
 #: How each makes a transport from a `TLSMemoryBIOFactory` and the protocol on it.
 VARIANTS: dict[str, Make] = {
     "Twisted's": BufferingTLSTransport,
     "Twisted's, unbuffered": TLSMemoryBIOProtocol,
+    "direct": DirectTLS,
+    "native": NativeTLS,
 }

@@ -225,6 +225,8 @@ class MemoryFloor(abstract.FileDescriptor):
         return None
 
     def writeSomeData(self, data: bytes) -> Any:
+        if self._is_aborting:
+            return 0
         try:
             return self.wire.send(data)
         except BlockingIOError:
@@ -238,6 +240,10 @@ class MemoryFloor(abstract.FileDescriptor):
         super().connectionLost(reason)
         self.wire.close()
         self.protocol.connectionLost(reason)
+
+    def loseConnection(self) -> None:
+        if not self._is_aborting:
+            super().loseConnection()
 
     def abortConnection(self) -> None:
         if self.disconnected or self._is_aborting:

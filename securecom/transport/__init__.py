@@ -1,0 +1,15 @@
+"""TLS for Twisted with fewer copies, system calls and turns of the reactor than Twisted's own.
+
+To its protocol such a transport is Twisted's `TLSMemoryBIOProtocol` and keeps all of its promises;
+`securecom/tests/test_transport_sequences.py` plays the same events to each of them. What it does
+otherwise:
+
+- everything that was decrypted in one go reaches the protocol in one call;
+- what was encrypted goes to the socket at once, and the reactor is asked to write only what the
+  kernel does not take;
+- with `native`, bytes pass between socket, OpenSSL and protocol by buffers that all connections
+  share, and a connection whose handshake is over lets go of the memory that took.
+
+Nothing outside this package uses private names of Twisted or of pyOpenSSL, but for the one call in
+`securecom.tls`. If one is missing, `choice` takes the variant that needs none of them.
+"""

@@ -1,0 +1,87 @@
+"""Which TLS transport this installation can have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+
+from securecom.transport import openssl
+from securecom.transport.direct import DirectTLS
+from securecom.transport.native import NativeTLS
+
+#: What the variants use of Twisted's private parts: methods, and what its methods read or set.
+_TLS_METHODS = (
+    "_bufferedWrite",
+    "_checkHandshakeStatus",
+    "_flushReceiveBIO",
+    "_flushSendBIO",
+    "_shutdownTLS",
+    "_tlsShutdownFinished",
+    "_unbufferPendingWrites",
+    "_write",
+)
+_TLS_STATE = (
+    "_aborted",
+    "_appSendBuffer",
+    "_handshakeDone",
+    "_lostTLSConnection",
+    "_tlsConnection",
+)
+_TCP_STATE = ("dataBuffer", "_tempDataLen")
+
+#: The transports by name; the first that can be had is the one that is used.
+VARIANTS: dict[str, type[TLSMemoryBIOProtocol]] = {
+    "native": NativeTLS,
+    "direct": DirectTLS,
+    "Twisted's": BufferingTLSTransport,
+}
+
+
+def _names_in(functions: Iterable[object]) -> set[str]:
+    """The attributes that functions read or set."""
+    codes = (getattr(function, "__code__", None) for function in functions)
+    return {name for code in codes if code is not None for name in code.co_names}
+
+
+def missing_in(tls: type, descriptor: type) -> tuple[str, ...]:
+    """The private names that these classes of Twisted's do not have.
+
+    :param tls: `TLSMemoryBIOProtocol`.
+    :param descriptor: `FileDescriptor`, which TCP connections are.
+    """
+    missing = [name for name in _TLS_METHODS if name not in vars(tls)]
+    missing += sorted(set(_TLS_STATE) - _names_in(vars(tls).values()))
+    missing += sorted(set(_TCP_STATE) - _names_in(vars(descriptor).values()))
+    return tuple(missing)
+
+
+def choose(of_twisted: tuple[str, ...], of_openssl: tuple[str, ...]) -> str:
+    """The name of the best variant where these private names are missing."""
+    if of_twisted:
+        return "Twisted's"
+    return "direct" if of_openssl else "native"
+
+
+def warnings(missing: tuple[str, ...]) -> list[str]:
+    """What to tell an operator about missing names: one line, or none."""
+    if not missing:
+        return []
+    return [
+        f"this Twisted or pyOpenSSL has no {', '.join(missing)}, so TLS takes a slower way. "
+        "Nothing else changes; a newer securecom may know these versions"
+    ]
+
+
+_OF_TWISTED = missing_in(TLSMemoryBIOProtocol, FileDescriptor)
+#: The private names that are missing here.
+MISSING = (*_OF_TWISTED, *openssl.MISSING)
+#: The variant that this process uses.
+CHOSEN = choose(_OF_TWISTED, openssl.MISSING)
+
+
+class TLSFactory(TLSMemoryBIOFactory):
+    """Makes connections of the chosen variant; otherwise Twisted's."""
+
+    protocol = VARIANTS[CHOSEN]

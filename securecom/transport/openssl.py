@@ -1,0 +1,153 @@
+"""OpenSSL's own functions on buffers that all connections share.
+
+These are private names of pyOpenSSL: `MISSING` lists those that the installed one does not have,
+and if there are any, nothing else here may be used. The functions take pyOpenSSL's connections over
+memory, those of Twisted and those of a chat inside another connection.
+
+Nothing of ours runs while a buffer is in use: what is in it has been copied, sent or encrypted when
+a function returns.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from OpenSSL import SSL
+
+from securecom import limits
+
+_lib: Any = getattr(SSL, "_lib", None)
+_ffi: Any = getattr(SSL, "_ffi", None)
+
+_FUNCTIONS = (
+    "SSL_read",
+    "SSL_write",
+    "SSL_get_error",
+    "SSL_set_bio",
+    "BIO_new",
+    "BIO_s_mem",
+    "BIO_set_mem_eof_return",
+    "BIO_get_mem_data",
+    "BIO_read",
+    "BIO_write",
+    "SSL_ERROR_WANT_READ",
+)
+_METHODS = ("_raise_ssl_error",)
+#: What a connection over memory has, which shows only when one is made.
+_ATTRIBUTES = ("_ssl", "_into_ssl", "_from_ssl")
+#: Every private name that is used here.
+NAMES = (*_FUNCTIONS, *_METHODS, *_ATTRIBUTES)
+
+
+def missing_in(functions: object, kind: object, made: object) -> tuple[str, ...]:
+    """The private names that are missing.
+
+    :param functions: where pyOpenSSL has OpenSSL's functions.
+    :param kind: the class of its connections.
+    :param made: a connection over memory.
+    """
+    owners = ((functions, _FUNCTIONS), (kind, _METHODS), (made, _ATTRIBUTES))
+    return tuple(name for owner, names in owners for name in names if not hasattr(owner, name))
+
+
+def missing_here() -> tuple[str, ...]:
+    """The private names that the installed pyOpenSSL does not have."""
+    if _lib is None or _ffi is None:
+        return ("SSL._lib", "SSL._ffi")
+    made = SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)
+    return missing_in(_lib, SSL.Connection, made)
+
+
+MISSING = missing_here()
+
+if not MISSING:
+    _plain = _ffi.new("char[]", limits.TLS_BUFFER)
+    _encrypted = _ffi.new("char[]", limits.TLS_BUFFER)
+    _plain_bytes = _ffi.buffer(_plain)
+    _encrypted_view = memoryview(_ffi.buffer(_encrypted))
+    #: Where a socket's bytes are received, and the same for `take_received`.
+    received = bytearray(limits.READ_AT_ONCE)
+    _received = _ffi.from_buffer(received)
+    _no_data = _ffi.new("char **")
+    _read, _write = _lib.SSL_read, _lib.SSL_write
+    _bio_read, _bio_write, _held = _lib.BIO_read, _lib.BIO_write, _lib.BIO_get_mem_data
+
+
+def take_received(tls: SSL.Connection, count: int) -> None:
+    """Hand OpenSSL that many bytes of `received`."""
+    _bio_write(tls._into_ssl, _received, count)
+
+
+def decrypt(tls: SSL.Connection) -> tuple[bytes, SSL.Error | None]:
+    """Return what can be decrypted now, and why nothing will ever follow, if that is so.
+
+    No bytes and no reason: more has to come first. With bytes, there may be more.
+    """
+    ssl, size, most = tls._ssl, 0, limits.TLS_BUFFER
+    while most - size >= limits.TLS_RECORD:
+        got = _read(ssl, _plain + size, most - size)
+        if got <= 0:
+            return _plain_bytes[0:size], _why(tls, got)
+        size += got
+        if not _held(tls._into_ssl, _no_data):
+            break
+    return _plain_bytes[0:size], None
+
+
+def encrypt(tls: SSL.Connection, data: bytes) -> tuple[int, SSL.Error | None]:
+    """Encrypt bytes. Returns how many, and what stopped it before the end.
+
+    That many are at most `limits.TLS_BUFFER`; `encrypted` has to be called before the next ones.
+    """
+    # pyOpenSSL asks for partial writes: one call writes one record, whatever it is given.
+    ssl, at, end = tls._ssl, 0, min(len(data), limits.TLS_BUFFER)
+    start: Any = data if end <= limits.TLS_RECORD else _ffi.from_buffer(data)
+    while at < end:
+        done = _write(ssl, start + at if at else start, min(end - at, limits.TLS_RECORD))
+        if done <= 0:
+            return at, _why(tls, done) or SSL.WantReadError()
+        at += done
+    return at, None
+
+
+def encrypted(tls: SSL.Connection) -> memoryview:
+    """Return what is to be sent, at most `limits.TLS_BUFFER` bytes; empty if there is nothing.
+
+    What it returns is good until the next call, for whatever connection.
+    """
+    return _encrypted_view[: max(0, _bio_read(tls._from_ssl, _encrypted, limits.TLS_BUFFER))]
+
+
+def renew_memory(tls: SSL.Connection) -> bool:
+    """Give a connection new memory for bytes to and fro: the handshake's has grown, for good.
+
+    Returns False, and does nothing, while there are bytes in it.
+    """
+    if _held(tls._into_ssl, _no_data) or _held(tls._from_ssl, _no_data):
+        return False
+    fresh = []
+    for _ in range(2):
+        bio = _lib.BIO_new(_lib.BIO_s_mem())
+        if bio == _ffi.NULL:
+            raise MemoryError("no memory for a TLS connection")
+        _lib.BIO_set_mem_eof_return(bio, -1)
+        fresh.append(bio)
+    _lib.SSL_set_bio(tls._ssl, *fresh)  # which frees the old ones
+    tls._into_ssl, tls._from_ssl = fresh
+    return True
+
+
+def _why(tls: SSL.Connection, result: int) -> SSL.Error | None:
+    """Why OpenSSL returned this; None if more has to come first.
+
+    Asked at once: OpenSSL keeps errors in one queue for all connections.
+    """
+    if _lib.SSL_get_error(tls._ssl, result) == _lib.SSL_ERROR_WANT_READ:
+        return None
+    try:
+        tls._raise_ssl_error(tls._ssl, result)
+    except SSL.WantReadError:
+        return None
+    except SSL.Error as error:
+        return error
+    return None
