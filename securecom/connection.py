@@ -95,9 +95,8 @@ class Connection(Protocol):
         self._answers_before = 0
         self._holders: frozenset[str] = frozenset()  # an empty set would take 216 bytes
         self._decoder = framing.Decoder(self.lanes, self.most_read)
-        self._unread: list[
-            bytes
-        ] = []  # few: reading is held meanwhile; an empty deque takes 760 bytes
+        #: Few, since reading is held meanwhile; an empty deque would take 760 bytes.
+        self._unread: list[bytes] = []
         self._items: Iterator[framing.Frame | framing.Run] | None = None
         self._item: framing.Frame | framing.Run | None = None
         self._box: amp.AmpBox | None = None  # of the item, if it has been looked into
