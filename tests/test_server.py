@@ -125,6 +125,25 @@ class StartTests(SystemCase):
         self.assertEqual(alice.told("online")[0]["server"], server.fingerprint)
         self.assertEqual(await server.stop(), -signal.SIGTERM)
 
+    async def test_the_lean_reactor(self) -> None:
+        lean = (*TWISTD, "--reactor=securecom", "-n", "--pidfile=", "securecom")
+        server = await self.server(command=lean)
+        self.assertIn("securecom.transport.reactor.LeanReactor", server.output)
+        names = ("alice", "bob")
+        for name in names:
+            (link,) = await self.invite(name)
+            client = await self.enrolling(link, name).online()
+            client.send("exit")
+            await client.ended()
+        alice, bob = await self.clients(server, *names)
+        await self.chat(alice, bob, "bob", "alice")
+        await self.say(alice, bob, "as ever")
+        await self.say(bob, alice, "x" * 5000)
+        await self.admin("disable", "alice")
+        self.assertEqual(await alice.ended(), 5)
+        await bob.event("chat-over")
+        self.assertEqual(await server.stop(), -signal.SIGTERM)
+
     async def test_the_plugin_is_seen_from_elsewhere(self) -> None:
         told = await self.finished(*TWISTD, "--help", folder=self.home)
         self.assertRegex(told.output, r"(?m)^ +securecom ")
