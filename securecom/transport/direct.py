@@ -11,6 +11,9 @@ from twisted.python.failure import Failure
 
 from securecom import limits
 
+#: What could be decrypted; whether to ask again; and why nothing will follow, if that is so.
+Decrypted = tuple[bytes, bool, SSL.Error | None]
+
 
 class DirectTLS(TLSMemoryBIOProtocol):
     """A TLS transport. Twisted's class does the handshake, the end, and what producers are told.
@@ -32,15 +35,14 @@ class DirectTLS(TLSMemoryBIOProtocol):
 
     def _flushReceiveBIO(self) -> None:  # noqa: N802
         """Decrypt and deliver everything that has come, and act on its end."""
-        while not self._lostTLSConnection:
-            if self._end is None:
-                data, self._end = self._decrypt()
-                if data and not self._aborted:
-                    self.wrappedProtocol.dataReceived(data)
-                elif not data and self._end is None:
-                    break
-            else:
+        more = True
+        while more and not self._lostTLSConnection:
+            if self._end is not None:
                 self._ended(self._end)
+                break
+            data, more, self._end = self._decrypt()
+            if data and not self._aborted:
+                self.wrappedProtocol.dataReceived(data)
         if self._tlsConnection is not None:
             self._flushSendBIO()
 
@@ -52,21 +54,17 @@ class DirectTLS(TLSMemoryBIOProtocol):
         else:
             self._tlsShutdownFinished(Failure(why))
 
-    def _decrypt(self) -> tuple[bytes, SSL.Error | None]:
-        """Return what can be decrypted now, and why nothing will ever follow, if that is so.
-
-        No bytes and no reason: everything has been returned.
-        """
+    def _decrypt(self) -> Decrypted:
+        """Decrypt what has come, or a good part of it."""
         parts: list[bytes] = []
-        ended = None
         try:
             while len(parts) < limits.RECORDS_AT_ONCE:
                 parts.append(self._tlsConnection.recv(limits.TLS_RECORD))
         except SSL.WantReadError:
-            pass
+            return b"".join(parts), False, None
         except SSL.Error as error:
-            ended = error
-        return b"".join(parts), ended
+            return b"".join(parts), True, error
+        return b"".join(parts), True, None
 
     # --- writing ----------------------------------------------------------------------------
 
@@ -88,27 +86,19 @@ class DirectTLS(TLSMemoryBIOProtocol):
 
     def _send(self, data: bytes) -> None:
         """Give encrypted bytes to the kernel, and let the reactor write what it does not take."""
-        if self._is_idle():
-            data = data[self._offer(data) :]
-        if data:
-            self.transport.write(data)  # type: ignore[union-attr]
-
-    def _is_idle(self) -> bool:
-        """Whether the next bytes may go to the kernel at once.
-
-        Not those of a connection that was aborted: its peer must not see it close.
-        """
-        tcp = self._tcp
-        if tcp is None or self._aborted or not tcp.connected:
-            return False
-        return not (tcp.dataBuffer or tcp._tempDataLen)
+        if rest := data[self._offer(data) :]:
+            self.transport.write(rest)  # type: ignore[union-attr]
 
     def _offer(self, data: bytes | memoryview) -> int:
-        """Offer bytes to the kernel. Returns how many it took.
+        """Offer encrypted bytes to the kernel. Returns how many it took.
 
-        If the connection is broken that is none, and the reactor's own try will tell.
+        None, if others wait before them; if the connection was aborted, since its peer must not see
+        it close; and if it is broken, which the reactor's own try will show.
         """
+        tcp = self._tcp
+        if tcp is None or tcp.dataBuffer or tcp._tempDataLen or self._aborted or not tcp.connected:
+            return 0
         try:
-            return self._tcp.socket.send(data)  # type: ignore[union-attr]
+            return tcp.socket.send(data)
         except OSError:
             return 0

@@ -8,8 +8,9 @@ from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
+from securecom import limits
 from securecom.transport import openssl
-from securecom.transport.direct import DirectTLS
+from securecom.transport.direct import Decrypted, DirectTLS
 
 
 class NativeTLS(DirectTLS):
@@ -19,12 +20,13 @@ class NativeTLS(DirectTLS):
     connection's own `doRead`, as Twisted itself does when it connects or aborts.
     """
 
-    _has_renewed = False
+    #: The handshake is over, and the memory that it took is gone: bytes may go the short way.
+    _is_settled = False
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._tcp is not None:
             vars(self._tcp).pop("doRead", None)
-        self._tcp = None
+        self._tcp, self._is_settled = None, False
         super().connectionLost(reason)
 
     # --- reading ----------------------------------------------------------------------------
@@ -44,21 +46,43 @@ class NativeTLS(DirectTLS):
             return CONNECTION_LOST
         if not count:
             return CONNECTION_DONE
-        openssl.take_received(self._tlsConnection, count)
-        if self._appSendBuffer:
-            self._unbufferPendingWrites()
-        self._flushReceiveBIO()
+        if self._appSendBuffer or not self._is_settled or self._end is not None:
+            openssl.take_received(self._tlsConnection, count)
+            if self._appSendBuffer:
+                self._unbufferPendingWrites()
+            self._flushReceiveBIO()
+            return None
+        # The usual case: whole records, and nothing that OpenSSL has to answer.
+        data, more, self._end = openssl.exchange(self._tlsConnection, count)
+        if data and not self._aborted:
+            self.wrappedProtocol.dataReceived(data)
+        if more and self._tlsConnection is not None:
+            self._flushReceiveBIO()
         return None
 
     def _flushReceiveBIO(self) -> None:  # noqa: N802
         super()._flushReceiveBIO()
-        if not self._has_renewed and self._handshakeDone and self._tlsConnection is not None:
-            self._has_renewed = openssl.renew_memory(self._tlsConnection)
+        if not self._is_settled and self._handshakeDone and self._tlsConnection is not None:
+            self._is_settled = openssl.renew_memory(self._tlsConnection)
 
-    def _decrypt(self) -> tuple[bytes, SSL.Error | None]:
+    def _decrypt(self) -> Decrypted:
         return openssl.decrypt(self._tlsConnection)
 
     # --- writing ----------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        if (
+            not self.disconnecting
+            and not self._lostTLSConnection
+            and self._end is None
+            and self._is_settled
+        ):
+            sealed = openssl.seal(self._tlsConnection, data)
+            if sealed is not None:
+                if (count := self._offer(sealed)) < len(sealed):
+                    self.transport.write(bytes(sealed[count:]))  # type: ignore[union-attr]
+                return
+        super().write(data)
 
     def _write(self, data: bytes) -> None:
         if not self._handshakeDone:
@@ -75,10 +99,9 @@ class NativeTLS(DirectTLS):
                 self._tlsShutdownFinished(Failure(error))
 
     def _flushSendBIO(self) -> None:  # noqa: N802
-        while self._tlsConnection is not None:
-            data = openssl.encrypted(self._tlsConnection)
-            if not data:
-                return
-            count = self._offer(data) if self._is_idle() else 0
-            if count < len(data):
+        while data := openssl.encrypted(self._tlsConnection):
+            size = len(data)
+            if (count := self._offer(data)) < size:
                 self.transport.write(bytes(data[count:]))  # type: ignore[union-attr]
+            if size < limits.TLS_BUFFER or self._tlsConnection is None:
+                return

@@ -78,20 +78,38 @@ def take_received(tls: SSL.Connection, count: int) -> None:
     _bio_write(tls._into_ssl, _received, count)
 
 
-def decrypt(tls: SSL.Connection) -> tuple[bytes, SSL.Error | None]:
-    """Return what can be decrypted now, and why nothing will ever follow, if that is so.
+def decrypt(tls: SSL.Connection) -> tuple[bytes, bool, SSL.Error | None]:
+    """Decrypt what has come, `limits.TLS_BUFFER` bytes of it at the most.
 
-    No bytes and no reason: more has to come first. With bytes, there may be more.
+    Returns the bytes; whether there may be more, so that it has to be called again; and why nothing
+    will ever follow, if that is so.
     """
     ssl, size, most = tls._ssl, 0, limits.TLS_BUFFER
-    while most - size >= limits.TLS_RECORD:
+    while most - size >= limits.TLS_RECORD:  # so a whole record has room, and none stays in part
         got = _read(ssl, _plain + size, most - size)
         if got <= 0:
-            return _plain_bytes[0:size], _why(tls, got)
+            why = _why(tls, got)
+            return _plain_bytes[0:size], why is not None, why
         size += got
         if not _held(tls._into_ssl, _no_data):
-            break
-    return _plain_bytes[0:size], None
+            return _plain_bytes[0:size], False, None
+    return _plain_bytes[0:size], True, None
+
+
+def exchange(tls: SSL.Connection, count: int) -> tuple[bytes, bool, SSL.Error | None]:
+    """`take_received` and `decrypt` in one, for the usual case: whole records of bytes.
+
+    Returns what `decrypt` does. Bytes for the peer that nobody wrote count as more, too: OpenSSL
+    answers a new key of the peer's with one of its own.
+    """
+    into, ssl, size = tls._into_ssl, tls._ssl, 0
+    _bio_write(into, _received, count)
+    while (got := _read(ssl, _plain + size, limits.TLS_BUFFER - size)) > 0:
+        size += got
+        if not _held(into, _no_data):
+            return _plain_bytes[0:size], bool(_held(tls._from_ssl, _no_data)), None
+    why = _why(tls, got)
+    return _plain_bytes[0:size], why is not None or bool(_held(tls._from_ssl, _no_data)), why
 
 
 def encrypt(tls: SSL.Connection, data: bytes) -> tuple[int, SSL.Error | None]:
@@ -110,12 +128,23 @@ def encrypt(tls: SSL.Connection, data: bytes) -> tuple[int, SSL.Error | None]:
     return at, None
 
 
-def encrypted(tls: SSL.Connection) -> memoryview:
-    """Return what is to be sent, at most `limits.TLS_BUFFER` bytes; empty if there is nothing.
+def seal(tls: SSL.Connection, data: bytes) -> memoryview | None:
+    """`encrypt` and `encrypted` in one, for bytes that fit into a record.
+
+    None: they do not, or there is something in the way, and nothing was encrypted.
+    """
+    if not 0 < len(data) <= limits.TLS_RECORD or _write(tls._ssl, data, len(data)) <= 0:
+        return None
+    return _encrypted_view[: _bio_read(tls._from_ssl, _encrypted, limits.TLS_BUFFER)]
+
+
+def encrypted(tls: SSL.Connection) -> memoryview | None:
+    """Return what is to be sent, at most `limits.TLS_BUFFER` bytes; None if there is nothing.
 
     What it returns is good until the next call, for whatever connection.
     """
-    return _encrypted_view[: max(0, _bio_read(tls._from_ssl, _encrypted, limits.TLS_BUFFER))]
+    size = _bio_read(tls._from_ssl, _encrypted, limits.TLS_BUFFER)
+    return _encrypted_view[:size] if size > 0 else None
 
 
 def renew_memory(tls: SSL.Connection) -> bool:
@@ -140,7 +169,8 @@ def renew_memory(tls: SSL.Connection) -> bool:
 def _why(tls: SSL.Connection, result: int) -> SSL.Error | None:
     """Why OpenSSL returned this; None if more has to come first.
 
-    Asked at once: OpenSSL keeps errors in one queue for all connections.
+    It is asked at once, before anything of ours runs. OpenSSL keeps errors in one queue for all
+    connections, and what one has left there would look like the end of another.
     """
     if _lib.SSL_get_error(tls._ssl, result) == _lib.SSL_ERROR_WANT_READ:
         return None
