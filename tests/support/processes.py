@@ -13,12 +13,14 @@ import signal
 import sys
 import termios
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
+from twisted.internet.process import ProcessReader
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import FailTest
@@ -36,6 +38,7 @@ DEADLINE = 60.0
 # trial is about to change its folder: what children import is found by absolute paths.
 _PYTHON_PATH = [str(ROOT), *(os.path.abspath(place) for place in sys.path if place)]
 _SHOWN = 6000
+_READ = 65536
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -83,6 +86,10 @@ class Process(ProcessProtocol):
                 self, argv[0], self.argv, dict(env), where, childFDs=files, usePTY=terminal
             )
         self.pid: int = self._process.pid
+        # The kernel may report the end of a terminal or pipe without the data in front of it, and
+        # Twisted then closes it unread (Twisted's issue 7932): we read the rest from these.
+        ends = {1: self._process.fd} if terminal else self._readers()
+        self._ours = {number: os.dup(end) for number, end in ends.items()}
 
     # --- what we see ------------------------------------------------------------------------
 
@@ -170,10 +177,12 @@ class Process(ProcessProtocol):
 
     def close_output(self) -> None:
         """The reader of its standard output goes away."""
+        os.close(self._ours.pop(1))
         self._process.closeStdout()
 
     def hang_up(self) -> None:
         """Its terminal is closed."""
+        os.close(self._ours.pop(1))
         self._process.loseConnection()
 
     def signal(self, number: signal.Signals) -> None:
@@ -211,6 +220,7 @@ class Process(ProcessProtocol):
         self._tell()
 
     def processEnded(self, reason: Failure) -> None:
+        self._read_the_rest()
         how = reason.value
         self.exit_code = 0
         if isinstance(how, ProcessTerminated):
@@ -221,6 +231,19 @@ class Process(ProcessProtocol):
 
     def came(self, number: int, data: bytes) -> None:
         """For subclasses: it wrote something."""
+
+    def _readers(self) -> dict[int, int]:
+        """Our ends of the pipes that it writes into, by its descriptors."""
+        pipes = self._process.pipes.items()
+        return {number: one.fileno() for number, one in pipes if isinstance(one, ProcessReader)}
+
+    def _read_the_rest(self) -> None:
+        """What it wrote and the reactor did not read; none of this waits."""
+        while self._ours:
+            number, ours = self._ours.popitem()
+            with open(ours, "rb", buffering=0) as file, suppress(OSError):  # EIO: a terminal's end
+                while data := file.read(_READ):
+                    self.childDataReceived(number, data)
 
     def _tell(self) -> None:
         changed, self._changed = self._changed, []
