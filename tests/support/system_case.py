@@ -156,7 +156,7 @@ class SystemCase(TestCase):
         starting = [self.client(name, server, "--available") for name in names]
         return [await one.online() for one in starting]
 
-    async def hasty(self, name: str, server: Server, **limits: int) -> Client:
+    async def hasty(self, name: str, server: Server, **limits: float) -> Client:
         """A client online and available, with limits of its own (`tests.support.shortened`)."""
         self.point(name, server.standard)
         shorter = [f"{limit}={value}" for limit, value in limits.items()]
