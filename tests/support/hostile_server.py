@@ -3,8 +3,8 @@
 `python -m tests.support.hostile_server HOW …`.
 
 It is twistd with the rest of the command line, and with one thing done differently. It behaves
-until it gets SIGUSR1, and says "armed" in its log then. It logs every run of frames that it relays,
-by length only.
+until it gets SIGUSR1, and says "armed" in its log then. It logs when it meddles, and every run of
+frames that it relays, by length only.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ def _arm() -> None:
 
 def _once() -> bool:
     """Armed, for this one time."""
-    return bool(_armed) and _armed.pop()
+    if not _armed:
+        return False
+    _log.info("meddled")
+    return _armed.pop()
 
 
 # --- the relay ------------------------------------------------------------------------------
