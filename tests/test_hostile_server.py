@@ -122,8 +122,8 @@ class LyingTests(HostileCase):
         alice, bob = await self.clients(server, "alice", "bob")
         await self.chat(alice, bob, "bob", "alice")
         await self.stop(alice, bob)
-        before = self.relayed(server)
         await self.arm(server)
+        before = self.relayed(server)  # by now the log has all of the chat before
         asking = alice.send("chat", name="bob")
         await bob.event("asked", trust="met")
         bob.send("accept")
@@ -146,8 +146,8 @@ class LyingTests(HostileCase):
         alice, bob = await self.clients(server, "alice", "bob")
         await self.chat(alice, bob, "bob", "alice")
         await self.stop(alice, bob)
-        before = self.relayed(server)
         await self.arm(server)
+        before = self.relayed(server)  # by now the log has all of the chat before
         asking = alice.send("chat", name="bob")
         await bob.event("asked", name="alice", trust="changed")
         await bob.refused(KEY_CHANGED, "accept")
