@@ -169,8 +169,8 @@ def renew_memory(tls: SSL.Connection) -> bool:
 def _why(tls: SSL.Connection, result: int) -> SSL.Error | None:
     """Why OpenSSL returned this; None if more has to come first.
 
-    It is asked at once, before anything of ours runs. OpenSSL keeps errors in one queue for all
-    connections, and what one has left there would look like the end of another.
+    It is asked at once, before anything of ours runs: OpenSSL keeps errors in one queue for all
+    connections, which has to be empty when the next one is asked (SSL_get_error(3)).
     """
     if _lib.SSL_get_error(tls._ssl, result) == _lib.SSL_ERROR_WANT_READ:
         return None
