@@ -80,6 +80,7 @@ class NativeCase(SynchronousTestCase):
 
 
 class SharedBufferTests(NativeCase):
+    # Promise T291
     def test_what_is_written_to_others_while_reading_is_not_mixed_up(self) -> None:
         """A ring: each hands over what it gets, while the first is still in its read."""
         lines = (self.one, self.two, self.three)
@@ -99,6 +100,7 @@ class SharedBufferTests(NativeCase):
         for line, all_of_it in zip(lines, wanted, strict=True):
             self.assertEqual(bytes(line.peer.received), all_of_it)
 
+    # Promise T291
     def test_an_echo_inside_the_read(self) -> None:
         self.one.protocol.when_received = self.one.tls.write
         for number in range(5):
@@ -108,6 +110,7 @@ class SharedBufferTests(NativeCase):
         self.assertEqual(bytes(self.one.peer.received), self.one.protocol.received)
         self.assertEqual(len(self.one.protocol.received), 5 * 16384)
 
+    # Promise T291
     def test_a_broken_record_of_one_ends_no_other(self) -> None:
         """OpenSSL keeps its errors in one queue; others are read while the end is not yet told."""
         self.two.peer.send(500, 1)
@@ -123,6 +126,7 @@ class SharedBufferTests(NativeCase):
         self.assertEqual(self.two.protocol.received, bytes_of(1, 500))
         self.assertEqual(self.two.protocol.lost, [])
 
+    # Promise T291
     def test_a_write_that_fails_ends_no_other(self) -> None:
         self.one.peer.send(100, 3)
         self.one.peer.wire[-1] ^= 1
