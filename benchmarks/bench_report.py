@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.tables import short
 
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
-PAGE, PLOT = Path("docs/performance.md"), Path("docs/pictures/performance.svg")
+PAGE, PLOT = Path("docs/performance.md"), Path("docs/performance.svg")
 #: The generator's CPU seconds a second from which it may be the limit.
 LIMIT = 0.9
 

@@ -49,6 +49,10 @@ class LimitsTests(SynchronousTestCase):
     def test_a_frames_length_fits_its_three_bytes(self) -> None:
         self.assertLess(limits.MAX_BODY, 2**24)
 
+    def test_whatever_one_read_completes_has_room_when_decrypted(self) -> None:
+        """A record that came in part, and all that is read behind it."""
+        self.assertGreaterEqual(limits.TLS_BUFFER, limits.READ_AT_ONCE + 2 * limits.TLS_RECORD)
+
     def test_receipts_of_all_messages_under_way_are_no_flood(self) -> None:
         receipts = limits.MAX_UNDELIVERED * limits.CHAT_PADDING
         self.assertLess(2 * receipts, limits.MAX_UNREAD_ANSWERS)

@@ -135,7 +135,7 @@ def seal(tls: SSL.Connection, data: bytes) -> memoryview | None:
     """
     if not 0 < len(data) <= limits.TLS_RECORD or _write(tls._ssl, data, len(data)) <= 0:
         return None
-    return _encrypted_view[: _bio_read(tls._from_ssl, _encrypted, limits.TLS_BUFFER)]
+    return _encrypted_view[: max(0, _bio_read(tls._from_ssl, _encrypted, limits.TLS_BUFFER))]
 
 
 def encrypted(tls: SSL.Connection) -> memoryview | None:
