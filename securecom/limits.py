@@ -328,10 +328,10 @@ TLS_RECORD = 2**14
 READ_AT_ONCE = 2**16
 #: The buffers for what is decrypted and encrypted, one of each for all connections.
 TLS_BUFFER = 2**18
-#: Events that the lean reactor takes at once: it sees to timers in between.
-EVENTS_AT_ONCE = 1024
 #: Records that are delivered together where there is no such buffer.
 RECORDS_AT_ONCE = 16
+#: Events that the lean reactor takes at once: it sees to timers in between.
+EVENTS_AT_ONCE = 1024
 
 # --- the server's doors ---------------------------------------------------------------------
 

@@ -22,14 +22,22 @@ static void start(struct conn *c) {
     frame(c, s);
 }
 
+/* 1: a whole frame with n bytes behind its four of length stands at p; 0: not yet; -1: never. */
+static int next_frame(struct conn *c, unsigned char **p, uint32_t *n) {
+    size_t have = c->in.len - c->in.off;
+    *p = c->in.p + c->in.off;
+    if (have < 4) return 0;
+    *n = (uint32_t)(*p)[0] << 24 | (*p)[1] << 16 | (*p)[2] << 8 | (*p)[3];
+    if (*n > (1u << 24)) return -1;
+    return have >= 4 + (size_t)*n;
+}
+
 static int data(struct conn *c) {
     for (;;) {
-        size_t have = c->in.len - c->in.off;
-        unsigned char *p = c->in.p + c->in.off;
-        if (have < 4) return 0;
-        uint32_t n = (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
-        if (n > (1u << 24)) return -1;
-        if (have < 4 + (size_t)n) return 0;
+        unsigned char *p;
+        uint32_t n;
+        int whole = next_frame(c, &p, &n);
+        if (whole <= 0) return whole;
         if (c->state != ST_READY) {
             if (n != 2 || memcmp(p + 4, "ok", 2)) return -1;
             conn_ready(c);
@@ -58,12 +66,10 @@ static void rstart(struct conn *c) {
 
 static int rdata(struct conn *c) {
     for (;;) {
-        size_t have = c->in.len - c->in.off;
-        unsigned char *p = c->in.p + c->in.off;
-        if (have < 4) return 0;
-        uint32_t n = (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
-        if (n > (1u << 24)) return -1;
-        if (have < 4 + (size_t)n) return 0;
+        unsigned char *p;
+        uint32_t n;
+        int whole = next_frame(c, &p, &n);
+        if (whole <= 0) return whole;
         if (c->state != ST_READY) {
             char s[32] = "";
             if (n >= sizeof s) return -1;

@@ -210,6 +210,15 @@ class NativeTests(NativeCase):
         self.two.pass_on()
         self.assertEqual(self.two.peer.end, CLOSE)
 
+    def test_a_peer_that_closes_behind_its_question_gets_the_answer(self) -> None:
+        """Both in one read, where Twisted's usual transport loses the answer."""
+        self.one.protocol.when_received = self.one.tls.write
+        self.one.peer.send(100, 1)
+        self.one.peer.close()
+        self.one.pass_on()
+        self.assertEqual(bytes(self.one.peer.received), bytes_of(1, 100))
+        self.assertEqual(len(self.one.protocol.lost), 1)
+
     def test_nothing_is_sent_after_losing(self) -> None:
         self.one.tls.write(b"before")
         self.one.tls.loseConnection()

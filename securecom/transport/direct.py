@@ -79,7 +79,7 @@ class DirectTLS(TLSMemoryBIOProtocol):
     def _flushSendBIO(self) -> None:  # noqa: N802
         """Send what OpenSSL has encrypted."""
         try:
-            while True:
+            while self._tlsConnection is not None:
                 self._send(self._tlsConnection.bio_read(limits.TLS_BUFFER))
         except SSL.WantReadError:
             pass

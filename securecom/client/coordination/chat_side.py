@@ -5,8 +5,6 @@ What a chat is made of is imported with the first one, and not while a client st
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -38,9 +36,6 @@ from securecom.errors import NotNow, SecurecomError, WasCancelled
 from securecom.identity import Name
 from securecom.introduction import Person
 from securecom.values import replace
-
-if TYPE_CHECKING:
-    pass
 
 
 class OpenChat:
