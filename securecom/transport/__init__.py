@@ -10,6 +10,6 @@ otherwise:
 - with `native`, bytes pass between socket, OpenSSL and protocol by buffers that all connections
   share, and a connection whose handshake is over lets go of the memory that took.
 
-Nothing outside this package uses private names of Twisted or of pyOpenSSL, but for the one call in
-`securecom.tls`. If one is missing, `choice` takes the variant that needs none of them.
+Private names of pyOpenSSL, and of Twisted's TLS, TCP and reactors, are used here and nowhere else,
+but for one call in `securecom.tls`. If one is missing, `choice` takes a variant without it.
 """

@@ -53,7 +53,7 @@ class NativeTLS(DirectTLS):
             self._flushReceiveBIO()
             return None
         # The usual case: whole records, and nothing that OpenSSL has to answer.
-        data, more, self._end = openssl.exchange(self._tlsConnection, count)
+        data, more, self._end = openssl.decrypt_received(self._tlsConnection, count)
         if data and not self._aborted:
             self.wrappedProtocol.dataReceived(data)
         if more and self._tlsConnection is not None:

@@ -96,7 +96,7 @@ def decrypt(tls: SSL.Connection) -> tuple[bytes, bool, SSL.Error | None]:
     return _plain_bytes[0:size], True, None
 
 
-def exchange(tls: SSL.Connection, count: int) -> tuple[bytes, bool, SSL.Error | None]:
+def decrypt_received(tls: SSL.Connection, count: int) -> tuple[bytes, bool, SSL.Error | None]:
     """`take_received` and `decrypt` in one, for the usual case: whole records of bytes.
 
     Returns what `decrypt` does. Bytes for the peer that nobody wrote count as more, too: OpenSSL
