@@ -29,7 +29,8 @@ from twisted.scripts.twistd import run
 from benchmarks import sampling
 from securecom import limits
 from securecom.server import database
-from securecom.server.database import GatheringPool, Interaction
+from securecom.server.database import GatheringPool
+from securecom.server.pools import Interaction
 from securecom.server.reception import Reception
 from securecom.server.relay import Leg, Relay
 from securecom.server.state import read_state

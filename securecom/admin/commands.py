@@ -17,8 +17,7 @@ from securecom.errors import NameInQuarantine, NameTaken, NoSuchUser, NotConfirm
 from securecom.identity import Name
 from securecom.invitation import Host, Invitation, token_hash
 from securecom.server import certificates
-from securecom.server.registry import OpenInvitation, User
-from securecom.server.sqlite_registry import SQLiteRegistry
+from securecom.server.registry import OpenInvitation, Registry, User
 from securecom.server.state import StoredState
 
 T = TypeVar("T")
@@ -69,7 +68,7 @@ _HERE = Host("127.0.0.1")
 class Desk:
     """One server's state and registry, with a method for each command."""
 
-    def __init__(self, state: StoredState, registry: SQLiteRegistry, around: AdminContext) -> None:
+    def __init__(self, state: StoredState, registry: Registry, around: AdminContext) -> None:
         self._state = state
         self._registry = registry
         self._around = around

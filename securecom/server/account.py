@@ -13,9 +13,8 @@ from securecom import limits, refusals
 from securecom.connection import Pacer
 from securecom.identity import Name, PublicKey
 from securecom.server import remembered
-from securecom.server.registry import as_refusal
+from securecom.server.registry import Registry, as_refusal
 from securecom.server.restraints import Rate
-from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.vocabulary import Fact, fact_bytes
 
 _log = Logger()
@@ -36,7 +35,7 @@ class Account:
     def __init__(
         self,
         name: Name,
-        registry: SQLiteRegistry,
+        registry: Registry,
         rates: Mapping[str, Rate[Name]],
         pacer: Pacer,
         now: Callable[[], float],

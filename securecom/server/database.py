@@ -10,8 +10,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,8 +20,9 @@ from twisted.internet.interfaces import IReactorThreads
 from twisted.python.failure import Failure
 
 from securecom import limits
-from securecom.errors import OurFault, SecurecomError, StateBusy, StateDamaged, StateUnusable
+from securecom.errors import OurFault, StateBusy, StateDamaged, StateUnusable
 from securecom.server import files
+from securecom.server.pools import Interaction, Task
 
 _PEOPLE = (
     """CREATE TABLE users (
@@ -133,25 +133,6 @@ _OPTIONS: dict[str, Any] = {
 # --- connections ----------------------------------------------------------------------------
 
 
-Interaction = Callable[..., Any]
-
-
-class Pool(Protocol):
-    """Runs the registry's transactions.
-
-    Both call `interaction(cursor, *args)` and fire with its result or fail with its error.
-    """
-
-    def read(self, interaction: Interaction, *args: Any) -> Deferred[Any]:
-        """Run an interaction that changes nothing."""
-
-    def write(self, interaction: Interaction, *args: Any) -> Deferred[Any]:
-        """Run it with the write lock held. When this fires, the change is on the disk."""
-
-    def close(self) -> None:
-        """Close the connections."""
-
-
 class SynchronousPool:
     """One connection, used directly on this thread, for short-lived processes and tests."""
 
@@ -188,29 +169,6 @@ class Connections(Protocol):
 
     def close(self) -> None:
         """Stop the thread and close its connection."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """An interaction that waits for the database's thread."""
-
-    interaction: Interaction
-    args: tuple[Any, ...]
-    answer: Deferred[Any]
-
-    def outcome(self, connection: sqlite3.Connection) -> Any:
-        """Run it on the database's thread. Returns its result or a `Failure`."""
-        try:
-            return self.interaction(connection.cursor(), *self.args)
-        except Exception:
-            return Failure()
-
-    def answered(self, outcome: Any) -> None:
-        """Pass the outcome to whoever asked for it."""
-        if isinstance(outcome, Failure):
-            self.answer.errback(outcome)
-        else:
-            self.answer.callback(outcome)
 
 
 class GatheringPool:
@@ -284,7 +242,7 @@ class GatheringPool:
 
 def _read_all(connection: sqlite3.Connection, tasks: Sequence[Task]) -> list[Any]:
     """The outcomes of interactions that change nothing."""
-    return [task.outcome(connection) for task in tasks]
+    return [task.outcome(connection.cursor()) for task in tasks]
 
 
 def _write_all(connection: sqlite3.Connection, tasks: Sequence[Task]) -> list[Any] | None:
@@ -328,7 +286,7 @@ def _wait_for_others(connection: sqlite3.Connection, seconds: float) -> None:
 def _in_savepoint(connection: sqlite3.Connection, task: Task) -> Any:
     """Run one of several writes, completely or, if it fails, not at all."""
     connection.execute("SAVEPOINT one")
-    outcome = task.outcome(connection)
+    outcome = task.outcome(connection.cursor())
     if isinstance(outcome, Failure):
         if not connection.in_transaction:  # a full disk, say: SQLite has undone all of them
             outcome.raiseException()
@@ -505,8 +463,3 @@ def meaning(error: sqlite3.Error | UnicodeDecodeError) -> OurFault:
     if code in _DAMAGED:
         return StateDamaged(f"the registry is damaged ({error})")
     return StateUnusable(f"the registry cannot be used ({error})")
-
-
-def never_written(error: SecurecomError) -> StateDamaged:
-    """The registry holds a value that securecom would not have written."""
-    return StateDamaged(f"the registry holds what was never written to it ({error.what})")

@@ -14,9 +14,8 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 
 from securecom import limits, refusals
 from securecom.identity import Name
-from securecom.server.registry import as_refusal
+from securecom.server.registry import Registry, as_refusal
 from securecom.server.restraints import Rate
-from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.server.switchboard import Party, Switchboard
 from securecom.succession import Link, NewKeyOffer, encode
 
@@ -30,7 +29,7 @@ class KeyChanges:
 
     def __init__(
         self,
-        registry: SQLiteRegistry,
+        registry: Registry,
         server: bytes,
         switchboard: Switchboard,
         seconds: Callable[[], float],

@@ -12,9 +12,8 @@ from twisted.internet.defer import Deferred, fail
 
 from securecom import limits, refusals, retirement
 from securecom.identity import Name, PublicKey
-from securecom.server.registry import as_refusal
+from securecom.server.registry import Registry, as_refusal
 from securecom.server.restraints import Rate
-from securecom.server.sqlite_registry import SQLiteRegistry
 
 
 class KeyRetirements:
@@ -27,7 +26,7 @@ class KeyRetirements:
 
     def __init__(
         self,
-        registry: SQLiteRegistry,
+        registry: Registry,
         server: bytes,
         seconds: Callable[[], float],
         end_session: Callable[[Name], None],

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from sqlite3 import Cursor
 from typing import Any
 
 from securecom.errors import BadKey
 from securecom.identity import Name, PublicKey
-from securecom.server.database import never_written
+from securecom.server.pools import Cursor, never_written
 from securecom.vocabulary import Fact
 
 

@@ -17,11 +17,10 @@ from securecom.identity import Name, PublicKey
 from securecom.server.account import LOOKS, Account
 from securecom.server.key_changes import KeyChanges
 from securecom.server.key_retirements import KeyRetirements
-from securecom.server.registry import Entrant, Everybody, User, as_refusal
+from securecom.server.registry import Entrant, Everybody, Registry, User, as_refusal
 from securecom.server.restraints import Blocks, Rate
 from securecom.server.roster import Roster
 from securecom.server.session import Dial, Session, no_pause
-from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.server.switchboard import Switchboard
 
 
@@ -112,7 +111,7 @@ class Reception:
         self,
         clock: IReactorTime,
         now: Callable[[], float],
-        registry: SQLiteRegistry,
+        registry: Registry,
         switchboard: Switchboard,
         server: bytes,
     ) -> None:

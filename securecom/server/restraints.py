@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from securecom import limits, refusals
 from securecom.identity import Name
 from securecom.server import remembered
-from securecom.server.sqlite_registry import SQLiteRegistry
+from securecom.server.registry import Registry
 from securecom.server.switchboard import Lease
 from securecom.vocabulary import Fact
 
@@ -254,7 +254,7 @@ class Blocks:
     :param rate: how often people look at or change their lists, over all their sessions.
     """
 
-    def __init__(self, registry: SQLiteRegistry, owner: Name, rate: Rate[Name]) -> None:
+    def __init__(self, registry: Registry, owner: Name, rate: Rate[Name]) -> None:
         self._registry, self._owner, self._rate = registry, owner, rate
         self._names: frozenset[Name] = frozenset()
 

@@ -29,8 +29,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from securecom import limits
 from securecom.identity import Name, PublicKey
-from securecom.server.registry import Entrant, Everybody
-from securecom.server.sqlite_registry import SQLiteRegistry
+from securecom.server.registry import Entrant, Everybody, Registry
 
 
 class Moment(NamedTuple):
@@ -49,7 +48,7 @@ class Roster:
     :param seconds: the steady clock (`securecom.clocks`).
     """
 
-    def __init__(self, registry: SQLiteRegistry, seconds: Callable[[], float]) -> None:
+    def __init__(self, registry: Registry, seconds: Callable[[], float]) -> None:
         self._registry, self._seconds = registry, seconds
         self._entrants: dict[bytes, Entrant] = {}  # by first key, the one kept longest first
         self._keys: dict[Name, bytes] = {}

@@ -40,9 +40,9 @@ from securecom.server.admission import AdmittingFactory
 from securecom.server.dialling import Dialler
 from securecom.server.local_switchboard import LocalSwitchboard
 from securecom.server.reception import Reception
+from securecom.server.registry import Registry
 from securecom.server.request_channel import RequestFactory
 from securecom.server.session import drawn_pause
-from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.server.standard_channel import StandardFactory
 from securecom.server.state import ServerState
 
@@ -158,7 +158,7 @@ class Server(MultiService):
     def __init__(
         self,
         state: ServerState,
-        registry: SQLiteRegistry,
+        registry: Registry,
         settings: Endpoints,
         around: ServerContext,
         opened: Callable[[int, int, int], None],

@@ -11,7 +11,7 @@ from securecom import limits
 from securecom.errors import OurFault, StateBusy, StateUnusable
 from securecom.identity import Name
 from securecom.refusals import BadInvitation
-from securecom.server import sqlite_registry
+from securecom.server import sql_registry
 from securecom.server.database import GatheringPool
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.tests.support.held_thread import HeldThread
@@ -138,7 +138,7 @@ class WriteTests(GatheringCase):
     # Promise R37
     def test_one_that_is_refused_changes_nothing_and_stops_nobody(self) -> None:
         def half(cursor: sqlite3.Cursor) -> None:
-            sqlite_registry.invite(cursor, Name("half"), hashed(99), LATER)
+            sql_registry.invite(cursor, Name("half"), hashed(99), LATER)
             raise BadInvitation
 
         first = self.invite(1)  # on its way already; the others wait together

@@ -177,6 +177,7 @@ ELSEWHERE = {
     "OnHold": "the person themselves, in nothing, while their new key is being written",
     "Opened Page": "answers on their way",
     "GatheringPool Task": "questions to the registry on their way to its thread",
+    "SQLRegistry": "what a SQLiteRegistry is, too",
     "Everybody OpenInvitation Quarantined": "rows of the registry on their way",
     "Changes": "the mark of the registry's file",
     "Moment": "when the registry was looked at",

@@ -15,7 +15,7 @@ from securecom import limits
 from securecom.errors import StateBusy, StateDamaged, StateUnusable
 from securecom.identity import Name, PublicKey
 from securecom.refusals import BadInvitation
-from securecom.server import database, sqlite_registry
+from securecom.server import database, sql_registry
 from securecom.server.database import SynchronousPool, connect, create, verify
 from securecom.server.registry import User
 from securecom.server.sqlite_registry import SQLiteRegistry
@@ -388,6 +388,6 @@ class ConnectionTests(RegistryFileCase):
         pool = database.connections(self.path, cast(IReactorThreads, reactor))
         self.assertEqual((pool.min, pool.max, pool.noisy), (1, 1, False))  # type: ignore[attr-defined]
         connection = pool.connect()  # type: ignore[attr-defined]
-        self.assertEqual(sqlite_registry.users(connection.cursor()), [])
+        self.assertEqual(sql_registry.users(connection.cursor()), [])
         self.assertEqual(connection.execute("PRAGMA synchronous").fetchone(), (3,))
         pool.close()

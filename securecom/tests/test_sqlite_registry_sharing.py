@@ -25,7 +25,7 @@ T = TypeVar("T")
 #: Statements of a spend that succeeds, BEGIN among them.
 SPEND_STATEMENTS = 5
 #: The same of a new key.
-SUCCEED_STATEMENTS = 7
+SUCCEED_STATEMENTS = 8
 
 
 class SharingTests(RegistryFileCase):

@@ -12,8 +12,7 @@ from securecom.errors import NoSuchUser
 from securecom.identity import Identity, Name, PublicKey
 from securecom.invitation import token_hash
 from securecom.refusals import KeyInUse
-from securecom.server.registry import User
-from securecom.server.sqlite_registry import SQLiteRegistry
+from securecom.server.registry import Registry, User
 from securecom.succession import Link, decode
 from securecom.values import replace
 
@@ -38,7 +37,7 @@ def hashed(number: int) -> bytes:
 class RegistryCase(_Case):
     """A registry, and people in it."""
 
-    def open_registry(self) -> SQLiteRegistry:
+    def open_registry(self) -> Registry:
         raise NotImplementedError
 
     def setUp(self) -> None:
