@@ -16,6 +16,19 @@ from tests.support.system_case import SystemCase
 
 PHRASE = "sixteen old oaks"
 IS_THERE, WRONG = 214, 213
+#: How often pyrage may time this machine before we believe that it is too slow.
+_MEASUREMENTS = 10
+
+
+def _opened_by_pyrage(data: bytes) -> bytes:
+    """The content. pyrage times this machine for 3 ms at each call, and may catch a bad moment."""
+    for _ in range(_MEASUREMENTS - 1):
+        try:
+            return pyrage.passphrase.decrypt(data, PHRASE)
+        except pyrage.DecryptError as error:
+            if not str(error).startswith("Excessive work"):
+                raise
+    return pyrage.passphrase.decrypt(data, PHRASE)
 
 
 class BackupTests(SystemCase):
@@ -111,7 +124,7 @@ class BackupTests(SystemCase):
     def _check_file(self, file: Path) -> None:
         """The tools of others open it."""
         self.assertEqual(file.stat().st_mode & 0o777, 0o600)
-        data = pyrage.passphrase.decrypt(file.read_bytes(), PHRASE)
+        data = _opened_by_pyrage(file.read_bytes())
         with tarfile.open(fileobj=io.BytesIO(data)) as tar:
             names = tar.getnames()
             identity: Any = tar.extractfile("identity")
