@@ -86,7 +86,8 @@ def use_steady_time(reactor: Any) -> None:
 class ClockWatch:
     """Compares the wall clock with the steady one, and the steady one with its expected time.
 
-    Call `look` every `limits.CLOCK_LOOK` seconds.
+    Call `look` every `limits.CLOCK_LOOK` seconds; whoever has nothing to do when the process `woke`
+    may call it when they like.
 
     :param clock: the steady clock.
     :param wall: the wall clock, in seconds.

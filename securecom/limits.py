@@ -375,8 +375,15 @@ MAX_RATE_KEYS = 50_000
 #: Between sweeps for expired rates and refusals, so that the server remembers who asked whom hardly
 #: longer than it restrains anybody, even when nobody asks any more.
 FORGET_INTERVAL = 60.0
-#: Between checks whether the admin changed the registry.
+#: Between looks at the clocks, and at whether the admin changed the registry, while somebody is
+#: online.
 REGISTRY_POLL = 0.5
+#: The same while nobody is online, and so nobody's session could end. The look at the registry is
+#: only one at the header of its file then.
+QUIET_POLL = 2.0
+#: Between looks at the registry itself while nobody is online and its file shows no change, since
+#: on some network file systems a change may not show.
+QUIET_LOOK = 30.0
 #: What is kept of the registry in memory is used for log-ins for this long after a look at it that
 #: was asked for and succeeded: so nobody whom the admin disabled logs in later than that.
 ROSTER_TRUSTED = 1.0

@@ -24,6 +24,10 @@ from securecom.server.session import Dial, Session, no_pause
 from securecom.server.switchboard import Switchboard
 
 
+def _nothing() -> None:
+    """The default of `on_first`."""
+
+
 class Sessions:
     """Everybody who is logged in, with one session each."""
 
@@ -33,6 +37,8 @@ class Sessions:
         self._by_name: dict[Name, Session] = {}
         #: Whether people can log in; they cannot once the server is stopping.
         self.is_open = True
+        #: Called when somebody is about to be online, and nobody was.
+        self.on_first: Callable[[], None] = _nothing
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -60,6 +66,8 @@ class Sessions:
             current.end("taken-over")
         if len(self._by_id) >= limits.MAX_SESSIONS:
             raise refusals.ServerFull()
+        if not self._by_id:
+            self.on_first()
         self._by_id[session.ident] = session
         self._by_name[session.name] = session
 

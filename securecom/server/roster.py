@@ -4,7 +4,7 @@ What is kept is used as if it had just been read, so nobody may have changed it:
 
 - *Anybody writes*, this process or another one (`securecom-admin disable`): the registry's file has
   another mark as soon as it is done (`changes.Changes`). Nothing is used then before the next look
-  at the registry (`limits.REGISTRY_POLL`).
+  at the registry, which comes every `limits.REGISTRY_POLL` while anybody is online.
 - *This process wrote*, a new key, a retirement or a block: what was kept about that person is
   dropped when the registry reports the write, before anybody acts on the report.
 - *Another process wrote*: the registry's version shows it at the look. Then everything is dropped
@@ -12,7 +12,8 @@ What is kept is used as if it had just been read, so nobody may have changed it:
   (`Sessions.recheck`).
 - *The mark does not show it*, as may happen on a network's disk: whoever has logged in between the
   write and the look is ended by the look, too. If there is none, nothing is used later than
-  `limits.ROSTER_TRUSTED` after the last one.
+  `limits.ROSTER_TRUSTED` after the last one. While nobody is online, looks are rarer than that, and
+  log-ins ask the registry.
 
 The registry reports in the order in which its thread worked. So what was read before a write is
 kept before the report of that write drops it, and never after.
@@ -53,7 +54,7 @@ class Roster:
         self._entrants: dict[bytes, Entrant] = {}  # by first key, the one kept longest first
         self._keys: dict[Name, bytes] = {}
         #: Nothing that was written until then is missing here.
-        self._confirmed = Moment(float("-inf"), None)
+        self.confirmed = Moment(float("-inf"), None)
         registry.on_write = self._drop
 
     def __len__(self) -> int:
@@ -79,7 +80,7 @@ class Roster:
 
         Call it also when the version is new, as soon as `read` has succeeded after that.
         """
-        self._confirmed = moment
+        self.confirmed = moment
 
     def clear(self) -> None:
         """Forget everybody."""
@@ -87,7 +88,7 @@ class Roster:
         self._keys.clear()
 
     def _is_current(self) -> bool:
-        seconds, mark = self._confirmed
+        seconds, mark = self.confirmed
         is_recent = self._seconds() - seconds < limits.ROSTER_TRUSTED
         return is_recent and mark is not None and mark == self._registry.mark()
 

@@ -42,6 +42,8 @@ from securecom.server.local_switchboard import LocalSwitchboard
 from securecom.server.reception import Reception
 from securecom.server.registry import Registry
 from securecom.server.request_channel import RequestFactory
+from securecom.server.roster import Moment
+from securecom.server.rounds import Rounds
 from securecom.server.session import drawn_pause
 from securecom.server.standard_channel import StandardFactory
 from securecom.server.state import ServerState
@@ -194,15 +196,16 @@ class Server(MultiService):
 
     def _add_timers(self) -> None:
         for interval, work in (
-            (limits.REGISTRY_POLL, self._look_at_registry),
             (limits.FORGET_INTERVAL, self.reception.drop_old),
             (limits.RENEW_CHECK, self._renew),
             (limits.RENEW_CHECK, self._end_quarantines),
-            (limits.CLOCK_LOOK, self._watch.look),
         ):
             timer = TimerService(interval, work)
             timer.clock = cast(IReactorCore, self._around.clock)
             timer.setServiceParent(self)
+        rounds = Rounds(self._around.clock, self._make_rounds)
+        rounds.setServiceParent(self)
+        self.reception.sessions.on_first = partial(rounds.hurry, limits.REGISTRY_POLL)
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
@@ -243,9 +246,28 @@ class Server(MultiService):
     # --- regularly --------------------------------------------------------------------------
 
     @inlineCallbacks
-    def _look_at_registry(self) -> Generator[Deferred[Any], Any, None]:
+    def _make_rounds(self) -> Generator[Deferred[Any], Any, float]:
+        """Look at the clocks and, if need be, at the registry. Returns the seconds to wait then."""
+        self._watch.look()
+        now = self.reception.roster.now()
+        if not self._can_wait(now):
+            yield self._look_at_registry(now)
+        return limits.REGISTRY_POLL if self.reception.sessions else limits.QUIET_POLL
+
+    def _can_wait(self, now: Moment) -> bool:
+        """Whether a look at the registry would find nothing new, and nobody whose session to end.
+
+        No log-in rests on what the file shows here: `Roster` answers none from memory so long after
+        a look. Once somebody is online, the registry is looked at each time.
+        """
+        last = self.reception.roster.confirmed
+        is_unchanged = now.mark is not None and now.mark == last.mark
+        is_recent = now.seconds - last.seconds < limits.QUIET_LOOK
+        return is_unchanged and is_recent and not self.reception.sessions
+
+    @inlineCallbacks
+    def _look_at_registry(self, asked: Moment) -> Generator[Deferred[Any], Any, None]:
         """See whether the admin has disabled or removed somebody who is online."""
-        asked = self.reception.roster.now()
         try:
             version = yield self._registry.version()
             if version != self._version:

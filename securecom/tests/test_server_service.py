@@ -400,6 +400,107 @@ class ClockTests(ServiceCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
 
 
+class QuietTests(ServiceCase):
+    """While nobody is online there is little to look at, and the next log-in is as safe as ever."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.start()
+        self.looks: list[float] = []
+        version = self.registry.version
+
+        def counted() -> Deferred[int]:
+            self.looks.append(self.network.clock.seconds())
+            return version()
+
+        self.patch(self.registry, "version", counted)
+        self.quiet(3 * limits.QUIET_LOOK)
+
+    def quiet(self, seconds: float) -> None:
+        self.network.advance(seconds, step=limits.QUIET_POLL)
+
+    def outside(self) -> SQLiteRegistry:
+        other = SQLiteRegistry(SynchronousPool(connect(self.state.registry_path)))
+        self.addCleanup(other.close)
+        return other
+
+    def looked(self) -> int:
+        """The number of looks at the registry since this was last asked."""
+        count = len(self.looks)
+        self.looks.clear()
+        return count
+
+    def test_an_unchanged_registry_is_looked_at_now_and_then(self) -> None:
+        self.assertEqual(self.looked(), 3)
+
+    def test_its_file_is_looked_at_more_often_but_not_all_the_time(self) -> None:
+        seen: list[float] = []
+        mark = self.registry.mark
+
+        def counted() -> bytes | None:
+            seen.append(self.network.clock.seconds())
+            return mark()
+
+        self.patch(self.registry, "mark", counted)
+        self.network.advance(10 * limits.QUIET_POLL, step=limits.REGISTRY_POLL)
+        self.assertEqual(len(seen), 10)
+
+    def test_a_registry_that_has_changed_is_looked_at_soon(self) -> None:
+        self.looked()
+        result(self.outside().invite(Name("carol"), token_hash(b"carol"), NOW + 60))
+        self.quiet(limits.QUIET_POLL)
+        self.assertEqual(self.looked(), 1)
+        self.quiet(limits.QUIET_POLL)
+        self.assertEqual(self.looked(), 0)
+
+    def test_a_registry_whose_file_shows_nothing_is_looked_at_each_time(self) -> None:
+        self.patch(self.registry, "mark", lambda: None)
+        self.looked()
+        self.quiet(3 * limits.QUIET_POLL)
+        self.assertEqual(self.looked(), 3)
+
+    def test_a_look_that_failed_is_tried_again_soon(self) -> None:
+        result(self.outside().invite(Name("carol"), token_hash(b"carol"), NOW + 60))
+        trouble = self.patch(self.registry, "version", lambda: fail(StateBusy("busy")))
+        self.quiet(limits.QUIET_POLL)
+        trouble.restore()
+        self.looked()
+        self.quiet(limits.QUIET_POLL)
+        self.assertEqual(self.looked(), 1)
+
+    def test_whoever_comes_first_is_gone_within_a_second_of_being_disabled(self) -> None:
+        alice = self.client("alice")
+        result(self.outside().disable(Name("alice")))
+        self.network.advance(1, step=limits.REGISTRY_POLL)
+        self.assertEqual(alice.said("goodbye"), ["disabled"])
+
+    def test_while_somebody_is_online_the_registry_is_looked_at_each_time(self) -> None:
+        client = self.client("alice")
+        self.network.advance(limits.REGISTRY_POLL)
+        self.looked()
+        self.network.advance(2, step=limits.REGISTRY_POLL)
+        self.assertEqual(self.looked(), 2 / limits.REGISTRY_POLL)
+        client.standard.close()
+        self.network.advance(limits.REGISTRY_POLL)
+        self.looked()
+        self.quiet(limits.QUIET_LOOK - 2 * limits.QUIET_POLL)
+        self.assertEqual(self.looked(), 0)
+
+    def test_whoever_was_disabled_cannot_log_in_although_no_mark_shows_it(self) -> None:
+        client = self.client("alice")
+        self.network.advance(limits.REGISTRY_POLL)
+        self.patch(self.registry, "mark", lambda: b"")
+        self.network.advance(limits.REGISTRY_POLL)
+        client.standard.close()
+        self.network.advance(limits.REGISTRY_POLL)
+        result(self.outside().disable(Name("alice")))
+        self.looked()
+        self.quiet(limits.QUIET_POLL)
+        self.assertEqual(self.looked(), 0)
+        again = ManualClient(self, client.identity)  # type: ignore[arg-type]
+        self.assertRaises(refusals.Disabled, again.log_in)
+
+
 class QuarantineTests(ServiceCase):
     """Names of people who are gone, by the server's clock."""
 
