@@ -191,12 +191,16 @@ class IntroductionOffered(Event):
 
 
 class IntroductionStep(Event):
-    """How far an introduction of `name` to `other` is, or what we answered to `name`'s offer."""
+    """How far an introduction of `name` to `other` is, or what we answered to `name`'s offer.
+
+    `next`: who of the two has to be met in a chat so that it goes on.
+    """
 
     kind: ClassVar[str] = "introduction"
     name: str
     other: str
     stage: IntroductionStage
+    next: str | None = None
 
 
 class Introduced(Event):

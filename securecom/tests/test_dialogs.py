@@ -88,8 +88,10 @@ class Keys(PilotCase):
             await seen.press(*"words", "enter")
             self.assertIn(("words",), seen.calls)
             self.assertIn("they are shown when bob types", " ".join(seen.text.split()))
-            await seen.press(*"yes", "enter")
-            self.assertIn("Type digits", seen.text)
+            for typed in ("yes", "hello"):
+                await seen.press(*typed, "enter")
+                what = f'"{typed}" was not sent. Type digits, then Enter. Esc closes.'
+                self.assertIn(what, " ".join(seen.text.split()))
             await seen.happens(key_events.WordsToCompare("bob", "shown", SIX_WORDS, 2, "met"))
             for word in SIX_WORDS:
                 self.assertIn(word, seen.text)

@@ -43,8 +43,10 @@ class ErrandTests(StartCase):
         self.assertIn("alice", self.asked[0][1])
 
     def test_without_a_profile_or_link_nothing_is_asked(self) -> None:
-        self.assertRaises(SecurecomError, self.errand)
+        error = self.assertRaises(SecurecomError, self.errand)
         self.assertEqual(self.asked, [])
+        self.assertIn("securecom --retire alice securecom://…", error.hint)
+        self.assertIn("even a spent one", error.hint)
 
     def test_words_that_are_none(self) -> None:
         self.typed = "these are not twelve words"
@@ -55,3 +57,4 @@ class ErrandTests(StartCase):
         self.patch(retire, "print_all", told.append)
         self.assertEqual(self.errand(link=INVITATION)._retired(None), 0)
         self.assertIn("alice's key is retired", told[0])
+        self.assertIn("each types /retire alice in their client", told[0])

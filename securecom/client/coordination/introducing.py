@@ -109,9 +109,9 @@ class Introducing(amp.CommandLocator):
     def _vouched(self, other: str) -> None:
         """The peer has it."""
         if (made := self._made_with(other)) is not None:
-            side, _ = made.sides(self._peer.name)
+            side, other_side = made.sides(self._peer.name)
             self._kept.put(made.with_side(replace(side, is_done=True)))
-            self._step("delivered", other)
+            self._step("delivered", other, None if other_side.is_done else other)
 
     @vocabulary.AgreeIntroduction.responder
     def peer_answers(self, other: Name, word: Word, consent: bytes) -> dict[str, Any]:
@@ -132,7 +132,8 @@ class Introducing(amp.CommandLocator):
             if not self._agrees(*agreed.sides(self._peer.name)):
                 raise WireError("a yes to an introduction that is not signed")
             self._kept.put(agreed)
-            self._step("yes", other)
+            is_answered = self._agrees(*reversed(agreed.sides(self._peer.name)))
+            self._step("yes", other, None if is_answered else other)
             self._advance(agreed)
         return {}
 
@@ -254,8 +255,8 @@ class Introducing(amp.CommandLocator):
         if not self.line.is_established:
             raise WireError("an introduction before HELLO")
 
-    def _step(self, stage: IntroductionStage, other: str) -> None:
-        self._station.show(IntroductionStep(self._peer.name, other, stage))
+    def _step(self, stage: IntroductionStage, other: str, following: str | None = None) -> None:
+        self._station.show(IntroductionStep(self._peer.name, other, stage, following))
 
 
 def is_verified(station: Station, person: Person) -> bool:

@@ -124,14 +124,16 @@ def _(event: key_events.KeyRenewed) -> list[Line]:
 @key_words.register
 def _(event: key_events.RetirementMade) -> list[Line]:
     lines = [(FACT, f"twelve words that can retire the key of {event.name}, and nothing else:")]
+    anywhere = f"/retire {event.name} in anybody's client on this server, or on any machine "
+    anywhere += f"securecom --retire {event.name} LINK, with a link of this server"
     for at in range(0, len(event.words), _WORDS_IN_A_ROW):
         row = enumerate(event.words[at : at + _WORDS_IN_A_ROW], at + 1)
         lines.append((FACT, "    " + "  ".join(f"{number}. {word}" for number, word in row)))
     return [
         *lines,
-        (FACT, "write them on paper now: they are kept nowhere and not shown again"),
-        (FACT, f"if your key is stolen: securecom --retire {event.name}, or /retire {event.name}"),
-        (FACT, "in anybody's client on this server. Whoever finds the paper can do only that"),
+        (FACT, "write them on paper now: they are kept nowhere and not shown again; then /clear"),
+        (FACT, f"if your key is stolen: {anywhere}, even a spent one"),
+        (FACT, "whoever finds the paper can retire your key, and do nothing else"),
     ]
 
 
@@ -190,8 +192,8 @@ def _(event: key_events.FormerKey) -> list[Line]:
 
 
 _STEPS = {
-    "begun": "introducing {name} and {other} to each other: each is asked in your next chat with "
-    "them, and gets nothing before both say yes",
+    "begun": "introducing {name} and {other} to each other: each is asked in a chat with you, "
+    "and gets nothing before both say yes",
     "cancelled": "{name} and {other} are no longer being introduced; what one of them got stays",
     "asked": "asking {name} whether they want to be introduced to {other}",
     "yes": "{name} wants to be introduced to {other}",
@@ -206,7 +208,10 @@ _STEPS = {
 
 @key_words.register
 def _(event: key_events.IntroductionStep) -> list[Line]:
-    return [(FACT, _STEPS[event.stage].format(name=event.name, other=event.other))]
+    what = _STEPS[event.stage].format(name=event.name, other=event.other)
+    if event.next is not None:
+        what = f"{what}; it goes on when you chat with {event.next}"
+    return [(FACT, what)]
 
 
 @key_words.register
@@ -238,7 +243,10 @@ def _(event: key_events.IntroductionList) -> list[Line]:
 def _(event: key_events.PendingIntroduction) -> list[Line]:
     agreed, done = (", ".join(names) or "nobody" for names in (event.agreed, event.done))
     what = f"{event.name} and {event.other}: said yes: {agreed}; have the key: {done}"
-    return [(FACT, f"{what}. Chat with each of them to go on")]
+    two = (event.name, event.other)
+    waiting = [name for name in two if name not in event.agreed]
+    waiting = waiting or [name for name in two if name not in event.done]
+    return [(FACT, f"{what}. It goes on when you chat with {' or '.join(waiting)}")]
 
 
 def _day(seconds: int) -> str:

@@ -94,7 +94,7 @@ def _(event: e.BackedUp) -> list[Line]:
     return [
         (FACT, f"the backup is written: {event.file}"),
         (FACT, f"in it, encrypted: your key, your settings, the keys of {people}"),
-        (FACT, "not in it: messages, logs of chats"),
+        (FACT, "not in it: messages, logs of chats, the twelve words of /retirement"),
         (
             FACT,
             "it is as good as your key: keep it and its pass phrase where only you can reach them",

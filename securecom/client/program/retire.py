@@ -14,11 +14,12 @@ from twisted.python.failure import Failure
 
 from securecom import limits
 from securecom.client.channels.enrol import retire
+from securecom.client.profile.profile import Profile
 from securecom.client.profile.profiles import Profiles
 from securecom.client.program import exits, standard_io
 from securecom.client.program.running import Route
 from securecom.clocks import steady_reactor
-from securecom.errors import SecurecomError
+from securecom.errors import SecurecomError, WhichProfile
 from securecom.identity import Name
 from securecom.invitation import Invitation
 from securecom.retirement import RetirementSecret
@@ -45,7 +46,7 @@ class Errand(Value):
         if isinstance(link, Invitation):
             place = (str(link.host), link.standard_port, link.server)
         else:
-            profile = profiles.load(arguments.profile)
+            profile = _any_profile(arguments, profiles)
             place = (str(profile.host), profile.port, profile.server)
         question = f"the twelve words that retire {arguments.retire}'s key: "
         words = standard_io.first_line(limits.MAX_RETIREMENT_LINE, question=question)
@@ -70,8 +71,8 @@ class Errand(Value):
     def _retired(self, _: object) -> int:
         print_all(
             f"{self.name}'s key is retired: nobody can log in with it, and it has no session.\n"
-            "People whom you have met should know too: each types /retire in their client, with "
-            "the same words. The server's admin can invite you again.\n"
+            f"People whom you have met should know too: each types /retire {self.name} in their "
+            "client, with the same words. The server's admin can invite you again.\n"
         )
         return exits.OK
 
@@ -81,3 +82,13 @@ class Errand(Value):
             failure.raiseException()
         print(f"securecom: {error}", file=sys.stderr)
         return exits.exit_code(error)
+
+
+def _any_profile(arguments: Namespace, profiles: Profiles) -> Profile:
+    """Of the server to tell, whoever's it is. :raises SecurecomError: if there is no such one."""
+    try:
+        return profiles.load(arguments.profile)
+    except WhichProfile as error:
+        link = f"securecom --retire {arguments.retire} securecom://…"
+        hint = f"Nothing was sent. Name the server by a link of it, even a spent one: {link}"
+        raise WhichProfile(error.what, hint) from None

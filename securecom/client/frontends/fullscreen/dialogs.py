@@ -17,6 +17,7 @@ from securecom.client.frontends.qr import Screen, qr_rows
 from securecom.client.frontends.words import words
 from securecom.client.key_events import KeyFollowed, SafetyCode, SafetyNumber, WordsToCompare
 from securecom.safety_number import in_rows
+from securecom.text import shown
 
 #: Cells of the digits beside a QR code, with a gap.
 _DIGITS = 26
@@ -26,6 +27,8 @@ _FRAME_COLUMNS, _FRAME_ROWS = 4, 3
 _INDENT = " " * 9
 #: The six words stand in so many columns, each as wide as the longest word and a gap.
 _WORD_COLUMNS, _WORD_WIDTH = 3, 10
+#: Characters of what was typed that a refusal repeats.
+_REPEATED = 16
 #: A lower screen has no room for frames.
 _FRAMED_FROM = 20
 
@@ -67,11 +70,20 @@ class WordDialog(ModalScreen[str]):
         act = self._answers.get(word)
         if act is None:
             self.query_one(Input).value = ""
-            what = f"Type {' or '.join(self._answers)}, then Enter. Esc closes."
-            self.query_one("#refused", Static).update(what)
+            self.query_one("#refused", Static).update(self._refusal(event.value))
             return
         self.dismiss(word)
         act()
+
+    def _refusal(self, typed: str) -> str:
+        """What was typed is no answer, went nowhere, and is taken away: say so, and what is one."""
+        what = f"Type {' or '.join(self._answers)}, then Enter. Esc closes."
+        typed = shown(typed.strip())
+        if not typed:
+            return what
+        if len(typed) > _REPEATED:
+            typed = f"{typed[:_REPEATED]}…"
+        return f'"{typed}" was not sent. {what}'
 
 
 class Comparison(WordDialog):
