@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
-from twisted.internet.defer import succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.protocols import amp
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -22,11 +23,18 @@ def send(end: End, command: type[amp.Command], **arguments: Any) -> None:
     end.session.control.call(command, **arguments).addErrback(lambda _: None)
 
 
-def deaf(end: End) -> None:
-    """A modified client, which answers whatever is said of words."""
+def deaf(end: End) -> list[amp.AmpBox]:
+    """A modified client, which answers whatever is said of words; what it hears of them."""
+    heard: list[amp.AmpBox] = []
+
+    def hear(box: amp.AmpBox) -> Deferred[amp.AmpBox]:
+        heard.append(box)
+        return succeed(amp.AmpBox())
+
     end.session.words.locateResponder = (  # type: ignore[method-assign]
-        lambda name: (lambda box: succeed(amp.AmpBox())) if name.endswith(b"Words") else None
+        lambda name: hear if name.endswith(b"Words") else None
     )
+    return heard
 
 
 class ExchangeTests(SynchronousTestCase):
@@ -80,6 +88,15 @@ class ExchangeTests(SynchronousTestCase):
             self.ask(self.alice, self.bob)
             made.add(tuple(self.alice.session.words.words))
         self.assertEqual(len(made), 5)
+
+    # Promise T200
+    def test_nobody_can_know_a_number_in_advance(self) -> None:
+        made = set()
+        for _ in range(5):
+            self.setUp()
+            self.ask(self.alice, self.bob)
+            made |= {end.session.words._nonce for end in (self.alice, self.bob)}
+        self.assertEqual(len(made), 10)
 
     # Promise T200
     def test_no_number_is_shown_before_the_other_side_has_committed(self) -> None:
@@ -138,8 +155,7 @@ class ExchangeTests(SynchronousTestCase):
 
     # Promise T203
     def test_what_comes_out_of_turn_cuts_the_chat_off(self) -> None:
-        commit = (vocabulary.CommitWords, {"commitment": b"c" * 32})
-        reveal = (vocabulary.RevealWords, {"nonce": b"n" * 32})
+        commit, reveal = vocabulary.CommitWords, vocabulary.RevealWords
         for asked, said in (
             (False, [reveal]),
             (True, [reveal]),
@@ -151,8 +167,10 @@ class ExchangeTests(SynchronousTestCase):
             deaf(self.bob)
             if asked:
                 self.ask(self.alice)
-            for command, arguments in said:
-                send(self.bob, command, **arguments)
+            good = commitment(self.bob.session.words._context, "callee", b"n" * 32)
+            for command in said:
+                what = {"commitment": good} if command is commit else {"nonce": b"n" * 32}
+                send(self.bob, command, **what)
             self.pair.pump()
             self.caught(self.alice)
 
@@ -197,6 +215,72 @@ class ExchangeTests(SynchronousTestCase):
             self.pair.clock.advance(0)
             sizes.add(len(self.alice.leg.outgoing))
         self.assertEqual(len(sizes), 1)
+
+
+class GrindingTests(SynchronousTestCase):
+    """Mallory is Alice's callee and Bob's caller, with a modified client.
+
+    There is one word of 2,048 instead of six, so that she can try them all.
+    """
+
+    def setUp(self) -> None:
+        self.patch(spoken_words, "WORDS", 1)
+        self.hers, self.his = Pair().open(), Pair().open()
+        self.alice, self.bob = self.hers.alice.session, self.his.bob.session
+        self.heard = {"alice": deaf(self.hers.bob), "bob": deaf(self.his.alice)}
+
+    def say(self, command: type[amp.Command], alice: bytes, bob: bytes) -> None:
+        key = "nonce" if command is vocabulary.RevealWords else "commitment"
+        send(self.hers.bob, command, **{key: alice})
+        send(self.his.alice, command, **{key: bob})
+        self.pump()
+
+    def pump(self) -> None:
+        self.hers.pump()
+        self.his.pump()
+
+    def both_ask(self) -> None:
+        self.alice.words.ask()
+        self.bob.words.ask()
+        self.pump()
+
+    def numbers(self) -> dict[str, bytes]:
+        """What she has heard of theirs."""
+        said = [(who, box.get(b"nonce")) for who, boxes in self.heard.items() for box in boxes]
+        return {who: nonce for who, nonce in said if nonce is not None}
+
+    def ground(self, first: bytes, numbers: dict[str, bytes]) -> bytes:
+        """A number that gives Bob the word that Alice sees, if hers to Alice is the first."""
+        seen = spoken_words.spoken_words(self.alice.words._context, numbers["alice"], first)
+        tried = (number.to_bytes(32, "big") for number in count())
+        for one in tried:
+            if spoken_words.spoken_words(self.bob.words._context, one, numbers["bob"]) == seen:
+                return one
+        raise RuntimeError("tried forever")
+
+    # Promise T200
+    def test_whatever_she_computes_after_she_has_committed_comes_too_late(self) -> None:
+        self.both_ask()
+        first, second = b"1" * 32, b"2" * 32
+        contexts = self.alice.words._context, self.bob.words._context
+        committed = (
+            commitment(contexts[0], "callee", first),
+            commitment(contexts[1], "caller", second),
+        )
+        self.say(vocabulary.CommitWords, *committed)
+        better = self.ground(first, self.numbers())
+        self.say(vocabulary.RevealWords, first, better)
+        self.assertEqual(len(self.alice.words.words), 1)
+        self.assertEqual(self.bob.words.words, [])
+        self.assertEqual(self.his.bob.over, [("cut-off", [])])
+
+    # Promise T200
+    def test_before_she_has_committed_she_has_nothing_to_compute_with(self) -> None:
+        self.both_ask()
+        self.assertEqual(self.numbers(), {})
+        send(self.hers.bob, vocabulary.CommitWords, commitment=b"c" * 32)
+        self.pump()
+        self.assertEqual(set(self.numbers()), {"alice"})
 
 
 class PersonTests(AliceTestCase):

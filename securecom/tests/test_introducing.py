@@ -13,13 +13,14 @@ from securecom.client.chat.chat_session import ChatSession
 from securecom.client.events import Asked, ChatOver, ChatStarted, Event, Problem
 from securecom.client.introductions import Book
 from securecom.client.key_events import Introduced, IntroductionOffered, IntroductionStep
-from securecom.errors import BadArgument, NotNow, PeerKeyChanged
+from securecom.errors import BadArgument, ChatFailed, NotNow, PeerKeyChanged
 from securecom.identity import Identity, Name, PublicKey
 from securecom.introduction import Person
 from securecom.tests.support.memory_client import MemoryClient
 from securecom.tests.support.memory_server import MemoryServer
 from securecom.tests.support.scripted_server import outcome
 from securecom.tests.support.scripted_server_case import ALICE, BOB, CAROL
+from securecom.tests.support.second_keys import QuantumThief
 from securecom.values import replace
 
 
@@ -112,6 +113,8 @@ class WayTests(ThreePeopleCase):
                 ("bob", "carol", "delivered"),
             ],
         )
+        following = [one.next for one in self.alice.notes.of(IntroductionStep)]
+        self.assertEqual(following, [None, CAROL, None, None, BOB, None])
         bobs, carols = self.bob.notes.last(Introduced), self.carol.notes.last(Introduced)
         key = self.key(CAROL).fingerprint
         self.assertEqual(bobs, Introduced(CAROL, ALICE, key, "introduced"))
@@ -439,6 +442,16 @@ class LieTests(ThreePeopleCase):
         self.assertIn("another key of carol", self.bob.notes.last(Problem).what)
         self.assertEqual(self.bob.contacts.trust(CAROL, self.key(CAROL)), "met")
 
+    # Promise T225
+    def test_another_second_key_than_the_pinned_one_is_another_key(self) -> None:
+        self.bob.contacts.meet(CAROL, self.key(CAROL))
+        self.bob_agreed()
+        thief = QuantumThief(self.carol.identity)
+        self.vouch(key=thief.public_key, agreeing=thief)
+        self.assertIn("another key of carol", self.bob.notes.last(Problem).what)
+        self.assertEqual(self.bob.notes.of(Introduced), [])
+        self.assertEqual(self.bob.contacts.introductions.received(), [])
+
     # Promise T130
     def test_a_second_key_beside_a_first_one_known_alone_is_no_other_key(self) -> None:
         """The pin has it once it is proved; only then does the introduction show."""
@@ -478,6 +491,32 @@ class LieTests(ThreePeopleCase):
         self.assertEqual(self.trust(BOB, CAROL), "new")
         self.assertEqual(len(self.bob.notes.of(Problem)), 1)
 
+    # Promise T221
+    def test_a_yes_is_not_repeated_to_one_whom_bob_no_longer_verifies(self) -> None:
+        self.bob_agreed()
+        self.stop()
+        self.bob.contacts.compared(ALICE, self.key(ALICE), same=False)
+        self.alice.main.keys.introduce(BOB, CAROL)
+        self.begin(ALICE, BOB)
+        self.assertEqual(self.steps(), [("bob", "carol", "asked")])
+        self.assertEqual(self.bob.notes.last(IntroductionOffered).trust, "met")
+
+    def test_nothing_is_said_of_it_before_hello(self) -> None:
+        send_hello = ChatSession.send_hello
+
+        def too_soon(session: ChatSession) -> None:
+            if session.comparing._peer == BOB:
+                said = session.ask(vocabulary.Introduce, other=CAROL)
+                said.addErrback(lambda _: None)
+            send_hello(session)
+
+        self.patch(ChatSession, "send_hello", too_soon)
+        came = outcome(self.alice.main.request_chat(BOB))
+        self.network.pump()
+        self.assertIsInstance(came[0], ChatFailed)
+        self.assertEqual(self.bob.notes.of(ChatStarted), [])
+        self.assertEqual(self.bob.notes.of(IntroductionOffered), [])
+
     # Promise T226
     def test_too_many_offers_end_the_chat(self) -> None:
         self.begin(ALICE, BOB)
@@ -513,6 +552,14 @@ class LieTests(ThreePeopleCase):
         self.assertEqual(self.alice.notes.last(ChatOver).ending, "cut-off")
         (pending,) = self.alice.main.keys.introductions().pending
         self.assertEqual(pending.agreed, [])
+
+    def test_a_yes_that_was_not_asked_for_in_this_chat_is_none(self) -> None:
+        self.begin(ALICE, BOB)
+        self.alice.contacts.introductions.begin(self.who(BOB), self.who(CAROL))  # elsewhere
+        signed = introduction.agree(self.server.pin, self.who(ALICE), self.bob.identity, BOB, CAROL)
+        self.send(BOB, vocabulary.AgreeIntroduction, other=CAROL, word="yes", consent=signed)
+        (pending,) = self.alice.main.keys.introductions().pending
+        self.assertEqual((pending.agreed, self.steps()), ([], []))
 
     def test_an_answer_to_nothing_changes_nothing(self) -> None:
         self.begin(ALICE, BOB)

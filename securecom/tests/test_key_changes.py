@@ -13,7 +13,7 @@ from securecom.identity import SECOND_SIGNATURE_BYTES, Identity, Name, PublicKey
 from securecom.invitation import token_hash
 from securecom.server.database import GatheringPool
 from securecom.server.restraints import Rate
-from securecom.succession import Link, NewKeyOffer, encode, link_arguments
+from securecom.succession import OLD_KEY, Link, NewKeyOffer, encode, link_arguments, statement
 from securecom.tests.support.held_thread import HeldThread
 from securecom.tests.support.memory_server import NOW, ManualClient, MemoryServer, chatting, result
 from securecom.values import replace
@@ -155,6 +155,15 @@ class RefusedTests(NewKeyCase):
             replace(self.link(), old_second_key=mallory.second_key),
         ):
             self.refused(self.ask(link), refusals.BadProof)
+
+    # Promise T128
+    def test_another_old_second_key_that_has_signed_is_not_theirs(self) -> None:
+        """Whoever has only the first key signs with a second key of their own."""
+        mallory = Identity.generate()
+        said = statement(self.server.pin, ALICE, self.old.public_key, self.new.public_key)
+        own: dict[str, Any] = {"old_second_key": mallory.second_key}
+        own["old_second_signature"] = mallory.sign_second(said, OLD_KEY)
+        self.refused(self.ask(replace(self.link(), **own)), refusals.BadProof)
 
     # Promise T128
     def test_the_new_second_key_has_to_be_proved_too(self) -> None:

@@ -218,6 +218,17 @@ class LogInTests(SynchronousTestCase):
         self.failureResultOf(late, refusals.NotEnrolled)
         self.assertEqual(self.registered(), self.alice.public_key)
 
+    # Promise T133
+    def test_a_session_ends_whose_second_key_is_not_the_users_any_more(self) -> None:
+        client = ManualClient(self.server, self.alice)
+        client.log_in()
+        cursor = self.server.registry._pool._connection  # type: ignore[attr-defined]
+        other = Identity.generate().public_key.second
+        cursor.execute("UPDATE users SET second = ?", (other,))
+        self.server.reception.sessions.recheck()
+        self.server.network.pump()
+        self.assertEqual(client.said("goodbye"), ["disabled"])
+
     def test_a_reset_forgets_both(self) -> None:
         result(self.server.registry.reset_key(ALICE))
         self.assertIsNone(self.registered())
@@ -358,6 +369,23 @@ class LyingServerTests(AliceTestCase):
         pin = self.contacts.pin(BOB)
         self.assertEqual(pin and pin.key, self.both.first)
         self.assertEqual(self.notes.of(KeyCompleted) + self.notes.of(ChatStarted), [])
+
+    # Promise T130
+    def test_a_second_key_of_somebody_else_is_none_for_a_first_key_known_alone(self) -> None:
+        carol = Identity.generate().public_key
+        self.contacts.meet(CAROL, carol)
+        self.alone()
+        lie = PublicKey(self.both.raw, carol.second)
+        self.assertEqual(self.contacts.trust(BOB, lie), "changed")
+        self.assertRaises(PeerKeyChanged, self.contacts.meet, BOB, lie)
+        self.assertEqual(self.contacts.trust(BOB, self.both), "met")
+
+    # Promise T127
+    def test_nobody_has_proved_a_second_key_who_is_known_by_the_first_alone(self) -> None:
+        said, purpose = b"said", peers.HELLO
+        signed = (self.bob.second_key, self.bob.sign_second(said, purpose), said, purpose)
+        peers.check_second(self.both, *signed)
+        self.assertRaises(ProofRefused, peers.check_second, self.both.first, *signed)
 
     # Promise T129
     def test_half_of_a_pinned_key_under_another_name_is_somebody_elses(self) -> None:
