@@ -87,6 +87,8 @@ class Connection(Protocol):
         self.on_established: Callable[[], None] = _nothing
         self.is_closing = False
         self.is_congested = False
+        #: Something came since `Liveness` looked.
+        self.is_heard = False
         self._deadline_after = deadline
         self._deadline: IDelayedCall | None = None
         self._stalled: IDelayedCall | None = None
@@ -175,6 +177,7 @@ class Connection(Protocol):
     # --- frames -----------------------------------------------------------------------------
 
     def dataReceived(self, data: bytes) -> None:
+        self.is_heard = True
         if self.is_closing:
             return
         if not self.is_secured:
@@ -306,16 +309,43 @@ class Connection(Protocol):
         if not self.is_closing and self.transport is not None:
             self.transport.write(frame)
 
-    def forward_straight(self, stream: int, forward: Callable[[bytes], None]) -> None:
+    def forward_straight(
+        self, stream: int, forward: Callable[[bytes], None], target: object = None
+    ) -> None:
         """Give the whole frames of this stream to `forward`, one run a call, as they are.
 
         From then on they do not come to `run_received`, or only if they have to wait.
+
+        :param target: the connection to which `forward` sends them. If both transports can, they
+            pass runs on by themselves then, where `forward` would be called.
         """
         self._straight = stream, forward
+        splice = getattr(self.transport, "splice", None)
+        if splice is not None and isinstance(target, Connection):
+            splice(target.transport, self._admission(stream, target))
 
     def forward_no_more(self) -> None:
         """Have all chat frames come to `run_received` again."""
         self._straight = None
+        unsplice = getattr(self.transport, "unsplice", None)
+        if unsplice is not None:
+            unsplice()
+
+    def _admission(self, stream: int, target: Connection) -> Callable[[bytes, int], bool]:
+        """What the transport asks: whether `_pass_on` would forward these bytes, all of them."""
+        decoder, whole_run, most = self._decoder, framing.whole_run, self.most_read
+
+        def admits(data: bytes, size: int) -> bool:
+            if self.is_closing or target.is_closing or self._items is not None or decoder.held:
+                return False
+            end, frames = whole_run(data, stream, most, 0, size)
+            if end != size or (work := self._work(frames)) > limits.CHAT_SHARE:
+                return False
+            self._relayed = work
+            self.is_heard = True
+            return True
+
+        return admits
 
     @property
     def is_mid_frame(self) -> bool:
@@ -439,25 +469,19 @@ class Liveness:
         self._sends_pings = sends_pings
         self._heard = 0.0
         self._due = 0.0
-        self._is_heard = False  # since `check` asked
         self._check: IDelayedCall | None = None
         self._timer: IDelayedCall | None = None
 
     def start(self) -> None:
         """Begin to watch."""
-        self.heard()
-        self._look_later()
-
-    def heard(self) -> None:
-        """Note that bytes came."""
         self._heard = self._clock.seconds()
-        self._is_heard = True
+        self._look_later()
 
     def check(self) -> None:
         """This process stood still. Give the peer `limits.WAKE_ANSWER` seconds to answer a ping."""
         if self._timer is None or self._check is not None or self._connection.is_closing:
             return
-        self._is_heard = False
+        self._note()
         self._ping()
         self._check = self._clock.callLater(limits.WAKE_ANSWER, self._read_first)
 
@@ -468,6 +492,11 @@ class Liveness:
         for timer in timers:
             if timer is not None:
                 timer.cancel()
+
+    def _note(self) -> None:
+        """If bytes came since the last time, that is now: a read would do without a clock."""
+        if self._connection.is_heard:
+            self._connection.is_heard, self._heard = False, self._clock.seconds()
 
     def _look_later(self) -> None:
         self._due = self._clock.seconds() + limits.PING_INTERVAL
@@ -482,13 +511,16 @@ class Liveness:
 
     def _checked(self) -> None:
         self._check = None
-        if not (self._is_heard or self._connection.is_held or self._connection.is_closing):
+        if not (
+            self._connection.is_heard or self._connection.is_held or self._connection.is_closing
+        ):
             self._connection.fault(PeerSilent("no answer after this machine stood still"))
 
     def _look(self) -> None:
         self._timer = None
         if self._connection.is_closing:
             return
+        self._note()
         stood_still = self._clock.seconds() - self._due >= limits.STOOD_STILL
         if self._connection.is_held or stood_still:  # we did not read, so silence says nothing
             self._heard = self._clock.seconds()

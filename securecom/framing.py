@@ -80,13 +80,16 @@ def chat_bytes(run: Run) -> bytes:
     return b"".join(parts)
 
 
-def whole_run(data: bytes, stream: int, most: int, at: int = 0) -> tuple[int, int]:
+def whole_run(
+    data: bytes, stream: int, most: int, at: int = 0, length: int | None = None
+) -> tuple[int, int]:
     """Find the whole chat frames of this stream that stand at `at`, one behind the other.
 
     :param most: bytes of a body; a frame of more is none of them.
+    :param length: where the bytes end; None: they are all of `data`.
     :returns: where they end, and how many they are, at most `limits.FRAMES_A_RUN`.
     """
-    frames, length = 0, len(data)
+    frames, length = 0, len(data) if length is None else length
     while frames < limits.FRAMES_A_RUN and length - at > _HEADER + _STREAM:
         header, number = _header_and_stream(data, at)
         body = header - _CHAT_HEADER

@@ -324,6 +324,8 @@ CHAT_SHARE = 128
 
 #: Bytes of one record (RFC 8446, 5.1).
 TLS_RECORD = 2**14
+#: Bytes that encryption adds to a record without padding: header, type, tag.
+TLS_SEAL = 5 + 1 + 16
 #: Bytes that are read from a socket at once: what Twisted reads.
 READ_AT_ONCE = 2**16
 #: The buffers for what is decrypted and encrypted, one of each for all connections.

@@ -36,7 +36,8 @@ class Streams:
     def open(self, relay: Relay) -> None:
         """Open the relay's stream to this person."""
         self._open = relay
-        self._leg.forward_straight(relay.stream, partial(relay.forward, self._leg))
+        forward = partial(relay.forward, self._leg)
+        self._leg.forward_straight(relay.stream, forward, relay.beyond(self._leg))
 
     def close(self, stream: int) -> None:
         """Close this stream; frames of it that are still on their way will be dropped."""
@@ -75,8 +76,13 @@ class Leg(Protocol):
     def send(self, frame: bytes) -> None:
         """Write whole frames to this person."""
 
-    def forward_straight(self, stream: int, forward: Callable[[bytes], None]) -> None:
-        """Give whole frames of this stream to `forward`, and not to `Streams.received`."""
+    def forward_straight(
+        self, stream: int, forward: Callable[[bytes], None], target: object = None
+    ) -> None:
+        """Give whole frames of this stream to `forward`, and not to `Streams.received`.
+
+        They may as well go to the target straight away, which is where `forward` sends them.
+        """
 
     def forward_no_more(self) -> None:
         """Give all frames to `Streams.received` again."""
@@ -105,6 +111,10 @@ class Relay:
         if target := self._other.get(source):
             target.send(raw)
 
+    def beyond(self, leg: Leg) -> Leg | None:
+        """The other leg; None if this one has none, or no more."""
+        return self._other.get(leg)
+
     def congestion_changed(self, leg: Leg) -> None:
         """A leg became full, or has room again: hold or release the other."""
         if source := self._other.get(leg):
@@ -117,4 +127,5 @@ class Relay:
         """Forward nothing more, and hold nobody."""
         legs, self._other = list(self._other), {}
         for leg in legs:
+            leg.forward_no_more()
             leg.release(_HOLD)

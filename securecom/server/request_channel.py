@@ -87,10 +87,6 @@ class RequestConnection(Connection, amp.CommandLocator):
             return None
         return found
 
-    def dataReceived(self, data: bytes) -> None:
-        self._liveness.heard()
-        super().dataReceived(data)
-
     def lost(self, reason: Failure) -> None:
         """The connection is gone; the person cannot be asked until another one is proven."""
         self._liveness.stop()

@@ -184,10 +184,6 @@ class StandardConnection(Connection):
 
     # --- the session ------------------------------------------------------------------------
 
-    def dataReceived(self, data: bytes) -> None:
-        self._liveness.heard()
-        super().dataReceived(data)
-
     def run_received(self, run: framing.Run) -> None:
         """Chat frames, which must be of a stream that was opened to this person."""
         if self._session is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,7 +41,7 @@ class Pipe:
 class Other:
     """The other leg: notes what it is sent, and does something at one of the writes."""
 
-    is_congested = False
+    is_congested = is_closing = False
 
     def __init__(self, events: list[Any], at: int, then: Callable[[], None]) -> None:
         self._events, self._left, self._then = events, at, then
@@ -52,7 +52,9 @@ class Other:
         if self._left == 0:
             self._then()
 
-    def forward_straight(self, stream: int, forward: Callable[[bytes], None]) -> None: ...
+    def forward_straight(
+        self, stream: int, forward: Callable[[bytes], None], target: object = None
+    ) -> None: ...
     def forward_no_more(self) -> None: ...
     def hold(self, who: str) -> None: ...
     def release(self, who: str) -> None: ...
@@ -97,7 +99,9 @@ class Ordinary(Connection):
     def run_received(self, run: framing.Run) -> None:
         self.streams.received(run)
 
-    def forward_straight(self, stream: int, forward: Callable[[bytes], None]) -> None:
+    def forward_straight(
+        self, stream: int, forward: Callable[[bytes], None], target: object = None
+    ) -> None:
         """Not here."""
 
     def do(self, what: str) -> None:
@@ -125,6 +129,31 @@ class Short(Ordinary):
     """The same, with the short way."""
 
     forward_straight = Connection.forward_straight
+
+
+class Spliced(Ordinary):
+    """The same, with a transport that writes to the other leg's by itself what may pass."""
+
+    admits: Callable[[bytes, int], bool] | None = None
+
+    def forward_straight(
+        self, stream: int, forward: Callable[[bytes], None], target: object = None
+    ) -> None:
+        super(Ordinary, self).forward_straight(stream, forward)
+        self.admits = self._admission(stream, cast(Connection, self.other))
+
+    def forward_no_more(self) -> None:
+        super().forward_no_more()
+        self.admits = None
+
+    def dataReceived(self, data: bytes) -> None:
+        if not (data and self.admits is not None and self.admits(data + b"rubbish", len(data))):
+            super().dataReceived(data)
+            return
+        try:
+            self.other.send(data)
+        except Exception as error:
+            self._failed(error)
 
 
 def chat(stream: int) -> st.SearchStrategy[bytes]:
@@ -214,17 +243,20 @@ class SameTests(SynchronousTestCase):
     def test_both_ways(
         self, pieces: list[tuple[bytes, int, str]], bad: bytes, at: int, then: str
     ) -> None:
-        ordinary, short = Way(Ordinary, at, then), Way(Short, at, then)
+        ordinary, short, spliced = (Way(kind, at, then) for kind in (Ordinary, Short, Spliced))
         rest = b""
         for piece, later, between in [*pieces, (bad, 0, "-")]:
             came = rest + piece
             cut = max(0, len(came) - later)
             came, rest = came[:cut], came[cut:]
-            self.assertEqual(short.read(came, between), ordinary.read(came, between))
+            wanted = ordinary.read(came, between)
+            self.assertEqual(short.read(came, between), wanted)
+            self.assertEqual(spliced.read(came, between), wanted)
         for _ in range(20):  # until nothing waits for its turn or its time
-            for way in (ordinary, short):
+            for way in (ordinary, short, spliced):
                 way.clock.advance(PACE)
             self.assertEqual(short.told, ordinary.told)
+            self.assertEqual(spliced.told, ordinary.told)
         self.flushLoggedErrors()
 
     def test_it_is_short(self) -> None:
@@ -235,6 +267,32 @@ class SameTests(SynchronousTestCase):
         frames = 3 * framing.encode_chat(OPEN, b"a")
         way.read(frames, "-")
         self.assertEqual(way.leg.events, [("forwarded", frames)])
+
+    # Promise T61
+    def test_what_a_transport_may_pass_on_by_itself(self) -> None:
+        """Whole frames of the open stream, while both legs are open; that counts as heard."""
+        way = Way(Spliced, 0, "-")
+        admits, one = cast(Any, way.leg).admits, framing.encode_chat(OPEN, b"a")
+        for refused in (
+            one[:-1],
+            one + one[:4],
+            framing.encode_chat(NEVER, b"a"),
+            PING,
+            one + PING,
+        ):
+            self.assertFalse(admits(refused, len(refused)))
+        self.assertFalse(way.leg.is_heard)
+        self.assertTrue(admits(one + PING, len(one)))
+        self.assertTrue(way.leg.is_heard)
+        outer = framing.encode_chat(OPEN, INNER)
+        way.leg.dataReceived(outer[: -len(INNER)])
+        self.assertFalse(admits(INNER, len(INNER)), "these stand inside a frame")
+        way.leg.dataReceived(INNER)
+        way.leg.other.is_closing = True
+        self.assertFalse(admits(one, len(one)))
+        way.leg.other.is_closing = False
+        way.leg.close()
+        self.assertFalse(admits(one, len(one)))
 
     # Promise R34
     def test_more_than_a_share_takes_a_turn(self) -> None:

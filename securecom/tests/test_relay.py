@@ -68,12 +68,15 @@ class FakeLeg:
         self.holders: set[str] = set()
         self.is_congested = False
         self.straight = 0
+        self.target: object = None
 
     def send(self, frame: bytes) -> None:
         self.written.append(frame)
 
-    def forward_straight(self, stream: int, forward: Callable[[bytes], None]) -> None:
-        self.straight = stream
+    def forward_straight(
+        self, stream: int, forward: Callable[[bytes], None], target: object = None
+    ) -> None:
+        self.straight, self.target = stream, target
 
     def forward_no_more(self) -> None:
         self.straight = 0
@@ -132,6 +135,14 @@ class ConsentTests(ChatCase):
         chatting(self.alice, self.carol, "carol")
         self.alice.send(self.stream, b"old")
         self.assertEqual(self.carol.received, b"")
+
+    def test_nothing_goes_straight_after_the_end(self) -> None:
+        legs = FakeLeg(), FakeLeg()
+        relay = Relay(7, *legs)
+        Streams(legs[0]).open(relay)
+        self.assertEqual((legs[0].straight, legs[0].target), (7, legs[1]))
+        relay.end()
+        self.assertEqual(legs[0].straight, 0)
 
     def test_only_the_open_stream_goes_straight(self) -> None:
         leg = FakeLeg()

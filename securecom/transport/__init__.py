@@ -7,6 +7,8 @@ otherwise:
 - everything that was decrypted in one go reaches the protocol in one call;
 - what was encrypted goes to the socket at once, and the reactor is asked to write only what the
   kernel does not take;
+- while a chat is open, its two sockets are spliced (`splice`): what may pass unchanged is read,
+  decrypted, encrypted and sent by one function;
 - with `native`, bytes pass between socket, OpenSSL and protocol by buffers that all connections
   share, and a connection whose handshake is over lets go of the memory that took.
 

@@ -9,7 +9,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from securecom import limits
-from securecom.transport import openssl
+from securecom.transport import openssl, splice
 from securecom.transport.direct import Decrypted, DirectTLS
 
 
@@ -22,8 +22,12 @@ class NativeTLS(DirectTLS):
 
     #: The handshake is over, and the memory that it took is gone: bytes may go the short way.
     _is_settled = False
+    #: To whom what comes is passed on, and from whom something is passed on to us.
+    _splice: NativeTLS | None = None
+    _source: NativeTLS | None = None
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._leave_splices()
         if self._tcp is not None:
             vars(self._tcp).pop("doRead", None)
         self._tcp, self._is_settled = None, False
@@ -54,11 +58,15 @@ class NativeTLS(DirectTLS):
             return None
         # The usual case: whole records, and nothing that OpenSSL has to answer.
         data, more, self._end = openssl.decrypt_received(self._tlsConnection, count)
+        self.deliver(data, more)
+        return None
+
+    def deliver(self, data: bytes, more: bool) -> None:
+        """Give the protocol what was decrypted, and see to the rest if there is more."""
         if data and not self._aborted:
             self.wrappedProtocol.dataReceived(data)
         if more and self._tlsConnection is not None:
             self._flushReceiveBIO()
-        return None
 
     def _flushReceiveBIO(self) -> None:  # noqa: N802
         super()._flushReceiveBIO()
@@ -67,6 +75,60 @@ class NativeTLS(DirectTLS):
 
     def _decrypt(self) -> Decrypted:
         return openssl.decrypt(self._tlsConnection)
+
+    # --- passing on -------------------------------------------------------------------------
+
+    def splice(self, target: object, admits: splice.Admits) -> bool:
+        """From now on, write what comes and `admits` allows to the target, and deliver the rest.
+
+        It ends when either connection does. Returns False, and does nothing, if it cannot be.
+        """
+        self.unsplice()
+        if not (isinstance(target, NativeTLS) and self._is_plain() and target._is_plain()):
+            return False
+        if target._source is not None:
+            target._source.unsplice()
+        self._splice, target._source = target, self
+        self._tcp.doRead = splice.reader(self, target, admits)  # type: ignore[union-attr,method-assign]
+        return True
+
+    def unsplice(self) -> None:
+        """Deliver whatever comes, as before."""
+        if self._splice is None:
+            return
+        self._splice._source = None
+        self._splice = None
+        self._tcp.doRead = self._read_socket  # type: ignore[union-attr,method-assign]
+
+    def _leave_splices(self) -> None:
+        self.unsplice()
+        if self._source is not None:
+            self._source.unsplice()
+
+    def _is_plain(self) -> bool:
+        """Whether bytes come and go as they are encrypted, and nothing else is to be done."""
+        return (
+            self._tcp is not None
+            and self._is_settled
+            and self._end is None
+            and not (self.disconnecting or self._lostTLSConnection or self._appSendBuffer)
+        )
+
+    def loseConnection(self) -> None:
+        self._leave_splices()
+        super().loseConnection()
+
+    def abortConnection(self) -> None:
+        self._leave_splices()
+        super().abortConnection()
+
+    def _tlsShutdownFinished(self, reason: Failure | None) -> None:  # noqa: N802
+        self._leave_splices()
+        super()._tlsShutdownFinished(reason)
+
+    def _bufferedWrite(self, octets: bytes) -> None:  # noqa: N802
+        self._leave_splices()
+        super()._bufferedWrite(octets)
 
     # --- writing ----------------------------------------------------------------------------
 

@@ -73,6 +73,16 @@ if not MISSING:
     _bio_read, _bio_write, _held = _lib.BIO_read, _lib.BIO_write, _lib.BIO_get_mem_data
 
 
+def calls() -> tuple[Any, Any, Any, Any]:
+    """SSL_read, SSL_write, BIO_read, BIO_write."""
+    return _read, _write, _bio_read, _bio_write
+
+
+def buffers() -> tuple[Any, Any, Any, Any, Any, Any]:
+    """What is received, decrypted, encrypted: each as a buffer of Python's, and as OpenSSL's."""
+    return received, _received, _plain_bytes, _plain, _encrypted_view, _encrypted
+
+
 def take_received(tls: SSL.Connection, count: int) -> None:
     """Hand OpenSSL that many bytes of `received`."""
     _bio_write(tls._into_ssl, _received, count)
@@ -102,14 +112,26 @@ def decrypt_received(tls: SSL.Connection, count: int) -> tuple[bytes, bool, SSL.
     Returns what `decrypt` does. Bytes for the peer that nobody wrote count as more, too: OpenSSL
     answers a new key of the peer's with one of its own.
     """
+    _bio_write(tls._into_ssl, _received, count)
+    size, more, why, _ = decrypt_rest(tls, _read(tls._ssl, _plain, limits.TLS_BUFFER))
+    return _plain_bytes[0:size], more, why
+
+
+def decrypt_rest(tls: SSL.Connection, got: int) -> tuple[int, bool, SSL.Error | None, bool]:
+    """Decrypt what has come behind a first record.
+
+    :param got: what `SSL_read` returned of that.
+    :returns: how many bytes there are with it; then what `decrypt_received` does; and whether
+        OpenSSL has taken in all that came.
+    """
     into, ssl, size = tls._into_ssl, tls._ssl, 0
-    _bio_write(into, _received, count)
-    while (got := _read(ssl, _plain + size, limits.TLS_BUFFER - size)) > 0:
+    while got > 0:
         size += got
         if not _held(into, _no_data):
-            return _plain_bytes[0:size], bool(_held(tls._from_ssl, _no_data)), None
+            return size, bool(_held(tls._from_ssl, _no_data)), None, True
+        got = _read(ssl, _plain + size, limits.TLS_BUFFER - size)
     why = _why(tls, got)
-    return _plain_bytes[0:size], why is not None or bool(_held(tls._from_ssl, _no_data)), why
+    return size, why is not None or bool(_held(tls._from_ssl, _no_data)), why, False
 
 
 def encrypt(tls: SSL.Connection, data: bytes) -> tuple[int, SSL.Error | None]:

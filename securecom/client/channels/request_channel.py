@@ -126,10 +126,6 @@ class RequestChannel(Connection, amp.CommandLocator):
 
     # --- the end ----------------------------------------------------------------------------
 
-    def dataReceived(self, data: bytes) -> None:
-        self._liveness.heard()
-        super().dataReceived(data)
-
     def lost(self, reason: Failure) -> None:
         """Nobody can ask us until there is a new one."""
         self._liveness.stop()

@@ -206,10 +206,6 @@ class StandardChannel(Connection, amp.CommandLocator):
             self._read_since = self.clock.seconds()
         super().release(who)
 
-    def dataReceived(self, data: bytes) -> None:
-        self._liveness.heard()
-        super().dataReceived(data)
-
     def run_received(self, run: framing.Run) -> None:
         """Of a chat; what comes for one that is over is dropped."""
         stream = self._streams.get(run.stream)
