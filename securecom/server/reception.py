@@ -209,10 +209,13 @@ class Reception:
         self.switchboard.drop_old()
 
     def _end_session(self, name: Name) -> None:
-        """The key of this name is retired: whoever uses it is out."""
+        """The key of this name is retired: whoever uses it is out, once the answer is on its way.
+
+        It may be their own session in which the owner says it.
+        """
         session = self.sessions.of(name)
         if session is not None:
-            session.end("disabled")
+            self.clock.callLater(0, session.end, "disabled")
 
     def welcome(self, session: Session) -> dict[str, Any]:
         """The answer to a log-in."""

@@ -374,6 +374,26 @@ class PlainTests(SynchronousTestCase):
             [line] = plain().lines(key_events.ComparisonResult("bob", by, word))  # type: ignore[arg-type]
             self.assertIn(told, line)
 
+    def test_where_a_key_was_retired(self) -> None:
+        for here, server, told in (
+            (True, True, ("gets nothing from you any more", "the server has retired it too")),
+            (True, False, ("gets nothing from you any more", "the server has not")),
+            (False, True, ("nothing changes here", "the server has retired alice's key")),
+        ):
+            lines = plain().lines(key_events.KeyRetired("alice", here, server, "met"))
+            for part in told:
+                self.assertIn(part, " ".join(lines))
+
+    def test_what_goes_on_with_whom_in_an_introduction(self) -> None:
+        for agreed, done, whom in (
+            ([], [], "bob or carol"),
+            (["bob"], [], "carol"),
+            (["bob", "carol"], ["carol"], "bob"),
+        ):
+            pending = key_events.PendingIntroduction("bob", "carol", agreed, done)
+            (line,) = plain().lines(key_events.IntroductionList([pending]))
+            self.assertTrue(line.endswith(f"It goes on when you chat with {whom}"), line)
+
     def test_a_changed_key_names_the_command(self) -> None:
         lines = plain().lines(e.Asked("bob", "changed", "SHA256:abc", 48))
         self.assertIn("KEY CHANGED", lines[-2])

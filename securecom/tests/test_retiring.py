@@ -24,12 +24,19 @@ from securecom.tests.support.scripted_server_case import ALICE, BOB
 from securecom.tests.support.stolen_case import StolenCase
 
 
+def refuse(*_: object) -> None:
+    """What a server says that helps a thief."""
+    raise refusals.BadProof()
+
+
 class MakingTests(StolenCase):
     # Promise C140
     def test_the_words_are_shown_once_and_kept_nowhere(self) -> None:
         self.assertEqual(len(self.made.words), 12)
+        self.patch(self.server.reception.retirements, "register", self.fail)
         error = self.told(self.alice.main.keys.make_retirement())[0]
         self.assertIsInstance(error, NotNow)
+        self.assertIn("there are words already", error.what)
         public = RetirementSecret.from_words(self.words).public
         self.assertEqual(self.alice.contacts.own_retirement, public)
         self.assertNotIn(self.made.words[0], str(self.alice.contacts.retirements._file.content))
@@ -43,6 +50,12 @@ class MakingTests(StolenCase):
         self.assertIn("did not make them", error.hint)
         self.assertIsNone(thief.contacts.own_retirement)
         self.assertEqual(self.retire_without_a_client(), [ALICE])
+
+    def test_with_the_key_go_its_words(self) -> None:
+        """Nothing says in a chat of the next key that these can retire it."""
+        (came,) = self.retire(self.alice)
+        self.assertEqual((came.name, came.server), (ALICE, True))
+        self.assertIsNone(self.alice.contacts.own_retirement)
 
     # Promise T283
     def test_peers_keep_the_first_one_and_warn_of_another(self) -> None:
@@ -108,10 +121,6 @@ class PeerTests(StolenCase):
     # Promise T288, C143
     def test_who_has_met_the_owner_needs_no_server(self) -> None:
         """The server helps the thief: it is asked, and says that it knows nothing."""
-
-        def refuse(*_: object) -> None:
-            raise refusals.BadProof()
-
         self.patch(self.server.reception.retirements, "retire", refuse)
         (came,) = self.retire(self.bob)
         self.assertEqual(came, KeyRetired(ALICE, True, False, "retired"))
@@ -149,9 +158,12 @@ class PeerTests(StolenCase):
         for key in (self.key, new):
             self.assertEqual(contacts.trust(ALICE, key.public_key), "retired")
 
-    # Promise C143
+    # Promise T288, C143
     def test_a_chat_with_the_thief_ends(self) -> None:
+        """Also when the server goes on with it."""
+        self.patch(self.server.reception.retirements, "retire", refuse)
         self.chat(self.thief, BOB)
+        self.assertEqual(self.bob.main.peer, ALICE)
         self.retire(self.bob)
         self.assertIsNone(self.bob.main.peer)
 

@@ -140,9 +140,10 @@ def _(event: key_events.RetirementMade) -> list[Line]:
 @key_words.register
 def _(event: key_events.KeyRetired) -> list[Line]:
     here = f"the key that you know as {event.name}'s is retired: it gets nothing from you any more"
+    whose = "it too" if event.here else f"{event.name}'s key"
+    server = f"the server has retired {whose}: nobody can log in with it, and it has no session"
     if not event.here:
-        here = f"you know no key of {event.name} that these words retire"
-    server = "the server has retired it too: nobody can log in with it, and it has no session"
+        here = f"nothing changes here: {event.name} has not told you that these words retire a key"
     if not event.server:
         server = "the server has not: it knows no such key, or could not be asked"
     way = f"{event.name} needs an invitation from the server's admin to make a new key"
