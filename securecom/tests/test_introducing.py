@@ -239,6 +239,18 @@ class WayTests(ThreePeopleCase):
         self.assertEqual(self.steps()[-1], ("carol", "bob", "dropped"))
         self.assertEqual(self.carol.notes.of(IntroductionOffered), [])
 
+    # Promise C106
+    def test_one_who_is_verified_with_another_key_by_now_is_not_introduced(self) -> None:
+        self.alice.main.keys.introduce(BOB, CAROL)
+        self.agree(BOB, CAROL)
+        contacts, other = self.alice.contacts, Identity.generate().public_key
+        contacts.take(BOB, other.fingerprint)
+        contacts.meet(BOB, other)
+        contacts.compared(BOB, other, same=True)
+        self.begin(ALICE, CAROL)
+        self.assertEqual(self.steps()[-1], ("carol", "bob", "dropped"))
+        self.assertEqual(self.carol.notes.of(IntroductionOffered), [])
+
     # Promise T221
     def test_a_yes_needs_a_verified_introducer(self) -> None:
         self.bob.contacts.compared(ALICE, self.key(ALICE), same=False)

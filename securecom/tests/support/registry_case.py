@@ -130,6 +130,15 @@ class SuccessionContract(RegistryCase):
         self.refused(self.registry.succeed(ALICE, self.link(0, 2)), NoSuchUser)
         self.assertEqual(self.chain(1), [self.link(0, 1)])
 
+    # Promise T283
+    def test_only_the_present_key_says_what_can_retire_it(self) -> None:
+        self.enrol_as(ALICE, self.keys[0])
+        key, other = self.keys[0].public_key, self.keys[1].public_key
+        for wrong in (other, PublicKey(key.raw, other.second)):
+            self.refused(self.registry.set_retirement(ALICE, wrong, b"w" * 64), NoSuchUser)
+        self.done(self.registry.set_retirement(ALICE, key, b"p" * 64))
+        self.refused(self.registry.set_retirement(ALICE, key, b"w" * 64), KeyInUse)
+
     def test_not_to_a_key_that_is_somebodys_or_was(self) -> None:
         self.enrol_as(ALICE, self.keys[0])
         self.enrol_as(BOB, self.keys[2], 2)
