@@ -16,6 +16,8 @@ struct conn {
     int fd, state, side, pair, want_out, accepted;
     int lstate; /* driver private login state */
     SSL *ssl;
+    BIO *records; /* where OpenSSL puts records that wait to be sent together (stream) */
+    size_t sent;  /* how many of their bytes the kernel has */
     struct conn *peer;
     struct buf in, out;
     unsigned char *tmpl[2]; /* pre-encoded data message / ack message */
