@@ -194,16 +194,14 @@ class Connection(Protocol):
             self._read_on(None)
 
     def _pass_on(self, data: bytes, stream: int, forward: Callable[[bytes], None]) -> bytes:
-        """Forward the run that `data` begins with, if no turn is needed; return what is left.
+        """Forward the run that `data` begins with, if it need not wait; return what is left.
 
         This is the short way of nearly all that the server reads. It leaves to `_read_on`, which
         does the same step by step, whatever else may come.
         """
         end, frames = framing.whole_run(data, stream, self.most_read)
-        work = self._work(frames)
-        if not frames or work > limits.CHAT_SHARE:
+        if not frames or not self._may_pass(frames, end == len(data)):
             return data
-        self._relayed = work
         try:
             forward(data[:end])
         except Exception as error:
@@ -270,6 +268,18 @@ class Connection(Protocol):
             return False
         self._relayed = self._work(item.frames)
         return self._relayed > limits.CHAT_SHARE
+
+    def _may_pass(self, frames: int, is_all: bool) -> bool:
+        """Count a run of so many chat frames, if it may be forwarded now.
+
+        :param is_all: nothing came behind it. Then a run beyond this connection's share may have a
+            turn of its own, as in `_read_on`, which would have to see to what came behind it.
+        """
+        work = self._work(frames)
+        if work > limits.CHAT_SHARE and not (is_all and self.turns and self.turns.take()):
+            return False
+        self._relayed = work
+        return True
 
     def _work(self, frames: int) -> int:
         """What this connection's chat frames cost in this pass, counting a run of so many more."""
@@ -339,9 +349,8 @@ class Connection(Protocol):
             if self.is_closing or target.is_closing or self._items is not None or decoder.held:
                 return False
             end, frames = whole_run(data, stream, most, 0, size)
-            if end != size or (work := self._work(frames)) > limits.CHAT_SHARE:
+            if end != size or not self._may_pass(frames, True):
                 return False
-            self._relayed = work
             self.is_heard = True
             return True
 

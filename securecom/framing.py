@@ -89,8 +89,10 @@ def whole_run(
     :param length: where the bytes end; None: they are all of `data`.
     :returns: where they end, and how many they are, at most `limits.FRAMES_A_RUN`.
     """
-    frames, length = 0, len(data) if length is None else length
-    while frames < limits.FRAMES_A_RUN and length - at > _HEADER + _STREAM:
+    frames, most_frames = 0, limits.FRAMES_A_RUN
+    if length is None:
+        length = len(data)
+    while frames < most_frames and length - at > _HEADER + _STREAM:
         header, number = _header_and_stream(data, at)
         body = header - _CHAT_HEADER
         end = at + _HEADER + body

@@ -311,7 +311,28 @@ class SameTests(SynchronousTestCase):
             way.read(one, "-")
         self.assertEqual((len(way.leg.events), asked), (free, []))
         way.read(one, "-")
-        self.assertEqual((len(way.leg.events), asked), (free, ["a turn"]))
+        self.assertEqual((len(way.leg.events), set(asked)), (free, {"a turn"}))
+        asked.clear()
         way.clock.advance(0)  # the turn comes, and with it a new share
         way.read(one, "-")
-        self.assertEqual((len(way.leg.events), asked), (free + 2, ["a turn"]))
+        self.assertEqual((len(way.leg.events), asked), (free + 2, []))
+
+    # Promise R34
+    def test_who_gets_a_turn_at_once_goes_straight_on(self) -> None:
+        """As long as nobody waits; who has to is not forgotten."""
+        one = framing.encode_chat(OPEN, b"a")
+        free = limits.CHAT_SHARE // (limits.RUN_WORK + 1)
+        for kind in (Short, Spliced):
+            way = Way(kind, 0, "-")
+            ordinary: list[object] = []
+            self.patch(way.leg, "run_received", ordinary.append)
+            for _ in range(free + limits.TURNS_AT_ONCE):
+                way.read(one, "-")
+            self.assertEqual(
+                (len(way.leg.events), way.turns._left), (free + limits.TURNS_AT_ONCE, 0)
+            )
+            self.assertEqual(ordinary, [])
+            way.read(one, "-")
+            self.assertEqual((ordinary, len(way.turns._waiting)), ([], 1))
+            way.clock.advance(0)
+            self.assertEqual(len(ordinary), 1)

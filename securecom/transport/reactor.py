@@ -8,7 +8,6 @@ reactor calls the connection itself; every other event goes Twisted's way.
 from __future__ import annotations
 
 import select
-from typing import Any
 
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.main import installReactor
@@ -17,6 +16,7 @@ from twisted.logger import Logger
 from securecom import limits
 
 _log = Logger()
+_READ = select.EPOLLIN
 #: What it uses of Twisted's private parts.
 NAMES = ("_poller", "_selectables", "_doReadOrWrite", "_disconnectSelectable")
 
@@ -31,22 +31,18 @@ class LeanReactor(EPollReactor):
             selectable = self._selectables.get(descriptor)
             if selectable is None:  # an event before this one has ended it
                 continue
-            if event == select.EPOLLIN:
-                self._read(selectable)
-            else:
+            if event != _READ:
                 self._doReadOrWrite(selectable, descriptor, event)
+                continue
+            try:
+                why = selectable.doRead()
+            except Exception as error:  # which ends it and nothing else, as in Twisted
+                _log.failure("while reading")
+                why = error
+            if why:
+                self._disconnectSelectable(selectable, why, True)
 
     doIteration = doPoll  # noqa: N815 (what the main loop calls)
-
-    def _read(self, selectable: Any) -> None:
-        """Let it read. What it raises ends it and nothing else, as in Twisted."""
-        try:
-            why = selectable.doRead()
-        except Exception as error:
-            _log.failure("while reading")
-            why = error
-        if why:
-            self._disconnectSelectable(selectable, why, True)
 
 
 def missing_in(kind: type) -> list[str]:
