@@ -119,6 +119,9 @@ class EnrolmentTests(SystemCase):
         self.assertEqual(alice.told("chat-started")[0]["fingerprint"], own.fingerprint)
         self.assertEqual(path.read_bytes(), before)
         self.assertEqual(list((self.home / "dave").rglob("identity")), [])
+        again = ("ssh-keygen", "-q", "-p", "-P", "sesame", "-N", "open", "-a", "4", "-f", str(path))
+        self.assertEqual((await self.finished(*again)).exit_code, 0)
+        self.assertEqual(identity_of(path.read_bytes(), b"open").public_key, own)
 
     async def test_a_key_without_a_seed_is_refused_before_anything_is_spent(self) -> None:
         await self.server()

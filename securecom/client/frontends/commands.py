@@ -506,7 +506,8 @@ FINGERPRINT = Command(
     KEYS,
     _ANY,
     lambda api, _: api.keys.own(),
-    "shows the fingerprints of your key and of the server's",
+    "shows the fingerprint of your keys, of which the second one holds against quantum computers "
+    "too, and the server's",
 )
 TRUST = Command(
     "trust",
