@@ -437,7 +437,8 @@ def _one_or_both(text: str) -> PublicKey:
 def _on_the_wire(value: bool | int | str) -> bytes:
     """A JSON value as an argument's bytes: hexadecimal where it is so long."""
     text = str(value)
-    sizes = (16, 32, 64, SECOND_KEY_BYTES, SECOND_SIGNATURE_BYTES, LINK_BYTES)
+    keys = (SECOND_KEY_BYTES, SECOND_SIGNATURE_BYTES, LINK_BYTES, statements.SIGNATURE_BYTES)
+    sizes = (16, limits.TOKEN_BYTES, 32, 64, *keys)
     is_hex = len(text) / 2 in sizes and set(text) <= set("0123456789abcdef")
     return _hex(text) if is_hex else text.encode()
 
