@@ -41,7 +41,6 @@ ALLOWED = {
 }
 #: Modules that the rule leads to no test file for -> the file that has their tests, and why.
 ELSEWHERE: dict[str, tuple[str, str]] = {
-    "transport/direct.py": ("test_transport_sequences", "all transports keep one contract"),
     "transport/openssl.py": ("test_native", "it is what the native one consists of"),
     "admin/command_line.py": ("test_admin_commands", "each command is tested from its words on"),
     "admin/tables.py": ("test_admin_commands", "tables are tested as the commands print them"),

@@ -14,6 +14,7 @@ from zope.interface.verify import verifyObject
 from securecom import limits
 from securecom.tests.support.native_lines import Line, NativeCase
 from securecom.tests.support.tls_ends import CLOSE
+from securecom.tests.support.tls_lines import NotingProducer
 from securecom.tests.support.tls_sequences import bytes_of
 from securecom.transport import openssl
 
@@ -107,6 +108,30 @@ class NativeTests(NativeCase):
         self.one.pass_on()
         self.assertEqual(bytes(self.one.peer.received), sent + b"abc")
 
+    # Promise R131
+    def test_openssl_holds_one_record_at_a_time(self) -> None:
+        """Its memory never shrinks, and would be the user's for as long as they are online."""
+        held, write = [], openssl._write
+
+        def counting(*args: Any) -> int:
+            held.append(openssl._held(self.one.tls._tlsConnection._from_ssl, openssl._no_data))
+            done: int = write(*args)
+            return done
+
+        self.patch(openssl, "_write", counting)
+        self.one.tls.write(bytes(5 * limits.TLS_RECORD))
+        self.assertEqual(held, [0] * 5)
+        self.one.pass_on()
+        self.assertEqual(len(self.one.peer.received), 5 * limits.TLS_RECORD)
+
+    # Promise R132
+    def test_a_write_does_not_overtake_one_that_waits(self) -> None:
+        self.one.tls._bufferedWrite(b"first")
+        self.one.tls.write(b"second")
+        self.one.peer.send(1, 1)
+        self.one.pass_on()
+        self.assertEqual(bytes(self.one.peer.received), b"firstsecond")
+
     def test_what_the_kernel_does_not_take_follows_in_order(self) -> None:
         self.one.wire.room = 10
         self.one.tls.write(b"a" * 200)
@@ -122,22 +147,15 @@ class NativeTests(NativeCase):
         self.assertEqual(bytes(self.one.peer.received), b"a" * 200 + b"b" * 200 + b"c" * 200)
 
     def test_a_peer_that_reads_nothing_stops_the_producer(self) -> None:
-        calls: list[str] = []
-
-        class Producer:
-            """Notes what it is asked."""
-
-            def __getattr__(self, name: str) -> Any:
-                return lambda: calls.append(name)
-
+        producer = NotingProducer()
         self.one.wire.room = 0
-        self.one.tls.registerProducer(Producer(), True)
+        self.one.tls.registerProducer(producer, True)
         for _ in range(8):
             self.one.tls.write(bytes(16384))
-        self.assertEqual(calls, ["pauseProducing"])
+        self.assertEqual(producer.calls, ["pauseProducing"])
         self.one.wire.room = 1 << 20
         self.one.pass_on()
-        self.assertEqual(calls, ["pauseProducing", "resumeProducing"])
+        self.assertEqual(producer.calls, ["pauseProducing", "resumeProducing"])
         self.assertEqual(bytes(self.one.peer.received), bytes(8 * 16384))
 
     def test_an_aborted_connection_does_not_look_closed(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom.tests.support import tls_runs, tls_sequences
+from securecom.tests.support.tls_mutants import MUTANTS
 from securecom.tests.support.tls_variants import VARIANTS
 
 #: How many sequences each variant runs in the everyday tests.
@@ -15,6 +16,18 @@ class GeneratedSequencesTests(SynchronousTestCase):
     def test_all_variants_do_as_twisted_does(self) -> None:
         for seed in range(EVERYDAY):
             self.assertEqual(tls_runs.check(seed, VARIANTS), "")
+
+    def test_what_no_transport_may_do_is_found(self) -> None:
+        """If sequences change, each fault needs another seed; `check` finds one in some hundred."""
+        for mutant, seed in MUTANTS.items():
+            self.assertNotEqual(tls_runs.check(seed, {"": mutant}), "", mutant)
+
+    def test_the_same_again_is_the_same(self) -> None:
+        """Nothing of it hangs on the wall clock; pull producers do, with Twisted's cooperator."""
+        for seed in range(EVERYDAY // 10):
+            played = tls_sequences.sequence(seed)
+            one, other = (tls_runs.run(played, VARIANTS["native"]) for _ in range(2))
+            self.assertEqual(one, other)
 
     def test_a_sequence_depends_on_its_seed_alone(self) -> None:
         first, again = (tls_sequences.sequence(7) for _ in range(2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from OpenSSL import SSL
+from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Connection as TCPConnection
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
@@ -25,11 +26,18 @@ class DirectTLS(TLSMemoryBIOProtocol):
 
     #: Why nothing more can be read; kept until what came before it has been delivered.
     _end: SSL.Error | None = None
+    #: The transport below no longer knows the producer, since TLS is over.
+    _has_let_go = False
 
     def makeConnection(self, transport: Any) -> None:
         #: The TCP connection below, if there is nothing between it and us.
         self._tcp = transport if isinstance(transport, TCPConnection) else None
         super().makeConnection(transport)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._has_let_go and self._producer is not None:
+            self._producer.stopProducing()
+        super().connectionLost(reason)
 
     # --- reading ----------------------------------------------------------------------------
 
@@ -54,6 +62,13 @@ class DirectTLS(TLSMemoryBIOProtocol):
         else:
             self._tlsShutdownFinished(Failure(why))
 
+    def _tlsShutdownFinished(self, reason: Failure | None) -> None:  # noqa: N802
+        """Close the transport below. It would wait for a paused producer, who may write no more."""
+        if self._producer is not None and not (self._has_let_go or self._aborted):
+            self._has_let_go = True
+            self.transport.unregisterProducer()  # type: ignore[union-attr]
+        super()._tlsShutdownFinished(reason)
+
     def _decrypt(self) -> Decrypted:
         """Decrypt what has come, or a good part of it."""
         parts: list[bytes] = []
@@ -69,7 +84,11 @@ class DirectTLS(TLSMemoryBIOProtocol):
     # --- writing ----------------------------------------------------------------------------
 
     def _write(self, data: bytes) -> None:
-        if not self._is_broken():
+        if self._lostTLSConnection or self._is_broken():
+            return
+        if self._appSendBuffer:  # this waits for the end of the handshake, and comes first
+            self._bufferedWrite(data)
+        else:
             super()._write(data)
 
     def _is_broken(self) -> bool:

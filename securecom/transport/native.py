@@ -138,6 +138,7 @@ class NativeTLS(DirectTLS):
             and not self._lostTLSConnection
             and self._end is None
             and self._is_settled
+            and not self._appSendBuffer
         ):
             sealed = openssl.seal(self._tlsConnection, data)
             if sealed is not None:
@@ -147,12 +148,12 @@ class NativeTLS(DirectTLS):
         super().write(data)
 
     def _write(self, data: bytes) -> None:
-        if not self._handshakeDone:
+        if not self._handshakeDone or self._appSendBuffer:
             super()._write(data)
             return
         while data and not self._lostTLSConnection and not self._is_broken():
-            count, error = openssl.encrypt(self._tlsConnection, data)
-            self._flushSendBIO()
+            sealed, count, error = openssl.encrypt(self._tlsConnection, data)
+            self._send_shared(sealed)
             data = data[count:]
             if isinstance(error, SSL.WantReadError):
                 self._bufferedWrite(data)
@@ -163,7 +164,11 @@ class NativeTLS(DirectTLS):
     def _flushSendBIO(self) -> None:  # noqa: N802
         while data := openssl.encrypted(self._tlsConnection):
             size = len(data)
-            if (count := self._offer(data)) < size:
-                self.transport.write(bytes(data[count:]))  # type: ignore[union-attr]
+            self._send_shared(data)
             if size < limits.TLS_BUFFER or self._tlsConnection is None:
                 return
+
+    def _send_shared(self, data: memoryview) -> None:
+        """`_send` for bytes in a buffer that the next connection will use."""
+        if (count := self._offer(data)) < len(data):
+            self.transport.write(bytes(data[count:]))  # type: ignore[union-attr]

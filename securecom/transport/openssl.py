@@ -134,20 +134,24 @@ def decrypt_rest(tls: SSL.Connection, got: int) -> tuple[int, bool, SSL.Error | 
     return size, why is not None or bool(_held(tls._from_ssl, _no_data)), why, False
 
 
-def encrypt(tls: SSL.Connection, data: bytes) -> tuple[int, SSL.Error | None]:
-    """Encrypt bytes. Returns how many, and what stopped it before the end.
+def encrypt(tls: SSL.Connection, data: bytes) -> tuple[memoryview, int, SSL.Error | None]:
+    """Encrypt bytes, a good part of them at least.
 
-    That many are at most `limits.TLS_BUFFER`; `encrypted` has to be called before the next ones.
+    Returns what is to be sent, good until the next call as with `encrypted`; how many bytes are in
+    it; and what stopped it before the end.
     """
-    # pyOpenSSL asks for partial writes: one call writes one record, whatever it is given.
-    ssl, at, end = tls._ssl, 0, min(len(data), limits.TLS_BUFFER)
+    # pyOpenSSL asks for partial writes: one call writes one record, whatever it is given. Each is
+    # taken out at once, since OpenSSL's memory never shrinks.
+    ssl, out, at, size = tls._ssl, tls._from_ssl, 0, 0
+    end, most = len(data), limits.TLS_BUFFER - limits.TLS_RECORD - limits.TLS_SEAL
     start: Any = data if end <= limits.TLS_RECORD else _ffi.from_buffer(data)
-    while at < end:
+    while at < end and size <= most:
         done = _write(ssl, start + at if at else start, min(end - at, limits.TLS_RECORD))
         if done <= 0:
-            return at, _why(tls, done) or SSL.WantReadError()
+            return _encrypted_view[:size], at, _why(tls, done) or SSL.WantReadError()
         at += done
-    return at, None
+        size += max(0, _bio_read(out, _encrypted + size, limits.TLS_BUFFER - size))
+    return _encrypted_view[:size], at, None
 
 
 def seal(tls: SSL.Connection, data: bytes) -> memoryview | None:

@@ -54,7 +54,10 @@ class Endpoint(Protocol):
         #: Where in what we receive to do what.
         self.reactions: list[tuple[int, Step]] = []
         self.ignores = self.is_made = self.is_lost = False
-        self.breaks_off = False
+        self.breaks_off = self.is_aborted = self.is_cut_short = False
+        self.is_closed = self.is_closed_twice = self.is_written_after_close = False
+        #: What was given to the transport, in order.
+        self.written = bytearray()
         self._writes = 0
         self._streaming: bool | None = None
         self._is_paused = False
@@ -92,6 +95,7 @@ class Endpoint(Protocol):
                 raise ReactionError
             self.do(step)
             if step == ("abort",):
+                self.is_aborted = True
                 self._cut(at)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -134,18 +138,28 @@ class Endpoint(Protocol):
         if self._streaming is False or (self._streaming and self._is_paused):
             self._kept += many
         elif joined:
+            self.written += b"".join(many)
+            self.is_written_after_close = self.is_written_after_close or self.is_closed
             self.transport.writeSequence(many)
         else:
             for data in many:
-                self.transport.write(data)
+                self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.written += data
+        self.is_written_after_close = self.is_written_after_close or self.is_closed
+        self.transport.write(data)
 
     def _do_lose(self) -> None:
         assert self.transport is not None
+        self.is_closed = True
         self.transport.loseConnection()
 
     def _do_abort(self) -> None:
         if not self.is_lost:  # after the end, Twisted's own raises AttributeError
             self.ignores = self.breaks_off = True
+            self.is_cut_short = not self.is_closed
             self.transport.abortConnection()  # type: ignore[union-attr]
 
     def _do_pause(self) -> None:
@@ -163,7 +177,8 @@ class Endpoint(Protocol):
         if self._streaming is not None:
             kept, self._kept = self._kept, []
             for data in kept:
-                self.transport.write(data)  # type: ignore[union-attr]
+                self._write(data)
+            self.is_closed_twice = self.is_closed_twice or self.is_closed
             self._streaming = None
             self.transport.unregisterProducer()  # type: ignore[union-attr]
 
@@ -176,14 +191,14 @@ class Endpoint(Protocol):
     def resumeProducing(self) -> None:
         if self._streaming is False:
             if self._kept:
-                self.transport.write(self._kept.pop(0))  # type: ignore[union-attr]
+                self._write(self._kept.pop(0))
             else:
                 self._do_unregister()
             return
         self.note_producer("resume", not self._is_paused)
         self._is_paused = False
         while self._kept and not self._is_paused:
-            self.transport.write(self._kept.pop(0))  # type: ignore[union-attr]
+            self._write(self._kept.pop(0))
 
     def stopProducing(self) -> None:
         self.note_producer("stop", self._streaming is None)

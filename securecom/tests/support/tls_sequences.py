@@ -16,6 +16,7 @@ RECORD = 16 * 1024
 SIZES = (0, 1, 37, 200, 5_000, RECORD - 1, RECORD, RECORD + 1, 60 * 1024)
 #: The room in the socket of a peer that reads slowly, and the most that one read gives.
 ROOMS = (0, 1, 500, 20_000, 100_000)
+SPRINGS = (0, 20_000)
 MOST_READ = (100, 1_000, 17_000, 65_536)
 #: A record's header: type, version, length.
 HEADER = 5
@@ -36,6 +37,8 @@ class Sequence:
     is_client: bool
     on_socket: bool
     most_read: int
+    #: Bytes for which a socket that took a part has room again, before anything else happens.
+    spring: int
     #: What the protocol does when it is connected, and when the handshake is complete.
     at_first: Step
     when_shaken: Step
@@ -52,6 +55,7 @@ def sequence(seed: int) -> Sequence:
         is_client=chance.random() < 0.4,
         on_socket=chance.random() < 0.6,
         most_read=chance.choice(MOST_READ),
+        spring=chance.choice(SPRINGS),
         at_first=_reaction(chance) if chance.random() < 0.15 else ("none",),
         when_shaken=_reaction(chance) if chance.random() < 0.25 else ("none",),
         steps=tuple(steps),

@@ -13,9 +13,9 @@ from securecom.transport.native import NativeTLS
 Make = Callable[[TLSMemoryBIOFactory, Any], TLSMemoryBIOProtocol]
 
 #: How each makes a transport from a `TLSMemoryBIOFactory` and the protocol on it.
+OURS: dict[str, Make] = {"direct": DirectTLS, "native": NativeTLS}
 VARIANTS: dict[str, Make] = {
     "Twisted's": BufferingTLSTransport,
     "Twisted's, unbuffered": TLSMemoryBIOProtocol,
-    "direct": DirectTLS,
-    "native": NativeTLS,
+    **OURS,
 }

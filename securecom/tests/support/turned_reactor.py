@@ -20,8 +20,8 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-#: More than the 1e-8 s after which a Twisted cooperator goes on, so that it does once in a turn.
-TURN = 1e-6
+#: Seconds after which a cooperator goes on, and of one turn: so it goes on once in a turn.
+AT_ONCE, TURN = 1e-8, 1e-6
 #: A connection that is still busy after this many rounds of one turn never comes to rest.
 MOST_ROUNDS = 10_000
 
@@ -32,10 +32,11 @@ class FakeSocket:
     """What a connected, non-blocking socket does, with the peer's side as two byte strings.
 
     :param most: the most bytes that one `recv` gives; a kernel may give fewer than asked for.
+    :param spring: bytes for which there is room again as soon as a part was taken.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, most: int, spring: int = 0) -> None:
+        self.most, self._spring = most, spring
         #: What the peer sent and nobody has read, and whether the peer has sent its end.
         self.incoming = bytearray()
         self.is_ended = False
@@ -67,10 +68,12 @@ class FakeSocket:
         self._check()
         view = memoryview(data).cast("B")
         size = min(len(view), self.room)
-        if not size and len(view):
-            raise BlockingIOError(errno.EAGAIN, "no room")
         self.outgoing += view[:size]
         self.room -= size
+        if 0 < size < len(view):
+            self.room += self._spring
+        if not size and len(view):
+            raise BlockingIOError(errno.EAGAIN, "no room")
         return size
 
     def _check(self) -> None:
