@@ -26,6 +26,7 @@ from benchmarks.readings import Reading
 from benchmarks.tables import Row, Table
 
 Measure = Callable[[Variant, Server], list[Reading]]
+Flood = Callable[[Server, Sequence[Person], str, float], list[Reading]]
 
 PARTS = {
     "relay": "Relayed messages a CPU second of the server",
@@ -158,10 +159,13 @@ class Run:
         return self._interleaved("nested", (PRODUCT,), measure)
 
     def _floods(self) -> Iterator[Row]:
-        for kind in (floods.NO_FLOOD, *floods.KINDS, floods.ALL):
+        for kind in (floods.NO_FLOOD, *floods.KINDS, floods.ALL, *floods.FRAMES):
+            under = floods.measure_chats if kind in floods.FRAMES else floods.measure
 
-            def measure(_: Variant, one: Server, kind: str = kind) -> list[Reading]:
-                return floods.measure(one, self._people, kind, self._options.seconds)
+            def measure(
+                _: Variant, one: Server, kind: str = kind, under: Flood = under
+            ) -> list[Reading]:
+                return under(one, self._people, kind, self._options.seconds)
 
             yield from self._interleaved(f"floods with {kind}", (PRODUCT, UNSHARED), measure)
 

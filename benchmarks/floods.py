@@ -1,6 +1,7 @@
 """Log-ins while a hundred people who are logged in flood the server with one command.
 
-The commands are those of the vocabulary, so that a new one is measured too. The unit is the CPU
+The commands are those of the vocabulary, so that a new one is measured too; beside them there are
+chats in which one side sends chat frames without end. The unit is the CPU
 time of the whole server process from a log-in's first byte to its finish, both channels: what the
 floods cost whoever comes then, on a core that has nothing else to do.
 """
@@ -10,7 +11,8 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from statistics import quantiles
 from typing import Any
 
@@ -18,9 +20,10 @@ from OpenSSL import SSL
 from twisted.protocols import amp
 
 from benchmarks.channel import Channel
+from benchmarks.chats import chats
 from benchmarks.loop import READ, WRITE, Loop, Stuck, ready
 from benchmarks.people import Person, Visit
-from benchmarks.process import Server
+from benchmarks.process import PRODUCT, Server
 from benchmarks.readings import Reading
 from securecom import framing, limits, vocabulary
 from securecom.identity import Identity, Name
@@ -36,6 +39,14 @@ KINDS = [
     for name, command in vocabulary.BY_NAME.items()
     if command.pace not in (IN_CHATS, SENT_BY_SERVER)
 ]
+#: Chats that flood instead.
+CHATS = FLOODERS // 2
+#: Bytes of a chat frame, and of a TLS record at most, with which they do.
+FRAMES = {
+    f"chat frames of one byte, {CHATS} chats": (1, limits.TLS_RECORD),
+    f"the same, a record each, {CHATS} chats": (1, len(framing.encode_chat(1, b"x"))),
+    f"chat frames of 16 KiB, {CHATS} chats": (limits.MAX_CHAT_CHUNK, limits.TLS_RECORD),
+}
 #: Bytes handed to OpenSSL at once.
 _CHUNK = 64 * 1024
 #: Between a flooder's end and its return.
@@ -154,24 +165,72 @@ def measure(server: Server, people: Sequence[Person], kind: str, seconds: float)
     loop = Loop()
     data = _flood_of(kind)
     flooders = [Flooder(loop, server, one, data) for one in people[:FLOODERS]]
-    guests = people[FLOODERS : FLOODERS + GUESTS]
-    took: list[float] = []
     try:
         loop.run_all((one.arrive() for one in flooders), _AT_ONCE, _ARRIVALS)
         loop.start(one.flood() for one in flooders)
-        loop.run_for(1.0)
-        begin, used = time.monotonic(), server.cpu_seconds()
-        while time.monotonic() < begin + seconds:
-            guest = guests[len(took) % len(guests)]
-            took.append(_log_in(loop, server, guest))
-            _bring_back(loop, flooders)
-        share = (server.cpu_seconds() - used) / (time.monotonic() - begin)
+        back = partial(_bring_back, loop, flooders)
+        return [_under(kind, loop, server, people, seconds, back)]
     finally:
         for flooder in flooders:
             flooder.close()
         loop.close()
+
+
+def measure_chats(
+    server: Server, people: Sequence[Person], kind: str, seconds: float
+) -> list[Reading]:
+    """The same under chats in which one side sends frames without end."""
+    loop = Loop()
+    size, record = FRAMES[kind]
+    try:
+        with chats(loop, PRODUCT, server, people[: 2 * CHATS]) as pairs:
+            for one in pairs:
+                frame = framing.encode_chat(one.number, bytes(size))
+                data = frame * max(1, _CHUNK // len(frame))
+                loop.start([_drink(one.callee), _pour(one.caller, data, record)])
+            return [_under(kind, loop, server, people, seconds)]
+    finally:
+        loop.close()
+
+
+async def _drink(channel: Channel) -> None:
+    while True:
+        await channel.receive()
+
+
+async def _pour(channel: Channel, data: bytes, record: int) -> None:
+    rest = data
+    with contextlib.suppress(*_GONE):
+        while True:
+            try:
+                rest = rest[channel.tls.send(rest[:record]) :] or data
+            except SSL.WantWriteError:
+                await ready(channel._fd, WRITE)
+
+
+def _nothing() -> None:
+    """Nobody has to come back."""
+
+
+def _under(
+    kind: str,
+    loop: Loop,
+    server: Server,
+    people: Sequence[Person],
+    seconds: float,
+    between: Callable[[], None] = _nothing,
+) -> Reading:
+    """Log-ins under the flood that has begun."""
+    guests = people[FLOODERS : FLOODERS + GUESTS]
+    took: list[float] = []
+    loop.run_for(1.0)
+    begin, used = time.monotonic(), server.cpu_seconds()
+    while time.monotonic() < begin + seconds:
+        took.append(_log_in(loop, server, guests[len(took) % len(guests)]))
+        between()
+    share = (server.cpu_seconds() - used) / (time.monotonic() - begin)
     worst = quantiles(took, n=100)[98] if len(took) > 1 else took[0]
-    return [Reading(kind, 1000 * min(worst, max(took)), share, len(took))]
+    return Reading(kind, 1000 * min(worst, max(took)), share, len(took))
 
 
 def _bring_back(loop: Loop, flooders: Sequence[Flooder]) -> None:
