@@ -6,7 +6,6 @@ end the connection; none of the peer's words get into our log.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
@@ -58,7 +57,8 @@ class ControlLane:
         self._owner, self._most = owner, most
         self._pad_to = pad_to
         self._last_tag = b""
-        self._given_up: OrderedDict[bytes | None, bool] = OrderedDict()
+        #: Tags of commands whose answers nobody waits for any more, the oldest first.
+        self._given_up: dict[bytes, None] | None = None
         #: Bytes of answers handed to the owner so far.
         self.answer_bytes = 0
         self._dispatcher = _Dispatcher(responders, owner.fault)
@@ -94,7 +94,7 @@ class ControlLane:
             raise WireError("a box that is neither a command nor an answer to one")
         if not 0 < len(box.get(amp.ASK, b"-")) <= limits.MAX_TAG:
             raise WireError("a command whose tag is empty or too long")
-        if self._given_up.pop(box.get(amp.ANSWER, box.get(amp.ERROR)), False):
+        if self._given_up and self._is_given_up(box.get(amp.ANSWER, box.get(amp.ERROR))):
             return
         try:
             self._dispatcher.ampBoxReceived(box)
@@ -130,12 +130,21 @@ class ControlLane:
 
     def _give_up(self, answer: Deferred[dict[str, Any]], tag: bytes) -> None:
         """Forget a command of ours except for its tag, so that a late answer is no violation."""
-        self._given_up[tag] = True
+        if self._given_up is None:
+            self._given_up = {}
+        self._given_up[tag] = None
         if len(self._given_up) > limits.GIVEN_UP_ANSWERS:
-            self._given_up.popitem(last=False)
+            del self._given_up[next(iter(self._given_up))]
         answer.cancel()
         # AMP would keep the command for as long as the connection lasts, so answer it ourselves.
         self._dispatcher.ampBoxReceived(amp.AmpBox({amp.ANSWER: tag}))
+
+    def _is_given_up(self, tag: bytes | None) -> bool:
+        """Whether nobody waits for this answer any more; there is only one, so forget the tag."""
+        if self._given_up is None or tag not in self._given_up:
+            return False
+        del self._given_up[tag]
+        return True
 
     def _check_failure(self, failure: Failure, command: type[amp.Command]) -> Failure:
         """Let only refusals of the vocabulary reach the caller, and none of the peer's words."""

@@ -197,7 +197,7 @@ class _Connection(CheckedConnection):
     def __init__(self, context: SSL.Context, check: Check, listener: Listener) -> None:
         super().__init__(context, None)
         self._check, self._listener = check, listener
-        self._passed: set[tuple[bytes, int]] = set()
+        self._passed: tuple[tuple[bytes, int], ...] = ()
 
     def passes(self, der: bytes, error: int, depth: int) -> bool:
         """Whether this one is acceptable, with this error and at this depth.
@@ -208,6 +208,8 @@ class _Connection(CheckedConnection):
         """
         case = (der, depth)
         if not error and case in self._passed:
+            if not depth:  # the peer's own certificate comes last
+                self._passed = ()
             return True
         try:
             key = self._check(x509.load_der_x509_certificate(der), error, depth)
@@ -217,7 +219,7 @@ class _Connection(CheckedConnection):
         except Exception:  # a hostile certificate may break any parser: refuse it
             self._listener.certificate_refused(WireError("a certificate that cannot be read"))
             return False
-        self._passed.add(case)
+        self._passed += (case,)
         self.shown_key = key or self.shown_key
         return True
 

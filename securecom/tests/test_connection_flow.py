@@ -14,6 +14,19 @@ from securecom.tests.support.network import BUFFER
 MEGABYTE = 2**20
 
 
+class _Noting:
+    """A transport that notes what is asked of its reading."""
+
+    def __init__(self, notes: list[str]) -> None:
+        self._notes = notes
+
+    def pauseProducing(self) -> None:
+        self._notes.append("paused")
+
+    def resumeProducing(self) -> None:
+        self._notes.append("resumed")
+
+
 class HoldTests(NetworkCase):
     def setUp(self) -> None:
         super().setUp()
@@ -45,6 +58,15 @@ class HoldTests(NetworkCase):
         self.server.hold("one")
         self.server.release("two")
         self.assertEqual(self.say(), 0)
+
+    def test_a_release_without_a_hold_does_not_touch_the_transport(self) -> None:
+        resumed: list[str] = []
+        self.patch(self.server, "transport", _Noting(resumed))
+        self.server.release("one")
+        self.assertEqual(resumed, [])
+        self.server.hold("one")
+        self.server.release("one")
+        self.assertEqual(resumed, ["paused", "resumed"])
 
     def test_holding_does_not_hinder_writing(self) -> None:
         self.server.hold("one")
