@@ -156,13 +156,13 @@ _NOBODYS = {
     "ChatRequest": "_board _clock",
     "RequestConnection": "_is_refused _liveness _reception proven turns",
     "RequestFactory": "_only _reception",
-    "Roster": "_confirmed _registry _seconds",
+    "Roster": "_registry _seconds confirmed",
     "SQLiteRegistry": "_changes _pool on_write",
     "SynchronousPool": "_connection",
     "Restraints": "cooldowns",
     "Session": "_account _aside _aside_for_nobody _change_key _dial _leave _retirements "
     "_switchboard",
-    "Sessions": "_roster is_open",
+    "Sessions": "_roster is_open on_first",
     "StandardConnection": "_liveness _reception turns",
     "StandardFactory": "_reception",
     "Streams": "_leg",
@@ -183,7 +183,7 @@ ELSEWHERE = {
     "Moment": "when the registry was looked at",
     "DataOwner Exempt Shown Table": "what is declared about the registry",
     "BoundedFile Flushed LogLines Syslog": "the log, which names nobody",
-    "ListeningPort Endpoints Server ServerContext ServerState": "the program",
+    "ListeningPort Endpoints Rounds Server ServerContext ServerState": "the program",
     "StoredSettings StoredState": "the program, too",
 }
 
