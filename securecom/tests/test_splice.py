@@ -92,6 +92,17 @@ class PassingTests(SpliceCase):
         self.pass_on()
         self.assertEqual(bytes(self.two.peer.received), sent)
 
+    def test_so_few_bytes_that_minus_one_fits_them(self) -> None:
+        """OpenSSL says -1 to a part of a record; less what encryption adds, that many came."""
+        sent = self.send(200, 1)
+        self.pass_on()
+        sent += self.send(200, 2)
+        self.one.wire.incoming += self.one.peer.take(limits.TLS_SEAL - 1)
+        self.reactor.turn()
+        self.assertEqual((self.one.protocol.calls, self.asked), ([], [200]))
+        self.pass_on()
+        self.assertEqual(bytes(self.two.peer.received), sent)
+
     def test_a_rest_is_not_taken_for_nothing(self) -> None:
         """The read that completes a record brings as many bytes as it has, others among them."""
         self.pass_on()
@@ -320,7 +331,9 @@ class Pair:
         if what == "send":
             self.one.peer.send(chance.choice((1, 37, 200, 5000, limits.TLS_RECORD)), number)
         elif what == "piece":
-            self.one.wire.incoming += self.one.peer.take(chance.choice((1, 22, 200, 5022, 20_000)))
+            self.one.wire.incoming += self.one.peer.take(
+                chance.choice((1, 21, 22, 200, 5022, 20_000))
+            )
         elif what == "all":
             self.one.deliver()
         elif what == "room":

@@ -50,7 +50,7 @@ def reader(source: NativeTLS, target: NativeTLS, admits: Admits) -> Callable[[],
             return CONNECTION_DONE
         bio_write(into, received_c, count)
         size, more = read(ssl, plain_c, room), False
-        if size != count - seal or not is_empty:  # anything but one record, and all of it
+        if not (is_empty and 0 < size == count - seal):  # anything but one record, and all of it
             size, more, source._end, is_empty = openssl.decrypt_rest(tls, size)
         if not (0 < size <= most and not more and admits(plain, size) and pass_on(size)):
             source.deliver(plain[0:size], more)
