@@ -88,6 +88,10 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "server/files.py": ("test_state_damaged", "the state folder is made of such files"),
     "server/local_switchboard.py": ("test_chat_request", "requests are what a switchboard is for"),
     "server/personal.py": ("test_account_my_data", "what it declares is compared with the schema"),
+    "server/moving.py": (
+        "test_admin_commands",
+        "refusals; tests/test_postgres_server.py moves one",
+    ),
     "server/pools.py": ("test_database_gathering", "it declares what pools are; these are some"),
     "server/sql_registry.py": ("test_registry", "its methods are what a registry does"),
     "server/reception.py": ("test_server_standard_channel", "log-in is tested from its connection"),

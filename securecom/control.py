@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from securecom import framing, limits
-from securecom.errors import OurFault, PeerFault, WireError
+from securecom.errors import OurFault, OutcomeUnknown, PeerFault, WireError
 
 _log = Logger()
 
@@ -209,8 +209,8 @@ class _Dispatcher(amp.BoxDispatcher):
 
 def _fatal(failure: Failure) -> Exception:
     """Why a command that failed ends the connection."""
-    if failure.check(PeerFault):
-        return cast(PeerFault, failure.value)
+    if failure.check(PeerFault, OutcomeUnknown):
+        return cast(Exception, failure.value)
     if failure.check(amp.RemoteAmpError):
         return WireError("a command was refused that wants no answer")
     return our_fault(failure)

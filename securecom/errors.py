@@ -76,6 +76,20 @@ class TLSUnusable(OurFault):
     hint = "Nothing was started. Install cryptography 47.0 or later from its wheels."
 
 
+class RegistryAway(OurFault):
+    """The database server that has the registry cannot be reached, or does not answer."""
+
+    code = 117
+    hint = "Nothing was changed. Check that PostgreSQL runs and lets this user in."
+
+
+class OutcomeUnknown(OurFault):
+    """The connection to the registry was lost at the one moment that leaves open what happened."""
+
+    code = 118
+    hint = "It may have been done, or not: look before you try it again."
+
+
 class OutputFailed(OurFault):
     """Output could not be written."""
 

@@ -458,6 +458,22 @@ WRITE_PATIENCE = 0.05
 #: waits: some milliseconds.
 TASKS_GATHERED = 64
 
+# --- a registry in PostgreSQL ---------------------------------------------------------------
+
+#: Connections of one server: a write, and reads beside it.
+REGISTRY_CONNECTIONS = 4
+#: Whole seconds in which a connection is made, and after which a silent one is asked for a sign.
+REGISTRY_CONNECT = 5
+#: Seconds in which a transaction is answered, more than DATABASE_BUSY and than a look at all users
+#: takes. Then its connection is given up.
+REGISTRY_DEADLINE = 8.0
+#: While PostgreSQL is away, it is tried once in this time; meanwhile nobody waits for it.
+REGISTRY_RETRY = 1.0
+#: Changes that are listed for other nodes; whoever missed more reads everything.
+CHANGES_KEPT = 1000
+#: Characters of PostgreSQL's own words in an error.
+ENGINE_WORDS = 300
+
 # --- memory of a relayed chat ---------------------------------------------------------------
 
 #: Bytes that may wait for a slow reader, for each chat and direction. Nothing counts them: a

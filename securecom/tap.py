@@ -129,6 +129,7 @@ class Options(usage.Options):
             f"The lowest level to log: {', '.join(log_output.LEVELS)}",
         ],
         ["state", None, None, "Folder for certificates and users (default: $SECURECOM_STATE)"],
+        ["registry", None, None, "sqlite, or postgresql://USER@HOST/DATABASE (once; then kept)"],
         [
             "dial",
             None,
@@ -317,9 +318,13 @@ def makeService(options: Options) -> IService:
         with system_errors_told():
             tls.check_openssl()
             state = open_state(
-                options["state"], options["public"], time.time(), not options["no-init"]
+                options["state"],
+                options["public"],
+                time.time(),
+                not options["no-init"],
+                options["registry"],
             )
-            registry = open_registry(state)
+            registry = open_registry(state, reactor)
     except SecurecomError as error:
         stop(str(error))
     twistd: Mapping[str, Any] = options.parent or {}
@@ -361,7 +366,9 @@ class _Announcement:
 
     def warnings(self) -> list[str]:
         """Problems that will come later, and what to do about them."""
-        return [*choice.warnings(choice.MISSING), *self._about_files()]
+        address = self._state.address
+        about_address = [address.warning] if address is not None and address.warning else []
+        return [*choice.warnings(choice.MISSING), *about_address, *self._about_files()]
 
     def _about_files(self) -> list[str]:
         if self.people == limits.MAX_SESSIONS:

@@ -35,6 +35,23 @@ KNOWN_SKIPS = {
         ),
         "there is no tmux",
     ),
+    # They start a PostgreSQL of their own, from the distribution's package.
+    **dict.fromkeys(
+        (
+            "tests.test_postgres.ContractTests",
+            "tests.test_postgres.SchemaTests",
+            "tests.test_postgres.SharedTests",
+            "tests.test_postgres.SpendersTests",
+            "tests.test_postgres.PooledTests",
+            "tests.test_postgres.FaultTests",
+            "tests.test_postgres_server.StartTests",
+            "tests.test_postgres_server.PasswordTests",
+            "tests.test_postgres_server.AdminTests",
+            "tests.test_postgres_server.MovingTests",
+            "tests.test_postgres_server.AwayTests",
+        ),
+        "there is no PostgreSQL",
+    ),
 }
 
 #: It waits for many answers that come at drawn times.

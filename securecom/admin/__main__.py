@@ -15,12 +15,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from securecom import process
-from securecom.admin.command_line import parser
-from securecom.admin.commands import COMMANDS, AdminContext, Desk, Report, done
+from securecom.admin.command_line import MIGRATE, parser
+from securecom.admin.commands import COMMANDS, AdminContext, Desk, Report, done, migrate
 from securecom.errors import OutputFailed, SecurecomError
-from securecom.server import database
-from securecom.server.sqlite_registry import SQLiteRegistry
-from securecom.server.state import default_state_folder, read_state
+from securecom.server.state import default_state_folder, open_directly, read_state
 from securecom.starting import output_kept, path_named, print_all, system_errors_told
 
 _OK, _ERROR, _INTERRUPTED = 0, 1, 130
@@ -34,9 +32,11 @@ def answer(argv: Sequence[str], around: AdminContext) -> Report:
     """
     with output_kept():
         asked = parser().parse_args(argv)
-    state = read_state(_folder(asked.state), around.now())
-    pool = database.SynchronousPool(database.connect(state.registry_path))
-    with contextlib.closing(SQLiteRegistry(pool)) as registry:
+    folder = _folder(asked.state)
+    if asked.command == MIGRATE:
+        return migrate(folder, asked, around)
+    state = read_state(folder, around.now())
+    with contextlib.closing(open_directly(state)) as registry:
         done(registry.end_quarantines(around.now()))
         return COMMANDS[asked.command](Desk(state, registry, around), asked)
 

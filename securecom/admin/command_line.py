@@ -20,6 +20,9 @@ _INVITATION = re.compile(r"I([0-9]{1,15})")
 
 T = TypeVar("T")
 
+#: The command that works on the state folder while nobody uses the registry.
+MIGRATE = "migrate"
+
 
 def invitation_id(number: int) -> str:
     """An invitation's number as people type it; the capital I sets it apart from names."""
@@ -83,6 +86,9 @@ def parser() -> argparse.ArgumentParser:
     _add_users(add)
     add("fingerprint", "print the fingerprint that clients show for this server")
     add("check", "check the state folder, the certificates and the registry")
+    move = add(MIGRATE, "move the registry into PostgreSQL, or back into a file")
+    text = "postgresql://USER@HOST/DATABASE for PostgreSQL, or sqlite for a file"
+    move.add_argument("--to", metavar="ADDRESS", required=True, help=text)
     return top
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred
@@ -16,7 +17,7 @@ from securecom.admin.tables import day_and_time, iso, json_lines, qr_code, table
 from securecom.errors import NameInQuarantine, NameTaken, NoSuchUser, NotConfirmed, NotInQuarantine
 from securecom.identity import Name
 from securecom.invitation import Host, Invitation, token_hash
-from securecom.server import certificates
+from securecom.server import certificates, moving
 from securecom.server.registry import OpenInvitation, Registry, User
 from securecom.server.state import StoredState
 
@@ -248,9 +249,19 @@ class Desk:
                 f"names in quarantine: {held_back}",
             ),
         ]
+        if state.address is not None:
+            rows.append(("its place", state.address.url))
         warning = certificates.ca_warning(state.ca, now)
+        if state.address is not None:
+            warning = warning or state.address.warning
         last = f"in order, but {warning}." if warning else "all in order"
         return Report([*table(("CHECKED", "FOUND"), rows), last])
+
+
+def migrate(folder: Path, asked: Namespace, around: AdminContext) -> Report:
+    """Move the registry, while no server runs."""
+    moved = moving.move(folder, asked.to, around.now())
+    return Report([moved.what], f"Next: {moved.next_step}")
 
 
 #: What each command's word does.

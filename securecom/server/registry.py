@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from securecom import refusals
-from securecom.errors import NoSuchUser, OurFault
+from securecom.errors import NoSuchUser, OurFault, OutcomeUnknown
 from securecom.identity import Name, PublicKey
 from securecom.succession import Link
 from securecom.vocabulary import Fact
@@ -145,10 +145,14 @@ class Registry(Protocol):
 
 
 def as_refusal(failure: Failure) -> Failure:
-    """Turn a failure of our disk or database into a refusal; the reason goes to the log."""
+    """Turn a failure of our disk or database into a refusal; the reason goes to the log.
+
+    `OutcomeUnknown` is none: a refusal says that nothing has changed. It ends the connection, as if
+    that had been lost before the answer.
+    """
     if failure.check(NoSuchUser):  # just removed, and their session is about to end
         return Failure(refusals.ServerTrouble())
     if not failure.check(OurFault):
         return failure
     _log.error("registry: {error}", error=str(failure.value))
-    return Failure(refusals.ServerTrouble())
+    return failure if failure.check(OutcomeUnknown) else Failure(refusals.ServerTrouble())

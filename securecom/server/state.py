@@ -4,6 +4,7 @@
     FOLDER/server/ca.pem           key and certificate of the CA
     FOLDER/server/server.pem       key and certificate of the server, which renews it by itself
     FOLDER/server/registry.sqlite  names, keys, invitations
+    FOLDER/server/registry.url     or else the PostgreSQL that has them, for every process that asks
     FOLDER/server/settings.json    public hosts and ports, for invitation links
 
 `server` is made under another name and renamed once it is complete, so we never leave half of one.
@@ -12,13 +13,14 @@ Anything that is not as securecom wrote it is refused, and left as it is.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fcntl
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -28,11 +30,13 @@ from cryptography import x509
 from twisted.internet.interfaces import IReactorThreads
 
 from securecom import whole_files
-from securecom.errors import BadHost, NoState, StateBusy, StateDamaged, StateUnusable
+from securecom.errors import BadArgument, BadHost, NoState, StateBusy, StateDamaged, StateUnusable
 from securecom.identity import server_fingerprint, server_id
 from securecom.invitation import Host
-from securecom.server import certificates, database, files
+from securecom.server import certificates, database, files, postgres, postgres_registry
 from securecom.server.changes import Changes
+from securecom.server.postgres import Address
+from securecom.server.registry import Registry
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.starting import path_named, usual_path
 from securecom.tls import Credentials
@@ -44,6 +48,9 @@ _LOCK = "lock"
 _CA = "ca.pem"
 _LEAF = "server.pem"
 _REGISTRY = "registry.sqlite"
+_ADDRESS = "registry.url"
+#: What is said instead of an address for the file.
+SQLITE = "sqlite"
 _SETTINGS = "settings.json"
 _RELEASED = -1  # no descriptor
 
@@ -114,12 +121,14 @@ class StoredState:
     :param path: the folder, with links resolved.
     :param authority: the CA with its private key.
     :param credentials: what the server shows to clients, with the CA's certificate.
+    :param address: of the registry's PostgreSQL; None if the registry is a file here.
     """
 
     path: Path
     authority: Credentials
     credentials: Credentials
     settings: StoredSettings
+    address: Address | None
 
     @property
     def ca(self) -> x509.Certificate:
@@ -138,8 +147,13 @@ class StoredState:
 
     @property
     def registry_path(self) -> Path:
-        """The path of the SQLite file."""
+        """The path of the SQLite file, if the registry is one."""
         return self.path / _WHOLE / _REGISTRY
+
+    @property
+    def address_path(self) -> Path:
+        """The path of the file that names the registry's PostgreSQL."""
+        return self.path / _WHOLE / _ADDRESS
 
     @property
     def public_hosts(self) -> tuple[Host, ...]:
@@ -166,9 +180,22 @@ def read_state(path: Path, now: float) -> StoredState:
     leaf = certificates.from_pem(files.read(leaf_file), str(leaf_file))
     certificates.check_leaf(leaf.certificate, authority.certificate, str(leaf_file))
     settings = StoredSettings.from_json(files.read(settings_file), str(settings_file))
-    database.verify(whole / _REGISTRY)
+    address = _address_in(whole / _ADDRESS)
+    if address is None:
+        database.verify(whole / _REGISTRY)
     credentials = replace(leaf, ca=authority.certificate)
-    return StoredState(root, authority, credentials, settings)
+    return StoredState(root, authority, credentials, settings, address)
+
+
+def _address_in(path: Path) -> Address | None:
+    """The address in this file; None if there is no such file."""
+    with files.telling(path):
+        if not os.path.lexists(path):
+            return None
+    try:
+        return Address.parse(files.read(path).decode("utf-8").removesuffix("\n"))
+    except (UnicodeDecodeError, BadArgument):
+        raise StateDamaged(f"{path} does not hold what securecom wrote into it") from None
 
 
 def _is_made(root: Path) -> bool:
@@ -193,7 +220,9 @@ class ServerState(StoredState):
     """The state in the hands of the one server that runs on it."""
 
     def __init__(self, stored: StoredState, lock: int) -> None:
-        super().__init__(stored.path, stored.authority, stored.credentials, stored.settings)
+        super().__init__(
+            stored.path, stored.authority, stored.credentials, stored.settings, stored.address
+        )
         self._lock = lock
 
     def renew(self, now: float) -> bool:
@@ -220,6 +249,22 @@ class ServerState(StoredState):
         """
         self._keep(StoredSettings(self.public_hosts, standard_port, request_port))
 
+    def follow(self, registry: str) -> None:
+        """Take the registry that the operator names, which must be the one that there is.
+
+        :raises BadArgument: it is another one.
+        :raises OurFault: the registry is not at this address.
+        """
+        if (registry == SQLITE) != (self.address is None):
+            there = "a file in the state folder" if self.address is None else "in PostgreSQL"
+            hint = "Nothing was changed. To move it: securecom-admin migrate --to ADDRESS"
+            raise BadArgument(f"this server's registry is {there}", hint)
+        if self.address is not None and registry != self.address.url:
+            address = Address.parse(registry)
+            postgres.connect(address, self.server_id).close()
+            files.replace(self.address_path, address.to_file())
+            self.address = address
+
     def close(self) -> None:
         """Release the folder for another server."""
         lock, self._lock = self._lock, _RELEASED
@@ -238,13 +283,18 @@ class ServerState(StoredState):
 
 
 def open_state(
-    path: Path, public_hosts: Sequence[str], now: float, may_begin: bool = True
+    path: Path,
+    public_hosts: Sequence[str],
+    now: float,
+    may_begin: bool = True,
+    registry: str | None = None,
 ) -> ServerState:
     """Take the state in a folder, made on the first start, and hold it until `close`.
 
     :param public_hosts: host names and IP addresses, the one for links first.
     :param now: seconds since the epoch.
     :param may_begin: whether a new server may begin in an empty folder.
+    :param registry: `SQLITE`, or the address of a PostgreSQL; None: where it is, or a new file.
     :raises BadHost: one of the hosts is neither a name nor an address.
     :raises NoState: there is none, and no new one may be made.
     :raises StateBusy: a server runs on it.
@@ -252,6 +302,7 @@ def open_state(
     :raises StateUnusable: the system does not allow it.
     """
     hosts = tuple(dict.fromkeys(map(Host, public_hosts)))
+    address = None if registry is None or registry == SQLITE else Address.parse(registry)
     root = _resolved(path)
     if not may_begin and not _is_made(root):
         hint = (
@@ -263,8 +314,10 @@ def open_state(
     lock = _take_lock(root)
     try:
         if not _is_made(root):
-            _provision(root, hosts, now)
+            _provision(root, hosts, now, address)
         state = ServerState(read_state(root, now), lock)
+        if registry is not None:
+            state.follow(registry)
         state.serve(hosts, now)
     except BaseException:
         os.close(lock)
@@ -272,10 +325,23 @@ def open_state(
     return state
 
 
-def open_registry(state: StoredState, reactor: IReactorThreads | None = None) -> SQLiteRegistry:
-    """Open the registry of a state, for a process with a reactor."""
+def open_registry(state: StoredState, reactor: IReactorThreads | None = None) -> Registry:
+    """Open the registry of a state, for a process with a reactor.
+
+    :raises OurFault: it cannot be used, or is in PostgreSQL and that is away.
+    """
+    if state.address is not None:
+        postgres.connect(state.address, state.server_id).close()
+        return postgres_registry.open_pooled(state.address, state.server_id, reactor)
     path = state.registry_path
     return SQLiteRegistry(database.threaded_pool(path, reactor), Changes(path))
+
+
+def open_directly(state: StoredState) -> Registry:
+    """The same for a short-lived process, which waits for each answer."""
+    if state.address is not None:
+        return postgres_registry.open_directly(state.address, state.server_id)
+    return SQLiteRegistry(database.SynchronousPool(database.connect(state.registry_path)))
 
 
 # --- the first start ------------------------------------------------------------------------
@@ -293,6 +359,16 @@ def _prepare(root: Path) -> None:
         raise StateDamaged(f"{root} is not empty and holds no state of securecom", hint)
     with files.telling(root):
         root.chmod(whole_files.FOLDER_MODE)
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Keep servers from a folder with a state. :raises StateBusy: one runs on it."""
+    lock = _take_lock(_resolved(path))
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 def _take_lock(root: Path) -> int:
@@ -316,7 +392,7 @@ def _take_lock(root: Path) -> int:
     return lock
 
 
-def _provision(root: Path, hosts: tuple[Host, ...], now: float) -> None:
+def _provision(root: Path, hosts: tuple[Host, ...], now: float, address: Address | None) -> None:
     for left_over in root.glob(_UNFINISHED + "*"):  # from a first start that was interrupted
         shutil.rmtree(left_over, ignore_errors=True)
     ca = certificates.new_ca(now)
@@ -326,7 +402,11 @@ def _provision(root: Path, hosts: tuple[Host, ...], now: float) -> None:
         files.create(new / _CA, certificates.to_pem(ca))
         files.create(new / _LEAF, certificates.to_pem(leaf))
         files.create(new / _SETTINGS, StoredSettings(hosts).to_json())
-        database.create(new / _REGISTRY)
+        if address is None:
+            database.create(new / _REGISTRY)
+        else:
+            files.create(new / _ADDRESS, address.to_file())
+            postgres.begin(address, server_id(ca.certificate))
         whole_files.sync_folder(new)
         new.rename(root / _WHOLE)
         whole_files.sync_folder(root)

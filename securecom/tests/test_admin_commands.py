@@ -320,3 +320,22 @@ class QuarantineTests(AdminCase):
     def test_nothing_to_release(self) -> None:
         self.assertIn("SC-227 bob is not in quarantine", self.refuses("release", "bob", "--yes"))
         self.assertIn("bob is not in quarantine", self.refuses("release", "bob"))
+
+
+class MigrateTests(AdminCase):
+    """What is refused before PostgreSQL is asked; `tests/test_postgres_server` has one."""
+
+    def test_not_to_where_it_is(self) -> None:
+        self.assertIn("already", self.refuses("migrate", "--to", "sqlite"))
+
+    def test_not_while_a_server_runs(self) -> None:
+        self.assertIn("SC-111", self.refuses("migrate", "--to", "postgresql://u@localhost:1/x"))
+
+    def test_not_to_a_bad_address(self) -> None:
+        for address in ("nonsense", "postgresql://u:secret@localhost/x"):
+            said = self.refuses("migrate", "--to", address)
+            self.assertIn("SC-202", said)
+            self.assertNotIn("secret", said)
+
+    def test_usage(self) -> None:
+        self.assertIn("usage:", self.refuses("migrate", status=2))

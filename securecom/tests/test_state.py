@@ -12,12 +12,13 @@ from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.testing import MemoryReactorClock
 
 from securecom import limits, tls, whole_files
-from securecom.errors import BadHost, NoState, StateBusy, StateDamaged, StateUnusable
+from securecom.errors import BadArgument, BadHost, NoState, StateBusy, StateDamaged, StateUnusable
 from securecom.identity import server_fingerprint, server_id
 from securecom.server import certificates, database, files
 from securecom.server.database import SynchronousPool, connect
 from securecom.server.sqlite_registry import SQLiteRegistry
 from securecom.server.state import (
+    SQLITE,
     ServerState,
     default_state_folder,
     open_registry,
@@ -288,3 +289,47 @@ class ElsewhereTests(StateCase):
         self.assertEqual(home, Path.home() / "chat")
         self.assertEqual(default_state_folder({}).name, "securecom-server")
         self.assertEqual(default_state_folder({"SECURECOM_STATE": ""}).name, "securecom-server")
+
+
+class AddressTests(StateCase):
+    """The registry may be elsewhere; what asks a PostgreSQL is in `tests/test_postgres_server`."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.file = self.inside("registry.url")
+
+    def test_a_file_is_the_usual_place(self) -> None:
+        open_state(self.folder, (), NOW, registry=SQLITE).close()
+        self.assertIsNone(read_state(self.folder, NOW).address)
+        open_state(self.folder, (), NOW, registry=SQLITE).close()
+
+    def test_an_address_moves_nothing(self) -> None:
+        self.start()
+        before = snapshot(self.folder)
+        url = "postgresql://u@localhost:1/x"
+        error = self.assertRaises(BadArgument, open_state, self.folder, (), NOW, registry=url)
+        self.assertIn("securecom-admin migrate", str(error))
+        self.assertRaises(BadArgument, open_state, self.folder, (), NOW, registry="nonsense")
+        self.assertEqual(snapshot(self.folder), before)
+
+    def test_nothing_begins_where_the_address_is_bad(self) -> None:
+        self.assertRaises(BadArgument, open_state, self.folder, (), NOW, registry="nonsense")
+        self.assertFalse(self.folder.exists())
+
+    def test_the_file_names_it(self) -> None:
+        self.start()
+        self.inside(REGISTRY).unlink()
+        self.file.write_text("postgresql://u@localhost:1/x\n")
+        self.file.chmod(0o600)
+        address = read_state(self.folder, NOW).address
+        self.assertEqual(address and address.url, "postgresql://u@localhost:1/x")
+        error = self.assertRaises(BadArgument, open_state, self.folder, (), NOW, registry=SQLITE)
+        self.assertIn("PostgreSQL", str(error))
+
+    def test_a_damaged_one_is_refused(self) -> None:
+        self.start()
+        for damage in (b"", b"nonsense\n", b"postgresql://u:p@h/x\n", b"\xff\n"):
+            self.file.write_bytes(damage)
+            self.file.chmod(0o600)
+            error = self.assertRaises(StateDamaged, read_state, self.folder, NOW)
+            self.assertIn("registry.url", str(error))
