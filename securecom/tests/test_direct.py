@@ -83,6 +83,15 @@ class HandshakeTests(LineCase):
                 line.pass_on()
                 self.assertEqual(bytes(line.peer.received), early + late + b"last")
 
+    def test_nothing_written_before_it_pauses_nobody(self) -> None:
+        for kind, protocol in self.fresh():
+            producer = NotingProducer()
+            line = Line(self.reactor, kind, protocol)
+            line.tls.write(b"early")
+            line.tls.registerProducer(producer, True)
+            line.tls.write(b"")
+            self.assertEqual(producer.calls, [])
+
     def test_what_is_written_before_it_is_lost_with_it(self) -> None:
         for kind, protocol in self.fresh():
             producer = NotingProducer()

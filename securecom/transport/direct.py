@@ -84,7 +84,7 @@ class DirectTLS(TLSMemoryBIOProtocol):
     # --- writing ----------------------------------------------------------------------------
 
     def _write(self, data: bytes) -> None:
-        if self._lostTLSConnection or self._is_broken():
+        if not data or self._lostTLSConnection or self._is_broken():
             return
         if self._appSendBuffer:  # this waits for the end of the handshake, and comes first
             self._bufferedWrite(data)
