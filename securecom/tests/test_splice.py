@@ -182,8 +182,10 @@ class EndingTests(SpliceCase):
         self.assert_delivered()
 
     def test_the_targets_peer_closes(self) -> None:
+        """Its socket is still there."""
         self.two.peer.close()
-        self.two.pass_on()
+        self.two.deliver()
+        self.assertIsNone(self.two.floor.doRead())
         self.assert_delivered()
 
     def test_the_targets_peer_breaks_a_record(self) -> None:
@@ -305,6 +307,11 @@ class RefusedTests(NativeCase):
 
     def test_a_target_whose_handshake_is_not_over(self) -> None:
         self.two.tls._is_settled = False
+        self.refused(self.one, self.two.tls)
+
+    def test_a_target_that_is_broken(self) -> None:
+        """Which its protocol has not been told yet."""
+        self.two.tls._end = SSL.Error()
         self.refused(self.one, self.two.tls)
 
     def test_a_source_that_closes(self) -> None:
