@@ -10,6 +10,8 @@ What is kept is used as if it had just been read, so nobody may have changed it:
 - *Another process wrote*: the registry's version shows it at the look. Then everything is dropped
   and read again, and what was read also ends the sessions of people who may no longer have any
   (`Sessions.recheck`).
+- *Another process was killed while it wrote*: the mark of what it did not finish may be seen before
+  the look, which undoes that. So a look counts only if the mark is the same after it.
 - *The mark does not show it*, as may happen on a network's disk: whoever has logged in between the
   write and the look is ended by the look, too. If there is none, nothing is used later than
   `limits.ROSTER_TRUSTED` after the last one. While nobody is online, looks are rarer than that, and
@@ -78,9 +80,12 @@ class Roster:
     def confirm(self, moment: Moment) -> None:
         """The registry's version, which was asked for at this moment, is an old one.
 
-        Call it also when the version is new, as soon as `read` has succeeded after that.
+        Call it also when the version is new, as soon as `read` has succeeded after that. Nothing is
+        confirmed if the mark has changed since: it may have been that of a commit that was never
+        finished, and the next one would have the same.
         """
-        self.confirmed = moment
+        if moment.mark == self._registry.mark():
+            self.confirmed = moment
 
     def clear(self) -> None:
         """Forget everybody."""

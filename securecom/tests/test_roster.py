@@ -107,6 +107,17 @@ class FoundTests(RosterCase):
         self.log_in(self.alice)
         self.assertEqual(self.asked(), 1)
 
+    def test_the_mark_of_a_commit_that_was_never_finished_is_not_confirmed(self) -> None:
+        """SQLite undoes the commit at the look, and gives the next one the same count."""
+        finished, unfinished = self.registry.mark(), b"of a process that was killed"
+        self.patch(self.registry, "mark", lambda: unfinished)
+        began = self.roster.now()
+        self.patch(self.registry, "mark", lambda: finished)
+        self.roster.confirm(began)
+        self.outside("UPDATE users SET disabled = 1 WHERE name = 'alice'")
+        self.patch(self.registry, "mark", lambda: unfinished)
+        self.assertRaises(refusals.Disabled, self.log_in, self.alice)
+
     def test_who_was_read_is_kept(self) -> None:
         self.roster.clear()
         for questions in (1, 0):
