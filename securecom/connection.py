@@ -202,7 +202,8 @@ class Connection(Protocol):
             return
         self.is_established = True
         self._cancel("_deadline")
-        self.on_established()
+        told, self.on_established = self.on_established, _nothing
+        told()
 
     def _too_late(self) -> None:
         self._deadline = None

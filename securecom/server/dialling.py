@@ -79,7 +79,7 @@ def _is_loopback(host: str) -> bool:
 
 def _proven(channel: IProtocol) -> Deferred[None]:
     connection = cast(RequestConnection, getattr(channel, "wrappedProtocol", channel))
-    return connection.proven
+    return cast("Deferred[None]", connection.proven)  # as it was dialled
 
 
 def _not_dialling(_: Failure) -> Failure:

@@ -40,10 +40,9 @@ class RequestConnection(Connection, amp.CommandLocator):
         self._session: Session | None = None
         self._is_refused = False
         self._liveness = Liveness(self, sends_pings=False)
-        #: Fires when the proof was good; fails if the connection ends before that.
-        self.proven: Deferred[None] = Deferred()
-        if only is None:
-            self.proven.addErrback(lambda _: None)  # nobody waits for it
+        #: Fires when the proof was good; fails if the connection ends before that. None if it was
+        #: not dialled, since nobody waits for it then.
+        self.proven: Deferred[None] | None = None if only is None else Deferred()
 
     def responders(self) -> amp.IResponderLocator:
         """Itself: it takes `ProveSession`, and `Ping` after that."""
@@ -66,7 +65,8 @@ class RequestConnection(Connection, amp.CommandLocator):
         found.channel_opened(
             self, "opened by your client" if self._only is None else "opened by the server"
         )
-        self.proven.callback(None)
+        if self.proven is not None:
+            self.proven.callback(None)
         return {"proof": peers.mac(found.request_key, b"server", binding)}
 
     @vocabulary.Ping.responder
@@ -92,7 +92,7 @@ class RequestConnection(Connection, amp.CommandLocator):
         self._liveness.stop()
         if self._session is not None:
             self._session.channel_lost(self)
-        elif not self.proven.called:
+        elif self.proven is not None:
             self.proven.errback(reason)
 
 

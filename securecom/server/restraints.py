@@ -24,6 +24,8 @@ from securecom.vocabulary import Fact
 
 K = TypeVar("K", bound=Hashable)
 Names = TypeVar("Names", bound=Iterable[Name])
+#: Python makes a new empty set of 216 bytes each time it is asked for one.
+_NOBODY: frozenset[Name] = frozenset()
 
 
 class Rate(Generic[K]):
@@ -256,7 +258,7 @@ class Blocks:
 
     def __init__(self, registry: Registry, owner: Name, rate: Rate[Name]) -> None:
         self._registry, self._owner, self._rate = registry, owner, rate
-        self._names: frozenset[Name] = frozenset()
+        self._names = _NOBODY
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -294,7 +296,7 @@ class Blocks:
 
     def take(self, names: Names) -> Names:
         """Make this the list."""
-        self._names = frozenset(names)
+        self._names = frozenset(names) or _NOBODY
         return names
 
 

@@ -88,7 +88,7 @@ class Session(amp.CommandLocator):
     :param host: the client's address; empty if it is not known.
     :param leave: called when this side ends the session.
     :param blocks: whom this person has blocked, already loaded.
-    :param account: answers `/mydata` and `/forget-me`.
+    :param new_account: makes what answers a person's `/mydata` and `/forget-me`.
     :param dial: opens a request channel to this person's machine, if the operator allows it.
     :param pause: draws the seconds that pass before the server looks for the person whom this one
         asks, and before it withdraws an offer from this person.
@@ -106,7 +106,7 @@ class Session(amp.CommandLocator):
         leave: Callable[[], None],
         switchboard: Switchboard,
         blocks: Blocks,
-        account: Account,
+        new_account: Callable[[Name], Account],
         dial: Dial,
         change_key: ChangeKey,
         retirements: KeyRetirements,
@@ -119,10 +119,12 @@ class Session(amp.CommandLocator):
         self.blocks = blocks
         self.request_channel: Connection | None = None
         self._request_channel_origin = "none"
-        self._aside = Aside(leg.clock, pause)
-        self._aside_for_nobody = Aside(leg.clock, pause)
-        self._offers: dict[bytes, Deferred[Any]] = {}  # those without an answer, by chat id
-        self._switchboard, self._account = switchboard, account
+        self._pause = pause
+        # What most people never need is made when it is needed first.
+        self._asides: tuple[Aside, Aside] | None = None  # the second for who asks nobody
+        self._offers: dict[bytes, Deferred[Any]] | None = None  # those without an answer, by chat
+        self._switchboard, self._new_account = switchboard, new_account
+        self._made_account: Account | None = None
         self._dial, self._change_key = dial, change_key
         self._retirements = retirements
 
@@ -156,6 +158,21 @@ class Session(amp.CommandLocator):
         """A request channel is gone."""
         if self.request_channel is channel:
             self.request_channel, self._request_channel_origin = None, "none"
+
+    # --- made when they are needed first ----------------------------------------------------
+
+    @property
+    def _account(self) -> Account:
+        if self._made_account is None:
+            self._made_account = self._new_account(self.name)
+        return self._made_account
+
+    def _aside(self, for_nobody: bool = False) -> Aside:
+        """Both are made at once, so that neither takes longer the first time."""
+        if self._asides is None:
+            clock, pause = self.leg.clock, self._pause
+            self._asides = Aside(clock, pause), Aside(clock, pause)
+        return self._asides[for_nobody]
 
     # --- commands ---------------------------------------------------------------------------
 
@@ -286,12 +303,11 @@ class Session(amp.CommandLocator):
 
     def later(self, work: Callable[[], None], *, for_nobody: bool = False) -> None:
         """Put work off to a drawn moment, behind all that was put off before it."""
-        aside = self._aside_for_nobody if for_nobody else self._aside
-        aside.do(work)
+        self._aside(for_nobody).do(work)
 
     def soon(self, work: Callable[[], None]) -> None:
         """Do work as soon as all that was put off before it is done."""
-        self._aside.do_next(work)
+        self._aside().do_next(work)
 
     def offer(
         self,
@@ -316,13 +332,16 @@ class Session(amp.CommandLocator):
             chat_seconds=chat_seconds,
             succession=succession or None,
         )
+        if self._offers is None:
+            self._offers = {}
         self._offers[chat] = box
         self._expect(box, seconds, channel)
         box.addBoth(self._answered, chat)
         return box.addCallback(lambda box: cast(Answer, box["answer"]))
 
     def _answered(self, result: Any, chat: bytes) -> Any:
-        del self._offers[chat]
+        if self._offers is not None:
+            del self._offers[chat]
         return result
 
     def missed(self, caller: Name) -> None:
@@ -332,8 +351,7 @@ class Session(amp.CommandLocator):
     def withdraw(self, chat: bytes, reason: Withdrawn) -> None:
         """Take back an offer, and stop waiting for its answer."""
         self._tell(vocabulary.WithdrawOffer, chat=chat, reason=reason)
-        box = self._offers.get(chat)
-        if box is not None:
+        if self._offers and (box := self._offers.get(chat)):
             box.cancel()
 
     def _tell(self, command: type[amp.Command], **facts: Any) -> None:

@@ -120,6 +120,8 @@ class StandardConnection(Connection):
         key, known = PublicKey(first.raw, second_key.digest), entrant.user.key
         if known is None or not (known == key or key.completes(known)):
             raise refusals.BadProof()
+        if known == key:
+            key = known  # and not the same twice
         self._check_second(key, second_key, signature, peers.LOG_IN)
         if known != key:
             entrant = yield reception.complete(entrant.user.name, key)
@@ -149,7 +151,7 @@ class StandardConnection(Connection):
             self.leave,
             reception.switchboard,
             reception.blocks(entrant),
-            reception.account(name),
+            reception.account,
             reception.dial,
             reception.key_changes.change,
             reception.retirements,

@@ -67,7 +67,7 @@ class FaultTests(RequestCase):
         session = self.server.reception.sessions.of(ALICE)
         assert session is not None
         if state == "created":
-            self.patch(session._aside, "_pause", lambda: 5.0)
+            self.patch(session._aside(), "_pause", lambda: 5.0)
         if state == "opening":
             self.opening: Deferred[Any] = Deferred()
             self.bob.opens = lambda: self.opening

@@ -160,7 +160,7 @@ _NOBODYS = {
     "SQLiteRegistry": "_changes _pool on_write",
     "SynchronousPool": "_connection",
     "Restraints": "cooldowns",
-    "Session": "_account _aside _aside_for_nobody _change_key _dial _leave _retirements "
+    "Session": "_asides _change_key _dial _leave _made_account _new_account _pause _retirements "
     "_switchboard",
     "Sessions": "_roster is_open on_first",
     "StandardConnection": "_liveness _reception turns",
