@@ -31,6 +31,7 @@ from zope.interface import implementer
 from securecom import framing, limits, tls, vocabulary
 from securecom.control import ControlLane, our_fault, parse_box
 from securecom.errors import PeerFault, PeerSilent, SecurecomError, WireError
+from securecom.looks import Looks
 
 _log = Logger()
 #: The name under which waiting commands hold reading.
@@ -509,25 +510,30 @@ class Liveness:
     """Watches whether the peer of a connection is still there, from log-in to the end.
 
     :param sends_pings: whether this side pings; the other only answers.
+    :param looks: shared with others, to save timers; None: it has its own.
     """
 
-    def __init__(self, connection: Connection, sends_pings: bool) -> None:
+    __slots__ = ("_check", "_clock", "_connection", "_heard", "_looks", "_sends_pings", "due")
+
+    def __init__(
+        self, connection: Connection, sends_pings: bool, looks: Looks | None = None
+    ) -> None:
         self._connection = connection
         self._clock = connection.clock
         self._sends_pings = sends_pings
         self._heard = 0.0
-        self._due = 0.0
+        self.due = 0.0
+        self._looks = Looks(self._clock, limits.PING_INTERVAL) if looks is None else looks
         self._check: IDelayedCall | None = None
-        self._timer: IDelayedCall | None = None
 
     def start(self) -> None:
         """Begin to watch."""
         self._heard = self._clock.seconds()
-        self._look_later()
+        self._looks.add(self)
 
     def check(self) -> None:
         """This process stood still. Give the peer `limits.WAKE_ANSWER` seconds to answer a ping."""
-        if self._timer is None or self._check is not None or self._connection.is_closing:
+        if self not in self._looks or self._check is not None or self._connection.is_closing:
             return
         self._note()
         self._ping()
@@ -535,20 +541,15 @@ class Liveness:
 
     def stop(self) -> None:
         """The connection is over."""
-        timers = (self._timer, self._check)
-        self._timer = self._check = None
-        for timer in timers:
-            if timer is not None:
-                timer.cancel()
+        self._looks.drop(self)
+        check, self._check = self._check, None
+        if check is not None:
+            check.cancel()
 
     def _note(self) -> None:
         """If bytes came since the last time, that is now: a read would do without a clock."""
         if self._connection.is_heard:
             self._connection.is_heard, self._heard = False, self._clock.seconds()
-
-    def _look_later(self) -> None:
-        self._due = self._clock.seconds() + limits.PING_INTERVAL
-        self._timer = self._clock.callLater(limits.PING_INTERVAL, self._look)
 
     def _ping(self) -> None:
         self._connection.control.call(vocabulary.Ping).addErrback(lambda _: None)
@@ -564,12 +565,12 @@ class Liveness:
         ):
             self._connection.fault(PeerSilent("no answer after this machine stood still"))
 
-    def _look(self) -> None:
-        self._timer = None
+    def look(self) -> None:
+        """Called every `limits.PING_INTERVAL`."""
         if self._connection.is_closing:
             return
         self._note()
-        stood_still = self._clock.seconds() - self._due >= limits.STOOD_STILL
+        stood_still = self._clock.seconds() - self.due >= limits.STOOD_STILL
         if self._connection.is_held or stood_still:  # we did not read, so silence says nothing
             self._heard = self._clock.seconds()
         if self._clock.seconds() - self._heard >= limits.PEER_GONE:
@@ -577,7 +578,7 @@ class Liveness:
             return
         if self._sends_pings:
             self._ping()
-        self._look_later()
+        self._looks.add(self)
 
 
 class Pacer:

@@ -14,6 +14,7 @@ from securecom import limits, refusals
 from securecom.connection import Pacer, Turns
 from securecom.errors import NoSuchUser
 from securecom.identity import Name, PublicKey
+from securecom.looks import Looks
 from securecom.server.account import LOOKS, Account
 from securecom.server.key_changes import KeyChanges
 from securecom.server.key_retirements import KeyRetirements
@@ -125,6 +126,8 @@ class Reception:
     ) -> None:
         self.clock, self.server = clock, server
         self.switchboard = switchboard
+        #: Where connections wait for the next look whether their clients are still there.
+        self.looks = Looks(clock, limits.PING_INTERVAL)
         #: Decides whose commands are worked on next.
         self.turns = Turns(clock)
         #: Decides how soon a person's next command is worked on.

@@ -39,7 +39,7 @@ class RequestConnection(Connection, amp.CommandLocator):
         self._only = only
         self._session: Session | None = None
         self._is_refused = False
-        self._liveness = Liveness(self, sends_pings=False)
+        self._liveness = Liveness(self, sends_pings=False, looks=reception.looks)
         #: Fires when the proof was good; fails if the connection ends before that. None if it was
         #: not dialled, since nobody waits for it then.
         self.proven: Deferred[None] | None = None if only is None else Deferred()

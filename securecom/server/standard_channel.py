@@ -96,7 +96,7 @@ class StandardConnection(Connection):
         self._host = host
         self._reception = reception
         self._session: Session | None = None
-        self._liveness = Liveness(self, sends_pings=False)
+        self._liveness = Liveness(self, sends_pings=False, looks=reception.looks)
 
     def responders(self) -> amp.IResponderLocator:
         """Whatever the present phase answers."""

@@ -151,8 +151,8 @@ _NOBODYS = {
     "Line": "_clock _length _next",
     "LocalSwitchboard": "_clock _random restraints",
     "Rate": "_count _keys _seconds _window",
-    "Reception": "_now _registry clock dial dial_port key_changes pause request_port retirements "
-    "roster sessions switchboard",
+    "Reception": "_now _registry clock dial dial_port key_changes looks pause request_port "
+    "retirements roster sessions switchboard",
     "ChatRequest": "_board _clock",
     "RequestConnection": "_is_refused _liveness _reception proven turns",
     "RequestFactory": "_only _reception",

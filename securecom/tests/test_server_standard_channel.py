@@ -271,6 +271,14 @@ class SessionTests(SynchronousTestCase):
         self.assertIsNone(lively.standard.lost_reason)
         self.assertIsNone(lively.request.lost_reason)
 
+    def test_silence_takes_one_timer_however_many_are_on_line(self) -> None:
+        timers = self.server.network.clock.getDelayedCalls
+        self.server.client("alice")
+        few = len(timers())
+        for name in ("bob", "carol", "dave"):
+            self.server.client(name)
+        self.assertEqual((few, len(timers())), (1, 1))
+
     # Promise T123
     def test_disabled_while_on_line(self) -> None:
         """The next look at the registry ends the session, and only that one."""

@@ -1,0 +1,66 @@
+"""Many who look at something now and then, and one timer for all of them.
+
+A timer of the reactor's takes half a kilobyte, and a server looks at each of its connections as
+long as that lasts.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+
+class Looking(Protocol):
+    """Whoever wants to look once."""
+
+    #: When it looks, on the steady clock; `Looks` sets it.
+    due: float
+
+    def look(self) -> None:
+        """Look, which is then over; whoever wants to look once more is added again."""
+
+
+class Looks:
+    """Lets each look when it has waited.
+
+    All wait equally long, so whoever comes later is due later, and they stand in a queue.
+
+    :param seconds: how long.
+    """
+
+    def __init__(self, clock: IReactorTime, seconds: float) -> None:
+        self._clock, self._seconds = clock, seconds
+        self._waiting: OrderedDict[Looking, None] = OrderedDict()
+        self._timer: IDelayedCall | None = None
+
+    def __contains__(self, one: Looking) -> bool:
+        return one in self._waiting
+
+    def add(self, one: Looking) -> None:
+        """Let this one look after the wait."""
+        one.due = self._clock.seconds() + self._seconds
+        self._waiting[one] = None
+        if len(self._waiting) == 1:
+            self._timer = self._clock.callLater(self._seconds, self._call)
+
+    def drop(self, one: Looking) -> None:
+        """Do not let it look, if it is still to."""
+        self._waiting.pop(one, None)
+        if not self._waiting and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _call(self) -> None:
+        self._timer = None
+        try:
+            while self._waiting and self._first_due() <= self._clock.seconds():
+                self._waiting.popitem(last=False)[0].look()
+        finally:  # a mistake in one look takes nobody else theirs
+            if self._waiting and self._timer is None:
+                wait = max(0.0, self._first_due() - self._clock.seconds())
+                self._timer = self._clock.callLater(wait, self._call)
+
+    def _first_due(self) -> float:
+        return next(iter(self._waiting)).due
