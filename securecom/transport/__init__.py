@@ -8,7 +8,8 @@ otherwise:
 - what was encrypted goes to the socket at once, and the reactor is asked to write only what the
   kernel does not take;
 - while a chat is open, its two sockets are spliced (`splice`): what may pass unchanged is read,
-  decrypted, encrypted and sent by one function;
+  decrypted, encrypted and sent by one function, and Twisted's epoll reactor sees all sockets that
+  are read so as one (`nest`);
 - with `native`, bytes pass between socket, OpenSSL and protocol by buffers that all connections
   share, and a connection whose handshake is over lets go of the memory that took.
 

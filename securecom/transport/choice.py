@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from twisted.internet.abstract import FileDescriptor
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
-from securecom.transport import openssl
+from securecom.transport import nest, openssl
 from securecom.transport.direct import DirectTLS
 from securecom.transport.native import NativeTLS
 
@@ -76,7 +76,7 @@ def warnings(missing: tuple[str, ...]) -> list[str]:
 
 _OF_TWISTED = missing_in(TLSMemoryBIOProtocol, FileDescriptor)
 #: The private names that are missing here.
-MISSING = (*_OF_TWISTED, *openssl.MISSING)
+MISSING = (*_OF_TWISTED, *openssl.MISSING, *nest.MISSING)
 #: The variant that this process uses.
 CHOSEN = choose(_OF_TWISTED, openssl.MISSING)
 

@@ -9,7 +9,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from securecom import limits
-from securecom.transport import openssl, splice
+from securecom.transport import nest, openssl, splice
 from securecom.transport.direct import Decrypted, DirectTLS
 
 
@@ -89,7 +89,7 @@ class NativeTLS(DirectTLS):
         if target._source is not None:
             target._source.unsplice()
         self._splice, target._source = target, self
-        self._tcp.doRead = splice.reader(self, target, admits)  # type: ignore[union-attr,method-assign]
+        nest.hold(self._tcp, splice.reader(self, target, admits))
         return True
 
     def unsplice(self) -> None:
@@ -98,6 +98,7 @@ class NativeTLS(DirectTLS):
             return
         self._splice._source = None
         self._splice = None
+        nest.leave(self._tcp)
         self._tcp.doRead = self._read_socket  # type: ignore[union-attr,method-assign]
 
     def _leave_splices(self) -> None:

@@ -20,6 +20,9 @@ class Line(tls_lines.Line):
 
 
 class NativeCase(SynchronousTestCase):
+    def make_reactor(self) -> TurnedReactor:
+        return TurnedReactor()
+
     def setUp(self) -> None:
-        self.reactor = TurnedReactor()
+        self.reactor = self.make_reactor()
         self.one, self.two, self.three = (Line(self.reactor) for _ in range(3))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 from twisted.internet import abstract, main, tcp
@@ -25,6 +26,8 @@ AT_ONCE, TURN = 1e-8, 1e-6
 #: A connection that is still busy after this many rounds of one turn never comes to rest.
 MOST_ROUNDS = 10_000
 
+_numbers = count(7)
+
 HOST, PEER = ("192.0.2.100", 1), ("192.0.2.1", 49152)
 
 
@@ -37,6 +40,7 @@ class FakeSocket:
 
     def __init__(self, most: int, spring: int = 0) -> None:
         self.most, self._spring = most, spring
+        self._number = next(_numbers)
         #: What the peer sent and nobody has read, and whether the peer has sent its end.
         self.incoming = bytearray()
         self.is_ended = False
@@ -91,7 +95,7 @@ class FakeSocket:
         return self.room > 0 or self.is_reset
 
     def fileno(self) -> int:
-        return -1 if self.is_closed else 7
+        return -1 if self.is_closed else self._number
 
     def getsockname(self) -> tuple[str, int]:
         return HOST
