@@ -7,7 +7,7 @@ are not of their type are a `WireError`. docs/protocol.md has the bytes.
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from twisted.protocols import amp
 
@@ -240,15 +240,67 @@ SENT_BY_SERVER = Unpaced("the server sends it")
 IN_CHATS = Unpaced("between two clients")
 
 
+class _Named(NamedTuple):
+    """An argument, with its name on the wire and in Python."""
+
+    wire: bytes
+    name: str
+    kind: amp.Argument
+
+
 class PacedCommand(amp.Command):
-    """A command that declares how often the server takes it. Without a pace it is a TypeError."""
+    """A command that declares how often the server takes it. Without a pace it is a TypeError.
+
+    It writes and reads its arguments as `amp.Command` does, only that the names in Python are found
+    once, and not for each box.
+    """
 
     pace: ClassVar[Pace | Unpaced]
+    _asked: ClassVar[tuple[_Named, ...]]
+    _answered: ClassVar[tuple[_Named, ...]]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "pace" not in vars(cls):
             raise TypeError(f"{cls.__name__} does not say how often the server takes it")
+        cls._asked, cls._answered = _named(cls.arguments), _named(cls.response)
+
+    @classmethod
+    def makeArguments(cls, objects: dict[str, Any], proto: object) -> amp.AmpBox:
+        if objects.keys() - {one.name for one in cls._asked}:
+            raise amp.InvalidSignature(f"{cls.__name__} has no such arguments")
+        return _written(objects, cls._asked)
+
+    @classmethod
+    def makeResponse(cls, objects: dict[str, Any], proto: object) -> amp.AmpBox:
+        return _written(objects, cls._answered)
+
+    @classmethod
+    def parseArguments(cls, box: amp.AmpBox, protocol: object) -> dict[str, Any]:
+        return _read(box, cls._asked)
+
+    @classmethod
+    def parseResponse(cls, box: amp.AmpBox, protocol: object) -> dict[str, Any]:
+        return _read(box, cls._answered)
+
+
+def _named(declared: list[tuple[bytes, amp.Argument]]) -> tuple[_Named, ...]:
+    return tuple(_Named(wire, wire.decode("ascii"), kind) for wire, kind in declared)
+
+
+def _written(objects: dict[str, Any], declared: tuple[_Named, ...]) -> amp.AmpBox:
+    box = amp.AmpBox()
+    for wire, name, kind in declared:
+        if not kind.optional or objects.get(name) is not None:
+            box[wire] = kind.toString(objects[name])
+    return box
+
+
+def _read(box: amp.AmpBox, declared: tuple[_Named, ...]) -> dict[str, Any]:
+    return {
+        name: None if kind.optional and wire not in box else kind.fromString(box[wire])
+        for wire, name, kind in declared
+    }
 
 
 # --- both directions, standard and request channel ------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keyword import iskeyword
 from typing import Any
 
 from hypothesis import given
@@ -25,6 +26,8 @@ from securecom.vocabulary import (
     Number,
     OneOf,
 )
+
+AMP_METHODS = ("makeArguments", "makeResponse", "parseArguments", "parseResponse")
 
 
 class ArgumentTests(SynchronousTestCase):
@@ -140,6 +143,45 @@ class VocabularyTests(SynchronousTestCase):
             for box, allowed in zip((said, told), most, strict=True):
                 size = len(box.serialize()) + limits.CHAT_PADDING
                 self.assertLessEqual(size, allowed, command)
+
+    def test_boxes_are_written_and_read_as_by_twisted(self) -> None:
+        """Also with everything absent that may be, and with what nobody declared."""
+        its = {name: getattr(amp.Command, name).__func__ for name in AMP_METHODS}
+        for command in COMMANDS:
+            for declared, write, read in (
+                (command.arguments, "makeArguments", "parseArguments"),
+                (command.response, "makeResponse", "parseResponse"),
+            ):
+                every = {name.decode(): longest(one) for name, one in declared}
+                few = {name.decode(): longest(one) for name, one in declared if not one.optional}
+                for values in (every, few, {**every, **dict.fromkeys(every.keys() - few.keys())}):
+                    box = getattr(command, write)(dict(values), None)
+                    self.assertEqual(box, its[write](command, dict(values), None), command)
+                    box[b"other"] = b"more"
+                    read_here = getattr(command, read)(box.copy(), None)
+                    self.assertEqual(read_here, its[read](command, box.copy(), None), command)
+
+    def test_what_has_to_be_there_is_missed(self) -> None:
+        for command in COMMANDS:
+            needed = {name.decode(): one for name, one in command.arguments if not one.optional}
+            values = {name: longest(one) for name, one in needed.items()}
+            for name in needed:
+                box = command.makeArguments(values, None)
+                del box[name.encode()]
+                self.assertRaises(KeyError, command.parseArguments, box, None)
+                few = {other: value for other, value in values.items() if other != name}
+                self.assertRaises(KeyError, command.makeArguments, few, None)
+
+    def test_an_argument_that_nobody_declared_is_not_sent(self) -> None:
+        self.assertRaises(
+            amp.InvalidSignature, vocabulary.CancelRequest.makeArguments, {"chat": bytes(16)}, None
+        )
+
+    def test_names_are_the_same_in_python(self) -> None:
+        for command in COMMANDS:
+            for name, _ in (*command.arguments, *command.response):
+                self.assertTrue(name.decode().isidentifier(), command)
+                self.assertFalse(iskeyword(name.decode()), command)
 
     def test_what_wants_no_answer_has_none(self) -> None:
         for command in COMMANDS:
