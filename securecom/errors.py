@@ -97,6 +97,13 @@ class OutputFailed(OurFault):
     hint = "Nothing was changed or sent. Check where the output goes, and the space left there."
 
 
+class DirectoryAway(OurFault):
+    """The directory that the nodes of a server share cannot be reached, or does not answer."""
+
+    code = 117
+    hint = "Check that the engine (Redis or Valkey) runs, and that this machine reaches it."
+
+
 # --- the person's ---------------------------------------------------------------------------
 
 

@@ -474,6 +474,16 @@ CHANGES_KEPT = 1000
 #: Characters of PostgreSQL's own words in an error.
 ENGINE_WORDS = 300
 
+# --- several nodes as one server ------------------------------------------------------------
+
+#: Between a node's announcements in the directory.
+HEARTBEAT = 3.0
+#: After this long without one, a node counts as dead: two announcements may be lost.
+NODE_LAPSE = 10.0
+#: For the directory to answer one question; less than NODE_LAPSE, so that a node whose announcement
+#: got lost makes another one in time.
+DIRECTORY_DEADLINE = 3.0
+
 # --- memory of a relayed chat ---------------------------------------------------------------
 
 #: Bytes that may wait for a slow reader, for each chat and direction. Nothing counts them: a

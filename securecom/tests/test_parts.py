@@ -12,7 +12,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
-from securecom.client.files.parts import Part, Place, place_for
+from securecom.client.files.parts import Destination, Part, place_for
 from securecom.errors import FileFailed, FileProblem
 
 DATA = b"0123456789" * 100
@@ -25,9 +25,9 @@ def wanted() -> bool:
 class PartCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.folder = Path(self.mktemp())
-        self.place = Place(self.folder, "plan.pdf", is_default=True, is_exact=False)
+        self.place = Destination(self.folder, "plan.pdf", is_default=True, is_exact=False)
 
-    def part(self, about: bytes = b"about", place: Place | None = None) -> Part:
+    def part(self, about: bytes = b"about", place: Destination | None = None) -> Part:
         part = Part(place or self.place, about, len(DATA), hashlib.sha256(DATA).digest())
         self.addCleanup(part.close)
         return part

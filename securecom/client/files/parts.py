@@ -36,7 +36,7 @@ _DAY = 86_400
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
-class Place(Value):
+class Destination(Value):
     """Where a file is to be saved.
 
     :param folder: made if `is_default` and it is not there.
@@ -49,17 +49,17 @@ class Place(Value):
     is_exact: bool
 
 
-def place_for(name: str, downloads: Path, path: str | None) -> Place:
+def place_for(name: str, downloads: Path, path: str | None) -> Destination:
     """Where a file goes. :raises FileProblem: if it cannot go there.
 
     :param path: what the user asked for: a folder, or a file that does not exist.
     """
     if path is None:
-        return Place(downloads, name, is_default=True, is_exact=False)
+        return Destination(downloads, name, is_default=True, is_exact=False)
     try:
         chosen = Path(path).expanduser()
         if chosen.is_dir():
-            return Place(chosen, name, is_default=False, is_exact=False)
+            return Destination(chosen, name, is_default=False, is_exact=False)
         if path.endswith("/") or not chosen.parent.is_dir():
             raise FileProblem(f"there is no folder {shown(str(chosen.parent))}")
         if "\0" in path:
@@ -68,7 +68,7 @@ def place_for(name: str, downloads: Path, path: str | None) -> Place:
             raise FileProblem(f"{shown(path)} exists already, and nothing is overwritten")
     except (OSError, ValueError, RuntimeError) as error:
         raise FileProblem(f"{shown(path)} cannot be used ({reason(error)})") from None
-    return Place(chosen.parent, chosen.name, is_default=False, is_exact=True)
+    return Destination(chosen.parent, chosen.name, is_default=False, is_exact=True)
 
 
 class Part:
@@ -77,7 +77,7 @@ class Part:
     :param about: what tells this transfer from others: who offers what to whom, and where.
     """
 
-    def __init__(self, place: Place, about: bytes, size: int, sha256: bytes) -> None:
+    def __init__(self, place: Destination, about: bytes, size: int, sha256: bytes) -> None:
         self._place, self._size, self._sha256 = place, size, sha256
         self._name = f".securecom-{hashlib.sha256(about).hexdigest()[:32]}.part"
         self._folder = self._number = -1
