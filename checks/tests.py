@@ -84,7 +84,6 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     ),
     "client/program/exits.py": ("test_client_command_line", "exit codes are tested with options"),
     "client/program/sealing.py": ("test_backing_up", "it is the process that makes a backup"),
-    "server/cluster/directory.py": ("test_redis_directory", "it declares what a directory does"),
     "server/dialling.py": ("test_server_request_channel", "a dialled channel is like any other"),
     "server/files.py": ("test_state_damaged", "the state folder is made of such files"),
     "server/local_switchboard.py": ("test_chat_request", "requests are what a switchboard is for"),

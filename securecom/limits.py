@@ -483,6 +483,15 @@ NODE_LAPSE = 10.0
 #: For the directory to answer one question; less than NODE_LAPSE, so that a node whose announcement
 #: got lost makes another one in time.
 DIRECTORY_DEADLINE = 3.0
+#: For a new connection to its engine, if the last attempt failed: one that is back answers at once,
+#: and while it is not, people need not wait for a refusal.
+DIRECTORY_HASTE = 0.5
+#: How long the directory remembers where somebody is, unless it is told again. Far longer than it
+#: takes to tell again, which a living node does in turn, so many people with each announcement.
+PLACE_LAPSE = 6 * 3600.0
+PLACES_TOLD = 64
+#: Names in one question to the directory.
+NAMES_ASKED = 500
 
 # --- memory of a relayed chat ---------------------------------------------------------------
 
