@@ -23,6 +23,21 @@ KNOWN_SKIPS = {
     "tests.test_enrolment.EnrolmentTests.test_an_identity_of_ones_own": "there is no ssh-keygen",
     # It looks at another process's descriptors; a client hides these from its own user.
     "tests.test_nursery.RaisedTests.test_it_has_no_descriptors_of_ours": "only root can look",
+    # They need an engine from the distribution, or what speaks to it.
+    **dict.fromkeys(
+        (
+            "securecom.tests.test_engine.AskingTests",
+            "securecom.tests.test_engine.ClosingTests",
+            "securecom.tests.test_engine.ConnectingTests",
+            "securecom.tests.test_redis_directory.ScriptTests",
+            "securecom.tests.test_redis_directory.ToldAgainTests",
+            "tests.test_redis_directory.AccessTests",
+            "tests.test_redis_directory.FaultTests",
+            "tests.test_redis_directory.RedisContract",
+            "tests.test_redis_directory.TLSTests",
+        ),
+        "there is no",
+    ),
     # They need a real terminal, which tmux draws; a minimal Debian has none.
     **dict.fromkeys(
         (

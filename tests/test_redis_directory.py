@@ -1,0 +1,306 @@
+"""The directory over a real engine: the contract, and what engines and connections suffer."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from securecom import limits
+from securecom.errors import DirectoryAway
+from securecom.identity import Name
+from securecom.server.cluster.directory import Directory, NodeUnknown
+from securecom.server.cluster.engine_address import EngineAddress
+from securecom.tests.support.directory_contract import (
+    ALICE,
+    BOB,
+    SERVER,
+    DirectoryContract,
+    ident,
+    node,
+    outcomes,
+    place,
+)
+from securecom.tests.support.memory_engine import NO_TXREDISAPI
+from tests.support.engines import RunningEngine
+from tests.support.processes import reactor
+
+try:
+    from securecom.server.cluster.engine import Engine, EngineError
+    from securecom.server.cluster.redis_directory import RedisDirectory
+except ModuleNotFoundError:
+    skip = NO_TXREDISAPI
+
+#: The commands that a user of the engine needs, for its access list.
+NEEDED = (
+    *("ping", "select", "evalsha", "eval", "exists", "get"),
+    *("set", "del", "pexpire", "sadd", "srem", "smembers"),
+)
+
+
+class EngineCase(TestCase):
+    """An engine, and directories over it."""
+
+    timeout = 120.0
+    engine_options: tuple[str, ...] = ()
+
+    def setUp(self) -> Deferred[None]:  # type: ignore[override]
+        return Deferred.fromCoroutine(self.prepare())
+
+    async def prepare(self) -> None:
+        self.engine = RunningEngine(*self.engine_options)
+        self.addCleanup(self.engine.close)
+        await self.engine.ready()
+
+    def way(self, url: str | None = None, **log_in: Any) -> Engine:
+        """A connection to it."""
+        endpoint = EngineAddress.parse(url or self.engine.url).endpoint(reactor)
+        return Engine(reactor, endpoint, **log_in)
+
+    def open(self, server: bytes = SERVER, **log_in: Any) -> Directory:
+        directory = RedisDirectory(reactor, self.way(**log_in), server)
+        self.addCleanup(directory.close)
+        return directory
+
+    async def command(self, *words: str | int) -> Any:
+        """Say something to the engine, on a connection of its own."""
+        way = self.way()
+        try:
+            return await way.ask(*words)
+        finally:
+            await way.close()
+
+    async def pass_time(self, seconds: float) -> None:
+        await deferLater(reactor, seconds)
+
+
+class RedisContract(EngineCase, DirectoryContract):
+    def setUp(self) -> Deferred[None]:  # type: ignore[override]
+        self.patch(limits, "NODE_LAPSE", 1.0)
+        self.patch(limits, "DIRECTORY_DEADLINE", 0.4)
+        self.patch(limits, "DIRECTORY_HASTE", 0.2)
+        return super().setUp()
+
+    async def wipe(self) -> None:
+        await self.command("FLUSHALL")
+
+    def freeze(self) -> None:
+        self.engine.freeze()
+
+    def thaw(self) -> None:
+        self.engine.thaw()
+
+
+class FaultTests(EngineCase):
+    """With the real deadlines."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        self.one, self.other = self.open(), self.open()
+        await self.one.announce(node(1))
+        await self.other.announce(node(2))
+
+    async def within(self, seconds: float, result: Deferred[Any]) -> Any:
+        """What it fires with; in time, or the test fails."""
+        start = reactor.seconds()
+        try:
+            return await result
+        finally:
+            self.assertLess(reactor.seconds() - start, seconds)
+
+    async def test_a_killed_engine_fails_what_it_was_asked_at_once(self) -> None:
+        self.engine.freeze()
+        asked = [self.one.where(ALICE) for _ in range(20)]
+        caught = DeferredList(asked, consumeErrors=True)
+        await self.engine.kill()
+        found = outcomes(await self.within(2, caught))
+        self.assertEqual(found, [DirectoryAway] * 20)
+
+    async def test_while_it_is_away_everything_fails_at_once(self) -> None:
+        await self.engine.kill()
+        for _ in range(3):
+            failure = self.assertFailure(self.one.announce(node(1)), DirectoryAway)
+            error = await self.within(1, failure)
+            self.assertIn("cannot be reached", str(error))
+
+    async def test_a_restarted_engine_is_found_and_knows_nobody(self) -> None:
+        await self.one.claim(ALICE, place(1, 1), False)
+        await self.engine.restart()
+        self.assertIs(await self.one.announce(node(1)), False)
+        self.assertIsNone(await self.other.where(ALICE))
+        self.assertIsNone(await self.one.claim(ALICE, place(1, 1), False))
+        self.assertEqual(await self.other.where(ALICE), place(1, 1))
+
+    async def test_a_frozen_engine_is_found_again(self) -> None:
+        self.engine.freeze()
+        for seconds in (limits.DIRECTORY_DEADLINE, limits.DIRECTORY_DEADLINE, 1):
+            failure = self.assertFailure(self.one.announce(node(1)), DirectoryAway)
+            await self.within(seconds + 1, failure)
+        self.engine.thaw()
+        await self.found_again(self.one)
+
+    async def found_again(self, directory: Directory) -> None:
+        """Within the time that a node has."""
+        end = reactor.seconds() + limits.NODE_LAPSE
+        while True:
+            try:
+                await directory.announce(node(1))
+                return
+            except DirectoryAway:
+                self.assertLess(reactor.seconds(), end)
+                await self.pass_time(0.2)
+
+    async def test_an_engine_that_pauses_for_less_than_the_deadline_answers(self) -> None:
+        self.engine.freeze()
+        claimed = self.one.claim(ALICE, place(1, 1), False)
+        await self.pass_time(1)
+        self.engine.thaw()
+        self.assertIsNone(await claimed)
+
+    async def test_a_connection_that_the_engine_ends_is_made_again(self) -> None:
+        for _ in range(3):
+            await self.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            await self.pass_time(0.1)
+            self.assertIs(await self.one.announce(node(1)), True)
+
+    async def test_scripts_that_the_engine_forgot_are_given_again(self) -> None:
+        await self.command("SCRIPT", "FLUSH")
+        self.assertIsNone(await self.one.claim(ALICE, place(1, 1), False))
+        self.assertEqual(await self.other.where(ALICE), place(1, 1))
+
+    async def test_a_slow_script_of_somebody_else_is_waited_for(self) -> None:
+        loop = "local n = 0; for i = 1, 5e7 do n = n + i end; return 1"
+        slow = self.command("EVAL", loop, 0)
+        slowly = Deferred.fromCoroutine(slow)
+        self.assertIsNone(await self.one.where(ALICE))
+        await slowly
+
+    async def test_a_wiped_engine_in_the_midst_of_claims(self) -> None:
+        claims = [self.one.claim(ALICE, place(1, n), True) for n in range(100)]
+        wiped = Deferred.fromCoroutine(self.command("FLUSHALL"))
+        found = outcomes(await DeferredList(claims, consumeErrors=True))
+        await wiped
+        self.assertTrue(all(one is None or one is NodeUnknown or one.node for one in found))
+        await self.one.announce(node(1))
+        self.assertIn(await self.one.claim(ALICE, place(1, 200), True), [None, place(1, 99)])
+        self.assertEqual(await self.other.where(ALICE), place(1, 200))
+
+    async def test_every_key_expires(self) -> None:
+        await self.one.claim(ALICE, place(1, 1), False)
+        await self.one.keep(ALICE, b"facts", 60)
+        keys = sorted(await self.command("KEYS", "*"))
+        prefix = b"securecom:0101010101010101:"
+        self.assertEqual(
+            [key.removeprefix(prefix).split(b":")[0] for key in keys],
+            [b"node", b"node", b"nodes", b"person", b"restraints", b"session"],
+        )
+        left = [await self.command("PTTL", key) for key in keys]
+        longest = [limits.NODE_LAPSE] * 3 + [limits.PLACE_LAPSE, 60, limits.PLACE_LAPSE]
+        for key, found, most in zip(keys, left, longest, strict=True):
+            self.assertTrue(0 < found <= most * 1000, key)
+
+    async def test_a_place_that_was_lost_comes_back(self) -> None:
+        await self.one.claim(ALICE, place(1, 1), False)
+        await self.command("DEL", "securecom:0101010101010101:person:alice")
+        await self.one.announce(node(1))
+        self.assertEqual(await self.one.where(ALICE), place(1, 1))
+
+    async def test_a_place_that_lapses_is_told_again(self) -> None:
+        key = "securecom:0101010101010101:person:alice"
+        await self.one.claim(ALICE, place(1, 1), False)
+        await self.command("PEXPIRE", key, 5000)
+        await self.one.announce(node(1))
+        await self.one.where(ALICE)
+        self.assertGreater(await self.command("PTTL", key), 10_000)
+
+    async def test_a_place_that_another_took_is_left_alone(self) -> None:
+        await self.one.claim(ALICE, place(1, 1), False)
+        await self.other.claim(ALICE, place(2, 2), True)
+        await self.one.announce(node(1))
+        await self.one.where(ALICE)
+        self.assertEqual(await self.one.where(ALICE), place(2, 2))
+        self.assertIsNone(await self.one.holder(place(1, 1).session))
+
+    async def test_whoever_is_asked_for_the_engine_does_the_same(self) -> None:
+        await self.one.claim(ALICE, place(1, 1), False)
+        await self.one.depart(ident(1))  # alice is on a dead node
+        await self.other.claim(BOB, place(2, 2), False)
+        seen = []
+        for name in (ALICE, BOB, Name("carol")):
+            await self.command("CONFIG", "RESETSTAT")
+            await self.one.where(name)
+            stats = (await self.command("INFO", "commandstats")).decode()
+            calls = re.findall(r"cmdstat_(evalsha|get|exists|set|del):calls=(\d+)", stats)
+            seen.append(sorted(calls))
+        self.assertEqual(seen[0], [("evalsha", "1"), ("exists", "1"), ("get", "1")])
+        self.assertEqual(seen[1:], seen[:1] * 2)
+
+
+class AccessTests(EngineCase):
+    """Passwords, users and databases."""
+
+    engine_options = ("--requirepass", "secret")
+
+    async def command(self, *words: str | int) -> Any:
+        way = self.way(password="secret")
+        try:
+            return await way.ask(*words)
+        finally:
+            await way.close()
+
+    async def test_the_password(self) -> None:
+        good = self.open(password="secret")
+        self.assertIs(await good.announce(node(1)), False)
+        wrong: list[dict[str, Any]] = [
+            {},
+            {"password": "wrong"},
+            {"password": "secret", "user": "nobody"},
+        ]
+        for log_in in wrong:
+            bad = self.open(**log_in)
+            for _ in range(2):
+                error: Any = await self.assertFailure(bad.announce(node(1)), DirectoryAway)
+                self.assertRegex(str(error), "NOAUTH|WRONGPASS")
+
+    async def test_a_password_that_is_set_right_later_is_taken(self) -> None:
+        one = self.open(password="new")
+        await self.assertFailure(one.announce(node(1)), DirectoryAway)
+        await self.command("CONFIG", "SET", "requirepass", "new")
+        self.assertIs(await one.announce(node(1)), False)
+
+    async def test_a_user_with_what_the_directory_needs(self) -> None:
+        rights = [f"+{word}" for word in NEEDED]
+        allowed = "~securecom:0101010101010101:*"
+        await self.command("ACL", "SETUSER", "node", "on", ">word", allowed, *rights)
+        one = self.open(user="node", password="word")
+        await one.announce(node(1))
+        await one.claim(ALICE, place(1, 1), False)
+        await one.keep(ALICE, b"facts", 60)
+        self.assertEqual(await one.recall(ALICE), b"facts")
+        await one.forget(frozenset({ALICE}))
+        self.assertEqual(await one.where(ALICE), place(1, 1))
+        self.assertEqual(await one.nodes(), [node(1)])
+        await one.release(ALICE, place(1, 1))
+        await one.depart(ident(1))
+        other = self.open(b"\x02" * 32, user="node", password="word")
+        error: Any = await self.assertFailure(other.announce(node(1)), EngineError)
+        self.assertEqual(error.word, "NOPERM")
+
+    async def test_a_database_of_its_own(self) -> None:
+        one, other = (self.open(password="secret", db=db) for db in (0, 3))
+        await one.announce(node(1))
+        self.assertIs(await other.announce(node(1)), False)
+        wrong = self.open(password="secret", db=99)
+        error: Any = await self.assertFailure(wrong.announce(node(1)), DirectoryAway)
+        self.assertIn("DB index is out of range", str(error))
+
+    async def test_memory_that_is_full(self) -> None:
+        one = self.open(password="secret")
+        await one.announce(node(1))
+        await self.command("CONFIG", "SET", "maxmemory", "1")
+        error: Any = await self.assertFailure(one.claim(ALICE, place(1, 1), False), EngineError)
+        self.assertEqual(error.word, "OOM")
+        self.assertIsNone(await one.where(ALICE))
