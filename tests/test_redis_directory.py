@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509 import Certificate
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import PrivateCertificate
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
@@ -16,6 +21,7 @@ from securecom.server.cluster.directory import Directory, NodeUnknown
 from securecom.server.cluster.engine_address import EngineAddress
 from securecom.tests.support.directory_contract import (
     ALICE,
+    AWKWARD,
     BOB,
     SERVER,
     DirectoryContract,
@@ -25,7 +31,8 @@ from securecom.tests.support.directory_contract import (
     place,
 )
 from securecom.tests.support.memory_engine import NO_TXREDISAPI
-from tests.support.engines import RunningEngine
+from securecom.tests.support.server_certificates import Authority
+from tests.support.engines import RunningEngine, free_port
 from tests.support.processes import reactor
 
 try:
@@ -46,12 +53,14 @@ class EngineCase(TestCase):
 
     timeout = 120.0
     engine_options: tuple[str, ...] = ()
+    #: The engine's program; None for any.
+    program: str | None = None
 
     def setUp(self) -> Deferred[None]:  # type: ignore[override]
         return Deferred.fromCoroutine(self.prepare())
 
     async def prepare(self) -> None:
-        self.engine = RunningEngine(*self.engine_options)
+        self.engine = RunningEngine(*self.engine_options, name=self.program)
         self.addCleanup(self.engine.close)
         await self.engine.ready()
 
@@ -77,7 +86,9 @@ class EngineCase(TestCase):
         await deferLater(reactor, seconds)
 
 
-class RedisContract(EngineCase, DirectoryContract):
+class AnyContract(EngineCase, DirectoryContract):
+    """Over the engine that is installed."""
+
     def setUp(self) -> Deferred[None]:  # type: ignore[override]
         self.patch(limits, "NODE_LAPSE", 1.0)
         self.patch(limits, "DIRECTORY_DEADLINE", 0.4)
@@ -92,6 +103,12 @@ class RedisContract(EngineCase, DirectoryContract):
 
     def thaw(self) -> None:
         self.engine.thaw()
+
+
+class ValkeyContract(AnyContract):
+    """The same, where Valkey is installed; the other cases take what there is."""
+
+    program = "valkey-server"
 
 
 class FaultTests(EngineCase):
@@ -304,3 +321,92 @@ class AccessTests(EngineCase):
         error: Any = await self.assertFailure(one.claim(ALICE, place(1, 1), False), EngineError)
         self.assertEqual(error.word, "OOM")
         self.assertIsNone(await one.where(ALICE))
+
+
+class TLSTests(EngineCase):
+    """The engine has to be the one that the URL names."""
+
+    async def prepare(self) -> None:
+        self.home = Path(self.mktemp()).absolute()
+        self.home.mkdir()
+        authority = Authority()
+        self.ca = self.write("ca", authority.certificate)
+        self.stranger = self.write("stranger", Authority().certificate)
+        self.credentials = authority.credentials(names=("localhost",))
+        self.certificate = self.write("certificate", self.credentials.certificate)
+        self.key = self.home / "key"
+        key = self.credentials.key
+        raw = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        self.key.write_bytes(raw)
+
+    def write(self, name: str, certificate: Certificate) -> Path:
+        path = self.home / name
+        path.write_bytes(certificate.public_bytes(Encoding.PEM))
+        return path
+
+    def over_tls(self, host: str, port: int, ca: Path | None) -> Engine:
+        address = EngineAddress.parse(f"rediss://{host}:{port}")
+        engine = Engine(reactor, address.endpoint(reactor, ca), password="secret")
+        self.addCleanup(engine.close)
+        return engine
+
+    async def test_the_engine_that_is_meant(self) -> None:
+        port = free_port()
+        files = ("--tls-cert-file", self.certificate, "--tls-key-file", self.key)
+        trusted = ("--tls-ca-cert-file", self.ca, "--tls-auth-clients", "no")
+        places = ("--tls-port", port, "--bind", "127.0.0.1", "--requirepass", "secret")
+        self.engine = RunningEngine(*map(str, (*files, *trusted, *places)))
+        self.addCleanup(self.engine.close)
+        await self.engine.ready()
+        engine = self.over_tls("localhost", port, self.ca)
+        directory = RedisDirectory(reactor, engine, SERVER)
+        self.assertIs(await directory.announce(node(1)), False)
+        await directory.keep(ALICE, AWKWARD * 5000, 60)
+        self.assertEqual(await directory.recall(ALICE), AWKWARD * 5000)
+        self.engine.freeze()
+        await self.assertFailure(directory.announce(node(1)), DirectoryAway)
+        self.engine.thaw()
+
+    async def test_no_other_one_hears_the_password(self) -> None:
+        heard: list[bytes] = []
+
+        class Impostor(Protocol):
+            def dataReceived(self, data: bytes) -> None:
+                heard.append(data)
+
+        context = PrivateCertificate.loadPEM(
+            self.certificate.read_bytes() + self.key.read_bytes()
+        ).options()
+        listening = reactor.listenSSL(
+            0, Factory.forProtocol(Impostor), context, interface="127.0.0.1"
+        )
+        self.addCleanup(listening.stopListening)
+        port = listening.getHost().port
+        wrong = {
+            "its certificate is for another name": ("127.0.0.1", self.ca),
+            "TLS: certificate verify failed": ("localhost", self.stranger),
+            "certificate verify failed": ("localhost", None),  # the system's CAs
+        }
+        for why, (host, ca) in wrong.items():
+            engine = self.over_tls(host, port, ca)
+            error = await self.assertFailure(engine.ask("PING"), DirectoryAway)
+            self.assertIn(why, str(error))
+        self.assertEqual(heard, [])
+        right = self.over_tls("localhost", port, self.ca)  # the impostor hears what it may
+        await self.assertFailure(right.ask("PING"), DirectoryAway)
+        self.assertIn(b"secret", b"".join(heard))
+
+    async def test_an_engine_without_tls_hears_no_password(self) -> None:
+        heard: list[bytes] = []
+
+        class Plain(Protocol):
+            def dataReceived(self, data: bytes) -> None:
+                heard.append(data)
+                assert self.transport is not None
+                self.transport.loseConnection()
+
+        listening = reactor.listenTCP(0, Factory.forProtocol(Plain), interface="127.0.0.1")
+        self.addCleanup(listening.stopListening)
+        engine = self.over_tls("localhost", listening.getHost().port, self.ca)
+        await self.assertFailure(engine.ask("PING"), DirectoryAway)
+        self.assertNotIn(b"secret", b"".join(heard))

@@ -28,7 +28,7 @@ def program(name: str | None = None) -> str:
     for each in PROGRAMS if name is None else (name,):
         if (found := shutil.which(each)) is not None:
             return found
-    raise SkipTest(NO_ENGINE)
+    raise SkipTest(NO_ENGINE if name is None else f"there is no {name}")
 
 
 def free_port() -> int:

@@ -15,10 +15,13 @@ Importing txredisapi installs Twisted's default reactor: have installed yours be
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import txredisapi
+from OpenSSL import SSL
+from service_identity import VerificationError
 from twisted.internet.defer import (
     CancelledError,
     Deferred,
@@ -51,7 +54,15 @@ class _Wire(Factory):
         # Without both, "007" becomes 7, and bytes become text.
         line = txredisapi.BaseRedisProtocol(charset=None, convertNumbers=False)
         line.callLater = self._clock.callLater
+        #: Why it was lost; txredisapi tells nobody.
+        line.ended = None
+        line.connectionLost = partial(_end, line, line.connectionLost)
         return line
+
+
+def _end(line: Any, lost: Callable[[Failure], None], reason: Failure) -> None:
+    line.ended = reason
+    lost(reason)
 
 
 class Engine:
@@ -159,6 +170,8 @@ class Engine:
     def _failed(self, failure: Failure) -> None:
         line, self._joining = self._joining, None
         if line is not None:
+            if failure.check(txredisapi.ConnectionError):
+                failure = line.ended or failure
             line.transport.abortConnection()
         trouble = _reason(failure)
         if self._trouble is None and not self._is_closed:
@@ -222,9 +235,14 @@ class EngineError(DirectoryAway):
 
 def _reason(failure: Failure) -> str:
     """What went wrong, in a few words."""
-    if failure.check(TimeoutError, CancelledError):
+    error = failure.value
+    if isinstance(error, (TimeoutError, CancelledError)):
         return "no answer in time"
-    return str(failure.value).rstrip(".") or type(failure.value).__name__
+    if isinstance(error, VerificationError):
+        return "its certificate is for another name"
+    if isinstance(error, SSL.Error) and error.args and error.args[0]:
+        return f"TLS: {error.args[0][-1][-1]}"  # OpenSSL: library, function, reason
+    return str(error).rstrip(".") or type(error).__name__
 
 
 def _explained(failure: Failure) -> Failure:
@@ -233,4 +251,7 @@ def _explained(failure: Failure) -> Failure:
         return failure
     if failure.check(txredisapi.ResponseError):
         return Failure(EngineError(str(failure.value)))
-    return Failure(DirectoryAway(f"the connection to the engine was lost ({_reason(failure)})"))
+    if failure.check(txredisapi.ConnectionError):
+        what = "the connection to the engine was lost; it may still do as asked"
+        return Failure(DirectoryAway(what))
+    return Failure(DirectoryAway(f"the engine was not asked ({_reason(failure)})"))
