@@ -490,6 +490,11 @@ DIRECTORY_HASTE = 0.5
 #: takes to tell again, which a living node does in turn, so many people with each announcement.
 PLACE_LAPSE = 6 * 3600.0
 PLACES_TOLD = 64
+#: People in what follows somebody from node to node, twice: those who refused them, and those whom
+#: they asked in vain. It is written at each log-out and read at each log-in.
+RESTRAINTS_OF_PEOPLE = 200
+#: Bytes of that: two such lists with the longest names and all ages, and three rates.
+MAX_RESTRAINTS = 20 * 1024
 #: Names in one question to the directory.
 NAMES_ASKED = 500
 

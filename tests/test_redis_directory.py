@@ -44,7 +44,7 @@ except ModuleNotFoundError:
 #: The commands that a user of the engine needs, for its access list.
 NEEDED = (
     *("ping", "select", "evalsha", "eval", "exists", "get"),
-    *("set", "del", "pexpire", "sadd", "srem", "smembers"),
+    *("set", "del", "pexpire", "sadd", "srem", "smembers", "time"),
 )
 
 
@@ -296,7 +296,7 @@ class AccessTests(EngineCase):
         await one.announce(node(1))
         await one.claim(ALICE, place(1, 1), False)
         await one.keep(ALICE, b"facts", 60)
-        self.assertEqual(await one.recall(ALICE), b"facts")
+        self.assertEqual((await one.recall(ALICE)).facts, b"facts")
         await one.forget(frozenset({ALICE}))
         self.assertEqual(await one.where(ALICE), place(1, 1))
         self.assertEqual(await one.nodes(), [node(1)])
@@ -362,7 +362,7 @@ class TLSTests(EngineCase):
         directory = RedisDirectory(reactor, engine, SERVER)
         self.assertIs(await directory.announce(node(1)), False)
         await directory.keep(ALICE, AWKWARD * 5000, 60)
-        self.assertEqual(await directory.recall(ALICE), AWKWARD * 5000)
+        self.assertEqual((await directory.recall(ALICE)).facts, AWKWARD * 5000)
         self.engine.freeze()
         await self.assertFailure(directory.announce(node(1)), DirectoryAway)
         self.engine.thaw()

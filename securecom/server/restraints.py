@@ -14,14 +14,18 @@ from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 
 from securecom import limits, refusals
 from securecom.identity import Name
-from securecom.server import remembered
+from securecom.server import remembered, restraint_facts
+from securecom.server.cluster.directory import Kept
+from securecom.server.restraint_facts import NotFacts, Refused, RestraintFacts
 from securecom.server.registry import Registry
 from securecom.server.switchboard import Lease
 from securecom.vocabulary import Fact
 
+_log = Logger()
 K = TypeVar("K", bound=Hashable)
 Names = TypeVar("Names", bound=Iterable[Name])
 #: Python makes a new empty set of 216 bytes each time it is asked for one.
@@ -87,6 +91,21 @@ class Rate(Generic[K]):
         else:
             self.forget(key)
 
+    def ages(self, key: K) -> list[float]:
+        """How long ago this key's events in the window were, the oldest first."""
+        now = self._seconds()
+        return [now - time for time in self._recent(key)]
+
+    def take(self, key: K, ages: list[float]) -> None:
+        """Count events that were counted elsewhere, so long ago, instead of those counted here."""
+        now = self._seconds()
+        times = [now - age for age in ages if age < self._window][-self._count :]
+        self.forget(key)
+        if times:
+            self._events[key] = times
+        if len(self._events) > self._keys:
+            self._events.popitem(last=False)
+
     def drop_old(self) -> None:
         """Forget the keys whose events are all too old to count.
 
@@ -126,6 +145,8 @@ class Cooldowns:
     def __init__(self, seconds: Callable[[], float], pairs: int = limits.MAX_RATE_KEYS) -> None:
         self._seconds, self._pairs = seconds, pairs
         self._refusals: OrderedDict[tuple[Name, Name], _No] = OrderedDict()
+        #: Whether those refused the longest ago come first.
+        self._is_ordered = True
 
     def refused(self, caller: Name, callee: Name) -> int:
         """`callee` said no to `caller`. Returns the whole seconds until `caller` may ask again."""
@@ -157,6 +178,27 @@ class Cooldowns:
         found = [(*pair, self.left(*pair)) for pair in pairs]
         return [one for one in found if one[:2] in self._refusals]  # `left` forgets old ones
 
+    def by(self, caller: Name) -> list[Refused]:
+        """The refusals of this caller that still count, the oldest first."""
+        now = self._seconds()
+        callees = [callee for one, callee in self._refusals if one == caller]
+        latest = [(callee, self._latest(caller, callee)) for callee in callees]
+        found = [Refused(name, no.wait, now - no.at) for name, no in latest if no is not None]
+        return sorted(found, key=lambda one: -one.age)
+
+    def take(self, caller: Name, refusals: list[Refused]) -> None:
+        """Note refusals of this caller that were noted elsewhere, instead of those noted here."""
+        for pair in [pair for pair in self._refusals if pair[0] == caller]:
+            del self._refusals[pair]
+        now = self._seconds()
+        for one in refusals:
+            if one.age < limits.COOLDOWN_FORGOTTEN:
+                wait = min(one.wait, limits.COOLDOWN_LAST)
+                self._refusals[caller, one.callee] = _No(wait, now - one.age)
+                self._is_ordered = False
+        while len(self._refusals) > self._pairs:
+            self._refusals.popitem(last=False)
+
     def forget_all(self, names: frozenset[Name]) -> None:
         """Forget all refusals by and of these people."""
         for pair in [pair for pair in self._refusals if not names.isdisjoint(pair)]:
@@ -164,6 +206,9 @@ class Cooldowns:
 
     def drop_old(self) -> None:
         """Forget refusals so old that the next one would count as the first again."""
+        if not self._is_ordered:
+            in_order = sorted(self._refusals.items(), key=lambda item: item[1].at)
+            self._refusals, self._is_ordered = OrderedDict(in_order), True
         while self._refusals:
             caller, callee = next(iter(self._refusals))
             if self._latest(caller, callee) is not None:
@@ -315,6 +360,7 @@ class Restraints:
         self.cooldowns = Cooldowns(clock.seconds)
         self.by_pair = Rate[Pair](limits.REQUESTS_BY_PAIR, limits.PAIR_WINDOW, clock.seconds)
         self.to_callee = Rate[Name](limits.REQUESTS_TO_CALLEE, window, clock.seconds)
+        self._has_told = False
 
     def against_list(self, asker: Name) -> refusals.Refusal | None:
         """Why this person may not see a list now; None if they may."""
@@ -348,6 +394,48 @@ class Restraints:
         """The two have a chat, which makes up for refusals and for what `one` asked in vain."""
         self.cooldowns.forget(one, other)
         self.by_pair.forget((one, other))
+
+    # --- for another node -------------------------------------------------------------------
+
+    def of(self, name: Name) -> bytes:
+        """What holds this person back, for the node where they are next."""
+        in_vain = {pair[1]: self.by_pair.ages(pair) for pair in self.by_pair if pair[0] == name}
+        facts = RestraintFacts(
+            self.by_caller.ages(name),
+            self.lists.ages(name),
+            self.to_callee.ages(name),
+            self.cooldowns.by(name),
+            {callee: ages for callee, ages in in_vain.items() if ages},
+        )
+        return restraint_facts.encode(facts)
+
+    def take(self, name: Name, kept: Kept) -> None:
+        """Note what held this person back on another node.
+
+        It takes the place of what is known here, since a chat there may have made up for it. Only
+        rates are not lowered: somebody whose last minute was not kept gains nothing by it. What
+        cannot be read counts as nothing, and the log says so once.
+        """
+        if not kept.facts:
+            return
+        try:
+            facts = restraint_facts.decode(kept.facts, max(kept.age, 0.0))
+        except NotFacts as error:
+            if not self._has_told:
+                _log.warn("restraints of another node cannot be read: {error}", error=str(error))
+            self._has_told = True
+            return
+        self.cooldowns.take(name, facts.refusals)
+        for pair in [pair for pair in self.by_pair if pair[0] == name]:
+            self.by_pair.forget(pair)
+        for callee, ages in facts.in_vain.items():
+            self.by_pair.take((name, callee), ages)
+        rates = (self.by_caller, self.lists, self.to_callee)
+        for rate, ages in zip(rates, (facts.asked, facts.listed, facts.reached), strict=True):
+            if len(ages) > rate.count(name):
+                rate.take(name, ages)
+
+    # --- what is remembered -----------------------------------------------------------------
 
     def held(self, name: Name) -> list[Fact]:
         """What is remembered about this person, as far as they may know it."""

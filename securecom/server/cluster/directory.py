@@ -22,7 +22,16 @@ from twisted.internet.defer import Deferred
 from securecom.errors import DirectoryAway
 from securecom.identity import Name
 
-__all__ = ["IDENT_BYTES", "Directory", "DirectoryAway", "Node", "NodeUnknown", "Place"]
+__all__ = [
+    "IDENT_BYTES",
+    "NOTHING_KEPT",
+    "Directory",
+    "DirectoryAway",
+    "Kept",
+    "Node",
+    "NodeUnknown",
+    "Place",
+]
 
 #: Bytes of a node's ident, and of a session's public handle.
 IDENT_BYTES = 16
@@ -57,6 +66,20 @@ class Place:
 
     node: bytes
     session: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was kept for somebody.
+
+    :param age: the seconds since then, by the engine's clock; clocks of nodes differ.
+    """
+
+    facts: bytes
+    age: float
+
+
+NOTHING_KEPT = Kept(b"", 0.0)
 
 
 class Directory(Protocol):
@@ -103,8 +126,8 @@ class Directory(Protocol):
         Nothing is kept if there are no facts or no seconds.
         """
 
-    def recall(self, name: Name) -> Deferred[bytes]:
-        """What was kept for this person; nothing (b"") if there is nothing."""
+    def recall(self, name: Name) -> Deferred[Kept]:
+        """What was kept for this person; `NOTHING_KEPT` if there is nothing."""
 
     def forget(self, names: frozenset[Name]) -> Deferred[None]:
         """Forget what was kept for these people. Where they are is not touched."""

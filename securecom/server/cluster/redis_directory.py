@@ -27,7 +27,7 @@ from twisted.python.failure import Failure
 from securecom import limits, refusals
 from securecom.errors import DirectoryAway
 from securecom.identity import Name
-from securecom.server.cluster.directory import IDENT_BYTES, Node, NodeUnknown, Place
+from securecom.server.cluster.directory import IDENT_BYTES, Kept, Node, NodeUnknown, Place
 from securecom.server.cluster.engine import Engine, EngineError
 
 _SERVER_BYTES = 8
@@ -117,6 +117,23 @@ _WHERE = Script("""
 local found = redis.call('GET', KEYS[1]) or ARGV[2]
 local lives = redis.call('EXISTS', ARGV[1] .. string.sub(found, 1, 32))
 return redis.status_reply(lives == 1 and found or ARGV[2])
+""")
+# What is kept begins with the engine's time, in milliseconds, and a blank.
+_KEEP = Script("""
+local now = redis.call('TIME')
+local stamp = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))
+redis.call('SET', KEYS[1], stamp .. ' ' .. ARGV[1], 'PX', ARGV[2])
+return 1
+""")
+_RECALL = Script("""
+local kept = redis.call('GET', KEYS[1])
+if not kept then
+  return {0, ''}
+end
+local now = redis.call('TIME')
+local blank = string.find(kept, ' ', 1, true)
+local age = now[1] * 1000 + math.floor(now[2] / 1000) - tonumber(string.sub(kept, 1, blank - 1))
+return {age, string.sub(kept, blank + 1)}
 """)
 
 
@@ -218,17 +235,14 @@ class RedisDirectory:
     # --- restraints -------------------------------------------------------------------------
 
     def keep(self, name: Name, facts: bytes, seconds: float) -> Deferred[None]:
-        key = f"{self._prefix}restraints:{name}"
-        lapse = _milliseconds(seconds)
+        keys, lapse = (f"restraints:{name}",), _milliseconds(seconds)
         if facts and lapse > 0:
-            kept = self._engine.ask("SET", key, facts, "PX", lapse)
-        else:
-            kept = self._engine.ask("DEL", key)
-        return kept.addCallback(_nothing)
+            return self._run(_KEEP, keys, facts, lapse).addCallback(_nothing)
+        return self._engine.ask("DEL", self._prefix + keys[0]).addCallback(_nothing)
 
-    def recall(self, name: Name) -> Deferred[bytes]:
-        kept = self._engine.ask("GET", f"{self._prefix}restraints:{name}")
-        return kept.addCallback(lambda facts: facts or b"")
+    def recall(self, name: Name) -> Deferred[Kept]:
+        kept = self._run(_RECALL, (f"restraints:{name}",))
+        return kept.addCallback(lambda row: Kept(row[1], max(row[0] / 1000, 0.0)))
 
     def forget(self, names: frozenset[Name]) -> Deferred[None]:
         keys = [f"{self._prefix}restraints:{name}" for name in sorted(names)]
@@ -242,7 +256,9 @@ class RedisDirectory:
 
     # --- scripts ----------------------------------------------------------------------------
 
-    def _run(self, script: Script, keys: tuple[str, ...], *words: str | int) -> Deferred[Any]:
+    def _run(
+        self, script: Script, keys: tuple[str, ...], *words: str | bytes | int
+    ) -> Deferred[Any]:
         """Run a script by its name; an engine that does not know it gets the whole text."""
         by = self._clock.seconds() + limits.DIRECTORY_DEADLINE
         rest = (len(keys), *(self._prefix + key for key in keys), *words)

@@ -15,7 +15,7 @@ from securecom import limits
 from securecom.errors import DirectoryAway
 from securecom.identity import Name
 from securecom.refusals import AlreadyOnline
-from securecom.server.cluster.directory import Directory, Node, NodeUnknown, Place
+from securecom.server.cluster.directory import NOTHING_KEPT, Directory, Node, NodeUnknown, Place
 
 T = TypeVar("T")
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class DirectoryContract(_Case):
         self.assertEqual(await one.nodes(), [])
         self.assertIsNone(await one.where(ALICE))
         self.assertIsNone(await one.holder(ident(9)))
-        self.assertEqual(await one.recall(ALICE), b"")
+        self.assertEqual(await one.recall(ALICE), NOTHING_KEPT)
 
     async def test_an_announced_node_is_known_to_all(self) -> None:
         one, other = self.open(), self.open()
@@ -242,9 +242,13 @@ class DirectoryContract(_Case):
         await ours.keep(ALICE, b"facts", 60)
         self.assertIsNone(await theirs.where(ALICE))
         self.assertIsNone(await theirs.holder(place(1, 1).session))
-        self.assertEqual(await theirs.recall(ALICE), b"")
+        self.assertEqual(await self.recalled(theirs, ALICE), b"")
         await theirs.depart(ident(1))
         self.assertEqual(await ours.nodes(), [node(1)])
+
+    @staticmethod
+    async def recalled(directory: Directory, name: Name) -> bytes:
+        return (await directory.recall(name)).facts
 
     # --- restraints -------------------------------------------------------------------------
 
@@ -252,22 +256,32 @@ class DirectoryContract(_Case):
         one, other = self.open(), self.open()
         for facts in (AWKWARD, b"7", b"x" * 20_000):
             await one.keep(ALICE, facts, 60)
-            self.assertEqual(await other.recall(ALICE), facts)
-        self.assertEqual(await other.recall(BOB), b"")
+            self.assertEqual(await self.recalled(other, ALICE), facts)
+        self.assertEqual(await self.recalled(other, BOB), b"")
 
     async def test_what_is_kept_lapses(self) -> None:
         one = self.open()
         await one.keep(ALICE, b"facts", 0.5)
-        self.assertEqual(await one.recall(ALICE), b"facts")
+        self.assertEqual(await self.recalled(one, ALICE), b"facts")
         await self.pass_time(0.6)
-        self.assertEqual(await one.recall(ALICE), b"")
+        self.assertEqual(await self.recalled(one, ALICE), b"")
+
+    async def test_how_long_it_has_been_kept(self) -> None:
+        one, other = self.open(), self.open()
+        await one.keep(ALICE, b"facts", 60)
+        self.assertLess((await other.recall(ALICE)).age, 0.4)
+        await self.pass_time(0.5)
+        age = (await other.recall(ALICE)).age
+        self.assertTrue(0.4 <= age < 2, age)
+        await other.keep(ALICE, b"new", 60)
+        self.assertLess((await one.recall(ALICE)).age, 0.4)
 
     async def test_nothing_is_kept_without_facts_or_time(self) -> None:
         one = self.open()
         for facts, seconds in ((b"", 60.0), (b"facts", 0.0), (b"facts", -1.0)):
             await one.keep(ALICE, b"before", 60)
             await one.keep(ALICE, facts, seconds)
-            self.assertEqual(await one.recall(ALICE), b"")
+            self.assertEqual(await self.recalled(one, ALICE), b"")
 
     async def test_what_is_kept_can_be_forgotten(self) -> None:
         self.patch(limits, "NAMES_ASKED", 3)
@@ -278,7 +292,7 @@ class DirectoryContract(_Case):
         await one.claim(names[0], place(1, 1), False)
         await one.forget(frozenset(names[:7]))
         await one.forget(frozenset())
-        self.assertEqual([await one.recall(name) for name in names], [b""] * 7 + [b"facts"])
+        self.assertEqual([await self.recalled(one, name) for name in names], [b""] * 7 + [b"facts"])
         self.assertEqual(await one.where(names[0]), place(1, 1))
 
     # --- faults -----------------------------------------------------------------------------

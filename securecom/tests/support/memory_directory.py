@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from securecom import limits, refusals
 from securecom.errors import DirectoryAway
 from securecom.identity import Name
-from securecom.server.cluster.directory import Node, NodeUnknown, Place
+from securecom.server.cluster.directory import NOTHING_KEPT, Kept, Node, NodeUnknown, Place
 
 T = TypeVar("T")
 
@@ -194,12 +194,16 @@ class MemoryDirectory:
         key = (self._server, "restraints", name)
         if not facts:
             return self._ask(lambda: self._engine.drop(*key))
-        return self._ask(lambda: self._engine.put(key, facts, seconds))
+        kept = (facts, self._engine.clock.seconds())
+        return self._ask(lambda: self._engine.put(key, kept, seconds))
 
-    def recall(self, name: Name) -> Deferred[bytes]:
-        def work() -> bytes:
-            facts = self._engine.get(self._server, "restraints", name)
-            return facts if isinstance(facts, bytes) else b""
+    def recall(self, name: Name) -> Deferred[Kept]:
+        def work() -> Kept:
+            kept = self._engine.get(self._server, "restraints", name)
+            if not isinstance(kept, tuple):
+                return NOTHING_KEPT
+            facts, since = kept
+            return Kept(facts, self._engine.clock.seconds() - since)
 
         return self._ask(work)
 
