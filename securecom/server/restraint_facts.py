@@ -33,7 +33,7 @@ class NotFacts(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class PastRefusal:
     """The latest refusal of one callee: how long it made the caller wait, and how old it is."""
 
     callee: Name
@@ -55,7 +55,7 @@ class RestraintFacts:
     asked: list[float]
     listed: list[float]
     reached: list[float]
-    refusals: list[Refused]
+    refusals: list[PastRefusal]
     in_vain: dict[Name, list[float]]
 
 
@@ -122,10 +122,10 @@ class _Reader:
         except (UnicodeDecodeError, BadName) as error:
             raise NotFacts("no name") from error
 
-    def refused(self) -> Refused:
+    def refused(self) -> PastRefusal:
         name = self.name()
         wait, age = self.take(">HI")
-        return Refused(name, float(wait), self._age(age))
+        return PastRefusal(name, float(wait), self._age(age))
 
     def end(self) -> None:
         if self._at != len(self._data):

@@ -20,7 +20,7 @@ from securecom import limits, refusals
 from securecom.identity import Name
 from securecom.server import remembered, restraint_facts
 from securecom.server.cluster.directory import Kept
-from securecom.server.restraint_facts import NotFacts, Refused, RestraintFacts
+from securecom.server.restraint_facts import NotFacts, PastRefusal, RestraintFacts
 from securecom.server.registry import Registry
 from securecom.server.switchboard import Lease
 from securecom.vocabulary import Fact
@@ -145,6 +145,8 @@ class Cooldowns:
     def __init__(self, seconds: Callable[[], float], pairs: int = limits.MAX_RATE_KEYS) -> None:
         self._seconds, self._pairs = seconds, pairs
         self._refusals: OrderedDict[tuple[Name, Name], _No] = OrderedDict()
+        #: Whom each caller was refused by, at the least; `drop_old` leaves out the rest.
+        self._callees: dict[Name, dict[Name, None]] = {}
         #: Whether those refused the longest ago come first.
         self._is_ordered = True
 
@@ -154,11 +156,15 @@ class Cooldowns:
         wait = limits.COOLDOWN_FIRST
         if former is not None:
             wait = min(2 * former.wait, limits.COOLDOWN_LAST)
-        self._refusals[(caller, callee)] = _No(wait, self._seconds())
-        self._refusals.move_to_end((caller, callee))
+        self._note(caller, callee, _No(wait, self._seconds()))
         if len(self._refusals) > self._pairs:
             self._refusals.popitem(last=False)
         return self.left(caller, callee)
+
+    def _note(self, caller: Name, callee: Name, no: _No) -> None:
+        self._refusals[caller, callee] = no
+        self._refusals.move_to_end((caller, callee))
+        self._callees.setdefault(caller, {})[callee] = None
 
     def left(self, caller: Name, callee: Name) -> int:
         """The whole seconds until `caller` may ask `callee`; 0 means now."""
@@ -178,23 +184,23 @@ class Cooldowns:
         found = [(*pair, self.left(*pair)) for pair in pairs]
         return [one for one in found if one[:2] in self._refusals]  # `left` forgets old ones
 
-    def by(self, caller: Name) -> list[Refused]:
+    def by(self, caller: Name) -> list[PastRefusal]:
         """The refusals of this caller that still count, the oldest first."""
         now = self._seconds()
-        callees = [callee for one, callee in self._refusals if one == caller]
+        callees = self._callees.get(caller, {})
         latest = [(callee, self._latest(caller, callee)) for callee in callees]
-        found = [Refused(name, no.wait, now - no.at) for name, no in latest if no is not None]
+        found = [PastRefusal(name, no.wait, now - no.at) for name, no in latest if no is not None]
         return sorted(found, key=lambda one: -one.age)
 
-    def take(self, caller: Name, refusals: list[Refused]) -> None:
+    def take(self, caller: Name, refusals: list[PastRefusal]) -> None:
         """Note refusals of this caller that were noted elsewhere, instead of those noted here."""
-        for pair in [pair for pair in self._refusals if pair[0] == caller]:
-            del self._refusals[pair]
+        for callee in self._callees.pop(caller, {}):
+            self._refusals.pop((caller, callee), None)
         now = self._seconds()
         for one in refusals:
             if one.age < limits.COOLDOWN_FORGOTTEN:
                 wait = min(one.wait, limits.COOLDOWN_LAST)
-                self._refusals[caller, one.callee] = _No(wait, now - one.age)
+                self._note(caller, one.callee, _No(wait, now - one.age))
                 self._is_ordered = False
         while len(self._refusals) > self._pairs:
             self._refusals.popitem(last=False)
@@ -203,6 +209,7 @@ class Cooldowns:
         """Forget all refusals by and of these people."""
         for pair in [pair for pair in self._refusals if not names.isdisjoint(pair)]:
             del self._refusals[pair]
+        self._callees = _by_first(self._refusals)
 
     def drop_old(self) -> None:
         """Forget refusals so old that the next one would count as the first again."""
@@ -212,7 +219,8 @@ class Cooldowns:
         while self._refusals:
             caller, callee = next(iter(self._refusals))
             if self._latest(caller, callee) is not None:
-                return
+                break
+        self._callees = _by_first(self._refusals)
 
     def _latest(self, caller: Name, callee: Name) -> _No | None:
         latest = self._refusals.get((caller, callee))
@@ -220,6 +228,14 @@ class Cooldowns:
             del self._refusals[(caller, callee)]
             return None
         return latest
+
+
+def _by_first(pairs: Iterable[tuple[Name, Name]]) -> dict[Name, dict[Name, None]]:
+    """The second of each pair, by the first."""
+    found: dict[Name, dict[Name, None]] = {}
+    for first, second in pairs:
+        found.setdefault(first, {})[second] = None
+    return found
 
 
 # --- availability ---------------------------------------------------------------------------
@@ -360,6 +376,8 @@ class Restraints:
         self.cooldowns = Cooldowns(clock.seconds)
         self.by_pair = Rate[Pair](limits.REQUESTS_BY_PAIR, limits.PAIR_WINDOW, clock.seconds)
         self.to_callee = Rate[Name](limits.REQUESTS_TO_CALLEE, window, clock.seconds)
+        #: Whom each caller asked in vain, at the least; `drop_old` leaves out the rest.
+        self._asked: dict[Name, dict[Name, None]] = {}
         self._has_told = False
 
     def against_list(self, asker: Name) -> refusals.Refusal | None:
@@ -376,6 +394,7 @@ class Restraints:
 
     def insists(self, caller: Name, callee: Name) -> bool:
         """Whether the caller has asked this callee too often, and is not noted as missed."""
+        self._asked.setdefault(caller, {})[callee] = None
         return not self.by_pair.allow((caller, callee))
 
     def reach(self, callee: Name) -> bool:
@@ -394,12 +413,13 @@ class Restraints:
         """The two have a chat, which makes up for refusals and for what `one` asked in vain."""
         self.cooldowns.forget(one, other)
         self.by_pair.forget((one, other))
+        self._asked.get(one, {}).pop(other, None)
 
     # --- for another node -------------------------------------------------------------------
 
     def of(self, name: Name) -> bytes:
         """What holds this person back, for the node where they are next."""
-        in_vain = {pair[1]: self.by_pair.ages(pair) for pair in self.by_pair if pair[0] == name}
+        in_vain = {other: self.by_pair.ages((name, other)) for other in self._asked.get(name, {})}
         facts = RestraintFacts(
             self.by_caller.ages(name),
             self.lists.ages(name),
@@ -426,10 +446,11 @@ class Restraints:
             self._has_told = True
             return
         self.cooldowns.take(name, facts.refusals)
-        for pair in [pair for pair in self.by_pair if pair[0] == name]:
-            self.by_pair.forget(pair)
+        for callee in self._asked.pop(name, {}):
+            self.by_pair.forget((name, callee))
         for callee, ages in facts.in_vain.items():
             self.by_pair.take((name, callee), ages)
+            self._asked.setdefault(name, {})[callee] = None
         rates = (self.by_caller, self.lists, self.to_callee)
         for rate, ages in zip(rates, (facts.asked, facts.listed, facts.reached), strict=True):
             if len(ages) > rate.count(name):
@@ -447,6 +468,7 @@ class Restraints:
         self.cooldowns.drop_old()
         for rate in (self.by_caller, self.lists, self.by_pair, self.to_callee):
             rate.drop_old()
+        self._asked = _by_first(self.by_pair)
 
     def forget(self, names: frozenset[Name]) -> None:
         """Forget everything about these names, which nobody has any more."""
@@ -456,3 +478,4 @@ class Restraints:
                 rate.forget(name)
         for pair in [pair for pair in self.by_pair if not names.isdisjoint(pair)]:
             self.by_pair.forget(pair)
+        self._asked = _by_first(self.by_pair)

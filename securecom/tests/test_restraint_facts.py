@@ -8,14 +8,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits
 from securecom.identity import Name
-from securecom.server.restraint_facts import NotFacts, Refused, RestraintFacts, decode, encode
+from securecom.server.restraint_facts import NotFacts, PastRefusal, RestraintFacts, decode, encode
 
 BOB, CAROL = Name("bob"), Name("carol")
 SOME = RestraintFacts(
     asked=[59.5, 1.25, 0.0],
     listed=[],
     reached=[3.0],
-    refusals=[Refused(CAROL, 3600.0, 80_000.0), Refused(BOB, 60.0, 12.5)],
+    refusals=[PastRefusal(CAROL, 3600.0, 80_000.0), PastRefusal(BOB, 60.0, 12.5)],
     in_vain={BOB: [500.0, 400.0, 0.001], CAROL: [1.0]},
 )
 NONE = RestraintFacts([], [], [], [], {})
@@ -30,7 +30,7 @@ class FactsTests(SynchronousTestCase):
     def test_they_are_older_by_then(self) -> None:
         later = decode(encode(SOME), 100.0)
         self.assertEqual(later.asked, [159.5, 101.25, 100.0])
-        self.assertEqual(later.refusals[1], Refused(BOB, 60.0, 112.5))
+        self.assertEqual(later.refusals[1], PastRefusal(BOB, 60.0, 112.5))
         self.assertEqual(later.in_vain[CAROL], [101.0])
 
     def test_they_are_never_empty(self) -> None:
@@ -38,7 +38,7 @@ class FactsTests(SynchronousTestCase):
         self.assertTrue(encode(NONE))
 
     def test_of_too_many_the_latest_are_kept(self) -> None:
-        refusals = [Refused(name, 60.0, 1000.0 - at) for at, name in enumerate(LONGEST)]
+        refusals = [PastRefusal(name, 60.0, 1000.0 - at) for at, name in enumerate(LONGEST)]
         in_vain = {name: [599.0, 1.0, 0.0] for name in LONGEST}
         ages = [60.0] * limits.REQUESTS_TO_CALLEE
         most = RestraintFacts(ages[:20], ages, ages, refusals, in_vain)
@@ -55,7 +55,7 @@ class FactsTests(SynchronousTestCase):
         self.assertEqual(found.asked, ages[-255:])
 
     def test_ages_and_waits_beyond_all_measure(self) -> None:
-        facts = RestraintFacts([1e12, -5.0], [], [], [Refused(BOB, 1e12, 1e12)], {})
+        facts = RestraintFacts([1e12, -5.0], [], [], [PastRefusal(BOB, 1e12, 1e12)], {})
         found = decode(encode(facts), 0.0)
         self.assertEqual(found.asked, [(2**32 - 1) / 1000, 0.0])
         self.assertEqual(found.refusals[0].wait, 65535.0)
@@ -63,6 +63,7 @@ class FactsTests(SynchronousTestCase):
     def test_bytes_that_are_no_facts(self) -> None:
         good = encode(SOME)
         name = good.index(b"bob")
+        turned = SOME.refusals[::-1]
         bad = {
             "empty": b"",
             "another version": b"\x02" + good[1:],
@@ -70,9 +71,7 @@ class FactsTests(SynchronousTestCase):
             "no name": good[:name] + b"BOB" + good[name + 3 :],
             "no text": good[:name] + b"\xff\xff\xff" + good[name + 3 :],
             "out of order": encode(RestraintFacts([1.0, 2.0], [], [], [], {})),
-            "refusals out of order": encode(
-                RestraintFacts([], [], [], [Refused(BOB, 1.0, 1.0), Refused(CAROL, 1.0, 2.0)], {})
-            ),
+            "refusals out of order": encode(RestraintFacts([], [], [], turned, {})),
             "too much": b"\x01" + b"\0" * limits.MAX_RESTRAINTS,
         }
         for what, raw in bad.items():
