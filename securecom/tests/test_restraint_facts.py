@@ -72,7 +72,6 @@ class FactsTests(SynchronousTestCase):
             "no text": good[:name] + b"\xff\xff\xff" + good[name + 3 :],
             "out of order": encode(RestraintFacts([1.0, 2.0], [], [], [], {})),
             "refusals out of order": encode(RestraintFacts([], [], [], turned, {})),
-            "too much": b"\x01" + b"\0" * limits.MAX_RESTRAINTS,
         }
         for what, raw in bad.items():
             with self.assertRaises(NotFacts, msg=what):
@@ -80,6 +79,13 @@ class FactsTests(SynchronousTestCase):
         for end in range(len(good)):
             with self.assertRaises(NotFacts, msg=str(end)):
                 decode(good[:end], 0.0)
+
+    def test_more_bytes_than_may_be(self) -> None:
+        good = encode(SOME)
+        self.patch(limits, "MAX_RESTRAINTS", len(good))
+        decode(good, 0.0)
+        self.patch(limits, "MAX_RESTRAINTS", len(good) - 1)
+        self.assertRaises(NotFacts, decode, good, 0.0)
 
     @given(st.binary(max_size=200))
     def test_any_bytes_are_facts_or_refused(self, raw: bytes) -> None:

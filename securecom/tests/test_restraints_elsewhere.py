@@ -10,6 +10,7 @@ from securecom import limits
 from securecom.identity import Name
 from securecom.refusals import Refusal, TooManyRequests, TooSoon
 from securecom.server.cluster.directory import NOTHING_KEPT, Kept
+from securecom.server.restraint_facts import PastRefusal, RestraintFacts, encode
 from securecom.server.restraints import Restraints
 
 ALICE, BOB, CAROL = Name("alice"), Name("bob"), Name("carol")
@@ -64,7 +65,7 @@ class ElsewhereTests(SynchronousTestCase):
         self.move(ALICE, limits.COOLDOWN_FORGOTTEN)
         self.assertEqual(list(self.there.by_caller), [])
         self.assertEqual(list(self.there.by_pair), [])
-        self.assertEqual(self.there.cooldowns.of(ALICE), [])
+        self.assertEqual(len(self.there.cooldowns._refusals), 0)
 
     def test_lists_count_there(self) -> None:
         for _ in range(limits.LISTS_BY_ASKER):
@@ -135,13 +136,11 @@ class ElsewhereTests(SynchronousTestCase):
         self.move(ALICE)
         self.advance(60)
         self.there.drop_old()
-        self.assertEqual([one[:2] for one in self.there.cooldowns.of(BOB)], [(CAROL, BOB)])
-        self.assertEqual(len(self.there.cooldowns._refusals), 1)
+        self.assertEqual(list(self.there.cooldowns._refusals), [(CAROL, BOB)])
 
     def test_a_wait_is_never_longer_than_the_longest(self) -> None:
-        for _ in range(20):
-            self.here.cooldowns.refused(ALICE, BOB)
-        self.move(ALICE)
+        facts = RestraintFacts([], [], [], [PastRefusal(BOB, 60_000.0, 0.0)], {})
+        self.there.take(ALICE, Kept(encode(facts), 0.0))
         self.assertEqual(self.there.cooldowns.left(ALICE, BOB), limits.COOLDOWN_LAST)
 
     def test_no_more_are_remembered_than_may_be(self) -> None:

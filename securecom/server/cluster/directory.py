@@ -43,6 +43,8 @@ class NodeUnknown(DirectoryAway):
     Nothing was claimed. It can be, after the next `announce`.
     """
 
+    hint = "It announces itself every few seconds: try again in a moment."
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
