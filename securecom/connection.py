@@ -106,6 +106,10 @@ class Connection(Protocol):
     #: Bytes of a frame's body that the peer may send, and that we may.
     most_read: ClassVar[int] = limits.MAX_BODY
     most_sent: ClassVar[int] = limits.MAX_BODY
+    #: Commands of the peer that may wait for our answer, and bytes of answers that it may leave
+    #: unread.
+    most_unanswered: ClassVar[int] = limits.MAX_UNANSWERED
+    most_unread: ClassVar[int] = limits.MAX_UNREAD_ANSWERS
     #: What has to happen before the deadline; subject of "was not finished within 10 s".
     awaits: ClassVar[str] = "the log-in"
     #: Shares our time with other connections; None: there is nobody to share it with.
@@ -144,7 +148,9 @@ class Connection(Protocol):
         self._pass = self._relayed = 0  # chat frames in that pass of the reactor
         #: The stream whose runs go straight to somebody, and who takes them.
         self._straight: tuple[int, Callable[[bytes], None]] | None = None
-        self.control = ControlLane(self, self.responders(), self.padding, self.most_sent)
+        self.control = ControlLane(
+            self, self.responders(), self.padding, self.most_sent, self.most_unanswered
+        )
 
     # --- for subclasses ---------------------------------------------------------------------
 
@@ -349,7 +355,7 @@ class Connection(Protocol):
         else:
             self.control.take(box)
         unread = self.control.answer_bytes - self._answers_before if self.is_congested else 0
-        if unread > limits.MAX_UNREAD_ANSWERS:
+        if unread > self.most_unread:
             raise WireError(f"a peer that leaves {unread} bytes of answers unread")
 
     def send(self, frame: bytes) -> None:
@@ -510,26 +516,52 @@ class Liveness:
     """Watches whether the peer of a connection is still there, from log-in to the end.
 
     :param sends_pings: whether this side pings; the other only answers.
-    :param looks: shared with others, to save timers; None: it has its own.
+    :param looks: when it looks, and pings, shared with others to save timers; None: its own, every
+        `PING_INTERVAL`.
+    :param gone: a peer that sends no byte for so many seconds is gone; None: `PEER_GONE`.
     """
 
-    __slots__ = ("_check", "_clock", "_connection", "_heard", "_looks", "_sends_pings", "due")
+    __slots__ = (
+        "_check",
+        "_clock",
+        "_connection",
+        "_heard",
+        "_looks",
+        "_own_gone",
+        "_sends_pings",
+        "_worked",
+        "due",
+    )
 
     def __init__(
-        self, connection: Connection, sends_pings: bool, looks: Looks | None = None
+        self,
+        connection: Connection,
+        sends_pings: bool,
+        looks: Looks | None = None,
+        gone: float | None = None,
     ) -> None:
         self._connection = connection
         self._clock = connection.clock
         self._sends_pings = sends_pings
-        self._heard = 0.0
+        self._heard = self._worked = 0.0
         self.due = 0.0
         self._looks = Looks(self._clock, limits.PING_INTERVAL) if looks is None else looks
+        self._own_gone = gone
         self._check: IDelayedCall | None = None
 
     def start(self) -> None:
         """Begin to watch."""
-        self._heard = self._clock.seconds()
+        self._heard = self._worked = self._clock.seconds()
         self._looks.add(self)
+
+    @property
+    def _gone(self) -> float:
+        return limits.PEER_GONE if self._own_gone is None else self._own_gone
+
+    @property
+    def worked_at(self) -> float:
+        """When the last ping that was answered was sent: then, both directions worked."""
+        return self._worked
 
     def check(self) -> None:
         """This process stood still. Give the peer `limits.WAKE_ANSWER` seconds to answer a ping."""
@@ -552,7 +584,11 @@ class Liveness:
             self._connection.is_heard, self._heard = False, self._clock.seconds()
 
     def _ping(self) -> None:
-        self._connection.control.call(vocabulary.Ping).addErrback(lambda _: None)
+        answer = self._connection.control.call(vocabulary.Ping)
+        answer.addCallbacks(self._answered, lambda _: None, callbackArgs=(self._clock.seconds(),))
+
+    def _answered(self, _: object, sent: float) -> None:
+        self._worked = sent
 
     def _read_first(self) -> None:
         """A reactor runs timers before it reads, so let it read what has come."""
@@ -570,11 +606,13 @@ class Liveness:
         if self._connection.is_closing:
             return
         self._note()
-        stood_still = self._clock.seconds() - self.due >= limits.STOOD_STILL
+        # Less than `gone`: else bytes that came meanwhile would not be read before this look.
+        stands_still = min(limits.STOOD_STILL, self._gone / 2)
+        stood_still = self._clock.seconds() - self.due >= stands_still
         if self._connection.is_held or stood_still:  # we did not read, so silence says nothing
-            self._heard = self._clock.seconds()
-        if self._clock.seconds() - self._heard >= limits.PEER_GONE:
-            self._connection.fault(PeerSilent(f"silence for {limits.PEER_GONE:g} s"))
+            self._heard = self._worked = self._clock.seconds()
+        if self._clock.seconds() - self._heard >= self._gone:
+            self._connection.fault(PeerSilent(f"silence for {self._gone:g} s"))
             return
         if self._sends_pings:
             self._ping()

@@ -45,6 +45,7 @@ class ControlLane:
     :param responders: answer the peer's commands; no others can come here.
     :param pad_to: if not 0, the length of every frame, of either side, is a multiple of it.
     :param most: bytes of a frame's body that we may send.
+    :param most_unanswered: commands of the peer that may wait for our answer.
     """
 
     def __init__(
@@ -53,15 +54,17 @@ class ControlLane:
         responders: amp.IResponderLocator,
         pad_to: int = 0,
         most: int = limits.MAX_BODY,
+        most_unanswered: int = limits.MAX_UNANSWERED,
     ) -> None:
         self._owner, self._most = owner, most
+        self._most_given_up = max(limits.GIVEN_UP_ANSWERS, most_unanswered)
         self._pad_to = pad_to
         self._last_tag = b""
         #: Tags of commands whose answers nobody waits for any more, the oldest first.
         self._given_up: dict[bytes, None] | None = None
         #: Bytes of answers handed to the owner so far.
         self.answer_bytes = 0
-        self._dispatcher = _Dispatcher(responders, owner.fault)
+        self._dispatcher = _Dispatcher(responders, owner.fault, most_unanswered)
         self._dispatcher.startReceivingBoxes(self)
 
     def call(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
@@ -133,7 +136,7 @@ class ControlLane:
         if self._given_up is None:
             self._given_up = {}
         self._given_up[tag] = None
-        if len(self._given_up) > limits.GIVEN_UP_ANSWERS:
+        if len(self._given_up) > self._most_given_up:
             del self._given_up[next(iter(self._given_up))]
         answer.cancel()
         # AMP would keep the command for as long as the connection lasts, so answer it ourselves.
@@ -174,9 +177,14 @@ class Responders:
 class _Dispatcher(amp.BoxDispatcher):
     """A `BoxDispatcher` that counts open commands and keeps the peer's words out of the log."""
 
-    def __init__(self, responders: amp.IResponderLocator, fault: Callable[[Exception], None]):
+    def __init__(
+        self,
+        responders: amp.IResponderLocator,
+        fault: Callable[[Exception], None],
+        most_unanswered: int,
+    ) -> None:
         super().__init__(responders)
-        self._fault = fault
+        self._fault, self._most_unanswered = fault, most_unanswered
         self._unanswered = 0
 
     @property
@@ -189,8 +197,8 @@ class _Dispatcher(amp.BoxDispatcher):
         responder = self.locator.locateResponder(box[amp.COMMAND])
         if responder is None:
             raise WireError("a command that may not come here")
-        if self._unanswered >= limits.MAX_UNANSWERED:
-            raise WireError(f"more than {limits.MAX_UNANSWERED} commands without our answer")
+        if self._unanswered >= self._most_unanswered:
+            raise WireError(f"more than {self._most_unanswered} commands without our answer")
         try:  # arguments are parsed before the responder's Deferred exists: these are the peer's
             answer: Deferred[amp.AmpBox] = responder(box)
         except Exception:

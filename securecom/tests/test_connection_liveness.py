@@ -50,6 +50,41 @@ class LivenessTests(SynchronousTestCase):
     def wait(self, intervals: int) -> None:
         self.connection.clock.pump([limits.PING_INTERVAL] * intervals)
 
+    def test_when_both_directions_last_worked(self) -> None:
+        """That is when the last ping was sent that was answered, whenever the answer came."""
+        liveness, clock = self.watch(True), self.connection.clock
+        answers: list[Deferred[Any]] = []
+
+        def call(_: Any) -> Deferred[Any]:
+            answers.append(Deferred())
+            return answers[-1]
+
+        self.connection.call = call  # type: ignore[assignment, method-assign]
+        self.wait(1)
+        self.connection.is_heard = True
+        self.wait(1)
+        self.assertEqual(liveness.worked_at, 0)
+        answers[0].callback({})
+        self.assertEqual(liveness.worked_at, limits.PING_INTERVAL)
+        answers[1].errback(ConnectionError())
+        self.assertEqual(liveness.worked_at, limits.PING_INTERVAL)
+        clock.advance(limits.PING_INTERVAL + limits.STOOD_STILL)
+        self.assertEqual(liveness.worked_at, clock.seconds())
+
+    def test_another_interval(self) -> None:
+        """One that is shorter than the usual limit for having stood still, too."""
+        liveness = Liveness(
+            cast(Connection, self.connection), True, Looks(self.connection.clock, 1.0), 4.0
+        )
+        liveness.start()
+        clock = self.connection.clock
+        clock.pump([1.0] * 3)
+        self.assertEqual((len(self.connection.called), self.connection.faults), (3, []))
+        clock.advance(5.0)  # it stood still
+        self.assertEqual(self.connection.faults, [])
+        clock.pump([1.0] * 4)
+        self.assertEqual(len(self.connection.faults), 1)
+
     def test_silence_is_the_end(self) -> None:
         self.watch()
         self.wait(2)
