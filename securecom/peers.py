@@ -24,6 +24,7 @@ from securecom.errors import (
     PeerKeyChanged,
     ProofRefused,
     ServerMismatch,
+    TLSRefused,
     WireError,
 )
 from securecom.identity import (
@@ -38,6 +39,8 @@ from securecom.identity import (
 
 #: The name in every server's certificate; what tells servers apart is the CA.
 SERVER_NAME = "server.securecom.internal"
+#: The name in the certificates that the nodes of a server show each other.
+NODE_NAME = "node.securecom.internal"
 
 _X509_REASONS = {
     7: "its signature is not the CA's",
@@ -159,6 +162,33 @@ def _check_leaf(certificate: x509.Certificate) -> None:
         for one in certificate.extensions
     ):
         raise ServerMismatch("the server's certificate could issue others")
+
+
+def node_of(pin: bytes) -> Check:
+    """Accept a leaf for `NODE_NAME`, issued by the CA whose SHA-256 is `pin`, at either end."""
+
+    def check(certificate: x509.Certificate, error: int, depth: int) -> None:
+        allowed = (0, _SELF_SIGNED_IN_CHAIN) if depth == 1 else (0,)
+        if error not in allowed:
+            raise TLSRefused(f"a node's certificate does not verify (X.509 {error})")
+        if depth == 1 and not same(server_id(certificate), pin):
+            raise TLSRefused("a node of another server")
+        if depth == 0:
+            _check_node(certificate)
+        if depth > 1:
+            raise TLSRefused("a chain where a node's certificate and its CA belong")
+
+    return check
+
+
+def _check_node(certificate: x509.Certificate) -> None:
+    try:
+        verify_certificate_hostname(certificate, NODE_NAME)
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except (CertificateError, VerificationError, x509.ExtensionNotFound, ValueError):
+        raise TLSRefused("a certificate that is not a node's") from None
+    if not {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH} <= set(usage):
+        raise TLSRefused("a node's certificate that is not for both ends")
 
 
 def peer_key(tls: SSL.Connection) -> PublicKey:

@@ -5,7 +5,8 @@ What each end requires of its peer (`securecom.peers` checks it):
 - standard channel and enrolment: the client requires the server whose CA it has pinned; the server
   requires a self-signed identity certificate and looks up its key afterwards;
 - request channel: the client requires the same server; the server requires `ProveSession`;
-- chat: each end requires exactly one key, known before the handshake.
+- chat: each end requires exactly one key, known before the handshake;
+- between nodes of a server: each end requires a node's certificate of their CA.
 
 Sessions are never resumed: on resumption OpenSSL would not run the verify callback.
 """
@@ -27,14 +28,22 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from securecom.errors import SecurecomError, TLSRefused, TLSUnusable, WireError
-from securecom.identity import Identity, PublicKey
-from securecom.peers import Check, CheckedConnection, any_identity, exactly, pinned_server
+from securecom.identity import Identity, PublicKey, server_id
+from securecom.peers import (
+    Check,
+    CheckedConnection,
+    any_identity,
+    exactly,
+    node_of,
+    pinned_server,
+)
 from securecom.values import Value
 
 ALPN_STANDARD = b"securecom-standard/2"
 ALPN_ENROL = b"securecom-enrol/2"
 ALPN_REQUEST = b"securecom-request/2"
 ALPN_CHAT = b"securecom-chat/2"
+ALPN_NODE = b"securecom-node/1"
 
 #: The only key agreement we accept: hybrid, post-quantum.
 GROUP = "X25519MLKEM768"
@@ -253,6 +262,16 @@ def enrol_client(identity: Identity, pin: bytes) -> TLSOptions:
 def request_client(pin: bytes) -> TLSOptions:
     """The daemon role's end of the request channel."""
     return TLSOptions((ALPN_REQUEST,), None, pinned_server(pin))
+
+
+def node_end(credentials: Credentials) -> TLSOptions:
+    """Either end of a link between two nodes of a server.
+
+    :param credentials: a node's, with the CA's certificate, by which the other is checked too.
+    """
+    if credentials.ca is None:
+        raise ValueError("a node's certificate without its CA's")
+    return TLSOptions((ALPN_NODE,), credentials, node_of(server_id(credentials.ca)))
 
 
 #: One context for all chats of an identity, as long as that is in use: making one takes 0.2 ms. Who

@@ -1,6 +1,6 @@
-"""The server's two certificates: its private CA, and the leaf that it shows to clients.
+"""The server's certificates: its private CA, the leaf that it shows to clients, those of its nodes.
 
-Both are Ed25519. Clients pin the CA's SHA-256 and look for `peers.SERVER_NAME` in the leaf. Key and
+All are Ed25519. Clients pin the CA's SHA-256 and look for `peers.SERVER_NAME` in the leaf. Key and
 certificate share one PEM file, so that they change together. Times are seconds since the epoch.
 """
 
@@ -57,17 +57,38 @@ def new_ca(now: float) -> Credentials:
 
 def new_leaf(ca: Credentials, hosts: Sequence[Host], now: float) -> Credentials:
     """Make a certificate for `peers.SERVER_NAME` and the hosts; it never outlives its CA."""
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+    return _issued(ca, peers.SERVER_NAME, usage, _alternatives(hosts), now)
+
+
+def new_node_leaf(ca: Credentials, now: float) -> Credentials:
+    """Make a certificate for one node of the server, which other nodes accept at both ends.
+
+    No client takes it for the server's: that has another name.
+    """
+    both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    names = x509.SubjectAlternativeName([x509.DNSName(peers.NODE_NAME)])
+    return _issued(ca, peers.NODE_NAME, x509.ExtendedKeyUsage(both), names, now)
+
+
+def _issued(
+    ca: Credentials,
+    name: str,
+    usage: x509.ExtendedKeyUsage,
+    names: x509.SubjectAlternativeName,
+    now: float,
+) -> Credentials:
     key = Ed25519PrivateKey.generate()
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key())
     last = _moment(now) + timedelta(days=limits.CERTIFICATE_DAYS)
     builder = (
         _builder(key, now, min(last, ca.certificate.not_valid_after_utc))
-        .subject_name(_name(peers.SERVER_NAME))
+        .subject_name(_name(name))
         .issuer_name(ca.certificate.subject)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage("digital_signature"), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(_alternatives(hosts), critical=False)
+        .add_extension(usage, critical=False)
+        .add_extension(names, critical=False)
         .add_extension(issuer, critical=False)
     )
     return Credentials(key, builder.sign(ca.key, None), ca.certificate)

@@ -54,6 +54,20 @@ class CertificateTests(SynchronousTestCase):
         addresses = map(str, names.get_values_for_type(x509.IPAddress))
         self.assertEqual(list(addresses), ["192.0.2.7", "2001:db8::7"])
 
+    def test_a_nodes_leaf_is_for_both_ends_and_for_nodes_alone(self) -> None:
+        node = certificates.new_node_leaf(self.ca, NOW)
+        extensions = node.certificate.extensions
+        usage = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        both = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
+        self.assertEqual(set(usage), both)
+        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        self.assertEqual(names.get_values_for_type(x509.DNSName), [peers.NODE_NAME])
+        self.assertFalse(extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
+        self.assertEqual(node.ca, self.ca.certificate)
+        certificates.check_leaf(node.certificate, self.ca.certificate, "a node")
+        days = certificates.days_left(node.certificate, NOW)
+        self.assertAlmostEqual(days, limits.CERTIFICATE_DAYS)
+
     def test_the_leaf_can_issue_nothing(self) -> None:
         extensions = self.leaf.certificate.extensions
         self.assertFalse(extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
