@@ -20,6 +20,8 @@ CHAT = 1
 DATA = 2
 #: Bytes of a chat's next TLS session, carried inside the current one.
 EPOCH = 3
+#: Chat bytes between two nodes of a server.
+NODE = 4
 
 _HEADER = limits.FRAME_HEADER
 _STREAM = 4
@@ -52,7 +54,12 @@ def encode(lane: int, body: bytes, most: int = limits.MAX_BODY) -> bytes:
     """Encode one frame, whose body has at most so many bytes."""
     if len(body) > most:
         raise ValueError(f"a frame of {len(body)} bytes was about to be sent")
-    return bytes((lane,)) + len(body).to_bytes(3, "big") + body
+    return header(lane, len(body)) + body
+
+
+def header(lane: int, length: int) -> bytes:
+    """What stands before a body of so many bytes."""
+    return bytes((lane,)) + length.to_bytes(3, "big")
 
 
 def encode_chat(stream: int, data: bytes) -> bytes:
@@ -61,6 +68,21 @@ def encode_chat(stream: int, data: bytes) -> bytes:
     size = limits.MAX_CHAT_CHUNK
     chunks = (data[at : at + size] for at in range(0, len(data), size))
     return b"".join(encode(CHAT, number + chunk) for chunk in chunks)
+
+
+def whole_parts(raw: bytes, most: int) -> Iterator[bytes]:
+    """Cut whole frames into parts of whole frames, each as long as `most` allows.
+
+    A frame that is longer is a part of its own.
+    """
+    begin = end = 0
+    while end < len(raw):
+        after = end + _HEADER + int.from_bytes(raw[end + 1 : end + _HEADER], "big")
+        if after - begin > most and end > begin:
+            yield raw[begin:end]
+            begin = end
+        end = after
+    yield raw[begin:]
 
 
 def encode_data(transfer: int, piece: bytes) -> bytes:

@@ -145,6 +145,15 @@ class WholeRunTests(SynchronousTestCase):
         self.assertEqual((end, frames), (limits.FRAMES_A_RUN * len(one), limits.FRAMES_A_RUN))
 
 
+class WholePartsTests(SynchronousTestCase):
+    def test_parts_are_whole_frames_and_as_long_as_they_may_be(self) -> None:
+        frames = [framing.encode_chat(1, bytes(size)) for size in (10, 20, 30, 500, 1, 1, 90)]
+        parts = list(framing.whole_parts(b"".join(frames), 100))
+        whole = [b"".join(frames[:3]), frames[3], b"".join(frames[4:6]), frames[6]]
+        self.assertEqual(parts, whole)
+        self.assertEqual(list(framing.whole_parts(frames[0], 1)), [frames[0]])
+
+
 class JunkTests(SynchronousTestCase):
     # Promise T83
     @given(st.lists(st.binary(max_size=60), max_size=20))
