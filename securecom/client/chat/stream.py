@@ -27,7 +27,7 @@ from securecom import framing
 from securecom.values import Value
 
 
-class Carrier(Protocol):
+class StreamCarrier(Protocol):
     """What a stream needs of the standard channel."""
 
     is_congested: bool
@@ -56,7 +56,7 @@ class Stream:
     `connectionLost` comes from the reactor, never from inside a call of the protocol's.
     """
 
-    def __init__(self, number: int, carrier: Carrier, clock: IReactorTime) -> None:
+    def __init__(self, number: int, carrier: StreamCarrier, clock: IReactorTime) -> None:
         self.number = number
         self.disconnecting = False
         self._carrier = carrier

@@ -22,7 +22,7 @@ SERVER, CHAT, STREAM = b"\x05" * 32, b"\x06" * 16, 7
 
 
 class Leg:
-    """The standard channel of one end (`stream.Carrier`): what is sent waits for the relay."""
+    """The standard channel of one end, a `StreamCarrier`: what is sent waits for the relay."""
 
     def __init__(self) -> None:
         self.is_congested = False
