@@ -104,6 +104,13 @@ class DirectoryAway(OurFault):
     hint = "Check that the engine (Redis or Valkey) runs, and that this machine reaches it."
 
 
+class NodeGone(OurFault):
+    """Another node of this server cannot be reached, or its link broke before its answer."""
+
+    code = 118
+    hint = "It may or may not have been done. Try again in a moment."
+
+
 # --- the person's ---------------------------------------------------------------------------
 
 

@@ -506,6 +506,47 @@ NAMES_ASKED = 500
 #: this.
 MAX_RELAY_BUFFER = 256 * 1024
 
+# --- links between nodes (docs/cluster.md, "Links between nodes") -------------------------------
+
+#: Between two pings of a node on a link. One that sends no byte for `NODE_SILENT` is not there: the
+#: link is cut, so that there is time for another one before `NODE_DEAD`.
+NODE_PING = 1.0
+NODE_SILENT = 6.0
+#: Chats with the people of another node end so long after the last ping that it answered.
+NODE_DEAD = 20.0
+#: How long a command waits for a link: longer than a node that has just started takes to be met.
+LINK_DEADLINE = 5.0
+#: From the TCP connection to the moment at which both nodes have said who they are.
+MEETING_DEADLINE = 5.0
+#: Before the first and the last attempts to link with a node again; each wait is twice the one
+#: before.
+NODE_RETRY_FIRST = 0.2
+NODE_RETRY_LAST = 2.0
+#: Attempts in a row that the other machine itself refuses, after which a node counts as dead at
+#: once: nothing listens there, so the process has ended.
+NODE_REFUSALS = 3
+#: A link that stands for so long has worked: the next attempt is the first again.
+NODE_SETTLED = 10.0
+#: Commands of one node that may wait for the answer of another: two for each session.
+NODE_UNANSWERED = 20_000
+#: Bytes of answers that a node may leave unread once its transport is full.
+NODE_UNREAD_ANSWERS = 4 * 1024 * 1024
+#: Bytes under way between two nodes that are not acknowledged, and that are not passed on yet, for
+#: each chat and direction: 64 KiB, and the headers of the four frames that these may be in.
+CARRIED_IN_FLIGHT = 4 * (MAX_CHAT_CHUNK + FRAME_HEADER + 4)
+#: Bytes of one chat that leave together, in one frame, before the next chat has its turn: what a
+#: person's node may have read at once.
+CARRIED_SHARE = CARRIED_IN_FLIGHT
+#: What was received is acknowledged after this many bytes, or after this long with fewer.
+CARRIED_UNSAID = 32 * 1024
+CARRIED_WAIT = 0.02
+#: Pieces, of any chats, that are acknowledged together while more keep coming: to send and to read
+#: an acknowledgement takes both nodes as long as to pass on a piece.
+CARRIED_GATHERED = 8
+#: Chats that a node does not have, for which another may send bytes between two pings: all of its
+#: chats may have ended at once.
+MAX_STRAY_CHATS = 10_000
+
 # --- calling a person who is not looking ----------------------------------------------------
 
 #: Rings in RING_WINDOW seconds at most, whatever peers do: enough for every request that the client

@@ -39,6 +39,8 @@ KNOWN_SKIPS = {
         ),
         "there is no",
     ),
+    # It makes networks of its own.
+    "tests.test_node_links.OneWayTests": "only root, with ip, can make networks",
     # They need a real terminal, which tmux draws; a minimal Debian has none.
     **dict.fromkeys(
         (

@@ -12,50 +12,10 @@ from twisted.protocols import amp
 import securecom
 from securecom import limits, peers, refusals, tls, vocabulary
 from securecom.server import standard_channel
-from securecom.tests.support.document_case import DOCS, DocumentCase, rows
+from securecom.tests.support.document_case import DOCS, DocumentCase, row_of, rows
 from securecom.vocabulary import Pace
 
 # --- commands and refusals ------------------------------------------------------------------
-
-
-def written(name: bytes, argument: amp.Argument) -> str:
-    """An argument as the tables write it."""
-    optional = " (optional)" if argument.optional else ""
-    return f"`{name.decode()}` {kind(argument)}{optional}"
-
-
-def kind(argument: amp.Argument) -> str:
-    match argument:
-        case vocabulary.FixedBytes():
-            return f"{argument.length} bytes"
-        case vocabulary.Number():
-            return f"number {argument.low} to {argument.high}"
-        case vocabulary.OneOf():
-            return "/".join(f"`{word}`" for word in argument.words)
-    return {
-        vocabulary.FileName: "file name",
-        vocabulary.NameArgument: "name",
-        vocabulary.KeyArgument: "key",
-        vocabulary.SecondKeyArgument: "second key",
-        vocabulary.NamesArgument: "names",
-        vocabulary.FactsArgument: "facts",
-        vocabulary.Signature: "signature",
-        amp.Boolean: "boolean",
-        amp.String: "bytes",
-        amp.Unicode: "text",
-    }[type(argument)]
-
-
-def row_of(command: type[amp.Command]) -> list[str]:
-    """A command's row, but for what it means."""
-    answer = ", ".join(written(*one) for one in command.response) or "empty"
-    refusals = [f"`{word.decode()}`" for word in command.errors.values()]
-    return [
-        f"`{command.__name__}`",
-        ", ".join(written(*one) for one in command.arguments) or "-",
-        answer if command.requiresAnswer else "none",
-        ", ".join(refusals) or "-",
-    ]
 
 
 def declared() -> dict[str, list[str]]:
@@ -132,10 +92,11 @@ class LimitTests(DocumentCase):
         "the server's doors": "operations.md",
         "the server's state": "operations.md",
         "memory of a relayed chat": "operations.md",
+        "links between nodes": "cluster.md",
     }
 
     def test_every_value(self) -> None:
-        for name in ("protocol.md", "operations.md"):
+        for name in ("protocol.md", "operations.md", "cluster.md"):
             for row in rows(self.text(name)):
                 if re.fullmatch(r"`[A-Z]+(_[A-Z]+)+`", row[0]) and len(row) == 3:
                     value = float(row[1].replace(" ", ""))

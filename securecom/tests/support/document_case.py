@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from twisted.protocols import amp
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import securecom
+from securecom import vocabulary
 
 ROOT = Path(securecom.__file__).parent.parent
 
@@ -33,3 +35,43 @@ class DocumentCase(SynchronousTestCase):
 
     def text(self, name: str) -> str:
         return (DOCS / name).read_text("utf-8")
+
+
+def written(name: bytes, argument: amp.Argument) -> str:
+    """An argument as the tables write it."""
+    optional = " (optional)" if argument.optional else ""
+    return f"`{name.decode()}` {kind(argument)}{optional}"
+
+
+def kind(argument: amp.Argument) -> str:
+    match argument:
+        case vocabulary.FixedBytes():
+            return f"{argument.length} bytes"
+        case vocabulary.Number():
+            return f"number {argument.low} to {argument.high}"
+        case vocabulary.OneOf():
+            return "/".join(f"`{word}`" for word in argument.words)
+    return {
+        vocabulary.FileName: "file name",
+        vocabulary.NameArgument: "name",
+        vocabulary.KeyArgument: "key",
+        vocabulary.SecondKeyArgument: "second key",
+        vocabulary.NamesArgument: "names",
+        vocabulary.FactsArgument: "facts",
+        vocabulary.Signature: "signature",
+        amp.Boolean: "boolean",
+        amp.String: "bytes",
+        amp.Unicode: "text",
+    }[type(argument)]
+
+
+def row_of(command: type[amp.Command]) -> list[str]:
+    """A command's row, but for what it means."""
+    answer = ", ".join(written(*one) for one in command.response) or "empty"
+    refusals = [f"`{word.decode()}`" for word in command.errors.values()]
+    return [
+        f"`{command.__name__}`",
+        ", ".join(written(*one) for one in command.arguments) or "-",
+        answer if command.requiresAnswer else "none",
+        ", ".join(refusals) or "-",
+    ]
