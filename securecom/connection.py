@@ -602,7 +602,7 @@ class Liveness:
             self._connection.fault(PeerSilent("no answer after this machine stood still"))
 
     def look(self) -> None:
-        """Called every `limits.PING_INTERVAL`."""
+        """See whether the peer has been silent for too long, and ping it."""
         if self._connection.is_closing:
             return
         self._note()

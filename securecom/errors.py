@@ -100,14 +100,14 @@ class OutputFailed(OurFault):
 class DirectoryAway(OurFault):
     """The directory that the nodes of a server share cannot be reached, or does not answer."""
 
-    code = 117
+    code = 119
     hint = "Check that the engine (Redis or Valkey) runs, and that this machine reaches it."
 
 
 class NodeGone(OurFault):
     """Another node of this server cannot be reached, or its link broke before its answer."""
 
-    code = 118
+    code = 120
     hint = "It may or may not have been done. Try again in a moment."
 
 

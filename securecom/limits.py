@@ -399,6 +399,7 @@ DIAL_PORT = 4242
 DIAL_DEADLINE = 5.0
 STANDARD_PORT = 4241
 REQUEST_PORT = 4243
+NODE_PORT = 4245
 
 # --- the server's log and open files --------------------------------------------------------
 
@@ -471,6 +472,8 @@ REGISTRY_DEADLINE = 8.0
 REGISTRY_RETRY = 1.0
 #: Changes that are listed for other nodes; whoever missed more reads everything.
 CHANGES_KEPT = 1000
+#: People whose changed entries are read one by one; if there are more, all are read.
+CHANGES_FOLLOWED = 50
 #: Characters of PostgreSQL's own words in an error.
 ENGINE_WORDS = 300
 
@@ -480,6 +483,11 @@ ENGINE_WORDS = 300
 HEARTBEAT = 3.0
 #: After this long without one, a node counts as dead: two announcements may be lost.
 NODE_LAPSE = 10.0
+#: People whom a node claims together after the directory was wiped: with more, the last answers
+#: would come after DIRECTORY_DEADLINE.
+CLAIMS_AT_ONCE = 64
+#: How long the directory keeps what holds somebody back: as long as any of it can count.
+RESTRAINTS_KEPT = COOLDOWN_FORGOTTEN
 #: For the directory to answer one question; less than NODE_LAPSE, so that a node whose announcement
 #: got lost makes another one in time.
 DIRECTORY_DEADLINE = 3.0
@@ -537,6 +545,8 @@ CARRIED_IN_FLIGHT = 4 * (MAX_CHAT_CHUNK + FRAME_HEADER + 4)
 #: Bytes of one chat that leave together, in one frame, before the next chat has its turn: what a
 #: person's node may have read at once.
 CARRIED_SHARE = CARRIED_IN_FLIGHT
+#: Bytes for another node that are gathered in one turn of the reactor before they are written.
+NODE_GATHERED = 64 * 1024
 #: What was received is acknowledged after this many bytes, or after this long with fewer.
 CARRIED_UNSAID = 32 * 1024
 CARRIED_WAIT = 0.02

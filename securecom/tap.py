@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Generator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -33,7 +34,13 @@ from securecom.clocks import steady_reactor
 from securecom.errors import SecurecomError
 from securecom.server import left_over, log_output
 from securecom.server.dialling import ANY_LOCAL_PORT
-from securecom.server.service import Endpoints, Server, ServerContext, reactor_endpoint
+from securecom.server.service import (
+    Endpoints,
+    OneOfSeveral,
+    Server,
+    ServerContext,
+    reactor_endpoint,
+)
 from securecom.server.state import ServerState, default_state_folder, open_registry, open_state
 from securecom.signals import on_signal
 from securecom.starting import path_named, print_all, system_errors_told
@@ -44,6 +51,8 @@ _HIGHEST_PORT = 65535
 #: Kinds of endpoints; any of them may stand behind `haproxy:`.
 _ENDS_TLS = frozenset({"ssl", "tls"})
 _TAKES_BACKLOG = frozenset({"tcp", "tcp6", "unix"})
+#: Options that only a node among others has.
+_OF_NODES = ("switchboard-password-file", "switchboard-ca", "node", "node-address", "request-port")
 _HAS_BACKLOG = re.compile(r"(?<!\\):backlog=")
 
 
@@ -136,6 +145,12 @@ class Options(usage.Options):
             str(limits.DIAL_PORT),
             "The only port of clients to dial (0: any, on this machine)",
         ],
+        ["switchboard", None, None, "Redis or Valkey that all nodes share: redis://HOST:PORT/DB"],
+        ["switchboard-password-file", None, None, "Private file with the password for it"],
+        ["switchboard-ca", None, None, "Certificates to trust for rediss:// (default: system's)"],
+        ["node", None, None, "Endpoint for other nodes (default: port 4245, loopback)"],
+        ["node-address", None, None, "Where other nodes reach this one (default: 127.0.0.1)"],
+        ["request-port", None, None, "Request port that clients are told (default: the real one)"],
     ]
     optFlags = [
         ["no-dial", None, "Do not dial clients; their daemon roles connect here"],
@@ -165,16 +180,13 @@ class Options(usage.Options):
             stop(f"unexpected {arguments[0]!r}. Options start with --; try --help")
 
     def postOptions(self) -> None:
-        interface = "" if self["public"] else ":interface=127.0.0.1"
-        for name, port in (("standard", limits.STANDARD_PORT), ("request", limits.REQUEST_PORT)):
-            if self[name] is None:
-                self[name] = f"tcp:{port}{interface}"
+        self._choose_ports()
         twistd: Mapping[str, Any] = self.parent or {}
         if twistd.get("pidfile"):  # twistd itself looks at it after this
             left_over.remove_pid_file(Path(twistd["pidfile"]))
         if self["log-level"] not in log_output.LEVELS:
             stop(f"--log-level takes {', '.join(log_output.LEVELS)}, not {self['log-level']!r}")
-        self["dial"] = None if self["no-dial"] else _port(self["dial"])
+        self["dial"] = None if self["no-dial"] else _port(self["dial"], "dial")
         if self["dial"] == ANY_LOCAL_PORT and self["public"]:
             stop("--dial 0 is for clients on this machine; with --public, choose one port")
         try:
@@ -182,6 +194,22 @@ class Options(usage.Options):
             self["state"] = path_named(chosen, "--state") if chosen else default_state_folder()
         except SecurecomError as error:
             stop(str(error))
+
+    def _choose_ports(self) -> None:
+        """The channels' endpoints. A node with other nodes may have one of the channels only."""
+        interface = "" if self["public"] else ":interface=127.0.0.1"
+        usual = {"standard": limits.STANDARD_PORT, "request": limits.REQUEST_PORT}
+        has_others = self["switchboard"] is not None
+        chosen = [name for name in usual if self[name] is not None]
+        for name in set(usual) - set(chosen) if not (has_others and chosen) else ():
+            self[name] = f"tcp:{usual[name]}{interface}"
+        for name in _OF_NODES:
+            if self[name] is not None and not has_others:
+                stop(f"--{name} is for a server of several nodes, which needs --switchboard, too")
+        told = self["request-port"]
+        self["request-port"] = 0 if told is None else _port(told, "request-port")
+        if self["request"] is None and not self["request-port"]:
+            stop("without --request, --request-port has to say where the request channel is")
 
     def opt_help(self) -> NoReturn:
         """Show this help."""
@@ -201,10 +229,10 @@ def print_and_leave(text: str) -> NoReturn:
     sys.exit(0)
 
 
-def _port(text: str) -> int:
+def _port(text: str, option: str) -> int:
     if text.isascii() and text.isdigit() and ANY_LOCAL_PORT <= int(text) <= _HIGHEST_PORT:
         return int(text)
-    stop(f"--dial takes a port number, not {text!r}")
+    stop(f"--{option} takes a port number, not {text!r}")
 
 
 def endpoint(reactor: IReactorCore, option: str, description: str) -> IStreamServerEndpoint:
@@ -310,10 +338,12 @@ def makeService(options: Options) -> IService:
     reactor = steady_reactor()
     process.forbid_core_dumps()
     settings = Endpoints(
-        standard=endpoint(reactor, "standard", options["standard"]),
-        request=endpoint(reactor, "request", options["request"]),
+        standard=_chosen_endpoint(reactor, options, "standard"),
+        request=_chosen_endpoint(reactor, options, "request"),
         dial=options["dial"],
+        told=options["request-port"],
     )
+    around = ServerContext(reactor, time.time, os.urandom, reactor_endpoint(reactor))
     try:
         with system_errors_told():
             tls.check_openssl()
@@ -325,6 +355,7 @@ def makeService(options: Options) -> IService:
                 options["registry"],
             )
             registry = open_registry(state, reactor)
+            node = _node(options, state, around, reactor)
     except SecurecomError as error:
         stop(str(error))
     twistd: Mapping[str, Any] = options.parent or {}
@@ -332,13 +363,41 @@ def makeService(options: Options) -> IService:
     if not twistd.get("nodaemon", True) and sys.__stderr__ is not None:
         sys.__stderr__ = child = LineOfChild(sys.__stderr__)  # type: ignore[misc, assignment]
     ending = ServerExit(reactor, child, twistd.get("pidfile"))
-    around = ServerContext(reactor, time.time, os.urandom, reactor_endpoint(reactor))
     opened = _Announcement(state, options, process.raise_file_limit())
     server = LoggedServer(
-        state, registry, settings, around, opened, ending.while_starting, ending.later
+        state, registry, settings, around, opened, ending.while_starting, ending.later, node
     )
     _begin_log(server, options, reactor)
     return server
+
+
+def _chosen_endpoint(
+    reactor: IReactorCore, options: Options, name: str
+) -> IStreamServerEndpoint | None:
+    return None if options[name] is None else endpoint(reactor, name, options[name])
+
+
+def _node(
+    options: Options, state: ServerState, around: ServerContext, reactor: Any
+) -> OneOfSeveral | None:
+    """What makes this server one of several nodes, if the operator wants that."""
+    if options["switchboard"] is None:
+        return None
+    try:
+        joining = import_module("securecom.server.cluster.joining")  # few servers have nodes
+    except ModuleNotFoundError as error:
+        stop(f"--switchboard needs {error.name}: pip install 'securecom-chat[cluster]'")
+    described = options["node"] or f"tcp:{limits.NODE_PORT}:interface=127.0.0.1"
+    password, ca = options["switchboard-password-file"], options["switchboard-ca"]
+    chosen = joining.ChosenNode(
+        options["switchboard"],
+        None if password is None else path_named(password, "--switchboard-password-file"),
+        None if ca is None else path_named(ca, "--switchboard-ca"),
+        endpoint(reactor, "node", described),
+        options["node-address"] or "127.0.0.1",
+    )
+    node: OneOfSeveral = joining.node_service(chosen, state, around, reactor)
+    return node
 
 
 class _Announcement:
@@ -386,7 +445,7 @@ class _Announcement:
         chosen = "" if folder == default_state_folder() else f" --state {folder}"
         lines = [
             f"server fingerprint {self._state.fingerprint}",
-            f"standard channel on port {standard}, request channel on port {request}",
+            _channels(standard, request),
             f"for {hosts}",
             f"users: {users}",
             f"room for {self.people} people online at once",
@@ -394,6 +453,12 @@ class _Announcement:
         if not users:
             lines.append(f"next: securecom-admin{chosen} invite NAME")
         return lines
+
+
+def _channels(standard: int, request: int) -> str:
+    """Which channels are here, and where."""
+    ports = {"standard channel": standard, "request channel": request}
+    return ", ".join(f"{name} on port {port}" for name, port in ports.items() if port)
 
 
 # --- securecom-server -----------------------------------------------------------------------

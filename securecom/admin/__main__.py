@@ -11,11 +11,12 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
 from securecom import process
-from securecom.admin.command_line import MIGRATE, parser
+from securecom.admin.command_line import MIGRATE, NODES, WHERE, parser
 from securecom.admin.commands import COMMANDS, AdminContext, Desk, Report, done, migrate
 from securecom.errors import OutputFailed, SecurecomError
 from securecom.server.state import default_state_folder, open_directly, read_state
@@ -36,6 +37,10 @@ def answer(argv: Sequence[str], around: AdminContext) -> Report:
     if asked.command == MIGRATE:
         return migrate(folder, asked, around)
     state = read_state(folder, around.now())
+    if asked.command in (NODES, WHERE):
+        nodes = import_module("securecom.admin.nodes")  # which needs a reactor
+        report: Report = nodes.ask(asked, state)
+        return report
     with contextlib.closing(open_directly(state)) as registry:
         done(registry.end_quarantines(around.now()))
         return COMMANDS[asked.command](Desk(state, registry, around), asked)

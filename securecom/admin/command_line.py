@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 #: The command that works on the state folder while nobody uses the registry.
 MIGRATE = "migrate"
+#: The commands about a server of several nodes.
+NODES, WHERE = "nodes", "where"
 
 
 def invitation_id(number: int) -> str:
@@ -89,7 +91,21 @@ def parser() -> argparse.ArgumentParser:
     move = add(MIGRATE, "move the registry into PostgreSQL, or back into a file")
     text = "postgresql://USER@HOST/DATABASE for PostgreSQL, or sqlite for a file"
     move.add_argument("--to", metavar="ADDRESS", required=True, help=text)
+    _add_nodes(add)
     return top
+
+
+def _add_nodes(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    where = add(WHERE, "say which node somebody is on")
+    where.add_argument("name", metavar="NAME", type=_name)
+    for about in (add(NODES, "list the nodes of a server that has several"), where):
+        text = "the engine that the nodes share, as they are told it: redis://HOST:PORT/DB"
+        about.add_argument("--switchboard", metavar="URL", required=True, help=text)
+        about_it = "a private file with the password for it"
+        about.add_argument("--switchboard-password-file", metavar="FILE", type=Path, help=about_it)
+        trusted = "the certificates to trust for rediss:// (default: the system's)"
+        about.add_argument("--switchboard-ca", metavar="FILE", type=Path, help=trusted)
+        _add_json(about)
 
 
 def _add_state(to: argparse.ArgumentParser, default: str | None) -> None:

@@ -5,15 +5,18 @@ server looks for the callee, a drawn moment after the caller sent it; until then
 done for it depends on who the callee is. A request is *silent* when it can no longer reach anybody:
 it lasts on for the caller alone until its time is up, so that the caller cannot tell whether the
 callee is away, has blocked them, or does not exist. Only callers who may see that the callee is
-busy are told so at once. Every input is taken in every state; one that comes too late changes
-nothing. If an output raises, nobody stays engaged: see `_mend`.
+busy are told so at once. A request is *elsewhere* when another node of the server looks for the
+callee, and says what becomes of it (`securecom.server.cluster`). Every input is taken in every
+state; one that comes too late changes nothing. If an output raises, nobody stays engaged: see
+`_mend`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from automat import TypeMachineBuilder
 from twisted.internet.defer import Deferred
@@ -36,6 +39,15 @@ class RequestInputs(Protocol):
 
     def hush(self) -> None:
         """There is nobody to ask."""
+
+    def look_elsewhere(self) -> None:
+        """The callee is not on this node."""
+
+    def joined_elsewhere(self, opened: OpenedElsewhere) -> None:
+        """The callee's node made a chat of it."""
+
+    def give_way(self, theirs: ChatRequest) -> None:
+        """The callee asks the caller, from another node; their request is the one to be joined."""
 
     def accept(self) -> None:
         """The callee says yes."""
@@ -71,8 +83,21 @@ class RequestInputs(Protocol):
         """An output has raised."""
 
 
-#: What the callee's client has of this request: nothing, an offer to answer, or a stream to open.
-_Shown = Literal["nothing", "offer", "stream"]
+#: What the callee's client has of this request: nothing, an offer to answer, or a stream to open;
+#: "elsewhere": another node has the request, and knows.
+_Shown = Literal["nothing", "offer", "stream", "elsewhere"]
+
+
+@dataclass(frozen=True)
+class OpenedElsewhere:
+    """A chat that the callee's node has made of a request.
+
+    :param callee: the callee, as this node sees them.
+    :param opened: what the caller hears.
+    """
+
+    callee: Party
+    opened: Opened
 
 
 class Board(Protocol):
@@ -95,6 +120,19 @@ class Board(Protocol):
 
     def released(self, request: ChatRequest, name: Name) -> None:
         """This person is no longer engaged in the request, if they ever were."""
+
+    def ask_elsewhere(self, request: ChatRequest, lasts: float) -> Deferred[OpenedElsewhere]:
+        """Pass the request on to the node that the callee is on, if there is one.
+
+        Fails with `Refused` or `Busy` if the caller may hear that now, and with anything else if
+        there is nobody who could answer.
+        """
+
+    def withdraw_elsewhere(self, request: ChatRequest, reason: Withdrawn) -> None:
+        """Take back what was passed on."""
+
+    def end_elsewhere(self, there: OpenedElsewhere) -> None:
+        """This chat came too late: end it."""
 
     def established(self, request: ChatRequest) -> None:
         """Make a chat of the request, in which nobody is engaged any more."""
@@ -134,6 +172,7 @@ class ChatRequest:
         self.is_crossed = False
         self.chat_seconds = chat_seconds
         self.crossing_seconds: int | None = None
+        self._opened_elsewhere: Opened | None = None
         self._board, self._clock = board, clock
         self._ends = clock.seconds() + lasts
         self.machine = begin(self)
@@ -143,6 +182,11 @@ class ChatRequest:
     def is_offered(self) -> bool:
         """Whether the callee has been asked and has not answered."""
         return self._shown == "offer"
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether another node has the request, or is to get it."""
+        return self._shown == "elsewhere"
 
     @property
     def asked(self) -> Party:
@@ -172,6 +216,45 @@ class ChatRequest:
         facts = (caller.name, caller.key, caller.succession, lasts, self.chat_seconds)
         offered = self.asked.offer(self.chat, *facts)
         offered.addCallbacks(lambda answer: answers[answer](), lambda _: self.machine.excuse())
+
+    def look_elsewhere(self) -> None:
+        """Have the callee's node ask them; what becomes of that is an input."""
+        self._shown = "elsewhere"
+        asked = self._board.ask_elsewhere(self, self._ends - self._clock.seconds())
+        asked.addCallbacks(self._joined_elsewhere, self._not_joined)
+        asked.addErrback(our_fault)
+
+    def _joined_elsewhere(self, there: OpenedElsewhere) -> None:
+        if self.is_elsewhere:
+            self.machine.joined_elsewhere(there)
+        else:
+            self._board.end_elsewhere(there)
+
+    def _not_joined(self, failure: Failure) -> None:
+        if not self.is_elsewhere:
+            return
+        if failure.check(refusals.Refused):
+            self.machine.refuse()
+        elif failure.check(refusals.Busy):
+            self.machine.tell_busy()
+        else:
+            self.machine.hush()
+
+    def meet_elsewhere(self, there: OpenedElsewhere) -> None:
+        """Take over the chat that the callee's node has made."""
+        opened = there.opened
+        self.callee, self._opened_elsewhere = there.callee, opened
+        self.chat, self.stream = opened.chat, opened.stream
+
+    def forget_elsewhere(self) -> None:
+        """No other node has the request any more."""
+        self._shown = "nothing"
+
+    def give_way(self, theirs: ChatRequest) -> None:
+        """Have the callee's own request joined, and answer the caller with its outcome."""
+        self._settle()
+        theirs.machine.cross(self.caller, self.chat_seconds)
+        theirs.crossing.chainDeferred(self.answer)
 
     def _accept(self) -> None:
         """A yes counts only from a callee who is not engaged in another request."""
@@ -235,6 +318,9 @@ class ChatRequest:
         self._shown = "nothing"
 
     def _take_back(self, callee: Party | None, shown: _Shown, reason: Withdrawn) -> None:
+        if shown == "elsewhere":
+            self._board.withdraw_elsewhere(self, reason)
+            return
         if callee is None or shown == "nothing":
             return
         if shown == "stream":
@@ -261,6 +347,9 @@ class ChatRequest:
         and so is ready when the caller speaks.
         """
         caller, callee = self.caller, self.asked
+        if self._opened_elsewhere is not None:
+            self.answer.callback(self._opened_elsewhere)
+            return
         if not self.is_crossed:
             self.answer.callback(self._opened(callee, "caller"))
             return
@@ -334,6 +423,7 @@ builder = TypeMachineBuilder(RequestInputs, ChatRequest)
 created = builder.state("created")
 asking = builder.state("asking")
 silent = builder.state("silent")
+elsewhere = builder.state("elsewhere")
 opening = builder.state("opening")
 settled = builder.state("settled")
 
@@ -344,8 +434,32 @@ def _ask(_: RequestInputs, request: ChatRequest) -> None:
 
 
 @created.upon(RequestInputs.hush).to(silent)
+@elsewhere.upon(RequestInputs.hush).to(silent)
 def _hush(_: RequestInputs, request: ChatRequest) -> None:
-    pass
+    request.forget_elsewhere()
+
+
+@created.upon(RequestInputs.look_elsewhere).to(elsewhere)
+def _look_elsewhere(_: RequestInputs, request: ChatRequest) -> None:
+    request.look_elsewhere()
+
+
+@elsewhere.upon(RequestInputs.joined_elsewhere).to(settled)
+def _joined_elsewhere(_: RequestInputs, request: ChatRequest, opened: OpenedElsewhere) -> None:
+    request.meet_elsewhere(opened)
+    request.join()
+
+
+@created.upon(RequestInputs.give_way).to(settled)
+@silent.upon(RequestInputs.give_way).to(settled)
+def _give_way(_: RequestInputs, request: ChatRequest, theirs: ChatRequest) -> None:
+    request.give_way(theirs)
+
+
+@elsewhere.upon(RequestInputs.give_way).to(settled)
+def _give_way_elsewhere(_: RequestInputs, request: ChatRequest, theirs: ChatRequest) -> None:
+    request.withdraw("crossed")
+    request.give_way(theirs)
 
 
 @asking.upon(RequestInputs.accept).to(opening)
@@ -353,6 +467,7 @@ def _accept(_: RequestInputs, request: ChatRequest) -> None:
     request.announce()
 
 
+@elsewhere.upon(RequestInputs.refuse).to(settled)
 @asking.upon(RequestInputs.refuse).to(settled)
 def _refuse(_: RequestInputs, request: ChatRequest) -> None:
     request.refuse()
@@ -364,6 +479,7 @@ def _excuse(_: RequestInputs, request: ChatRequest) -> None:
 
 
 @created.upon(RequestInputs.tell_busy).to(settled)
+@elsewhere.upon(RequestInputs.tell_busy).to(settled)
 @asking.upon(RequestInputs.tell_busy).to(settled)
 def _tell_busy(_: RequestInputs, request: ChatRequest) -> None:
     request.fail(refusals.Busy())
@@ -377,6 +493,7 @@ def _dismiss(_: RequestInputs, request: ChatRequest) -> None:
 
 @created.upon(RequestInputs.cancel).to(settled)
 @silent.upon(RequestInputs.cancel).to(settled)
+@elsewhere.upon(RequestInputs.cancel).to(settled)
 @asking.upon(RequestInputs.cancel).to(settled)
 @opening.upon(RequestInputs.cancel).to(settled)
 def _cancel(_: RequestInputs, request: ChatRequest) -> None:
@@ -386,6 +503,7 @@ def _cancel(_: RequestInputs, request: ChatRequest) -> None:
 
 @created.upon(RequestInputs.abandon).to(settled)
 @silent.upon(RequestInputs.abandon).to(settled)
+@elsewhere.upon(RequestInputs.abandon).to(settled)
 @asking.upon(RequestInputs.abandon).to(settled)
 @opening.upon(RequestInputs.abandon).to(settled)
 def _abandon(_: RequestInputs, request: ChatRequest) -> None:
@@ -393,6 +511,7 @@ def _abandon(_: RequestInputs, request: ChatRequest) -> None:
     request.fail(refusals.Cancelled())
 
 
+@elsewhere.upon(RequestInputs.expire).to(settled)
 @asking.upon(RequestInputs.expire).to(settled)
 def _expire(_: RequestInputs, request: ChatRequest) -> None:
     request.withdraw("expired")
@@ -402,6 +521,16 @@ def _expire(_: RequestInputs, request: ChatRequest) -> None:
 @asking.upon(RequestInputs.cross).to(settled)
 def _cross(_: RequestInputs, request: ChatRequest, asker: Party, chat_seconds: int | None) -> None:
     request.withdraw("crossed")
+    request.cross(asker, chat_seconds)
+    request.join()
+
+
+@elsewhere.upon(RequestInputs.cross).to(settled)
+def _cross_elsewhere(
+    _: RequestInputs, request: ChatRequest, asker: Party, chat_seconds: int | None
+) -> None:
+    request.withdraw("crossed")
+    request.renew()
     request.cross(asker, chat_seconds)
     request.join()
 
@@ -435,6 +564,7 @@ def _lose_opening(_: RequestInputs, request: ChatRequest) -> None:
 
 
 @created.upon(RequestInputs.broke).to(silent)
+@elsewhere.upon(RequestInputs.broke).to(silent)
 @asking.upon(RequestInputs.broke).to(silent)
 @silent.upon(RequestInputs.broke).to(silent)
 @opening.upon(RequestInputs.broke).to(silent)
@@ -454,17 +584,35 @@ _from_callee = (
 )
 _from_caller = (RequestInputs.cancel, RequestInputs.abandon)
 _found = (RequestInputs.ask, RequestInputs.hush)
-_late = {
-    created: (*_from_callee, RequestInputs.excuse, RequestInputs.opened),
-    asking: (*_found, RequestInputs.opened),
+_from_elsewhere = (RequestInputs.joined_elsewhere,)
+_elsewhere = (RequestInputs.look_elsewhere, *_from_elsewhere, RequestInputs.give_way)
+_late: dict[Any, tuple[Any, ...]] = {
+    created: (*_from_callee, RequestInputs.excuse, RequestInputs.opened, *_from_elsewhere),
+    asking: (*_found, RequestInputs.opened, *_elsewhere),
     silent: (
         *_found,
         *_from_callee,
         RequestInputs.tell_busy,
         RequestInputs.excuse,
         RequestInputs.opened,
+        RequestInputs.look_elsewhere,
+        *_from_elsewhere,
     ),
-    opening: (*_found, *_from_callee, RequestInputs.tell_busy, RequestInputs.cross),
+    elsewhere: (
+        RequestInputs.ask,
+        RequestInputs.accept,
+        RequestInputs.dismiss,
+        RequestInputs.excuse,
+        RequestInputs.opened,
+        RequestInputs.look_elsewhere,
+    ),
+    opening: (
+        *_found,
+        *_from_callee,
+        RequestInputs.tell_busy,
+        RequestInputs.cross,
+        *_elsewhere,
+    ),
     settled: (
         *_found,
         *_from_callee,
@@ -474,6 +622,7 @@ _late = {
         RequestInputs.excuse,
         RequestInputs.expire,
         RequestInputs.opened,
+        *_elsewhere,
     ),
 }
 for _state, _inputs in _late.items():

@@ -20,10 +20,10 @@ from securecom import limits, refusals
 from securecom.control import our_fault
 from securecom.identity import Name
 from securecom.server import remembered
-from securecom.server.chat_request import ChatRequest
+from securecom.server.chat_request import ChatRequest, OpenedElsewhere
 from securecom.server.relay import Relay
 from securecom.server.restraints import Leases, Restraints
-from securecom.server.switchboard import Lease, Opened, Page, Party
+from securecom.server.switchboard import Lease, Opened, Page, Party, Withdrawn
 from securecom.vocabulary import Fact
 
 _CHAT_BYTES = 16
@@ -50,6 +50,9 @@ class LocalSwitchboard:
 
     :param random: gives this many random bytes, for chat ids and stream numbers.
     """
+
+    #: Whether there are other nodes on which people may be.
+    has_others = False
 
     def __init__(self, clock: IReactorTime, random: Callable[[int], bytes]) -> None:
         self._clock, self._random = clock, random
@@ -96,6 +99,10 @@ class LocalSwitchboard:
     def available(self, asker: Party, after: str, text: str) -> Deferred[Page]:
         if refusal := self.restraints.against_list(asker.name):
             return fail(refusal)
+        return succeed(self.page(asker.name, after, text))
+
+    def page(self, asker: Name, after: str, text: str) -> Page:
+        """Those of the people here whom the asker can ask, however often they have looked."""
         found = (
             name
             for name in self._leases.after(after)
@@ -103,22 +110,22 @@ class LocalSwitchboard:
         )
         names = list(islice(found, limits.USERS_PAGE))
         busy = [name for name in names if self._shows_busy(name, asker)]
-        return succeed(Page(names, busy, more=next(found, None) is not None))
+        return Page(names, busy, more=next(found, None) is not None)
 
-    def _is_open_to(self, asker: Party, name: Name) -> bool:
+    def _is_open_to(self, asker: Name, name: Name) -> bool:
         """Whether the asker can ask this person, who may be busy."""
-        if not self._leases.admits(name, asker.name):
+        if name == asker or not self._leases.admits(name, asker):
             return False
         party = self._parties[name]
-        return party is not asker and party.reachable and party.admits(asker.name)
+        return party.reachable and party.admits(asker)
 
-    def _shows_busy(self, name: Name, asker: Party) -> bool:
+    def _shows_busy(self, name: Name, asker: Name) -> bool:
         """Whether the asker can ask this person and sees, by their choice, that they are busy.
 
         Busy is who chats or asks somebody, and not who is being asked. Otherwise a caller could
         learn from a third person whether their request reached anybody.
         """
-        if not self._leases.shows_busy(name, asker.name) or not self._is_open_to(asker, name):
+        if not self._leases.shows_busy(name, asker) or not self._is_open_to(asker, name):
             return False
         engagement = self._engaged.get(name)
         is_asking = isinstance(engagement, ChatRequest) and engagement.caller.name == name
@@ -195,6 +202,12 @@ class LocalSwitchboard:
         """
         if self._standing.get((request.caller.name, request.wanted)) is not request:
             return
+        if self.has_others and request.wanted not in self._parties:
+            request.machine.look_elsewhere()
+            return
+        self._look_here(request)
+
+    def _look_here(self, request: ChatRequest) -> None:
         callee = self._whom_to_tell(request)
         if callee is None:
             request.machine.hush()
@@ -223,8 +236,8 @@ class LocalSwitchboard:
 
         Their client chooses, since it knows whom the callee has met, and the server does not.
         """
-        name, caller = callee.name, request.caller
-        if not self._is_open_to(caller, name):
+        name = callee.name
+        if not self._is_open_to(request.caller.name, name):
             return False
         present = self._engaged.get(name)
         if present is None:
@@ -241,7 +254,7 @@ class LocalSwitchboard:
     def _may_see_busy(self, request: ChatRequest) -> bool:
         """Whether the caller sees that the callee is busy; not once they were asked too often."""
         name = request.wanted
-        return self._shows_busy(name, request.caller) and not self.restraints.is_full(name)
+        return self._shows_busy(name, request.caller.name) and not self.restraints.is_full(name)
 
     def _crossing(self, asker: Party, asked: Name) -> ChatRequest | None:
         """The open request of `asked` to the asker, if the asker is in nothing else."""
@@ -286,8 +299,9 @@ class LocalSwitchboard:
 
     def released(self, request: ChatRequest, name: Name) -> None:
         """Free this person for others; a request that was put besides this one takes its place."""
-        if name == request.caller.name:
-            self._standing.pop((name, request.wanted), None)
+        pair = (name, request.wanted)
+        if name == request.caller.name and self._standing.get(pair) is request:
+            del self._standing[pair]
         if self._behind.get(name) is request:
             del self._behind[name]
         elif self._engaged.get(name) is request:
@@ -314,6 +328,16 @@ class LocalSwitchboard:
         self._end(engagement, party)
         return succeed(None)
 
+    def ask_elsewhere(self, request: ChatRequest, lasts: float) -> Deferred[OpenedElsewhere]:
+        """Nobody is elsewhere."""
+        return fail(refusals.NoAnswer())
+
+    def withdraw_elsewhere(self, request: ChatRequest, reason: Withdrawn) -> None:
+        """Nothing is elsewhere."""
+
+    def end_elsewhere(self, there: OpenedElsewhere) -> None:
+        """Nothing is elsewhere."""
+
     def established(self, request: ChatRequest) -> None:
         """Join the two legs, and then tell both people."""
         caller, callee = request.caller, request.asked
@@ -321,9 +345,12 @@ class LocalSwitchboard:
         chat = Chat(caller, callee, relay)
         self.restraints.lift(caller.name, callee.name)
         for party in (chat.caller, chat.callee):
-            self._engaged[party.name] = chat
+            self._engage(party, chat)
             party.open_stream(relay)
         request.tell_opened()
+
+    def _engage(self, party: Party, chat: Chat) -> None:
+        self._engaged[party.name] = chat
 
     def broken(self, request: ChatRequest) -> None:
         """Free both people of a request whose transition raised, and end what it made of them."""
@@ -339,7 +366,8 @@ class LocalSwitchboard:
         :param by: the person who ended it, and so need not be told.
         """
         for party in (chat.caller, chat.callee):
-            self._engaged.pop(party.name, None)
+            if self._engaged.get(party.name) is chat:
+                del self._engaged[party.name]
         chat.relay.end()
         for party in (chat.caller, chat.callee):
             try:

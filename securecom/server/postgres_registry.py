@@ -502,6 +502,22 @@ def _version(cursor: PostgresCursor, writer: bytes) -> int:
     return number
 
 
+def _changed(cursor: PostgresCursor, writer: bytes, since: int) -> list[Name] | None:
+    """Whose entries another process has changed since this number; None if it cannot be told."""
+    cursor.execute("SELECT min(number) FROM changes")
+    (first,) = cursor.fetchone()
+    if first is None or first > since + 1:  # some that came between are not listed any more
+        return None
+    cursor.execute(
+        "SELECT DISTINCT name FROM changes WHERE number > ? AND writer <> ? LIMIT ?",
+        (since, writer, limits.CHANGES_FOLLOWED + 1),
+    )
+    names = [name for (name,) in cursor.fetchall()]
+    if None in names or len(names) > limits.CHANGES_FOLLOWED:
+        return None
+    return [Name(name) for name in names]
+
+
 def _logged(cursor: PostgresCursor, whose: object, function: Interaction, *args: Any) -> Any:
     """Run a function that writes; if it has changed anything, say whose entry."""
     before = cursor.changed
@@ -524,8 +540,13 @@ class PostgresRegistry(SQLRegistry):
 
     _others_version = reading(_version)
 
+    _changed_by_others = reading(_changed)
+
     def version(self) -> Deferred[int]:
         return self._others_version(self._writer)
+
+    def changed(self, since: int, /) -> Deferred[list[Name] | None]:
+        return self._changed_by_others(self._writer, since)
 
     def _write(self, whose: object, function: Interaction, *args: Any) -> Deferred[Any]:
         return self._pool.write(_logged, whose, function, *args)

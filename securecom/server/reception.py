@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from twisted.internet.defer import Deferred, fail
@@ -29,6 +29,34 @@ def _nothing() -> None:
     """The default of `on_first`."""
 
 
+class Claims(Protocol):
+    """Sees to it that somebody is on one node only, where a server has several."""
+
+    def take(self, name: Name, session: bytes, takeover: bool) -> Deferred[None]:
+        """Claim somebody who logs in, and end the session that they have on another node.
+
+        Fails with `AlreadyOnline` or `ServerTrouble`.
+        """
+
+    def check(self, name: Name, session: bytes) -> None:
+        """:raises AlreadyOnline: somebody else has logged in as this person since `take`."""
+
+    def give_up(self, name: Name, session: bytes) -> None:
+        """This session is over, or never began."""
+
+
+class OtherChannels(Protocol):
+    """Finds the sessions of request channels on other nodes, where a server has several."""
+
+    def prove(
+        self, connection: Any, session: bytes, proof: bytes, binding: bytes
+    ) -> Deferred[tuple[bytes, Any]]:
+        """Have a proof checked where the session is.
+
+        Fires with the server's own proof, and the owner of the channel. Fails with `BadProof`.
+        """
+
+
 class Sessions:
     """Everybody who is logged in, with one session each."""
 
@@ -40,6 +68,8 @@ class Sessions:
         self.is_open = True
         #: Called when somebody is about to be online, and nobody was.
         self.on_first: Callable[[], None] = _nothing
+        #: Where the server has several nodes.
+        self.claims: Claims | None = None
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -58,6 +88,14 @@ class Sessions:
         :raises AlreadyOnline: they have one already, and `takeover` is False.
         :raises ServerFull: there is no room, or the server is stopping.
         """
+        try:
+            self._open(session, takeover)
+        except refusals.Refusal:
+            if self.claims is not None:
+                self.claims.give_up(session.name, session.ident)
+            raise
+
+    def _open(self, session: Session, takeover: bool) -> None:
         if not self.is_open:
             raise refusals.ServerFull()
         current = self._by_name.get(session.name)
@@ -78,6 +116,8 @@ class Sessions:
             del self._by_id[session.ident]
         if self._by_name.get(session.name) is session:
             del self._by_name[session.name]
+        if self.claims is not None:
+            self.claims.give_up(session.name, session.ident)
 
     def recheck(self) -> Deferred[None]:
         """Follow a change of the registry.
@@ -91,6 +131,19 @@ class Sessions:
         self._end_strangers(everybody.users)
         for session in self._by_id.values():
             session.blocks.take(everybody.blocks.get(session.name, ()))
+
+    def follow(self, names: list[Name]) -> Deferred[None]:
+        """Do the same for these people alone, who are all whose entries have changed."""
+        here = [name for name in names if name in self._by_name]
+        return self._roster.read_some(here).addCallback(self._follow_some, here)
+
+    def _follow_some(self, found: Everybody, names: list[Name]) -> None:
+        keys = {user.name: user.key for user in found.users if not user.disabled}
+        for session in [self._by_name[name] for name in names if name in self._by_name]:
+            if keys.get(session.name) != session.key:
+                session.end("disabled")
+            else:
+                session.blocks.take(found.blocks.get(session.name, ()))
 
     def end_all(self) -> None:
         """End all sessions and open no more: the server is stopping."""
@@ -142,6 +195,8 @@ class Reception:
         self.dial: Dial = _no_dialling
         #: Draws how long the server waits before it acts on one person's request for another.
         self.pause: Callable[[], float] = no_pause
+        #: Where the server has several nodes.
+        self.channels: OtherChannels | None = None
         #: Sent to clients at log-in; known once the ports are open.
         self.request_port = 0
         self.dial_port: int | None = None

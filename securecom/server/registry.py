@@ -130,6 +130,12 @@ class Registry(Protocol):
 
     def version(self) -> Deferred[int]:
         """A number that changes whenever somebody else has written: another process, or node."""
+
+    def changed(self, since: int, /) -> Deferred[list[Name] | None]:
+        """The people whose entries somebody else has changed since this version.
+
+        None: anybody's may have changed, or it cannot be told, or they are too many.
+        """
         ...
 
     def mark(self) -> bytes | None:

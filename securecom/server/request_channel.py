@@ -8,7 +8,7 @@ connects (listen) or the server does (dial); the server is the TLS server in bot
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
@@ -18,8 +18,27 @@ from twisted.python.failure import Failure
 from securecom import limits, peers, refusals, tls, vocabulary
 from securecom.connection import Connection, Liveness
 from securecom.errors import ProofRefused, WireError
+from securecom.identity import Name
 from securecom.server.reception import Reception
 from securecom.server.session import Session
+
+
+class ChannelOwner(Protocol):
+    """The session that a request channel belongs to, which may be on another node."""
+
+    name: Name
+
+    def channel_lost(self, channel: Any) -> None:
+        """The request channel is gone."""
+
+
+def answered_proof(session: Session | None, proof: bytes, binding: bytes) -> bytes | None:
+    """The server's own proof, if this one was made with the session's key; None if it was not."""
+    if session is None:
+        return None
+    if not peers.same(proof, peers.mac(session.request_key, b"daemon", binding)):
+        return None
+    return peers.mac(session.request_key, b"server", binding)
 
 
 class RequestConnection(Connection, amp.CommandLocator):
@@ -37,8 +56,8 @@ class RequestConnection(Connection, amp.CommandLocator):
         self.turns = reception.turns
         self._reception = reception
         self._only = only
-        self._session: Session | None = None
-        self._is_refused = False
+        self._session: ChannelOwner | None = None
+        self._is_asked = False
         self._liveness = Liveness(self, sends_pings=False, looks=reception.looks)
         #: Fires when the proof was good; fails if the connection ends before that. None if it was
         #: not dialled, since nobody waits for it then.
@@ -49,25 +68,47 @@ class RequestConnection(Connection, amp.CommandLocator):
         return self
 
     @vocabulary.ProveSession.responder
-    def prove_session(self, session: bytes, proof: bytes) -> dict[str, Any]:
+    def prove_session(
+        self, session: bytes, proof: bytes
+    ) -> dict[str, Any] | Deferred[dict[str, Any]]:
         """Check that this client has the session's key, and prove that we have it."""
         binding = peers.request_binding(self.tls)
-        found = self._find(session, proof, binding)
-        if found is None:
-            self._is_refused = True
-            self.reason = ProofRefused("a bad proof of the session key")
-            self.clock.callLater(0, self.close)
+        found, elsewhere = self._reception.sessions.by_id(session), self._reception.channels
+        is_first, self._is_asked = not self._is_asked, True
+        if is_first and found is None and self._only is None and elsewhere is not None:
+            asked = elsewhere.prove(self, session, proof, binding)
+            return asked.addCallbacks(self._proven_elsewhere, self._not_proven)
+        answer = answered_proof(found, proof, binding) if is_first else None
+        if found is None or answer is None or self._only not in (None, found):
+            self._refuse()
             raise refusals.BadProof()
-        self._session = found
-        self.pace = partial(self._reception.pacer.wait, found.name)
-        self.established()
-        self._liveness.start()
+        self._belongs_to(found)
         found.channel_opened(
             self, "opened by your client" if self._only is None else "opened by the server"
         )
         if self.proven is not None:
             self.proven.callback(None)
-        return {"proof": peers.mac(found.request_key, b"server", binding)}
+        return {"proof": answer}
+
+    def _belongs_to(self, session: ChannelOwner) -> None:
+        self._session = session
+        self.pace = partial(self._reception.pacer.wait, session.name)
+        self.established()
+        self._liveness.start()
+
+    def _refuse(self) -> None:
+        self.reason = ProofRefused("a bad proof of the session key")
+        self.clock.callLater(0, self.close)
+
+    def _proven_elsewhere(self, proven: tuple[bytes, ChannelOwner]) -> dict[str, Any]:
+        answer, owner = proven
+        if not self.is_closing:
+            self._belongs_to(owner)
+        return {"proof": answer}
+
+    def _not_proven(self, failure: Failure) -> Failure:
+        self._refuse()
+        return failure
 
     @vocabulary.Ping.responder
     def ping(self) -> dict[str, Any]:
@@ -75,17 +116,6 @@ class RequestConnection(Connection, amp.CommandLocator):
         if self._session is None:
             raise WireError("a ping before the proof")
         return {}
-
-    def _find(self, ident: bytes, proof: bytes, binding: bytes) -> Session | None:
-        """The session whose key made this proof, if it may use this connection."""
-        found = self._reception.sessions.by_id(ident)
-        if self._is_refused or self._session is not None:
-            return None
-        if found is None or self._only not in (None, found):
-            return None
-        if not peers.same(proof, peers.mac(found.request_key, b"daemon", binding)):
-            return None
-        return found
 
     def lost(self, reason: Failure) -> None:
         """The connection is gone; the person cannot be asked until another one is proven."""

@@ -25,14 +25,21 @@ Only people who may log in are kept. A refusal always comes from the registry as
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Generator
+from typing import Any, NamedTuple, cast
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import (
+    Deferred,
+    FirstError,
+    gatherResults,
+    inlineCallbacks,
+    succeed,
+)
+from twisted.python.failure import Failure
 
 from securecom import limits
 from securecom.identity import Name, PublicKey
-from securecom.server.registry import Entrant, Everybody, Registry
+from securecom.server.registry import Entrant, Everybody, Registry, User
 
 
 class Moment(NamedTuple):
@@ -72,6 +79,19 @@ class Roster:
     def read(self) -> Deferred[Everybody]:
         """Read everybody anew, also for the caller. Fails as the registry does."""
         return self._registry.everybody().addCallback(self._replace)
+
+    def read_some(self, names: list[Name]) -> Deferred[Everybody]:
+        """Read these people anew, as far as they are users still. Fails as the registry does."""
+        found = [self._read(name) for name in names]
+        return gatherResults(found, True).addCallbacks(_together, _the_first)
+
+    @inlineCallbacks
+    def _read(self, name: Name) -> Generator[Deferred[Any], Any, tuple[User, list[Name]] | None]:
+        self._drop(name)
+        user: User | None = yield self._registry.user(name)
+        if user is None:
+            return None
+        return user, (yield self._registry.blocked(name))
 
     def now(self) -> Moment:
         """What to `confirm` later."""
@@ -120,6 +140,21 @@ class Roster:
             self.clear()
         elif (raw := self._keys.pop(name, None)) is not None:
             self._entrants.pop(raw, None)
+
+
+def _together(found: list[tuple[User, list[Name]] | None]) -> Everybody:
+    people = [one for one in found if one is not None]
+    return Everybody([user for user, _ in people], {u.name: names for u, names in people}, _NOBODY)
+
+
+def _the_first(failure: Failure) -> Failure:
+    """What one of several failed with."""
+    failure.trap(FirstError)
+    only: Failure = cast(FirstError, failure.value).subFailure
+    return only
+
+
+_NOBODY: frozenset[Name] = frozenset()
 
 
 def _is_kept(entrant: Entrant) -> bool:

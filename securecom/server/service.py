@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import ip_address
-from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from twisted.application.internet import TimerService
-from twisted.application.service import MultiService, Service
+from twisted.application.service import IServiceCollection, MultiService
 from twisted.internet.defer import (
     Deferred,
     FirstError,
     gatherResults,
     inlineCallbacks,
-    maybeDeferred,
+    succeed,
 )
-from twisted.internet.endpoints import HostnameEndpoint, UNIXServerEndpoint
+from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
-    IListeningPort,
-    IProtocolFactory,
     IReactorCore,
     IReactorTime,
     IStreamClientEndpoint,
@@ -35,9 +30,10 @@ from twisted.python.failure import Failure
 from securecom import limits, tls
 from securecom.clocks import ClockWatch
 from securecom.errors import BadArgument, SecurecomError
-from securecom.server import certificates, left_over
+from securecom.server import certificates
 from securecom.server.admission import AdmittingFactory
 from securecom.server.dialling import Dialler
+from securecom.server.listening import ListeningPort
 from securecom.server.local_switchboard import LocalSwitchboard
 from securecom.server.reception import Reception
 from securecom.server.registry import Registry
@@ -55,12 +51,44 @@ _log = Logger()
 class Endpoints:
     """Where the operator wants the server to listen and to dial.
 
+    :param standard: None where only other nodes of the server have standard channels.
+    :param request: None where only other nodes of the server have request channels.
     :param dial: the client port to dial; 0 means any on this machine, None means not to dial.
+    :param told: the port of the request channel that clients are told; 0 means the real one.
     """
 
-    standard: IStreamServerEndpoint
-    request: IStreamServerEndpoint
+    standard: IStreamServerEndpoint | None
+    request: IStreamServerEndpoint | None
     dial: int | None
+    told: int = 0
+
+
+class OneOfSeveral(Protocol):
+    """What makes this server one node of several: a service of its own."""
+
+    @property
+    def switchboard(self) -> LocalSwitchboard:
+        """The switchboard of the people here."""
+
+    @property
+    def listening(self) -> Deferred[int]:
+        """Fires with the port at which other nodes reach this one."""
+
+    def join(self, reception: Reception) -> None:
+        """Have log-ins and request channels look at the other nodes, too."""
+
+    def begin(self, port: int) -> Deferred[None]:
+        """Take a place among the nodes. Fails with a `SecurecomError`."""
+        raise NotImplementedError
+
+    def woke(self) -> None:
+        """This machine stood still."""
+
+    def renew(self, now: float) -> None:
+        """Take a new certificate."""
+
+    def setServiceParent(self, parent: IServiceCollection) -> None:
+        """Become a part of this service."""
 
 
 @dataclass(frozen=True)
@@ -79,78 +107,10 @@ class ServerContext:
     dial_endpoint: Callable[[str, int], IStreamClientEndpoint]
 
 
-def socket_path(endpoint: IStreamServerEndpoint) -> Path | None:
-    """The path of an endpoint's unix socket, also behind haproxy:; None for other endpoints."""
-    inner: Any = endpoint
-    while not isinstance(inner, UNIXServerEndpoint):
-        inner = getattr(inner, "_wrappedEndpoint", None)
-        if inner is None:
-            return None
-    return Path(os.fsdecode(inner._address))
-
-
-def believes_anybody(endpoint: IStreamServerEndpoint, host: str) -> bool:
-    """Whether strangers could write the PROXY header that a `haproxy:` endpoint believes.
-
-    :param host: the address that it listens on; empty for a unix socket.
-    """
-    if not host or not hasattr(endpoint, "_wrappedEndpoint"):
-        return False
-    address = ip_address(host.partition("%")[0])
-    return address.is_unspecified or not (address.is_loopback or address.is_private)
-
-
-class ListeningPort(Service):
-    """A port that listens. If it cannot, the server does not start."""
-
-    def __init__(self, endpoint: IStreamServerEndpoint, factory: IProtocolFactory) -> None:
-        self._endpoint, self._factory = endpoint, factory
-        #: Fires with the real port number, or with 0 for a unix socket.
-        self.listening: Deferred[int] = Deferred()
-        self._port: IListeningPort | None = None
-        self._is_asked = False
-
-    def privilegedStartService(self) -> None:
-        super().privilegedStartService()
-        self._listen()
-
-    def startService(self) -> None:
-        super().startService()
-        self._listen()
-
-    def _listen(self) -> None:
-        if self._is_asked:
-            return
-        self._is_asked = True
-        if (path := socket_path(self._endpoint)) is not None:
-            left_over.remove_socket_lock(path)
-        self._endpoint.listen(self._factory).addCallback(self._listens).chainDeferred(
-            self.listening
-        )
-
-    def _listens(self, port: IListeningPort) -> int:
-        self._port = port
-        here = port.getHost()
-        number = int(getattr(here, "port", 0))
-        if believes_anybody(self._endpoint, getattr(here, "host", "")):
-            _log.warn(
-                "port {number} believes the PROXY header of whoever connects, so anybody can claim "
-                "any address there: have it listen on the loopback address (interface= behind "
-                "haproxy:tcp:{number}) or on a private network, where only the proxy reaches it",
-                number=number,
-            )
-        return number
-
-    @inlineCallbacks
-    def stopService(self) -> Generator[Deferred[Any], Any, None]:
-        yield super().stopService()
-        if self._port is not None:
-            yield maybeDeferred(self._port.stopListening)
-
-
 class Server(MultiService):
     """A securecom server.
 
+    :param node: None if there are no other nodes.
     :param opened: called with both real ports and the number of users once people can connect.
     :param failed: called with one line for the operator if the server cannot start. It may raise;
         `privilegedStartService` passes that on.
@@ -166,6 +126,7 @@ class Server(MultiService):
         opened: Callable[[int, int, int], None],
         failed: Callable[[str], None],
         failed_late: Callable[[str], None],
+        node: OneOfSeveral | None = None,
     ) -> None:
         super().__init__()
         self._state, self._registry, self._around = state, registry, around
@@ -175,13 +136,18 @@ class Server(MultiService):
         self._problem = ""
         self._standard_tls = tls.standard_server(state.credentials)
         self._request_tls = tls.request_server(state.credentials)
-        switchboard = LocalSwitchboard(around.clock, around.random)
+        self._node, self._told = node, settings.told
+        alone = LocalSwitchboard(around.clock, around.random)
+        switchboard = alone if node is None else node.switchboard
         self.reception = Reception(around.clock, around.now, registry, switchboard, state.server_id)
+        if node is not None:
+            node.join(self.reception)
+            node.setServiceParent(self)
         self.reception.pause = partial(drawn_pause, around.random)
         dialler = Dialler(around.clock, around.dial_endpoint, self._request_tls, settings.dial)
         self.reception.dial = partial(dialler.dial, self.reception)
         self.reception.dial_port = settings.dial
-        self._watch = ClockWatch(around.clock, around.now, self._clock_was_set, _nothing_to_do)
+        self._watch = ClockWatch(around.clock, around.now, self._clock_was_set, self._woke)
         self._add_ports(settings)
         self._add_timers()
 
@@ -189,10 +155,16 @@ class Server(MultiService):
         clock = self._around.clock
         standard = AdmittingFactory(self._standard_tls, StandardFactory(self.reception), clock)
         request = AdmittingFactory(self._request_tls, RequestFactory(self.reception), clock)
-        self._standard = ListeningPort(settings.standard, standard)
-        self._request = ListeningPort(settings.request, request)
-        self._standard.setServiceParent(self)
-        self._request.setServiceParent(self)
+        self._ports: list[Deferred[int]] = []
+        for endpoint, factory in ((settings.standard, standard), (settings.request, request)):
+            if endpoint is None:
+                self._ports.append(succeed(0))
+                continue
+            port = ListeningPort(endpoint, factory)
+            port.setServiceParent(self)
+            self._ports.append(port.listening)
+        if self._node is not None:
+            self._ports.append(self._node.listening)
 
     def _add_timers(self) -> None:
         for interval, work in (
@@ -209,7 +181,7 @@ class Server(MultiService):
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
-        ports = gatherResults([self._standard.listening, self._request.listening], True)
+        ports = gatherResults(self._ports, True)
         ports.addCallback(self._ready).addErrback(self._cannot_start)
         self._is_starting = False
         if self._problem:  # outside of any Deferred, which would keep what `failed` raises
@@ -217,10 +189,12 @@ class Server(MultiService):
 
     @inlineCallbacks
     def _ready(self, ports: list[int]) -> Generator[Deferred[Any], Any, None]:
-        standard, request = ports
-        if not request:
+        standard, request, *others = ports
+        if not (request or self._told):
             raise BadArgument("the request channel needs a TCP port, which clients are told")
-        self.reception.request_port = request
+        self.reception.request_port = self._told or request
+        if self._node is not None:
+            yield self._node.begin(*others)
         users = yield self._registry.users()
         self._opened(standard, request, len(users))
 
@@ -271,14 +245,24 @@ class Server(MultiService):
         try:
             version = yield self._registry.version()
             if version != self._version:
-                self.reception.roster.clear()
-                yield self.reception.sessions.recheck()
-                gone = yield self._registry.quarantine()
-                yield self.reception.forget(frozenset(one.name for one in gone))
+                yield self._follow()
                 self._version = version
             self.reception.roster.confirm(asked)
         except Exception as error:  # a TimerService whose function raises stops
             _tell("the registry was not looked at", error)
+
+    @inlineCallbacks
+    def _follow(self) -> Generator[Deferred[Any], Any, None]:
+        """Do as the registry says by now, about those who have changed, or about everybody."""
+        reception = self.reception
+        names = None if self._version is None else (yield self._registry.changed(self._version))
+        if names is not None:
+            yield reception.sessions.follow(names)
+            return
+        reception.roster.clear()
+        yield reception.sessions.recheck()
+        gone = yield self._registry.quarantine()
+        yield reception.forget(frozenset(one.name for one in gone))
 
     def _clock_was_set(self, seconds: float) -> None:
         """Look at everything that follows the calendar; durations run on the steady clock."""
@@ -309,11 +293,14 @@ class Server(MultiService):
             return
         self._standard_tls.renew(self._state.credentials)
         self._request_tls.renew(self._state.credentials)
+        if self._node is not None:
+            self._node.renew(now)
         _log.info("the server's certificate was renewed")
 
-
-def _nothing_to_do(_: float) -> None:
-    """After standing still, a server need not do anything: its clients come back."""
+    def _woke(self, _: float) -> None:
+        """After standing still, a server need not do anything for its clients: they come back."""
+        if self._node is not None:
+            self._node.woke()
 
 
 def _tell(what: str, error: Exception) -> None:

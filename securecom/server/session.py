@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal, cast
+from typing import Any, Literal, Protocol, cast
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -78,6 +78,30 @@ def drawn_pause(random: Callable[[int], bytes]) -> float:
     return limits.REQUEST_PAUSE * int.from_bytes(random(2), "big") / 0x10000
 
 
+class Control(Protocol):
+    """Sends commands, as `control.ControlLane` does."""
+
+    def call(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
+        """Send a command. Fires with its answer; may be cancelled."""
+
+    def tell(self, command: type[amp.Command], **arguments: Any) -> None:
+        """Send a command that wants no answer."""
+
+
+class Channel(Protocol):
+    """What a session needs of its request channel, which may be on another node."""
+
+    @property
+    def control(self) -> Control:
+        """What sends commands."""
+
+    def close(self) -> None:
+        """Close the channel."""
+
+    def fault(self, error: Exception) -> None:
+        """End it, since the client broke the rules."""
+
+
 class Session(amp.CommandLocator):
     """The server's side of one log-in. The switchboard sees it as a `switchboard.Party`.
 
@@ -117,7 +141,7 @@ class Session(amp.CommandLocator):
         self.leg, self.host, self._leave = leg, host, leave
         self.streams = Streams(leg)
         self.blocks = blocks
-        self.request_channel: Connection | None = None
+        self.request_channel: Channel | None = None
         self._request_channel_origin = "none"
         self._pause = pause
         # What most people never need is made when it is needed first.
@@ -144,7 +168,7 @@ class Session(amp.CommandLocator):
 
     # --- the request channel ----------------------------------------------------------------
 
-    def channel_opened(self, channel: Connection, origin: str) -> None:
+    def channel_opened(self, channel: Channel, origin: str) -> None:
         """A request channel was proven; it replaces an earlier one.
 
         :param origin: who opened it, in words for the person.
@@ -154,7 +178,7 @@ class Session(amp.CommandLocator):
         if former is not None:
             former.close()
 
-    def channel_lost(self, channel: Connection) -> None:
+    def channel_lost(self, channel: object) -> None:
         """A request channel is gone."""
         if self.request_channel is channel:
             self.request_channel, self._request_channel_origin = None, "none"
@@ -205,13 +229,13 @@ class Session(amp.CommandLocator):
     @vocabulary.ListAvailable.responder
     def list_available(self, after: bytes, text: bytes) -> Deferred[dict[str, Any]]:
         """A page of the people whom this person can ask."""
-        page = self._switchboard.available(self, _search_text(after), _search_text(text))
+        page = self._switchboard.available(self, search_text(after), search_text(text))
         return page.addCallback(_listed)
 
     @vocabulary.RequestChat.responder
     def request_chat(self, callee: Name, chat_seconds: int | None) -> Deferred[dict[str, Any]]:
         """Ask somebody for a chat; the answer may take a minute."""
-        return self._switchboard.request(self, callee, chat_seconds).addCallback(_opened)
+        return self._switchboard.request(self, callee, chat_seconds).addCallback(opened_box)
 
     @vocabulary.CancelRequest.responder
     def cancel_request(self) -> Deferred[dict[str, Any]]:
@@ -374,7 +398,7 @@ class Session(amp.CommandLocator):
         if tell:
             self.leg.control.tell(vocabulary.StreamClosed, stream=stream)
 
-    def _expect(self, answer: Deferred[Any], seconds: float, channel: Connection) -> None:
+    def _expect(self, answer: Deferred[Any], seconds: float, channel: Channel) -> None:
         """Cut a channel that leaves a command unanswered long after its time."""
         error = PeerSilent("a command was not answered")
         wait = seconds + limits.ANSWER_DEADLINE
@@ -393,7 +417,8 @@ def _listed(page: Page) -> dict[str, Any]:
     return {"names": page.names, "more": page.more, "busy": page.busy or None}
 
 
-def _opened(opened: Opened) -> dict[str, Any]:
+def opened_box(opened: Opened) -> dict[str, Any]:
+    """A chat, as the answer to `RequestChat`."""
     return {
         "chat": opened.chat,
         "stream": opened.stream,
@@ -404,6 +429,6 @@ def _opened(opened: Opened) -> dict[str, Any]:
     }
 
 
-def _search_text(text: bytes) -> str:
+def search_text(text: bytes) -> str:
     """Text to search for in names; bytes that no name has simply find nobody."""
     return text[: limits.MAX_NAME].decode("ascii", "replace")

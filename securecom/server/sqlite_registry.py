@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from sqlite3 import Cursor
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
+from securecom.identity import Name
 from securecom.server import database
 from securecom.server.changes import Changes
 from securecom.server.pools import Pool
@@ -30,6 +32,10 @@ class SQLiteRegistry(SQLRegistry):
         self._changes = changes
 
     version = reading(_version)
+
+    def changed(self, since: int, /) -> Deferred[list[Name] | None]:
+        """SQLite does not say what another process has written."""
+        return succeed(None)
 
     def mark(self) -> bytes | None:
         return None if self._changes is None else self._changes.mark()

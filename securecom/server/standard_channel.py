@@ -21,7 +21,7 @@ from securecom.connection import Connection, Liveness
 from securecom.errors import PeerFault, PeerSilent, ProofRefused, WireError
 from securecom.identity import Name, PublicKey, SecondKey
 from securecom.invitation import token_hash
-from securecom.server.reception import Reception
+from securecom.server.reception import Claims, Reception
 from securecom.server.registry import Entrant
 from securecom.server.session import Session
 
@@ -127,6 +127,9 @@ class StandardConnection(Connection):
             entrant = yield reception.complete(entrant.user.name, key)
             if self.is_closing:
                 raise refusals.ServerTrouble("the client is gone")
+        if reception.sessions.claims is not None:
+            entrant = yield self._claim(reception.sessions.claims, entrant, key, takeover)
+            takeover = True  # the claim has decided that
         # From here to `open` nothing is waited for: what the registry said is still so.
         session = self._new_session(entrant, key)
         reception.sessions.open(session, takeover)
@@ -136,6 +139,24 @@ class StandardConnection(Connection):
         self.established()
         self._liveness.start()
         return reception.welcome(session)
+
+    @inlineCallbacks
+    def _claim(self, claims: Claims, entrant: Entrant, key: PublicKey, takeover: bool) -> Any:
+        """Have this person on this node only. Fires with the user, found again after that."""
+        name, ident = entrant.user.name, peers.session_id(self.tls)
+        yield claims.take(name, ident, takeover)
+        try:
+            again: Entrant = yield self._reception.find(key)
+            if self.is_closing:
+                raise refusals.ServerTrouble("the client is gone")
+            if (again.user.name, again.user.key) != (name, key):
+                raise refusals.NotEnrolled()
+            self._reception.key_changes.check_settled(name)
+            claims.check(name, ident)
+        except refusals.Refusal:
+            claims.give_up(name, ident)
+            raise
+        return again
 
     def _new_session(self, entrant: Entrant, key: PublicKey) -> Session:
         reception, name = self._reception, entrant.user.name

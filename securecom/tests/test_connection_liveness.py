@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import limits, vocabulary
 from securecom.connection import Connection, Liveness
 from securecom.errors import PeerSilent
+from securecom.looks import Looks
 
 
 class WatchedConnection:

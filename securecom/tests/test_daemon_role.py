@@ -128,7 +128,7 @@ class ChannelStories(Mixin):
     def test_a_channel_on_which_nothing_comes_is_given_up(self) -> None:
         assert self.end.request is not None
         self.end.request.is_dead = True
-        self.network.advance(limits.PEER_GONE + limits.PING_INTERVAL)
+        self.network.advance(limits.PEER_GONE + 2 * limits.PING_INTERVAL)
         self.assertEqual(self.channels(), [False, True])
 
     def test_pings_keep_it_alive(self) -> None:

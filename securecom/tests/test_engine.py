@@ -78,7 +78,7 @@ class AskingTests(EngineCase):
         wire.answer(b"-OOM command not allowed\r\n")
         error = self.failureResultOf(answer, EngineError).value
         self.assertEqual(error.word, "OOM")
-        self.assertIn("SC-117 the engine refused (OOM command not allowed)", str(error))
+        self.assertIn("SC-119 the engine refused (OOM command not allowed)", str(error))
         self.assertFalse(wire.is_aborted)
 
     def test_a_question_without_an_answer_fails_in_time(self) -> None:

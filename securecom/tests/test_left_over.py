@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import tap
 from securecom.server import left_over
-from securecom.server.service import ListeningPort, socket_path
+from securecom.server.listening import ListeningPort, socket_path
 
 OURS, ANOTHER = os.getpid(), os.getppid()
 

@@ -15,9 +15,11 @@ from twisted.protocols import amp
 from zope.interface import implementer
 
 from securecom import framing, limits, peers, refusals, tls
+from securecom.connection import Connection
 from securecom.errors import NodeGone, ServerMismatch, TLSRefused
 from securecom.identity import Identity, server_id
 from securecom.server import certificates
+from securecom.server.cluster.directory import Node
 from securecom.server.cluster.links import NodeConnection, OtherNode
 from securecom.server.cluster.node_vocabulary import MeetNode
 from securecom.tests.support.joined_connections import PlainTLS
@@ -203,6 +205,19 @@ class MeetingTests(NodesCase):
         good = self.credentials()
         self.assertRaises(ValueError, tls.node_end, Credentials(good.key, good.certificate))
 
+    def test_an_address_that_is_none(self) -> None:
+        """What one node says of itself keeps this one from nobody else."""
+        one, two, three = (self.node(number) for number in (1, 2, 3))
+        reach = one.links.endpoint
+        odd = Node(two.ident, "n\xf6de.example.org", two.node.port)
+        one.links.endpoint = lambda host, port: reach(host.encode("ascii").decode(), port)
+        one.links.meet([odd, three.node])
+        three.links.meet([one.node])
+        self.network.pump()
+        self.assertTrue(one.links.is_linked(three.ident))
+        one.links.endpoint = reach
+        self.assertFalse(one.links.is_linked(two.ident))
+
 
 class StrangerTests(NodesCase):
     """Whoever has no node's certificate of this CA is refused at either end."""
@@ -238,14 +253,17 @@ class StrangerTests(NodesCase):
         self.assertTrue(self.meets(2, self.options(self.credentials())))
         self.assertTrue(self.meets(1, self.options(self.credentials())))
 
+    # Promise T292
     def test_each_is_refused_as_the_one_who_dials(self) -> None:
         for name, credentials in self.strangers().items():
             self.assertFalse(self.meets(1, self.options(credentials)), name)
 
+    # Promise T292
     def test_each_is_refused_as_the_one_who_is_dialled(self) -> None:
         for name, credentials in self.strangers().items():
             self.assertFalse(self.meets(2, self.options(credentials)), name)
 
+    # Promise T292
     def test_without_a_certificate(self) -> None:
         self.assertFalse(self.meets(1, PlainTLS(alpn=(tls.ALPN_NODE,))))
 
@@ -395,8 +413,11 @@ class CommandTests(NodesCase):
         with patch.object(NodeConnection, "most_unanswered", 40):
             self.cut()
             self.network.advance(1, 0.1)
-            answers = [one.links.call(two.ident, Consider) for _ in range(41)]
-            self.network.pump()
+            link = one.link_with(two)
+            answers = [one.links.call(two.ident, Consider) for _ in range(40)]
+            one.links.tell(two.ident, Remark, text=b"x")
+            self.network.advance(2 * limits.NODE_PING)
+            self.assertIs(one.link_with(two), link)
             self.assertGreater(len(two.considered), limits.MAX_UNANSWERED)
             self.failureResultOf(answers.pop(), NodeGone)
             for considered in two.considered:
@@ -412,6 +433,22 @@ class CommandTests(NodesCase):
         one, two = self.linked(1, 2)
         self.failureResultOf(one.links.call(two.ident, Repeat), amp.InvalidSignature)
         self.assertEqual(one.link_with(two).open_calls, 0)
+
+
+class ReentranceTests(NodesCase):
+    def test_one_that_is_cancelled_because_another_failed(self) -> None:
+        """All others are told, and so is the handler."""
+        one, two = self.linked(1, 2)
+        self.network.ports.clear()
+        self.cut()
+        first, second, third = (
+            one.links.call(two.ident, Repeat, text=text) for text in (b"1", b"2", b"3")
+        )
+        first.addErrback(lambda _: second.cancel())
+        one.links.meet([one.node])
+        self.assertEqual(one.lost, [two.ident])
+        self.failureResultOf(second, CancelledError)
+        self.failureResultOf(third, NodeGone)
 
 
 class LossTests(NodesCase):
@@ -581,16 +618,30 @@ class LossTests(NodesCase):
     def test_a_node_that_leaves(self) -> None:
         one, two = self.linked(1, 2)
         here, there = self.chat(one, two)
-        one.links.meet([one.node])
+        two.links.stop()
         self.network.pump()
-        self.assertEqual((here.ends, one.lost), (1, [two.ident]))
-        self.assertEqual((there.ends, two.lost), (1, []))
-        self.assertFalse(two.links.is_linked(one.ident))
+        self.assertEqual((here.ends, there.ends), (1, 1))
+        self.assertFalse(one.links.is_linked(two.ident))
+        one.links.meet([one.node])
+        self.assertEqual((one.lost, two.lost), ([two.ident], []))
         answer = one.links.call(two.ident, Repeat, text=b"x")
-        two.links.meet([two.node])
         self.network.advance(limits.LINK_DEADLINE, 0.5)
         self.failureResultOf(answer, NodeGone)
-        self.assertEqual(two.lost, [one.ident])
+
+    def test_a_node_that_the_directory_has_lost(self) -> None:
+        """Its chats go on for as long as the link stands."""
+        one, two = self.linked(1, 2)
+        here, there = self.chat(one, two)
+        for node in (one, two):
+            node.links.meet([node.node])
+        self.network.pump()
+        self.assertTrue(one.links.is_linked(two.ident))
+        here.carrier.send(framing.encode_chat(1, b"x"))
+        self.network.pump()
+        self.assertEqual(there.received, framing.encode_chat(1, b"x"))
+        self.cut()
+        one.links.meet([one.node])
+        self.assertEqual((here.ends, one.lost), (1, [two.ident]))
 
     def test_a_node_leaves_while_it_is_dialled(self) -> None:
         one, two = self.node(1), self.node(2)
@@ -670,11 +721,52 @@ class ChatTests(NodesCase):
         little.carrier.send(framing.encode_chat(1, b"a"))
         wire.server.reading = True
         while not little_there.received:
+            self.network.clock.advance(0)
             for end in (wire.client, wire.server):
                 end.deliver()
         self.assertLess(len(much_there.received), 5 * len(chunk))
         self.network.pump()
         self.assertEqual(len(much_there.received), 8 * len(chunk))
+
+    def test_what_is_sent_in_one_turn_is_one_write(self) -> None:
+        one, two = self.linked(1, 2)
+        chats = [self.chat(one, two, number) for number in range(20)]
+        frame = framing.encode_chat(1, b"a")
+        with patch.object(Connection, "send", autospec=True, side_effect=Connection.send) as send:
+            for here, _ in chats:
+                here.carrier.send(frame)
+            self.assertEqual(send.call_count, 0)
+            self.network.clock.advance(0)
+            self.assertEqual(send.call_count, 1)
+        self.network.pump()
+        self.assertEqual([there.received for _, there in chats], [frame] * 20)
+
+    def test_what_is_gathered_has_an_end(self) -> None:
+        one, two = self.linked(1, 2)
+        chunk = framing.encode_chat(1, bytes(limits.MAX_CHAT_CHUNK))
+        chats = [self.chat(one, two, number) for number in range(20)]
+        for here, _ in chats:
+            here.carrier.send(chunk)
+        self.assertLess(one.link_with(two)._gathered_bytes, limits.NODE_GATHERED)
+
+    def test_a_command_comes_behind_what_was_said_before(self) -> None:
+        one, two = self.linked(1, 2)
+        here, there = self.chat(one, two)
+        here.carrier.send(framing.encode_chat(1, b"a"))
+        at: list[bytes] = []
+        self.patch(two, "heard", _Opening(lambda: at.append(there.received)))
+        one.links.tell(two.ident, Remark, text=b"x")
+        self.network.pump()
+        self.assertEqual(at, [framing.encode_chat(1, b"a")])
+
+    def test_a_link_that_is_closed_says_the_rest(self) -> None:
+        one, two = self.linked(1, 2)
+        here, there = self.chat(one, two)
+        here.carrier.send(framing.encode_chat(1, b"a"))
+        one.link_with(two).close()
+        while self.wire().client.deliver():
+            pass
+        self.assertEqual(there.received, framing.encode_chat(1, b"a"))
 
     def test_commands_do_not_wait_behind_chats(self) -> None:
         one, two = self.linked(1, 2)

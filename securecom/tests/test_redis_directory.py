@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import limits
 from securecom.errors import DirectoryAway
 from securecom.identity import Name
+from securecom.server.cluster.directory import Node
 from securecom.tests.support.directory_contract import ALICE, SERVER, ident, node, place
 from securecom.tests.support.memory_engine import NO_TXREDISAPI, Way
 
@@ -90,6 +91,33 @@ class ScriptTests(DirectoryCase):
         self.assertEqual(len(lengths), 1)
 
 
+class NonsenseTests(DirectoryCase):
+    """Whoever can write to the engine can have it answer anything."""
+
+    def test_answers_that_are_none(self) -> None:
+        """Whoever asked hears that the directory is away."""
+        for answer in (b"+OK\r\n", b"+" + b"g" * 64 + b"\r\n", b":1\r\n", b"$-1\r\n", b"*0\r\n"):
+            for asked in (
+                self.directory.where(ALICE),
+                self.directory.claim(ALICE, place(1, 1), True),
+                self.directory.holder(bytes(16)),
+                self.directory.recall(ALICE),
+            ):
+                self.wire.answer(answer)
+                self.failureResultOf(asked, DirectoryAway)
+
+    def test_nodes_that_are_none(self) -> None:
+        """They are left out, and nothing of them reaches an operator's terminal."""
+        good = b"01" * 16 + b" 4245 node.example.org"
+        rows = [b"01", b"01" * 16 + b" x y", b"01" * 16 + b" 4245 n\x1b[2Jode", b"\xff", good]
+        asked = self.directory.nodes()
+        self.wire.answer(b"*5\r\n" + b"".join(b"$%d\r\n%b\r\n" % (len(r), r) for r in rows))
+        for _ in rows:
+            self.clock.advance(0)
+        [found] = self.successResultOf(asked)
+        self.assertEqual(found, Node(b"\x01" * 16, "node.example.org", 4245))
+
+
 class ToldAgainTests(DirectoryCase):
     def test_people_are_told_again_in_turn(self) -> None:
         self.patch(limits, "PLACES_TOLD", 2)
@@ -97,6 +125,28 @@ class ToldAgainTests(DirectoryCase):
             self.claim(Name(name), number)
         told = [[keys[0].decode()[-1] for keys in self.announced()] for _ in range(3)]
         self.assertEqual(told, [["a", "b"], ["c", "a"], ["b", "c"]])
+
+    def test_somebody_elses_by_now(self) -> None:
+        """The engine has lost a claim, and others came: the node has to claim again, once."""
+        self.claim(ALICE, 1)
+        for renewed, is_known in ((b":0\r\n", True), (b":1\r\n", False), (b":1\r\n", True)):
+            announced = self.directory.announce(node(1))
+            self.wire.clear()
+            self.wire.answer(b":1\r\n")
+            self.assertIs(self.successResultOf(announced), is_known)
+            self.wire.clear()
+            self.wire.answer(renewed)
+
+    def test_somebody_elses_and_released(self) -> None:
+        """Whoever took it over has said so meanwhile: nothing has to be claimed again."""
+        self.claim(ALICE, 1)
+        self.directory.announce(node(1))
+        self.wire.answer(b":1\r\n")
+        self.wire.answer(b":0\r\n")
+        self.directory.release(ALICE, place(1, 1))
+        self.wire.answer(b":0\r\n")
+        self.wire.clear()
+        self.assertEqual(self.announced(), [])
 
     def test_whoever_left_is_not(self) -> None:
         self.claim(ALICE, 1)

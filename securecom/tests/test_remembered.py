@@ -119,6 +119,7 @@ KEPT_BACK = {
     "ChatRequest.chat": _SILENCE,
     "ChatRequest.crossing": _SILENCE,
     "ChatRequest.is_crossed": _SILENCE,
+    "ChatRequest._opened_elsewhere": _SILENCE,
     "ChatRequest._shown": _SILENCE,
     "ChatRequest.machine": _SILENCE,
     "ChatRequest.stream": _SILENCE,
@@ -153,10 +154,10 @@ _NOBODYS = {
     "Line": "_clock _length _next",
     "LocalSwitchboard": "_clock _random restraints",
     "Rate": "_count _keys _seconds _window",
-    "Reception": "_now _registry clock dial dial_port key_changes looks pause request_port "
-    "retirements roster sessions switchboard",
+    "Reception": "_now _registry channels clock dial dial_port key_changes looks pause "
+    "request_port retirements roster sessions switchboard",
     "ChatRequest": "_board _clock",
-    "RequestConnection": "_is_refused _liveness _reception proven turns",
+    "RequestConnection": "_is_asked _liveness _reception proven turns",
     "RequestFactory": "_only _reception",
     "Roster": "_registry _seconds confirmed",
     "SQLiteRegistry": "_changes _pool on_write",
@@ -164,7 +165,7 @@ _NOBODYS = {
     "Restraints": "_has_told cooldowns",
     "Session": "_asides _change_key _dial _leave _made_account _new_account _pause _retirements "
     "_switchboard",
-    "Sessions": "_roster is_open on_first",
+    "Sessions": "_roster claims is_open on_first",
     "StandardConnection": "_liveness _reception turns",
     "StandardFactory": "_reception",
     "Streams": "_leg",
@@ -177,7 +178,7 @@ NOBODYS = frozenset(f"{kind}.{name}" for kind, names in _NOBODYS.items() for nam
 ELSEWHERE = {
     "Closed Door EnrolmentPhase _Phases": "a connection before its log-in",
     "OnHold": "the person themselves, in nothing, while their new key is being written",
-    "Opened Page": "answers on their way",
+    "Opened OpenedElsewhere Page": "answers on their way",
     "GatheringPool Task": "questions to the registry on their way to its thread",
     "SQLRegistry": "what a SQLiteRegistry is, too",
     "PostgresRegistry PostgresPool PostgresCursor Job": "the same for PostgreSQL",

@@ -23,14 +23,13 @@ from securecom.identity import Identity, Name
 from securecom.invitation import token_hash
 from securecom.server.changes import Changes
 from securecom.server.database import SynchronousPool, connect
+from securecom.server.listening import ListeningPort, believes_anybody
 from securecom.server.local_switchboard import LocalSwitchboard
 from securecom.server.registry import Entrant, User
 from securecom.server.service import (
     Endpoints,
-    ListeningPort,
     Server,
     ServerContext,
-    believes_anybody,
     reactor_endpoint,
 )
 from securecom.server.sqlite_registry import SQLiteRegistry
@@ -320,6 +319,42 @@ class ClockTests(ServiceCase):
         self.patch(self.registry, "version", lambda: succeed(99))
         self.network.advance(1, step=limits.REGISTRY_POLL)
         self.assertEqual(client.said("goodbye"), ["disabled"])
+
+    def test_only_those_are_read_who_have_changed(self) -> None:
+        """Where the registry can tell; others are not looked at, whatever became of them."""
+        server = self.start()
+        clients = {name: self.client(name) for name in ("alice", "bob", "carol", "dave")}
+        self.network.advance(limits.REGISTRY_POLL)
+        for name in ("alice", "bob"):
+            result(self.registry.disable(Name(name)))
+        result(self.registry.remove(Name("dave"), 0.0))
+        result(self.registry.block(Name("carol"), Name("erin")))
+        changed = [Name(name) for name in ("alice", "carol", "dave", "nobody")]
+        self.patch(self.registry, "version", lambda: succeed(99))
+        self.patch(self.registry, "changed", lambda _: succeed(changed))
+        self.patch(self.registry, "everybody", lambda: fail(AssertionError("all are read")))
+        self.network.advance(limits.REGISTRY_POLL)
+        self.assertEqual(self.flushLoggedErrors(), [])
+        said = {name: client.said("goodbye") for name, client in clients.items()}
+        gone = {"alice": ["disabled"], "bob": [], "carol": [], "dave": ["disabled"]}
+        self.assertEqual(said, gone)
+        carol = server.reception.sessions.of(Name("carol"))
+        assert carol is not None
+        self.assertIn(Name("erin"), carol.blocks)
+
+    def test_a_change_that_cannot_be_read_is_followed_later(self) -> None:
+        self.start()
+        alice = self.client("alice")
+        self.network.advance(limits.REGISTRY_POLL)
+        result(self.registry.disable(Name("alice")))
+        self.patch(self.registry, "version", lambda: succeed(99))
+        self.patch(self.registry, "changed", lambda _: succeed([Name("alice")]))
+        trouble = self.patch(self.registry, "user", lambda _: fail(StateBusy("busy")))
+        self.network.advance(limits.REGISTRY_POLL)
+        self.assertEqual(alice.said("goodbye"), [])
+        trouble.restore()
+        self.network.advance(limits.REGISTRY_POLL)
+        self.assertEqual(alice.said("goodbye"), ["disabled"])
 
     def test_a_recheck_is_two_queries(self) -> None:
         """However many are online."""

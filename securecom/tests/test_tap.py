@@ -20,6 +20,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import limits, process, tap, tls
 from securecom import tap as server_main
 from securecom.errors import TLSUnusable
+from securecom.server.cluster import engine, joining
+from securecom.server.cluster.node_service import NodeService
 from securecom.server.service import Server
 from securecom.server.state import open_state
 
@@ -76,8 +78,28 @@ class OptionsTests(SynchronousTestCase):
             (("--dial", "-1"), "'-1'"),
             (("--dial", "0", "--public", "chat.example.org"), "--dial 0"),
             (("--dial", "٣"), "--dial"),
+            (("--switchboard", "redis://h", "--request-port", "x"), "--request-port"),
+            (("--switchboard", "redis://h", "--standard", "tcp:1"), "--request-port"),
         ):
             self.assertIn(part, self.refused(*words))
+
+    def test_what_only_a_node_among_others_can_be_told(self) -> None:
+        for option in tap._OF_NODES:
+            self.assertIn("--switchboard", self.refused(f"--{option}", "1"))
+
+    def test_a_node_with_one_of_the_channels(self) -> None:
+        """The one that it is told; with neither, or without other nodes, it has both."""
+        shared = ("--switchboard", "redis://h")
+        for words, channels in (
+            (("--standard", "tcp:1", "--request-port", "4243"), ("tcp:1", None)),
+            (("--request", "tcp:2"), (None, "tcp:2")),
+            (("--standard", "tcp:1", "--request", "tcp:2"), ("tcp:1", "tcp:2")),
+            ((), ("tcp:4241:interface=127.0.0.1", "tcp:4243:interface=127.0.0.1")),
+        ):
+            options = self.parsed(*shared, *words)
+            self.assertEqual((options["standard"], options["request"]), channels, words)
+        alone = self.parsed("--request", "tcp:2")
+        self.assertEqual(alone["standard"], "tcp:4241:interface=127.0.0.1")
 
 
 class MakeServiceTests(SynchronousTestCase):
@@ -97,6 +119,36 @@ class MakeServiceTests(SynchronousTestCase):
         service = self.make()
         self.assertIsInstance(service, Server)
         self.assertIsInstance(service, MultiService)
+
+    def test_a_node(self) -> None:
+        """It is put together from what was chosen, and becomes a part of the server."""
+        chosen: list[joining.ChosenNode] = []
+        real = joining.node_service
+
+        def noted(choice: joining.ChosenNode, *rest: Any) -> Any:
+            chosen.append(choice)
+            return real(choice, *rest)
+
+        self.patch(joining, "node_service", noted)
+        words = ("--node", "tcp:5000", "--node-address", "10.0.0.1")
+        service = self.make("--switchboard", "redis://h", "--request", "tcp:2", *words)
+        [choice] = chosen
+        self.assertEqual((choice.url, choice.host), ("redis://h", "10.0.0.1"))
+        self.assertTrue(any(isinstance(one, NodeService) for one in service))
+        self.assertTrue(service.reception.switchboard.has_others)  # type: ignore[attr-defined]
+
+    def test_a_node_without_the_packages_for_it(self) -> None:
+        """The line says what to install."""
+        names = ("txredisapi", joining.__name__, engine.__name__)
+        loaded = {name: sys.modules.pop(name) for name in names}
+        self.addCleanup(sys.modules.update, loaded)
+        sys.modules["txredisapi"] = None  # type: ignore[assignment]
+        error = self.assertRaises(SystemExit, self.make, "--switchboard", "redis://h")
+        self.assertIn("pip install 'securecom-chat[cluster]'", str(error))
+
+    def test_an_engine_that_cannot_be(self) -> None:
+        error = self.assertRaises(SystemExit, self.make, "--switchboard", "http://h")
+        self.assertIn("http://h", str(error))
 
     def test_bad_endpoints(self) -> None:
         """Whatever Twisted raises for them."""

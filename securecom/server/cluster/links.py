@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.error import ConnectionLost, ConnectionRefusedError
 from twisted.internet.interfaces import (
     IDelayedCall,
@@ -31,6 +31,7 @@ from twisted.python.failure import Failure
 from securecom import framing, limits, tls, vocabulary
 from securecom.connection import Connection, Liveness
 from securecom.errors import NodeGone, PeerFault, SecurecomError, WireError
+from securecom.looks import Looks
 from securecom.server.admission import AdmittingFactory
 from securecom.server.cluster.carrier import Carrier, Carriers
 from securecom.server.cluster.directory import Node
@@ -80,7 +81,11 @@ class NodeConnection(Connection, amp.CommandLocator):
         self.is_met = False
         #: Our commands that wait for an answer.
         self.open_calls = 0
-        self.liveness = Liveness(self, True, limits.NODE_PING, limits.NODE_SILENT)
+        pings = Looks(self.clock, limits.NODE_PING)
+        self.liveness = Liveness(self, True, pings, limits.NODE_SILENT)
+        #: What is sent in this turn of the reactor, in order, and how many bytes that is.
+        self._gathered: list[bytes] = []
+        self._gathered_bytes = 0
 
     def responders(self) -> amp.IResponderLocator:
         """Itself: it takes `MeetNode`, and whatever may come after that."""
@@ -134,9 +139,36 @@ class NodeConnection(Connection, amp.CommandLocator):
 
     # --- what is sent -----------------------------------------------------------------------
 
+    def send(self, frame: bytes) -> None:
+        """Write whole frames: a command at once, chat bytes at the end of the reactor's turn.
+
+        Many people's messages come in one turn. As many records and writes would cost more than all
+        else that is done with them here.
+        """
+        if frame[0] != framing.NODE:
+            self._flush()
+            super().send(frame)
+            return
+        if not self._gathered:
+            self.clock.callLater(0, self._flush)
+        self._gathered.append(frame)
+        self._gathered_bytes += len(frame)
+        if self._gathered_bytes >= limits.NODE_GATHERED:
+            self._flush()
+
+    def _flush(self) -> None:
+        gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
+        if gathered:
+            super().send(b"".join(gathered))
+
+    def close(self) -> None:
+        """Send what is written, and end."""
+        self._flush()
+        super().close()
+
     def ask(self, command: type[amp.Command], facts: dict[str, Any]) -> Deferred[dict[str, Any]]:
         """Send a command. What the other node does wrong, or its end, is `NodeGone`."""
-        if self.open_calls >= self.most_unanswered:
+        if self.open_calls >= self.most_unanswered - 1:  # one is left for pings and what is told
             return fail(NodeGone("too many commands to another node have no answer yet"))
         answer = self.control.call(command, **facts)
         self.open_calls += 1
@@ -258,9 +290,12 @@ class OtherNode:
         if self.is_dialled:
             inner = _Making(self._links, self)
             making = TLSFactory(self._links.options, True, inner, self._clock)
-        endpoint = self._links.endpoint(self.node.host, self.node.port)
-        self._attempt = endpoint.connect(making)
+        self._attempt = maybeDeferred(self._connect, making)
         self._attempt.addCallbacks(self._reached, self._not_reached)
+
+    def _connect(self, making: IProtocolFactory) -> Deferred[IProtocol]:
+        """Fails for an address that is none, too: what the directory says is another node's."""
+        return self._links.endpoint(self.node.host, self.node.port).connect(making)
 
     def _reached(self, made: IProtocol) -> None:
         self._attempt, self._refusals = None, 0
@@ -353,10 +388,15 @@ class Links:
         self.options.renew(credentials)
 
     def meet(self, nodes: list[Node]) -> None:
-        """These nodes are alive, this one possibly among them: link with new ones, drop others."""
+        """These nodes are alive, this one possibly among them: link with new ones, drop others.
+
+        One whose link stands is alive, whatever the directory says: it may have been wiped, or be
+        out of that node's reach. A node that leaves ends its links itself.
+        """
         living = {node.ident: node for node in nodes if node.ident != self.own.ident}
         for ident in [ident for ident in self._others if ident not in living]:
-            self._others.pop(ident).leave(is_told=True)
+            if not self.is_linked(ident):
+                self._others.pop(ident).leave(is_told=True)
         for ident, node in living.items():
             if ident not in self._others:
                 self._others[ident] = OtherNode(self, node)
@@ -420,7 +460,9 @@ class Links:
 
     def _take_back(self, node: bytes, order: _Order, why: Exception | None) -> None:
         """This order is not sent any more."""
-        orders = self._orders[node]
+        orders = self._orders.get(node, deque())
+        if order not in orders:  # it was cancelled by what the end of another one has caused
+            return
         orders.remove(order)
         if not orders:
             del self._orders[node]
@@ -437,6 +479,8 @@ class Links:
     def deliver(self, node: bytes, link: NodeConnection) -> None:
         """Send what has waited for this link."""
         for order in list(self._orders.get(node, ())):
+            if order.result is not None and order.result.called:
+                continue
             self._take_back(node, order, None)
             if order.result is None:
                 link.control.tell(order.command, **order.facts)

@@ -17,6 +17,7 @@ spreads keys over machines, will not do.
 from __future__ import annotations
 
 import hashlib
+import re
 from itertools import islice
 from typing import Any
 
@@ -35,6 +36,9 @@ _DIGITS = 2 * IDENT_BYTES
 #: What stands for no place: the node of nobody. It is looked for like any other.
 _NOWHERE = "0" * 2 * _DIGITS
 _NO_NODE = "0" * _DIGITS
+_HEXADECIMAL = re.compile("[0-9a-f]+")
+#: A node's ident, port and host, as a directory tells them.
+_NODE = re.compile(rf"([0-9a-f]{{{_DIGITS}}}) ([0-9]{{1,5}}) ([!-~]+)")
 
 
 class Script:
@@ -150,6 +154,8 @@ class RedisDirectory:
         self._held: dict[Name, Place] = {}
         #: What could not be released, or may have been claimed without our knowing.
         self._owed: dict[tuple[Name, Place], None] = {}
+        #: What is somebody else's by now, without our having heard of it yet.
+        self._contested: dict[Name, Place] = {}
 
     # --- nodes ------------------------------------------------------------------------------
 
@@ -163,6 +169,7 @@ class RedisDirectory:
     def depart(self, node: bytes) -> Deferred[None]:
         self._held.clear()
         self._owed.clear()
+        self._contested.clear()
         departed = self._run(_DEPART, (f"node:{node.hex()}", "nodes"), node.hex())
         return departed.addCallback(_nothing)
 
@@ -170,7 +177,10 @@ class RedisDirectory:
         return self._run(_NODES, ("nodes",), f"{self._prefix}node:").addCallback(_read_nodes)
 
     def _tell_again(self, known: int) -> bool:
-        """Repeat what could not be told, and some of what was told long ago."""
+        """Repeat what could not be told, and some of what was told long ago.
+
+        Returns whether the engine still knows all of this node, as far as it has said.
+        """
         for name, place in list(islice(self._owed, limits.PLACES_TOLD)):
             del self._owed[name, place]
             self.release(name, place).addErrback(_told_later)
@@ -178,8 +188,15 @@ class RedisDirectory:
         for name, place in list(islice(self._held.items(), told)):
             del self._held[name]
             self._held[name] = place
-            self._renew(name, place).addErrback(_told_later)
-        return bool(known)
+            self._renew(name, place).addCallbacks(self._renewed, _told_later, (name, place))
+        contested, self._contested = self._contested, {}
+        is_ours = all(self._held.get(name) != place for name, place in contested.items())
+        return bool(known) and is_ours
+
+    def _renewed(self, was_ours: int, name: Name, place: Place) -> None:
+        """Whoever took it over says so. If nobody has by the next time, the engine lost it."""
+        if not was_ours:
+            self._contested[name] = place
 
     # --- people -----------------------------------------------------------------------------
 
@@ -230,7 +247,7 @@ class RedisDirectory:
     def holder(self, session: bytes) -> Deferred[bytes | None]:
         keys = (f"session:{session.hex()}",)
         found = self._run(_WHERE, keys, f"{self._prefix}node:", _NO_NODE)
-        return found.addCallback(lambda ident: None if ident == _NO_NODE else bytes.fromhex(ident))
+        return found.addCallback(_read_ident)
 
     # --- restraints -------------------------------------------------------------------------
 
@@ -242,7 +259,7 @@ class RedisDirectory:
 
     def recall(self, name: Name) -> Deferred[Kept]:
         kept = self._run(_RECALL, (f"restraints:{name}",))
-        return kept.addCallback(lambda row: Kept(row[1], max(row[0] / 1000, 0.0)))
+        return kept.addCallback(_read_kept)
 
     def forget(self, names: frozenset[Name]) -> Deferred[None]:
         keys = [f"{self._prefix}restraints:{name}" for name in sorted(names)]
@@ -285,18 +302,37 @@ def _keys(name: Name, place: Place) -> tuple[str, str]:
     return f"person:{name}", f"session:{place.session.hex()}"
 
 
-def _read_place(answer: str) -> Place | None:
+# Whoever can write to the engine can have it answer anything.
+
+
+def _digits(answer: object, count: int) -> bytes:
+    """:raises DirectoryAway: these are not so many hexadecimal digits."""
+    if isinstance(answer, str) and len(answer) == count and _HEXADECIMAL.fullmatch(answer):
+        return bytes.fromhex(answer)
+    raise DirectoryAway("the engine has answered what makes no sense")
+
+
+def _read_place(answer: object) -> Place | None:
     if answer == _NOWHERE:
         return None
-    return Place(bytes.fromhex(answer[:_DIGITS]), bytes.fromhex(answer[_DIGITS:]))
+    both = _digits(answer, 2 * _DIGITS)
+    return Place(both[:IDENT_BYTES], both[IDENT_BYTES:])
+
+
+def _read_ident(answer: object) -> bytes | None:
+    return None if answer == _NO_NODE else _digits(answer, _DIGITS)
+
+
+def _read_kept(row: object) -> Kept:
+    if isinstance(row, list) and list(map(type, row)) == [int, bytes]:
+        return Kept(row[1], max(row[0] / 1000, 0.0))
+    raise DirectoryAway("the engine has answered what makes no sense")
 
 
 def _read_nodes(rows: list[bytes]) -> list[Node]:
-    found = []
-    for row in sorted(rows):
-        ident, port, host = row.decode().split(" ", 2)
-        found.append(Node(bytes.fromhex(ident), host, int(port)))
-    return found
+    """Those that can be made out; one that cannot keeps nobody from the others."""
+    found = [_NODE.fullmatch(row.decode("ascii", "replace")) for row in sorted(rows)]
+    return [Node(bytes.fromhex(one[1]), one[3], int(one[2])) for one in found if one is not None]
 
 
 def _nothing(_: object) -> None:

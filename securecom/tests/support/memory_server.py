@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -58,22 +60,41 @@ class Unchanged(Changes):
         pass
 
 
+@dataclass
+class Shared:
+    """What a server stands on, and the nodes of one server have in common."""
+
+    network: Network
+    ca: tls.Credentials
+    database: sqlite3.Connection
+    changes: Changes | None
+
+
+def new_ca() -> tls.Credentials:
+    """A server's CA."""
+    return certificates.new_ca(time.time())  # OpenSSL asks the wall clock
+
+
 class MemoryServer:
     """A server on a `Network`: its registry in memory, its two ports open.
 
     :param random: the switchboard's; None: different bytes each time, the same in every run.
+    :param shared: what the nodes of one server share; None: this is the only one.
     """
 
     def __init__(
-        self, dial: int | None = 4242, random: Callable[[int], bytes] | None = None
+        self,
+        dial: int | None = 4242,
+        random: Callable[[int], bytes] | None = None,
+        shared: Shared | None = None,
     ) -> None:
-        self.network = Network()
+        self.shared = shared = shared or Shared(Network(), new_ca(), in_memory(), Unchanged())
+        self.network, ca = shared.network, shared.ca
         clock = self.network.clock
-        ca = certificates.new_ca(time.time())  # OpenSSL asks the wall clock
         self.pin = server_id(ca.certificate)
         self.credentials = certificates.new_leaf(ca, [], time.time())
-        self.registry = SQLiteRegistry(SynchronousPool(in_memory()), Unchanged())
-        self.switchboard = LocalSwitchboard(clock, random or numbered())
+        self.registry = SQLiteRegistry(SynchronousPool(shared.database), shared.changes)
+        self.switchboard = self.new_switchboard(random or numbered())
         self.reception = Reception(clock, lambda: NOW, self.registry, self.switchboard, self.pin)
         self.reception.request_port = REQUEST
         self.reception.dial_port = dial
@@ -86,6 +107,10 @@ class MemoryServer:
         self.request = AdmittingFactory(request, RequestFactory(self.reception), clock)
         self.network.ports[STANDARD] = self.standard
         self.network.ports[REQUEST] = self.request
+
+    def new_switchboard(self, random: Callable[[int], bytes]) -> LocalSwitchboard:
+        """The switchboard of this server."""
+        return LocalSwitchboard(self.network.clock, random)
 
     def _dial_endpoint(self, host: str, port: int) -> Any:
         self.dialled.append((host, port))
@@ -191,6 +216,8 @@ class ManualClient:
         self.heard: list[tuple[str, Any]] = []
         self.offers: list[Deferred[Any]] = []
         self.opens: Any = True
+        #: Where it opens its request channel.
+        self.request_at = server.request
         options = tls.standard_client(identity, server.pin)
         self.standard_wire, self.standard = self.connect(
             options, tls.ALPN_STANDARD, server.standard
@@ -232,7 +259,7 @@ class ManualClient:
     def open_request_channel(self) -> ManualConnection:
         """A request channel that has proven nothing yet."""
         options = tls.request_client(self.server.pin)
-        self.request_wire, channel = self.connect(options, tls.ALPN_REQUEST, self.server.request)
+        self.request_wire, channel = self.connect(options, tls.ALPN_REQUEST, self.request_at)
         return channel
 
     def proof(self, channel: ManualConnection) -> dict[str, bytes]:

@@ -16,10 +16,17 @@ class RequestCase(SynchronousTestCase):
     """Alice, Bob and Carol, available."""
 
     def setUp(self) -> None:
-        self.server = MemoryServer()
-        self.alice = self.server.client("alice")
+        #: Alice's server, or her node of it, and that of the others.
+        self.home, self.server = self.servers()
+        self.alice = self.home.client("alice")
         self.bob = self.server.client("bob")
         self.carol = self.server.client("carol")
+
+    @staticmethod
+    def servers() -> tuple[MemoryServer, MemoryServer]:
+        """One server for all."""
+        server = MemoryServer()
+        return server, server
 
     def ask(self, who: ManualClient, name: str) -> Deferred[Any]:
         return who.ask(vocabulary.RequestChat, callee=Name(name))

@@ -20,6 +20,12 @@ BOB = Name("bob")
 SAMPLES = 200
 
 
+def servers(seed: str) -> tuple[MemoryServer, MemoryServer]:
+    """Bob's server and Alice's, here one and the same; tests of several nodes patch this."""
+    server = MemoryServer(random=random.Random(seed).randbytes)
+    return server, server
+
+
 class Empty:
     """A server at which Bob does not answer Alice, for one of the possible reasons."""
 
@@ -28,11 +34,14 @@ class Empty:
     more: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, seed: str) -> None:
-        self.server = server = MemoryServer(random=random.Random(seed).randbytes)
-        server.switchboard.restraints.by_pair._count = 2 * SAMPLES
+        #: Bob's server, or his node of it, and Alice's.
+        self.server, self.home = servers(seed)
+        server = self.server
+        for one in (self.server, self.home):
+            one.switchboard.restraints.by_pair._count = 2 * SAMPLES
         self.clock = server.network.clock
         self.prepare()
-        self.alice = server.client("alice")
+        self.alice = self.home.client("alice")
 
     def prepare(self) -> None:
         """Once. Bob lets his friends see when he is busy, and Alice is not one of them."""
