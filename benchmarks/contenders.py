@@ -79,10 +79,10 @@ class Tree:
         """What makes this Python import this version."""
         return {"PYTHONPATH": str(self.folder)}
 
-    def settle(self, state: Path, people: Path) -> None:
+    def settle(self, state: Path, people: Path, count: int = PEOPLE) -> None:
         """Make accounts, with this version's own code."""
         script = Path(__file__).with_name("bench_people.py")
-        words = [str(self.python), "-P", str(script), str(state), str(people), str(PEOPLE)]
+        words = [str(self.python), "-P", str(script), str(state), str(people), str(count)]
         _checked(words, self.folder, self.environment())
 
     def has_reactor(self, name: str) -> bool:

@@ -2,6 +2,8 @@
 
 - `frames`: the product, its relay changed to forward frame by frame; options are twistd's;
 - `unshared`: the product without paces and turns, its registry used one thing after the other;
+- `unpaused`: the product, which looks callees up at once, however often somebody asks; options are
+  twistd's;
 - `bytes`: Twisted's TLS as it comes, joining each two connections byte by byte, no frames, no
   checks, no client certificates; the same server certificate and key agreement;
 - `handshakes`: the same, joining nothing;
@@ -37,6 +39,7 @@ from securecom.server.state import read_state
 from securecom.tls import Credentials
 
 reactor: Any = _reactor
+_ANY_NUMBER = 10_000
 
 
 # --- frame by frame -------------------------------------------------------------------------
@@ -76,6 +79,15 @@ def unshare() -> None:
 def one_by_one(path: Path, reactor: Any = None) -> OneByOne:
     """See `database.threaded_pool`."""
     return OneByOne(database.connections(path, reactor))
+
+
+# --- unpaused -------------------------------------------------------------------------------
+
+
+def unpause() -> None:
+    """Callees are looked up at once, and nobody asks too often: limits that work would run into."""
+    limits.REQUEST_PAUSE = 0.0
+    limits.REQUESTS_BY_CALLER = limits.REQUESTS_TO_CALLEE = _ANY_NUMBER
 
 
 # --- bare TLS-------------------------------------------------------------------------------
@@ -168,6 +180,9 @@ def main() -> None:
         run()
     elif what == "unshared":
         unshare()
+        run()
+    elif what == "unpaused":
+        unpause()
         run()
     elif what == "sampled":
         sampling.watch(Path(sys.argv.pop(1)))

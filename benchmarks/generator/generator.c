@@ -4,8 +4,10 @@
  *   pingpong  one message outstanding per pair, bounced for ever
  *   stream    A keeps --window messages outstanding, B acknowledges every --ack
  *   idle      --conns connections log in and stay silent
+ *   churn     chats of all pairs end and are asked for again, --together pairs at once
  * Prints one JSON object.  Server CPU is utime+stime(+reaped children) of the process
  * trees named by --pid, read from /proc before and after the measured interval.
+ * A server of two nodes has two ports.
  */
 #define _GNU_SOURCE
 #include "generator.h"
@@ -34,15 +36,15 @@ static const char *opt_host = "127.0.0.1", *opt_cert, *opt_key, *opt_groups, *op
                   *opt_sigalgs;
 static int opt_port, opt_pairs = 1, opt_size = 200, opt_window = 64, opt_ack = 32, opt_conns = 2000,
                      opt_lport = 9555, opt_coalesce, opt_inflight = 32, opt_settle = 1000,
-                     opt_active;
+                     opt_active, opt_other_port, opt_across, opt_together;
 int opt_active_pairs, opt_request, opt_protocol = 2;
 static int opt_mixed;
 static const char *opt_people;
-static double opt_secs = 8, opt_warm = 1;
+static double opt_secs = 8, opt_warm = 1, opt_cpu;
 
 static enum { W_PINGPONG, W_STREAM, W_IDLE, W_CHURN } work;
 
-static int ep, nready, nconns, running, measuring;
+static int ep, nready, nconns, running, measuring, nbegun, nchurned;
 static struct conn *conns;
 static uint64_t n_msgs, n_bytes, n_acks, n_bad, n_closed;
 static uint32_t *lat;
@@ -404,8 +406,26 @@ const char *user_name(struct conn *c) {
     return n;
 }
 
-void on_churn(void) {
+static void churn_next(void) {
+    if (nbegun < opt_active_pairs) drv->churn(&conns[nbegun++]);
+}
+
+void on_churn(int is_last) {
     if (measuring) n_msgs++;
+    if (!is_last) return;
+    nchurned++;
+    churn_next();
+}
+
+static int is_churned(void) {
+    return work == W_CHURN && nchurned == opt_active_pairs;
+}
+
+/* Of the node that this person comes to: with --across all callees are at the other one, else every
+   second pair. */
+static int port_of(const struct conn *c) {
+    int is_other = opt_across ? c->side : c->pair & 1;
+    return opt_other_port && is_other ? opt_other_port : opt_port;
 }
 
 static void open_conn(struct conn *c);
@@ -426,7 +446,7 @@ static void open_conn(struct conn *c) {
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     int one = 1;
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(opt_port)};
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port_of(c))};
     inet_pton(AF_INET, opt_host, &a.sin_addr);
     if ((ntohl(a.sin_addr.s_addr) >> 24) != 127) die("loopback only");
     if (opt_people) { /* a loopback address for each person, as people.py counts them */
@@ -525,6 +545,10 @@ static void usage(void) {
                     "certificate)\n"
                     "  --active P (of all pairs only the first P send; the rest stays idle)  "
                     "--mixed (a size a pair)\n"
+                    "  --cpu S (no longer than until the server has used so many CPU seconds)\n"
+                    "  --together P (churn: so many pairs at once)  --aside PID (its CPU apart)\n"
+                    "  --other-port N (a second node, for every second pair)  --across (for all "
+                    "callees)\n"
                     "  securecom: --people DIR --request --protocol 1|2 (2)\n"
                     "  raw: --listen-port N --listen-cert F --listen-key F\n  drivers:\n");
     for (int i = 0; drivers[i]; i++)
@@ -545,6 +569,10 @@ int main(int argc, char **argv) {
             opt_request = 1;
             continue;
         }
+        if (!strcmp(a, "--across")) {
+            opt_across = 1;
+            continue;
+        }
         if (!strcmp(a, "--mixed")) {
             opt_mixed = 1;
             continue;
@@ -561,6 +589,8 @@ int main(int argc, char **argv) {
             if (!drv) usage();
         } else if (!strcmp(a, "--pid")) {
             watch(atoi(v));
+        } else if (!strcmp(a, "--aside")) {
+            watch_aside(atoi(v));
         } else if (!strcmp(a, "--work"))
             work = !strcmp(v, "pingpong") ? W_PINGPONG
                    : !strcmp(v, "stream") ? W_STREAM
@@ -579,6 +609,8 @@ int main(int argc, char **argv) {
         S("--people", opt_people);
         I("--active", opt_active);
         I("--port", opt_port);
+        I("--other-port", opt_other_port);
+        I("--together", opt_together);
         I("--pairs", opt_pairs);
         I("--size", opt_size);
         I("--window", opt_window);
@@ -588,6 +620,7 @@ int main(int argc, char **argv) {
         I("--protocol", opt_protocol);
         I("--settle", opt_settle);
         F("--secs", opt_secs);
+        F("--cpu", opt_cpu);
         F("--warm", opt_warm);
         else usage();
     }
@@ -663,13 +696,13 @@ int main(int argc, char **argv) {
     double lw = (t1 - t0) / 1e9, lcpu = u1.cpu - u0.cpu;
     printf("{\"openssl\":\"%s\",\"driver\":\"%s\",\"work\":\"%s\",\"tls\":\"%s\",\"conns\":%d,"
            "\"lost\":"
-           "%d,\"login_s\":%.3f,\"login_cpu\":%.3f,\"logins_per_cpu\":%.0f",
+           "%d,\"login_s\":%.3f,\"login_cpu\":%.3f,\"logins_per_cpu\":%.0f,\"login_aside\":%.3f",
            OpenSSL_version(OPENSSL_VERSION_STRING), drv->name,
            work == W_PINGPONG ? "pingpong"
            : work == W_STREAM ? "stream"
            : work == W_CHURN  ? "churn"
                               : "idle",
-           tls_info, nconns, lost, lw, lcpu, lcpu > 0 ? nready / lcpu : 0);
+           tls_info, nconns, lost, lw, lcpu, lcpu > 0 ? nready / lcpu : 0, u1.aside - u0.aside);
     if (work == W_IDLE) {
         uint64_t te = now_ns() + (uint64_t)opt_settle * 1000000ull;
         while (now_ns() < te)
@@ -693,9 +726,9 @@ int main(int argc, char **argv) {
             gather_records(&conns[i]);
             gather_records(conns[i].peer);
         }
-        if (work == W_CHURN)
-            drv->churn(&conns[i]);
-        else if (work == W_PINGPONG)
+        if (work == W_CHURN) {
+            if (!opt_together || i < opt_together) churn_next();
+        } else if (work == W_PINGPONG)
             send_data(&conns[i], now_ns());
         else
             refill(&conns[i]);
@@ -709,7 +742,8 @@ int main(int argc, char **argv) {
     uint64_t m0 = now_ns();
     measuring = 1;
     te = m0 + (uint64_t)(opt_secs * 1e9);
-    while (now_ns() < te)
+    double c0 = server_cpu();
+    while (now_ns() < te && !is_churned() && (opt_cpu == 0 || server_cpu() - c0 < opt_cpu))
         loop_once(20);
     measuring = 0;
     uint64_t m1 = now_ns();
@@ -721,12 +755,13 @@ int main(int argc, char **argv) {
     printf(",\"pairs\":%d,\"size\":%d,\"coalesce\":%d,\"secs\":%.3f,\"msgs\":%llu,\"msg_s\":%.0f,"
            "\"mb_s\":%.2f,\"cpu\":%.3f,\"cpu_sched\":%.3f,\"srv_util\":%.3f,\"gen_util\":%.3f,"
            "\"msgs_per_cpu\":%.0f,\"mb_per_cpu\":%.2f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%."
-           "1f,\"acks\":%llu,\"bad\":%llu,\"closed\":%llu,\"rss_kb\":%ld,\"procs\":%d}\n",
+           "1f,\"acks\":%llu,\"bad\":%llu,\"closed\":%llu,\"rss_kb\":%ld,\"procs\":%d,"
+           "\"aside_cpu\":%.3f}\n",
            opt_pairs, opt_size, opt_coalesce, w, (unsigned long long)n_msgs, n_msgs / w,
            n_bytes / w / 1e6, cpu, b.cpu_sched - a.cpu_sched, cpu / w, (sc1 - sc0) / w,
            cpu > 0 ? n_msgs / cpu : 0, cpu > 0 ? n_bytes / cpu / 1e6 : 0,
            nlat ? lat[nlat / 2] / 100.0 : 0, nlat ? lat[(size_t)(nlat * .99)] / 100.0 : 0,
            nlat ? lat[nlat - 1] / 100.0 : 0, (unsigned long long)n_acks, (unsigned long long)n_bad,
-           (unsigned long long)n_closed, b.rss, b.procs);
+           (unsigned long long)n_closed, b.rss, b.procs, b.aside - a.aside);
     return 0;
 }

@@ -64,7 +64,8 @@ void on_msg(struct conn *c, const unsigned char *payload, size_t n);
 void consume(struct buf *b, size_t n);
 void bind_raw(struct conn *c, int pair); /* raw driver: accepted side learned its pair */
 void open_aux(struct conn *c, int port);
-void on_churn(void);
+/* A chat was asked for and stands; the last one of this pair or not. */
+void on_churn(int is_last);
 const char *user_name(struct conn *c);
 /* Bytes of the messages of this pair. */
 size_t message_size(const struct conn *c);
@@ -72,11 +73,15 @@ void die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 struct usage {
     double cpu, cpu_sched;
+    double aside; /* CPU of the process that is counted apart */
     long rss, pss;
     int procs;
 };
 /* Of the server so far; memory only if asked for, in KiB. */
 struct usage usage_now(int memory);
 double self_cpu(void);
+/* CPU seconds of the named processes, without their children: cheap enough to be asked often. */
+double server_cpu(void);
 void watch(int pid);
+void watch_aside(int pid);
 #endif

@@ -285,8 +285,9 @@ static int control(struct conn *c, const unsigned char *p, size_t n) {
             c->stream = number(p, n, "stream");
             c->lstate = L_CHAT;
             if (c->state == ST_READY) {
-                on_churn();
-                if (++c->rounds < MAX_ROUNDS) hang_up(c);
+                int is_last = ++c->rounds == MAX_ROUNDS;
+                on_churn(is_last);
+                if (!is_last) hang_up(c);
             } else
                 conn_ready(c);
             return 0;

@@ -7,15 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MAX_NAMED = 16 };
 
-static int pids[MAX_NAMED], npids;
+static int pids[MAX_NAMED], npids, aside;
 
 void watch(int pid) {
     if (npids == MAX_NAMED) die("too many --pid");
     pids[npids++] = pid;
+}
+
+void watch_aside(int pid) {
+    aside = pid;
 }
 
 static int proc_pids[65536], proc_ppid[65536], found;
@@ -97,6 +102,8 @@ struct usage usage_now(int mem) {
     scan_proc();
     memset(mark, 0, sizeof mark);
     for (int i = 0; i < found; i++)
+        if (proc_pids[i] == aside) u.aside = proc_cpu[i];
+    for (int i = 0; i < found; i++)
         for (int k = 0; k < npids; k++)
             if (proc_pids[i] == pids[k]) mark[i] = 1;
     for (int again = 1; again;) {
@@ -118,6 +125,18 @@ struct usage usage_now(int mem) {
             if (mem) add_mem(proc_pids[i], &u);
         }
     return u;
+}
+
+double server_cpu(void) {
+    double cpu = 0;
+    for (int i = 0; i < npids; i++) {
+        clockid_t clock;
+        struct timespec t;
+        if (clock_getcpuclockid(pids[i], &clock) || clock_gettime(clock, &t))
+            die("the server has ended");
+        cpu += (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    }
+    return cpu;
 }
 
 double self_cpu(void) {
