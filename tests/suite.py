@@ -70,6 +70,16 @@ KNOWN_SKIPS = {
         ),
         "there is no PostgreSQL",
     ),
+    # Several nodes want an engine, a PostgreSQL and what speaks to both; some tests HAProxy, too.
+    **dict.fromkeys(
+        (
+            "tests.test_cluster.AwayTests",
+            "tests.test_cluster.BalancedTests",
+            "tests.test_cluster.PeopleTests",
+            "tests.test_cluster.TwoProcessesTests",
+        ),
+        "there is no",
+    ),
 }
 
 #: It waits for many answers that come at drawn times.

@@ -111,6 +111,37 @@ class SharedTests(PostgresCase, SynchronousTestCase):
         self.successResultOf(other.block(ALICE, BOB))
         self.assertNotEqual(self.successResultOf(one.version()), before)
 
+    def test_who_has_changed(self) -> None:
+        """Names, as long as all that was done since is about few people who are known."""
+        one, other = self.open_directly(), self.open_directly()
+        for number, name in enumerate((ALICE, BOB), 1):
+            self.successResultOf(one.invite(name, hashed(number), LATER))
+            self.successResultOf(one.spend(hashed(number), new_key(), NOW))
+        seen = self.successResultOf(other.version())
+        self.assertEqual(self.successResultOf(other.changed(seen)), [])
+        self.successResultOf(one.disable(ALICE))
+        self.successResultOf(one.block(ALICE, BOB))
+        self.successResultOf(other.disable(BOB))
+        self.assertEqual(self.successResultOf(other.changed(seen)), [ALICE])
+        self.assertEqual(self.successResultOf(one.changed(seen)), [BOB])
+        self.successResultOf(one.remove(ALICE, NOW))
+        self.assertIsNone(self.successResultOf(other.changed(seen)))
+        now = self.successResultOf(other.version())
+        self.as_admin("DELETE FROM changes WHERE number <= %s", now + 1)
+        self.assertIsNone(self.successResultOf(other.changed(now)))
+
+    def test_many_have_changed(self) -> None:
+        one, other = self.open_directly(), self.open_directly()
+        self.patch(limits, "CHANGES_FOLLOWED", 1)
+        for number, name in enumerate((ALICE, BOB), 1):
+            self.successResultOf(one.invite(name, hashed(number), LATER))
+            self.successResultOf(one.spend(hashed(number), new_key(), NOW))
+        seen = self.successResultOf(other.version())
+        self.successResultOf(one.disable(ALICE))
+        self.assertEqual(self.successResultOf(other.changed(seen)), [ALICE])
+        self.successResultOf(one.disable(BOB))
+        self.assertIsNone(self.successResultOf(other.changed(seen)))
+
     def test_the_log_of_changes(self) -> None:
         registry = self.open_directly()
         key = new_key()
