@@ -33,6 +33,20 @@ class NotFacts(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What was kept of this for somebody.
+
+    :param age: the seconds since then, by the engine's clock; clocks of nodes differ.
+    """
+
+    facts: bytes
+    age: float
+
+
+NOTHING_KEPT = Kept(b"", 0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class PastRefusal:
     """The latest refusal of one callee: how long it made the caller wait, and how old it is."""
 

@@ -19,9 +19,8 @@ from twisted.logger import Logger
 from securecom import limits, refusals
 from securecom.identity import Name
 from securecom.server import remembered, restraint_facts
-from securecom.server.cluster.directory import Kept
 from securecom.server.registry import Registry
-from securecom.server.restraint_facts import NotFacts, PastRefusal, RestraintFacts
+from securecom.server.restraint_facts import Kept, NotFacts, PastRefusal, RestraintFacts
 from securecom.server.switchboard import Lease
 from securecom.vocabulary import Fact
 

@@ -14,8 +14,8 @@ from securecom import limits, refusals, vocabulary
 from securecom.errors import DirectoryAway, NodeGone
 from securecom.identity import Name
 from securecom.server.cluster.directory import Place
-from securecom.server.cluster.membership import Channels
 from securecom.server.cluster.node_vocabulary import ChannelGone, ProveThere
+from securecom.server.cluster.other_channels import Channels
 from securecom.tests.support.cluster_case import AVAILABLE, ClusterCase
 from securecom.tests.support.memory_cluster import MemoryCluster
 from securecom.tests.support.memory_server import ManualClient, chatting, result

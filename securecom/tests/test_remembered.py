@@ -186,7 +186,7 @@ ELSEWHERE = {
     "Address Moved": "where the registry is, or was moved",
     "Everybody OpenInvitation Quarantined": "rows of the registry on their way",
     "Changes": "the mark of the registry's file",
-    "PastRefusal RestraintFacts": "restraints on their way to another node",
+    "Kept PastRefusal RestraintFacts": "restraints on their way to another node",
     "_Reader NotFacts": "what reads these",
     "Moment": "when the registry was looked at",
     "DataOwner Exempt Shown Table": "what is declared about the registry",

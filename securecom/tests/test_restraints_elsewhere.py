@@ -9,8 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import limits
 from securecom.identity import Name
 from securecom.refusals import Refusal, TooManyRequests, TooSoon
-from securecom.server.cluster.directory import NOTHING_KEPT, Kept
-from securecom.server.restraint_facts import PastRefusal, RestraintFacts, encode
+from securecom.server.restraint_facts import NOTHING_KEPT, Kept, PastRefusal, RestraintFacts, encode
 from securecom.server.restraints import Restraints
 
 ALICE, BOB, CAROL = Name("alice"), Name("bob"), Name("carol")

@@ -21,17 +21,7 @@ from twisted.internet.defer import Deferred
 
 from securecom.errors import DirectoryAway
 from securecom.identity import Name
-
-__all__ = [
-    "IDENT_BYTES",
-    "NOTHING_KEPT",
-    "Directory",
-    "DirectoryAway",
-    "Kept",
-    "Node",
-    "NodeUnknown",
-    "Place",
-]
+from securecom.server.restraint_facts import Kept
 
 #: Bytes of a node's ident, and of a session's public handle.
 IDENT_BYTES = 16
@@ -68,20 +58,6 @@ class Place:
 
     node: bytes
     session: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What was kept for somebody.
-
-    :param age: the seconds since then, by the engine's clock; clocks of nodes differ.
-    """
-
-    facts: bytes
-    age: float
-
-
-NOTHING_KEPT = Kept(b"", 0.0)
 
 
 class Directory(Protocol):

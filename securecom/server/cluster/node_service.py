@@ -22,7 +22,9 @@ from securecom.server import certificates
 from securecom.server.cluster.cluster_switchboard import ClusterSwitchboard
 from securecom.server.cluster.directory import IDENT_BYTES, Directory, Node
 from securecom.server.cluster.links import Links
-from securecom.server.cluster.membership import Channels, Membership, Places
+from securecom.server.cluster.membership import Membership
+from securecom.server.cluster.other_channels import Channels
+from securecom.server.cluster.places import Places
 from securecom.server.listening import ListeningPort
 from securecom.server.reception import Reception
 from securecom.tls import Credentials

@@ -28,8 +28,9 @@ from twisted.python.failure import Failure
 from securecom import limits, refusals
 from securecom.errors import DirectoryAway
 from securecom.identity import Name
-from securecom.server.cluster.directory import IDENT_BYTES, Kept, Node, NodeUnknown, Place
+from securecom.server.cluster.directory import IDENT_BYTES, Node, NodeUnknown, Place
 from securecom.server.cluster.engine import Engine, EngineError
+from securecom.server.restraint_facts import Kept
 
 _SERVER_BYTES = 8
 _DIGITS = 2 * IDENT_BYTES

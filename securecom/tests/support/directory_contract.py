@@ -15,7 +15,8 @@ from securecom import limits
 from securecom.errors import DirectoryAway
 from securecom.identity import Name
 from securecom.refusals import AlreadyOnline
-from securecom.server.cluster.directory import NOTHING_KEPT, Directory, Node, NodeUnknown, Place
+from securecom.server.cluster.directory import Directory, Node, NodeUnknown, Place
+from securecom.server.restraint_facts import NOTHING_KEPT
 
 T = TypeVar("T")
 if TYPE_CHECKING:

@@ -9,7 +9,9 @@ from securecom import limits
 from securecom.identity import Identity
 from securecom.server.cluster.cluster_switchboard import ClusterSwitchboard
 from securecom.server.cluster.directory import Node
-from securecom.server.cluster.membership import Channels, Membership, Places
+from securecom.server.cluster.membership import Membership
+from securecom.server.cluster.other_channels import Channels
+from securecom.server.cluster.places import Places
 from securecom.server.database import in_memory
 from securecom.server.session import no_pause
 from securecom.tests.support.memory_directory import MemoryDirectory, MemoryEngine

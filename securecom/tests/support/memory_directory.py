@@ -12,7 +12,8 @@ from twisted.python.failure import Failure
 from securecom import limits, refusals
 from securecom.errors import DirectoryAway
 from securecom.identity import Name
-from securecom.server.cluster.directory import NOTHING_KEPT, Kept, Node, NodeUnknown, Place
+from securecom.server.cluster.directory import Node, NodeUnknown, Place
+from securecom.server.restraint_facts import NOTHING_KEPT, Kept
 
 T = TypeVar("T")
 
