@@ -387,12 +387,12 @@ class Connection(Protocol):
 
     def _admission(self, stream: int, target: Connection) -> Callable[[bytes, int], bool]:
         """What the transport asks: whether `_pass_on` would forward these bytes, all of them."""
-        decoder, whole_run, most = self._decoder, framing.whole_run, self.most_read
+        decoder, most = self._decoder, self.most_read
 
         def admits(data: bytes, size: int) -> bool:
             if self.is_closing or target.is_closing or self._items is not None or decoder.held:
                 return False
-            end, frames = whole_run(data, stream, most, 0, size)
+            end, frames = framing.whole_run(data, stream, most, 0, size)
             if end != size or not self._may_pass(frames, True):
                 return False
             self.is_heard = True

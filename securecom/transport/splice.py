@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 Admits = Callable[[Any, int], bool]
 
 
+# What all connections share is global, and not in closures: each variable of a closure is an object
+# of its own, and with many chats none of them is in a near cache.
+if not openssl.MISSING:
+    _received, _received_c, _plain, _plain_c, _encrypted, _encrypted_c = openssl.buffers()
+    _read, _write, _bio_read, _bio_write = openssl.calls()
+_SEAL, _MOST, _ROOM = limits.TLS_SEAL, limits.TLS_RECORD, limits.TLS_BUFFER
+
+
 def reader(source: NativeTLS, target: NativeTLS, admits: Admits) -> Callable[[], Any]:
     """A `doRead` for the source's socket. Both have to be settled, on sockets of their own.
 
@@ -31,9 +39,6 @@ def reader(source: NativeTLS, target: NativeTLS, admits: Admits) -> Callable[[],
     """
     tls = source._tlsConnection
     ssl, into, receive = tls._ssl, tls._into_ssl, source._tcp.socket.recv_into  # type: ignore[union-attr]
-    received, received_c, plain, plain_c, _, _ = openssl.buffers()
-    read, _, _, bio_write = openssl.calls()
-    seal, most, room = limits.TLS_SEAL, limits.TLS_RECORD, limits.TLS_BUFFER
     pass_on = _writer(target)
     #: Whether OpenSSL holds nothing of the source's, as far as we know.
     is_empty = False
@@ -41,19 +46,19 @@ def reader(source: NativeTLS, target: NativeTLS, admits: Admits) -> Callable[[],
     def do_read() -> Any:
         nonlocal is_empty
         try:
-            count = receive(received)
+            count = receive(_received)
         except BlockingIOError:
             return None
         except OSError:
             return CONNECTION_LOST
         if not count:
             return CONNECTION_DONE
-        bio_write(into, received_c, count)
-        size, more = read(ssl, plain_c, room), False
-        if not (is_empty and 0 < size == count - seal):  # anything but one record, and all of it
+        _bio_write(into, _received_c, count)
+        size, more = _read(ssl, _plain_c, _ROOM), False
+        if not (is_empty and 0 < size == count - _SEAL):  # anything but one record, and all of it
             size, more, source._end, is_empty = openssl.decrypt_rest(tls, size)
-        if not (0 < size <= most and not more and admits(plain, size) and pass_on(size)):
-            source.deliver(plain[0:size], more)
+        if not (0 < size <= _MOST and not more and admits(_plain, size) and pass_on(size)):
+            source.deliver(_plain[0:size], more)
         return None
 
     return do_read
@@ -67,21 +72,18 @@ def _writer(target: NativeTLS) -> Callable[[int], bool]:
     ssl, out = target._tlsConnection._ssl, target._tlsConnection._from_ssl
     tcp: Any = target._tcp
     send = tcp.socket.send
-    _, _, _, plain_c, encrypted, encrypted_c = openssl.buffers()
-    _, write, bio_read, _ = openssl.calls()
-    room = limits.TLS_BUFFER
 
     def pass_on(size: int) -> bool:
-        if write(ssl, plain_c, size) != size:
+        if _write(ssl, _plain_c, size) != size:
             return False
-        sealed, sent = bio_read(out, encrypted_c, room), 0
+        sealed, sent = _bio_read(out, _encrypted_c, _ROOM), 0
         if not tcp.dataBuffer and not tcp._tempDataLen:  # nothing waits before them
             try:
-                sent = send(encrypted[:sealed])
+                sent = send(_encrypted[:sealed])
             except OSError:  # full; or broken, which the reactor's own try will show
                 sent = 0
         if sent < sealed:
-            tcp.write(bytes(encrypted[sent:sealed]))
+            tcp.write(bytes(_encrypted[sent:sealed]))
         return True
 
     return pass_on
