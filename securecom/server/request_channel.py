@@ -16,9 +16,10 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from securecom import limits, peers, refusals, tls, vocabulary
-from securecom.connection import Connection, Liveness
+from securecom.connection import Connection
 from securecom.errors import ProofRefused, WireError
 from securecom.identity import Name
+from securecom.liveness import Liveness
 from securecom.server.reception import Reception
 from securecom.server.session import Session
 

@@ -17,10 +17,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from securecom import framing, limits, peers, refusals, tls, vocabulary
-from securecom.connection import Connection, Liveness
+from securecom.connection import Connection
 from securecom.errors import PeerFault, PeerSilent, ProofRefused, WireError
 from securecom.identity import Name, PublicKey, SecondKey
 from securecom.invitation import token_hash
+from securecom.liveness import Liveness
 from securecom.server.reception import Claims, Reception
 from securecom.server.registry import Entrant
 from securecom.server.session import Session

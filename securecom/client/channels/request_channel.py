@@ -17,9 +17,10 @@ from securecom.client.chat.agreement import ChatTerms
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.engagement import Offer, Withdrawn
 from securecom.client.denials import denied
-from securecom.connection import Connection, Liveness
+from securecom.connection import Connection
 from securecom.errors import ProofRefused, WireError
 from securecom.identity import Name, PublicKey
+from securecom.liveness import Liveness
 
 
 class RequestChannel(Connection, amp.CommandLocator):

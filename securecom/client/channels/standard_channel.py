@@ -14,9 +14,10 @@ from twisted.python.failure import Failure
 from securecom import framing, limits, peers, tls, vocabulary
 from securecom.client.chat.stream import Stream
 from securecom.client.coordination.coordinator import Coordinator
-from securecom.connection import Connection, Liveness
+from securecom.connection import Connection
 from securecom.errors import ConnectionWasLost, PeerSilent
 from securecom.identity import Identity, Name
+from securecom.liveness import Liveness
 from securecom.values import Value
 
 

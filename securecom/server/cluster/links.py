@@ -29,8 +29,9 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from securecom import framing, limits, tls, vocabulary
-from securecom.connection import Connection, Liveness
+from securecom.connection import Connection
 from securecom.errors import NodeGone, PeerFault, SecurecomError, WireError
+from securecom.liveness import Liveness
 from securecom.looks import Looks
 from securecom.server.admission import AdmittingFactory
 from securecom.server.cluster.carrier import Carrier, Carriers

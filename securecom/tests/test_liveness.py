@@ -9,8 +9,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits, vocabulary
-from securecom.connection import Connection, Liveness
+from securecom.connection import Connection
 from securecom.errors import PeerSilent
+from securecom.liveness import Liveness
 from securecom.looks import Looks
 
 
