@@ -14,6 +14,7 @@ from securecom import limits, refusals, vocabulary
 from securecom.errors import DirectoryAway, NodeGone
 from securecom.identity import Name
 from securecom.server.cluster.directory import Place
+from securecom.server.cluster.membership import NodeCommands
 from securecom.server.cluster.node_vocabulary import ChannelGone, ProveThere
 from securecom.server.cluster.other_channels import Channels
 from securecom.tests.support.cluster_case import AVAILABLE, ClusterCase
@@ -627,6 +628,16 @@ class ListTests(SynchronousTestCase):
         chatting(friend, self.come("there", 0), "there")
         asked = self.asker.ask(vocabulary.ListAvailable, after=b"", text=b"")
         self.assertEqual(self.asker.done(asked)["busy"], ["friend"])
+
+    def test_a_node_that_does_not_answer(self) -> None:
+        """Its people are left out, and the list comes in time."""
+        self.come("here", 0)
+        self.come("there", 2)
+        self.patch(NodeCommands, "locateResponder", lambda *_: lambda _: Deferred())
+        asked = self.asker.ask(vocabulary.ListAvailable, after=b"", text=b"")
+        self.assertNoResult(asked)
+        self.cluster.network.advance(limits.LINK_DEADLINE)
+        self.assertEqual(self.successResultOf(asked)["names"], ["here"])
 
     def test_a_node_that_is_gone(self) -> None:
         self.come("here", 1)

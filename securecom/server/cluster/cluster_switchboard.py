@@ -229,7 +229,9 @@ class ClusterSwitchboard(LocalSwitchboard):
         here = self.page(asker.name, after, text)
         facts = {"asker": asker.name, "after": after.encode(), "text": text.encode()}
         asked = [
-            self._links.call(node, ListThere, **facts).addCallbacks(_page, lambda _: _NOBODY)
+            self._links.call(node, ListThere, **facts)
+            .addTimeout(limits.LINK_DEADLINE, self._clock)
+            .addCallbacks(_page, lambda _: _NOBODY)
             for node in self.others
             if self._links.is_linked(node)
         ]
