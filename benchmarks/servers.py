@@ -177,6 +177,7 @@ def main() -> None:
         serve_bare(Factory.forProtocol(Protocol), sys.argv[1:])
     elif what == "frames":
         Relay.forward = forward_frames  # type: ignore[method-assign, assignment]
+        Relay.beyond = lambda _relay, _leg: None  # type: ignore[method-assign, assignment]
         run()
     elif what == "unshared":
         unshare()

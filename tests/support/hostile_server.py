@@ -115,6 +115,8 @@ def _meddle(meddling: Meddling) -> None:
             _relay(relay, source, one)
 
     Relay.forward = forward  # type: ignore[method-assign, assignment]
+    # Nothing passes by us: transports splice only with a leg that they are told of.
+    Relay.beyond = lambda _relay, _leg: None  # type: ignore[method-assign, assignment]
 
 
 def _as_it_is(_relay: Relay, _source: Leg, raw: bytes) -> list[bytes]:
