@@ -43,8 +43,7 @@ ALLOWED = {
 }
 #: Modules that the rule leads to no test file for -> the file that has their tests, and why.
 ELSEWHERE: dict[str, tuple[str, str]] = {
-    "server/cluster/other_channels.py": ("test_membership", "nodes are tested together"),
-    "server/cluster/places.py": ("test_membership", "the same"),
+    "server/cluster/membership.py": ("test_places", "what it is for shows in who is where"),
     "server/listening.py": ("test_server_service", "a port is tested as the server opens it"),
     "transport/openssl.py": ("test_native", "it is what the native one consists of"),
     "admin/command_line.py": ("test_admin_commands", "each command is tested from its words on"),

@@ -26,19 +26,17 @@ Only people who may log in are kept. A refusal always comes from the registry as
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import (
     Deferred,
-    FirstError,
-    gatherResults,
     inlineCallbacks,
     succeed,
 )
-from twisted.python.failure import Failure
 
 from securecom import limits
 from securecom.identity import Name, PublicKey
+from securecom.server.gathered import gathered
 from securecom.server.registry import Entrant, Everybody, Registry, User
 
 
@@ -83,7 +81,7 @@ class Roster:
     def read_some(self, names: list[Name]) -> Deferred[Everybody]:
         """Read these people anew, as far as they are users still. Fails as the registry does."""
         found = [self._read(name) for name in names]
-        return gatherResults(found, True).addCallbacks(_together, _the_first)
+        return gathered(found).addCallback(_together)
 
     @inlineCallbacks
     def _read(self, name: Name) -> Generator[Deferred[Any], Any, tuple[User, list[Name]] | None]:
@@ -145,13 +143,6 @@ class Roster:
 def _together(found: list[tuple[User, list[Name]] | None]) -> Everybody:
     people = [one for one in found if one is not None]
     return Everybody([user for user, _ in people], {u.name: names for u, names in people}, _NOBODY)
-
-
-def _the_first(failure: Failure) -> Failure:
-    """What one of several failed with."""
-    failure.trap(FirstError)
-    only: Failure = cast(FirstError, failure.value).subFailure
-    return only
 
 
 _NOBODY: frozenset[Name] = frozenset()

@@ -11,8 +11,6 @@ from twisted.application.internet import TimerService
 from twisted.application.service import IServiceCollection, MultiService
 from twisted.internet.defer import (
     Deferred,
-    FirstError,
-    gatherResults,
     inlineCallbacks,
     succeed,
 )
@@ -33,6 +31,7 @@ from securecom.errors import BadArgument, SecurecomError
 from securecom.server import certificates
 from securecom.server.admission import AdmittingFactory
 from securecom.server.dialling import Dialler
+from securecom.server.gathered import gathered
 from securecom.server.listening import ListeningPort
 from securecom.server.local_switchboard import LocalSwitchboard
 from securecom.server.reception import Reception
@@ -181,7 +180,7 @@ class Server(MultiService):
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
-        ports = gatherResults(self._ports, True)
+        ports = gathered(self._ports)
         ports.addCallback(self._ready).addErrback(self._cannot_start)
         self._is_starting = False
         if self._problem:  # outside of any Deferred, which would keep what `failed` raises
@@ -199,8 +198,6 @@ class Server(MultiService):
         self._opened(standard, request, len(users))
 
     def _cannot_start(self, failure: Failure) -> None:
-        if isinstance(failure.value, FirstError):
-            failure = failure.value.subFailure
         self._problem = str(failure.value)
         if failure.check(CannotListenError, OverflowError, OSError):
             self._problem += " Free the port, or choose another with --standard or --request."

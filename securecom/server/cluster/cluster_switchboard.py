@@ -14,7 +14,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred, fail, gatherResults, inlineCallbacks
+from twisted.internet.defer import Deferred, fail, inlineCallbacks
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
@@ -27,6 +27,7 @@ from securecom.server.cluster.directory import Directory, Place
 from securecom.server.cluster.links import Links
 from securecom.server.cluster.node_vocabulary import ListThere, PassRequest, TakeBackRequest
 from securecom.server.cluster.remote_people import RemotePerson
+from securecom.server.gathered import gathered
 from securecom.server.local_switchboard import Chat, LocalSwitchboard
 from securecom.server.session import Aside, search_text
 from securecom.server.switchboard import Opened, Page, Party, Withdrawn
@@ -235,7 +236,7 @@ class ClusterSwitchboard(LocalSwitchboard):
             for node in self.others
             if self._links.is_linked(node)
         ]
-        return gatherResults(asked).addCallback(lambda pages: _merged([here, *pages]))
+        return gathered(asked).addCallback(lambda pages: _merged([here, *pages]))
 
 
 def _is_forgotten_in_time(failure: Failure) -> None:

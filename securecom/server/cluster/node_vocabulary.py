@@ -13,16 +13,18 @@ from securecom import limits
 from securecom.refusals import BadProof, Busy, NoAnswer, Refused, by_word
 from securecom.server.cluster.directory import IDENT_BYTES
 from securecom.vocabulary import (
-    CHAT_ID,
     CHAT_SECONDS,
     MAC,
     FixedBytes,
     KeyArgument,
+    MissedRequest,
     NameArgument,
     NamesArgument,
     Number,
+    OfferChat,
     OneOf,
     RequestChat,
+    WithdrawOffer,
 )
 
 NODE_IDENT = FixedBytes(IDENT_BYTES)
@@ -129,32 +131,20 @@ class ChannelGone(NodeCommand):
 class OfferThere(NodeCommand):
     """`OfferChat`, for the client at the other end of this channel."""
 
-    arguments = [
-        (b"channel", CHANNEL_ID),
-        (b"chat", CHAT_ID),
-        (b"caller", NameArgument()),
-        (b"key", KeyArgument()),
-        (b"seconds", Number(1, 3600)),
-        (b"chat_seconds", CHAT_SECONDS),
-        (b"succession", amp.String(optional=True)),
-    ]
-    response = [(b"answer", OneOf("accept", "refuse", "busy", "unavailable"))]
+    arguments = [(b"channel", CHANNEL_ID), *OfferChat.arguments]
+    response = OfferChat.response
     errors = by_word(NoAnswer)
 
 
 class WithdrawThere(NodeCommand):
     """`WithdrawOffer`, for the client at the other end of this channel. Wants no answer."""
 
-    arguments = [
-        (b"channel", CHANNEL_ID),
-        (b"chat", CHAT_ID),
-        (b"reason", OneOf("cancelled", "expired", "gone", "crossed")),
-    ]
+    arguments = [(b"channel", CHANNEL_ID), *WithdrawOffer.arguments]
     requiresAnswer = False
 
 
 class MissedThere(NodeCommand):
     """`MissedRequest`, for the client at the other end of this channel. Wants no answer."""
 
-    arguments = [(b"channel", CHANNEL_ID), (b"caller", NameArgument())]
+    arguments = [(b"channel", CHANNEL_ID), *MissedRequest.arguments]
     requiresAnswer = False

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
-from twisted.internet.defer import Deferred, FirstError, gatherResults, inlineCallbacks, succeed
+from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -20,6 +20,7 @@ from securecom.server.cluster.links import Links
 from securecom.server.cluster.node_vocabulary import (
     EndThere,
 )
+from securecom.server.gathered import gathered
 from securecom.server.reception import Sessions
 
 _log = Logger()
@@ -162,7 +163,7 @@ class Places:
         Nothing is kept of somebody whose restraints have not been recalled yet.
         """
         restraints = self._switchboard.restraints
-        return gatherResults(
+        return gathered(
             [
                 self._directory.keep(name, restraints.of(name), limits.RESTRAINTS_KEPT).addErrback(
                     is_told_later
@@ -186,8 +187,7 @@ class Places:
         """The directory has forgotten us. `lost` is called with who is elsewhere by now."""
         people = iter(list(self._claimed.items()))
         while some := list(islice(people, limits.CLAIMS_AT_ONCE)):
-            claims = gatherResults([self._claim_again(*one, lost) for one in some], True)
-            yield claims.addErrback(_the_first)
+            yield gathered([self._claim_again(*one, lost) for one in some])
 
     @inlineCallbacks
     def _claim_again(
@@ -204,13 +204,6 @@ class Places:
         elif is_elsewhere:
             self._drop(name)
             lost(name)
-
-
-def _the_first(failure: Failure) -> Failure:
-    """What one of several failed with."""
-    failure.trap(FirstError)
-    only: Failure = cast(FirstError, failure.value).subFailure
-    return only
 
 
 def is_told_later(failure: Failure) -> None:

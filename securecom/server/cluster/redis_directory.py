@@ -21,7 +21,7 @@ import re
 from itertools import islice
 from typing import Any
 
-from twisted.internet.defer import Deferred, FirstError, gatherResults
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
@@ -30,6 +30,7 @@ from securecom.errors import DirectoryAway
 from securecom.identity import Name
 from securecom.server.cluster.directory import IDENT_BYTES, Node, NodeUnknown, Place
 from securecom.server.cluster.engine import Engine, EngineError
+from securecom.server.gathered import gathered
 from securecom.server.restraint_facts import Kept
 
 _SERVER_BYTES = 8
@@ -267,7 +268,7 @@ class RedisDirectory:
         step = limits.NAMES_ASKED
         parts = [keys[start : start + step] for start in range(0, len(keys), step)]
         asked = [self._engine.ask("DEL", *part) for part in parts]
-        return gatherResults(asked, consumeErrors=True).addErrback(_first).addCallback(_nothing)
+        return gathered(asked).addCallback(_nothing)
 
     def close(self) -> Deferred[None]:
         return self._engine.close()
@@ -338,12 +339,6 @@ def _read_nodes(rows: list[bytes]) -> list[Node]:
 
 def _nothing(_: object) -> None:
     """The answer of a method that has none."""
-
-
-def _first(failure: Failure) -> Failure:
-    """The failure itself, in place of the one that says which of several failed."""
-    error = failure.value
-    return error.subFailure if isinstance(error, FirstError) else failure
 
 
 def _told_later(failure: Failure) -> None:
