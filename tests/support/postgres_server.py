@@ -6,6 +6,7 @@ PostgreSQL refuses to run as root; then it runs as `postgres`, or as nobody.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import pwd
 import shutil
@@ -175,8 +176,11 @@ class PostgresServer:
     def signal(self, number: int) -> None:
         """Stop and continue it, with all of its children."""
         assert self._process is not None
-        for pid in (self._process.pid, *_children(self._process.pid)):
-            os.kill(pid, number)
+        children = _children(self._process.pid)
+        os.kill(self._process.pid, number)
+        for pid in children:
+            with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile, as they do
+                os.kill(pid, number)
 
     def remove(self) -> None:
         """End it and delete it."""
