@@ -7,9 +7,8 @@ no input is forgotten, no exception escapes, and the machine moves to a final st
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from functools import partial
+from functools import cache
 from typing import Any, Generic, TypeVar, cast
 
 from automat import TypeMachine
@@ -36,10 +35,29 @@ def lasting(
     :param settled: called after each input, when its outputs and `mend` are done.
     """
 
+    kind = _queue_for(cast(Any, machine).__automat_automaton__)
+
     def begin(core: Core) -> Inputs:
-        return cast(Inputs, _Queue(machine(core), core, mend, entered, settled))
+        return cast(Inputs, kind(machine(core), core, mend, entered, settled))
 
     return begin
+
+
+def _queue_for(automaton: Any) -> type[_Queue[Any, Any]]:
+    """A queue with a method for each input of this automaton of Automat's.
+
+    Automat looks through all transitions of a machine at each input, and a chat request has about a
+    hundred. Here each is looked up once.
+    """
+    automaton.outputForInput = cache(automaton.outputForInput)
+    return type("_QueueOf", (_Queue,), {word: _input(word) for word in automaton.inputAlphabet()})
+
+
+def _input(word: str) -> Callable[..., Any]:
+    def put(queue: _Queue[Any, Any], *arguments: Any) -> Any:
+        return queue.take(word, arguments)
+
+    return put
 
 
 class _Queue(Generic[Inputs, Core]):
@@ -55,32 +73,27 @@ class _Queue(Generic[Inputs, Core]):
     ) -> None:
         self._machine, self._core, self._mend = machine, core, mend
         self._settled = settled
-        self._waiting: deque[Callable[[], Any]] = deque()
+        self._waiting: list[tuple[str, tuple[Any, ...]]] = []  # few, and mostly none
         self._is_busy = False
         if entered is not None:
             tell = entered  # Automat has no public way to read a state; its tracer comes closest
             transitioner = cast(Any, machine).__automat_transitioner__
             transitioner.setTrace(lambda _old, _input, new: tell(core, new.name))
 
-    def __getattr__(self, word: str) -> Callable[..., Any]:
-        """The input of this name."""
-        put = getattr(self._machine, word)
-        return lambda *arguments: self._take(partial(put, *arguments))
-
-    def _take(self, put: Callable[[], Any]) -> Any:
+    def take(self, word: str, arguments: tuple[Any, ...]) -> Any:
         """Make the input and return its result; None if it has to wait, or its output raises."""
-        self._waiting.append(put)
         if self._is_busy:
+            self._waiting.append((word, arguments))
             return None
         self._is_busy = True
-        result = self._carry_out(self._waiting.popleft())
+        result = self._carry_out(word, arguments)
         while self._waiting:
-            self._carry_out(self._waiting.popleft())
+            self._carry_out(*self._waiting.pop(0))
         self._is_busy = False
         return result
 
-    def _carry_out(self, put: Callable[[], Any]) -> Any:
-        result = self._put(put)
+    def _carry_out(self, word: str, arguments: tuple[Any, ...]) -> Any:
+        result = self._put(word, arguments)
         if self._settled is not None:
             try:
                 self._settled(self._core)
@@ -88,9 +101,9 @@ class _Queue(Generic[Inputs, Core]):
                 our_fault(Failure())
         return result
 
-    def _put(self, put: Callable[[], Any]) -> Any:
+    def _put(self, word: str, arguments: tuple[Any, ...]) -> Any:
         try:
-            return put()
+            return getattr(self._machine, word)(*arguments)
         except Exception as error:
             reason = error if isinstance(error, SecurecomError) else our_fault(Failure())
         try:

@@ -71,7 +71,8 @@ def _mend(machine: Inputs, core: Core, error: SecurecomError) -> None:
         raise ValueError("again")
 
 
-begin = lasting(builder.build(), _mend, lambda core, state: core.states.append(state))
+machine = builder.build()
+begin = lasting(machine, _mend, lambda core, state: core.states.append(state))
 
 
 class LastingTests(SynchronousTestCase):
@@ -127,3 +128,13 @@ class LastingTests(SynchronousTestCase):
 
     def test_what_an_input_returns_comes_back(self) -> None:
         self.assertEqual(self.life.count(), 0)
+
+    def test_a_transition_is_looked_up_once(self) -> None:
+        """Automat goes through all of them each time, which was the dearest part of an input."""
+        for _ in range(3):
+            self.life.note("again")
+        looked = machine.__automat_automaton__.outputForInput.cache_info()  # type: ignore[attr-defined]
+        self.assertEqual(looked.misses, looked.currsize)
+        self.life.note("again")
+        after = machine.__automat_automaton__.outputForInput.cache_info()  # type: ignore[attr-defined]
+        self.assertEqual((after.misses, after.hits), (looked.misses, looked.hits + 1))
