@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from OpenSSL import SSL
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.protocol import connectionDone
+from twisted.internet.tcp import Server
 from twisted.python.failure import Failure
 
 from securecom import limits
 from securecom.transport import nest, openssl, splice
 from securecom.transport.direct import Decrypted, DirectTLS
+
+#: Waits for the end of the handshake, or for OpenSSL, at nearly no connection; a list of its own
+#: takes 64 bytes.
+_NOTHING: Any = ()
 
 
 class NativeTLS(DirectTLS):
@@ -72,6 +79,8 @@ class NativeTLS(DirectTLS):
         super()._flushReceiveBIO()
         if not self._is_settled and self._handshakeDone and self._tlsConnection is not None:
             self._is_settled = openssl.renew_memory(self._tlsConnection)
+            if self._is_settled and not self._appSendBuffer:
+                self._appSendBuffer = _NOTHING
 
     def _decrypt(self) -> Decrypted:
         return openssl.decrypt(self._tlsConnection)
@@ -129,6 +138,8 @@ class NativeTLS(DirectTLS):
 
     def _bufferedWrite(self, octets: bytes) -> None:  # noqa: N802
         self._leave_splices()
+        if self._appSendBuffer is _NOTHING:
+            self._appSendBuffer = []
         super()._bufferedWrite(octets)
 
     # --- writing ----------------------------------------------------------------------------
@@ -173,3 +184,23 @@ class NativeTLS(DirectTLS):
         """`_send` for bytes in a buffer that the next connection will use."""
         if (count := self._offer(data)) < len(data):
             self.transport.write(bytes(data[count:]))  # type: ignore[union-attr]
+
+
+# In CPython, the instances of a class share one table of the names of their attributes, and each
+# has an array of values. Once some thirty instances exist, the table takes in no further names, and
+# an instance that gets an attribute of another name has a dictionary of its own from then on, of
+# 0.5 to 0.8 kB. When many connect at once, that would be all who ever connect: they are accepted
+# together, and have attributes that only the end of a handshake brings.
+_LATE = ("_handshakeDone", "_producer", "_end", "_is_settled", "_splice", "_source")
+_LATE_OF_TCP = ("producer", "streamingProducer", "doRead")
+
+
+def expect(kind: type, names: tuple[str, ...]) -> None:
+    """Have Python know the names of these attributes, before there are instances of this class."""
+    first: object = object.__new__(kind)
+    for name in names:
+        setattr(first, name, None)
+
+
+expect(NativeTLS, _LATE)
+expect(Server, _LATE_OF_TCP)

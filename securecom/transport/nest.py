@@ -166,7 +166,7 @@ def hold(tcp: Any, read: Callable[[], Any]) -> None:
 
     def do_read() -> Any:
         why = read()
-        if not why and vars(tcp).get("doRead") is do_read:
+        if not why and tcp.doRead is do_read:
             nest.enter(tcp, read)
         return why
 

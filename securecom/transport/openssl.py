@@ -34,7 +34,7 @@ _FUNCTIONS = (
 )
 _METHODS = ("_raise_ssl_error",)
 #: What a connection over memory has, which shows only when one is made.
-_ATTRIBUTES = ("_ssl", "_into_ssl", "_from_ssl")
+_ATTRIBUTES = ("_ssl", "_into_ssl", "_from_ssl", "_alpn_select_callback_args")
 #: Every private name that is used here.
 NAMES = (*_FUNCTIONS, *_METHODS, *_ATTRIBUTES)
 
@@ -189,6 +189,8 @@ def renew_memory(tls: SSL.Connection) -> bool:
         fresh.append(bio)
     _lib.SSL_set_bio(tls._ssl, *fresh)  # which frees the old ones
     tls._into_ssl, tls._from_ssl = fresh
+    # What the server chose as protocol: pyOpenSSL keeps it for as long as OpenSSL may read it.
+    tls._alpn_select_callback_args = None
     return True
 
 
