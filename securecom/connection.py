@@ -82,8 +82,10 @@ class Connection(Protocol):
         "_item",
         "_items",
         "_paced",
+        "_pacer",
         "_pass",
         "_patience_left",
+        "_person",
         "_relayed",
         "_stalled",
         "_straight",
@@ -95,7 +97,6 @@ class Connection(Protocol):
         "is_established",
         "is_secured",
         "on_established",
-        "pace",
         "reason",
     )
 
@@ -141,8 +142,8 @@ class Connection(Protocol):
         self._item: framing.Frame | framing.Run | None = None
         self._box: amp.AmpBox | None = None  # of the item, if it has been looked into
         self._is_waiting = False
-        #: Seconds until a command of this kind may be taken; None: nobody has logged in yet.
-        self.pace: Callable[[Hashable, vocabulary.Pace], float] | None = None
+        self._pacer: Pacer | None = None
+        self._person: Hashable = None
         self._paced: IDelayedCall | None = None
         self._pass = self._relayed = 0  # chat frames in that pass of the reactor
         #: The stream whose runs go straight to somebody, and who takes them.
@@ -210,6 +211,13 @@ class Connection(Protocol):
         self._cancel("_deadline")
         told, self.on_established = self.on_established, _nothing
         told()
+
+    def pace(self, pacer: Pacer, person: Hashable) -> None:
+        """Take this person's commands when they are due; before that, all at once.
+
+        :param person: who has logged in.
+        """
+        self._pacer, self._person = pacer, person
 
     def _too_late(self) -> None:
         self._deadline = None
@@ -337,9 +345,9 @@ class Connection(Protocol):
         if self._box is None:
             self._box = parse_box(frame.body)
         command = vocabulary.BY_NAME.get(self._box.get(amp.COMMAND, b""))
-        if self.pace is None or command is None or not isinstance(command.pace, vocabulary.Pace):
+        if self._pacer is None or command is None or not isinstance(command.pace, vocabulary.Pace):
             return 0.0
-        return self.pace(command, command.pace)
+        return self._pacer.wait(self._person, command, command.pace)
 
     def _received(self, item: framing.Frame | framing.Run) -> None:
         if isinstance(item, framing.Run):

@@ -6,7 +6,6 @@ end the connection; none of the peer's words get into our log.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -64,7 +63,7 @@ class ControlLane:
         self._given_up: dict[bytes, None] | None = None
         #: Bytes of answers handed to the owner so far.
         self.answer_bytes = 0
-        self._dispatcher = _Dispatcher(responders, owner.fault, most_unanswered)
+        self._dispatcher = _Dispatcher(responders, most_unanswered)
         self._dispatcher.startReceivingBoxes(self)
 
     def call(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
@@ -177,14 +176,9 @@ class Responders:
 class _Dispatcher(amp.BoxDispatcher):
     """A `BoxDispatcher` that counts open commands and keeps the peer's words out of the log."""
 
-    def __init__(
-        self,
-        responders: amp.IResponderLocator,
-        fault: Callable[[Exception], None],
-        most_unanswered: int,
-    ) -> None:
+    def __init__(self, responders: amp.IResponderLocator, most_unanswered: int) -> None:
         super().__init__(responders)
-        self._fault, self._most_unanswered = fault, most_unanswered
+        self._most_unanswered = most_unanswered
         self._unanswered = 0
 
     @property
@@ -211,7 +205,7 @@ class _Dispatcher(amp.BoxDispatcher):
         self._unanswered -= 1
         if not isinstance(result, Failure) or (wants_answer and result.check(amp.RemoteAmpError)):
             return result
-        self._fault(_fatal(result))
+        self.boxSender.unhandledError(Failure(_fatal(result)))  # type: ignore[union-attr]
         return Failure(amp.RemoteAmpError(amp.UNKNOWN_ERROR_CODE, b""))
 
 

@@ -132,6 +132,8 @@ class Decoder:
     :param most: bytes of a body; more are a `WireError`.
     """
 
+    __slots__ = ("_lanes", "_most", "_rest")
+
     def __init__(self, lanes: frozenset[int], most: int = limits.MAX_BODY) -> None:
         self._lanes, self._most = lanes, most
         self._rest = b""

@@ -198,6 +198,12 @@ def peer_key(tls: SSL.Connection) -> PublicKey:
     return tls.shown_key
 
 
+def forget_key(tls: SSL.Connection) -> None:
+    """Nobody will ask for `peer_key` again, which is not kept for nothing then."""
+    if isinstance(tls, CheckedConnection):
+        tls.shown_key = None
+
+
 # --- exporters and proofs -------------------------------------------------------------------
 
 _LABEL = b"EXPERIMENTAL-SecureCom/2 "

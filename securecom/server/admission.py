@@ -96,6 +96,7 @@ class Visitor(Protocol):
     def begin(self) -> None:
         """Start TLS, and with it the deadline for the log-in: it is this visitor's turn."""
         self._secure = secure = self._door.secure(self)
+        self.peer = self._address = None  # nobody needs them any more
         hello, self._hello = self._hello, b""
         secure.makeConnection(self.transport)
         # From now on nothing stands between the socket and TLS.
@@ -347,7 +348,7 @@ def site_of(address: IAddress | None) -> str:
         if ip.ipv4_mapped is not None:
             return str(ip.ipv4_mapped)
         return str(int(ip) >> (128 - _IPV6_SITE))
-    return str(ip)
+    return str(host) if str(host) == str(ip) else str(ip)  # not the same twice in memory
 
 
 def _is_whole(data: bytes) -> bool:

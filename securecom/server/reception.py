@@ -21,7 +21,7 @@ from securecom.server.key_retirements import KeyRetirements
 from securecom.server.registry import Entrant, Everybody, Registry, User, as_refusal
 from securecom.server.restraints import Blocks, Rate
 from securecom.server.roster import Roster
-from securecom.server.session import Dial, Session, no_pause
+from securecom.server.session import ChangeKey, Dial, Session, no_pause
 from securecom.server.switchboard import Switchboard
 
 
@@ -200,6 +200,10 @@ class Reception:
         #: Sent to clients at log-in; known once the ports are open.
         self.request_port = 0
         self.dial_port: int | None = None
+        #: `account` and the change of keys, for all sessions: a method that is bound to its object
+        #: is an object itself, which each session would have its own of.
+        self.new_account: Callable[[Name], Account] = self.account
+        self.change_key: ChangeKey = self.key_changes.change
         self._now = now
         self._registry = registry
         #: The block lists of people who are online or are logging in.

@@ -23,10 +23,12 @@ class Streams:
     :param leg: the person's standard channel.
     """
 
+    __slots__ = ("_ended", "_leg", "_open")
+
     def __init__(self, leg: Leg) -> None:
         self._leg = leg
         self._open: Relay | None = None
-        self._ended: list[int] = []  # an empty deque takes 760 bytes
+        self._ended: tuple[int, ...] = ()
 
     @property
     def ended(self) -> int:
@@ -41,8 +43,7 @@ class Streams:
 
     def close(self, stream: int) -> None:
         """Close this stream; frames of it that are still on their way will be dropped."""
-        self._ended.append(stream)
-        del self._ended[: -limits.ENDED_STREAMS]
+        self._ended = (*self._ended, stream)[-limits.ENDED_STREAMS :]
         if self._open is not None and self._open.stream == stream:
             self._open = None
             self._leg.forward_no_more()

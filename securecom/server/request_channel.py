@@ -7,7 +7,6 @@ connects (listen) or the server does (dial); the server is the TLS server in bot
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -93,7 +92,7 @@ class RequestConnection(Connection, amp.CommandLocator):
 
     def _belongs_to(self, session: ChannelOwner) -> None:
         self._session = session
-        self.pace = partial(self._reception.pacer.wait, session.name)
+        self.pace(self._reception.pacer, session.name)
         self.established()
         self._liveness.start()
 

@@ -316,6 +316,8 @@ class Blocks:
     :param rate: how often people look at or change their lists, over all their sessions.
     """
 
+    __slots__ = ("__weakref__", "_names", "_owner", "_rate", "_registry")
+
     def __init__(self, registry: Registry, owner: Name, rate: Rate[Name]) -> None:
         self._registry, self._owner, self._rate = registry, owner, rate
         self._names = _NOBODY

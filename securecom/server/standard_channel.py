@@ -6,7 +6,6 @@ before log-in, `EnrolmentPhase` on the ALPN for invitations, then `Session`.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks
@@ -70,16 +69,6 @@ class Closed(amp.CommandLocator):
 
 
 @implementer(amp.IResponderLocator)
-class _Phases:
-    """Looks a command up in the present phase."""
-
-    def __init__(self, connection: StandardConnection) -> None:
-        self._connection = connection
-
-    def locateResponder(self, name: bytes) -> Any:  # noqa: N802
-        return self._connection.phase.locateResponder(name)
-
-
 class StandardConnection(Connection):
     """One client's standard channel.
 
@@ -100,8 +89,12 @@ class StandardConnection(Connection):
         self._liveness = Liveness(self, sends_pings=False, looks=reception.looks)
 
     def responders(self) -> amp.IResponderLocator:
-        """Whatever the present phase answers."""
-        return _Phases(self)
+        """Itself: it takes whatever the present phase does."""
+        return self
+
+    def locateResponder(self, name: bytes) -> Any:  # noqa: N802
+        """IResponderLocator."""
+        return self.phase.locateResponder(name)
 
     def secured(self, alpn: bytes) -> None:
         """TLS is up; the protocol that was negotiated decides the first phase."""
@@ -135,8 +128,9 @@ class StandardConnection(Connection):
         session = self._new_session(entrant, key)
         reception.sessions.open(session, takeover)
         self._session = self.phase = session
-        self.pace = partial(reception.pacer.wait, session.name)
+        self.pace(reception.pacer, session.name)
         yield reception.switchboard.arrive(session)
+        peers.forget_key(self.tls)
         self.established()
         self._liveness.start()
         return reception.welcome(session)
@@ -173,9 +167,9 @@ class StandardConnection(Connection):
             self.leave,
             reception.switchboard,
             reception.blocks(entrant),
-            reception.account,
+            reception.new_account,
             reception.dial,
-            reception.key_changes.change,
+            reception.change_key,
             reception.retirements,
             reception.pause,
         )

@@ -517,7 +517,8 @@ class SiteTests(SynchronousTestCase):
     """What counts as one place."""
 
     def test_ipv4(self) -> None:
-        self.assertEqual(site_of(IPv4Address("TCP", "192.0.2.1", 1)), "192.0.2.1")
+        address = IPv4Address("TCP", "192.0.2.1", 1)
+        self.assertIs(site_of(address), address.host)
 
     def test_ipv6_network(self) -> None:
         """One customer has 2^64 addresses."""

@@ -78,7 +78,7 @@ class Ordinary(Connection):
         self.turns = turns
         self.events: list[Any] = []
         self.commands = 0
-        self.pace = self.wait
+        self.pace(self, None)  # type: ignore[arg-type]
         self.transport = Pipe(self.events)  # type: ignore[assignment]
         self.is_secured = True
         self.established()

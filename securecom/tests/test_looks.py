@@ -71,6 +71,19 @@ class LooksTests(SynchronousTestCase):
         self.clock.advance(WAIT)
         self.assertEqual([one.looked for one in (first, second, third)], [[], [WAIT], []])
 
+    def test_who_was_dropped_and_came_again_waits_again(self) -> None:
+        first, second = self.watcher(), self.watcher()
+
+        def again() -> None:
+            self.looks.drop(second)
+            second.start()
+
+        first.then = again
+        self.clock.pump([WAIT, WAIT - 0.1])
+        self.assertEqual(second.looked, [])
+        self.clock.advance(0.1)
+        self.assertEqual(second.looked, [2 * WAIT])
+
     def test_no_timer_is_left_when_nobody_waits(self) -> None:
         first, second = self.watcher(), self.watcher()
         self.looks.drop(first)

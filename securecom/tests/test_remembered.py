@@ -154,8 +154,8 @@ _NOBODYS = {
     "Line": "_clock _length _next",
     "LocalSwitchboard": "_clock _random restraints",
     "Rate": "_count _keys _seconds _window",
-    "Reception": "_now _registry channels clock dial dial_port key_changes looks pause "
-    "request_port retirements roster sessions switchboard",
+    "Reception": "_now _registry change_key channels clock dial dial_port key_changes looks "
+    "new_account pause request_port retirements roster sessions switchboard",
     "ChatRequest": "_board _clock",
     "RequestConnection": "_is_asked _liveness _reception proven turns",
     "RequestFactory": "_only _reception",
@@ -176,7 +176,7 @@ NOBODYS = frozenset(f"{kind}.{name}" for kind, names in _NOBODYS.items() for nam
 
 #: Classes of which the full server has no object -> what they are.
 ELSEWHERE = {
-    "Closed Door EnrolmentPhase _Phases": "a connection before its log-in",
+    "Closed Door EnrolmentPhase": "a connection before its log-in",
     "OnHold": "the person themselves, in nothing, while their new key is being written",
     "Opened OpenedElsewhere Page": "answers on their way",
     "GatheringPool Task": "questions to the registry on their way to its thread",
