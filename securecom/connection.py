@@ -305,8 +305,10 @@ class Connection(Protocol):
             if self._items is None:
                 if not self._unread:
                     return None
-                data, *rest = self._unread
-                self._unread = tuple(rest)
+                data, self._unread = self._unread[0], self._unread[1:]
+                self._item = self._decoder.alone(data)
+                if self._item is not None:
+                    break
                 self._items = self._decoder.feed(data)
             self._item = next(self._items, None)
             if self._item is None:

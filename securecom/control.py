@@ -1,4 +1,4 @@
-"""The control lane: one AMP box a frame, commands dispatched by Twisted's `BoxDispatcher`.
+"""The control lane: AMP's boxes and typed commands, one box a frame.
 
 A box must fill its frame; anything else is a `WireError`. Bad arguments are the peer's fault and
 end the connection; none of the peer's words get into our log.
@@ -6,10 +6,12 @@ end the connection; none of the peer's words get into our log.
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any, Protocol, cast
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectionLost
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from twisted.protocols import amp
 from twisted.python.failure import Failure
@@ -17,13 +19,13 @@ from zope.interface import implementer
 
 from securecom import framing, limits
 from securecom.errors import OurFault, OutcomeUnknown, PeerFault, WireError
+from securecom.vocabulary import new_box
 
 _log = Logger()
 
 #: The key of the padding in a box, which every reader skips.
 PAD = b"_pad"
 _PAD_COST = 2 + len(PAD) + 2
-_KINDS = frozenset({amp.COMMAND, amp.ANSWER, amp.ERROR})
 _ERROR_KEYS = frozenset({amp.ERROR_CODE, amp.ERROR_DESCRIPTION})
 
 
@@ -37,7 +39,6 @@ class LaneOwner(Protocol):
         """End the connection, since the peer or our own code made a mistake."""
 
 
-@implementer(amp.IBoxSender)
 class ControlLane:
     """Sends commands over a connection, and answers the peer's.
 
@@ -56,15 +57,19 @@ class ControlLane:
         most_unanswered: int = limits.MAX_UNANSWERED,
     ) -> None:
         self._owner, self._most = owner, most
+        self._responders = responders
+        self._most_unanswered, self._unanswered = most_unanswered, 0
         self._most_given_up = max(limits.GIVEN_UP_ANSWERS, most_unanswered)
         self._pad_to = pad_to
-        self._last_tag = b""
+        #: Commands that were sent; and those whose answers are to come, by their tags.
+        self._sent = 0
+        self._waiting: dict[bytes, _Call] = {}
         #: Tags of commands whose answers nobody waits for any more, the oldest first.
         self._given_up: dict[bytes, None] | None = None
+        #: Why nothing can be sent any more.
+        self._gone: Failure | None = None
         #: Bytes of answers handed to the owner so far.
         self.answer_bytes = 0
-        self._dispatcher = _Dispatcher(responders, most_unanswered)
-        self._dispatcher.startReceivingBoxes(self)
 
     def call(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
         """Send a command. Fires with its answer, or fails with a typed refusal or `ConnectionLost`.
@@ -72,16 +77,29 @@ class ControlLane:
         Any other answer ends the connection and is a `WireError`. Cancelling the Deferred stops the
         wait; an answer that still comes is ignored.
         """
-        answer = self._dispatcher.callRemote(command, **arguments)
-        tag = self._last_tag
-        # A new Deferred, since AMP's ends the connection for a refusal that nobody handles.
-        result = Deferred[dict[str, Any]](lambda _: self._give_up(answer, tag))
-        answer.addErrback(self._check_failure, command).chainDeferred(result)
-        return result
+        try:
+            box = command.makeArguments(arguments, None)
+        except amp.InvalidSignature:  # our own call is wrong, and is not sent
+            return fail()
+        except KeyError as missing:
+            return fail(amp.InvalidSignature(f"{command.__name__} without {missing}"))
+        if self._gone is not None:
+            return fail(self._gone)
+        self._sent += 1
+        tag = box[amp.ASK] = b"%x" % self._sent
+        box[amp.COMMAND] = command.commandName
+        self._send_box(box)
+        answer = Deferred[dict[str, Any]](lambda _: self._give_up(tag))
+        self._waiting[tag] = command, answer
+        return answer
 
     def tell(self, command: type[amp.Command], **arguments: Any) -> None:
         """Send a command that wants no answer."""
-        self._dispatcher.callRemote(command, **arguments)
+        if self._gone is None:
+            self._sent += 1
+            box = command.makeArguments(arguments, None)
+            box[amp.COMMAND] = command.commandName
+            self._send_box(box)
 
     def receive(self, body: bytes) -> None:
         """Take one frame's body. :raises WireError: it is not a box that may come now."""
@@ -91,74 +109,171 @@ class ControlLane:
 
     def take(self, box: amp.AmpBox) -> None:
         """Take one box. :raises WireError: it may not come now."""
-        kind = box.keys() & _KINDS
-        if len(kind) != 1 or (amp.ERROR in kind and not box.keys() >= _ERROR_KEYS):
+        is_command, is_error = amp.COMMAND in box, amp.ERROR in box
+        if is_command + is_error + (amp.ANSWER in box) != 1 or (
+            is_error and not box.keys() >= _ERROR_KEYS
+        ):
             raise WireError("a box that is neither a command nor an answer to one")
         if not 0 < len(box.get(amp.ASK, b"-")) <= limits.MAX_TAG:
             raise WireError("a command whose tag is empty or too long")
-        if self._given_up and self._is_given_up(box.get(amp.ANSWER, box.get(amp.ERROR))):
+        if is_command:
+            self._command_received(box)
             return
-        try:
-            self._dispatcher.ampBoxReceived(box)
-        except KeyError:
-            raise WireError("an answer to a command that was not sent") from None
+        tag = box[amp.ERROR] if is_error else box[amp.ANSWER]
+        if self._given_up and tag in self._given_up:  # there is only one answer
+            del self._given_up[tag]
+            return
+        call = self._waiting.pop(tag, None)
+        if call is None:
+            raise WireError("an answer to a command that was not sent")
+        self._answer_received(box, *call)
 
     @property
     def owes_answers(self) -> bool:
         """Whether the peer waits for an answer from us."""
-        return self._dispatcher.owes_answers
+        return self._unanswered > 0
 
     def stop(self, reason: Failure) -> None:
         """The connection is gone, so commands without an answer fail."""
-        self._dispatcher.stopReceivingBoxes(reason)
+        self._gone = reason
+        waiting, self._waiting = self._waiting, {}
+        for _, answer in waiting.values():
+            answer.errback(reason)
 
-    # --- amp.IBoxSender ---------------------------------------------------------------------
+    # --- insides ----------------------------------------------------------------------------
 
-    def sendBox(self, box: amp.AmpBox) -> None:  # noqa: N802
+    def _send_box(self, box: amp.AmpBox) -> None:
         """Send a box as a frame."""
-        self._last_tag = box.get(amp.ASK, b"")
         if self._pad_to:
-            box[PAD] = bytes(self._padding(len(box.serialize())))
-        frame = framing.encode(framing.CONTROL, box.serialize(), self._most)
+            box[PAD] = bytes(self._padding(len(box_bytes(box))))
+        frame = framing.encode(framing.CONTROL, box_bytes(box), self._most)
         if amp.COMMAND not in box:
             self.answer_bytes += len(frame)
         self._owner.send(frame)
 
-    def unhandledError(self, failure: Failure) -> None:  # noqa: N802
-        """End the connection over an error that nobody handled."""
-        self._owner.fault(cast(Exception, failure.value))
+    def _padding(self, box_length: int) -> int:
+        return -(limits.FRAME_HEADER + box_length + _PAD_COST) % self._pad_to
 
-    # --- insides ----------------------------------------------------------------------------
-
-    def _give_up(self, answer: Deferred[dict[str, Any]], tag: bytes) -> None:
+    def _give_up(self, tag: bytes) -> None:
         """Forget a command of ours except for its tag, so that a late answer is no violation."""
+        if self._waiting.pop(tag, None) is None:
+            return
         if self._given_up is None:
             self._given_up = {}
         self._given_up[tag] = None
         if len(self._given_up) > self._most_given_up:
             del self._given_up[next(iter(self._given_up))]
-        answer.cancel()
-        # AMP would keep the command for as long as the connection lasts, so answer it ourselves.
-        self._dispatcher.ampBoxReceived(amp.AmpBox({amp.ANSWER: tag}))
 
-    def _is_given_up(self, tag: bytes | None) -> bool:
-        """Whether nobody waits for this answer any more; there is only one, so forget the tag."""
-        if self._given_up is None or tag not in self._given_up:
-            return False
-        del self._given_up[tag]
-        return True
-
-    def _check_failure(self, failure: Failure, command: type[amp.Command]) -> Failure:
-        """Let only refusals of the vocabulary reach the caller, and none of the peer's words."""
-        # InvalidSignature: our own call was wrong and never sent. CancelledError: we cancelled it.
-        if failure.check(*command.errors, ConnectionLost, amp.InvalidSignature, CancelledError):
-            return failure
+    def _answer_received(
+        self, box: amp.AmpBox, command: type[amp.Command], answer: Deferred[dict[str, Any]]
+    ) -> None:
+        """Let only answers and refusals of the vocabulary reach the caller."""
+        if amp.ERROR in box:
+            kinds: dict[bytes, type[Exception]] = cast(Any, command).reverseErrors
+            kind = kinds.get(box[amp.ERROR_CODE])
+            if kind is not None:
+                text = box[amp.ERROR_DESCRIPTION].decode("utf-8", "replace")
+                answer.errback(Failure(kind(text)))
+                return
+        elif (facts := _facts(box, command)) is not None:
+            answer.callback(facts)
+            return
         error = WireError("an answer that this command does not have")
         self._owner.fault(error)
-        return Failure(error)
+        answer.errback(Failure(error))
 
-    def _padding(self, box_length: int) -> int:
-        return -(limits.FRAME_HEADER + box_length + _PAD_COST) % self._pad_to
+    def _command_received(self, box: amp.AmpBox) -> None:
+        """Have a command answered. :raises WireError: it, or its arguments, may not come here."""
+        responder = self._responders.locateResponder(box[amp.COMMAND])
+        if responder is None:
+            raise WireError("a command that may not come here")
+        if self._unanswered >= self._most_unanswered:
+            raise WireError(f"more than {self._most_unanswered} commands without our answer")
+        try:  # arguments are parsed before anybody is asked to answer: these are the peer's
+            answer = responder(box)
+        except Exception:
+            raise WireError("a command with arguments that it cannot have") from None
+        self._unanswered += 1
+        if isinstance(answer, Deferred):
+            answer.addBoth(self._finish, box.get(amp.ASK))
+        else:
+            self._finish(answer, box.get(amp.ASK))
+
+    def _finish(self, answer: amp.AmpBox | Failure, tag: bytes | None) -> None:
+        """Send an answer, if one is wanted; end the connection over what is no typed refusal."""
+        self._unanswered -= 1
+        if isinstance(answer, Failure):
+            if tag is None or not answer.check(amp.RemoteAmpError):
+                self._owner.fault(_fatal(answer))
+                return
+            answer = _refusal(cast(amp.RemoteAmpError, answer.value), tag)
+        elif tag is None:
+            return
+        else:
+            answer[amp.ANSWER] = tag
+        try:
+            self._send_box(answer)
+        except Exception:
+            self._owner.fault(our_fault(Failure()))
+
+
+#: A command that was sent, and what fires with its answer.
+_Call = tuple[type[amp.Command], Deferred[dict[str, Any]]]
+
+
+def _facts(box: amp.AmpBox, command: type[amp.Command]) -> dict[str, Any] | None:
+    """What an answer says; None if this command has no such answer."""
+    try:
+        facts: dict[str, Any] = command.parseResponse(box, None)
+    except Exception:  # and none of the peer's words in it
+        return None
+    return facts
+
+
+def _refusal(error: amp.RemoteAmpError, tag: bytes) -> amp.AmpBox:
+    said = error.description
+    text = said if isinstance(said, bytes) else said.encode("utf-8", "replace")
+    return amp.AmpBox(
+        {amp.ERROR: tag, amp.ERROR_CODE: error.errorCode, amp.ERROR_DESCRIPTION: text}
+    )
+
+
+class Locator(amp.CommandLocator):
+    """Answers commands, at once if the answer is known at once.
+
+    AMP's own makes a Deferred of every answer, with a chain of callbacks for what is to be sent. A
+    `ControlLane` takes either, so should AMP ever go about this otherwise, it does so here, too.
+    """
+
+    def _wrapWithSerialization(self, aCallable: Any, command: type[amp.Command]) -> Any:  # noqa: N802, N803
+        """What AMP calls for a responder that it has found."""
+        return partial(_respond, aCallable, command)
+
+
+def _respond(
+    answer: Callable[..., Any], command: type[amp.Command], box: amp.AmpBox
+) -> amp.AmpBox | Failure | Deferred[amp.AmpBox]:
+    """The answer to a command, or the refusal, as it is to be sent.
+
+    :raises Exception: the arguments cannot be read.
+    """
+    arguments = command.parseArguments(box, None)
+    try:
+        result = answer(**arguments)
+        if not isinstance(result, Deferred):
+            made: amp.AmpBox = command.makeResponse(result, None)
+            return made
+    except Exception:
+        return _as_sent(Failure(), command)
+    result.addCallback(command.makeResponse, None)
+    return result.addErrback(_as_sent, command)
+
+
+def _as_sent(failure: Failure, command: type[amp.Command]) -> Failure:
+    """A refusal that the command declares, as AMP sends it; other failures as they are."""
+    words: dict[type[Exception], bytes] = cast(Any, command).allErrors
+    kind = failure.check(*words)
+    return failure if kind is None else Failure(amp.RemoteAmpError(words[kind], str(failure.value)))
 
 
 @implementer(amp.IResponderLocator)
@@ -171,42 +286,6 @@ class Responders:
     def locateResponder(self, name: bytes) -> Any:  # noqa: N802
         found = (locator.locateResponder(name) for locator in self._locators)
         return next((responder for responder in found if responder is not None), None)
-
-
-class _Dispatcher(amp.BoxDispatcher):
-    """A `BoxDispatcher` that counts open commands and keeps the peer's words out of the log."""
-
-    def __init__(self, responders: amp.IResponderLocator, most_unanswered: int) -> None:
-        super().__init__(responders)
-        self._most_unanswered = most_unanswered
-        self._unanswered = 0
-
-    @property
-    def owes_answers(self) -> bool:
-        """Whether there are commands that we have not answered."""
-        return self._unanswered > 0
-
-    def dispatchCommand(self, box: amp.AmpBox) -> Deferred[amp.AmpBox]:
-        """Have a command answered. :raises WireError: it, or its arguments, may not come here."""
-        responder = self.locator.locateResponder(box[amp.COMMAND])
-        if responder is None:
-            raise WireError("a command that may not come here")
-        if self._unanswered >= self._most_unanswered:
-            raise WireError(f"more than {self._most_unanswered} commands without our answer")
-        try:  # arguments are parsed before the responder's Deferred exists: these are the peer's
-            answer: Deferred[amp.AmpBox] = responder(box)
-        except Exception:
-            raise WireError("a command with arguments that it cannot have") from None
-        self._unanswered += 1
-        return answer.addBoth(self._finished, wants_answer=amp.ASK in box)
-
-    def _finished(self, result: amp.AmpBox | Failure, wants_answer: bool) -> amp.AmpBox | Failure:
-        """End the connection over a failure that is not a typed refusal."""
-        self._unanswered -= 1
-        if not isinstance(result, Failure) or (wants_answer and result.check(amp.RemoteAmpError)):
-            return result
-        self.boxSender.unhandledError(Failure(_fatal(result)))  # type: ignore[union-attr]
-        return Failure(amp.RemoteAmpError(amp.UNKNOWN_ERROR_CODE, b""))
 
 
 def _fatal(failure: Failure) -> Exception:
@@ -230,21 +309,48 @@ def parse_box(body: bytes) -> amp.AmpBox:
 
     :raises WireError: these bytes are anything else.
     """
-    box, at = amp.AmpBox(), 0
-    while key_length := int.from_bytes(body[at : at + 2], "big"):
-        key, at = _string(body, at, key_length)
-        value, at = _string(body, at, int.from_bytes(body[at : at + 2], "big"))
-        if key_length > amp.MAX_KEY_LENGTH or key in box:
-            raise WireError("a box with a key that is too long or comes twice")
-        box[key] = value
-    if at + 2 != len(body) or not box:
+    box, at, keys = new_box(), 0, 0
+    try:
+        while length := body[at + 1]:
+            if body[at]:
+                break  # a key of more than 255 bytes
+            key_end = at + 2 + length
+            value_at = key_end + 2
+            end = value_at + (body[key_end] << 8 | body[key_end + 1])
+            box[body[at + 2 : key_end]] = body[value_at:end]
+            at = end
+            keys += 1
+        is_whole = not body[at]
+    except IndexError:
+        raise WireError("a box that ends too early") from None
+    if not is_whole or len(box) != keys:
+        raise WireError("a box with a key that is too long or comes twice")
+    if at + 2 != len(body) or not keys:
         raise WireError("a frame that does not hold exactly one box")
     box.pop(PAD, None)
     return box
 
 
-def _string(body: bytes, at: int, length: int) -> tuple[bytes, int]:
-    end = at + 2 + length
-    if end > len(body):
-        raise WireError("a box that ends too early")
-    return body[at + 2 : end], end
+def box_bytes(box: amp.AmpBox) -> bytes:
+    """A box of ours on the wire, as `amp.AmpBox.serialize` writes it.
+
+    :raises ValueError: a value is too long for a box.
+    """
+    parts: list[bytes] = []
+    for key in sorted(box):
+        value = box[key]
+        size = len(value)
+        if size > amp.MAX_VALUE_LENGTH:
+            raise ValueError(f"a value of {size} bytes was about to be sent")
+        parts += _key(key), _length(size), value
+    parts.append(b"\0\0")
+    return b"".join(parts)
+
+
+@cache
+def _key(key: bytes) -> bytes:
+    """A key on the wire, one of the few in our vocabulary."""
+    return _length(len(key)) + key
+
+
+_length = struct.Struct(">H").pack

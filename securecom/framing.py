@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from securecom import limits
 from securecom.errors import WireError
@@ -30,8 +31,7 @@ _CHAT_HEADER = CHAT << 24
 _header_and_stream = struct.Struct(">II").unpack_from
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One frame on any lane but the chat lane."""
 
     lane: int
@@ -158,6 +158,15 @@ class Decoder:
             at = end
         self._check_unfinished(data, at)
         self._rest = data[at:]
+
+    def alone(self, data: bytes) -> Frame | None:
+        """The frame that `data` is, as commands mostly come; None: it is for `feed`."""
+        size = len(data) - _HEADER
+        if self._rest or not 0 <= size <= self._most or data[0] == CHAT:
+            return None
+        if data[0] not in self._lanes or int.from_bytes(data[1:_HEADER], "big") != size:
+            return None
+        return Frame(data[0], data[_HEADER:])
 
     @property
     def held(self) -> int:

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from securecom import limits, peers, refusals, tls, vocabulary
 from securecom.connection import Connection
+from securecom.control import Locator
 from securecom.errors import ProofRefused, WireError
 from securecom.identity import Name
 from securecom.liveness import Liveness
@@ -41,7 +42,7 @@ def answered_proof(session: Session | None, proof: bytes, binding: bytes) -> byt
     return peers.mac(session.request_key, b"server", binding)
 
 
-class RequestConnection(Connection, amp.CommandLocator):
+class RequestConnection(Connection, Locator):
     """One client's request channel.
 
     :param only: when dialling, the session whose client was dialled; no other may prove itself.

@@ -16,6 +16,7 @@ from twisted.protocols import amp
 
 from securecom import limits, refusals, vocabulary
 from securecom.connection import Connection
+from securecom.control import Locator
 from securecom.errors import PeerSilent
 from securecom.identity import Name, PublicKey
 from securecom.server import remembered
@@ -102,7 +103,7 @@ class Channel(Protocol):
         """End it, since the client broke the rules."""
 
 
-class Session(amp.CommandLocator):
+class Session(Locator):
     """The server's side of one log-in. The switchboard sees it as a `switchboard.Party`.
 
     :param succession: the chain that led to the key.

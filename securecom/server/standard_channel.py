@@ -17,6 +17,7 @@ from zope.interface import implementer
 
 from securecom import framing, limits, peers, refusals, tls, vocabulary
 from securecom.connection import Connection
+from securecom.control import Locator
 from securecom.errors import PeerFault, PeerSilent, ProofRefused, WireError
 from securecom.identity import Name, PublicKey, SecondKey
 from securecom.invitation import token_hash
@@ -28,7 +29,7 @@ from securecom.server.session import Session
 _log = Logger()
 
 
-class Door(amp.CommandLocator):
+class Door(Locator):
     """Before log-in: takes `LogIn`, once."""
 
     def __init__(self, connection: StandardConnection) -> None:
@@ -43,7 +44,7 @@ class Door(amp.CommandLocator):
         return self._connection.log_in(takeover, second_key, signature)
 
 
-class EnrolmentPhase(amp.CommandLocator):
+class EnrolmentPhase(Locator):
     """On the ALPN for enrolment: takes `Enrol` or `Retire`, once."""
 
     def __init__(self, connection: StandardConnection) -> None:
@@ -64,7 +65,7 @@ class EnrolmentPhase(amp.CommandLocator):
         return self._connection.retire(name, public, signature)
 
 
-class Closed(amp.CommandLocator):
+class Closed(Locator):
     """Between phases, and after a refusal: takes nothing."""
 
 

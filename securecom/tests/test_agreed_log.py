@@ -7,6 +7,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
+from twisted.protocols import amp
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits, vocabulary
@@ -460,9 +461,9 @@ class PeerTests(LogCase):
         self.assertTrue(self.logs[0].files[0].is_closed)
 
     def test_another_word(self) -> None:
-        self.pair.bob.session.control._dispatcher._sendBoxCommand(
-            b"Log", vocabulary.Log.makeArguments({"word": "maybe"}, None)
-        ).addErrback(lambda _: None)
+        box = vocabulary.Log.makeArguments({"word": "maybe"}, None)
+        box.update({amp.COMMAND: b"Log", amp.ASK: b"x"})
+        self.pair.bob.session.control._send_box(box)
         self.pair.pump()
         self.check_cut()
 

@@ -13,8 +13,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import limits, refusals, vocabulary
-from securecom.control import PAD, parse_box
-from securecom.errors import WireError
+from securecom.control import PAD, ControlLane, Locator, box_bytes, parse_box
+from securecom.errors import OurFault, WireError
 from securecom.identity import Name
 from securecom.refusals import NothingToEnd
 from securecom.tests.support.control_pair import Box, Side, join, serialized
@@ -37,6 +37,17 @@ class BoxTests(SynchronousTestCase):
             return
         box_without_order = sorted(serialized(box))
         self.assertEqual(box_without_order, sorted(junk))
+
+    @given(st.dictionaries(st.binary(min_size=1, max_size=255), st.binary(max_size=300)))
+    def test_it_is_written_as_amp_writes_it(self, box: Box) -> None:
+        self.assertEqual(box_bytes(amp.AmpBox(box)), serialized(box))
+
+    def test_the_longest_value_and_one_byte_more(self) -> None:
+        for length in (255, 256, amp.MAX_VALUE_LENGTH):
+            box = amp.AmpBox({b"a": b"v" * length})
+            self.assertEqual(parse_box(box_bytes(box)), box)
+        too_long = amp.AmpBox({b"a": b"v" * (amp.MAX_VALUE_LENGTH + 1)})
+        self.assertRaises(ValueError, box_bytes, too_long)
 
     def test_exactly_one_box_fills_the_frame(self) -> None:
         one = serialized({b"a": b"b"})
@@ -148,7 +159,7 @@ class ConversationTests(SynchronousTestCase):
         for call in calls:
             call.cancel()
             self.failureResultOf(call, CancelledError)
-        self.assertEqual(self.here.lane._dispatcher._outstandingRequests, {})
+        self.assertEqual(self.here.lane._waiting, {})
         waiting[0].callback({})
         waiting[1].errback(NothingToEnd())
         waiting[2].errback(NothingToEnd())
@@ -191,6 +202,67 @@ class ConversationTests(SynchronousTestCase):
         self.there.lane.receive(self.here.sent.pop()[limits.FRAME_HEADER :])
         frames, self.there.sent = self.there.sent, []
         return frames
+
+
+class Quick(Locator):
+    """Answers at once, at once with a refusal, or later."""
+
+    def __init__(self) -> None:
+        self.later: Deferred[Any] = Deferred()
+
+    @Ping.responder
+    def ping(self) -> Any:
+        return {}
+
+    @CancelRequest.responder
+    def cancel(self) -> Any:
+        raise NothingToEnd("it was over")
+
+    @ListAvailable.responder
+    def list_available(self, after: bytes, text: bytes) -> Any:
+        return self.later
+
+    @Say.responder
+    def say(self, text: str) -> Any:
+        raise KeyError(text)
+
+
+class LocatorTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.side, self.locator = Side(), Quick()
+        self.side.lane = ControlLane(self.side, self.locator)
+
+    def test_what_is_known_at_once_is_no_deferred(self) -> None:
+        box = amp.AmpBox()
+        self.assertEqual(self.locator.locateResponder(b"Ping")(box), {})
+        refused = self.locator.locateResponder(b"CancelRequest")(box)
+        self.assertEqual(refused.value.errorCode, NothingToEnd.wire)
+
+    def test_it_answers_as_amps_own_does(self) -> None:
+        self.side.receive(command=b"Ping", ask=b"1")
+        self.side.receive(command=b"CancelRequest", ask=b"2")
+        self.side.receive(command=b"ListAvailable", ask=b"3", after=b"", text=b"")
+        ping, cancel = self.side.boxes()
+        self.assertEqual(ping, {b"_answer": b"1"})
+        self.assertEqual(cancel[amp.ERROR_CODE], NothingToEnd.wire)
+        self.locator.later.callback({"names": [], "more": False})
+        self.assertEqual(self.side.boxes()[0][amp.ANSWER], b"3")
+        self.assertFalse(self.side.lane.owes_answers)
+        self.assertEqual(self.side.faults, [])
+
+    def test_a_mistake_of_ours_ends_the_connection_and_is_not_answered(self) -> None:
+        self.side.receive(command=b"Say", ask=b"1", text=b"x")
+        self.assertEqual(self.side.sent, [])
+        self.assertIsInstance(self.side.faults[0], OurFault)
+        self.flushLoggedErrors(OurFault)
+
+    def test_an_answer_that_fits_no_frame_is_a_mistake_of_ours(self) -> None:
+        self.side.receive(command=b"ListAvailable", ask=b"1", after=b"", text=b"")
+        names = [Name("n" * 32)] * (limits.MAX_BODY // 32)
+        self.locator.later.callback({"names": names, "more": False})
+        self.assertEqual(self.side.sent, [])
+        self.assertIsInstance(self.side.faults[0], OurFault)
+        self.flushLoggedErrors(OurFault)
 
 
 class PaddingTests(SynchronousTestCase):

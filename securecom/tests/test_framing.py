@@ -85,6 +85,39 @@ class RoundTripTests(SynchronousTestCase):
         parts, error = feed(Decoder(LANES), *(bytes((byte,)) for byte in wire))
         self.assertEqual((joined(parts), error), (feed(Decoder(LANES), wire)[0], None))
 
+    @given(WIRE | st.binary(max_size=12), st.binary(max_size=6))
+    def test_a_frame_alone_is_the_only_one_that_feeding_would_give(
+        self, wire: bytes, before: bytes
+    ) -> None:
+        for first in (b"", before):
+            decoder, fed = Decoder(LANES), Decoder(LANES)
+            if feed(decoder, first)[1] is not None:
+                continue
+            feed(fed, first)
+            alone = decoder.alone(wire)
+            if alone is not None:
+                self.assertEqual(feed(fed, wire), ([alone], None))
+                self.assertEqual((decoder.held, fed.held), (0, 0))
+
+    def test_what_is_alone_and_what_is_not(self) -> None:
+        most = 20
+        longest = framing.encode(CONTROL, bytes(most))
+        for frame in (framing.encode(CONTROL, b""), framing.encode(CONTROL, b"abc"), longest):
+            self.assertEqual(Decoder(LANES, most).alone(frame), Frame(CONTROL, frame[4:]))
+        for other in (
+            b"",
+            longest[:3],
+            longest[:-1],
+            longest + b"\0",
+            framing.encode(CONTROL, bytes(most + 1)),
+            framing.encode(DATA, b"a lane that is not read here"[:most]),
+            framing.encode_chat(1, b"a chat's"),
+        ):
+            self.assertIsNone(Decoder(LANES, most).alone(other), other)
+        begun = Decoder(LANES)
+        list(begun.feed(longest[:5]))
+        self.assertIsNone(begun.alone(longest))
+
     def test_runs_end_where_the_stream_or_the_lane_changes(self) -> None:
         one, two = framing.encode_chat(1, b"a"), framing.encode_chat(2, b"b")
         word = framing.encode(CONTROL, b"x")

@@ -15,6 +15,7 @@ from securecom import limits, peers, tls, vocabulary
 from securecom.client.channels.reaching import cannot_reach
 from securecom.client.denials import denied
 from securecom.connection import Connection
+from securecom.control import Locator
 from securecom.identity import Identity, Name
 from securecom.transport.choice import TLSFactory
 
@@ -42,7 +43,7 @@ def enrol(
     return name.addErrback(lambda failure: Failure(cannot_reach(failure, where)))
 
 
-class Enrolment(Connection, amp.CommandLocator):
+class Enrolment(Connection, Locator):
     """Says one thing, hears one answer, and closes."""
 
     alpn: ClassVar[frozenset[bytes]] = frozenset({tls.ALPN_ENROL})

@@ -18,12 +18,13 @@ from securecom.client.coordination.coordinator import Coordinator
 from securecom.client.coordination.engagement import Offer, Withdrawn
 from securecom.client.denials import denied
 from securecom.connection import Connection
+from securecom.control import Locator
 from securecom.errors import ProofRefused, WireError
 from securecom.identity import Name, PublicKey
 from securecom.liveness import Liveness
 
 
-class RequestChannel(Connection, amp.CommandLocator):
+class RequestChannel(Connection, Locator):
     """Our end, whichever side connected. We are TLS client in both modes, without a certificate:
     the session key proves us to the server, and the server to us.
 

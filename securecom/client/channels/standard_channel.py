@@ -15,6 +15,7 @@ from securecom import framing, limits, peers, tls, vocabulary
 from securecom.client.chat.stream import Stream
 from securecom.client.coordination.coordinator import Coordinator
 from securecom.connection import Connection
+from securecom.control import Locator
 from securecom.errors import ConnectionWasLost, PeerSilent
 from securecom.identity import Identity, Name
 from securecom.liveness import Liveness
@@ -38,7 +39,7 @@ class Login(Value):
     time: int | None = None
 
 
-class StandardChannel(Connection, amp.CommandLocator):
+class StandardChannel(Connection, Locator):
     """Our end.
 
     :param coordinator: knows whether we agreed to a chat that the server opens.

@@ -21,12 +21,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Literal, Protocol
 
-from twisted.protocols import amp
-
 from securecom import limits, vocabulary
 from securecom.client.chat.agreement import Agreement
 from securecom.client.events import ChatLogState, Event, LogState, problem
 from securecom.connection import Connection
+from securecom.control import Locator
 from securecom.errors import LogFailed, NotNow, WireError
 from securecom.identity import Name
 from securecom.text import shown
@@ -203,7 +202,7 @@ LogWord = Literal["on", "off"]
 By = Literal["me", "peer", "nobody"]
 
 
-class AgreedLog(amp.CommandLocator):
+class AgreedLog(Locator):
     """One side of an agreed log.
 
     :param logs: where files are; None: this client keeps none, and agrees to none.

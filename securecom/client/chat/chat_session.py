@@ -35,7 +35,7 @@ from securecom.client.files.exchange import FEATURE as FILES
 from securecom.client.files.exchange import FileExchange
 from securecom.client.key_events import Word
 from securecom.connection import Connection
-from securecom.control import Responders
+from securecom.control import Locator, Responders
 from securecom.errors import BadArgument, NotNow, ProofRefused, SecurecomError, TooLong, WireError
 from securecom.identity import Identity, Name, SecondKey
 
@@ -64,7 +64,7 @@ class ChatOwner(Protocol):
         """Called once. `ending`: None if the chat never stood."""
 
 
-class ChatSession(Connection, amp.CommandLocator):
+class ChatSession(Connection, Locator):
     """One end of a chat.
 
     :param logs: where a log goes that both agree to; None: to no log.

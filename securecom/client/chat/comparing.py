@@ -20,10 +20,11 @@ from securecom.client.chat.chat_life import ChatLife
 from securecom.client.events import Event
 from securecom.client.key_events import ComparisonResult, Word, WordsState
 from securecom.connection import Connection
+from securecom.control import Locator
 from securecom.errors import NotNow, WireError
 
 
-class Comparing(amp.CommandLocator):
+class Comparing(Locator):
     """Sends and shows a "yes". A "no" ends the chat, and is up to the session."""
 
     def __init__(
@@ -70,7 +71,7 @@ class Comparing(amp.CommandLocator):
 WORDS = "words"
 
 
-class WordExchange(amp.CommandLocator):
+class WordExchange(Locator):
     """One side of it.
 
     :param changed: called when the other side has moved it on.

@@ -11,12 +11,11 @@ from typing import Any, Protocol
 
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from securecom import limits, vocabulary
 from securecom.client.events import Event, PeerTyping
-from securecom.control import ControlLane
+from securecom.control import ControlLane, Locator
 from securecom.errors import WireError
 
 #: What a client says in HELLO if it wants this.
@@ -35,7 +34,7 @@ class TypingSession(Protocol):
         """End the chat: the peer broke a rule."""
 
 
-class TypingNotices(amp.CommandLocator):
+class TypingNotices(Locator):
     """Sends and shows notices.
 
     :param wanted: whether our person wants that, at this moment.

@@ -23,6 +23,7 @@ from securecom.client.key_events import (
     IntroductionStep,
     Word,
 )
+from securecom.control import Locator
 from securecom.errors import NotNow, PeerKeyChanged, SecurecomError, WireError
 from securecom.identity import Name, PublicKey
 from securecom.introduction import Person
@@ -51,7 +52,7 @@ class ChatLine(Protocol):
         """Send a command."""
 
 
-class Introducing(amp.CommandLocator):
+class Introducing(Locator):
     """One side of a chat, in which either person may introduce, or be introduced.
 
     :param peer: the other person, with the key of this chat.

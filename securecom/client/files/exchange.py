@@ -33,7 +33,7 @@ from securecom.client.files.parts import Part, place_for
 from securecom.client.files.sources import FileChanged, Source, opened, piped
 from securecom.client.files.transfer import FileTransfer, Incoming, Outgoing, Progress
 from securecom.client.files.window import Window
-from securecom.control import ControlLane, our_fault
+from securecom.control import ControlLane, Locator, our_fault
 from securecom.errors import NotNow, SecurecomError, WireError
 
 #: The word for these commands in the `knows` of HELLO.
@@ -72,7 +72,7 @@ class FileSession(Protocol):
         """End the chat for what the peer did."""
 
 
-class FileExchange(amp.CommandLocator):
+class FileExchange(Locator):
     """One side of it.
 
     :param about: what tells this peer, at this server, from others.

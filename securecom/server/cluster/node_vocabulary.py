@@ -23,6 +23,7 @@ from securecom.vocabulary import (
     Number,
     OfferChat,
     OneOf,
+    ReadyCommand,
     RequestChat,
     WithdrawOffer,
 )
@@ -33,7 +34,7 @@ CHANNEL_ID = FixedBytes(IDENT_BYTES)
 SESSION = FixedBytes(IDENT_BYTES)
 
 
-class NodeCommand(amp.Command):
+class NodeCommand(ReadyCommand):
     """A command from one node to another. Their people's commands, which cause them, have paces."""
 
 
