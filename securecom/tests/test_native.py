@@ -5,6 +5,7 @@ What one of them does is compared with Twisted's own in `test_transport_sequence
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from OpenSSL import SSL
@@ -12,11 +13,24 @@ from twisted.internet.interfaces import IConsumer, ITLSTransport, ITransport
 from zope.interface.verify import verifyObject
 
 from securecom import limits
+from securecom.tests.support import tls_lines
 from securecom.tests.support.native_lines import Line, NativeCase
 from securecom.tests.support.tls_ends import CLOSE
 from securecom.tests.support.tls_lines import NotingProducer
 from securecom.tests.support.tls_sequences import bytes_of
 from securecom.transport import openssl
+from securecom.transport.native import NativeTLS
+
+
+class Noted:
+    """Counts the calls of a function."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function, self.calls = function, 0
+
+    def __call__(self, *args: Any) -> Any:
+        self.calls += 1
+        return self.function(*args)
 
 
 class SharedBufferTests(NativeCase):
@@ -189,6 +203,36 @@ class NativeTests(NativeCase):
         self.one.pass_on()
         self.assertNotIn("doRead", vars(self.one.floor))
         self.assertEqual(len(self.one.protocol.lost), 1)
+
+    def test_what_openssl_says_after_the_handshake_waits_for_the_next_write(self) -> None:
+        """Tickets, which no client of ours uses: one more send for each log-in."""
+        line = tls_lines.Line(self.reactor, NativeTLS)
+        line.pass_on()
+        line.deliver()
+        self.reactor.turn()
+        self.assertEqual(line.protocol.handshakes, 1)
+        self.assertEqual(bytes(line.wire.outgoing), b"")
+        self.patch(line.wire, "send", noted := Noted(line.wire.send))
+        line.tls.write(b"answer")
+        self.assertEqual(noted.calls, 1)
+        line.pass_on()
+        self.assertEqual(bytes(line.peer.received), b"answer")
+
+    def test_a_question_that_came_with_the_handshake_is_answered_at_once(self) -> None:
+        line = tls_lines.Line(self.reactor, NativeTLS)
+        line.protocol.when_received = line.tls.write
+        line.pass_on()
+        line.peer.send(100, 1)
+        line.pass_on()
+        self.assertEqual(bytes(line.peer.received), bytes_of(1, 100))
+        self.assertTrue(line.tls._is_settled)
+
+    def test_a_server_waits_for_the_first_bytes(self) -> None:
+        self.patch(openssl, "_shake", noted := Noted(openssl._shake))
+        line = tls_lines.Line(self.reactor, NativeTLS)
+        self.assertEqual(noted.calls, 0)
+        line.shake()
+        self.assertEqual(noted.calls, 2)
 
     def test_the_memory_of_the_handshake_is_given_back_once(self) -> None:
         line = Line(self.reactor)

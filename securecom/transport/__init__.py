@@ -10,6 +10,8 @@ otherwise:
 - while a chat is open, its two sockets are spliced (`splice`): what may pass unchanged is read,
   decrypted, encrypted and sent by one function, and Twisted's epoll reactor sees all sockets that
   are read so as one (`nest`);
+- a server does nothing before its client's first bytes, and what OpenSSL has to say when the
+  handshake is over, which no client of ours needs, goes along with the next write;
 - with `native`, bytes pass between socket, OpenSSL and protocol by buffers that all connections
   share, and a connection whose handshake is over lets go of the memory that took.
 

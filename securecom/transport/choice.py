@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.interfaces import (
+    IOpenSSLClientConnectionCreator,
+    IOpenSSLServerConnectionCreator,
+    IProtocolFactory,
+    IReactorTime,
+)
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
 from securecom.transport import nest, openssl
@@ -25,6 +31,8 @@ _TLS_METHODS = (
 _TLS_STATE = (
     "_aborted",
     "_appSendBuffer",
+    "_connectWrapped",
+    "_creatorCallable",
     "_handshakeDone",
     "_lostTLSConnection",
     "_tlsConnection",
@@ -82,9 +90,23 @@ CHOSEN = choose(_OF_TWISTED, openssl.MISSING)
 
 
 class TLSFactory(TLSMemoryBIOFactory):
-    """Makes connections of the chosen variant; otherwise Twisted's."""
+    """Makes connections of the chosen variant, and tells them which side they are.
+
+    Otherwise it is Twisted's.
+    """
 
     protocol = VARIANTS[CHOSEN]
+
+    def __init__(
+        self,
+        options: IOpenSSLClientConnectionCreator | IOpenSSLServerConnectionCreator,
+        is_client: bool,
+        inner: IProtocolFactory,
+        clock: IReactorTime | None = None,
+    ) -> None:
+        super().__init__(options, is_client, inner, clock)
+        #: Whether the connections begin the handshake.
+        self.is_client = is_client
 
     def registerProtocol(self, p: TLSMemoryBIOProtocol) -> None:
         """Twisted's keeps a list of all connections, which nobody looks at."""

@@ -7,6 +7,7 @@ from typing import Any
 from OpenSSL import SSL
 from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Connection as TCPConnection
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
@@ -30,9 +31,22 @@ class DirectTLS(TLSMemoryBIOProtocol):
     _has_let_go = False
 
     def makeConnection(self, transport: Any) -> None:
+        """As Twisted's, in one go; but a server that nobody has greeted has nothing to say yet."""
         #: The TCP connection below, if there is nothing between it and us.
         self._tcp = transport if isinstance(transport, TCPConnection) else None
-        super().makeConnection(transport)
+        if not self._connectWrapped:
+            super().makeConnection(transport)
+            return
+        self._tlsConnection = self.factory._creatorCallable(self)
+        self._appSendBuffer = []
+        ProtocolWrapper.makeConnection(self, transport)
+        if not self._is_server:
+            self._checkHandshakeStatus()
+
+    @property
+    def _is_server(self) -> bool:
+        """Whether the peer is known to begin the handshake."""
+        return not getattr(self.factory, "is_client", True)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._has_let_go and self._producer is not None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Server
@@ -23,8 +24,8 @@ _NOTHING: Any = ()
 class NativeTLS(DirectTLS):
     """A TLS transport; `openssl.MISSING` must be empty.
 
-    Once the handshake is over, a TCP connection below is read by this class: it stands in for the
-    connection's own `doRead`, as Twisted itself does when it connects or aborts.
+    A TCP connection below is read by this class: it stands in for the connection's own `doRead`, as
+    Twisted itself does when it connects or aborts.
     """
 
     #: The handshake is over, and the memory that it took is gone: bytes may go the short way.
@@ -42,10 +43,49 @@ class NativeTLS(DirectTLS):
 
     # --- reading ----------------------------------------------------------------------------
 
-    def _checkHandshakeStatus(self) -> None:  # noqa: N802
-        super()._checkHandshakeStatus()
-        if self._tcp is not None and self._handshakeDone and not self._aborted:
+    def makeConnection(self, transport: Any) -> None:
+        super().makeConnection(transport)
+        if self._tcp is not None and not self._aborted:
             self._tcp.doRead = self._read_socket  # type: ignore[method-assign]
+
+    def _checkHandshakeStatus(self) -> None:  # noqa: N802
+        """As Twisted's, without exceptions for what happens in each handshake."""
+        if self._aborted:
+            return
+        is_done, error = openssl.shake_hands(self._tlsConnection)
+        if is_done:
+            self._handshakeDone = True
+            if IHandshakeListener.providedBy(self.wrappedProtocol):
+                self.wrappedProtocol.handshakeCompleted()
+        elif error is None:
+            self._flushSendBIO()
+        else:
+            self._tlsShutdownFinished(Failure(error))
+
+    def dataReceived(self, data: bytes) -> None:
+        self._tlsConnection.bio_write(data)
+        self._take_in()
+
+    def _take_in(self) -> None:
+        """Do all that can be done with what OpenSSL was given."""
+        if not self._handshakeDone:
+            self._checkHandshakeStatus()
+            if not self._handshakeDone:
+                return
+            if self._is_server and self._tlsConnection is not None and self._has_nothing_to_do():
+                return
+        if self._appSendBuffer:
+            self._unbufferPendingWrites()
+        self._flushReceiveBIO()
+
+    def _has_nothing_to_do(self) -> bool:
+        """Whether the peer's bytes end with the handshake, and nothing waits to be written.
+
+        What OpenSSL has to say then, it says along with what is written next.
+        """
+        if self._appSendBuffer or self._lostTLSConnection:
+            return False
+        return not openssl.holds_received(self._tlsConnection)
 
     def _read_socket(self) -> ConnectionDone | ConnectionLost | None:
         """IReadDescriptor.doRead: what `tcp.Connection` does, without a bytes object."""
@@ -59,9 +99,7 @@ class NativeTLS(DirectTLS):
             return CONNECTION_DONE
         if self._appSendBuffer or not self._is_settled or self._end is not None:
             openssl.take_received(self._tlsConnection, count)
-            if self._appSendBuffer:
-                self._unbufferPendingWrites()
-            self._flushReceiveBIO()
+            self._take_in()
             return None
         # The usual case: whole records, and nothing that OpenSSL has to answer.
         data, more, self._end = openssl.decrypt_received(self._tlsConnection, count)

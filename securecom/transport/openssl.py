@@ -20,6 +20,7 @@ _lib: Any = getattr(SSL, "_lib", None)
 _ffi: Any = getattr(SSL, "_ffi", None)
 
 _FUNCTIONS = (
+    "SSL_do_handshake",
     "SSL_read",
     "SSL_write",
     "SSL_get_error",
@@ -69,7 +70,7 @@ if not MISSING:
     received = bytearray(limits.READ_AT_ONCE)
     _received = _ffi.from_buffer(received)
     _no_data = _ffi.new("char **")
-    _read, _write = _lib.SSL_read, _lib.SSL_write
+    _shake, _read, _write = _lib.SSL_do_handshake, _lib.SSL_read, _lib.SSL_write
     _bio_read, _bio_write, _held = _lib.BIO_read, _lib.BIO_write, _lib.BIO_get_mem_data
 
 
@@ -81,6 +82,20 @@ def calls() -> tuple[Any, Any, Any, Any]:
 def buffers() -> tuple[Any, Any, Any, Any, Any, Any]:
     """What is received, decrypted, encrypted: each as a buffer of Python's, and as OpenSSL's."""
     return received, _received, _plain_bytes, _plain, _encrypted_view, _encrypted
+
+
+def shake_hands(tls: SSL.Connection) -> tuple[bool, SSL.Error | None]:
+    """Go on with the handshake.
+
+    Returns whether it is over, and why it never will be, if that is so.
+    """
+    result = _shake(tls._ssl)
+    return (True, None) if result > 0 else (False, _why(tls, result))
+
+
+def holds_received(tls: SSL.Connection) -> bool:
+    """Whether OpenSSL was given bytes that it has not taken in."""
+    return bool(_held(tls._into_ssl, _no_data))
 
 
 def take_received(tls: SSL.Connection, count: int) -> None:

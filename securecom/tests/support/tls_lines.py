@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -19,6 +19,7 @@ from securecom.tests.support.turned_reactor import (
     SocketFloor,
     TurnedReactor,
 )
+from securecom.transport.choice import TLSFactory
 
 
 def nothing(*_: object) -> None:
@@ -77,7 +78,7 @@ class Line:
         self.reactor, self.protocol = reactor, protocol or Noting()
         self.peer, self.wire = Peer(True), FakeSocket(limits.READ_AT_ONCE)
         made = Factory.forProtocol(lambda: self.protocol)
-        factory = TLSMemoryBIOFactory(options(False), False, made, reactor)
+        factory = TLSFactory(options(False), False, made, reactor)
         self.tls = kind(factory, self.protocol)
         floor = SocketFloor if on_socket else MemoryFloor
         self.floor: Any = floor(reactor, self.tls, self.wire)

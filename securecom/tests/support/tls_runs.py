@@ -18,7 +18,7 @@ from typing import Any
 from twisted.internet import _producer_helpers
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Cooperator
-from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
 from securecom.tests.support.tls_comparison import Outcome, State, differences
@@ -32,6 +32,7 @@ from securecom.tests.support.turned_reactor import (
     SocketFloor,
     TurnedReactor,
 )
+from securecom.transport.choice import TLSFactory
 
 
 class Run:
@@ -40,7 +41,7 @@ class Run:
     def __init__(self, played: Sequence, make: Make, reactor: TurnedReactor) -> None:
         self.played, self.reactor = played, reactor
         self.endpoint = Endpoint(played)
-        factory = TLSMemoryBIOFactory(
+        factory = TLSFactory(
             options(played.is_client),
             played.is_client,
             Factory.forProtocol(lambda: self.endpoint),
