@@ -31,6 +31,7 @@ from zope.interface import implementer
 from securecom import framing, limits, tls, vocabulary
 from securecom.control import ControlLane, our_fault, parse_box
 from securecom.errors import PeerFault, PeerSilent, SecurecomError, WireError
+from securecom.looks import Later, Looks
 
 _log = Logger()
 #: The name under which waiting commands hold reading.
@@ -114,6 +115,8 @@ class Connection(Protocol):
     awaits: ClassVar[str] = "the log-in"
     #: Shares our time with other connections; None: there is nobody to share it with.
     turns: Turns | None = None
+    #: One timer for the deadlines of many connections, which wait as long as ours; None: our own.
+    deadlines: Looks | None = None
     #: How many seconds the peer may read nothing of what we write.
     patience: ClassVar[float] = limits.NO_PROGRESS
 
@@ -130,7 +133,7 @@ class Connection(Protocol):
         #: Something came since `Liveness` looked.
         self.is_heard = False
         self._deadline_after = deadline
-        self._deadline: IDelayedCall | None = None
+        self._deadline: IDelayedCall | Later | None = None
         self._stalled: IDelayedCall | None = None
         self._flow_changed = 0.0
         self._patience_left = self.patience
@@ -187,7 +190,10 @@ class Connection(Protocol):
         no_delay = getattr(self.transport, "setTcpNoDelay", None)
         if no_delay is not None:
             no_delay(True)
-        self._deadline = self.clock.callLater(self._deadline_after, self._too_late)
+        if self.deadlines is None:
+            self._deadline = self.clock.callLater(self._deadline_after, self._too_late)
+        else:
+            self._deadline = self.deadlines.later(self._too_late)
 
     def handshakeCompleted(self) -> None:
         try:

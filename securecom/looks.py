@@ -6,6 +6,7 @@ long as that lasts.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import takewhile
 from typing import Protocol
 
@@ -20,6 +21,28 @@ class Looking(Protocol):
 
     def look(self) -> None:
         """Look, which is then over; whoever wants to look once more is added again."""
+
+
+class Later:
+    """Something to be done later, as a call of the reactor's that has no timer of its own."""
+
+    __slots__ = ("_looks", "_work", "due")
+
+    def __init__(self, looks: Looks, work: Callable[[], None]) -> None:
+        self._looks, self._work = looks, work
+        self.due = 0.0
+
+    def active(self) -> bool:
+        """Whether it is still to be done."""
+        return self in self._looks
+
+    def cancel(self) -> None:
+        """Do not do it."""
+        self._looks.drop(self)
+
+    def look(self) -> None:
+        """Do it, since the wait is over."""
+        self._work()
 
 
 class Looks:
@@ -38,6 +61,12 @@ class Looks:
 
     def __contains__(self, one: Looking) -> bool:
         return one in self._waiting
+
+    def later(self, work: Callable[[], None]) -> Later:
+        """Do this work after the wait."""
+        call = Later(self, work)
+        self.add(call)
+        return call
 
     def add(self, one: Looking) -> None:
         """Let this one look after the wait."""

@@ -9,7 +9,6 @@ finished however many people come at once.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 from typing import cast
 
@@ -22,6 +21,7 @@ from twisted.python.failure import Failure
 
 from securecom import limits
 from securecom.connection import Connection
+from securecom.looks import Later, Looks
 from securecom.tls import TLSOptions
 from securecom.transport.choice import TLSFactory
 
@@ -50,7 +50,7 @@ class Visitor(Protocol):
         self._address = address
         self._is_relayed = self._is_over = False
         self._hello = b""
-        self._timer: IDelayedCall | None = None
+        self._timer: IDelayedCall | Later | None = None
         self._secure: TLSMemoryBIOProtocol | None = None
         self._stage = (False, False)
 
@@ -61,7 +61,7 @@ class Visitor(Protocol):
         if not self._door.came(self):
             self.cut()
         elif self._is_relayed or self._comes_from(self._address):
-            self._wait(limits.HELLO_DEADLINE, self.cut)
+            self._timer = self._door.unheard.later(self.cut)
         else:
             self.cut()
 
@@ -77,7 +77,8 @@ class Visitor(Protocol):
         if self._hello[0] != _HANDSHAKE or len(self._hello) > limits.MAX_HELLO:
             self.cut()
         elif not had_all and _is_whole(self._hello):
-            self._wait(limits.MAX_WAIT, self._waited_too_long)
+            self._cancel()
+            self._timer = self._door.unserved.later(self._waited_too_long)
             self._door.greeted(self)
 
     def _relayed_from(self) -> IAddress | None:
@@ -101,7 +102,7 @@ class Visitor(Protocol):
         secure.makeConnection(self.transport)
         # From now on nothing stands between the socket and TLS.
         self.dataReceived = secure.dataReceived  # type: ignore[method-assign]
-        self._wait(limits.STALLED, self._look)
+        self._look_later()
         secure.dataReceived(hello)
 
     def established(self) -> None:
@@ -111,9 +112,13 @@ class Visitor(Protocol):
 
     # --- slow peers -------------------------------------------------------------------------
 
+    def _look_later(self) -> None:
+        self._cancel()
+        self._timer = self._door.stalled.later(self._look)
+
     def _look(self) -> None:
         """Let what the peer has sent be read first, then see how far it has got."""
-        self._wait(0, self._see)
+        self._timer = self._door.clock.callLater(0, self._see)
 
     def _see(self) -> None:
         """Give the place of a peer that keeps us waiting to somebody else; it may still go on."""
@@ -122,7 +127,7 @@ class Visitor(Protocol):
         stage = (connection.is_secured, is_our_turn)
         if is_our_turn or stage != self._stage:
             self._stage = stage
-            self._wait(limits.STALLED, self._look)
+            self._look_later()
         else:
             self._timer = None
             self._door.line.leave(self)
@@ -153,10 +158,6 @@ class Visitor(Protocol):
         self._is_over, self._hello = True, b""
         self._cancel()
         self._door.left(self)
-
-    def _wait(self, seconds: float, then: Callable[[], None]) -> None:
-        self._cancel()
-        self._timer = self._door.clock.callLater(seconds, then)
 
     def _cancel(self) -> None:
         timer, self._timer = self._timer, None
@@ -246,6 +247,11 @@ class AdmittingFactory(Factory):
     def __init__(self, options: TLSOptions, inner: IProtocolFactory, clock: IReactorTime) -> None:
         self.clock = clock
         self.line = Line(clock)
+        #: Where visitors wait for the moment in which they have taken too long: to say hello, to be
+        #: served, and between two looks at how far they have got.
+        self.unheard = Looks(clock, limits.HELLO_DEADLINE)
+        self.unserved = Looks(clock, limits.MAX_WAIT)
+        self.stalled = Looks(clock, limits.STALLED)
         self._tls = TLSFactory(options, False, inner, clock)
         #: Each visitor, and whether it has logged in.
         self._visitors: dict[Visitor, bool] = {}
@@ -340,6 +346,8 @@ def site_of(address: IAddress | None) -> str:
     host = getattr(address, "host", None)
     if host is None:
         return ""
+    if isinstance(host, str) and ":" not in host and "%" not in host:
+        return host  # an IPv4 address as it is, or no address
     try:
         ip = ip_address(str(host).partition("%")[0])
     except ValueError:

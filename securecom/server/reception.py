@@ -181,6 +181,8 @@ class Reception:
         self.switchboard = switchboard
         #: Where connections wait for the next look whether their clients are still there.
         self.looks = Looks(clock, limits.PING_INTERVAL)
+        #: Where they wait for their deadline until their clients have logged in.
+        self.deadlines = Looks(clock, limits.LOGIN_DEADLINE)
         #: Decides whose commands are worked on next.
         self.turns = Turns(clock)
         #: Decides how soon a person's next command is worked on.

@@ -54,7 +54,7 @@ class RequestConnection(Connection, Locator):
 
     def __init__(self, reception: Reception, only: Session | None = None) -> None:
         super().__init__(reception.clock)
-        self.turns = reception.turns
+        self.turns, self.deadlines = reception.turns, reception.deadlines
         self._reception = reception
         self._only = only
         self._session: ChannelOwner | None = None

@@ -83,7 +83,7 @@ class StandardConnection(Connection):
     def __init__(self, reception: Reception, host: str = "") -> None:
         self.phase: amp.CommandLocator = Closed()
         super().__init__(reception.clock)
-        self.turns = reception.turns
+        self.turns, self.deadlines = reception.turns, reception.deadlines
         self._host = host
         self._reception = reception
         self._session: Session | None = None

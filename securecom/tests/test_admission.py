@@ -127,6 +127,7 @@ class LineTests(SynchronousTestCase):
     def test_the_deadline_runs_from_the_start_of_tls(self) -> None:
         self.patch(limits, "LOGINS_AT_ONCE", 1)
         self.patch(limits, "STALLED", 3 * limits.LOGIN_DEADLINE)
+        self.server = MemoryServer()
         first, second = self.comes(), self.comes()
         self.server.network.advance(limits.LOGIN_DEADLINE - 1)
         first.log_in()
@@ -134,6 +135,15 @@ class LineTests(SynchronousTestCase):
         self.server.network.advance(limits.LOGIN_DEADLINE - 1)
         second.log_in()
         self.assertTrue(second.standard.transport.connected)  # type: ignore[union-attr]
+
+    def test_many_share_their_timers(self) -> None:
+        """One for the deadlines of those who log in, one for looks at how far they have got."""
+        clock = self.server.network.clock
+        first = self.comes()
+        self.begun(first)
+        timers = len(clock.getDelayedCalls())
+        self.begun(*(self.comes() for _ in range(5)))
+        self.assertEqual(len(clock.getDelayedCalls()), timers)
 
     # Promise R22
     def test_everybody_of_a_crowd_gets_in_and_nobody_twice(self) -> None:

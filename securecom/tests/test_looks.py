@@ -91,6 +91,17 @@ class LooksTests(SynchronousTestCase):
         self.looks.drop(second)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_work_to_be_done_later(self) -> None:
+        done: list[float] = []
+        calls = [self.looks.later(lambda: done.append(self.clock.seconds())) for _ in range(3)]
+        calls[1].cancel()
+        calls[1].cancel()
+        self.assertEqual([call.active() for call in calls], [True, False, True])
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.clock.advance(WAIT)
+        self.assertEqual(done, [WAIT, WAIT])
+        self.assertEqual([call.active() for call in calls], [False, False, False])
+
     def test_once_more(self) -> None:
         watcher, other = self.watcher(), self.watcher()
         watcher.then = watcher.start

@@ -102,6 +102,9 @@ KEPT_BACK = {
     "AdmittingFactory._pending": _ADDRESS,
     "AdmittingFactory._silent": _ADDRESS,
     "AdmittingFactory._visitors": _ADDRESS,
+    "AdmittingFactory.stalled": _ADDRESS,
+    "AdmittingFactory.unheard": _ADDRESS,
+    "AdmittingFactory.unserved": _ADDRESS,
     "Line._served": _ADDRESS,
     "Line._served_by_site": _ADDRESS,
     "Line._turns": _ADDRESS,
@@ -154,10 +157,10 @@ _NOBODYS = {
     "Line": "_clock _length _next",
     "LocalSwitchboard": "_clock _random restraints",
     "Rate": "_count _keys _seconds _window",
-    "Reception": "_now _registry change_key channels clock dial dial_port key_changes looks "
-    "new_account pause request_port retirements roster sessions switchboard",
+    "Reception": "_now _registry change_key channels clock deadlines dial dial_port key_changes "
+    "looks new_account pause request_port retirements roster sessions switchboard",
     "ChatRequest": "_board _clock",
-    "RequestConnection": "_is_asked _liveness _reception proven turns",
+    "RequestConnection": "_is_asked _liveness _reception deadlines proven turns",
     "RequestFactory": "_only _reception",
     "Roster": "_registry _seconds confirmed",
     "SQLiteRegistry": "_changes _pool on_write",
@@ -166,7 +169,7 @@ _NOBODYS = {
     "Session": "_asides _change_key _dial _leave _made_account _new_account _pause _retirements "
     "_switchboard",
     "Sessions": "_roster claims is_open on_first",
-    "StandardConnection": "_liveness _reception turns",
+    "StandardConnection": "_liveness _reception deadlines turns",
     "StandardFactory": "_reception",
     "Streams": "_leg",
     "Visitor": "_door _hello _is_over _is_relayed _secure _stage _timer connected dataReceived "
