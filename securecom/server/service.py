@@ -176,7 +176,7 @@ class Server(MultiService):
             timer.setServiceParent(self)
         rounds = Rounds(self._around.clock, self._make_rounds)
         rounds.setServiceParent(self)
-        self.reception.sessions.on_first = partial(rounds.hurry, limits.REGISTRY_POLL)
+        self.reception.sessions.on_first = partial(rounds.hurry, 0.0)  # for those who come behind
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()

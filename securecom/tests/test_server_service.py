@@ -509,6 +509,17 @@ class QuietTests(ServiceCase):
         self.network.advance(1, step=limits.REGISTRY_POLL)
         self.assertEqual(alice.said("goodbye"), ["disabled"])
 
+    def test_a_crowd_behind_the_first_one_asks_the_registry_no_more(self) -> None:
+        clients = [self.client(name) for name in ("alice", "bob")]
+        for client in clients:
+            client.standard.close()
+        self.quiet(3 * limits.QUIET_POLL)
+        alice, bob = (ManualClient(self, one.identity) for one in clients)  # type: ignore[arg-type]
+        alice.log_in()
+        self.network.pump()
+        self.patch(self.registry, "entrant", lambda _: self.fail("the registry was asked"))
+        self.assertEqual(bob.log_in()["name"], "bob")
+
     def test_while_somebody_is_online_the_registry_is_looked_at_each_time(self) -> None:
         client = self.client("alice")
         self.network.advance(limits.REGISTRY_POLL)
