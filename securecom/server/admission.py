@@ -187,6 +187,10 @@ class Line:
 
     def enter(self, visitor: Visitor) -> None:
         """Let this visitor begin now if there is a place, or else wait."""
+        if not self._length and self._has_place(visitor.site):  # nobody is before them
+            self._give_place(visitor)
+            visitor.begin()
+            return
         self._waiting.setdefault(visitor.site, OrderedDict())[visitor] = None
         self._length += 1
         self._queue(visitor.site)
@@ -212,10 +216,22 @@ class Line:
             site, _ = self._turns.popitem(last=False)
             visitor = next(iter(self._waiting[site]))
             self._take(visitor)
-            self._served.add(visitor)
-            self._served_by_site[site] += 1
+            self._give_place(visitor)
             self._queue(site)
             visitor.begin()
+
+    def _give_place(self, visitor: Visitor) -> None:
+        self._served.add(visitor)
+        self._served_by_site[visitor.site] += 1
+
+    def _has_place(self, site: str) -> bool:
+        """Whether one more from there may log in now."""
+        return len(self._served) < limits.LOGINS_AT_ONCE and self._may_begin(site)
+
+    def _may_begin(self, site: str) -> bool:
+        """Whether those who log in from there are few enough for one more."""
+        most = limits.LOGINS_AT_ONCE_BY_ADDRESS if site else limits.LOGINS_AT_ONCE
+        return self._served_by_site[site] < most
 
     def _take(self, visitor: Visitor) -> None:
         """Remove a visitor from those who wait."""
@@ -228,8 +244,7 @@ class Line:
 
     def _queue(self, site: str) -> None:
         """Give this site a turn, after the sites before it, if somebody there may begin."""
-        most = limits.LOGINS_AT_ONCE_BY_ADDRESS if site else limits.LOGINS_AT_ONCE
-        if site in self._waiting and self._served_by_site[site] < most:
+        if site in self._waiting and self._may_begin(site):
             self._turns.setdefault(site)
 
 
