@@ -56,6 +56,7 @@ _FINGERPRINT_LABEL = b"SecureCom/2 fingerprint"
 # Source: ed25519, "Taming the many EdDSAs" (Chalkias, Garillot, Nikolaenko, 2020), table 1.
 _P = 2**255 - 19
 _ORDER_8_Y = 2707385501144840649318225287225658788936804267575313519463743609750303402022
+_Y_BITS = 2**255 - 1
 _SMALL_Y = frozenset({0, 1, _P - 1, _P, _P + 1, _ORDER_8_Y, _P - _ORDER_8_Y})
 
 
@@ -91,7 +92,7 @@ class PublicKey:
     def __post_init__(self) -> None:
         if len(self.raw) != _KEY_BYTES:
             raise BadKey(f"an Ed25519 key has {_KEY_BYTES} bytes, not {len(self.raw)}")
-        if int.from_bytes(self.raw, "little") & (2**255 - 1) in _SMALL_Y:
+        if int.from_bytes(self.raw, "little") & _Y_BITS in _SMALL_Y:
             raise BadKey("this Ed25519 key is of small order and proves nothing")
         if self.second is not None and len(self.second) != DIGEST_BYTES:
             raise BadKey(f"a second key's digest has {DIGEST_BYTES} bytes, not {len(self.second)}")

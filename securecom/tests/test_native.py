@@ -242,6 +242,12 @@ class NativeTests(NativeCase):
         line.pass_on()
         self.assertIs(line.tls._tlsConnection._into_ssl, kept)
 
+    def test_no_memory_is_made_at_the_end(self) -> None:
+        self.patch(openssl, "_new_bio", noted := Noted(openssl._new_bio))
+        self.one.wire.is_ended = True
+        self.one.pass_on()
+        self.assertEqual((len(self.one.protocol.lost), noted.calls), (1, 0))
+
     def test_not_while_there_are_bytes_in_it(self) -> None:
         tls = self.one.tls._tlsConnection
         kept = tls._into_ssl

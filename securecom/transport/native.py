@@ -30,6 +30,8 @@ class NativeTLS(DirectTLS):
 
     #: The handshake is over, and the memory that it took is gone: bytes may go the short way.
     _is_settled = False
+    #: The transport below is gone.
+    _is_lost = False
     #: To whom what comes is passed on, and from whom something is passed on to us.
     _splice: NativeTLS | None = None
     _source: NativeTLS | None = None
@@ -38,7 +40,7 @@ class NativeTLS(DirectTLS):
         self._leave_splices()
         if self._tcp is not None:
             vars(self._tcp).pop("doRead", None)
-        self._tcp, self._is_settled = None, False
+        self._tcp, self._is_settled, self._is_lost = None, False, True
         super().connectionLost(reason)
 
     # --- reading ----------------------------------------------------------------------------
@@ -115,7 +117,9 @@ class NativeTLS(DirectTLS):
 
     def _flushReceiveBIO(self) -> None:  # noqa: N802
         super()._flushReceiveBIO()
-        if not self._is_settled and self._handshakeDone and self._tlsConnection is not None:
+        if self._is_settled or self._is_lost or not self._handshakeDone:
+            return
+        if self._tlsConnection is not None:
             self._is_settled = openssl.renew_memory(self._tlsConnection)
             if self._is_settled and not self._appSendBuffer:
                 self._appSendBuffer = _NOTHING
@@ -229,7 +233,7 @@ class NativeTLS(DirectTLS):
 # an instance that gets an attribute of another name has a dictionary of its own from then on, of
 # 0.5 to 0.8 kB. When many connect at once, that would be all who ever connect: they are accepted
 # together, and have attributes that only the end of a handshake brings.
-_LATE = ("_handshakeDone", "_producer", "_end", "_is_settled", "_splice", "_source")
+_LATE = ("_handshakeDone", "_producer", "_end", "_is_settled", "_is_lost", "_splice", "_source")
 _LATE_OF_TCP = ("producer", "streamingProducer", "doRead")
 
 

@@ -27,7 +27,6 @@ _FUNCTIONS = (
     "SSL_set_bio",
     "BIO_new",
     "BIO_s_mem",
-    "BIO_set_mem_eof_return",
     "BIO_get_mem_data",
     "BIO_read",
     "BIO_write",
@@ -71,6 +70,7 @@ if not MISSING:
     _received = _ffi.from_buffer(received)
     _no_data = _ffi.new("char **")
     _shake, _read, _write = _lib.SSL_do_handshake, _lib.SSL_read, _lib.SSL_write
+    _new_bio, _in_memory = _lib.BIO_new, _lib.BIO_s_mem()
     _bio_read, _bio_write, _held = _lib.BIO_read, _lib.BIO_write, _lib.BIO_get_mem_data
 
 
@@ -195,15 +195,11 @@ def renew_memory(tls: SSL.Connection) -> bool:
     """
     if _held(tls._into_ssl, _no_data) or _held(tls._from_ssl, _no_data):
         return False
-    fresh = []
-    for _ in range(2):
-        bio = _lib.BIO_new(_lib.BIO_s_mem())
-        if bio == _ffi.NULL:
-            raise MemoryError("no memory for a TLS connection")
-        _lib.BIO_set_mem_eof_return(bio, -1)
-        fresh.append(bio)
-    _lib.SSL_set_bio(tls._ssl, *fresh)  # which frees the old ones
-    tls._into_ssl, tls._from_ssl = fresh
+    into, out = _new_bio(_in_memory), _new_bio(_in_memory)
+    if _ffi.NULL in (into, out):
+        raise MemoryError("no memory for a TLS connection")
+    _lib.SSL_set_bio(tls._ssl, into, out)  # which frees the old ones
+    tls._into_ssl, tls._from_ssl = into, out
     # What the server chose as protocol: pyOpenSSL keeps it for as long as OpenSSL may read it.
     tls._alpn_select_callback_args = None
     return True
