@@ -8,7 +8,7 @@ finished however many people come at once.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from ipaddress import IPv6Address, ip_address
 from typing import cast
 
@@ -72,7 +72,7 @@ class Visitor(Protocol):
         if not self._hello and self._is_relayed and not self._comes_from(self._relayed_from()):
             self.turn_away()
             return
-        had_all = _is_whole(self._hello)
+        had_all = self._hello != b"" and _is_whole(self._hello)
         self._hello += data
         if self._hello[0] != _HANDSHAKE or len(self._hello) > limits.MAX_HELLO:
             self.cut()
@@ -122,6 +122,7 @@ class Visitor(Protocol):
 
     def _see(self) -> None:
         """Give the place of a peer that keeps us waiting to somebody else; it may still go on."""
+        self._timer = None
         connection = _connection(self._secure)
         is_our_turn = connection.control.owes_answers
         stage = (connection.is_secured, is_our_turn)
@@ -129,7 +130,6 @@ class Visitor(Protocol):
             self._stage = stage
             self._look_later()
         else:
-            self._timer = None
             self._door.line.leave(self)
 
     # --- the end ----------------------------------------------------------------------------
@@ -161,7 +161,7 @@ class Visitor(Protocol):
 
     def _cancel(self) -> None:
         timer, self._timer = self._timer, None
-        if timer is not None and timer.active():
+        if timer is not None:
             timer.cancel()
 
 
@@ -174,7 +174,7 @@ class Line:
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._served: set[Visitor] = set()
-        self._served_by_site: Counter[str] = Counter()
+        self._served_by_site: dict[str, int] = {}
         self._waiting: dict[str, OrderedDict[Visitor, None]] = {}
         self._length = 0
         #: Sites with somebody who waits and may begin as soon as there is a place.
@@ -222,7 +222,7 @@ class Line:
 
     def _give_place(self, visitor: Visitor) -> None:
         self._served.add(visitor)
-        self._served_by_site[visitor.site] += 1
+        _add(self._served_by_site, visitor.site)
 
     def _has_place(self, site: str) -> bool:
         """Whether one more from there may log in now."""
@@ -231,7 +231,7 @@ class Line:
     def _may_begin(self, site: str) -> bool:
         """Whether those who log in from there are few enough for one more."""
         most = limits.LOGINS_AT_ONCE_BY_ADDRESS if site else limits.LOGINS_AT_ONCE
-        return self._served_by_site[site] < most
+        return self._served_by_site.get(site, 0) < most
 
     def _take(self, visitor: Visitor) -> None:
         """Remove a visitor from those who wait."""
@@ -272,8 +272,8 @@ class AdmittingFactory(Factory):
         self._visitors: dict[Visitor, bool] = {}
         #: Visitors who have not begun TLS, the one who has been silent longest first.
         self._silent: OrderedDict[Visitor, None] = OrderedDict()
-        self._by_site: Counter[str] = Counter()
-        self._pending: Counter[str] = Counter()
+        self._by_site: dict[str, int] = {}
+        self._pending: dict[str, int] = {}
         self._last_said = float("-inf")
 
     def doStart(self) -> None:
@@ -303,12 +303,12 @@ class AdmittingFactory(Factory):
         """Count one more connection from a site. Returns False if that is too many."""
         if site:
             if (
-                self._by_site[site] >= limits.MAX_CONNECTIONS_BY_ADDRESS
-                or self._pending[site] >= limits.MAX_PENDING_BY_ADDRESS
+                self._by_site.get(site, 0) >= limits.MAX_CONNECTIONS_BY_ADDRESS
+                or self._pending.get(site, 0) >= limits.MAX_PENDING_BY_ADDRESS
             ):
                 return False
-            self._by_site[site] += 1
-            self._pending[site] += 1
+            _add(self._by_site, site)
+            _add(self._pending, site)
         return True
 
     def greeted(self, visitor: Visitor) -> None:
@@ -380,7 +380,12 @@ def _is_whole(data: bytes) -> bool:
     return len(data) >= _RECORD_HEADER and len(data) >= _RECORD_HEADER + length
 
 
-def _drop(counter: Counter[str], site: str) -> None:
-    counter[site] -= 1
-    if counter[site] <= 0:
-        del counter[site]
+def _add(counter: dict[str, int], site: str) -> None:
+    counter[site] = counter.get(site, 0) + 1
+
+
+def _drop(counter: dict[str, int], site: str) -> None:
+    if (left := counter.get(site, 0) - 1) > 0:
+        counter[site] = left
+    else:
+        counter.pop(site, None)
