@@ -395,6 +395,8 @@ class Connection(Protocol):
 
     def forward_no_more(self) -> None:
         """Have all chat frames come to `run_received` again."""
+        if self._straight is None:
+            return
         self._straight = None
         unsplice = getattr(self.transport, "unsplice", None)
         if unsplice is not None:

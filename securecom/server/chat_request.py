@@ -205,17 +205,21 @@ class ChatRequest:
     def _send_offer(self) -> None:
         if not self.is_offered:
             return
-        answers: dict[Answer, Callable[[], None]] = {
-            "accept": self._accept,
-            "refuse": self.machine.refuse,
-            "busy": self._busy,
-            "unavailable": self.machine.excuse,
-        }
         lasts = self._ends - self._clock.seconds()
         caller = self.caller
         facts = (caller.name, caller.key, caller.succession, lasts, self.chat_seconds)
         offered = self.asked.offer(self.chat, *facts)
-        offered.addCallbacks(lambda answer: answers[answer](), lambda _: self.machine.excuse())
+        offered.addCallbacks(self._answered, lambda _: self.machine.excuse())
+
+    def _answered(self, answer: Answer) -> None:
+        if answer == "accept":
+            self._accept()
+        elif answer == "refuse":
+            self.machine.refuse()
+        elif answer == "busy":
+            self._busy()
+        else:
+            self.machine.excuse()
 
     def look_elsewhere(self) -> None:
         """Have the callee's node ask them; what becomes of that is an input."""
@@ -393,8 +397,9 @@ class ChatRequest:
 
     def _expire_in(self, seconds: float) -> None:
         if self._timer.active():
-            self._timer.cancel()
-        self._timer = self._clock.callLater(seconds, self.machine.expire)
+            self._timer.reset(seconds)
+        else:
+            self._timer = self._clock.callLater(seconds, self.machine.expire)
 
     def _settle(self) -> None:
         if self._timer.active():

@@ -67,15 +67,18 @@ class Rate(Generic[K]):
 
     def allow(self, key: K) -> bool:
         """Count one more event of this key. Returns False, and does not, if it is too many."""
-        self.drop_old()
-        times = self._recent(key)
+        events, now = self._events, self._seconds()
+        start = now - self._window
+        self._drop_before(start)
+        times = events.pop(key, None) or []
+        if times and times[0] <= start:
+            times = [time for time in times if time > start]
         is_allowed = len(times) < self._count
         if is_allowed:
-            times.append(self._seconds())
-        self._events[key] = times
-        self._events.move_to_end(key)
-        if len(self._events) > self._keys:
-            self._events.popitem(last=False)
+            times.append(now)
+        events[key] = times
+        if len(events) > self._keys:
+            events.popitem(last=False)
         return is_allowed
 
     def is_full(self, key: K) -> bool:
@@ -111,12 +114,16 @@ class Rate(Generic[K]):
         This stops at the first key that has to stay, so that each key is looked at about once. A
         key after that one stays for at most one window longer.
         """
-        start = self._seconds() - self._window
-        while self._events:
-            key, times = next(iter(self._events.items()))
+        self._drop_before(self._seconds() - self._window)
+
+    def _drop_before(self, start: float) -> None:
+        events = self._events
+        while events:
+            oldest = next(iter(events))
+            times = events[oldest]
             if times and times[-1] > start:  # empty where the rate is 0
                 return
-            del self._events[key]
+            del events[oldest]
 
     def _recent(self, key: K) -> list[float]:
         start = self._seconds() - self._window

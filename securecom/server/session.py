@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Any, Literal, Protocol, cast
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.protocols import amp
+from twisted.python.failure import Failure
 
 from securecom import limits, refusals, vocabulary
 from securecom.connection import Connection
@@ -348,7 +349,7 @@ class Session(Locator):
         if channel is None:
             return fail(refusals.NoAnswer())
         seconds = math.ceil(lasts)
-        box = channel.control.call(
+        answer = channel.control.call(
             vocabulary.OfferChat,
             chat=chat,
             caller=caller,
@@ -359,15 +360,15 @@ class Session(Locator):
         )
         if self._offers is None:
             self._offers = {}
-        self._offers[chat] = box
-        self._expect(box, seconds, channel)
-        box.addBoth(self._answered, chat)
-        return box.addCallback(lambda box: cast(Answer, box["answer"]))
+        self._offers[chat] = answer
+        timer = self._cut_after(seconds, channel)
+        return answer.addBoth(self._offer_answered, chat, timer)
 
-    def _answered(self, result: Any, chat: bytes) -> Any:
+    def _offer_answered(self, result: Any, chat: bytes, timer: IDelayedCall) -> Any:
+        _in_time(result, timer)
         if self._offers is not None:
             del self._offers[chat]
-        return result
+        return result if isinstance(result, Failure) else result["answer"]
 
     def missed(self, caller: Name) -> None:
         """Let the client note a caller who could not be announced."""
@@ -386,8 +387,8 @@ class Session(Locator):
     def announce_stream(self, chat: bytes, stream: int) -> Deferred[object]:
         """Tell the callee's client which stream the chat will have."""
         answer = self.leg.control.call(vocabulary.OpenStream, chat=chat, stream=stream)
-        self._expect(answer, limits.OPENING_DEADLINE, self.leg)
-        return cast(Deferred[object], answer)
+        timer = self._cut_after(limits.OPENING_DEADLINE, self.leg)
+        return cast(Deferred[object], answer.addBoth(_in_time, timer))
 
     def open_stream(self, relay: Relay) -> None:
         """Take chat frames of this stream from now on."""
@@ -399,18 +400,21 @@ class Session(Locator):
         if tell:
             self.leg.control.tell(vocabulary.StreamClosed, stream=stream)
 
-    def _expect(self, answer: Deferred[Any], seconds: float, channel: Channel) -> None:
+    def _cut_after(self, seconds: float, channel: Channel) -> IDelayedCall:
         """Cut a channel that leaves a command unanswered long after its time."""
-        error = PeerSilent("a command was not answered")
         wait = seconds + limits.ANSWER_DEADLINE
-        timer = self.leg.clock.callLater(wait, channel.fault, error)
+        return self.leg.clock.callLater(wait, _cut_silent, channel)
 
-        def answered(result: Any) -> Any:
-            if timer.active():
-                timer.cancel()
-            return result
 
-        answer.addBoth(answered)
+def _cut_silent(channel: Channel) -> None:
+    channel.fault(PeerSilent("a command was not answered"))
+
+
+def _in_time(result: Any, timer: IDelayedCall) -> Any:
+    """A command was answered, or will not be: the channel need not be cut for it."""
+    if timer.active():
+        timer.cancel()
+    return result
 
 
 def _listed(page: Page) -> dict[str, Any]:
