@@ -44,6 +44,7 @@ from securecom.server.service import (
 from securecom.server.state import ServerState, default_state_folder, open_registry, open_state
 from securecom.signals import on_signal
 from securecom.starting import path_named, print_all, system_errors_told
+from securecom.timers import Timers
 from securecom.transport import choice
 
 _log = Logger()
@@ -343,7 +344,7 @@ def makeService(options: Options) -> IService:
         dial=options["dial"],
         told=options["request-port"],
     )
-    around = ServerContext(reactor, time.time, os.urandom, reactor_endpoint(reactor))
+    around = ServerContext(Timers(reactor), time.time, os.urandom, reactor_endpoint(reactor))
     try:
         with system_errors_told():
             tls.check_openssl()

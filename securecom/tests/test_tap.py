@@ -24,6 +24,7 @@ from securecom.server.cluster import engine, joining
 from securecom.server.cluster.node_service import NodeService
 from securecom.server.service import Server
 from securecom.server.state import open_state
+from securecom.timers import Timers
 
 
 class OptionsTests(SynchronousTestCase):
@@ -119,6 +120,7 @@ class MakeServiceTests(SynchronousTestCase):
         service = self.make()
         self.assertIsInstance(service, Server)
         self.assertIsInstance(service, MultiService)
+        self.assertIsInstance(service.reception.clock, Timers)
 
     def test_a_node(self) -> None:
         """It is put together from what was chosen, and becomes a part of the server."""
