@@ -7,10 +7,11 @@ consecutive chat frames of one stream as one untouched run, so that a relay forw
 
 from __future__ import annotations
 
+import functools
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from securecom import limits
 from securecom.errors import WireError
@@ -111,7 +112,7 @@ def whole_run(
     :param length: where the bytes end; None: they are all of `data`.
     :returns: where they end, and how many they are, at most `limits.FRAMES_A_RUN`.
     """
-    frames, most_frames = 0, limits.FRAMES_A_RUN
+    frames, most_frames, before, several = 0, limits.FRAMES_A_RUN, 0, limits.EVEN_FRAMES
     if length is None:
         length = len(data)
     while frames < most_frames and length - at > _HEADER + _STREAM:
@@ -122,7 +123,26 @@ def whole_run(
             break
         at = end
         frames += 1
+        if header == before:  # one more of the same length: then there are mostly many
+            step, before = several * (_HEADER + body), -1
+            if at + step <= length:
+                heads, same = _heads(body), (header << 32 | number,) * several
+                while (
+                    frames + several <= most_frames
+                    and at + step <= length
+                    and heads(data, at) == same
+                ):
+                    at += step
+                    frames += several
+        elif before >= 0:
+            before = header
     return at, frames
+
+
+@functools.lru_cache(limits.EVEN_LENGTHS)
+def _heads(body: int) -> Callable[[bytes, int], tuple[Any, ...]]:
+    """Reads header and stream of several frames with bodies of so many bytes."""
+    return struct.Struct(">" + f"Q{body - _STREAM}x" * limits.EVEN_FRAMES).unpack_from
 
 
 class Decoder:
@@ -172,6 +192,28 @@ class Decoder:
     def held(self) -> int:
         """How many bytes of an unfinished frame are held."""
         return len(self._rest)
+
+    @property
+    def begun(self) -> bytes:
+        """The bytes of an unfinished frame that are held."""
+        return self._rest
+
+    def is_begun(self, data: bytes) -> bool:
+        """Whether this is the beginning of a frame and no more: neither whole nor malformed."""
+        if self._end(data, 0) is not None:
+            return False
+        try:
+            self._check_unfinished(data, 0)
+        except WireError:
+            return False
+        return True
+
+    def hold(self, begun: bytes) -> None:
+        """Hold the beginning of a frame (`is_begun`), or nothing, instead of what is held.
+
+        What was held has been taken (`begun`), and was worked on.
+        """
+        self._rest = begun
 
     def _end(self, data: bytes, at: int) -> int | None:
         """Where the frame at `at` ends, or None if it is incomplete or malformed."""

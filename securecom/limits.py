@@ -320,6 +320,9 @@ RUN_WORK = 8
 #: for a turn. A frame costs about a microsecond, and 64 KiB may hold 7000.
 CHAT_SHARE = 128
 
+#: Frames of one length that are compared at once, and lengths for which that is prepared.
+EVEN_FRAMES, EVEN_LENGTHS = 8, 64
+
 # --- TLS connections ------------------------------------------------------------------------
 
 #: Bytes of one record (RFC 8446, 5.1).

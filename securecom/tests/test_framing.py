@@ -177,6 +177,36 @@ class WholeRunTests(SynchronousTestCase):
         end, frames = whole_run((limits.FRAMES_A_RUN + 1) * one, 1, limits.MAX_BODY)
         self.assertEqual((end, frames), (limits.FRAMES_A_RUN * len(one), limits.FRAMES_A_RUN))
 
+    def test_many_of_one_length(self) -> None:
+        """They are compared several at once, and each counts for itself."""
+        several = limits.EVEN_FRAMES
+        one, last = framing.encode_chat(7, b"abc"), framing.encode_chat(7, b"abcd")
+        others = {
+            "another length": last,
+            "another stream": framing.encode_chat(8, b"abc"),
+            "another lane": framing.encode(DATA, one[4:]),
+            "cut": one[:-1],
+        }
+        for before in range(3 * several + 2):
+            for what, other in others.items():
+                for behind in (0,) if what == "cut" else (0, 1, several):
+                    data = before * one + other + behind * one
+                    whole = before + (1 + behind if other is last else 0)
+                    end = before * len(one) + (len(last) + behind * len(one)) * (other is last)
+                    self.assertEqual(whole_run(data, 7, 200), (end, whole), what)
+
+    def test_even_frames_do_not_go_beyond_the_end(self) -> None:
+        one = framing.encode_chat(7, b"abc")
+        for count in (limits.FRAMES_A_RUN - 1, limits.FRAMES_A_RUN, limits.FRAMES_A_RUN + 9):
+            data = (count + 1) * one
+            wanted = min(count, limits.FRAMES_A_RUN)
+            for more in (0, 1, len(one) - 1):
+                found = whole_run(data, 7, 200, 0, count * len(one) + more)
+                self.assertEqual(found, (wanted * len(one), wanted))
+        for start in (0, 1):
+            found = whole_run(bytes(start) + 30 * one, 7, 200, start)
+            self.assertEqual(found, (start + 30 * len(one), 30))
+
 
 class WholePartsTests(SynchronousTestCase):
     def test_parts_are_whole_frames_and_as_long_as_they_may_be(self) -> None:
