@@ -238,7 +238,7 @@ class Connection(Protocol):
         if not self.is_secured:
             self.fault(WireError("bytes before the end of the handshake"))
             return
-        if self._straight and self._items is None and not self._decoder.held:
+        if self._straight and not self.is_busy and not self._decoder.held:
             data = self._pass_on(data, *self._straight)
             if not data:
                 return
@@ -255,7 +255,7 @@ class Connection(Protocol):
         does the same step by step, whatever else may come.
         """
         end, frames = framing.whole_run(data, stream, self.most_read)
-        if not frames or not self._may_pass(frames, end == len(data)):
+        if not frames or not self.may_pass(frames, end == len(data)):
             return data
         try:
             forward(data[:end])
@@ -328,17 +328,28 @@ class Connection(Protocol):
         self._relayed = self._work(item.frames)
         return self._relayed > limits.CHAT_SHARE
 
-    def _may_pass(self, frames: int, is_all: bool) -> bool:
+    def may_pass(self, frames: int, is_all: bool) -> bool:
         """Count a run of so many chat frames, if it may be forwarded now.
 
-        :param is_all: nothing came behind it. Then a run beyond this connection's share may have a
-            turn of its own, as in `_read_on`, which would have to see to what came behind it.
+        :param is_all: no other whole frame came behind it. Then a run beyond this connection's
+            share may have a turn of its own, as in `_read_on`, which would have to see to that.
         """
         work = self._work(frames)
         if work > limits.CHAT_SHARE and not (is_all and self.turns and self.turns.take()):
             return False
         self._relayed = work
         return True
+
+    def grant(self, frames: int) -> int:
+        """`may_pass`, and how much more of this pass's share was left. All of it is counted now.
+
+        Returns -1 if this run may not pass.
+        """
+        if not self.may_pass(frames, True):
+            return -1
+        left = max(0, limits.CHAT_SHARE - self._relayed)
+        self._relayed += left
+        return left
 
     def _work(self, frames: int) -> int:
         """What this connection's chat frames cost in this pass, counting a run of so many more."""
@@ -391,7 +402,7 @@ class Connection(Protocol):
         self._straight = stream, forward
         splice = getattr(self.transport, "splice", None)
         if splice is not None and isinstance(target, Connection):
-            splice(target.transport, self._admission(stream, target))
+            splice(target.transport, Gate(self, stream, target, self._decoder))
 
     def forward_no_more(self) -> None:
         """Have all chat frames come to `run_received` again."""
@@ -402,20 +413,10 @@ class Connection(Protocol):
         if unsplice is not None:
             unsplice()
 
-    def _admission(self, stream: int, target: Connection) -> Callable[[bytes, int], bool]:
-        """What the transport asks: whether `_pass_on` would forward these bytes, all of them."""
-        decoder, most = self._decoder, self.most_read
-
-        def admits(data: bytes, size: int) -> bool:
-            if self.is_closing or target.is_closing or self._items is not None or decoder.held:
-                return False
-            end, frames = framing.whole_run(data, stream, most, 0, size)
-            if end != size or not self._may_pass(frames, True):
-                return False
-            self.is_heard = True
-            return True
-
-        return admits
+    @property
+    def is_busy(self) -> bool:
+        """Whether something that came has not been worked on yet, and comes first."""
+        return self._items is not None or self._item is not None
 
     @property
     def is_mid_frame(self) -> bool:
@@ -527,6 +528,77 @@ class Connection(Protocol):
         setattr(self, timer, None)
         if call is not None and call.active():
             call.cancel()
+
+
+class Gate:
+    """What a transport asks whether bytes may pass as they are, while a stream is open.
+
+    It says what `Connection._pass_on` would forward. All of it is at hand in slots, since it is
+    asked for each message.
+
+    :param source: who sends them.
+    :param target: where they would go.
+    :param decoder: the source's.
+    """
+
+    __slots__ = ("_decoder", "_target", "most", "source", "stream")
+
+    def __init__(
+        self, source: Connection, stream: int, target: Connection, decoder: framing.Decoder
+    ) -> None:
+        self.source, self.stream, self._target = source, stream, target
+        self._decoder, self.most = decoder, source.most_read
+
+    def begun(self) -> bytes | None:
+        """The beginning of a frame that came with earlier bytes, and belongs before the next.
+
+        None: nothing may pass now, whatever comes.
+        """
+        source = self.source
+        if source.is_closing or self._target.is_closing or source.is_busy:
+            return None
+        return self._decoder.begun
+
+    def admit(self, data: bytes, begun: int, size: int) -> int:
+        """How many of these bytes may pass now: whole frames of the stream, in one run.
+
+        Then whatever is behind them is the beginning of a frame, and has been taken here. If it is
+        0, nothing was, and the bytes after `begun` are to be delivered.
+
+        :param begun: so many of them are what `begun` returns.
+        :param size: only the first so many count.
+        """
+        source, decoder = self.source, self._decoder
+        if source.is_closing or self._target.is_closing or source.is_busy:
+            return 0
+        if decoder.held != begun:
+            return 0
+        end, frames = framing.whole_run(data, self.stream, self.most, 0, size)
+        rest = data[end:size] if end != size else b""
+        if not frames or (rest and not decoder.is_begun(rest)) or not source.may_pass(frames, True):
+            return 0
+        if rest or begun:
+            decoder.hold(rest)
+        source.is_heard = True
+        return end
+
+    def keep(self, rest: bytes) -> bool:
+        """Take what is behind the frames that pass: the beginning of one, or nothing.
+
+        Returns False, and takes nothing, if it is anything else. What `begun` returned is gone.
+        """
+        if rest and not self._decoder.is_begun(rest):
+            return False
+        self._decoder.hold(rest)
+        return True
+
+    def grant(self, frames: int) -> int:
+        """Whether a run of so many frames may pass, for who counts the following ones itself.
+
+        It is asked again when these have cost what it returns, in frames; -1 means no. Nobody else
+        may use that part of this pass's share.
+        """
+        return self.source.grant(frames)
 
 
 class Pacer:

@@ -12,7 +12,7 @@ from twisted.protocols import amp
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import framing, limits, vocabulary
-from securecom.connection import Connection, Turns
+from securecom.connection import Connection, Gate, Turns
 from securecom.errors import PeerSilent
 from securecom.server.relay import Relay, Streams
 from securecom.tests.support.passes import Passes
@@ -134,26 +134,28 @@ class Short(Ordinary):
 class Spliced(Ordinary):
     """The same, with a transport that writes to the other leg's by itself what may pass."""
 
-    admits: Callable[[bytes, int], bool] | None = None
+    gate: Gate | None = None
 
     def forward_straight(
         self, stream: int, forward: Callable[[bytes], None], target: object = None
     ) -> None:
         super(Ordinary, self).forward_straight(stream, forward)
-        self.admits = self._admission(stream, cast(Connection, self.other))
+        self.gate = Gate(self, stream, cast(Connection, self.other), self._decoder)
 
     def forward_no_more(self) -> None:
         super().forward_no_more()
-        self.admits = None
+        self.gate = None
 
     def dataReceived(self, data: bytes) -> None:
-        if not (data and self.admits is not None and self.admits(data + b"rubbish", len(data))):
-            super().dataReceived(data)
-            return
-        try:
-            self.other.send(data)
-        except Exception as error:
-            self._failed(error)
+        if data and self.gate is not None and (begun := self.gate.begun()) is not None:
+            came = begun + data
+            if end := self.gate.admit(came + b"rubbish", len(begun), len(came)):
+                try:
+                    self.other.send(came[:end])
+                except Exception as error:
+                    self._failed(error)
+                return
+        super().dataReceived(data)
 
 
 def chat(stream: int) -> st.SearchStrategy[bytes]:
@@ -227,9 +229,10 @@ class Way:
         """Events, why it is over, what is held, and how turns and frames were counted."""
         leg, turns = self.leg, self.turns
         counted = leg._relayed if leg._pass == turns.passes else 0
+        is_mid_frame = leg.is_mid_frame and not leg.is_closing  # nothing is worked on any more
         calls = sorted(call.getTime() for call in self.clock.getDelayedCalls())
         return (
-            *(list(leg.events), repr(leg.reason), leg.is_closing, leg.is_held, leg.is_mid_frame),
+            *(list(leg.events), repr(leg.reason), leg.is_closing, leg.is_held, is_mid_frame),
             *(counted, turns.passes, turns._left, len(turns._waiting), leg.commands, calls),
         )
 
@@ -272,27 +275,99 @@ class SameTests(SynchronousTestCase):
     def test_what_a_transport_may_pass_on_by_itself(self) -> None:
         """Whole frames of the open stream, while both legs are open; that counts as heard."""
         way = Way(Spliced, 0, "-")
-        admits, one = cast(Any, way.leg).admits, framing.encode_chat(OPEN, b"a")
+        admit, one = cast(Any, way.leg).gate.admit, framing.encode_chat(OPEN, b"a")
         for refused in (
             one[:-1],
-            one + one[:4],
             framing.encode_chat(NEVER, b"a"),
             PING,
-            one + PING,
+            *(one + PING, one + b"\7", one + b"\1\xff\0\0"),
         ):
-            self.assertFalse(admits(refused, len(refused)))
+            self.assertEqual(admit(refused, 0, len(refused)), 0)
         self.assertFalse(way.leg.is_heard)
-        self.assertTrue(admits(one + PING, len(one)))
+        self.assertEqual(admit(one + PING, 0, len(one)), len(one))
         self.assertTrue(way.leg.is_heard)
         outer = framing.encode_chat(OPEN, INNER)
         way.leg.dataReceived(outer[: -len(INNER)])
-        self.assertFalse(admits(INNER, len(INNER)), "these stand inside a frame")
+        self.assertEqual(admit(INNER, 0, len(INNER)), 0, "these stand inside a frame")
         way.leg.dataReceived(INNER)
         way.leg.other.is_closing = True
-        self.assertFalse(admits(one, len(one)))
+        self.assertEqual(admit(one, 0, len(one)), 0)
         way.leg.other.is_closing = False
         way.leg.close()
-        self.assertFalse(admits(one, len(one)))
+        self.assertEqual(admit(one, 0, len(one)), 0)
+
+    # Promise T61
+    def test_what_begins_behind_whole_frames_is_kept(self) -> None:
+        """And belongs before what comes next, whichever way that takes."""
+        one = framing.encode_chat(OPEN, b"abc")
+        for begun in (one[:1], one[:5], one[:-1], PING[:3], PING[:-1]):
+            way = Way(Spliced, 0, "-")
+            gate = cast(Any, way.leg).gate
+            self.assertEqual(gate.admit(one + begun, 0, len(one + begun)), len(one))
+            self.assertEqual((gate.begun(), way.leg.is_mid_frame), (begun, True))
+            whole = PING if begun[0] == PING[0] else one
+            way.leg.dataReceived(whole[len(begun) :])
+            self.assertEqual((gate.begun(), way.leg.is_closing), (b"", False))
+            what = "answered" if whole is PING else "forwarded"
+            self.assertEqual([event[0] for event in way.leg.events], [what])
+
+    # Promise T61
+    def test_what_is_kept_is_the_beginning_of_a_frame(self) -> None:
+        way = Way(Spliced, 0, "-")
+        gate, one = cast(Any, way.leg).gate, framing.encode_chat(OPEN, b"abc")
+        for begun in (one[:5], PING[:-1], b""):
+            self.assertTrue(gate.keep(begun))
+            self.assertEqual(gate.begun(), begun)
+        gate.keep(one[:5])
+        for other in (one, one + one[:3], PING, b"\7", b"\1\xff\0\0"):
+            self.assertFalse(gate.keep(other))
+            self.assertEqual(gate.begun(), one[:5])
+
+    def test_while_something_waits_or_is_closing_nothing_may_pass(self) -> None:
+        for hinder in ("target", "source", "items"):
+            way = Way(Spliced, 0, "-")
+            gate = cast(Any, way.leg).gate
+            self.assertEqual(gate.begun(), b"")
+            if hinder == "target":
+                way.leg.other.is_closing = True
+            elif hinder == "source":
+                way.leg.close()
+            else:
+                self.patch(way.turns, "take", lambda: False)
+                way.leg.dataReceived(PING)
+            self.assertIsNone(gate.begun(), hinder)
+
+    # Promise R35
+    def test_nothing_goes_before_a_command_that_waits(self) -> None:
+        """Whether it came alone or with others."""
+        one = framing.encode_chat(OPEN, b"a")
+        for kind in (Ordinary, Short, Spliced):
+            for came in (PING, 2 * PING):
+                way = Way(kind, 0, "-")
+                self.patch(way.turns, "take", lambda: False)
+                way.read(came, "-")
+                way.read(one, "-")
+                self.assertNotIn(("forwarded", one), way.leg.events)
+                way.clock.advance(0)
+                told = [event[0] for event in way.leg.events if event not in ("paused", "resumed")]
+                self.assertEqual(told, ["answered"] * (len(came) // len(PING)) + ["forwarded"])
+
+    # Promise R34
+    def test_what_is_granted_is_this_passs_share(self) -> None:
+        """Whoever counts for itself gets what is left of it, once; the next has to have a turn."""
+        way = Way(Spliced, 0, "-")
+        gate, share = cast(Any, way.leg).gate, limits.CHAT_SHARE
+        self.assertEqual(gate.grant(3), share - limits.RUN_WORK - 3)
+        self.assertEqual((way.leg._relayed, way.turns._left), (share, limits.TURNS_AT_ONCE))
+        for left in range(limits.TURNS_AT_ONCE):
+            self.assertEqual(way.turns._left, limits.TURNS_AT_ONCE - left)
+            self.assertEqual(gate.grant(1), 0)
+        self.assertEqual(gate.grant(1), -1)
+        way.clock.advance(0)
+        self.assertEqual(gate.grant(share), 0)
+        way.turns.take()
+        way.clock.advance(0)
+        self.assertEqual(gate.grant(1), share - limits.RUN_WORK - 1)
 
     # Promise R34
     def test_more_than_a_share_takes_a_turn(self) -> None:

@@ -38,7 +38,7 @@ class NestedCase(splice_contract.SpliceCase):
 
     def both_ways(self) -> None:
         """What the second's peer sends may go to the first's, too."""
-        self.assertTrue(self.two.tls.splice(self.one.tls, self.admits))
+        self.assertTrue(self.two.tls.splice(self.one.tls, splice_contract.Asked(self.admits)))
         self.two.peer.send(1, 0)
         self.pass_on()
         self.pass_on()
@@ -116,7 +116,7 @@ class ComingAndGoingTests(NestedCase):
                 self.one.tls.pauseProducing()
             return self.admits(data, size)
 
-        self.one.tls.splice(self.two.tls, admits)
+        self.one.tls.splice(self.two.tls, splice_contract.Asked(admits))
         for self.is_pausing in (True, False, True):
             self.send(200, 1)
             self.pass_on()
@@ -133,7 +133,7 @@ class ComingAndGoingTests(NestedCase):
             self.one.tls.unsplice()
             return True
 
-        self.one.tls.splice(self.two.tls, admits)
+        self.one.tls.splice(self.two.tls, splice_contract.Asked(admits))
         self.send_at_once(200, 1)
         self.assertFalse(self.is_inside(self.one))
 

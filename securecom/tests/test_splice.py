@@ -25,7 +25,9 @@ class RefusedTests(NativeCase):
     """Who cannot be spliced is left as they are."""
 
     def refused(self, source: Line, target: Any) -> None:
-        self.assertFalse(source.tls.splice(target, lambda data, size: self.fail("asked")))
+        self.assertFalse(
+            source.tls.splice(target, splice_contract.Asked(lambda *_: self.fail("asked")))
+        )
         source.peer.send(200, 1)
         source.pass_on()
         self.assertEqual(source.protocol.received, bytes_of(1, 200))

@@ -129,8 +129,8 @@ class NativeTLS(DirectTLS):
 
     # --- passing on -------------------------------------------------------------------------
 
-    def splice(self, target: object, admits: splice.Admits) -> bool:
-        """From now on, write what comes and `admits` allows to the target, and deliver the rest.
+    def splice(self, target: object, gate: splice.Admission) -> bool:
+        """From now on, write what comes and the gate admits to the target, and deliver the rest.
 
         It ends when either connection does. Returns False, and does nothing, if it cannot be.
         """
@@ -140,7 +140,7 @@ class NativeTLS(DirectTLS):
         if target._source is not None:
             target._source.unsplice()
         self._splice, target._source = target, self
-        nest.hold(self._tcp, splice.reader(self, target, admits))
+        nest.hold(self._tcp, splice.Splice(self, target, gate).read)
         return True
 
     def unsplice(self) -> None:

@@ -10,11 +10,17 @@ a function returns.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from OpenSSL import SSL
 
 from securecom import limits
+
+try:
+    from cryptography.hazmat.bindings._rust import _openssl
+except ImportError:
+    _openssl = None  # type: ignore[assignment]
 
 _lib: Any = getattr(SSL, "_lib", None)
 _ffi: Any = getattr(SSL, "_ffi", None)
@@ -61,6 +67,7 @@ def missing_here() -> tuple[str, ...]:
 MISSING = missing_here()
 
 if not MISSING:
+    WANT_READ: int = _lib.SSL_ERROR_WANT_READ
     _plain = _ffi.new("char[]", limits.TLS_BUFFER)
     _encrypted = _ffi.new("char[]", limits.TLS_BUFFER)
     _plain_bytes = _ffi.buffer(_plain)
@@ -90,12 +97,40 @@ def shake_hands(tls: SSL.Connection) -> tuple[bool, SSL.Error | None]:
     Returns whether it is over, and why it never will be, if that is so.
     """
     result = _shake(tls._ssl)
-    return (True, None) if result > 0 else (False, _why(tls, result))
+    return (True, None) if result > 0 else (False, reason_of(tls, result))
 
 
 def holds_received(tls: SSL.Connection) -> bool:
     """Whether OpenSSL was given bytes that it has not taken in."""
     return bool(_held(tls._into_ssl, _no_data))
+
+
+def address(pointer: Any) -> int:
+    """A pointer of cffi's as a number."""
+    return int(_ffi.cast("uintptr_t", pointer))
+
+
+def buffer_addresses() -> tuple[int, int, int]:
+    """The addresses of `buffers`."""
+    return address(_received), address(_plain), address(_encrypted)
+
+
+def addresses(functions: Mapping[str, str]) -> tuple[int, ...] | None:
+    """The addresses of functions; None if one is missing, or has another type.
+
+    :param functions: cffi's name of each one's type.
+    """
+    lib = getattr(_openssl, "lib", None)
+    found = []
+    for name, kind in functions.items():
+        try:
+            function = _ffi.addressof(lib, name)
+        except (AttributeError, TypeError):
+            return None
+        if _ffi.typeof(function).cname != kind:
+            return None
+        found.append(address(function))
+    return tuple(found)
 
 
 def take_received(tls: SSL.Connection, count: int) -> None:
@@ -113,7 +148,7 @@ def decrypt(tls: SSL.Connection) -> tuple[bytes, bool, SSL.Error | None]:
     while most - size >= limits.TLS_RECORD:  # so a whole record has room, and none stays in part
         got = _read(ssl, _plain + size, most - size)
         if got <= 0:
-            why = _why(tls, got)
+            why = reason_of(tls, got)
             return _plain_bytes[0:size], why is not None, why
         size += got
         if not _held(tls._into_ssl, _no_data):
@@ -128,25 +163,28 @@ def decrypt_received(tls: SSL.Connection, count: int) -> tuple[bytes, bool, SSL.
     answers a new key of the peer's with one of its own.
     """
     _bio_write(tls._into_ssl, _received, count)
-    size, more, why, _ = decrypt_rest(tls, _read(tls._ssl, _plain, limits.TLS_BUFFER))
+    size, more, why, _ = decrypt_rest(tls, _read(tls._ssl, _plain, limits.TLS_BUFFER), 0)
     return _plain_bytes[0:size], more, why
 
 
-def decrypt_rest(tls: SSL.Connection, got: int) -> tuple[int, bool, SSL.Error | None, bool]:
+def decrypt_rest(
+    tls: SSL.Connection, got: int, begin: int
+) -> tuple[int, bool, SSL.Error | None, bool]:
     """Decrypt what has come behind a first record.
 
     :param got: what `SSL_read` returned of that.
-    :returns: how many bytes there are with it; then what `decrypt_received` does; and whether
+    :param begin: where in the buffer it stands.
+    :returns: where the decrypted bytes end; then what `decrypt_received` does; and whether
         OpenSSL has taken in all that came.
     """
-    into, ssl, size = tls._into_ssl, tls._ssl, 0
+    into, ssl, end = tls._into_ssl, tls._ssl, begin
     while got > 0:
-        size += got
+        end += got
         if not _held(into, _no_data):
-            return size, bool(_held(tls._from_ssl, _no_data)), None, True
-        got = _read(ssl, _plain + size, limits.TLS_BUFFER - size)
-    why = _why(tls, got)
-    return size, why is not None or bool(_held(tls._from_ssl, _no_data)), why, False
+            return end, bool(_held(tls._from_ssl, _no_data)), None, True
+        got = _read(ssl, _plain + end, limits.TLS_BUFFER - end)
+    why = reason_of(tls, got)
+    return end, why is not None or bool(_held(tls._from_ssl, _no_data)), why, False
 
 
 def encrypt(tls: SSL.Connection, data: bytes) -> tuple[memoryview, int, SSL.Error | None]:
@@ -155,15 +193,24 @@ def encrypt(tls: SSL.Connection, data: bytes) -> tuple[memoryview, int, SSL.Erro
     Returns what is to be sent, good until the next call as with `encrypted`; how many bytes are in
     it; and what stopped it before the end.
     """
+    end = len(data)
+    return _encrypt(tls, data if end <= limits.TLS_RECORD else _ffi.from_buffer(data), end)
+
+
+def encrypt_plain(tls: SSL.Connection, end: int) -> tuple[memoryview, int, SSL.Error | None]:
+    """`encrypt` for that many bytes of those that were decrypted last."""
+    return _encrypt(tls, _plain, end)
+
+
+def _encrypt(tls: SSL.Connection, start: Any, end: int) -> tuple[memoryview, int, SSL.Error | None]:
     # pyOpenSSL asks for partial writes: one call writes one record, whatever it is given. Each is
     # taken out at once, since OpenSSL's memory never shrinks.
     ssl, out, at, size = tls._ssl, tls._from_ssl, 0, 0
-    end, most = len(data), limits.TLS_BUFFER - limits.TLS_RECORD - limits.TLS_SEAL
-    start: Any = data if end <= limits.TLS_RECORD else _ffi.from_buffer(data)
+    most = limits.TLS_BUFFER - limits.TLS_RECORD - limits.TLS_SEAL
     while at < end and size <= most:
         done = _write(ssl, start + at if at else start, min(end - at, limits.TLS_RECORD))
         if done <= 0:
-            return _encrypted_view[:size], at, _why(tls, done) or SSL.WantReadError()
+            return _encrypted_view[:size], at, reason_of(tls, done) or SSL.WantReadError()
         at += done
         size += max(0, _bio_read(out, _encrypted + size, limits.TLS_BUFFER - size))
     return _encrypted_view[:size], at, None
@@ -205,7 +252,7 @@ def renew_memory(tls: SSL.Connection) -> bool:
     return True
 
 
-def _why(tls: SSL.Connection, result: int) -> SSL.Error | None:
+def reason_of(tls: SSL.Connection, result: int) -> SSL.Error | None:
     """Why OpenSSL returned this; None if more has to come first.
 
     It is asked at once, before anything of ours runs: OpenSSL keeps errors in one queue for all

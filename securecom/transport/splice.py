@@ -1,15 +1,14 @@
 """From one socket to another in one function: the shortest way of what one person sends another.
 
-Nearly all that a relay does is done here, so this one function does what `native`, `openssl` and
-the protocols do in many: it keeps at hand what they look up, and makes no bytes object of what
-passes. It takes what comes only as long as nothing else is to be done about it. Whatever is not
-whole records of bytes that may pass takes the ordinary way.
+Nearly all that a relay does is done here, so this one class does what `native`, `openssl` and the
+protocols do in many: it keeps at hand what they look up, and makes no bytes object of what passes.
+It takes what comes only as long as nothing else is to be done about it. Whatever may not pass takes
+the ordinary way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 
@@ -19,71 +18,109 @@ from securecom.transport import openssl
 if TYPE_CHECKING:
     from securecom.transport.native import NativeTLS
 
-#: Asked for decrypted bytes, the first so many in a buffer: whether they may pass as they are.
-Admits = Callable[[Any, int], bool]
+
+class Admission(Protocol):
+    """Asked whether decrypted bytes may pass as they are."""
+
+    def begun(self) -> bytes | None:
+        """Bytes that were taken earlier, and belong before the next. None: nothing may pass."""
+
+    def admit(self, data: Any, begun: int, size: int) -> int:
+        """How many bytes may pass; those behind them are taken then. 0: none, and none are taken.
+
+        :param data: a buffer.
+        :param begun: so many bytes at its beginning are those that `begun` returned.
+        :param size: only the first so many count.
+        """
 
 
-# What all connections share is global, and not in closures: each variable of a closure is an object
-# of its own, and with many chats none of them is in a near cache.
+# What all connections share is global: with many chats, what each has of its own is in no near
+# cache, so it is little, and in one object.
 if not openssl.MISSING:
     _received, _received_c, _plain, _plain_c, _encrypted, _encrypted_c = openssl.buffers()
     _read, _write, _bio_read, _bio_write = openssl.calls()
-_SEAL, _MOST, _ROOM = limits.TLS_SEAL, limits.TLS_RECORD, limits.TLS_BUFFER
+_SEAL, _RECORD, _ROOM = limits.TLS_SEAL, limits.TLS_RECORD, limits.TLS_BUFFER
 
 
-def reader(source: NativeTLS, target: NativeTLS, admits: Admits) -> Callable[[], Any]:
-    """A `doRead` for the source's socket. Both have to be settled, on sockets of their own.
+def decrypted(begin: int, end: int) -> bytes:
+    """This part of what was decrypted last."""
+    data: bytes = _plain[begin:end]
+    return data
+
+
+class Splice:
+    """From the source's socket to the target's. Both have to be settled, on sockets of their own.
 
     It may be used for as long as neither is closing or broken: whoever changes that has to take it
     away first (`NativeTLS.unsplice`).
     """
-    tls = source._tlsConnection
-    ssl, into, receive = tls._ssl, tls._into_ssl, source._tcp.socket.recv_into  # type: ignore[union-attr]
-    pass_on = _writer(target)
-    #: Whether OpenSSL holds nothing of the source's, as far as we know.
-    is_empty = False
 
-    def do_read() -> Any:
-        nonlocal is_empty
+    __slots__ = (
+        *("_gate", "_into", "_is_fresh", "_out", "_read_tls", "_receive", "_send"),
+        *("_source", "_target", "_tcp", "_tls", "_write_tls"),
+    )
+
+    def __init__(self, source: NativeTLS, target: NativeTLS, gate: Admission) -> None:
+        self._source, self._target, self._gate = source, target, gate
+        self._tls = tls = source._tlsConnection
+        self._read_tls, self._into = tls._ssl, tls._into_ssl
+        self._write_tls, self._out = target._tlsConnection._ssl, target._tlsConnection._from_ssl
+        self._receive = source._tcp.socket.recv_into  # type: ignore[union-attr]
+        self._send = target._tcp.socket.send  # type: ignore[union-attr]
+        self._tcp: Any = target._tcp
+        #: Neither OpenSSL nor the gate holds anything of the source's, as far as we know.
+        self._is_fresh = False
+
+    def read(self) -> Any:
+        """IReadDescriptor.doRead."""
         try:
-            count = receive(_received)
+            count = self._receive(_received)
         except BlockingIOError:
             return None
         except OSError:
             return CONNECTION_LOST
         if not count:
             return CONNECTION_DONE
-        _bio_write(into, _received_c, count)
-        size, more = _read(ssl, _plain_c, _ROOM), False
-        if not (is_empty and 0 < size == count - _SEAL):  # anything but one record, and all of it
-            size, more, source._end, is_empty = openssl.decrypt_rest(tls, size)
-        if not (0 < size <= _MOST and not more and admits(_plain, size) and pass_on(size)):
-            source.deliver(_plain[0:size], more)
+        _bio_write(self._into, _received_c, count)
+        begun = 0
+        if self._is_fresh:
+            end = _read(self._read_tls, _plain_c, _ROOM)
+            is_one = 0 < end == count - _SEAL  # one record, and all of it
+        else:
+            before = self._gate.begun() or b""
+            begun, is_one = len(before), False
+            _plain[0:begun] = before
+            end = _read(self._read_tls, _plain_c + begun, _ROOM - begun)
+        more = False
+        if not is_one:
+            end, more, self._source._end, self._is_fresh = openssl.decrypt_rest(
+                self._tls, end, begun
+            )
+        size = self._gate.admit(_plain, begun, end) if end > begun and not more else 0
+        if size:
+            if size != end:
+                self._is_fresh = False
+            self._pass_on(size)
+        else:
+            self._is_fresh = False
+            self._source.deliver(_plain[begun:end], more)
         return None
 
-    return do_read
-
-
-def _writer(target: NativeTLS) -> Callable[[int], bool]:
-    """Writes so many decrypted bytes, a record at the most, to the target.
-
-    Returns False, having written nothing, if OpenSSL takes none.
-    """
-    ssl, out = target._tlsConnection._ssl, target._tlsConnection._from_ssl
-    tcp: Any = target._tcp
-    send = tcp.socket.send
-
-    def pass_on(size: int) -> bool:
-        if _write(ssl, _plain_c, size) != size:
-            return False
-        sealed, sent = _bio_read(out, _encrypted_c, _ROOM), 0
+    def _pass_on(self, size: int) -> None:
+        """Write so many decrypted bytes to the target."""
+        if size <= _RECORD:
+            done = max(0, _write(self._write_tls, _plain_c, size))
+            sealed = _encrypted[: max(0, _bio_read(self._out, _encrypted_c, _ROOM))]
+        else:
+            sealed, done, _ = openssl.encrypt_plain(self._target._tlsConnection, size)
+        left = b"" if done == size else _plain[done:size]
+        tcp, count, sent = self._tcp, len(sealed), 0
         if not tcp.dataBuffer and not tcp._tempDataLen:  # nothing waits before them
             try:
-                sent = send(_encrypted[:sealed])
+                sent = self._send(sealed)
             except OSError:  # full; or broken, which the reactor's own try will show
                 sent = 0
-        if sent < sealed:
-            tcp.write(bytes(_encrypted[sent:sealed]))
-        return True
-
-    return pass_on
+        if sent < count:
+            tcp.write(bytes(sealed[sent:]))
+        if left:  # OpenSSL takes no more, and the target sees what is to be done
+            self._target.write(left)

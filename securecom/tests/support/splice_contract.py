@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 from OpenSSL import SSL
@@ -24,6 +25,42 @@ class Noted:
         return lambda: self.calls.append(name)
 
 
+class Asked:
+    """A gate that lets all of it pass, or nothing.
+
+    :param is_allowed: is given the bytes, and how many of them count.
+    """
+
+    def __init__(self, is_allowed: Callable[[Any, int], bool]) -> None:
+        self._is_allowed = is_allowed
+
+    def begun(self) -> bytes:
+        return b""
+
+    def admit(self, data: Any, begun: int, size: int) -> int:
+        assert not begun
+        return size if self._is_allowed(data, size) else 0
+
+
+class Tens:
+    """A gate that lets tens of bytes pass, and keeps what is behind them."""
+
+    def __init__(self) -> None:
+        self.kept = b""
+        self.is_open = True
+
+    def begun(self) -> bytes:
+        return self.kept
+
+    def admit(self, data: Any, begun: int, size: int) -> int:
+        assert bytes(data[0:begun]) == self.kept
+        end = size - size % 10
+        if end and self.is_open:
+            self.kept = bytes(data[end:size])
+            return end
+        return 0
+
+
 class SpliceCase(NativeCase):
     """What the first line's peer sends may go to the second's."""
 
@@ -32,7 +69,7 @@ class SpliceCase(NativeCase):
         self.lines = (self.one, self.two, self.three)
         self.asked: list[int] = []
         self.is_allowed = True
-        self.assertTrue(self.one.tls.splice(self.two.tls, self.admits))
+        self.assertTrue(self.one.tls.splice(self.two.tls, Asked(self.admits)))
 
     def admits(self, data: Any, size: int) -> bool:
         self.asked.append(size)
@@ -77,10 +114,40 @@ class Passing(SpliceCase):
         self.pass_on()
         self.assertEqual((self.one.protocol.received, self.two.peer.received), (sent, b""))
 
-    def test_more_than_a_record_is_delivered(self) -> None:
-        sent = self.send(limits.TLS_RECORD, 1) + self.send(1, 2)
+    def test_more_than_a_record_passes(self) -> None:
+        """As much as comes in one read, in as few records as it fits."""
+        sent = b"".join(self.send(limits.TLS_RECORD - 400, number) for number in range(4))
+        self.one.deliver()
+        self.reactor.turn()
+        self.assertEqual((sum(self.asked) > 3 * limits.TLS_RECORD, len(self.asked)), (True, 1))
         self.pass_on()
-        self.assertEqual((self.one.protocol.received, self.asked), (sent, []))
+        self.assertEqual(bytes(self.two.peer.received), sent)
+        self.assertEqual(self.one.protocol.calls, [])
+
+    def test_what_a_gate_has_taken_goes_before_the_next(self) -> None:
+        gate, sent = Tens(), b""
+        self.one.tls.splice(self.two.tls, gate)
+        for number, size in enumerate((15, 25, 10, 19, limits.TLS_RECORD, 50_000, 7, 18)):
+            for at in range(0, size, limits.TLS_RECORD):
+                sent += self.send(min(size - at, limits.TLS_RECORD), 10 * number + at)
+            self.pass_on()
+            self.assertEqual(self.one.protocol.calls, [])
+            self.assertEqual(bytes(self.two.peer.received) + gate.kept, sent)
+
+    def test_what_is_delivered_begins_behind_what_a_gate_has_taken(self) -> None:
+        """It knows the beginning already."""
+        gate = Tens()
+        self.one.tls.splice(self.two.tls, gate)
+        self.send(14, 1)
+        self.pass_on()
+        gate.is_open = False
+        sent = self.send(36, 2)
+        self.pass_on()
+        self.assertEqual((self.one.protocol.received, len(gate.kept)), (sent, 4))
+        gate.is_open, gate.kept = True, b""  # what was delivered has been worked on with the rest
+        sent = self.send(40, 3)
+        self.pass_on()
+        self.assertEqual(bytes(self.two.peer.received)[-40:], sent)
 
     def test_a_record_in_pieces(self) -> None:
         sent = self.send(300, 1)
@@ -116,7 +183,7 @@ class Passing(SpliceCase):
         self.assertEqual(bytes(self.two.peer.received), sent)
 
     def test_both_ways(self) -> None:
-        self.assertTrue(self.two.tls.splice(self.one.tls, self.admits))
+        self.assertTrue(self.two.tls.splice(self.one.tls, Asked(self.admits)))
         for number in range(4):
             self.one.peer.send(200, number)
             self.two.peer.send(300, number + 10)
@@ -203,22 +270,31 @@ class Ending(SpliceCase):
         self.assert_delivered()
 
     def test_openssl_takes_no_more_for_the_target(self) -> None:
-        """Nobody said so to the splice: what was decrypted is delivered."""
+        """Nobody said so to the splice: the target finds out, as it does if it is written to."""
         self.two.tls._tlsConnection.shutdown()
-        sent = self.send(200, 1)
+        self.send(200, 1)
         self.one.pass_on()
-        self.assertEqual((self.one.protocol.received, self.asked), (sent, [200]))
+        self.assertEqual((self.one.protocol.received, self.asked), (b"", [200]))
+        self.assertTrue(self.two.tls._lostTLSConnection)
+
+    def test_openssl_takes_no_more_of_several_records(self) -> None:
+        """The target is given the rest, all of it here, and shuts TLS down."""
+        self.two.tls._tlsConnection.shutdown()
+        self.send(limits.TLS_RECORD, 1)
+        self.send(200, 2)
+        self.one.pass_on()
+        self.assertEqual((self.one.protocol.received, self.two.tls._lostTLSConnection), (b"", True))
 
     def test_another_target(self) -> None:
         """Then the first one's end changes nothing."""
-        self.assertTrue(self.one.tls.splice(self.three.tls, self.admits))
+        self.assertTrue(self.one.tls.splice(self.three.tls, Asked(self.admits)))
         self.two.tls.abortConnection()
         sent = self.send(200, 1)
         self.pass_on()
         self.assertEqual((bytes(self.three.peer.received), self.asked), (sent, [200]))
 
     def test_another_source(self) -> None:
-        self.assertTrue(self.three.tls.splice(self.two.tls, self.admits))
+        self.assertTrue(self.three.tls.splice(self.two.tls, Asked(self.admits)))
         sent = self.send_at_once(200, 1)
         self.assertEqual((self.one.protocol.received, self.asked), (sent, []))
         self.three.peer.send(200, 2)
@@ -272,7 +348,7 @@ class Ending(SpliceCase):
     def test_the_sources_socket_ends(self) -> None:
         for number, end in enumerate(("is_ended", "is_reset")):
             line = (self.one, self.three)[number]
-            line.tls.splice(self.two.tls, self.admits)
+            line.tls.splice(self.two.tls, Asked(self.admits))
             setattr(line.wire, end, True)
             line.pass_on()
             self.assertEqual(len(line.protocol.lost), 1)
@@ -294,7 +370,7 @@ class Pair:
         self.is_spliced, self.chance = is_spliced, chance
         self.one.protocol.when_received = self.two.tls.write
         if is_spliced:
-            self.one.tls.splice(self.two.tls, lambda data, size: chance.random() < 0.8)
+            self.one.tls.splice(self.two.tls, Asked(lambda data, size: chance.random() < 0.8))
 
     def step(self, chance: random.Random, number: int) -> None:
         """Something happens."""

@@ -249,10 +249,14 @@ class Peer:
 
     def send(self, size: int, number: int) -> None:
         """Send one record."""
-        if not size:
+        self.write(bytes_of(number, size))
+
+    def write(self, data: bytes) -> None:
+        """Send these bytes in one record."""
+        if not data:
             return
         try:
-            self._tls.send(bytes_of(number, size))
+            self._tls.send(data)
         except SSL.Error:
             return  # after our close, or theirs with an alert
         self._flush()
