@@ -45,7 +45,7 @@ from securecom.server.state import ServerState, default_state_folder, open_regis
 from securecom.signals import on_signal
 from securecom.starting import path_named, print_all, system_errors_told
 from securecom.timers import Timers
-from securecom.transport import choice
+from securecom.transport import choice, fast
 
 _log = Logger()
 _HIGHEST_PORT = 65535
@@ -413,7 +413,7 @@ class _Announcement:
     def __call__(self, standard: int, request: int, users: int) -> None:
         process.look_for_garbage_less_often(limits.NEW_OBJECTS)
         self._state.remember_ports(standard, request)
-        for line in self.lines(standard, request, users):
+        for line in (*self.lines(standard, request, users), *choice.facts()):
             _log.info("{line}", line=line)
         for line in self.warnings():
             _log.warn("{line}", line=line)
@@ -428,7 +428,11 @@ class _Announcement:
         """Problems that will come later, and what to do about them."""
         address = self._state.address
         about_address = [address.warning] if address is not None and address.warning else []
-        return [*choice.warnings(choice.MISSING), *about_address, *self._about_files()]
+        return [
+            *choice.warnings(choice.MISSING, fast.WHY_NOT),
+            *about_address,
+            *self._about_files(),
+        ]
 
     def _about_files(self) -> list[str]:
         if self.people == limits.MAX_SESSIONS:

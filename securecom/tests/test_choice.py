@@ -6,7 +6,7 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOProtocol
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom.transport import choice, openssl
+from securecom.transport import choice, fast, openssl
 from securecom.transport.direct import DirectTLS
 from securecom.transport.native import NativeTLS
 
@@ -59,3 +59,11 @@ class ChoiceTests(SynchronousTestCase):
         self.assertEqual(choice.warnings(()), [])
         (line,) = choice.warnings(("SSL_read", "_aborted"))
         self.assertIn("has no SSL_read, _aborted, so TLS takes a slower way", line)
+        (line,) = choice.warnings((), "securecom_fast cannot be loaded: too old")
+        self.assertIn("cannot be loaded: too old, so messages take a slower way", line)
+
+    def test_the_operator_is_told_of_the_compiled_way(self) -> None:
+        self.patch(fast, "MODULE", None)
+        self.assertEqual(choice.facts(), [])
+        self.patch(fast, "MODULE", object())
+        self.assertEqual(choice.facts(), ["messages are passed on by securecom_fast"])

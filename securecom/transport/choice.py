@@ -13,7 +13,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
-from securecom.transport import nest, openssl
+from securecom.transport import fast, nest, openssl
 from securecom.transport.direct import DirectTLS
 from securecom.transport.native import NativeTLS
 
@@ -72,14 +72,28 @@ def choose(of_twisted: tuple[str, ...], of_openssl: tuple[str, ...]) -> str:
     return "direct" if of_openssl else "native"
 
 
-def warnings(missing: tuple[str, ...]) -> list[str]:
-    """What to tell an operator about missing names: one line, or none."""
-    if not missing:
-        return []
-    return [
-        f"this Twisted or pyOpenSSL has no {', '.join(missing)}, so TLS takes a slower way. "
-        "Nothing else changes; a newer securecom may know these versions"
-    ]
+def warnings(missing: tuple[str, ...], why_not: str = "") -> list[str]:
+    """What to tell an operator about missing names: a line, or none.
+
+    :param why_not: why the compiled way cannot be used, if it is installed.
+    """
+    lines = []
+    if missing:
+        lines.append(
+            f"this Twisted or pyOpenSSL has no {', '.join(missing)}, so TLS takes a slower way. "
+            "Nothing else changes; a newer securecom may know these versions"
+        )
+    if why_not:
+        lines.append(
+            f"{why_not}, so messages take a slower way. Nothing else changes; install the "
+            "securecom-chat-fast of this version, or remove it"
+        )
+    return lines
+
+
+def facts() -> list[str]:
+    """What an operator may want to know of the way that messages take: a line, or none."""
+    return [] if fast.MODULE is None else ["messages are passed on by securecom_fast"]
 
 
 _OF_TWISTED = missing_in(TLSMemoryBIOProtocol, FileDescriptor)
