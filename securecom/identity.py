@@ -62,7 +62,7 @@ _SMALL_Y = frozenset({0, 1, _P - 1, _P, _P + 1, _ORDER_8_Y, _P - _ORDER_8_Y})
 
 def framed(*parts: bytes) -> bytes:
     """The parts, each preceded by its length in 4 bytes: what is signed or hashed as one."""
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return b"".join([len(part).to_bytes(4, "big") + part for part in parts])
 
 
 class Name(str):

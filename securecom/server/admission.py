@@ -78,8 +78,9 @@ class Visitor(Protocol):
             self.cut()
         elif not had_all and _is_whole(self._hello):
             self._cancel()
-            self._timer = self._door.unserved.later(self._waited_too_long)
             self._door.greeted(self)
+            if self._secure is None and not self._is_over:  # not served at once
+                self._timer = self._door.unserved.later(self._waited_too_long)
 
     def _relayed_from(self) -> IAddress | None:
         """The client's address by the PROXY header; None if the header names none."""
