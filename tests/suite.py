@@ -53,6 +53,18 @@ KNOWN_SKIPS = {
         ),
         "there is no tmux",
     ),
+    # They need the compiled relay: a package of its own, which ./dev fast builds.
+    **dict.fromkeys(
+        (
+            "securecom.tests.test_fast.DeliveringTests",
+            "securecom.tests.test_fast.EndingTests",
+            "securecom.tests.test_fast.PassingTests",
+            "securecom.tests.test_fast.RunTests",
+            "securecom.tests.test_fast.SameTests",
+            "securecom.tests.test_fast.SetUpTests",
+        ),
+        "securecom_fast is not installed",
+    ),
     # They start a PostgreSQL of their own, from the distribution's package.
     **dict.fromkeys(
         (

@@ -8,6 +8,7 @@ test has a server of its own.
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import json
 import re
 import shutil
@@ -26,6 +27,9 @@ PEOPLE = ("alice", "bob", "carol")
 LOOPBACK = "tcp:0:interface=127.0.0.1"
 
 _TRACES = re.compile(r"Traceback|Unhandled|\[.*#(?:error|critical)\]")
+#: What each server says where the compiled relay can be had: there it is what is tested.
+_COMPILED = "messages are passed on by securecom_fast"
+_HAS_COMPILED = importlib.util.find_spec("securecom_fast") is not None
 #: Stands in the folder of a run of trial; with --jobs, that is the parent of each process's own.
 _TRIAL_MARKER = "_trial_marker"
 _enrolled: list[Path] = []
@@ -135,12 +139,18 @@ class SystemCase(TestCase):
         """A server that is ready; at the end of the test its log must be clean."""
         server = await self.start_server(*options, **named).ready()
         self.addCleanup(self.check_log, server)
+        self.addCleanup(self.check_relay, server)
         return server
 
     def check_log(self, server: Server) -> None:
         """Nothing unforeseen happened in it."""
         if found := _TRACES.search(server.output + server.errors):
             raise FailTest(f"{found[0]} in a server's log\n{server}")
+
+    def check_relay(self, server: Server) -> None:
+        """It relays in C exactly where that is installed."""
+        if (_COMPILED in server.output) is not _HAS_COMPILED:
+            raise FailTest(f"{_COMPILED!r} {'not ' * _HAS_COMPILED}in a server's log\n{server}")
 
     def client(self, name: str, server: Server | None, *options: str, **named: Any) -> Client:
         """A client of somebody who lives here, not yet online."""
