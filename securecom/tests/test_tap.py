@@ -235,6 +235,12 @@ class MakeServiceTests(SynchronousTestCase):
         unit = Path(__file__).parents[2] / "etc" / "securecom.service"
         self.assertRegex(unit.read_text(), r"\nExecStart=.* securecom .*--no-init")
 
+    def test_the_units_ask_for_huge_pages(self) -> None:
+        units = list((Path(__file__).parents[2] / "etc").glob("*.service"))
+        self.assertEqual(len(units), 2)
+        for unit in units:
+            self.assertIn("\nEnvironment=GLIBC_TUNABLES=glibc.malloc.hugetlb=1\n", unit.read_text())
+
     def test_an_openssl_that_cannot_choose(self) -> None:
         def refuse() -> None:
             raise TLSUnusable("no such group")
