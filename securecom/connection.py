@@ -271,14 +271,15 @@ class Connection(Protocol):
         self._is_waiting = False
         try:
             while not self.is_closing and (item := self._next()) is not None:
-                if self.turns is not None and (_is_control(item) or self._is_much(item)):
+                frame = item if _is_control(item) else None
+                if self.turns is not None and (frame is not None or self._is_much(item)):
                     if share is None and (not self.is_established or self.turns.take()):
                         share = limits.COMMANDS_A_TURN
                     if not share:
                         self._is_waiting = True
                         self.turns.queue(self._take_turn)
                         return
-                    if _is_control(item) and (wait := self._early(item)):
+                    if frame is not None and (wait := self._early(frame)):
                         self._is_waiting = True
                         self.hold(_COMMANDS)
                         self._paced = self.clock.callLater(wait, self._is_due)

@@ -265,8 +265,9 @@ def _respond(
             return made
     except Exception:
         return _as_sent(Failure(), command)
-    result.addCallback(command.makeResponse, None)
-    return result.addErrback(_as_sent, command)
+    return result.addCallbacks(
+        command.makeResponse, _as_sent, callbackArgs=(None,), errbackArgs=(command,)
+    )
 
 
 def _as_sent(failure: Failure, command: type[amp.Command]) -> Failure:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import select
+import weakref
 from typing import Any
 
 from twisted.internet.epollreactor import EPollReactor
@@ -149,6 +151,14 @@ class ComingAndGoingTests(NestedCase):
         self.assertIs(self.one.floor.reactor, self.reactor)
         self.two.tls.unsplice()
         self.assertNotIn(self.reactor.nest, self.reactor.readers)
+
+    def test_what_read_for_the_chat_is_gone_with_it(self) -> None:
+        """Nothing is left for which Python would have to look."""
+        read = weakref.ref(self.reactor.nest._members[self.one.floor.fileno()][1])
+        gc.disable()
+        self.addCleanup(gc.enable)
+        self.one.tls.unsplice()
+        self.assertIsNone(read())
 
     def test_who_has_to_write_is_with_the_reactor_until_it_is_written(self) -> None:
         """Else its last bytes would be lost with a hang-up that the reactor sees as a writer's."""

@@ -164,13 +164,25 @@ def hold(tcp: Any, read: Callable[[], Any]) -> None:
         tcp.doRead = read
         return
 
-    def do_read() -> Any:
-        why = read()
-        if not why and tcp.doRead is do_read:
-            nest.enter(tcp, read)
-        return why
+    tcp.doRead = _First(nest, tcp, read)
 
-    tcp.doRead = do_read
+
+class _First:
+    """The first read of a held connection, after which it may enter the nest.
+
+    No closure, which would know itself, and be garbage that Python has to look for.
+    """
+
+    __slots__ = ("_nest", "_read", "_tcp")
+
+    def __init__(self, nest: Nest, tcp: Any, read: Callable[[], Any]) -> None:
+        self._nest, self._tcp, self._read = nest, tcp, read
+
+    def __call__(self) -> Any:
+        why = self._read()
+        if not why and vars(self._tcp).get("doRead") is self:
+            self._nest.enter(self._tcp, self._read)
+        return why
 
 
 def leave(tcp: Connection | None) -> None:
