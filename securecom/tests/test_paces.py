@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from twisted.internet.task import Clock
 from twisted.protocols import amp
+from twisted.python.monkey import MonkeyPatcher
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import framing, limits, vocabulary
@@ -400,6 +402,31 @@ class ChatTests(FloodCase):
             alice.standard.send(framing.encode_chat(stream, b"%d " % number))
         self.network.pump()
         self.assertEqual(bob.received, b"".join(b"%d " % number for number in range(count)))
+
+    # Promise R35
+    def test_nor_do_they_pass_one_that_came_by_itself(self) -> None:
+        alice, bob = self.server.client("alice"), self.server.client("bob")
+        stream = chatting(alice, bob, "bob")
+        deaf(alice.standard)
+        alice.send(stream, b"before")
+        waiting: list[Callable[[], None]] = []
+        with self.patched(waiting):
+            alice.standard.send(frame(vocabulary.Ping))
+            self.network.pump()
+            alice.send(stream, b", behind")
+            self.assertEqual((bob.received, len(waiting)), (b"before", 1))
+        waiting.pop()()
+        self.network.pump()
+        self.assertEqual(bob.received, b"before, behind")
+
+    @contextlib.contextmanager
+    def patched(self, waiting: list[Callable[[], None]]) -> Iterator[None]:
+        """Nobody has a turn, and these wait for theirs."""
+        turns = self.server.reception.turns
+        patches = MonkeyPatcher((turns, "take", lambda: False), (turns, "queue", waiting.append))
+        patches.patch()
+        yield
+        patches.restore()
 
     # Promise R34
     def test_a_flood_of_chat_frames_takes_turns_with_commands(self) -> None:
