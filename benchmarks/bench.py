@@ -28,6 +28,7 @@ from benchmarks.contenders import (
     Place,
     Tree,
     certificate,
+    compiled,
     earlier_tree,
     free_ports,
     running,
@@ -38,6 +39,7 @@ from benchmarks.process import ROOT
 
 BUILD = ROOT / "build" / "bench"
 OURS, LEAN, EARLIER = "securecom", "securecom, lean reactor", "securecom, earlier"
+COMPILED = "securecom, compiled"
 REACTOR = "securecom"
 
 #: Above this load average nothing is measured without --busy; above half of it there is a warning.
@@ -195,6 +197,10 @@ def _versions(against: str | None, folder: Path) -> list[Contender]:
         found.append(tree.contender(LEAN, home, f"--reactor={REACTOR}"))
     else:
         _missing(f"--reactor={REACTOR}", "this version has no such reactor")
+    try:
+        found.append(replace(tree, also=compiled(ROOT, BUILD)).contender(COMPILED, home))
+    except CannotMeasure as why:
+        _missing(COMPILED, str(why))
     if against is not None:
         earlier = earlier_tree(ROOT, against, BUILD)
         home = _settled(earlier, folder / "earlier")

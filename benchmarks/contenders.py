@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -69,15 +71,19 @@ class Contender:
 
 @dataclass(frozen=True)
 class Tree:
-    """A version of securecom in a folder, with the Python of its environment."""
+    """A version of securecom in a folder, with the Python of its environment.
+
+    :param also: where this Python finds more modules.
+    """
 
     folder: Path
     python: Path
     protocol: int
+    also: Path | None = None
 
     def environment(self) -> dict[str, str]:
         """What makes this Python import this version."""
-        return {"PYTHONPATH": str(self.folder)}
+        return {"PYTHONPATH": os.pathsep.join(map(str, filter(None, (self.folder, self.also))))}
 
     def settle(self, state: Path, people: Path, count: int = PEOPLE) -> None:
         """Make accounts, with this version's own code."""
@@ -129,6 +135,21 @@ def earlier_tree(root: Path, revision: str, folder: Path) -> Tree:
     _checked([str(tree / "dev"), "run", "true"], tree)
     protocol = 2 if "securecom-standard/2" in _sources(tree / "securecom") else 1
     return Tree(tree, tree / ".venv" / "bin" / "python", protocol)
+
+
+def compiled(root: Path, folder: Path) -> Path:
+    """A folder with the compiled relay, built for this.
+
+    :raises CannotMeasure: if it cannot be built, or every server here would use one.
+    """
+    if importlib.util.find_spec("securecom_fast") is not None:
+        raise CannotMeasure("it is installed, so every server uses it: ./dev fast --remove")
+    target = folder / "fast"
+    shutil.rmtree(target, ignore_errors=True)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    local = ["--no-index", "--no-deps", "--no-build-isolation", "--target", str(target)]
+    _checked([*pip, *local, str(root / "fast")], root)
+    return target
 
 
 def _sources(folder: Path) -> str:
