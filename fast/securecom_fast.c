@@ -85,6 +85,12 @@ static int whole_run(const unsigned char *data, int at, int size, uint32_t strea
     return at;
 }
 
+/* Whether what is behind the frames is more than the beginning of one, of whatever kind. */
+static int is_more(const unsigned char *rest, int size)
+{
+    return size >= HEADER && (number_at(rest) & 0xffffff) <= (uint32_t)(size - HEADER);
+}
+
 /* --- asking Python ---------------------------------------------------------------------------- */
 
 /* What a call returned that is of no interest; -1: it raised. */
@@ -229,7 +235,7 @@ static int admit(Passer *self, int begun, int end)
     long frames;
     int at, may;
     at = whole_run(plain, 0, end, self->stream, self->most, &frames);
-    if (!frames)
+    if (!frames || is_more(plain + at, end - at))
         return deliver(self, begun, end, 0);
     if ((may = may_pass(self, frames)) > 0 && (begun || at < end))
         may = keep(self, at, end); /* of nothing, if that is what is left */

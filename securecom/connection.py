@@ -575,11 +575,16 @@ class Gate:
         if decoder.held != begun:
             return 0
         end, frames = framing.whole_run(data, self.stream, self.most, 0, size)
-        rest = data[end:size] if end != size else b""
-        if not frames or (rest and not decoder.is_begun(rest)) or not source.may_pass(frames, True):
+        if not frames:
             return 0
-        if rest or begun:
-            decoder.hold(rest)
+        if end != size and not decoder.is_begun(
+            data[end : min(size, end + limits.FRAME_HEADER)], size - end
+        ):
+            return 0
+        if not source.may_pass(frames, True):
+            return 0
+        if begun or end != size:
+            decoder.hold(data[end:size])
         source.is_heard = True
         return end
 
@@ -588,7 +593,7 @@ class Gate:
 
         Returns False, and takes nothing, if it is anything else. What `begun` returned is gone.
         """
-        if rest and not self._decoder.is_begun(rest):
+        if rest and not self._decoder.is_begun(rest[: limits.FRAME_HEADER], len(rest)):
             return False
         self._decoder.hold(rest)
         return True

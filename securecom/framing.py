@@ -198,15 +198,17 @@ class Decoder:
         """The bytes of an unfinished frame that are held."""
         return self._rest
 
-    def is_begun(self, data: bytes) -> bool:
-        """Whether this is the beginning of a frame and no more: neither whole nor malformed."""
-        if self._end(data, 0) is not None:
+    def is_begun(self, head: bytes, size: int) -> bool:
+        """Whether that many bytes are the beginning of a frame: neither a whole one nor malformed.
+
+        :param head: the first ones, as many as a header has if there are so many.
+        """
+        if not head or head[0] not in self._lanes:
             return False
-        try:
-            self._check_unfinished(data, 0)
-        except WireError:
-            return False
-        return True
+        if len(head) < _HEADER:
+            return True
+        length = int.from_bytes(head[1:_HEADER], "big")
+        return length <= self._most and size < _HEADER + length
 
     def hold(self, begun: bytes) -> None:
         """Hold the beginning of a frame (`is_begun`), or nothing, instead of what is held.

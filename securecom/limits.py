@@ -315,10 +315,10 @@ TURNS_AT_ONCE = 4
 #: The most chat frames that are read and forwarded together: honest clients write a few at once.
 FRAMES_A_RUN = 128
 #: What forwarding one run costs, counted in frames, however short the run is: one write.
-RUN_WORK = 32
+RUN_WORK = 16
 #: Work, counted in frames, that a connection may cause in one pass of the reactor without waiting
-#: for a turn. A frame costs about a quarter of a microsecond, and 64 KiB may hold 7000.
-CHAT_SHARE = 512
+#: for a turn. A frame costs less than half a microsecond, and 64 KiB may hold 7000.
+CHAT_SHARE = 256
 
 #: Frames of one length that are compared at once, and lengths for which that is prepared.
 EVEN_FRAMES, EVEN_LENGTHS = 8, 64

@@ -208,6 +208,19 @@ class WholeRunTests(SynchronousTestCase):
             self.assertEqual(found, (start + 30 * len(one), 30))
 
 
+class BegunTests(SynchronousTestCase):
+    def test_the_beginning_of_a_frame_and_no_more(self) -> None:
+        decoder = Decoder(LANES, 200)
+        whole = framing.encode(CONTROL, bytes(50))
+        for size in range(1, len(whole)):
+            self.assertTrue(decoder.is_begun(whole[: min(size, 4)], size))
+        self.assertFalse(decoder.is_begun(whole[:4], len(whole)))
+        self.assertFalse(decoder.is_begun(whole[:4], len(whole) + 1))
+        self.assertTrue(decoder.is_begun(b"\1\0\0\xc8", 5))
+        for malformed in (b"", b"\x63", b"\x63\0\0\1", b"\1\0\0\xc9"):
+            self.assertFalse(decoder.is_begun(malformed, max(4, len(malformed))), malformed)
+
+
 class WholePartsTests(SynchronousTestCase):
     def test_parts_are_whole_frames_and_as_long_as_they_may_be(self) -> None:
         frames = [framing.encode_chat(1, bytes(size)) for size in (10, 20, 30, 500, 1, 1, 90)]

@@ -42,7 +42,7 @@ class FrameGate:
         return self._grant(frames)
 
     def keep(self, rest: bytes) -> bool:
-        if rest and not self._decoder.is_begun(rest):
+        if rest and not self._decoder.is_begun(rest[: limits.FRAME_HEADER], len(rest)):
             return False
         self._decoder.hold(rest)
         return True
