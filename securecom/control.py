@@ -136,8 +136,8 @@ class ControlLane:
     def stop(self, reason: Failure) -> None:
         """The connection is gone, so commands without an answer fail."""
         self._gone = reason
-        waiting, self._waiting = self._waiting, {}
-        for _, answer in waiting.values():
+        while self._waiting:  # what one of them causes may cancel others
+            _, answer = self._waiting.pop(next(iter(self._waiting)))
             answer.errback(reason)
 
     # --- insides ----------------------------------------------------------------------------

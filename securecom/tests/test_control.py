@@ -339,6 +339,13 @@ class StopTests(SynchronousTestCase):
         self.stop()
         self.failureResultOf(again[0], ConnectionLost)
 
+    def test_a_call_that_is_cancelled_while_the_others_fail_takes_nobody_else_theirs(self) -> None:
+        results = [self.side.lane.call(Ping) for _ in range(3)]
+        results[0].addErrback(lambda _: results[1].cancel())
+        self.stop()
+        self.failureResultOf(results[1], CancelledError)
+        self.failureResultOf(results[2], ConnectionLost)
+
     def test_an_answer_of_ours_that_comes_too_late_is_only_handed_to_the_owner(self) -> None:
         waiting: Deferred[Any] = Deferred()
         self.side.responders.act = lambda: waiting
