@@ -180,7 +180,8 @@ class ControlLane:
             return
         error = WireError("an answer that this command does not have")
         self._owner.fault(error)
-        answer.errback(Failure(error))
+        if not answer.called:  # the end of the connection may have had it cancelled
+            answer.errback(Failure(error))
 
     def _command_received(self, box: amp.AmpBox) -> None:
         """Have a command answered. :raises WireError: it, or its arguments, may not come here."""

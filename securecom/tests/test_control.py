@@ -81,6 +81,12 @@ class BoxTests(SynchronousTestCase):
             else:
                 self.assertRaises(WireError, parse_box, body)
 
+    def test_no_length_of_a_key_is_taken_for_a_shorter_one(self) -> None:
+        good = b"\0\1a\0\1b\0\0"
+        self.assertEqual(parse_box(good), {b"a": b"b"})
+        for wrong in (b"\1" + good[1:], good[:-2] + b"\1\0"):
+            self.assertRaises(WireError, parse_box, wrong)
+
     def test_padding_is_dropped(self) -> None:
         self.assertEqual(parse_box(serialized({b"a": b"b", PAD: bytes(99)})), {b"a": b"b"})
 

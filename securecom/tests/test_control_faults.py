@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.protocols import amp
@@ -122,6 +122,20 @@ class HostileTests(SynchronousTestCase):
         said = {"error": b"", "error_description": SECRET}
         for code in (b"REFUSED", b"UNKNOWN", b"UNHANDLED", SECRET):
             self.assert_bad_answer(CancelRequest, error_code=code, **said)
+
+    def test_words_of_a_refusal_that_are_no_text(self) -> None:
+        result = self.side.lane.call(CancelRequest)
+        ask = self.side.boxes()[0][amp.ASK]
+        self.side.receive(error=ask, error_code=b"NOTHING_TO_END", error_description=b"\xff")
+        self.failureResultOf(result, NothingToEnd)
+        self.assertEqual(self.side.faults, [])
+
+    def test_a_bad_answer_to_a_call_that_the_end_of_the_connection_cancels(self) -> None:
+        result = self.side.lane.call(ListAvailable, after=b"", text=b"")
+        ask = self.side.boxes()[0][amp.ASK]
+        self.side.fault = lambda error: result.cancel()  # type: ignore[method-assign]
+        self.side.receive(answer=ask)
+        self.failureResultOf(result, CancelledError)
 
     # Promise T13
     def test_too_many_commands_at_once(self) -> None:
