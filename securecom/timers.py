@@ -20,6 +20,7 @@ from zope.interface import implementer
 _log = Logger()
 #: So many cancelled timers are left in the queue; more only if they are fewer than the others.
 _LEFT_IN_QUEUE = 50
+_NO_KW: dict[str, Any] = {}
 
 
 @implementer(IReactorTime)
@@ -125,7 +126,7 @@ class _Timer:
         """IDelayedCall.cancel."""
         self._check()
         self.number = 0
-        self._function, self._args = _nothing, ()
+        self._let_go()
         self._timers.leave()
 
     def reset(self, seconds: float) -> None:
@@ -140,8 +141,12 @@ class _Timer:
         """The time has come."""
         self.number = -1
         function, args, kw = self._function, self._args, self._kw
-        self._function, self._args = _nothing, ()
+        self._let_go()
         function(*args, **kw)
+
+    def _let_go(self) -> None:
+        """Keep nothing alive for whoever keeps this timer, or for the queue."""
+        self._function, self._args, self._kw = _nothing, (), _NO_KW
 
     def _move(self, due: float) -> None:
         self._check()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import sys
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -64,6 +67,28 @@ class Story:
         self.change(number, lambda call: call.delay(2.0))
 
 
+class StrictClock(Clock):
+    """As a reactor, it takes no time that has passed; and time passes while something is done."""
+
+    def callLater(  # noqa: N802
+        self, delay: float, callable: Callable[..., object], *args: Any, **kw: Any
+    ) -> Any:
+        if delay < 0:
+            raise ValueError(f"{delay} s from now")
+        return super().callLater(delay, callable, *args, **kw)
+
+    def work(self, seconds: float) -> None:
+        """Take so long."""
+        self.rightNow += seconds
+
+
+class Thing:
+    """Something that may be let go."""
+
+    def take(self, one: object, other: object) -> None:
+        """What a timer may call."""
+
+
 class TimersTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = Clock()
@@ -121,6 +146,20 @@ class TimersTests(SynchronousTestCase):
         self.reactor.advance(1.0)
         self.assertEqual(self.called, ["called", "later"])
 
+    def test_an_end_in_one_takes_nobody_else_theirs(self) -> None:
+        self.timers.callLater(1.0, sys.exit)
+        self.later(2.0)
+        self.assertRaises(SystemExit, self.reactor.advance, 1.0)
+        self.reactor.advance(1.0)
+        self.assertEqual(self.called, ["called"])
+
+    def test_which_ones_wait(self) -> None:
+        first, second, third = (self.later(seconds) for seconds in (1.0, 2.0, 3.0))
+        second.cancel()
+        third.reset(4.0)
+        self.reactor.advance(1.0)
+        self.assertEqual((first.active(), self.timers.getDelayedCalls()), (False, [third]))
+
     def test_cancelled_ones_are_not_kept(self) -> None:
         for _ in range(1000):
             self.later(100.0).cancel()
@@ -130,7 +169,46 @@ class TimersTests(SynchronousTestCase):
         self.assertEqual(len(self.called), 1000)
         self.assertEqual((self.timers._queue, self.timers._stale), ([], 0))
 
-    def test_what_a_cancelled_one_was_to_call_is_let_go(self) -> None:
-        timer = self.later(100.0)
-        timer.cancel()
-        self.assertEqual((timer._function(), timer._args, self.called), (None, (), []))
+    def test_many_that_are_cancelled_leave_the_others_in_order(self) -> None:
+        draw = random.Random(1)
+        expected, cancelled = [], []
+        for number in range(1000):
+            seconds = float(draw.randrange(1, 500))
+            timer = self.later(seconds, (seconds, number))
+            if draw.random() < 0.3:
+                expected.append((seconds, number))
+            else:
+                cancelled.append(timer)
+        draw.shuffle(cancelled)
+        for timer in cancelled:
+            timer.cancel()
+        self.reactor.pump([1.0] * 500)
+        self.assertEqual(self.called, sorted(expected))
+
+    def test_one_that_takes_longer_than_the_next_one_has(self) -> None:
+        self.reactor = StrictClock()
+        self.timers = Timers(self.reactor)
+        self.timers.callLater(1.0, self.reactor.work, 5.0)
+        self.later(3.0)
+        self.later(7.0, "later")
+        self.reactor.advance(1.0)
+        self.reactor.advance(0)
+        self.assertEqual(self.called, ["called"])
+        self.reactor.advance(1.0)
+        self.assertEqual(self.called, ["called", "later"])
+
+    def test_what_one_that_is_over_was_to_call_is_let_go(self) -> None:
+        kept: list[Any] = []
+        for is_cancelled in (True, False):
+            held, timer = self.held_by_one()
+            kept.append(timer)
+            if is_cancelled:
+                timer.cancel()
+            self.reactor.advance(100.0)
+            self.assertEqual([one() for one in held], [None, None, None])
+
+    def held_by_one(self) -> tuple[list[weakref.ref[Any]], Any]:
+        """A timer, and whatever it alone holds."""
+        what, one, other = Thing(), Thing(), Thing()
+        timer = self.timers.callLater(100.0, what.take, one, other=other)
+        return [weakref.ref(held) for held in (what, one, other)], timer
