@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from ipaddress import IPv6Address as IPv6
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.logger import LogLevel, capturedLogs
 from twisted.protocols.haproxy import proxyEndpoint
@@ -17,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securecom import limits, refusals, tls, vocabulary
 from securecom.client.channels.reaching import cannot_reach
 from securecom.identity import Identity
-from securecom.server.admission import site_of
+from securecom.server.admission import Line, Visitor, site_of
 from securecom.server.registry import User
 from securecom.tests.support.memory_server import ManualClient, MemoryServer, result
 from securecom.tests.support.network import Wire
@@ -94,6 +96,14 @@ def say_nothing(server: MemoryServer, source: str = "192.0.2.1", data: bytes = b
     wire.client.write(data)
     server.network.pump()
     return wire
+
+
+class Newcomer:
+    """A visitor who only notes that it may begin."""
+
+    def __init__(self, site: str, begun: list[Any]) -> None:
+        self.site = site
+        self.begin = partial(begun.append, self)
 
 
 class LineTests(SynchronousTestCase):
@@ -200,6 +210,19 @@ class LineTests(SynchronousTestCase):
         _, second, third = self.comes(), self.comes(), self.comes()
         self.assertIsNone(second.standard.lost_reason)
         self.assert_turned_away(third)
+        self.assertEqual(len(self.server.standard.unserved._waiting), 1)
+
+    # Promise R22
+    def test_nobody_overtakes_who_waits_for_a_place_that_has_just_become_free(self) -> None:
+        self.patch(limits, "LOGINS_AT_ONCE", 1)
+        line = Line(Clock())
+        begun: list[Any] = []
+        first, second, third = (Newcomer(f"192.0.2.{number}", begun) for number in (1, 2, 3))
+        line.enter(cast(Visitor, first))
+        line.enter(cast(Visitor, second))
+        line.leave(cast(Visitor, first))
+        line.enter(cast(Visitor, third))
+        self.assertEqual(begun, [first, second])
 
     # Promise R25
     def test_whoever_gives_up_while_waiting_costs_no_handshake(self) -> None:
