@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+from types import SimpleNamespace
+from typing import Any
 
 from twisted.internet.protocol import Protocol
 from twisted.internet.tcp import Server
@@ -10,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom.tests.support.tls_lines import Line, NotingProducer, nothing
 from securecom.tests.support.turned_reactor import FakeSocket, TurnedReactor
+from securecom.transport import nest
 from securecom.transport.native import NativeTLS, expect
 
 #: So many instances of a class, and Python takes in no further names.
@@ -55,6 +58,24 @@ class SharedAttributesTests(SynchronousTestCase):
         self.assertEqual([one for one in lines if has_dictionary(one.tls)], [])
 
     def test_sockets(self) -> None:
+        crowd = self.sockets()
+        for one in crowd:
+            one.registerProducer(NotingProducer(), True)
+            one.doRead = nothing
+        self.assertEqual([one for one in crowd if has_dictionary(one)], [])
+
+    def test_sockets_of_chats(self) -> None:
+        entered: list[object] = []
+        self.patch(nest, "nest_of", lambda _: SimpleNamespace(enter=lambda *it: entered.append(it)))
+        crowd = self.sockets()
+        for one in crowd:
+            nest.hold(one, nothing)
+            one.doRead()
+        self.assertEqual(entered, [(one, nothing) for one in crowd])
+        self.assertFalse(any(map(has_dictionary, crowd)))
+
+    def sockets(self) -> list[Any]:
+        """A crowd of Twisted's own connections."""
         crowd = []
         for number in range(CROWD):
             protocol, wire, reactor = Protocol(), Wire(1), TurnedReactor()
@@ -62,10 +83,7 @@ class SharedAttributesTests(SynchronousTestCase):
             protocol.makeConnection(server)
             crowd.append(server)
         fill(crowd.pop())
-        for one in crowd:
-            one.registerProducer(NotingProducer(), True)
-            one.doRead = nothing  # type: ignore[method-assign]
-        self.assertEqual([one for one in crowd if has_dictionary(one)], [])
+        return crowd
 
     def test_what_is_not_expected_takes_a_dictionary(self) -> None:
         """If this fails, Python has become better, and nothing need be said to it any more."""

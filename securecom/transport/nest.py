@@ -180,7 +180,7 @@ class _First:
 
     def __call__(self) -> Any:
         why = self._read()
-        if not why and vars(self._tcp).get("doRead") is self:
+        if not why and self._tcp.doRead is self:
             self._nest.enter(self._tcp, self._read)
         return why
 
