@@ -23,7 +23,7 @@ def facts() -> dict[str, str]:
         "pyOpenSSL, cryptography": f"{version('pyopenssl')}, {version('cryptography')}",
         "OpenSSL": openssl,
         "TLS": f"1.3, {tls.GROUP}",
-        "certificates": "Ed25519: CA, server, clients; no resumption, no tickets",
+        "certificates": "Ed25519: CA, server, clients; no resumption",
     }
 
 

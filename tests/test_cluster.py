@@ -184,6 +184,8 @@ class AwayTests(NodesCase):
         await carol.online()
         await self.say(alice, bob, "nothing happened")
         await self.stop(alice, bob)
+        while not await self.about("where", "alice"):  # the engine forgot, and nodes tell it again
+            await deferLater(reactor, 0.2)
         await self.chat(carol, alice, "alice", "carol")
 
 
