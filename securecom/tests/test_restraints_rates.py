@@ -24,6 +24,13 @@ class RateTests(SynchronousTestCase):
         self.now = 10.0
         self.assertTrue(rate.allow("a"))
 
+    def test_each_event_leaves_the_window_by_itself(self) -> None:
+        rate = self.rate()
+        allowed = []
+        for self.now in (0.0, 6.0, 10.0, 15.0, 16.0):
+            allowed.append(rate.allow("a"))
+        self.assertEqual(allowed, [True, True, True, False, True])
+
     def test_counted_as_long_as_it_counts_and_then_forgotten(self) -> None:
         rate = self.rate()
         rate.allow("a")
