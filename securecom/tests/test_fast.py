@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
-import random
+from functools import partial
 from typing import Any
 
 from hypothesis import given
@@ -12,12 +13,12 @@ from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import framing, limits
-from securecom.tests.support import fast_sockets
+from securecom.tests.support import fast_runs, fast_sockets
 from securecom.tests.support.frame_gate import STREAM, FrameGate, SplicedOnly, frame
 from securecom.tests.support.native_lines import Line, NativeCase
 from securecom.tests.support.tls_ends import CLOSE
 from securecom.tests.support.turned_reactor import TurnedReactor
-from securecom.transport import fast, openssl
+from securecom.transport import fast, nest, openssl
 
 NOT_INSTALLED = "" if fast.MODULE is not None else "securecom_fast is not installed: ./dev fast"
 MUCH = 10**6
@@ -140,6 +141,18 @@ class PassingTests(FastCase):
         self.assertEqual(len(self.two.wire.outgoing), 30)
         self.pass_on()
         self.assertEqual(self.passed, sent)
+
+    def test_a_call_that_was_interrupted(self) -> None:
+        """By a signal, or since there was nothing to do after all."""
+        sent = b""
+        for number, code in enumerate((errno.EINTR, errno.EAGAIN, errno.EWOULDBLOCK)):
+            sent += self.send(frame(200, number))
+            for trips in ([code], [0, code]):  # receiving, sending
+                fast_sockets.use(self.one, self.two, trip=partial(trips.pop, 0))
+                self.assertIsNone(self.read())
+        fast_sockets.use(self.one, self.two)
+        self.pass_on()
+        self.assertEqual((self.passed, self.delivered, self.one.protocol.lost), (sent, b"", []))
 
     def test_a_target_whose_socket_is_broken(self) -> None:
         """The reactor finds out."""
@@ -268,6 +281,20 @@ class EndingTests(FastCase):
                 getattr(lines[number].tls, end)()
                 self.assertNotIn("Passer", repr(vars(lines[0].floor).get("doRead")))
 
+    def test_an_answer_that_is_none(self) -> None:
+        for question, answer, kind in (
+            *(("begun", "text", TypeError), ("_grant", None, TypeError)),
+            *(("_grant", 1 << 70, OverflowError), ("keep", fast_runs.Truth(), ArithmeticError)),
+        ):
+            line = Line(self.reactor)
+            fast_sockets.use(line, self.two)
+            gate = FrameGate(MUCH)
+            self.patch(gate, question, lambda *_, answer=answer: answer)
+            line.tls.splice(self.two.tls, gate)
+            line.peer.write(frame(200) + frame(9)[:5])
+            line.deliver()
+            self.assertRaises(kind, line.floor.doRead)
+
     def test_an_error_in_python_comes_through(self) -> None:
         self.patch(self.gate, "_grant", lambda frames: 1 // 0)
         self.send(frame(200))
@@ -293,6 +320,21 @@ class RunTests(SynchronousTestCase):
         length = max(at, len(data) - less)
         wanted = framing.whole_run(data, stream, 150, at, length)
         self.assertEqual(fast.MODULE.whole_run(data, stream, 150, at, length), wanted)
+
+    def test_lengths_at_the_bounds(self) -> None:
+        """A frame that is too short, too long, or not whole, ends the run."""
+        first = frame(9)
+        for length in (0, 1, 3, 4, 5, 149, 150, 151, 0xFFFFFF):
+            one = fast_runs.raw(length)
+            is_one = 5 <= length <= 150
+            for data, frames in (
+                (first + one, 1 + is_one),
+                (first + one[:-1], 1),
+                (first + one + first, 1 + 2 * is_one),
+            ):
+                found = fast.MODULE.whole_run(data, STREAM, 150, 0, len(data))
+                self.assertEqual(found, framing.whole_run(data, STREAM, 150))
+                self.assertEqual(found[1], frames)
 
     def test_as_long_as_in_python(self) -> None:
         data = (limits.FRAMES_A_RUN + 2) * frame(1)
@@ -328,91 +370,18 @@ class SetUpTests(SynchronousTestCase):
         self.assertRaises(ValueError, fast.MODULE.Passer, *words)
 
 
-class Pair:
-    """Two lines; frames that come to the first go to the second, in one way or another."""
-
-    def __init__(self, gate: FrameGate, is_spliced: bool) -> None:
-        self.reactor = TurnedReactor()
-        self.one, self.two = Line(self.reactor), Line(self.reactor)
-        fast_sockets.use(self.one, self.two)
-        self.gate = gate
-        self.one.protocol.when_received = lambda data: self.two.tls.write(gate.ordinary(data))
-        if is_spliced:
-            self.one.tls.splice(self.two.tls, gate)
-
-    def step(self, chance: random.Random, number: int) -> None:
-        """Something happens."""
-        kinds = ("send", "send", "send", "cut", "piece", "all", "all", "room", "own", "end")
-        what = chance.choice(kinds)
-        if what == "send":
-            sizes = [
-                chance.choice((1, 37, 200, 5000)) for _ in range(chance.choice((1, 1, 3, 140)))
-            ]
-            data = b"".join(frame(size, number) for size in sizes)
-            data += chance.choice((b"", b"", PING, frame(16_000, 2), frame(300, 1)))
-            for at in range(0, len(data), limits.TLS_RECORD):
-                self.one.peer.write(data[at : at + limits.TLS_RECORD])
-        elif what == "cut":
-            data = frame(chance.choice((100, 20_000 - 4_000)), number)
-            cut = chance.randrange(1, len(data))
-            self.one.peer.write(data[:cut])
-            self.one.deliver()
-            self.reactor.turn()
-            self.one.peer.write(data[cut:])
-        elif what == "piece":
-            self.one.wire.incoming += self.one.peer.take(chance.choice((1, 21, 22, 5022, 20_000)))
-        elif what == "all":
-            self.one.deliver()
-        elif what == "room":
-            self.two.wire.room = chance.choice((0, 10, 1000, 1 << 20))
-        elif what == "own":
-            self.two.tls.write(frame(chance.choice((1, 200)), number))
-        elif chance.random() < 0.2:
-            self.end(chance)
-        self.reactor.turn()
-
-    def end(self, chance: random.Random) -> None:
-        """One of them ends."""
-        line = chance.choice((self.one, self.two))
-        what = chance.choice(("loseConnection", "abortConnection", "close", "reset"))
-        if what == "close":
-            line.peer.close()
-        elif what == "reset":
-            line.wire.is_reset = True
-        elif not line.protocol.lost:
-            getattr(line.tls, what)()
-
-    def told(self) -> tuple[Any, ...]:
-        """What both ends have seen once everything has come through."""
-        self.two.wire.room = 1 << 30
-        for _ in range(3):
-            self.one.pass_on()
-            self.two.pass_on()
-        lines = (self.one, self.two)
-        return tuple((bytes(line.peer.received), line.protocol.lost) for line in lines)
-
-
 class SameTests(SynchronousTestCase):
     """Written, spliced or compiled, both peers see the same, whatever happens."""
 
     if NOT_INSTALLED:
         skip = NOT_INSTALLED
 
-    def test_generated_sequences(self) -> None:
+    def test_generated_stories(self) -> None:
         self.addCleanup(fast_sockets.use_the_kernels)
-        for seed in range(150):
-            told = []
-            for gate, is_spliced in (
-                (FrameGate(), False),
-                (SplicedOnly(0, 50, -1, 0), True),
-                (FrameGate(200, 100, -1, 0), True),
-            ):
-                pair, chance = Pair(gate, is_spliced), random.Random(seed)
-                for number in range(chance.randrange(4, 25)):
-                    pair.step(chance, number)
-                told.append(pair.told())
-            self.assertEqual(told[1], told[0], f"seed {seed}, spliced")
-            self.assertEqual(told[2], told[0], f"seed {seed}, compiled")
+        self.patch(nest, "nest_of", fast_runs.nest_of)
+        for seed in range(100):
+            self.assertEqual(fast_runs.check(seed), "")
+        self.flushLoggedErrors()  # of gates that fail
 
 
 class LoadingTests(SynchronousTestCase):

@@ -14,10 +14,14 @@ _Call = ctypes.CFUNCTYPE(
     use_errno=True,
 )
 _wires: dict[int, FakeSocket] = {}
+#: One function, which returns the number of an error that happens now, or 0.
+_trips: list[Callable[[], int]] = [int]
 
 
 def _as_in_c(work: Callable[[], int]) -> int:
     try:
+        if number := _trips[0]():
+            raise OSError(number, "tripped")
         return work()
     except OSError as error:
         ctypes.set_errno(error.errno or 0)
@@ -44,8 +48,12 @@ def _address(function: Any) -> int:
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
-def use(*lines: Any) -> None:
-    """Let the module find the sockets of these lines, and no others."""
+def use(*lines: Any, trip: Callable[[], int] = int) -> None:
+    """Let the module find the sockets of these lines, and no others.
+
+    :param trip: returns the number of an error that is to happen now, or 0.
+    """
+    _trips[0] = trip
     fast.MODULE.sockets(*map(_address, _calls))
     _wires.clear()
     _wires.update({line.floor.fileno(): line.wire for line in lines})

@@ -14,6 +14,12 @@ def frame(size: int, number: int = 0, stream: int = STREAM) -> bytes:
     return framing.encode_chat(stream, bytes((number + at) % 251 for at in range(size)))
 
 
+def _is_more(rest: bytes) -> bool:
+    """Whether this begins with a whole frame, of whatever kind."""
+    head = limits.FRAME_HEADER
+    return len(rest) >= head and head + int.from_bytes(rest[1:head], "big") <= len(rest)
+
+
 class FrameGate:
     """Lets whole frames pass; notes what it is asked.
 
@@ -51,7 +57,10 @@ class FrameGate:
         if not self.is_open or begun != self._decoder.held:
             return 0
         end, frames = framing.whole_run(data, self.stream, self.most, 0, size)
-        if not frames or self._grant(frames) < 0 or not self.keep(bytes(data[end:size])):
+        rest = bytes(data[end:size])
+        if not frames or _is_more(rest) or self._grant(frames) < 0:
+            return 0
+        if (begun or rest) and not self.keep(rest):
             return 0
         self.is_heard = True
         return end

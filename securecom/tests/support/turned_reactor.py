@@ -155,7 +155,9 @@ class TurnedReactor(Clock):
         """One round of time, then reads and writes until there is nothing to do."""
         self.advance(TURN)
         for _ in range(MOST_ROUNDS):
-            busy = [one for one in self.readers | self.writers if self._serve(one)]
+            # those made first are served first, so that a run can be repeated
+            both = sorted(self.readers | self.writers, key=lambda one: one.fileno())
+            busy = [one for one in both if self._serve(one)]
             self.advance(0)
             if not busy:
                 return
