@@ -19,7 +19,7 @@
 #include <sys/types.h>
 
 /* What `setup` has to be given: it changes whenever that, or what `back` is asked, changes. */
-#define INTERFACE 1
+#define INTERFACE 2
 
 #define LANE_CHAT 1
 #define HEADER 4 /* lane and three bytes of length */
@@ -33,6 +33,7 @@ static int (*ssl_get_error)(const void *, int);
 static int (*bio_read)(void *, void *, int);
 static int (*bio_write)(void *, const void *, int);
 static long (*bio_held)(void *, char **);
+static void (*forget_errors)(void);
 static ssize_t (*receive)(int, void *, size_t, int) = recv;
 static ssize_t (*transmit)(int, const void *, size_t, int) = send;
 
@@ -133,7 +134,7 @@ static int take_begun(Passer *self)
         Py_DECREF(begun);
         return -2;
     }
-    if (PyBytes_AsStringAndSize(begun, &bytes, &size) < 0 || size > plain_size - received_size) {
+    if (PyBytes_AsStringAndSize(begun, &bytes, &size) < 0 || size > HEADER + (int)self->most) {
         if (!PyErr_Occurred())
             PyErr_SetString(PyExc_ValueError, "too much of a frame was kept");
         Py_DECREF(begun);
@@ -195,8 +196,10 @@ static int pass_on(Passer *self, int size)
     while (at < size) {
         int part = size - at < record ? size - at : record, got;
         int done = ssl_write(self->writes, plain + at, part);
-        if (done <= 0)
+        if (done <= 0) {
+            forget_errors(); /* or the next connection's would seem to be one (SSL_get_error(3)) */
             break;
+        }
         at += done;
         got = bio_read(self->out, sealed + count, plain_size - count);
         count += got > 0 ? got : 0;
@@ -324,7 +327,8 @@ static PyObject *passer_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNU
     if (!PyArg_ParseTuple(args, "iiKKKKKIIOOOO:Passer", &from, &to, &reads, &into, &unasked, &writes,
                           &out, &stream, &most, &back, &protocol, &tcp, &held))
         return NULL;
-    if (most > (unsigned int)(plain_size - received_size)) {
+    /* A frame, the record that OpenSSL has in part, and a read, with what encryption adds. */
+    if (HEADER + (unsigned long long)most > (unsigned int)(plain_size / 2 - 2 * record)) {
         PyErr_SetString(PyExc_ValueError, "frames as long as that do not fit");
         return NULL;
     }
@@ -406,31 +410,31 @@ static PyType_Spec passer_spec = {
 PyDoc_STRVAR(setup_doc,
              "setup(functions, buffers, sizes, shares, want_read, done, lost)\n--\n\n"
              "Tell it what all connections share; once, before the first of them.\n\n"
-             "functions: addresses of SSL_read, SSL_write, SSL_get_error, BIO_read, BIO_write and\n"
-             "BIO_get_mem_data. buffers: addresses for what is received, decrypted and encrypted.\n"
-             "sizes: bytes of the first, of each of the others, of a record, and what encryption adds\n"
-             "to it. shares: frames in a run, and what a run costs. done and lost: what read returns\n"
-             "of a connection that ended.");
+             "functions: addresses of SSL_read, SSL_write, SSL_get_error, BIO_read, BIO_write,\n"
+             "BIO_get_mem_data and ERR_clear_error. buffers: addresses for what is received,\n"
+             "decrypted and encrypted. sizes: bytes of the first, of each of the others, of a record,\n"
+             "and what encryption adds to it. shares: frames in a run, and what a run costs. done and\n"
+             "lost: what read returns of a connection that ended.");
 
 static PyObject *setup(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    unsigned long long functions[6], buffers[3];
+    unsigned long long functions[7], buffers[3];
     PyObject *done, *lost;
     int sizes[4], wanted;
     long run, work;
-    if (!PyArg_ParseTuple(args, "(KKKKKK)(KKK)(iiii)(ll)iOO:setup", functions, functions + 1,
-                          functions + 2, functions + 3, functions + 4, functions + 5, buffers,
-                          buffers + 1, buffers + 2, sizes, sizes + 1, sizes + 2, sizes + 3, &run,
-                          &work, &wanted, &done, &lost))
+    if (!PyArg_ParseTuple(args, "(KKKKKKK)(KKK)(iiii)(ll)iOO:setup", functions, functions + 1,
+                          functions + 2, functions + 3, functions + 4, functions + 5, functions + 6,
+                          buffers, buffers + 1, buffers + 2, sizes, sizes + 1, sizes + 2, sizes + 3,
+                          &run, &work, &wanted, &done, &lost))
         return NULL;
-    for (int one = 0; one < 6; one++)
+    for (int one = 0; one < 7; one++)
         if (!functions[one] || (one < 3 && !buffers[one])) {
             PyErr_SetString(PyExc_ValueError, "an address is missing");
             return NULL;
         }
     /* All that comes in one read fits behind the beginning of a frame; encrypted again, too. */
     if (sizes[0] <= 0 || sizes[2] <= 0 || sizes[3] <= 0 || sizes[1] / 2 < sizes[0] ||
-        sizes[1] / 2 / (sizes[2] + sizes[3]) < 2) {
+        sizes[2] >= sizes[1] / 4 || sizes[3] > sizes[1] / 4 - sizes[2]) {
         PyErr_SetString(PyExc_ValueError, "the buffers are too small");
         return NULL;
     }
@@ -440,6 +444,7 @@ static PyObject *setup(PyObject *Py_UNUSED(module), PyObject *args)
     bio_read = (int (*)(void *, void *, int))(uintptr_t)functions[3];
     bio_write = (int (*)(void *, const void *, int))(uintptr_t)functions[4];
     bio_held = (long (*)(void *, char **))(uintptr_t)functions[5];
+    forget_errors = (void (*)(void))(uintptr_t)functions[6];
     received = (unsigned char *)(uintptr_t)buffers[0];
     plain = (unsigned char *)(uintptr_t)buffers[1];
     sealed = (unsigned char *)(uintptr_t)buffers[2];

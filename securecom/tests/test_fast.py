@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import itertools
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from securecom import framing, limits
 from securecom.tests.support import fast_runs, fast_sockets
 from securecom.tests.support.frame_gate import STREAM, FrameGate, SplicedOnly, frame
 from securecom.tests.support.native_lines import Line, NativeCase
+from securecom.tests.support.sealed_records import DATA
 from securecom.tests.support.tls_ends import CLOSE
 from securecom.tests.support.turned_reactor import TurnedReactor
 from securecom.transport import fast, nest, openssl
@@ -281,6 +283,31 @@ class EndingTests(FastCase):
                 getattr(lines[number].tls, end)()
                 self.assertNotIn("Passer", repr(vars(lines[0].floor).get("doRead")))
 
+    def test_an_end_while_the_gate_is_asked(self) -> None:
+        """The reader has its own references: what it uses is there until it returns."""
+        for question in ("begun", "keep", "_grant"):
+            for number, how in itertools.product((0, 1), ("lose", "abort", "unsplice", "shut")):
+                pair = fast_runs.Pair("compiled", (0,), ((question.strip("_"), 0, how, number),))
+                pair.play(("send", 0, ((frame(200) + frame(9)[:5], DATA, 0),)))
+                pair.play(("come", 0, 1 << 30))
+                self.assertEqual(pair.told()[0], [])
+
+    def test_an_error_of_the_target_is_nobody_elses(self) -> None:
+        """OpenSSL has one queue for the errors of all connections."""
+        for gate in (FrameGate(MUCH), SplicedOnly(MUCH)):
+            line = Line(self.reactor)
+            fast_sockets.use(self.one, self.two, line)
+            self.patch(gate, "_grant", lambda frames, tls=line.tls: tls.loseConnection() or 0)
+            self.one.tls.splice(line.tls, gate)
+            self.send(frame(200))
+            self.assertIsNone(self.read())
+            self.assertEqual(openssl._lib.ERR_peek_error(), 0)
+
+    def test_too_much_was_begun(self) -> None:
+        self.patch(self.gate._decoder, "_rest", bytes(limits.MAX_BODY + limits.FRAME_HEADER + 1))
+        self.send(frame(200))
+        self.assertRaises(ValueError, self.read)
+
     def test_an_answer_that_is_none(self) -> None:
         for question, answer, kind in (
             *(("begun", "text", TypeError), ("_grant", None, TypeError)),
@@ -353,21 +380,30 @@ class SetUpTests(SynchronousTestCase):
         skip = NOT_INSTALLED
 
     def test_buffers_that_are_too_small(self) -> None:
-        one = (1,) * 6, (1,) * 3
-        for sizes in ((100, 199, 10, 1), (100, 400, 100, 1), (0, 400, 10, 1)):
+        one = (1,) * 7, (1,) * 3
+        most = (1 << 31) - 1
+        for sizes in (
+            *((100, 199, 10, 1), (100, 400, 100, 1), (0, 400, 10, 1), (100, 400, 50, 51)),
+            *((100, 400, most, 1), (100, 400, 10, most)),
+        ):
             self.assertRaises(ValueError, fast.MODULE.setup, *one, sizes, (1, 1), 2, None, None)
 
     def test_a_missing_address(self) -> None:
         sizes = (100, 400, 10, 1)
-        for functions, buffers in (((1, 1, 0, 1, 1, 1), (1, 1, 1)), ((1,) * 6, (1, 0, 1))):
+        for functions, buffers in (((1,) * 6 + (0,), (1, 1, 1)), ((1,) * 7, (1, 0, 1))):
             self.assertRaises(
                 *(ValueError, fast.MODULE.setup, functions, buffers, sizes, (1, 1), 2, None, None)
             )
 
     def test_frames_that_do_not_fit(self) -> None:
-        most = limits.TLS_BUFFER - limits.READ_AT_ONCE + 1
-        words = (0, 0, 1, 1, 1, 1, 1, 7, most, None, None, None, None)
-        self.assertRaises(ValueError, fast.MODULE.Passer, *words)
+        """With a record in part, and a read, and what encryption adds."""
+        most = limits.TLS_BUFFER // 2 - 2 * limits.TLS_RECORD - limits.FRAME_HEADER
+        for too_long in (most + 1, (1 << 32) - 1):
+            self.assertRaises(ValueError, self.make, too_long)
+        self.make(most)
+
+    def make(self, most: int) -> None:
+        fast.MODULE.Passer(0, 0, 1, 1, 1, 1, 1, STREAM, most, None, None, None, None)
 
 
 class SameTests(SynchronousTestCase):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from securecom.transport.native import NativeTLS
 
 #: What we ask of the module, and what it asks of `Back`.
-INTERFACE = 1
+INTERFACE = 2
 #: The functions that it calls, with the types that it calls them by.
 FUNCTIONS = {
     "SSL_read": "int(*)(SSL *, void *, int)",
@@ -29,11 +29,16 @@ FUNCTIONS = {
     "BIO_read": "int(*)(BIO *, void *, int)",
     "BIO_write": "int(*)(BIO *, void *, int)",
     "BIO_get_mem_data": "long(*)(BIO *, char * *)",
+    "ERR_clear_error": "void(*)()",
 }
 
 
 class FrameAdmission(splice.Admission, Protocol):
-    """A gate for chat frames of one stream, which says so much that frames need not be shown."""
+    """A gate for chat frames of one stream, which says so much that frames need not be shown.
+
+    What is to pass stands in a buffer of all connections' while it is asked, so none of its methods
+    may read or write anything.
+    """
 
     #: Its number, and bytes of the longest body.
     stream: int
@@ -51,10 +56,10 @@ class FrameAdmission(splice.Admission, Protocol):
 class Back:
     """What the compiled way leaves to Python."""
 
-    __slots__ = ("_gate", "_source", "_target", "begun", "grant", "keep")
+    __slots__ = ("_source", "_target", "_tls", "begun", "grant", "keep")
 
     def __init__(self, source: NativeTLS, target: NativeTLS, gate: FrameAdmission) -> None:
-        self._source, self._target, self._gate = source, target, gate
+        self._source, self._target, self._tls = source, target, source._tlsConnection
         self.begun, self.grant, self.keep = gate.begun, gate.grant, gate.keep
 
     def deliver(self, begun: int, end: int, more: int) -> None:
@@ -63,9 +68,8 @@ class Back:
 
     def broken(self, begun: int, end: int, got: int) -> None:
         """Behind it, `SSL_read` returned something else than "more has to come"."""
-        source = self._source
-        source._end = openssl.reason_of(source._tlsConnection, got)
-        source.deliver(splice.decrypted(begun, end), True)
+        self._source._end = openssl.reason_of(self._tls, got)
+        self._source.deliver(splice.decrypted(begun, end), True)
 
     def rest(self, data: bytes) -> None:
         """These bytes were to pass, but OpenSSL takes no more for the target."""

@@ -36,6 +36,7 @@ _FUNCTIONS = (
     "BIO_get_mem_data",
     "BIO_read",
     "BIO_write",
+    "ERR_clear_error",
     "SSL_ERROR_WANT_READ",
 )
 _METHODS = ("_raise_ssl_error",)
@@ -250,6 +251,11 @@ def renew_memory(tls: SSL.Connection) -> bool:
     # What the server chose as protocol: pyOpenSSL keeps it for as long as OpenSSL may read it.
     tls._alpn_select_callback_args = None
     return True
+
+
+def forget_errors() -> None:
+    """Forget why OpenSSL did not do what it was asked, if `reason_of` is not asked for that."""
+    _lib.ERR_clear_error()
 
 
 def reason_of(tls: SSL.Connection, result: int) -> SSL.Error | None:

@@ -113,7 +113,10 @@ class Splice:
             sealed = _encrypted[: max(0, _bio_read(self._out, _encrypted_c, _ROOM))]
         else:
             sealed, done, _ = openssl.encrypt_plain(self._target._tlsConnection, size)
-        left = b"" if done == size else _plain[done:size]
+        left = b""
+        if done != size:
+            left = _plain[done:size]
+            openssl.forget_errors()
         tcp, count, sent = self._tcp, len(sealed), 0
         if not tcp.dataBuffer and not tcp._tempDataLen:  # nothing waits before them
             try:
