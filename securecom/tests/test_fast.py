@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import importlib
 import itertools
 from functools import partial
@@ -17,6 +18,7 @@ from securecom import framing, limits
 from securecom.tests.support import fast_runs, fast_sockets
 from securecom.tests.support.frame_gate import STREAM, FrameGate, SplicedOnly, frame
 from securecom.tests.support.native_lines import Line, NativeCase
+from securecom.tests.support.nest_reactor import NestReactor
 from securecom.tests.support.sealed_records import DATA
 from securecom.tests.support.tls_ends import CLOSE
 from securecom.tests.support.turned_reactor import TurnedReactor
@@ -321,6 +323,25 @@ class EndingTests(FastCase):
             line.peer.write(frame(200) + frame(9)[:5])
             line.deliver()
             self.assertRaises(kind, line.floor.doRead)
+
+    def test_nothing_is_left_of_a_splice(self) -> None:
+        """Before Python collects garbage, too."""
+        self.patch(nest, "nest_of", fast_runs.nest_of)
+        self.addCleanup(gc.enable)
+        for reactor in (TurnedReactor(), NestReactor()):
+            gc.collect()
+            gc.disable()
+            before = fast_runs.passers()
+            one, two = Line(reactor), Line(reactor)
+            fast_sockets.use(one, two)
+            for is_read in (False, True):
+                one.tls.splice(two.tls, FrameGate(MUCH))
+                self.assertEqual(fast_runs.passers(), before + 1)
+                if is_read:
+                    one.peer.write(frame(200))
+                    one.pass_on()
+                one.tls.unsplice()
+                self.assertEqual(fast_runs.passers(), before)
 
     def test_an_error_in_python_comes_through(self) -> None:
         self.patch(self.gate, "_grant", lambda frames: 1 // 0)
