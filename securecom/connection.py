@@ -570,9 +570,9 @@ class Gate:
         :param size: only the first so many count.
         """
         source, decoder = self.source, self._decoder
-        if source.is_closing or self._target.is_closing or source.is_busy:
+        if source.is_closing or self._target.is_closing or len(decoder.begun) != begun:
             return 0
-        if decoder.held != begun:
+        if source._items is not None or source._item is not None:  # `is_busy`, without a call
             return 0
         end, frames = framing.whole_run(data, self.stream, self.most, 0, size)
         if not frames:

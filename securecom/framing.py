@@ -152,19 +152,20 @@ class Decoder:
     :param most: bytes of a body; more are a `WireError`.
     """
 
-    __slots__ = ("_lanes", "_most", "_rest")
+    __slots__ = ("_lanes", "_most", "begun")
 
     def __init__(self, lanes: frozenset[int], most: int = limits.MAX_BODY) -> None:
         self._lanes, self._most = lanes, most
-        self._rest = b""
+        #: The bytes of an unfinished frame that are held.
+        self.begun = b""
 
     def feed(self, data: bytes) -> Iterator[Frame | Run]:
         """Yield the frames that `data` completes.
 
         :raises WireError: at the first malformed frame, after yielding the frames before it.
         """
-        data = self._rest + data if self._rest else data
-        self._rest = b""
+        data = self.begun + data if self.begun else data
+        self.begun = b""
         at = 0
         while (end := self._end(data, at)) is not None:
             if data[at] == CHAT:
@@ -177,12 +178,12 @@ class Decoder:
                 yield Frame(data[at], data[at + _HEADER : end])
             at = end
         self._check_unfinished(data, at)
-        self._rest = data[at:]
+        self.begun = data[at:]
 
     def alone(self, data: bytes) -> Frame | None:
         """The frame that `data` is, as commands mostly come; None: it is for `feed`."""
         size = len(data) - _HEADER
-        if self._rest or not 0 <= size <= self._most or data[0] == CHAT:
+        if self.begun or not 0 <= size <= self._most or data[0] == CHAT:
             return None
         if data[0] not in self._lanes or int.from_bytes(data[1:_HEADER], "big") != size:
             return None
@@ -191,12 +192,7 @@ class Decoder:
     @property
     def held(self) -> int:
         """How many bytes of an unfinished frame are held."""
-        return len(self._rest)
-
-    @property
-    def begun(self) -> bytes:
-        """The bytes of an unfinished frame that are held."""
-        return self._rest
+        return len(self.begun)
 
     def is_begun(self, head: bytes, size: int) -> bool:
         """Whether that many bytes are the beginning of a frame: neither a whole one nor malformed.
@@ -215,7 +211,7 @@ class Decoder:
 
         What was held has been taken (`begun`), and was worked on.
         """
-        self._rest = begun
+        self.begun = begun
 
     def _end(self, data: bytes, at: int) -> int | None:
         """Where the frame at `at` ends, or None if it is incomplete or malformed."""

@@ -306,7 +306,7 @@ class EndingTests(FastCase):
             self.assertEqual(openssl._lib.ERR_peek_error(), 0)
 
     def test_too_much_was_begun(self) -> None:
-        self.patch(self.gate._decoder, "_rest", bytes(limits.MAX_BODY + limits.FRAME_HEADER + 1))
+        self.patch(self.gate._decoder, "begun", bytes(limits.MAX_BODY + limits.FRAME_HEADER + 1))
         self.send(frame(200))
         self.assertRaises(ValueError, self.read)
 

@@ -108,22 +108,30 @@ class Splice:
 
     def _pass_on(self, size: int) -> None:
         """Write so many decrypted bytes to the target."""
-        if size <= _RECORD:
-            done = max(0, _write(self._write_tls, _plain_c, size))
-            sealed = _encrypted[: max(0, _bio_read(self._out, _encrypted_c, _ROOM))]
-        else:
-            sealed, done, _ = openssl.encrypt_plain(self._target._tlsConnection, size)
         left = b""
-        if done != size:
-            left = _plain[done:size]
-            openssl.forget_errors()
-        tcp, count, sent = self._tcp, len(sealed), 0
+        if size <= _RECORD and _write(self._write_tls, _plain_c, size) == size:
+            count = _bio_read(self._out, _encrypted_c, _ROOM)
+        else:
+            count, left = self._encrypt(size)
+        tcp, sent = self._tcp, 0
         if not tcp.dataBuffer and not tcp._tempDataLen:  # nothing waits before them
             try:
-                sent = self._send(sealed)
+                sent = self._send(_encrypted[:count])
             except OSError:  # full; or broken, which the reactor's own try will show
                 sent = 0
         if sent < count:
-            tcp.write(bytes(sealed[sent:]))
+            tcp.write(bytes(_encrypted[sent:count]))
         if left:  # OpenSSL takes no more, and the target sees what is to be done
             self._target.write(left)
+
+    def _encrypt(self, size: int) -> tuple[int, bytes]:
+        """Encrypt so many decrypted bytes, in as many records as they need.
+
+        Returns how many bytes are to be sent, and those that OpenSSL did not take.
+        """
+        openssl.forget_errors()  # of a record that it did not take
+        sealed, done, _ = openssl.encrypt_plain(self._target._tlsConnection, size)
+        left: bytes = _plain[done:size]
+        if left:
+            openssl.forget_errors()
+        return len(sealed), left
