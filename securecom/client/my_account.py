@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any
 
-from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.defer import Deferred, DeferredLock, inlineCallbacks
 from twisted.protocols import amp
 
 from securecom import limits, vocabulary
@@ -28,10 +28,15 @@ class MyAccount:
 
     def __init__(self, station: Station, forgotten: Callable[[], None]) -> None:
         self._station, self._forgotten = station, forgotten
+        #: The server keeps the pages of one look, and those only while it knows us.
+        self._turn = DeferredLock()
+
+    def my_data(self) -> Deferred[DataHeld]:
+        """All that the server holds about us, as it says."""
+        return self._turn.run(self._look)
 
     @inlineCallbacks
-    def my_data(self) -> Generator[Deferred[Any], Any, DataHeld]:
-        """All that the server holds about us, as it says."""
+    def _look(self) -> Generator[Deferred[Any], Any, DataHeld]:
         facts: list[Fact] = []
         size, further, more = 0, False, True
         while more:
@@ -50,14 +55,14 @@ class MyAccount:
 
     @inlineCallbacks
     def forget_me(self, name: Name) -> Generator[Deferred[Any], Any, Forgotten]:
-        """Have the server erase us, and leave. Our own files stay.
+        """Have the server erase us, and leave. Our own files stay. `my_data` ends first.
 
         :param name: our own, typed by the person.
         """
         if name != self._station.name:
             hint = f"Nothing was sent. Yours is {self._station.name}."
             raise BadArgument("that is not your name", hint, ("forget-me", ""))
-        yield self._ask(vocabulary.ForgetMe, name=name)
+        yield self._turn.run(self._ask, vocabulary.ForgetMe, name=name)
         folder = self._station.contacts.folder
         self._forgotten()
         return Forgotten(name, _DAYS, None if folder is None else str(folder))

@@ -53,6 +53,23 @@ class MyDataTests(AliceTestCase):
             self.told(self.alice.account.my_data())
         self.assertEqual(self.end.said("my data"), [False, False])
 
+    def test_looks_and_the_end_come_one_after_the_other(self) -> None:
+        """Or a second look would have the pages of the first, and the end would cut one off."""
+        pages = [Deferred[dict[str, Any]]() for _ in range(4)]
+        left = iter(pages)
+        self.end.standard.data = lambda _: next(left)
+        looks = [self.alice.account.my_data() for _ in range(2)]
+        gone = self.alice.account.forget_me(ALICE)
+        for number, page in enumerate(pages):
+            self.network.pump()
+            self.assertEqual(self.end.said("my data"), [False, True, False, True][: number + 1])
+            self.assertEqual(self.end.said("forget me"), [])
+            page.callback({"facts": [Fact("account", "name", "a")], "more": number % 2 == 0})
+        self.network.pump()
+        for look in looks:
+            self.assertEqual(len(self.successResultOf(look).facts), 2)
+        self.assertIsInstance(self.successResultOf(gone), Forgotten)
+
     def test_a_server_that_never_ends_is_given_up(self) -> None:
         page = {"facts": [Fact("a", "b", "c" * 10_000)], "more": True}
         self.end.standard.data = lambda _: page
