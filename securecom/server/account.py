@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
 from securecom import limits, refusals
-from securecom.connection import Pacer
 from securecom.identity import Name, PublicKey
+from securecom.paces import Pacer
 from securecom.server import remembered
 from securecom.server.registry import Registry, as_refusal
 from securecom.server.restraints import Rate

@@ -11,10 +11,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from securecom import limits, refusals
-from securecom.connection import Pacer, Turns
 from securecom.errors import NoSuchUser
 from securecom.identity import Name, PublicKey
 from securecom.looks import Looks
+from securecom.paces import Pacer, Turns
 from securecom.server.account import LOOKS, Account
 from securecom.server.key_changes import KeyChanges
 from securecom.server.key_retirements import KeyRetirements

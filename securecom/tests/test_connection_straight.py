@@ -12,8 +12,9 @@ from twisted.protocols import amp
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import framing, limits, vocabulary
-from securecom.connection import Connection, Gate, Turns
+from securecom.connection import Connection, Gate
 from securecom.errors import PeerSilent
+from securecom.paces import Turns
 from securecom.server.relay import Relay, Streams
 from securecom.tests.support.passes import Passes
 

@@ -12,8 +12,9 @@ from twisted.python.monkey import MonkeyPatcher
 from twisted.trial.unittest import SynchronousTestCase
 
 from securecom import framing, limits, vocabulary
-from securecom.connection import Connection, Pacer, Turns
+from securecom.connection import Connection
 from securecom.identity import Name
+from securecom.paces import Pacer, Turns
 from securecom.server.request_channel import RequestConnection
 from securecom.server.session import Session
 from securecom.server.standard_channel import Door, EnrolmentPhase
