@@ -50,6 +50,7 @@ KNOWN_SKIPS = {
             "tests.test_editor.OwnEditorTests",
             "tests.test_fullscreen.VisitTests",
             "tests.test_set_clocks.SetClockTests.test_a_chat_with_an_end_under_the_line_editor",
+            "tests.test_tmux.TmuxTests",
         ),
         "there is no tmux",
     ),

@@ -27,6 +27,9 @@ NO_TMUX = "there is no tmux"
 _LOOK = 0.05
 #: Of the file that crosses: several pieces, and the last one not whole.
 _FILE_SIZE = 100_001
+#: Without the first, the server ends with its last window, and a window that somebody opens in that
+#: moment is refused.
+_CONFIGURATION = "set-option -g exit-empty off\nset-option -g escape-time 0\n"
 #: What the shell says when it waits for a command.
 PROMPT = "shell:"
 
@@ -38,16 +41,26 @@ class Tmux:
         if shutil.which("tmux") is None:
             raise SkipTest(NO_TMUX)
         self._folder = tempfile.mkdtemp(prefix="tmux-")  # short: a socket's path has 107 bytes
+        self._configuration = Path(self._folder, "tmux.conf")
+        self._configuration.write_text(_CONFIGURATION)
         self._env = environment(home, PS1=PROMPT, ENV="", TERM="xterm-256color", SHELL="/bin/sh")
         self._names = 0
 
     def do(self, *words: str, text: str | None = None) -> str:
-        """Give tmux a command; what it says."""
-        argv = ["tmux", "-S", f"{self._folder}/socket", "-f", "/dev/null", *words]
-        done = subprocess.run(
+        """Give tmux a command; what it says.
+
+        :raises FailTest: if tmux refuses it, with what it says then.
+        """
+        done = self._run(words, text)
+        if done.returncode:
+            raise FailTest(f"tmux {words[0]}: {done.stderr.strip()}")
+        return done.stdout
+
+    def _run(self, words: tuple[str, ...], text: str | None) -> subprocess.CompletedProcess[str]:
+        argv = ["tmux", "-S", f"{self._folder}/socket", "-f", str(self._configuration), *words]
+        return subprocess.run(
             argv, env=self._env, input=text, capture_output=True, text=True, check=False
         )
-        return done.stdout
 
     def window(self, columns: int = 80, rows: int = 24) -> Window:
         """A new window with a shell."""
@@ -55,12 +68,11 @@ class Tmux:
         name = f"w{self._names}"
         size = ("-x", str(columns), "-y", str(rows))
         self.do("new-session", "-d", "-s", name, *size, "/bin/sh")
-        self.do("set-option", "-g", "escape-time", "0")
         return Window(self, name)
 
     def close(self) -> None:
-        """End it."""
-        self.do("kill-server")
+        """End it, if it was started."""
+        self._run(("kill-server",), None)
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
