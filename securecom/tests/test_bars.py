@@ -1,4 +1,5 @@
 from securecom.client import events as e
+from securecom.client import key_events
 from securecom.client.api import ClientState
 from securecom.tests.support.pilot_case import KEY, PilotCase, Seen
 
@@ -62,6 +63,19 @@ class Requests(PilotCase):
             self.assertIn("KEY CHANGED", seen.text)
 
         self.drive(scenario, (40, 16))
+
+    def test_a_changed_key_that_was_accepted_is_no_warning_any_more(self) -> None:
+        async def scenario(seen: Seen) -> None:
+            await seen.online()
+            await seen.happens(e.Asked("carol", "changed", KEY, 48))
+            self.assertIn("/dismiss  /block  /trust", seen.text)
+            await seen.happens(key_events.KeyAccepted("carol", KEY))
+            bar = "\n".join(seen.rows[-8:])
+            self.assertIn("key: another than before, which you have accepted", bar)
+            self.assertNotIn("KEY CHANGED", bar)
+            self.assertNotIn("/trust", bar)
+
+        self.drive(scenario, (100, 30))
 
 
 class States(PilotCase):

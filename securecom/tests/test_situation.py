@@ -35,6 +35,15 @@ class Now(SynchronousTestCase):
         self.hear(e.AskedOver("carol", "expired"))
         self.assertEqual(self.presence(), {})
 
+    def test_a_changed_key_is_accepted_for_the_request_that_has_it(self) -> None:
+        self.hear(e.Asked("carol", "changed", KEY, 48), key_events.KeyAccepted("carol", "SHA256:x"))
+        self.hear(key_events.KeyAccepted("mia", KEY))
+        self.assertTrue(self.now.request and self.now.request.has_unknown_key)
+        self.hear(key_events.KeyAccepted("carol", KEY))
+        self.assertFalse(self.now.request and self.now.request.has_unknown_key)
+        self.hear(e.Asked("carol", "changed", KEY, 48))
+        self.assertTrue(self.now.request and self.now.request.has_unknown_key)
+
     def test_people_who_are_near_come_first(self) -> None:
         users = [ListedUser("zoe", "met"), ListedUser("ann", "met"), ListedUser("bob", "met")]
         self.hear(e.Online("alice", SERVER, False), e.Users(users, "", False, ["bob"]))

@@ -133,8 +133,7 @@ class RequestBar(Widget, can_focus=False):
         request = self._situation.request
         self.display = request is not None
         if request is not None:
-            is_changed = request.asked.trust == "changed"
-            self.set_class(is_changed, "changed")
+            self.set_class(request.has_unknown_key, "changed")
             self.styles.height = len(self._lines(request))
             self.refresh()
 
@@ -157,7 +156,9 @@ class RequestBar(Widget, can_focus=False):
         )
         if width < _WIDE:
             keys = " Alt+Y yes  Alt+N no  /dismiss"
-        if asked.trust == "changed":
+        if request.is_key_taken:
+            key = " key: another than before, which you have accepted"[:width]
+        if request.has_unknown_key:
             key = " KEY CHANGED. Call them before you answer"[:width]
             keys = f"{keys}  /trust"
         if height < _ROOMY:

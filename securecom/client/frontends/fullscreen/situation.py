@@ -8,17 +8,26 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from securecom.client import events as e
-from securecom.client import key_events
+from securecom.client import key_events as k
 from securecom.client.api import ClientApi, ClientState
 from securecom.client.frontends.fullscreen.conversations import HOME
 from securecom.values import Value
 
 
 class OpenRequest(Value):
-    """Somebody asks us, until `deadline`."""
+    """Somebody asks us, until `deadline`.
+
+    :param is_key_taken: the key they ask with is another than the one known, and was accepted.
+    """
 
     asked: e.Asked
     deadline: float
+    is_key_taken: bool = False
+
+    @property
+    def has_unknown_key(self) -> bool:
+        """Whether it cannot be accepted as it is."""
+        return self.asked.trust == "changed" and not self.is_key_taken
 
 
 class Known(Value):
@@ -71,6 +80,8 @@ class Situation:
                 self._requests(event)
             case e.ChatOpening() | e.ChatStarted() | e.ChatOver() | e.TimeLeft() | e.PeerTyping():
                 self._chat(event)
+            case k.ComparisonResult() | k.KeyFollowed() | k.KeyAccepted():
+                self._keys(event)
             case _:
                 self._others(event)
 
@@ -119,14 +130,19 @@ class Situation:
             case e.TimeLeft(seconds=seconds):
                 self.chat_until = self._after(seconds)
 
+    def _keys(self, event: e.Event) -> None:
+        match event:
+            case k.ComparisonResult(name=name, by="me", word=word):
+                self.trust[name] = self.peer_trust = "verified" if word == "yes" else "met"
+            case k.KeyFollowed(name=name, trust=trust):
+                self.trust[name] = self.peer_trust = trust
+            case k.KeyAccepted(name=name, fingerprint=fingerprint):
+                self._key_taken(name, fingerprint)
+
     def _others(self, event: e.Event) -> None:
         match event:
             case e.ChatLogState(state=state):
                 self.log = state
-            case key_events.ComparisonResult(name=name, by="me", word=word):
-                self.trust[name] = self.peer_trust = "verified" if word == "yes" else "met"
-            case key_events.KeyFollowed(name=name, trust=trust):
-                self.trust[name] = self.peer_trust = trust
             case e.Blocked(name=name, blocked=True):
                 self.blocked.add(name)
             case e.Blocked(name=name):
@@ -143,6 +159,13 @@ class Situation:
                 self.trust |= {one.name: one.trust for one in people}
             case e.Requests(missed=missed):
                 self.missed = len(missed)
+
+    def _key_taken(self, name: str, fingerprint: str) -> None:
+        if self.request is None:
+            return
+        asked = self.request.asked
+        if (asked.name, asked.fingerprint) == (name, fingerprint):
+            self.request = OpenRequest(asked, self.request.deadline, True)
 
     def _after(self, seconds: float | None) -> float | None:
         return None if seconds is None else self.seconds() + seconds
