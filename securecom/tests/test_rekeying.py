@@ -275,6 +275,24 @@ class GoingOnTests(RekeyCase):
                 self.assertEqual(ends.popitem()[1], [("by-peer", [])], moment)
                 self.assertEqual(pair.clock.getDelayedCalls(), [])
 
+    # Promise R133
+    def test_either_may_leave_while_much_of_it_comes_at_once(self) -> None:
+        """The end of the chat, and what of the rekey came behind it, in one turn of the reactor."""
+        for leaver, other in (("alice", "bob"), ("bob", "alice")):
+            for moment in range(RECORDS + 1):
+                for size in (100_000, 50):
+                    pair = Pair().open()
+                    relay = Relay(pair)
+                    due(pair)
+                    relay.run(first(moment))
+                    getattr(pair, leaver).session.leave()
+                    while relay.one_turn(size, other, leaver):
+                        pass
+                    ends = {name: getattr(pair, name).over for name in ("alice", "bob")}
+                    self.assertEqual(ends[leaver], [("by-me", [])], (leaver, moment))
+                    self.assertEqual(ends[other], [("by-peer", [])], (leaver, moment))
+                    self.assertEqual(pair.clock.getDelayedCalls(), [])
+
     def test_a_stream_lost_at_any_moment_of_it_is_cut_off(self) -> None:
         for moment in range(RECORDS + 1):
             pair = Pair().open()

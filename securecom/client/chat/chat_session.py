@@ -357,7 +357,7 @@ class ChatSession(Connection, Locator):
         self.may_speak = False
         self.reason = self.reason or error
         if not self._is_over:
-            self._is_over = True
+            self._is_over = self._epochs.is_over = True
             self.clock.callLater(0, self._report, ending)
 
     def _stop(self) -> None:
@@ -387,6 +387,8 @@ class ChatSession(Connection, Locator):
         self.files.congestion_changed()
 
     def _received(self, item: framing.Frame | framing.Run) -> None:
+        if self._is_over:  # behind the end there may be the rest of a rekey, which is none any more
+            return
         if self._epochs.is_switching:
             raise WireError("a frame behind SWITCH in its epoch")
         super()._received(item)

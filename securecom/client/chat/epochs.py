@@ -191,6 +191,8 @@ class Epochs(Protocol):
         self.on_worn: Callable[[Epoch], None] = _nobody_minds
         #: The peer's last word in an epoch is being read.
         self.is_switching = False
+        #: Nothing more is read, so that our last answers leave whatever comes behind the end.
+        self.is_over = False
         self._waiting = bytearray()
         self._flush_soon: IDelayedCall | None = None
         self._records = Records()
@@ -229,10 +231,12 @@ class Epochs(Protocol):
         self.transport.write(epoch.take())
 
     def dataReceived(self, data: bytes) -> None:
+        if self.is_over:
+            return
         try:
             for record in self._records.feed(data):
                 self._receive(record)
-                if self.disconnecting:
+                if self.disconnecting or self.is_over:
                     return
             self.transport.write(self._opening.take())
         except WireError as error:

@@ -77,6 +77,19 @@ class Relay:
         self.deliver(source, data[:size])
         return True
 
+    def one_turn(self, size: int, *sources: str) -> bool:
+        """Hand on all that these have under way, so much at a time; then they have a next turn.
+
+        False if that leaves nothing under way.
+        """
+        coming = [(source, self.under_way[source]) for source in sources]
+        for source, data in coming:
+            self.under_way[source] = b""
+            for at in range(0, len(data), size):
+                self.deliver(source, data[at : at + size])
+        self.collect()
+        return any(self.under_way.values())
+
     def record(self) -> tuple[str, bytes] | None:
         """Take the next whole record, the caller's before the callee's."""
         self.collect()
