@@ -136,6 +136,7 @@ class ControlLane:
     def stop(self, reason: Failure) -> None:
         """The connection is gone, so commands without an answer fail."""
         self._gone = reason
+        self._owner = self._responders = _NO_OWNER  # who would know it, as it knows them
         while self._waiting:  # what one of them causes may cancel others
             _, answer = self._waiting.pop(next(iter(self._waiting)))
             answer.errback(reason)
@@ -217,6 +218,22 @@ class ControlLane:
         except Exception:
             self._owner.fault(our_fault(Failure()))
 
+
+@implementer(amp.IResponderLocator)
+class _NoOwner:
+    """Who has the lane of a connection that is gone: nobody is told or asked anything more."""
+
+    def send(self, frame: bytes) -> None:
+        """LaneOwner."""
+
+    def fault(self, error: Exception) -> None:
+        """LaneOwner."""
+
+    def locateResponder(self, name: bytes) -> None:  # noqa: N802
+        """IResponderLocator."""
+
+
+_NO_OWNER: Any = _NoOwner()
 
 #: A command that was sent, and what fires with its answer.
 _Call = tuple[type[amp.Command], Deferred[dict[str, Any]]]

@@ -59,7 +59,7 @@ class RequestConnection(Connection, Locator):
         self._only = only
         self._session: ChannelOwner | None = None
         self._is_asked = False
-        self._liveness = Liveness(self, sends_pings=False, looks=reception.looks)
+        self._liveness: Liveness | None = None  # from the proof to the end
         #: Fires when the proof was good; fails if the connection ends before that. None if it was
         #: not dialled, since nobody waits for it then.
         self.proven: Deferred[None] | None = None if only is None else Deferred()
@@ -95,6 +95,7 @@ class RequestConnection(Connection, Locator):
         self._session = session
         self.pace(self._reception.pacer, session.name)
         self.established()
+        self._liveness = Liveness(self, sends_pings=False, looks=self._reception.looks)
         self._liveness.start()
 
     def _refuse(self) -> None:
@@ -120,7 +121,9 @@ class RequestConnection(Connection, Locator):
 
     def lost(self, reason: Failure) -> None:
         """The connection is gone; the person cannot be asked until another one is proven."""
-        self._liveness.stop()
+        liveness, self._liveness = self._liveness, None
+        if liveness is not None:
+            liveness.stop()
         if self._session is not None:
             self._session.channel_lost(self)
         elif self.proven is not None:

@@ -87,7 +87,7 @@ class StandardConnection(Connection):
         self._host = host
         self._reception = reception
         self._session: Session | None = None
-        self._liveness = Liveness(self, sends_pings=False, looks=reception.looks)
+        self._liveness: Liveness | None = None  # from the log-in to the end
 
     def responders(self) -> amp.IResponderLocator:
         """Itself: it takes whatever the present phase does."""
@@ -133,7 +133,9 @@ class StandardConnection(Connection):
         yield reception.switchboard.arrive(session)
         peers.forget_key(self.tls)
         self.established()
-        self._liveness.start()
+        if not self.is_closing:
+            self._liveness = Liveness(self, sends_pings=False, looks=reception.looks)
+            self._liveness.start()
         return reception.welcome(session)
 
     @inlineCallbacks
@@ -226,7 +228,9 @@ class StandardConnection(Connection):
 
     def leave(self) -> None:
         """End the session, whether or not the connection has closed by now."""
-        self._liveness.stop()
+        liveness, self._liveness = self._liveness, None
+        if liveness is not None:
+            liveness.stop()
         session, self._session = self._session, None
         if session is not None:
             self.phase = Closed()

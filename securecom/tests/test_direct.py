@@ -41,6 +41,18 @@ class LineCase(SynchronousTestCase):
             yield kind, Noting()
 
 
+class EndReasonTests(LineCase):
+    def test_it_keeps_no_frames(self) -> None:
+        """They would keep all that was at work when the end was read, until Python looks for it."""
+        for line in self.lines():
+            line.peer.close()
+            line.pass_on()
+            assert isinstance(line.tls, DirectTLS)
+            self.assertIsInstance(line.tls._end, SSL.ZeroReturnError)
+            assert line.tls._end is not None
+            self.assertIsNone(line.tls._end.__traceback__)
+
+
 class HandshakeTests(LineCase):
     def test_it_is_told_once(self) -> None:
         for line in self.lines():

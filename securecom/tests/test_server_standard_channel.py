@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -57,6 +59,26 @@ class LogInTests(SynchronousTestCase):
             self.assertLess(len(vars(connection)), 20)
         own: Any = session.leg.tls
         self.assertEqual(own._passed, ())
+
+    def test_nothing_is_left_of_a_session_that_is_over(self) -> None:
+        """Before Python collects garbage, too: it has keys, and 60 KiB of OpenSSL's."""
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        for name in ("alice", "bob"):
+            client = self.server.client(name)
+            session = self.server.reception.sessions.of(Name(name))
+            assert session is not None
+            channel: Any = session.request_channel
+            kept = (session, session.leg, session.leg.tls, channel, channel.tls)
+            watched = [weakref.ref(one) for one in kept]
+            del session, channel, kept
+            if name == "alice":
+                client.standard.close()
+            else:
+                client.standard_wire.cut()
+            self.server.network.pump()
+            self.assertEqual([one() for one in watched], [None] * len(watched))
 
     def test_disabled(self) -> None:
         client = ManualClient(self.server, self.server.enrolled("alice"))

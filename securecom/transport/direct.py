@@ -52,6 +52,7 @@ class DirectTLS(TLSMemoryBIOProtocol):
         if self._has_let_go and self._producer is not None:
             self._producer.stopProducing()
         super().connectionLost(reason)
+        self._producer = None  # who knows its transport, as that knows it
 
     # --- reading ----------------------------------------------------------------------------
 
@@ -92,7 +93,7 @@ class DirectTLS(TLSMemoryBIOProtocol):
         except SSL.WantReadError:
             return b"".join(parts), False, None
         except SSL.Error as error:
-            return b"".join(parts), True, error
+            return b"".join(parts), True, error.with_traceback(None)  # which would keep our frames
         return b"".join(parts), True, None
 
     # --- writing ----------------------------------------------------------------------------

@@ -270,6 +270,6 @@ def reason_of(tls: SSL.Connection, result: int) -> SSL.Error | None:
         tls._raise_ssl_error(tls._ssl, result)
     except SSL.WantReadError:
         return None
-    except SSL.Error as error:
-        return error
+    except SSL.Error as error:  # without the frames that led here, which it would keep alive
+        return error.with_traceback(None)
     return None
