@@ -16,7 +16,7 @@ from twisted.trial.unittest import SkipTest
 
 from securecom.tests.support.memory_engine import NO_TXREDISAPI
 from tests.support.cluster_nodes import ClusterNode, met
-from tests.support.engines import RunningEngine, free_port
+from tests.support.engines import RunningEngine
 from tests.support.intermediaries import HOST
 from tests.support.postgres_case import shared
 from tests.support.postgres_server import missing
@@ -193,7 +193,7 @@ class TwoProcessesTests(NodesCase):
     """One process has only the standard port, the other one only the request port."""
 
     async def prepare(self) -> None:
-        self.request = free_port()
+        self.request = self.own_port()
         self.where = (
             ("--standard", LOOPBACK, "--request-port", str(self.request)),
             ("--request", f"tcp:{self.request}:interface={HOST}"),
@@ -220,7 +220,7 @@ class BalancedTests(NodesCase):
     async def prepare(self) -> None:
         if shutil.which("haproxy") is None:
             raise SkipTest("there is no haproxy")
-        self.ports = {"standard": free_port(), "request": free_port()}
+        self.ports = {"standard": self.own_port(), "request": self.own_port()}
         await super().prepare()
 
     def more(self, number: int) -> tuple[str, ...]:

@@ -32,7 +32,8 @@ from securecom.tests.support.directory_contract import (
 )
 from securecom.tests.support.memory_engine import NO_TXREDISAPI
 from securecom.tests.support.server_certificates import Authority
-from tests.support.engines import RunningEngine, free_port
+from tests.support.engines import RunningEngine
+from tests.support.ports import OwnPort
 from tests.support.processes import reactor
 
 try:
@@ -351,7 +352,9 @@ class TLSTests(EngineCase):
         return engine
 
     async def test_the_engine_that_is_meant(self) -> None:
-        port = free_port()
+        own = OwnPort()
+        self.addCleanup(own.release)
+        port = own.number
         files = ("--tls-cert-file", self.certificate, "--tls-key-file", self.key)
         trusted = ("--tls-ca-cert-file", self.ca, "--tls-auth-clients", "no")
         places = ("--tls-port", port, "--bind", "127.0.0.1", "--requirepass", "secret")

@@ -18,8 +18,9 @@ from tests.support.intermediaries import Stranger, connect, soon
 from tests.support.processes import DEADLINE, Process, environment, reactor
 from tests.support.programs import ADMIN, TWISTD
 from tests.support.shortened import SOON
-from tests.support.system_case import LOOPBACK, SystemCase
+from tests.support.system_case import SystemCase
 
+LOOPBACK = "tcp:0:interface=127.0.0.1"
 SERVER_COMMAND = (sys.executable, "-c", "from securecom.tap import main; main()")
 
 

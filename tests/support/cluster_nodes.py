@@ -19,8 +19,8 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from tests.support.engines import free_port
 from tests.support.intermediaries import HOST
+from tests.support.ports import OwnPort
 from tests.support.processes import environment, reactor
 from tests.support.programs import Server
 
@@ -136,7 +136,8 @@ class ClusterNode:
         self.state = home / f"node{number}"
         shutil.copytree(state, self.state, dirs_exist_ok=True)
         #: Where it listens for other nodes.
-        self.port = free_port()
+        self._own_port = OwnPort()
+        self.port = self._own_port.number
         self.way = Way(f"127.0.1.{number + 1}", self.port) if has_way else None
         node = f"tcp:{self.port}:interface={HOST}"
         address = self.way.host if self.way else HOST
@@ -185,6 +186,7 @@ class ClusterNode:
             await self.process.kill()
         if self.way is not None:
             await self.way.close()
+        self._own_port.release()
 
     def said(self) -> str:
         """All that it ever said."""

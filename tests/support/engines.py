@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-import socket
 import tempfile
 from pathlib import Path
 
@@ -29,14 +28,6 @@ def program(name: str | None = None) -> str:
         if (found := shutil.which(each)) is not None:
             return found
     raise SkipTest(NO_ENGINE if name is None else f"there is no {name}")
-
-
-def free_port() -> int:
-    """A port of loopback that was free a moment ago."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 class RunningEngine:

@@ -11,13 +11,13 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from tests.support.ports import OwnPort
 from tests.support.processes import DEADLINE
 
 #: Where packages put the programs that are not for everybody's PATH.
@@ -82,7 +82,8 @@ class PostgresServer:
         self._programs, self._account = there, _account()
         self.folder = _private_folder(self._account)
         atexit.register(self.remove)
-        self.port = _free_port()
+        self._own_port = OwnPort()
+        self.port = self._own_port.number
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
         self._settings = {
@@ -188,6 +189,7 @@ class PostgresServer:
         if self._process is not None:
             self.signal(signal.SIGCONT)
         self.end()
+        self._own_port.release()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # --- databases --------------------------------------------------------------------------
@@ -212,12 +214,6 @@ class PostgresServer:
     def url(self, database: str) -> str:
         """Its address by the unix socket."""
         return f"postgresql://securecom@/{database}?host={self.folder}&port={self.port}"
-
-
-def _free_port() -> int:
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        return int(asked.getsockname()[1])
 
 
 def _children(pid: int) -> list[int]:

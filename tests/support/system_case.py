@@ -20,11 +20,11 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import FailTest, TestCase
 
 from tests.support import shortened
+from tests.support.ports import OwnPort
 from tests.support.processes import Process, environment
 from tests.support.programs import ADMIN, CLIENT, SERVER, Client, Server
 
 PEOPLE = ("alice", "bob", "carol")
-LOOPBACK = "tcp:0:interface=127.0.0.1"
 
 _TRACES = re.compile(r"Traceback|Unhandled|\[.*#(?:error|critical)\]")
 #: What each server says where the compiled relay can be had: there it is what is tested.
@@ -88,6 +88,17 @@ class SystemCase(TestCase):
 
     # --- processes --------------------------------------------------------------------------
 
+    def own_port(self) -> int:
+        """A port that nobody else is given as long as the test runs."""
+        own = OwnPort()
+        self.addCleanup(own.release)
+        return own.number
+
+    def _own_places(self) -> tuple[str, ...]:
+        """Options for a server on ports of its own: who is to come back finds them again."""
+        standard, request = (f"tcp:{self.own_port()}:interface=127.0.0.1" for _ in range(2))
+        return "--standard", standard, "--request", request
+
     @staticmethod
     def ports_of(server: Server) -> tuple[str, ...]:
         """Options for a later server on the same ports."""
@@ -129,8 +140,7 @@ class SystemCase(TestCase):
         command: Iterable[str] = (*SERVER, "-n", "--pidfile=", "securecom"),
     ) -> Server:
         """A server that is not ready yet."""
-        where = ("--standard", LOOPBACK, "--request", LOOPBACK)
-        argv = [*command, *where, *self.server_options, *options]
+        argv = [*command, *self._own_places(), *self.server_options, *options]
         argv += ["--state", str(state or self.home / "state")]
         server: Server = self.started(Server(argv, environment(self.home)))
         return server
