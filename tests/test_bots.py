@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.support.processes import ROOT, environment
 from tests.support.programs import Client, Server
+from tests.support.shortened import SILENCE, USUAL
 from tests.support.system_case import SystemCase
 
 EXAMPLES = ROOT / "docs" / "examples"
@@ -57,10 +58,12 @@ class ExampleTests(OnRequestCase):
         bob = await self.with_program(server, *example)
         alice = await self.client("alice", server).online()
         # Somebody new finds nobody at home.
+        await server.limits(*SILENCE)
         asking = alice.send("chat", name="bob")
         told = await bob.event("answered-for-you", name="alice")
         self.assertEqual((told["answer"], told["trust"]), ("dismiss", "new"))
         self.assertEqual((await alice.answer(asking))["what"], "bob did not answer")
+        await server.limits(*USUAL)
         # Bob asks her, and they compare: from then on she comes in.
         await alice.do("available")
         await self.chat(bob, alice, "alice", "bob")
@@ -251,10 +254,11 @@ class JsonBotTests(SystemCase):
     async def test_accept_refuse_and_dismiss(self) -> None:
         server = await self.server()
         alice, bob = await self.clients(server, "alice", "bob")
-        for word, reason, what in (
-            ("dismiss", "dismissed", "bob did not answer"),
-            ("refuse", "refused", "bob said no"),
+        for word, reason, what, stands in (
+            ("dismiss", "dismissed", "bob did not answer", SILENCE),
+            ("refuse", "refused", "bob said no", USUAL),
         ):
+            await server.limits(*stands)
             asking = alice.send("chat", name="bob")
             asked = await bob.event("asked", name="alice")
             told = ["event", "name", "trust", "fingerprint", "seconds", "chat_seconds"]

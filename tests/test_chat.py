@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionRefusedError
 
 from tests.support.intermediaries import Stranger, connect
 from tests.support.programs import Client, Server
-from tests.support.shortened import SILENCE, SOON
+from tests.support.shortened import SOON, USUAL
 from tests.support.system_case import SystemCase
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class ChatCases(Base):
         ]
         self.assertEqual(len(set(answers)), 1)
         self.assertEqual(alice.told("asked"), [])
-        await server.limits(*SILENCE)
+        await server.limits(*USUAL)
         # One who is away may ask, and those who are back may be asked.
         await self.chat(carol, alice, "alice", "carol")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 from tests.support.programs import Client, Server
+from tests.support.shortened import SILENCE, USUAL
 from tests.support.system_case import SystemCase
 
 NO_ANSWER = 601
@@ -51,8 +52,10 @@ class KilledTests(SystemCase):
 
     async def test_while_being_asked(self) -> None:
         server, alice, bob = await self.pair()
+        await server.limits(*SILENCE)
         asking = alice.send("chat", name="bob")
         await bob.event("asked")
+        await server.limits(*USUAL)
         bob.signal(signal.SIGKILL)
         self.assertEqual((await alice.answer(asking))["code"], NO_ANSWER)
         carol = await self.client("carol", server, "--available").online()

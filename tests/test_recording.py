@@ -16,6 +16,7 @@ from twisted.trial.unittest import SkipTest
 
 from tests.support.intermediaries import RELAY_HOST, Relay
 from tests.support.programs import Client, Server
+from tests.support.shortened import SILENCE, USUAL
 from tests.support.system_case import SystemCase
 
 CHATS = 100
@@ -120,7 +121,9 @@ class DamagingTests(RelayCase):
         _, request = await self.relays(server)
         alice, bob = await self.clients(server, "alice", "bob")
         request.flips = 1
+        await server.limits(*SILENCE)
         await alice.refused(601, "chat", name="bob")  # the offer is what is damaged
+        await server.limits(*USUAL)
         await bob.event("request-channel", up=False)
         await bob.event("request-channel", up=True)
         await self.chat(alice, bob, "bob", "alice")

@@ -6,7 +6,7 @@ import os
 import sys
 
 from tests.support.programs import CLIENT, Client, Server
-from tests.support.shortened import SILENCE, SOON
+from tests.support.shortened import SOON, USUAL
 from tests.support.system_case import SystemCase
 
 
@@ -213,7 +213,7 @@ class ExitCodeTests(ScriptCase):
         server = await self.server()
         await server.limits(*SOON)
         self.assertEqual(await self._script("alice", server, "/chat carol\n"), 6)
-        await server.limits(*SILENCE)
+        await server.limits(*USUAL)
         bob = await self.with_bob(server)
         alice = self.plain("alice", server, "--chat", "bob")
         alice.type("hello\n")

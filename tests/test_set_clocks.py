@@ -8,7 +8,6 @@ import time
 from tests.support.processes import environment
 from tests.support.programs import Client, Server
 from tests.support.set_clock import WallClock
-from tests.support.shortened import SILENCE
 from tests.support.system_case import SystemCase
 from tests.support.tmux import Tmux
 
@@ -30,7 +29,7 @@ class SetClockTests(SystemCase):
     def server_command(
         self, clock: WallClock, *shorter: str, reactor: str = "default"
     ) -> tuple[str, ...]:
-        words = (*SILENCE, *shorter, "-n", "--pidfile=", "--reactor", reactor, "securecom")
+        words = (*shorter, "-n", "--pidfile=", "--reactor", reactor, "securecom")
         return self.clocked(clock, "server", *words)
 
     def set_client(self, clock: WallClock, name: str, server: Server, *shorter: str) -> Client:

@@ -7,7 +7,7 @@ import sys
 from securecom.tests.support.distributions import probability
 from tests.support.processes import reactor
 from tests.support.programs import Client
-from tests.support.shortened import SILENCE
+from tests.support.shortened import SILENCE, USUAL
 from tests.support.system_case import SystemCase
 
 NO_ANSWER, BUSY = 601, 604
@@ -22,19 +22,19 @@ SIGNIFICANT = 1e-5
 #: can run out. A chat that has to stand takes longer on a slow machine.
 SHORT = ("REQUEST_PAUSE=0.1", "REQUEST_STANDS=0.1", "REQUEST_EXPIRES=0.2")
 LIMITS = (
-    *SILENCE,
     "REQUESTS_BY_CALLER=100000",
     "REQUESTS_BY_PAIR=100000",
     "REQUESTS_TO_CALLEE=100000",
 )
 #: Of a client that strangers ask more often than people could bear.
 ASKED_OFTEN = {"OFFERS_BY_STRANGERS": 100_000}
-#: Seconds that a request stands at the least, where nothing is measured: far more than any answer
-#: takes that comes at once.
-STANDS = 5.0
-PATIENT = (f"REQUEST_STANDS={STANDS}", f"REQUEST_EXPIRES={STANDS + 1}")
 SHORTENED = (sys.executable, "-m", "tests.support.shortened")
 TWISTD = ("-n", "--pidfile=", "securecom")
+
+
+def stands(limits: tuple[str, str]) -> float:
+    """Seconds that a request stands at the least by these."""
+    return float(limits[0].partition("=")[2])
 
 
 class SilenceTests(SystemCase):
@@ -53,6 +53,7 @@ class SilenceTests(SystemCase):
             await client.do("exit")
             await client.ended()
         dismisses = await self.hasty("frank", server, **ASKED_OFTEN)
+        self._dismisses_all(dismisses)
         await self.chat(busy, heidi, "heidi", "grace")
         await server.limits(*SHORT)
         reasons = {"bob": bob, "carol": carol, "dave": away, "erin": gone, "frank": dismisses}
@@ -62,10 +63,7 @@ class SilenceTests(SystemCase):
         for _ in range(SAMPLES):
             for name, taken in times.items():
                 start = reactor.seconds()
-                asking = alice.send("chat", name=name)
-                if name == "frank":
-                    await self._dismiss(dismisses)
-                result = await alice.answer(asking)
+                result = await alice.ask("chat", name=name)
                 taken.append(reactor.seconds() - start)
                 answers.add((result["code"], result["what"].replace(name, "X"), result["hint"]))
         self.assertEqual({code for code, _, _ in answers}, {NO_ANSWER})
@@ -75,12 +73,13 @@ class SilenceTests(SystemCase):
             self.assertGreater(probability(taken, others), SIGNIFICANT, name)
         for client in (carol, away, busy):
             self.assertEqual(client.told("asked"), [])
-        self.assertEqual(len(bob.told("asked")), SAMPLES)
+        for client in (bob, dismisses):  # a busy server may look them up when the time is over
+            self.assertGreater(len(client.told("asked")), SAMPLES / 2)
 
     # Promise C32
     async def test_a_friend_is_told_busy_and_a_stranger_is_not(self) -> None:
         """By a choice that Bob made in a run before."""
-        server = await self.server(command=(*SHORTENED, *PATIENT, *TWISTD))
+        server = await self.server()
         (bob,) = await self.clients(server, "bob")
         await bob.do("set", setting="busy to alice")
         await bob.do("exit")
@@ -88,13 +87,16 @@ class SilenceTests(SystemCase):
         alice, bob, carol = await self.clients(server, "alice", "bob", "carol")
         (dave,) = await self._newcomers("dave")
         await self.chat(bob, carol, "carol", "bob")
-        for asker, code, busy in ((alice, BUSY, ["bob"]), (dave, NO_ANSWER, [])):
+        for asker, busy in ((alice, ["bob"]), (dave, [])):
             await asker.do("users")
             self.assertEqual((await asker.event("users"))["busy"], busy)
-            start = reactor.seconds()
-            result = await asker.ask("chat", name="bob")
-            self.assertEqual(result["code"], code)
-            self.assertEqual(reactor.seconds() - start < STANDS, code == BUSY)
+        start = reactor.seconds()
+        await alice.refused(BUSY, "chat", name="bob")
+        self.assertLess(reactor.seconds() - start, stands(USUAL))
+        await server.limits(*SILENCE)
+        start = reactor.seconds()
+        await dave.refused(NO_ANSWER, "chat", name="bob")
+        self.assertGreaterEqual(reactor.seconds() - start, stands(SILENCE))
         await self.say(bob, carol, "nobody disturbs us")
         await bob.do("requests")
         missed = (await bob.event("requests"))["missed"]
@@ -109,6 +111,14 @@ class SilenceTests(SystemCase):
         ]
 
     @staticmethod
-    async def _dismiss(client: Client) -> None:
-        await client.event("asked")
-        await client.ask("dismiss")  # on a machine that is busy it may come too late
+    def _dismisses_all(client: Client) -> None:
+        """Whoever asks, and whenever that is: on a machine that is busy it may be too late."""
+        came = client.came
+
+        def came_and_dismissed(number: int, data: bytes) -> None:
+            before = len(client.told("asked"))
+            came(number, data)
+            if len(client.told("asked")) > before:
+                client.send("dismiss")
+
+        client.came = came_and_dismissed  # type: ignore[method-assign]

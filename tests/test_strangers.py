@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tests.support.processes import reactor
-from tests.support.shortened import SILENCE
+from tests.support.shortened import SILENCE, USUAL
 from tests.support.system_case import SystemCase
 
 NO_ANSWER = 601
-#: Seconds that a request stands at the least at that server.
+#: Seconds that the stranger's request stands at the least.
 STANDS = float(SILENCE[0].partition("=")[2])
 
 
@@ -20,9 +20,11 @@ class StrangersTests(SystemCase):
         alice, bob, carol = await self.clients(server, "alice", "bob", "carol")
         await self.chat(alice, bob, "bob", "alice")
         await self.stop(alice, bob)
+        await server.limits(*SILENCE)
         start = reactor.seconds()
         carols = carol.send("chat", name="bob")
         await bob.event("asked", name="carol")
+        await server.limits(*USUAL)
         alices = alice.send("chat", name="bob")
         await bob.event("asked-over", name="carol", reason="gone")
         await bob.event("asked", name="alice", trust="met")
@@ -47,6 +49,7 @@ class StrangersTests(SystemCase):
         await self.stop(alice, bob)
         alices = alice.send("chat", name="bob")
         await bob.event("asked", name="alice")
+        await server.limits(*SILENCE)
         carols = carol.send("chat", name="bob")
         await bob.event("refused-for-you", name="carol")
         await bob.do("accept", name="alice")

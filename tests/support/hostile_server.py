@@ -28,7 +28,6 @@ from securecom.server.relay import Leg, Relay
 from securecom.server.session import Session
 from securecom.server.switchboard import Answer, Opened
 from securecom.signals import on_signal
-from tests.support.shortened import SILENCE, shorten
 
 _log = Logger()
 _armed: list[bool] = []
@@ -180,7 +179,6 @@ LIES: dict[str, Callable[[], None]] = {
 
 if __name__ == "__main__":
     how = sys.argv.pop(1)
-    shorten(list(SILENCE))
     _meddle(RELAYS.get(how, _as_it_is))
     if how not in RELAYS:
         LIES[how]()

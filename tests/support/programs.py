@@ -12,11 +12,10 @@ from typing import Any
 from twisted.trial.unittest import FailTest
 
 from tests.support.processes import Process
-from tests.support.shortened import SILENCE
 
 TWISTD = (sys.executable, str(Path(sys.executable).with_name("twistd")))
-#: twistd, but for how long a request stands.
-SERVER = (sys.executable, "-m", "tests.support.shortened", *SILENCE)
+#: twistd, whose limits a test may change.
+SERVER = (sys.executable, "-m", "tests.support.shortened")
 ADMIN = (sys.executable, "-m", "securecom.admin")
 CLIENT = (sys.executable, "-m", "securecom.client")
 
