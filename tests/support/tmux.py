@@ -13,14 +13,16 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import FailTest, SkipTest
 
 from tests.support.processes import DEADLINE, environment, reactor
 
+T = TypeVar("T")
 #: Why tests are skipped, for `tests.suite`.
 NO_TMUX = "there is no tmux"
 #: Between two looks at a screen, in seconds.
@@ -127,10 +129,17 @@ class Window:
     async def text(self, pattern: str) -> re.Match[str]:
         """Wait for something on the screen, or in what has scrolled off it."""
         compiled = re.compile(pattern, re.MULTILINE)
+        return await self._until(f"no {pattern!r}", lambda: compiled.search(self.all))
+
+    async def without(self, text: str) -> None:
+        """Wait until this is on the screen no more."""
+        await self._until(f"still {text!r}", lambda: text not in self.screen or None)
+
+    async def _until(self, failure: str, look: Callable[[], T | None]) -> T:
         end = reactor.seconds() + DEADLINE
-        while (found := compiled.search(self.all)) is None:
+        while (found := look()) is None:
             if reactor.seconds() > end:
-                raise FailTest(f"no {pattern!r} within {DEADLINE:g} s\n{self.all}")
+                raise FailTest(f"{failure} after {DEADLINE:g} s\n{self.all}")
             await deferLater(reactor, _LOOK)
         return found
 
