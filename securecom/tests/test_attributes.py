@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securecom.tests.support.tls_lines import Line, NotingProducer, nothing
 from securecom.tests.support.turned_reactor import FakeSocket, TurnedReactor
-from securecom.transport import nest
+from securecom.transport import sieve
 from securecom.transport.native import NativeTLS, expect
 
 #: So many instances of a class, and Python takes in no further names.
@@ -66,10 +66,11 @@ class SharedAttributesTests(SynchronousTestCase):
 
     def test_sockets_of_chats(self) -> None:
         entered: list[object] = []
-        self.patch(nest, "nest_of", lambda _: SimpleNamespace(enter=lambda *it: entered.append(it)))
+        found = SimpleNamespace(enter=lambda *it: entered.append(it))
+        self.patch(sieve, "sieve_of", lambda _: found)
         crowd = self.sockets()
         for one in crowd:
-            nest.hold(one, nothing)
+            sieve.hold(one, nothing)
             one.doRead()
         self.assertEqual(entered, [(one, nothing) for one in crowd])
         self.assertFalse(any(map(has_dictionary, crowd)))

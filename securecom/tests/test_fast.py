@@ -18,11 +18,11 @@ from securecom import framing, limits
 from securecom.tests.support import fast_runs, fast_sockets
 from securecom.tests.support.frame_gate import STREAM, FrameGate, SplicedOnly, frame
 from securecom.tests.support.native_lines import Line, NativeCase
-from securecom.tests.support.nest_reactor import NestReactor
 from securecom.tests.support.sealed_records import DATA
+from securecom.tests.support.sieve_reactor import SieveReactor
 from securecom.tests.support.tls_ends import CLOSE
 from securecom.tests.support.turned_reactor import TurnedReactor
-from securecom.transport import fast, nest, openssl
+from securecom.transport import fast, openssl, sieve
 
 NOT_INSTALLED = "" if fast.MODULE is not None else "securecom_fast is not installed: ./dev fast"
 MUCH = 10**6
@@ -326,9 +326,9 @@ class EndingTests(FastCase):
 
     def test_nothing_is_left_of_a_splice(self) -> None:
         """Before Python collects garbage, too."""
-        self.patch(nest, "nest_of", fast_runs.nest_of)
+        self.patch(sieve, "sieve_of", fast_runs.sieve_of)
         self.addCleanup(gc.enable)
-        for reactor in (TurnedReactor(), NestReactor()):
+        for reactor in (TurnedReactor(), SieveReactor()):
             gc.collect()
             gc.disable()
             before = fast_runs.passers()
@@ -435,7 +435,7 @@ class SameTests(SynchronousTestCase):
 
     def test_generated_stories(self) -> None:
         self.addCleanup(fast_sockets.use_the_kernels)
-        self.patch(nest, "nest_of", fast_runs.nest_of)
+        self.patch(sieve, "sieve_of", fast_runs.sieve_of)
         for seed in range(100):
             self.assertEqual(fast_runs.check(seed), "")
         self.flushLoggedErrors()  # of gates that fail

@@ -8,8 +8,8 @@ otherwise:
 - what was encrypted goes to the socket at once, and the reactor is asked to write only what the
   kernel does not take;
 - while a chat is open, its two sockets are spliced (`splice`): what may pass unchanged is read,
-  decrypted, encrypted and sent by one function, and Twisted's epoll reactor sees all sockets that
-  are read so as one (`nest`);
+  decrypted, encrypted and sent by one function, before Twisted's epoll reactor sees the event
+  (`sieve`);
 - a server does nothing before its client's first bytes, and what OpenSSL has to say when the
   handshake is over, which no client of ours needs, goes along with the next write;
 - with `native`, bytes pass between socket, OpenSSL and protocol by buffers that all connections

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
-from securecom.transport import fast, nest, openssl
+from securecom.transport import fast, openssl, sieve
 from securecom.transport.direct import DirectTLS
 from securecom.transport.native import NativeTLS
 
@@ -98,7 +98,7 @@ def facts() -> list[str]:
 
 _OF_TWISTED = missing_in(TLSMemoryBIOProtocol, FileDescriptor)
 #: The private names that are missing here.
-MISSING = (*_OF_TWISTED, *openssl.MISSING, *nest.MISSING)
+MISSING = (*_OF_TWISTED, *openssl.MISSING, *sieve.MISSING)
 #: The variant that this process uses.
 CHOSEN = choose(_OF_TWISTED, openssl.MISSING)
 

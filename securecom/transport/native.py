@@ -13,7 +13,7 @@ from twisted.internet.tcp import Server
 from twisted.python.failure import Failure
 
 from securecom import limits
-from securecom.transport import fast, nest, openssl, splice
+from securecom.transport import fast, openssl, sieve, splice
 from securecom.transport.direct import Decrypted, DirectTLS
 
 #: Waits for the end of the handshake, or for OpenSSL, at nearly no connection; a list of its own
@@ -140,7 +140,7 @@ class NativeTLS(DirectTLS):
         if target._source is not None:
             target._source.unsplice()
         self._splice, target._source = target, self
-        nest.hold(self._tcp, fast.reader(self, target, gate))
+        sieve.hold(self._tcp, fast.reader(self, target, gate))
         return True
 
     def unsplice(self) -> None:
@@ -149,7 +149,7 @@ class NativeTLS(DirectTLS):
             return
         self._splice._source = None
         self._splice = None
-        nest.leave(self._tcp)
+        sieve.leave(self._tcp)
         self._tcp.doRead = self._read_socket  # type: ignore[union-attr,method-assign]
 
     def _leave_splices(self) -> None:

@@ -31,11 +31,11 @@ from securecom.errors import WireError
 from securecom.tests.support import fast_sockets
 from securecom.tests.support.frame_gate import STREAM, FrameGate, SplicedOnly, frame
 from securecom.tests.support.native_lines import Line
-from securecom.tests.support.nest_reactor import NestReactor
 from securecom.tests.support.sealed_records import ALERT, CLOSE, DATA, HANDSHAKE, Sealer
+from securecom.tests.support.sieve_reactor import SieveReactor
 from securecom.tests.support.tls_ends import options
 from securecom.tests.support.turned_reactor import TurnedReactor
-from securecom.transport import nest
+from securecom.transport import sieve
 
 WAYS = ("written", "spliced", "compiled")
 #: What is done, to which of the two connections, and with what.
@@ -229,7 +229,7 @@ class Pair:
         granted: tuple[int, ...],
         acts: tuple[Prank, ...] = (),
         *,
-        is_nested: bool = False,
+        is_sieved: bool = False,
         trip: Callable[[], int] = int,
     ) -> None:
         _note_secrets()
@@ -237,7 +237,7 @@ class Pair:
         #: Whose gate will shut when something is delivered, as one does that has commands to wait.
         self.shuts: set[int] = set()
         self.producer = Producer(self)
-        self.reactor = NestReactor() if is_nested else TurnedReactor()
+        self.reactor = SieveReactor() if is_sieved else TurnedReactor()
         self.lines = Line(self.reactor), Line(self.reactor)
         self.sealers = tuple(map(sealer, self.lines))
         self.waiting = bytearray(), bytearray()
@@ -409,7 +409,7 @@ def check(seed: int) -> str:
         steps = [one for one in steps if one[2] != "shutdown"]
     is_even = seed % 4 < 3  # both splices get the same, so the same is delivered
     granted = chance.choice(((0,), (0, 0, -1, limits.RUN_WORK, 0), (-1, 0, 0, 0, 0, 0)))
-    options: dict[str, Any] = {"is_nested": bool(acts) and seed % 8 == 0}
+    options: dict[str, Any] = {"is_sieved": bool(acts) and seed % 8 == 0}
     seen = {}
     if not acts:
         seen["written"] = told("written", (0,), (), steps)
@@ -432,15 +432,15 @@ def passers() -> int:
     return sum(type(one).__name__ == "Passer" for one in gc.get_objects())
 
 
-def nest_of(reactor: Any) -> Any:
-    return getattr(reactor, "nest", None)
+def sieve_of(reactor: Any) -> Any:
+    return getattr(reactor, "sieve", None)
 
 
 def main(arguments: list[str]) -> int:
     """Play stories, and print those that differ: 1 if there are any."""
     count, first = (int(one) for one in (*arguments, "0")[:2])
     globalLogBeginner.beginLoggingTo([], redirectStandardIO=False, discardBuffer=True)
-    failed, nest.nest_of = 0, nest_of  # type: ignore[assignment]
+    failed, sieve.sieve_of = 0, sieve_of
     for seed in range(first, first + count):
         if what := check(seed):
             failed += 1
