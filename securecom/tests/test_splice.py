@@ -8,9 +8,11 @@ from typing import Any
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
+from securecom import limits
 from securecom.tests.support import splice_contract
 from securecom.tests.support.native_lines import Line, NativeCase
 from securecom.tests.support.tls_sequences import bytes_of
+from securecom.transport import openssl
 
 
 class PassingTests(splice_contract.Passing):
@@ -19,6 +21,37 @@ class PassingTests(splice_contract.Passing):
 
 class EndingTests(splice_contract.Ending):
     """The same."""
+
+
+class AskingTests(splice_contract.SpliceCase):
+    """What OpenSSL is asked, and what it leaves behind."""
+
+    def test_whole_records_say_themselves_that_nothing_is_left(self) -> None:
+        self.send(200, 0)
+        self.pass_on()
+        asked: list[Any] = []
+        held = openssl._held
+
+        def noted(memory: Any, where: Any) -> Any:
+            asked.append(memory)
+            return held(memory, where)
+
+        self.patch(openssl, "_held", noted)
+        for _ in range(2):
+            for number in range(4):
+                self.send(200, number)
+            self.send_at_once(200, 4)
+        answers = self.one.tls._tlsConnection._from_ssl
+        self.assertEqual((self.asked, asked), ([200, 1000, 1000], [answers] * 2))
+
+    def test_an_error_is_no_other_connections(self) -> None:
+        """Whoever is written to would say so to OpenSSL, but may be past that."""
+        self.two.tls._tlsConnection.shutdown()
+        self.patch(self.two.tls, "write", lambda _: None)
+        self.send_at_once(200, 1)
+        self.send(limits.TLS_RECORD, 2)
+        self.send_at_once(200, 3)
+        self.assertEqual((len(self.asked), openssl._lib.ERR_get_error()), (2, 0))
 
 
 class RefusedTests(NativeCase):

@@ -66,6 +66,7 @@ def missing_here() -> tuple[str, ...]:
 
 
 MISSING = missing_here()
+_SEAL, _ROOM = limits.TLS_SEAL, limits.TLS_BUFFER
 
 if not MISSING:
     WANT_READ: int = _lib.SSL_ERROR_WANT_READ
@@ -78,6 +79,7 @@ if not MISSING:
     _received = _ffi.from_buffer(received)
     _no_data = _ffi.new("char **")
     _shake, _read, _write = _lib.SSL_do_handshake, _lib.SSL_read, _lib.SSL_write
+    _error_of = _lib.SSL_get_error
     _new_bio, _in_memory = _lib.BIO_new, _lib.BIO_s_mem()
     _bio_read, _bio_write, _held = _lib.BIO_read, _lib.BIO_write, _lib.BIO_get_mem_data
 
@@ -164,26 +166,28 @@ def decrypt_received(tls: SSL.Connection, count: int) -> tuple[bytes, bool, SSL.
     answers a new key of the peer's with one of its own.
     """
     _bio_write(tls._into_ssl, _received, count)
-    size, more, why, _ = decrypt_rest(tls, _read(tls._ssl, _plain, limits.TLS_BUFFER), 0)
+    size, more, why, _ = decrypt_rest(tls, _read(tls._ssl, _plain, limits.TLS_BUFFER), 0, 0)
     return _plain_bytes[0:size], more, why
 
 
 def decrypt_rest(
-    tls: SSL.Connection, got: int, begin: int
+    tls: SSL.Connection, got: int, begin: int, left: int
 ) -> tuple[int, bool, SSL.Error | None, bool]:
     """Decrypt what has come behind a first record.
 
     :param got: what `SSL_read` returned of that.
     :param begin: where in the buffer it stands.
+    :param left: how many bytes came, if OpenSSL held nothing before them; 0: it may have.
     :returns: where the decrypted bytes end; then what `decrypt_received` does; and whether
         OpenSSL has taken in all that came.
     """
     into, ssl, end = tls._into_ssl, tls._ssl, begin
     while got > 0:
         end += got
-        if not _held(into, _no_data):
+        left -= got + _SEAL  # of the record, or less if it is padded: so 0 is the end of all
+        if not left or (left < 0 and not _held(into, _no_data)):
             return end, bool(_held(tls._from_ssl, _no_data)), None, True
-        got = _read(ssl, _plain + end, limits.TLS_BUFFER - end)
+        got = _read(ssl, _plain + end, _ROOM - end)
     why = reason_of(tls, got)
     return end, why is not None or bool(_held(tls._from_ssl, _no_data)), why, False
 
@@ -194,19 +198,10 @@ def encrypt(tls: SSL.Connection, data: bytes) -> tuple[memoryview, int, SSL.Erro
     Returns what is to be sent, good until the next call as with `encrypted`; how many bytes are in
     it; and what stopped it before the end.
     """
-    end = len(data)
-    return _encrypt(tls, data if end <= limits.TLS_RECORD else _ffi.from_buffer(data), end)
-
-
-def encrypt_plain(tls: SSL.Connection, end: int) -> tuple[memoryview, int, SSL.Error | None]:
-    """`encrypt` for that many bytes of those that were decrypted last."""
-    return _encrypt(tls, _plain, end)
-
-
-def _encrypt(tls: SSL.Connection, start: Any, end: int) -> tuple[memoryview, int, SSL.Error | None]:
     # pyOpenSSL asks for partial writes: one call writes one record, whatever it is given. Each is
     # taken out at once, since OpenSSL's memory never shrinks.
-    ssl, out, at, size = tls._ssl, tls._from_ssl, 0, 0
+    ssl, out, end, at, size = tls._ssl, tls._from_ssl, len(data), 0, 0
+    start: Any = data if end <= limits.TLS_RECORD else _ffi.from_buffer(data)
     most = limits.TLS_BUFFER - limits.TLS_RECORD - limits.TLS_SEAL
     while at < end and size <= most:
         done = _write(ssl, start + at if at else start, min(end - at, limits.TLS_RECORD))
@@ -264,7 +259,7 @@ def reason_of(tls: SSL.Connection, result: int) -> SSL.Error | None:
     It is asked at once, before anything of ours runs: OpenSSL keeps errors in one queue for all
     connections, which has to be empty when the next one is asked (SSL_get_error(3)).
     """
-    if _lib.SSL_get_error(tls._ssl, result) == _lib.SSL_ERROR_WANT_READ:
+    if _error_of(tls._ssl, result) == WANT_READ:
         return None
     try:
         tls._raise_ssl_error(tls._ssl, result)

@@ -82,8 +82,9 @@ class Splice:
         if not count:
             return CONNECTION_DONE
         _bio_write(self._into, _received_c, count)
-        begun = 0
+        begun = left = 0
         if self._is_fresh:
+            left = count
             end = _read(self._read_tls, _plain_c, _ROOM)
             is_one = 0 < end == count - _SEAL  # one record, and all of it
         else:
@@ -94,7 +95,7 @@ class Splice:
         more = False
         if not is_one:
             end, more, self._source._end, self._is_fresh = openssl.decrypt_rest(
-                self._tls, end, begun
+                self._tls, end, begun, left
             )
         size = self._gate.admit(_plain, begun, end) if end > begun and not more else 0
         if size:
@@ -129,9 +130,15 @@ class Splice:
 
         Returns how many bytes are to be sent, and those that OpenSSL did not take.
         """
-        openssl.forget_errors()  # of a record that it did not take
-        sealed, done, _ = openssl.encrypt_plain(self._target._tlsConnection, size)
-        left: bytes = _plain[done:size]
-        if left:
-            openssl.forget_errors()
-        return len(sealed), left
+        ssl, out, at, count = self._write_tls, self._out, 0, 0
+        while at < size:
+            # A record each: pyOpenSSL asks for partial writes. It is taken out at once, since
+            # OpenSSL's memory never shrinks.
+            done = _write(ssl, _plain_c + at, size - at)
+            if done <= 0:
+                openssl.forget_errors()  # or the next connection's would seem to be one
+                break
+            at += done
+            count += _bio_read(out, _encrypted_c + count, _ROOM - count)
+        left: bytes = _plain[at:size]
+        return count, left
