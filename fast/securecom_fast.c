@@ -19,7 +19,7 @@
 #include <sys/types.h>
 
 /* What `setup` has to be given: it changes whenever that, or what `back` is asked, changes. */
-#define INTERFACE 2
+#define INTERFACE 3
 
 #define LANE_CHAT 1
 #define HEADER 4 /* lane and three bytes of length */
@@ -40,6 +40,8 @@ static ssize_t (*transmit)(int, const void *, size_t, int) = send;
 /* What came, what it is decrypted, and what is to be sent; the last two have the same size. */
 static unsigned char *received, *plain, *sealed;
 static int received_size, plain_size;
+/* How much OpenSSL is given at once of what came. */
+static int piece_size;
 /* Bytes of a record, and those that encryption adds to it. */
 static int record, seal;
 static long frames_a_run, run_work;
@@ -258,7 +260,7 @@ PyDoc_STRVAR(read_doc, "read()\n--\n\nIReadDescriptor.doRead of the source's soc
 static PyObject *passer_read(PyObject *object, PyObject *Py_UNUSED(nothing))
 {
     Passer *self = (Passer *)object;
-    int begun = 0, end, got, is_ready = 1, failed;
+    int begun = 0, end, got, given, is_ready = 1, failed;
     ssize_t count = receive(self->from, received, (size_t)received_size, 0);
     if (count < 0) {
         PyObject *why = Py_None;
@@ -268,7 +270,8 @@ static PyObject *passer_read(PyObject *object, PyObject *Py_UNUSED(nothing))
     }
     if (count == 0)
         return Py_NewRef(connection_done);
-    if (bio_write(self->into, received, (int)count) != (int)count)
+    given = count < piece_size ? (int)count : piece_size;
+    if (bio_write(self->into, received, given) != given)
         return PyErr_NoMemory();
     if (!self->is_fresh) {
         begun = take_begun(self);
@@ -283,14 +286,23 @@ static PyObject *passer_read(PyObject *object, PyObject *Py_UNUSED(nothing))
         end += got; /* one record, and all of it */
     } else {
         self->is_fresh = 0;
-        while (got > 0) {
-            end += got;
-            if (!bio_held(self->into, NULL)) {
-                self->is_fresh = 1;
-                break;
+        for (;;) {
+            int piece = (int)count - given;
+            while (got > 0) {
+                end += got;
+                if (!bio_held(self->into, NULL))
+                    break;
+                got = ssl_read(self->reads, plain + end, plain_size - end);
             }
+            if (!piece || (got <= 0 && ssl_get_error(self->reads, got) != want_read))
+                break;
+            piece = piece < piece_size ? piece : piece_size;
+            if (bio_write(self->into, received + given, piece) != piece)
+                return PyErr_NoMemory();
+            given += piece;
             got = ssl_read(self->reads, plain + end, plain_size - end);
         }
+        self->is_fresh = got > 0;
         if (got <= 0 && ssl_get_error(self->reads, got) != want_read) {
             if (drop(PyObject_CallMethod(self->back, "broken", "iii", begun, end, got)) < 0)
                 return NULL;
@@ -413,19 +425,19 @@ PyDoc_STRVAR(setup_doc,
              "functions: addresses of SSL_read, SSL_write, SSL_get_error, BIO_read, BIO_write,\n"
              "BIO_get_mem_data and ERR_clear_error. buffers: addresses for what is received,\n"
              "decrypted and encrypted. sizes: bytes of the first, of each of the others, of a record,\n"
-             "and what encryption adds to it. shares: frames in a run, and what a run costs. done and\n"
-             "lost: what read returns of a connection that ended.");
+             "what encryption adds to it, and what OpenSSL is given at once. shares: frames in a run,\n"
+             "and what a run costs. done and lost: what read returns of a connection that ended.");
 
 static PyObject *setup(PyObject *Py_UNUSED(module), PyObject *args)
 {
     unsigned long long functions[7], buffers[3];
     PyObject *done, *lost;
-    int sizes[4], wanted;
+    int sizes[5], wanted;
     long run, work;
-    if (!PyArg_ParseTuple(args, "(KKKKKKK)(KKK)(iiii)(ll)iOO:setup", functions, functions + 1,
+    if (!PyArg_ParseTuple(args, "(KKKKKKK)(KKK)(iiiii)(ll)iOO:setup", functions, functions + 1,
                           functions + 2, functions + 3, functions + 4, functions + 5, functions + 6,
                           buffers, buffers + 1, buffers + 2, sizes, sizes + 1, sizes + 2, sizes + 3,
-                          &run, &work, &wanted, &done, &lost))
+                          sizes + 4, &run, &work, &wanted, &done, &lost))
         return NULL;
     for (int one = 0; one < 7; one++)
         if (!functions[one] || (one < 3 && !buffers[one])) {
@@ -434,7 +446,7 @@ static PyObject *setup(PyObject *Py_UNUSED(module), PyObject *args)
         }
     /* All that comes in one read fits behind the beginning of a frame; encrypted again, too. */
     if (sizes[0] <= 0 || sizes[2] <= 0 || sizes[3] <= 0 || sizes[1] / 2 < sizes[0] ||
-        sizes[2] >= sizes[1] / 4 || sizes[3] > sizes[1] / 4 - sizes[2]) {
+        sizes[4] <= 0 || sizes[2] >= sizes[1] / 4 || sizes[3] > sizes[1] / 4 - sizes[2]) {
         PyErr_SetString(PyExc_ValueError, "the buffers are too small");
         return NULL;
     }
@@ -452,6 +464,7 @@ static PyObject *setup(PyObject *Py_UNUSED(module), PyObject *args)
     plain_size = sizes[1];
     record = sizes[2];
     seal = sizes[3];
+    piece_size = sizes[4];
     frames_a_run = run;
     run_work = work;
     want_read = wanted;

@@ -331,6 +331,9 @@ TLS_RECORD = 2**14
 TLS_SEAL = 5 + 1 + 16
 #: Bytes that are read from a socket at once: what Twisted reads.
 READ_AT_ONCE = 2**16
+#: The most that OpenSSL is given at once of what was read: its memory for that grows to four thirds
+#: of it, and stays with the connection. Each piece costs some microseconds, so there are two.
+TLS_PIECE = 2**15
 #: The buffers for what is decrypted and encrypted, one of each for all connections.
 TLS_BUFFER = 2**18
 #: Records that are delivered together where there is no such buffer.

@@ -404,13 +404,14 @@ class SetUpTests(SynchronousTestCase):
         one = (1,) * 7, (1,) * 3
         most = (1 << 31) - 1
         for sizes in (
-            *((100, 199, 10, 1), (100, 400, 100, 1), (0, 400, 10, 1), (100, 400, 50, 51)),
-            *((100, 400, most, 1), (100, 400, 10, most)),
+            *((100, 199, 10, 1, 50), (100, 400, 100, 1, 50), (0, 400, 10, 1, 50)),
+            *((100, 400, 50, 51, 50), (100, 400, most, 1, 50), (100, 400, 10, most, 50)),
+            (100, 400, 10, 1, 0),
         ):
             self.assertRaises(ValueError, fast.MODULE.setup, *one, sizes, (1, 1), 2, None, None)
 
     def test_a_missing_address(self) -> None:
-        sizes = (100, 400, 10, 1)
+        sizes = (100, 400, 10, 1, 50)
         for functions, buffers in (((1,) * 6 + (0,), (1, 1, 1)), ((1,) * 7, (1, 0, 1))):
             self.assertRaises(
                 *(ValueError, fast.MODULE.setup, functions, buffers, sizes, (1, 1), 2, None, None)

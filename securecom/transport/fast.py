@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from securecom.transport.native import NativeTLS
 
 #: What we ask of the module, and what it asks of `Back`.
-INTERFACE = 2
+INTERFACE = 3
 #: The functions that it calls, with the types that it calls them by.
 FUNCTIONS = {
     "SSL_read": "int(*)(SSL *, void *, int)",
@@ -92,7 +92,10 @@ def load() -> tuple[Any, str]:
     module.setup(
         functions,
         openssl.buffer_addresses(),
-        (limits.READ_AT_ONCE, limits.TLS_BUFFER, limits.TLS_RECORD, limits.TLS_SEAL),
+        (
+            *(limits.READ_AT_ONCE, limits.TLS_BUFFER, limits.TLS_RECORD, limits.TLS_SEAL),
+            limits.TLS_PIECE,
+        ),
         (limits.FRAMES_A_RUN, limits.RUN_WORK),
         openssl.WANT_READ,
         CONNECTION_DONE,

@@ -165,31 +165,42 @@ def decrypt_received(tls: SSL.Connection, count: int) -> tuple[bytes, bool, SSL.
     Returns what `decrypt` does. Bytes for the peer that nobody wrote count as more, too: OpenSSL
     answers a new key of the peer's with one of its own.
     """
-    _bio_write(tls._into_ssl, _received, count)
-    size, more, why, _ = decrypt_rest(tls, _read(tls._ssl, _plain, limits.TLS_BUFFER), 0, 0)
+    given = min(count, limits.TLS_PIECE)
+    _bio_write(tls._into_ssl, _received, given)
+    got = _read(tls._ssl, _plain, limits.TLS_BUFFER)
+    size, more, why, _ = decrypt_rest(tls, got, 0, 0, given, count)
     return _plain_bytes[0:size], more, why
 
 
 def decrypt_rest(
-    tls: SSL.Connection, got: int, begin: int, left: int
+    tls: SSL.Connection, got: int, begin: int, left: int, given: int, count: int
 ) -> tuple[int, bool, SSL.Error | None, bool]:
     """Decrypt what has come behind a first record.
 
     :param got: what `SSL_read` returned of that.
     :param begin: where in the buffer it stands.
     :param left: how many bytes came, if OpenSSL held nothing before them; 0: it may have.
+    :param given: how many of the `count` bytes of `received` OpenSSL was given before.
     :returns: where the decrypted bytes end; then what `decrypt_received` does; and whether
         OpenSSL has taken in all that came.
     """
     into, ssl, end = tls._into_ssl, tls._ssl, begin
-    while got > 0:
-        end += got
-        left -= got + _SEAL  # of the record, or less if it is padded: so 0 is the end of all
-        if not left or (left < 0 and not _held(into, _no_data)):
-            return end, bool(_held(tls._from_ssl, _no_data)), None, True
+    while True:
+        why = None
+        while got > 0:
+            end += got
+            left -= got + _SEAL  # of the record, or less if it is padded: so 0 is the end of all
+            if not left or (left < 0 and not _held(into, _no_data)):
+                break
+            got = _read(ssl, _plain + end, _ROOM - end)
+        else:
+            why = reason_of(tls, got)
+        if given == count or why is not None:
+            return end, why is not None or bool(_held(tls._from_ssl, _no_data)), why, got > 0
+        piece = min(count - given, limits.TLS_PIECE)
+        _bio_write(into, _received + given, piece)
+        given += piece
         got = _read(ssl, _plain + end, _ROOM - end)
-    why = reason_of(tls, got)
-    return end, why is not None or bool(_held(tls._from_ssl, _no_data)), why, False
 
 
 def encrypt(tls: SSL.Connection, data: bytes) -> tuple[memoryview, int, SSL.Error | None]:

@@ -40,6 +40,7 @@ if not openssl.MISSING:
     _received, _received_c, _plain, _plain_c, _encrypted, _encrypted_c = openssl.buffers()
     _read, _write, _bio_read, _bio_write = openssl.calls()
 _SEAL, _RECORD, _ROOM = limits.TLS_SEAL, limits.TLS_RECORD, limits.TLS_BUFFER
+_PIECE = limits.TLS_PIECE
 
 
 def decrypted(begin: int, end: int) -> bytes:
@@ -81,7 +82,8 @@ class Splice:
             return CONNECTION_LOST
         if not count:
             return CONNECTION_DONE
-        _bio_write(self._into, _received_c, count)
+        given = count if count <= _PIECE else _PIECE
+        _bio_write(self._into, _received_c, given)
         begun = left = 0
         if self._is_fresh:
             left = count
@@ -95,7 +97,7 @@ class Splice:
         more = False
         if not is_one:
             end, more, self._source._end, self._is_fresh = openssl.decrypt_rest(
-                self._tls, end, begun, left
+                *(self._tls, end, begun, left, given, count)
             )
         size = self._gate.admit(_plain, begun, end) if end > begun and not more else 0
         if size:

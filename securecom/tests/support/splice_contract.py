@@ -13,6 +13,7 @@ from securecom.tests.support.native_lines import Line, NativeCase
 from securecom.tests.support.tls_ends import CLOSE
 from securecom.tests.support.tls_sequences import bytes_of
 from securecom.tests.support.turned_reactor import TurnedReactor
+from securecom.transport import openssl, splice
 
 
 class Noted:
@@ -222,6 +223,37 @@ class Passing(SpliceCase):
         self.pass_on()
         self.assertEqual(calls, ["pauseProducing", "resumeProducing"])
         self.assertEqual(len(self.two.peer.received), 8 * limits.TLS_RECORD)
+
+    def test_openssl_is_given_a_large_read_in_pieces(self) -> None:
+        """Its memory for that would stay with the connection."""
+        given: list[int] = []
+        write = openssl._bio_write
+
+        def noted(bio: Any, data: Any, count: int) -> Any:
+            given.append(count)
+            return write(bio, data, count)
+
+        for module in (openssl, splice):
+            self.patch(module, "_bio_write", noted)
+        for size in (1, 300, limits.TLS_RECORD):  # several, one and no record in a piece
+            sent = b"".join(self.send(size, number) for number in range(90_000 // (size + 22)))
+            self.pass_on()
+            self.assertTrue(bytes(self.two.peer.received).endswith(sent))
+        self.assertEqual(max(given), limits.TLS_PIECE)
+        self.one.tls.unsplice()
+        sent = b"".join(self.send(limits.TLS_RECORD, number) for number in range(5))
+        self.pass_on()
+        self.assertEqual((self.one.protocol.received, max(given)), (sent, limits.TLS_PIECE))
+
+    def test_a_broken_record_in_the_first_piece(self) -> None:
+        sent = self.send(300, 1)
+        self.send(300, 2)
+        self.one.peer.wire[-1] ^= 1
+        for number in range(4):
+            self.send(limits.TLS_RECORD, number)
+        self.pass_on()
+        seen = self.one.protocol.received + bytes(self.two.peer.received)
+        self.assertEqual((seen, self.one.protocol.lost), (sent, [SSL.Error]))
 
 
 class Ending(SpliceCase):
