@@ -80,6 +80,12 @@ _LOG_IN = ("--work", "idle", "--settle", "0", "--conns")
 _SILENT = ("--work", "idle", "--settle", "500", "--conns")
 _SIZE = "--size"
 
+
+def _unread(title: str, *more: str) -> Work:
+    options = ("--work", "unread", "--pairs", "50", "--inflight", "128", "--secs", "15", *more)
+    return Work(title, options, "pss_per_pair_kb", ("securecom",))
+
+
 #: In this order: memory is read first, from a server that nobody has used.
 WORKS = {
     "memory": Work(
@@ -108,6 +114,8 @@ WORKS = {
         ("--work", "churn", "--pairs", "800", "--inflight", "128"),
         drivers=("securecom",),
     ),
+    "unread": _unread("KiB a pair of which one reads nothing, 200 B"),
+    "unread16k": _unread("KiB a pair of which one reads nothing, 16 KiB", _SIZE, "16384"),
 }
 CORE_WORKS = ("memory", "pp1", "pp50", "pp500", "st", "st-co", "st16k", "log-in", "log-in2")
 QUICK_WORKS = ("memory", "pp50", "st-co", "st16k", "log-in", "log-in2")

@@ -28,7 +28,7 @@ _WHEEL_PLATFORM = (
     *("--platform", "manylinux2014_x86_64"),
 )
 #: Seconds for compiler and downloads; of one work; the generator itself gives up earlier.
-_BUILDING, _WORKING = 300, 130
+_BUILDING, _WORKING = 300, 310
 
 
 class CannotMeasure(Exception):

@@ -5,6 +5,7 @@
  *   stream    A keeps --window messages outstanding, B acknowledges every --ack
  *   idle      --conns connections log in and stay silent
  *   churn     chats of all pairs end and are asked for again, --together pairs at once
+ *   unread    A sends all that is taken, and B reads nothing
  * Prints one JSON object.  Server CPU is utime+stime(+reaped children) of the process
  * trees named by --pid, read from /proc before and after the measured interval.
  * A server of two nodes has two ports.
@@ -40,9 +41,9 @@ static int opt_port, opt_pairs = 1, opt_size = 200, opt_window = 64, opt_ack = 3
 int opt_active_pairs, opt_request, opt_protocol = 2;
 static int opt_mixed;
 static const char *opt_people;
-static double opt_secs = 8, opt_warm = 1, opt_cpu;
+static double opt_secs = 8, opt_warm = 1, opt_cpu, opt_stay;
 
-static enum { W_PINGPONG, W_STREAM, W_IDLE, W_CHURN } work;
+static enum { W_PINGPONG, W_STREAM, W_IDLE, W_CHURN, W_UNREAD } work;
 
 static int ep, nready, nconns, running, measuring, nbegun, nchurned;
 static struct conn *conns;
@@ -257,6 +258,15 @@ static void refill(struct conn *c) {
         send_data(c, now_ns());
 }
 
+/* Send until the kernel takes no more. */
+static void pour(struct conn *c) {
+    while (c->state == ST_READY && !c->want_out) {
+        for (int i = 0; i < opt_window; i++)
+            send_data(c, 0);
+        flush_out(c);
+    }
+}
+
 void on_msg(struct conn *c, const unsigned char *p, size_t n) {
     if (!running) return;
     if (n < 1 + SEQ_LEN) {
@@ -390,6 +400,7 @@ static void on_event(struct conn *c, uint32_t ev) {
         ev |= EPOLLIN;
     }
     if (ev & EPOLLOUT) flush_out(c);
+    if (running && work == W_UNREAD) pour(c);
     if (c->state != ST_CLOSED && (ev & (EPOLLIN | EPOLLHUP | EPOLLERR))) on_readable(c);
 }
 
@@ -518,6 +529,41 @@ static void loop_once(int ms) {
             on_event(ev[i].data.ptr, ev[i].events);
 }
 
+/* Each connection is heard of every PING seconds, as a client's is: a server ends silent ones. */
+static void ping_those_due(void) {
+    static uint64_t begin, done;
+    if (!begin) begin = now_ns();
+    uint64_t all = 2 * (uint64_t)nconns, due = (now_ns() - begin) / 1000 * all / (PING * 1000000);
+    for (; drv->ping && done < due; done++) {
+        struct conn *c = &conns[done % all];
+        if (c->ssl && c->is_in) drv->ping(c);
+    }
+}
+
+/* Let things happen for so many seconds. */
+static void rest(double seconds) {
+    uint64_t end = now_ns() + (uint64_t)(seconds * 1e9);
+    while (now_ns() < end) {
+        loop_once(20);
+        if (opt_stay > 0) ping_those_due();
+    }
+}
+
+/* Let all pour until nobody could for a second; 0 if that takes more than so many. */
+static int rest_until_full(double seconds) {
+    uint64_t end = now_ns() + (uint64_t)(seconds * 1e9), since = now_ns(), before = 0;
+    while (now_ns() < end) {
+        uint64_t sent = 0;
+        loop_once(20);
+        for (int i = 0; i < opt_active_pairs; i++)
+            sent += conns[i].tx_seq;
+        if (sent != before) since = now_ns();
+        before = sent;
+        if (now_ns() - since > 1000000000ull) return 1;
+    }
+    return 0;
+}
+
 static int cmp32(const void *a, const void *b) {
     uint32_t x = *(uint32_t *)a, y = *(uint32_t *)b;
     return x < y ? -1 : x > y;
@@ -536,7 +582,7 @@ static SSL_CTX *mk(int server) {
 
 static void usage(void) {
     fprintf(stderr, "generator --driver D --port N --pid PID [--pid PID..] --work "
-                    "pingpong|stream|idle|churn [options]\n"
+                    "pingpong|stream|idle|churn|unread [options]\n"
                     "  --pairs P (1)  --size BYTES (200)  --window W (64)  --ack N (32)  --secs S "
                     "(8)  --warm S (1)\n"
                     "  --conns N (2000, idle)  --inflight N (32 logins at once)  --coalesce (a "
@@ -546,6 +592,7 @@ static void usage(void) {
                     "  --active P (of all pairs only the first P send; the rest stays idle)  "
                     "--mixed (a size a pair)\n"
                     "  --cpu S (no longer than until the server has used so many CPU seconds)\n"
+                    "  --stay S (idle: for so long, with a ping every 30 s)\n"
                     "  --together P (churn: so many pairs at once)  --aside PID (its CPU apart)\n"
                     "  --other-port N (a second node, for every second pair)  --across (for all "
                     "callees)\n"
@@ -596,6 +643,7 @@ int main(int argc, char **argv) {
                    : !strcmp(v, "stream") ? W_STREAM
                    : !strcmp(v, "idle")   ? W_IDLE
                    : !strcmp(v, "churn")  ? W_CHURN
+                   : !strcmp(v, "unread") ? W_UNREAD
                                           : (usage(), 0);
         S("--host", opt_host);
         S("--domain", opt_domain);
@@ -621,11 +669,13 @@ int main(int argc, char **argv) {
         I("--settle", opt_settle);
         F("--secs", opt_secs);
         F("--cpu", opt_cpu);
+        F("--stay", opt_stay);
         F("--warm", opt_warm);
         else usage();
     }
     if (!opt_port) usage();
-    if (opt_secs > 15 || opt_conns > 20000) die("bounds: secs <= 15, conns <= 20000");
+    if (opt_secs > 15 || opt_stay > 90 || opt_conns > 20000)
+        die("bounds: secs <= 15, stay <= 90, conns <= 20000");
     if (opt_protocol < 1 || opt_protocol > 2) usage();
     if ((size_t)opt_size > drv->max_payload || opt_size < 32)
         die("size out of range for this driver");
@@ -634,7 +684,7 @@ int main(int argc, char **argv) {
     getrlimit(RLIMIT_NOFILE, &rl);
     rl.rlim_cur = rl.rlim_max;
     setrlimit(RLIMIT_NOFILE, &rl);
-    alarm(120);
+    alarm(300);
     cctx = mk(0);
     if (opt_groups && !SSL_CTX_set1_groups_list(cctx, opt_groups)) die("groups");
     if (opt_sigalgs && !SSL_CTX_set1_sigalgs_list(cctx, opt_sigalgs)) die("sigalgs");
@@ -687,7 +737,9 @@ int main(int argc, char **argv) {
             opened++;
         }
         loop_once(100);
-        if (now_ns() - t0 > 60000000000ull) die("login timeout: %d of %d ready", nready, nconns);
+        if (opt_stay > 0) ping_those_due();
+        if (now_ns() - t0 > (60 + (uint64_t)nconns / 25) * 1000000000ull)
+            die("login timeout: %d of %d ready", nready, nconns);
     }
     uint64_t t1 = now_ns();
     struct usage u1 = usage_now(0);
@@ -701,23 +753,39 @@ int main(int argc, char **argv) {
            work == W_PINGPONG ? "pingpong"
            : work == W_STREAM ? "stream"
            : work == W_CHURN  ? "churn"
+           : work == W_UNREAD ? "unread"
                               : "idle",
            tls_info, nconns, lost, lw, lcpu, lcpu > 0 ? nready / lcpu : 0, u1.aside - u0.aside);
     if (work == W_IDLE) {
-        uint64_t te = now_ns() + (uint64_t)opt_settle * 1000000ull;
-        while (now_ns() < te)
-            loop_once(20);
+        rest(opt_settle / 1000.0);
         struct usage u2 = usage_now(1);
-        te = now_ns() + (opt_settle ? 2000000000ull : 0);
-        while (now_ns() < te)
-            loop_once(50);
+        double looked = opt_stay > 0 ? opt_stay : opt_settle ? 2 : 0;
+        rest(looked);
         struct usage u3 = usage_now(1);
         printf(",\"gen_util\":%.3f", login_load);
         printf(",\"rss0_kb\":%ld,\"rss_kb\":%ld,\"pss0_kb\":%ld,\"pss_kb\":%ld,\"rss_per_conn_kb\":"
                "%.2f,\"pss_per_conn_kb\":%.2f,\"idle_cpu_pct\":%.2f,\"closed\":%llu}\n",
                u0.rss, u3.rss, u0.pss, u3.pss, (double)(u3.rss - u0.rss) / nconns,
-               (double)(u3.pss - u0.pss) / nconns, (u3.cpu - u2.cpu) / 2 * 100,
+               (double)(u3.pss - u0.pss) / nconns,
+               looked > 0 ? (u3.cpu - u2.cpu) / looked * 100 : 0,
                (unsigned long long)n_closed);
+        return 0;
+    }
+    if (work == W_UNREAD) {
+        rest(opt_settle / 1000.0);
+        struct usage silent = usage_now(1);
+        running = 1;
+        for (int i = 0; i < opt_active_pairs; i++) {
+            epoll_ctl(ep, EPOLL_CTL_DEL, conns[i].peer->fd, NULL);
+            if (!opt_coalesce) gather_records(&conns[i]);
+            pour(&conns[i]);
+        }
+        if (!rest_until_full(opt_secs)) die("after %g s, pairs still take something", opt_secs);
+        struct usage full = usage_now(1);
+        printf(",\"size\":%d,\"pss0_kb\":%ld,\"pss_kb\":%ld,\"pss_per_pair_kb\":%.2f,"
+               "\"gen_util\":%.3f,\"closed\":%llu}\n",
+               opt_size, silent.pss, full.pss, (double)(full.pss - silent.pss) / opt_active_pairs,
+               login_load, (unsigned long long)n_closed);
         return 0;
     }
     running = 1;

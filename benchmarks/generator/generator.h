@@ -34,9 +34,12 @@ struct conn {
     unsigned char begun[32];
     size_t gathered; /* of a message in several frames */
     int rounds;      /* requests made in churn */
+    int is_in;       /* the channel is there, so that pings are answered */
 };
 
 #define TSRING 4096
+/* Seconds between two signs of life of a connection that has nothing to say. */
+#define PING 30
 #define SEQ_LEN 12
 
 struct driver {
@@ -52,6 +55,7 @@ struct driver {
     size_t max_payload;
     int accepts;                   /* raw: side B is accepted on a listening TLS socket */
     void (*churn)(struct conn *c); /* begin the next round of set-up and end */
+    void (*ping)(struct conn *c);  /* show that this connection is there; may be missing */
 };
 
 extern const struct driver drv_plain, drv_raw, drv_mqtt, drv_xmpp, drv_irc, drv_securecom;

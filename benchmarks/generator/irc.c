@@ -52,4 +52,4 @@ static size_t encode(struct conn *c, const char *pl, size_t n, unsigned char *o,
     return k + n + 2;
 }
 const struct driver drv_irc = {
-    "irc", "IRC PRIVMSG (payload <= 400 bytes)", start, data, encode, 400, 0, NULL};
+    "irc", "IRC PRIVMSG (payload <= 400 bytes)", start, data, encode, 400, 0, NULL, NULL};

@@ -94,4 +94,4 @@ static size_t encode(struct conn *c, const char *pl, size_t n, unsigned char *o,
     return (p - o) + n;
 }
 const struct driver drv_mqtt = {
-    "mqtt", "MQTT 3.1.1 QoS0, topic u/<user>", start, data, encode, 1 << 20, 0, NULL};
+    "mqtt", "MQTT 3.1.1 QoS0, topic u/<user>", start, data, encode, 1 << 20, 0, NULL, NULL};

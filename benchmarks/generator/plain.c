@@ -56,7 +56,7 @@ static size_t encode(struct conn *c, const char *pl, size_t n, unsigned char *o,
     return 4 + n;
 }
 const struct driver drv_plain = {
-    "plain", "4-byte length framing, hello/ok log-in", start, data, encode, 1 << 20, 0, NULL};
+    "plain", "4-byte length framing, hello/ok log-in", start, data, encode, 1 << 20, 0, NULL, NULL};
 
 static void rstart(struct conn *c) {
     if (!c->accepted) {
@@ -89,4 +89,4 @@ static int rdata(struct conn *c) {
 const struct driver drv_raw = {"raw",  "TLS TCP proxy: generator is client A and TLS backend B",
                                rstart, rdata,
                                encode, 1 << 20,
-                               1,      NULL};
+                               1,      NULL,    NULL};

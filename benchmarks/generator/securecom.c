@@ -23,10 +23,10 @@ enum {
     HASH = 32,
 };
 
-static const char *tags[] = {"l", "p", "a", "r", "e"};
+static const char *tags[] = {"l", "p", "a", "r", "e", "i"};
 
 /* Tags of our commands, by what is answered. */
-enum { T_LOGIN, T_PROVE, T_AVAIL, T_REQ, T_END };
+enum { T_LOGIN, T_PROVE, T_AVAIL, T_REQ, T_END, T_PING };
 
 enum { L_IN = 1, L_PROVEN, L_AVAILABLE, L_ASKING, L_CHAT };
 
@@ -240,6 +240,12 @@ static void hang_up(struct conn *a) {
     box_send(&x, a);
 }
 
+static void ping(struct conn *c) {
+    struct box x;
+    begin_command(&x, "Ping", T_PING);
+    box_send(&x, c);
+}
+
 static void settled(struct conn *c) { /* all of its channels are there */
     struct box x;
     if (!is_active(c)) {
@@ -269,12 +275,14 @@ static int control(struct conn *c, const unsigned char *p, size_t n) {
     if ((v = get(p, n, "_answer", &l))) switch (v[0]) {
         case 'l':
             c->lstate = L_IN;
+            c->is_in = 1;
             if (is_active(c) || opt_request)
                 open_aux(c, number(p, n, "request_port"));
             else
                 settled(c);
             return 0;
         case 'p':
+            c->is_in = 1;
             settled(c->owner);
             return 0;
         case 'a':
@@ -293,6 +301,8 @@ static int control(struct conn *c, const unsigned char *p, size_t n) {
             return 0;
         case 'e':
             ask(c);
+            return 0;
+        case 'i':
             return 0;
         default:
             return -1;
@@ -377,4 +387,5 @@ const struct driver drv_securecom = {
     "securecom", "securecom itself: identity certificates, both channels, accepted chats",
     start,       data,
     encode,      1 << 16,
-    0,           hang_up};
+    0,           hang_up,
+    ping};

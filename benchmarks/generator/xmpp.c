@@ -102,4 +102,4 @@ static size_t encode(struct conn *c, const char *pl, size_t n, unsigned char *o,
 }
 const struct driver drv_xmpp = {
     "xmpp", "XMPP direct TLS, SASL PLAIN, <message> to full JID", start, data, encode, 200000, 0,
-    NULL};
+    NULL, NULL};
