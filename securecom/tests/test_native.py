@@ -122,6 +122,21 @@ class NativeTests(NativeCase):
         self.one.pass_on()
         self.assertEqual(bytes(self.one.peer.received), sent + b"abc")
 
+    # Promise R134
+    def test_a_peer_that_asked_for_short_records(self) -> None:
+        """As `max_fragment_length` has it: OpenSSL takes no more at once then."""
+        write = openssl._write
+        self.patch(openssl, "_write", lambda tls, data, size: write(tls, data, min(size, 512)))
+        sent = b""
+        for size in (511, 512, 513, 2000, 16384, 60_000):
+            self.one.tls.write(data := bytes_of(size, size))
+            sent += data
+            self.one.pass_on()
+            self.assertEqual(bytes(self.one.peer.received), sent)
+        sealed, count, _ = openssl.encrypt(self.one.tls._tlsConnection, data := bytes_of(1, 2000))
+        self.one.peer.feed(bytes(sealed))
+        self.assertEqual((count, bytes(self.one.peer.received)), (2000, sent + data))
+
     # Promise R131
     def test_openssl_holds_one_record_at_a_time(self) -> None:
         """Its memory never shrinks, and would be the user's for as long as they are online."""

@@ -12,7 +12,7 @@ from securecom import limits
 from securecom.tests.support import splice_contract
 from securecom.tests.support.native_lines import Line, NativeCase
 from securecom.tests.support.tls_sequences import bytes_of
-from securecom.transport import openssl
+from securecom.transport import openssl, splice
 
 
 class PassingTests(splice_contract.Passing):
@@ -43,6 +43,18 @@ class AskingTests(splice_contract.SpliceCase):
             self.send_at_once(200, 4)
         answers = self.one.tls._tlsConnection._from_ssl
         self.assertEqual((self.asked, asked), ([200, 1000, 1000], [answers] * 2))
+
+    # Promise R134
+    def test_a_peer_that_asked_for_short_records(self) -> None:
+        """OpenSSL takes no more at once then, and none of it twice."""
+        write = openssl._write
+        self.patch(splice, "_write", lambda tls, data, size: write(tls, data, min(size, 512)))
+        sent = b""
+        for number, size in enumerate((512, 513, 2000, limits.TLS_RECORD)):
+            sent += self.send(size, number)
+            self.pass_on()
+            self.assertEqual(bytes(self.two.peer.received), sent)
+        self.assertEqual(self.one.protocol.calls, [])
 
     def test_an_error_is_no_other_connections(self) -> None:
         """Whoever is written to would say so to OpenSSL, but may be past that."""

@@ -209,13 +209,14 @@ def encrypt(tls: SSL.Connection, data: bytes) -> tuple[memoryview, int, SSL.Erro
     Returns what is to be sent, good until the next call as with `encrypted`; how many bytes are in
     it; and what stopped it before the end.
     """
-    # pyOpenSSL asks for partial writes: one call writes one record, whatever it is given. Each is
-    # taken out at once, since OpenSSL's memory never shrinks.
+    # pyOpenSSL asks for partial writes: one call writes one record, whatever it is given, and a
+    # short one if the peer asked for such (RFC 6066, 4). Each is taken out at once, since OpenSSL's
+    # memory never shrinks.
     ssl, out, end, at, size = tls._ssl, tls._from_ssl, len(data), 0, 0
-    start: Any = data if end <= limits.TLS_RECORD else _ffi.from_buffer(data)
+    start: Any = _ffi.from_buffer(data)
     most = limits.TLS_BUFFER - limits.TLS_RECORD - limits.TLS_SEAL
     while at < end and size <= most:
-        done = _write(ssl, start + at if at else start, min(end - at, limits.TLS_RECORD))
+        done = _write(ssl, start + at, min(end - at, limits.TLS_RECORD))
         if done <= 0:
             return _encrypted_view[:size], at, reason_of(tls, done) or SSL.WantReadError()
         at += done
@@ -224,12 +225,15 @@ def encrypt(tls: SSL.Connection, data: bytes) -> tuple[memoryview, int, SSL.Erro
 
 
 def seal(tls: SSL.Connection, data: bytes) -> memoryview | None:
-    """`encrypt` and `encrypted` in one, for bytes that fit into a record.
+    """`encrypt` and `encrypted` in one, for bytes that fit into a record, if the peer takes such.
 
     None: they do not, or there is something in the way, and nothing was encrypted.
     """
-    if not 0 < len(data) <= limits.TLS_RECORD or _write(tls._ssl, data, len(data)) <= 0:
+    if not 0 < len(data) <= limits.TLS_RECORD:
         return None
+    done = _write(tls._ssl, data, len(data))
+    if done != len(data):  # with what OpenSSL has sealed already comes the rest
+        return encrypt(tls, data[done:])[0] if done > 0 else None
     return _encrypted_view[: max(0, _bio_read(tls._from_ssl, _encrypted, limits.TLS_BUFFER))]
 
 

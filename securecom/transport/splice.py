@@ -112,10 +112,11 @@ class Splice:
     def _pass_on(self, size: int) -> None:
         """Write so many decrypted bytes to the target."""
         left = b""
-        if size <= _RECORD and _write(self._write_tls, _plain_c, size) == size:
+        done = _write(self._write_tls, _plain_c, size) if size <= _RECORD else 0
+        if done == size:
             count = _bio_read(self._out, _encrypted_c, _ROOM)
         else:
-            count, left = self._encrypt(size)
+            count, left = self._encrypt(max(0, done), size)
         tcp, sent = self._tcp, 0
         if not tcp.dataBuffer and not tcp._tempDataLen:  # nothing waits before them
             try:
@@ -127,12 +128,14 @@ class Splice:
         if left:  # OpenSSL takes no more, and the target sees what is to be done
             self._target.write(left)
 
-    def _encrypt(self, size: int) -> tuple[int, bytes]:
+    def _encrypt(self, at: int, size: int) -> tuple[int, bytes]:
         """Encrypt so many decrypted bytes, in as many records as they need.
+
+        :param at: so many of them OpenSSL has already.
 
         Returns how many bytes are to be sent, and those that OpenSSL did not take.
         """
-        ssl, out, at, count = self._write_tls, self._out, 0, 0
+        ssl, out, count = self._write_tls, self._out, 0
         while at < size:
             # A record each: pyOpenSSL asks for partial writes. It is taken out at once, since
             # OpenSSL's memory never shrinks.
