@@ -338,7 +338,7 @@ TLS_PIECE = 2**15
 TLS_BUFFER = 2**18
 #: Records that are delivered together where there is no such buffer.
 RECORDS_AT_ONCE = 16
-#: Events that the lean reactor takes at once: it sees to timers in between.
+#: Events that the lean reactor, or a sieve, takes at once: the reactor sees to timers in between.
 EVENTS_AT_ONCE = 1024
 
 # --- the server's doors ---------------------------------------------------------------------
