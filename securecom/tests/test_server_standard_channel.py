@@ -79,6 +79,21 @@ class LogInTests(SynchronousTestCase):
                 client.standard_wire.cut()
             self.server.network.pump()
             self.assertEqual([one() for one in watched], [None] * len(watched))
+            self.assertEqual(self.server.reception.looks._waiting, {})
+
+    def test_who_is_gone_before_they_have_arrived_is_not_watched(self) -> None:
+        """The switchboard of a cluster takes a moment."""
+        arrived = Deferred[None]()
+        self.patch(self.server.reception.switchboard, "arrive", lambda _: arrived)
+        client = ManualClient(self.server, self.server.enrolled("alice"))
+        client.ask(vocabulary.LogIn, **client.login(takeover=False)).addErrback(lambda _: None)
+        session = self.server.reception.sessions.of(Name("alice"))
+        assert session is not None
+        client.standard_wire.cut()
+        self.server.network.pump()
+        self.assertTrue(session.leg.is_closing)
+        arrived.callback(None)
+        self.assertEqual(self.server.reception.looks._waiting, {})
 
     def test_disabled(self) -> None:
         client = ManualClient(self.server, self.server.enrolled("alice"))
