@@ -183,6 +183,22 @@ class Passing(SpliceCase):
         self.pass_on()
         self.assertEqual(bytes(self.two.peer.received), sent)
 
+    def test_a_record_behind_the_rest_of_another_does_not_wait(self) -> None:
+        """That came with a whole one, and has the size of what was missing."""
+        self.send(200, 0)
+        self.pass_on()
+        for number in range(2):
+            small = limits.TLS_SEAL + 2
+            self.send(300, 1)
+            wire = self.one.peer.take(len(self.one.peer.wire))
+            self.send(200, 2)
+            wire += self.one.peer.take(small)
+            self.one.wire.incoming += wire
+            self.reactor.turn()
+            self.send(2, 3)
+            self.pass_on()
+            self.assertEqual(len(self.two.peer.received), 200 + 502 * (number + 1))
+
     def test_both_ways(self) -> None:
         self.assertTrue(self.two.tls.splice(self.one.tls, Asked(self.admits)))
         for number in range(4):
