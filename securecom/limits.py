@@ -329,6 +329,10 @@ EVEN_FRAMES, EVEN_LENGTHS = 8, 64
 TLS_RECORD = 2**14
 #: Bytes that encryption adds to a record without padding: header, type, tag.
 TLS_SEAL = 5 + 1 + 16
+#: Times that a peer may change its keys behind the handshake (KeyUpdate); twice as many if it asks
+#: for no answer. Each costs us about 20 µs for its 27 bytes, OpenSSL takes as many as come in one
+#: call, and no turn is waited for. Libraries change keys after 2**24 records, if at all.
+MAX_KEY_UPDATES = 64
 #: Bytes that are read from a socket at once: what Twisted reads.
 READ_AT_ONCE = 2**16
 #: The most that OpenSSL is given at once of what was read: its memory for that grows to four thirds

@@ -27,6 +27,7 @@ from twisted.internet.interfaces import (
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
+from securecom import limits
 from securecom.errors import SecurecomError, TLSRefused, TLSUnusable, WireError
 from securecom.identity import Identity, PublicKey, server_id
 from securecom.peers import (
@@ -145,7 +146,7 @@ class TLSOptions:
 
     def _connection(self, listener: Listener) -> SSL.Connection:
         if self._check is None:
-            return SSL.Connection(self._context, None)
+            return CheckedConnection(self._context, None)
         return _Connection(self._context, self._check, listener)
 
 
@@ -160,6 +161,7 @@ def _context(
     context.set_options(SSL.OP_NO_TICKET)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     context.set_alpn_select_callback(_selector(alpn))
+    context.set_info_callback(_count_messages)
     if is_checked:
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _verify)
     if credentials is not None:
@@ -237,6 +239,18 @@ def _verify(tls: SSL.Connection, shown: crypto.X509, error: int, depth: int, _ok
     """OpenSSL's verify callback, one for all connections: making one costs more than calling it."""
     der = crypto.dump_certificate(crypto.FILETYPE_ASN1, shown)
     return isinstance(tls, _Connection) and tls.passes(der, error, depth)
+
+
+def _count_messages(tls: SSL.Connection, where: int, result: int) -> None:
+    """OpenSSL's info callback: to a peer that changes keys without end, TLS is closed.
+
+    OpenSSL calls it amid a read, which then finds what it finds behind a peer's own close.
+    """
+    if where & SSL.SSL_CB_EXIT and result > 0 and isinstance(tls, CheckedConnection):
+        tls.messages = getattr(tls, "messages", 0) + 1
+        # The handshake is one, and each answer that the peer asks for.
+        if tls.messages > 1 + 2 * limits.MAX_KEY_UPDATES:
+            tls.set_shutdown(SSL.RECEIVED_SHUTDOWN)
 
 
 def standard_server(credentials: Credentials) -> TLSOptions:

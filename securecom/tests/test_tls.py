@@ -10,11 +10,12 @@ from cryptography import x509
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
-from securecom import peers, tls
+from securecom import limits, peers, tls
 from securecom.errors import PeerKeyChanged, ServerMismatch, WireError
 from securecom.identity import Identity
 from securecom.tests.support.identity_certificates import tampered
 from securecom.tests.support.joined_connections import Plain, PlainTLS, Recorder
+from securecom.tests.support.sealed_records import Sealer
 from securecom.tests.support.server_certificates import Authority
 from securecom.tests.support.tls_case import TLSCase, shake_hands
 
@@ -143,6 +144,49 @@ class ResumptionTests(TLSCase):
 def session_reused(connection: SSL.Connection) -> bool:
     """Whether OpenSSL resumed a session."""
     return bool(SSL._lib.SSL_session_reused(connection._ssl))  # type: ignore[attr-defined]
+
+
+class KeyUpdateTests(TLSCase):
+    """A peer that changes its keys without end, which OpenSSL would let it do."""
+
+    def ends(self, options: tls.TLSOptions) -> tuple[SSL.Connection, Sealer]:
+        """Our end, and whoever seals what its peer says."""
+        lines: list[bytes] = []
+        context = PlainTLS(
+            chain=(self.identity.certificate,), key=self.identity.private_key
+        ).context
+        context.set_keylog_callback(lambda _, line: lines.append(line))
+        peer, server = SSL.Connection(context, None), options.in_memory(False, self.ours())
+        peer.set_alpn_protos([tls.ALPN_STANDARD, tls.ALPN_REQUEST, tls.ALPN_CHAT])
+        peer.set_connect_state()
+        shake_hands(peer, server)
+        secrets = {line.split()[0]: line.split()[2].decode() for line in lines}
+        secret = bytes.fromhex(secrets[b"CLIENT_TRAFFIC_SECRET_0"])
+        return server, Sealer(str(peer.get_cipher_name()), secret, 0)
+
+    # Promise T299
+    def test_a_peer_that_changes_keys_without_end_is_cut_off(self) -> None:
+        chat = tls.chat_end(Identity.generate(), self.identity.public_key)
+        for options in (self.server_tls(), tls.request_server(self.credentials), chat):
+            for wants_answer in (False, True):
+                end, sealer = self.ends(options)
+                for _ in range(limits.MAX_KEY_UPDATES):
+                    end.bio_write(sealer.new_key(wants_answer))
+                end.bio_write(sealer.record(b"as ever"))
+                self.assertEqual(end.recv(100), b"as ever")
+                for _ in range(limits.MAX_KEY_UPDATES + 1):
+                    end.bio_write(sealer.new_key(wants_answer))
+                end.bio_write(sealer.record(b"never"))
+                self.assertRaises(SSL.ZeroReturnError, end.recv, 100)
+
+    def test_nothing_behind_that_is_worked_on(self) -> None:
+        """However many come in one piece: none of them costs anything."""
+        end, sealer = self.ends(self.server_tls())
+        for _ in range(10 * limits.MAX_KEY_UPDATES):
+            end.bio_write(sealer.new_key(wants_answer=True))
+        self.assertRaises(SSL.ZeroReturnError, end.recv, 100)
+        answers = end.bio_read(limits.READ_AT_ONCE)
+        self.assertLess(len(answers), (limits.MAX_KEY_UPDATES + 10) * 27)
 
 
 class ExporterTests(TLSCase):
