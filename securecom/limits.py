@@ -335,6 +335,9 @@ TLS_SEAL = 5 + 1 + 16
 MAX_KEY_UPDATES = 64
 #: Bytes that are read from a socket at once: what Twisted reads.
 READ_AT_ONCE = 2**16
+#: The same of a spliced socket that is full of records, few of them tiny, and all of that passes:
+#: each read has a cost of its own. After one that did not pass, so many are as usual.
+LARGE_READ, READS_BEFORE_LARGE = 2**17, 16
 #: The most that OpenSSL is given at once of what was read: its memory for that grows to four thirds
 #: of it, and stays with the connection. Each piece costs some microseconds, so there are two.
 TLS_PIECE = 2**15

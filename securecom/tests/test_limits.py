@@ -51,7 +51,7 @@ class LimitsTests(SynchronousTestCase):
 
     def test_whatever_one_read_completes_has_room_when_decrypted(self) -> None:
         """A record that came in part, and all that is read behind it."""
-        self.assertGreaterEqual(limits.TLS_BUFFER, limits.READ_AT_ONCE + 2 * limits.TLS_RECORD)
+        self.assertGreaterEqual(limits.TLS_BUFFER, limits.LARGE_READ + 2 * limits.TLS_RECORD)
 
     def test_receipts_of_all_messages_under_way_are_no_flood(self) -> None:
         receipts = limits.MAX_UNDELIVERED * limits.CHAT_PADDING

@@ -66,6 +66,48 @@ class AskingTests(splice_contract.SpliceCase):
         self.assertEqual((len(self.asked), openssl._lib.ERR_get_error()), (2, 0))
 
 
+class ReadingTests(splice_contract.SpliceCase):
+    """How much one read takes of a socket that is full."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.one.wire.most = 1 << 20  # it gives what it is asked for
+
+    def reads(self, times: int, size: int = limits.TLS_RECORD) -> list[bool]:
+        """Read so often while there are records of this size; which reads took more than usual."""
+        while len(self.one.wire.incoming) < times * limits.LARGE_READ:
+            self.send(size, 1)
+            self.one.deliver()
+        found = []
+        for _ in range(times):
+            before = len(self.one.wire.incoming)
+            self.one.floor.doRead()
+            found.append(before - len(self.one.wire.incoming) > limits.READ_AT_ONCE)
+        self.one.wire.incoming.clear()
+        return found
+
+    def test_large_records_that_pass_are_read_in_large_pieces(self) -> None:
+        self.assertEqual(self.reads(4), [False, True, True, True])
+
+    def test_what_does_not_pass_is_read_as_usual(self) -> None:
+        self.is_allowed = False
+        self.assertEqual(self.reads(3), [False] * 3)
+
+    def test_tiny_records_are_read_as_usual(self) -> None:
+        self.assertEqual(self.reads(3, 20), [False] * 3)
+
+    def test_a_large_piece_that_did_not_pass_is_not_tried_again_at_once(self) -> None:
+        usual = limits.READS_BEFORE_LARGE
+        self.patch(self, "admits", lambda _, size: size <= limits.READ_AT_ONCE)
+        self.assertTrue(self.one.tls.splice(self.two.tls, splice_contract.Asked(self.admits)))
+        self.assertEqual(self.reads(usual + 3), [False, True, *[False] * usual, True])
+
+    def test_nothing_large_is_read_for_somebody_who_reads_slowly(self) -> None:
+        self.assertEqual(self.reads(2), [False, True])
+        self.two.wire.room = 10
+        self.assertEqual(self.reads(3), [True, False, False])
+
+
 class RefusedTests(NativeCase):
     """Who cannot be spliced is left as they are."""
 

@@ -92,7 +92,9 @@ class NativeTLS(DirectTLS):
     def _read_socket(self) -> ConnectionDone | ConnectionLost | None:
         """IReadDescriptor.doRead: what `tcp.Connection` does, without a bytes object."""
         try:
-            count = self._tcp.socket.recv_into(openssl.received)  # type: ignore[union-attr]
+            count = self._tcp.socket.recv_into(  # type: ignore[union-attr]
+                openssl.received, limits.READ_AT_ONCE
+            )
         except BlockingIOError:
             return None
         except OSError:

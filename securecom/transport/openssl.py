@@ -75,7 +75,7 @@ if not MISSING:
     _plain_bytes = _ffi.buffer(_plain)
     _encrypted_view = memoryview(_ffi.buffer(_encrypted))
     #: Where a socket's bytes are received, and the same for `take_received`.
-    received = bytearray(limits.READ_AT_ONCE)
+    received = bytearray(limits.LARGE_READ)
     _received = _ffi.from_buffer(received)
     _no_data = _ffi.new("char **")
     _shake, _read, _write = _lib.SSL_do_handshake, _lib.SSL_read, _lib.SSL_write

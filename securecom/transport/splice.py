@@ -40,7 +40,7 @@ if not openssl.MISSING:
     _received, _received_c, _plain, _plain_c, _encrypted, _encrypted_c = openssl.buffers()
     _read, _write, _bio_read, _bio_write = openssl.calls()
 _SEAL, _RECORD, _ROOM = limits.TLS_SEAL, limits.TLS_RECORD, limits.TLS_BUFFER
-_PIECE = limits.TLS_PIECE
+_PIECE, _USUAL, _LARGE = limits.TLS_PIECE, limits.READ_AT_ONCE, limits.LARGE_READ
 
 
 def decrypted(begin: int, end: int) -> bytes:
@@ -57,8 +57,8 @@ class Splice:
     """
 
     __slots__ = (
-        *("_gate", "_into", "_is_fresh", "_out", "_read_tls", "_receive", "_send"),
-        *("_source", "_target", "_tcp", "_tls", "_write_tls"),
+        *("_gate", "_into", "_is_fresh", "_most", "_out", "_read_tls", "_receive", "_send"),
+        *("_source", "_target", "_tcp", "_tls", "_usual_reads", "_write_tls"),
     )
 
     def __init__(self, source: NativeTLS, target: NativeTLS, gate: Admission) -> None:
@@ -71,11 +71,13 @@ class Splice:
         self._tcp: Any = target._tcp
         #: Neither OpenSSL nor the gate holds anything of the source's, as far as we know.
         self._is_fresh = False
+        #: Bytes of the next read at the most, and reads that have to be usual ones before it.
+        self._most, self._usual_reads = _USUAL, 0
 
     def read(self) -> Any:
         """IReadDescriptor.doRead."""
         try:
-            count = self._receive(_received)
+            count = self._receive(_received, self._most)
         except BlockingIOError:
             return None
         except OSError:
@@ -100,6 +102,8 @@ class Splice:
                 *(self._tls, end, begun, left, given, count)
             )
         size = self._gate.admit(_plain, begun, end) if end > begun and not more else 0
+        if count >= _USUAL:
+            self._choose_read(bool(size), 3 * (end - begun) > 2 * count)
         if size:
             if size != end:
                 self._is_fresh = False
@@ -108,6 +112,19 @@ class Splice:
             self._is_fresh = False
             self._source.deliver(_plain[begun:end], more)
         return None
+
+    def _choose_read(self, has_passed: bool, is_dense: bool) -> None:
+        """After a full read: decide how much the next one may take.
+
+        :param is_dense: its records are not tiny, so they are not too many. One of them came in
+            part, and that may have been a quarter of the read.
+        """
+        if has_passed:
+            self._usual_reads = max(0, self._usual_reads - 1)
+        elif self._most == _LARGE:  # mostly, too many frames for one run: it takes the long way
+            self._usual_reads = limits.READS_BEFORE_LARGE
+        is_large = has_passed and is_dense and not self._usual_reads
+        self._most = _LARGE if is_large else _USUAL
 
     def _pass_on(self, size: int) -> None:
         """Write so many decrypted bytes to the target."""
@@ -124,6 +141,7 @@ class Splice:
             except OSError:  # full; or broken, which the reactor's own try will show
                 sent = 0
         if sent < count:
+            self._most = _USUAL  # so that no more has to wait for a slow reader
             tcp.write(bytes(_encrypted[sent:count]))
         if left:  # OpenSSL takes no more, and the target sees what is to be done
             self._target.write(left)
