@@ -60,10 +60,10 @@ Check = Callable[[x509.Certificate, int, int], PublicKey | None]
 class CheckedConnection(SSL.Connection):
     """OpenSSL's connection, with what the check of the peer has found."""
 
-    __slots__ = ("messages",)
+    __slots__ = ("key_updates",)
 
-    #: What TLS itself has done: the handshake, then each new key of the peer's or of ours.
-    messages: int
+    #: New keys of the peer's, and of ours that it asked for.
+    key_updates: int
     #: The first key of the identity certificate that has passed the check.
     shown_key: PublicKey | None = None
 

@@ -13,6 +13,7 @@ Sessions are never resumed: on resumption OpenSSL would not run the verify callb
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Protocol, cast
 from weakref import WeakKeyDictionary
 
@@ -57,7 +58,7 @@ _DONE = 1
 
 
 def check_handshake(tls: SSL.Connection, alpn: frozenset[bytes]) -> bytes:
-    """Return the negotiated protocol.
+    """Return the negotiated protocol, and have the peer's new keys counted from now on.
 
     :raises TLSRefused: if the protocol, the group or the version is not ours.
     """
@@ -68,6 +69,7 @@ def check_handshake(tls: SSL.Connection, alpn: frozenset[bytes]) -> bytes:
         raise TLSRefused(f"the peer's TLS is {version}, not {VERSION}")
     if (group := tls.get_group_name()) != GROUP:
         raise TLSRefused(f"the peer's key agreement is {group}, not {GROUP}")
+    tls.set_context(_context_afterwards())
     return protocol
 
 
@@ -161,7 +163,6 @@ def _context(
     context.set_options(SSL.OP_NO_TICKET)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     context.set_alpn_select_callback(_selector(alpn))
-    context.set_info_callback(_count_messages)
     if is_checked:
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _verify)
     if credentials is not None:
@@ -241,15 +242,25 @@ def _verify(tls: SSL.Connection, shown: crypto.X509, error: int, depth: int, _ok
     return isinstance(tls, _Connection) and tls.passes(der, error, depth)
 
 
-def _count_messages(tls: SSL.Connection, where: int, result: int) -> None:
+@functools.cache
+def _context_afterwards() -> SSL.Context:
+    """For connections whose handshake is over, which need no more of a context than this.
+
+    OpenSSL calls the callback for each step of a handshake, too: that would be a twentieth of it.
+    """
+    context = SSL.Context(SSL.TLS_METHOD)
+    context.set_info_callback(_count_key_updates)
+    return context
+
+
+def _count_key_updates(tls: SSL.Connection, where: int, result: int) -> None:
     """OpenSSL's info callback: to a peer that changes keys without end, TLS is closed.
 
     OpenSSL calls it amid a read, which then finds what it finds behind a peer's own close.
     """
     if where & SSL.SSL_CB_EXIT and result > 0 and isinstance(tls, CheckedConnection):
-        tls.messages = getattr(tls, "messages", 0) + 1
-        # The handshake is one, and each answer that the peer asks for.
-        if tls.messages > 1 + 2 * limits.MAX_KEY_UPDATES:
+        tls.key_updates = getattr(tls, "key_updates", 0) + 1  # an answer is one, too
+        if tls.key_updates > 2 * limits.MAX_KEY_UPDATES:
             tls.set_shutdown(SSL.RECEIVED_SHUTDOWN)
 
 

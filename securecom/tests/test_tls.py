@@ -160,6 +160,7 @@ class KeyUpdateTests(TLSCase):
         peer.set_alpn_protos([tls.ALPN_STANDARD, tls.ALPN_REQUEST, tls.ALPN_CHAT])
         peer.set_connect_state()
         shake_hands(peer, server)
+        tls.check_handshake(server, frozenset({tls.ALPN_STANDARD, tls.ALPN_REQUEST, tls.ALPN_CHAT}))
         secrets = {line.split()[0]: line.split()[2].decode() for line in lines}
         secret = bytes.fromhex(secrets[b"CLIENT_TRAFFIC_SECRET_0"])
         return server, Sealer(str(peer.get_cipher_name()), secret, 0)
