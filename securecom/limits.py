@@ -333,13 +333,15 @@ TLS_SEAL = 5 + 1 + 16
 #: for no answer. Each costs us about 20 µs for its 27 bytes, OpenSSL takes as many as come in one
 #: call, and no turn is waited for. Libraries change keys after 2**24 records, if at all.
 MAX_KEY_UPDATES = 64
+#: Session tickets that OpenSSL's servers send behind a handshake. Nobody here uses them.
+TLS_TICKETS = 2
 #: Bytes that are read from a socket at once: what Twisted reads.
 READ_AT_ONCE = 2**16
-#: The same of a spliced socket that is full of records, few of them tiny, and all of that passes:
-#: each read has a cost of its own. After one that did not pass, so many are as usual.
+#: The same for a spliced socket while each read is full, has few tiny records, and passes whole:
+#: each read has a cost of its own. After a large one that did not pass, so many usual ones follow.
 LARGE_READ, READS_BEFORE_LARGE = 2**17, 16
 #: The most that OpenSSL is given at once of what was read: its memory for that grows to four thirds
-#: of it, and stays with the connection. Each piece costs some microseconds, so there are two.
+#: of it, and stays with the connection. Each piece costs some microseconds, so they are no smaller.
 TLS_PIECE = 2**15
 #: The buffers for what is decrypted and encrypted, one of each for all connections.
 TLS_BUFFER = 2**18

@@ -60,10 +60,11 @@ Check = Callable[[x509.Certificate, int, int], PublicKey | None]
 class CheckedConnection(SSL.Connection):
     """OpenSSL's connection, with what the check of the peer has found."""
 
-    __slots__ = ("key_updates",)
+    __slots__ = ("late_messages",)
 
-    #: New keys of the peer's, and of ours that it asked for.
-    key_updates: int
+    #: What TLS itself has done since the handshake: new keys of the peer's, those of ours that it
+    #: asked for, and a server's tickets.
+    late_messages: int
     #: The first key of the identity certificate that has passed the check.
     shown_key: PublicKey | None = None
 

@@ -249,18 +249,18 @@ def _context_afterwards() -> SSL.Context:
     OpenSSL calls the callback for each step of a handshake, too: that would be a twentieth of it.
     """
     context = SSL.Context(SSL.TLS_METHOD)
-    context.set_info_callback(_count_key_updates)
+    context.set_info_callback(_count_late_messages)
     return context
 
 
-def _count_key_updates(tls: SSL.Connection, where: int, result: int) -> None:
-    """OpenSSL's info callback: to a peer that changes keys without end, TLS is closed.
+def _count_late_messages(tls: SSL.Connection, where: int, result: int) -> None:
+    """OpenSSL's info callback: for a peer that changes keys without end, TLS is closed.
 
     OpenSSL calls it amid a read, which then finds what it finds behind a peer's own close.
     """
     if where & SSL.SSL_CB_EXIT and result > 0 and isinstance(tls, CheckedConnection):
-        tls.key_updates = getattr(tls, "key_updates", 0) + 1  # an answer is one, too
-        if tls.key_updates > 2 * limits.MAX_KEY_UPDATES:
+        tls.late_messages = getattr(tls, "late_messages", 0) + 1
+        if tls.late_messages > 2 * limits.MAX_KEY_UPDATES + limits.TLS_TICKETS:
             tls.set_shutdown(SSL.RECEIVED_SHUTDOWN)
 
 

@@ -165,6 +165,26 @@ class KeyUpdateTests(TLSCase):
         secret = bytes.fromhex(secrets[b"CLIENT_TRAFFIC_SECRET_0"])
         return server, Sealer(str(peer.get_cipher_name()), secret, 0)
 
+    def test_a_servers_tickets_are_none(self) -> None:
+        """They count for as much, and come before anybody could change keys."""
+        lines: list[bytes] = []
+        context = self.impostor(self.credentials).context
+        context.set_keylog_callback(lambda _, line: lines.append(line))
+        client, server = self.client_tls().in_memory(True, self.ours()), SSL.Connection(context)
+        server.set_accept_state()
+        shake_hands(client, server)
+        tls.check_handshake(client, frozenset({tls.ALPN_STANDARD}))
+        server.send(b"with them")
+        client.bio_write(server.bio_read(limits.READ_AT_ONCE))
+        self.assertEqual(client.recv(100), b"with them")
+        secrets = {line.split()[0]: line.split()[2].decode() for line in lines}
+        secret = bytes.fromhex(secrets[b"SERVER_TRAFFIC_SECRET_0"])
+        sealer = Sealer(str(client.get_cipher_name()), secret, limits.TLS_TICKETS + 1)
+        for _ in range(limits.MAX_KEY_UPDATES):
+            client.bio_write(sealer.new_key(wants_answer=True))
+        client.bio_write(sealer.record(b"as ever"))
+        self.assertEqual(client.recv(100), b"as ever")
+
     # Promise T299
     def test_a_peer_that_changes_keys_without_end_is_cut_off(self) -> None:
         chat = tls.chat_end(Identity.generate(), self.identity.public_key)
@@ -175,7 +195,7 @@ class KeyUpdateTests(TLSCase):
                     end.bio_write(sealer.new_key(wants_answer))
                 end.bio_write(sealer.record(b"as ever"))
                 self.assertEqual(end.recv(100), b"as ever")
-                for _ in range(limits.MAX_KEY_UPDATES + 1):
+                for _ in range(limits.MAX_KEY_UPDATES + limits.TLS_TICKETS + 1):
                     end.bio_write(sealer.new_key(wants_answer))
                 end.bio_write(sealer.record(b"never"))
                 self.assertRaises(SSL.ZeroReturnError, end.recv, 100)

@@ -168,23 +168,23 @@ def decrypt_received(tls: SSL.Connection, count: int) -> tuple[bytes, bool, SSL.
     given = min(count, limits.TLS_PIECE)
     _bio_write(tls._into_ssl, _received, given)
     got = _read(tls._ssl, _plain, limits.TLS_BUFFER)
-    size, more, why, _ = decrypt_rest(tls, got, 0, 0, given, count)
+    size, more, why, _ = decrypt_rest(tls, got, 0, given, count, is_fresh=False)
     return _plain_bytes[0:size], more, why
 
 
 def decrypt_rest(
-    tls: SSL.Connection, got: int, begin: int, left: int, given: int, count: int
+    tls: SSL.Connection, got: int, begin: int, given: int, count: int, *, is_fresh: bool
 ) -> tuple[int, bool, SSL.Error | None, bool]:
     """Decrypt what has come behind a first record.
 
     :param got: what `SSL_read` returned of that.
     :param begin: where in the buffer it stands.
-    :param left: how many bytes came, if OpenSSL held nothing before them; 0: it may have.
     :param given: how many of the `count` bytes of `received` OpenSSL was given before.
+    :param is_fresh: OpenSSL held nothing before these bytes.
     :returns: where the decrypted bytes end; then what `decrypt_received` does; and whether
         OpenSSL has taken in all that came.
     """
-    into, ssl, end = tls._into_ssl, tls._ssl, begin
+    into, ssl, end, left = tls._into_ssl, tls._ssl, begin, count if is_fresh else 0
     while True:
         why = None
         while got > 0:

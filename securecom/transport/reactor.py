@@ -14,6 +14,7 @@ from twisted.internet.main import installReactor
 from twisted.logger import Logger
 
 from securecom import limits
+from securecom.transport.sieve import missing_in
 
 _log = Logger()
 _READ = select.EPOLLIN
@@ -45,21 +46,8 @@ class LeanReactor(EPollReactor):
     doIteration = doPoll  # noqa: N815 (what the main loop calls)
 
 
-def missing_in(kind: type) -> list[str]:
-    """The private names that this class of reactors does not have."""
-    known = {name for base in kind.__mro__ for name in vars(base)}
-    known |= {
-        name
-        for base in kind.__mro__
-        for value in vars(base).values()
-        if (code := getattr(value, "__code__", None)) is not None
-        for name in code.co_names
-    }
-    return [name for name in NAMES if name not in known]
-
-
 def install() -> None:
     """Called by twistd. :raises ImportError: if this Twisted does not have what it needs."""
-    if missing := missing_in(EPollReactor):
+    if missing := missing_in(EPollReactor, NAMES):
         raise ImportError(f"this Twisted's epoll reactor has no {', '.join(missing)}")
     installReactor(LeanReactor())

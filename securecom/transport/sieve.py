@@ -30,13 +30,13 @@ _READ = select.EPOLLIN if EPollReactor is not None else 0
 NAMES = ("_poller", "_selectables", "_disconnectSelectable")
 
 
-def missing_in(kind: type) -> tuple[str, ...]:
-    """The private names that this class of reactors does not have."""
+def missing_in(kind: type, names: tuple[str, ...] = NAMES) -> tuple[str, ...]:
+    """Which of these private names this class of reactors does not have."""
     known: set[str] = set()
     for base in kind.__mro__:
         codes = (getattr(value, "__code__", None) for value in vars(base).values())
         known.update(vars(base), *(code.co_names for code in codes if code is not None))
-    return tuple(name for name in NAMES if name not in known)
+    return tuple(name for name in names if name not in known)
 
 
 #: The private names that are missing here.

@@ -86,9 +86,8 @@ class Splice:
             return CONNECTION_DONE
         given = count if count <= _PIECE else _PIECE
         _bio_write(self._into, _received_c, given)
-        begun = left = 0
-        if self._is_fresh:
-            left = count
+        begun, was_fresh = 0, self._is_fresh
+        if was_fresh:
             end = _read(self._read_tls, _plain_c, _ROOM)
             is_one = 0 < end == count - _SEAL  # one record, and all of it
         else:
@@ -99,7 +98,7 @@ class Splice:
         more = False
         if not is_one:
             end, more, self._source._end, self._is_fresh = openssl.decrypt_rest(
-                *(self._tls, end, begun, left, given, count)
+                self._tls, end, begun, given, count, is_fresh=was_fresh
             )
         size = self._gate.admit(_plain, begun, end) if end > begun and not more else 0
         if count >= _USUAL:
@@ -121,7 +120,7 @@ class Splice:
         """
         if has_passed:
             self._usual_reads = max(0, self._usual_reads - 1)
-        elif self._most == _LARGE:  # mostly, too many frames for one run: it takes the long way
+        elif self._most == _LARGE:  # mostly since it has more frames than pass in one run
             self._usual_reads = limits.READS_BEFORE_LARGE
         is_large = has_passed and is_dense and not self._usual_reads
         self._most = _LARGE if is_large else _USUAL

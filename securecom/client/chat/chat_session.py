@@ -124,7 +124,7 @@ class ChatSession(Connection, Locator):
         self._outbox = Outbox()
         self._unsent_receipts = 0
         self._bye_deadline: IDelayedCall | None = None
-        self._has_stood = self._is_over = False
+        self._has_stood = False
 
     def open(self, stream: Stream, identity: Identity) -> None:
         """Begin the handshake in a stream; the caller is TLS client."""
@@ -356,8 +356,8 @@ class ChatSession(Connection, Locator):
     def _end_soon(self, ending: Ending | None, error: Exception | None) -> None:
         self.may_speak = False
         self.reason = self.reason or error
-        if not self._is_over:
-            self._is_over = self._epochs.is_over = True
+        if not self._epochs.is_over:
+            self._epochs.is_over = True
             self.clock.callLater(0, self._report, ending)
 
     def _stop(self) -> None:
@@ -387,7 +387,7 @@ class ChatSession(Connection, Locator):
         self.files.congestion_changed()
 
     def _received(self, item: framing.Frame | framing.Run) -> None:
-        if self._is_over:  # behind the end there may be the rest of a rekey, which is none any more
+        if self._epochs.is_over:  # behind it may be the rest of a rekey, which is none any more
             return
         if self._epochs.is_switching:
             raise WireError("a frame behind SWITCH in its epoch")

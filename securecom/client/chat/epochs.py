@@ -191,7 +191,7 @@ class Epochs(Protocol):
         self.on_worn: Callable[[Epoch], None] = _nobody_minds
         #: The peer's last word in an epoch is being read.
         self.is_switching = False
-        #: Nothing more is read, so that our last answers leave whatever comes behind the end.
+        #: The chat is over. Nothing more is read, so that our last answers leave whatever comes.
         self.is_over = False
         self._waiting = bytearray()
         self._flush_soon: IDelayedCall | None = None
